@@ -1,0 +1,1 @@
+"""What flows can do: typed, audited, idempotent actions on the store or over HTTP."""

@@ -1,0 +1,1 @@
+"""Where handed-over calls go: skills, agents, hours, callbacks."""

@@ -1,0 +1,191 @@
+"""What can happen to a call, as values. Imported by everything, imports nothing but errors.
+
+Times named ``at`` are seconds on the monotonic clock of the process that made the event.
+Audio is 16-bit little-endian mono PCM at 8 kHz unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+DigitSource = Literal["rtp", "info", "tone"]
+
+
+class Cause(StrEnum):
+    """MRCP completion causes (RFC 6787 section 9.4.11), as logged on every recognition."""
+
+    SUCCESS = "success"
+    NO_MATCH = "no-match"
+    NO_INPUT_TIMEOUT = "no-input-timeout"
+    RECOGNITION_TIMEOUT = "recognition-timeout"
+    HOTWORD_MAXTIME = "hotword-maxtime"
+    ERROR = "error"
+
+
+class Accept(StrEnum):
+    """What the recogniser itself thinks of a hypothesis; the flow's policy has the last word."""
+
+    ACCEPT = "accept"
+    CONFIRM = "confirm"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One way to hear an utterance.
+
+    ``phrase`` is the index into the grammar's phrases, None for free transcription. ``confidence`` is 0..1
+    and comparable within one recogniser.
+    """
+
+    text: str
+    confidence: float
+    phrase: int | None = None
+    verdict: Accept = Accept.CONFIRM
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How something was said. Weak evidence, relative to the caller's own first utterances; 0 means unknown."""
+
+    loudness_db: float = 0.0
+    words_per_second: float = 0.0
+    pitch_hz: float = 0.0
+    snr_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """A finished recognition: MRCP cause, n-best (best first) and the unconstrained transcript."""
+
+    cause: Cause
+    nbest: tuple[Hypothesis, ...] = ()
+    transcript: str = ""
+    duration_s: float = 0.0
+    took_s: float = 0.0
+    engine: str = ""
+    manner: Manner = field(default_factory=Manner)
+
+
+# --- what the ears, the keypad and the mouth report ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A key was pressed: one of ``0-9*#A-D``. Reported once per press, whatever way it arrived."""
+
+    key: str
+    source: DigitSource
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """PCM from the far end, while its voice gate is open (pre-roll included). ``at`` is its first sample's time."""
+
+    pcm: bytes
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The endpointer closed the utterance; ``at`` is when the caller's speech really ended (hang-over excluded)."""
+
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance was recognised. ``speech_ended_at`` is when the caller stopped speaking."""
+
+    recognition: Recognition
+    speech_ended_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserFailed:
+    """The ears of this call are gone; the caller goes to a human."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayDone:
+    """The clips of ``token`` ended. ``completed`` is False when they were cut short (barge-in, stop)."""
+
+    token: int
+    completed: bool
+    played_s: float = 0.0
+
+
+# --- what the legs report -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTimeout:
+    """No RTP from the far end for the configured time."""
+
+    leg: str
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The media process died under this leg."""
+
+    leg: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """The far end of a leg is gone: BYE, CANCEL, session timer, transport failure."""
+
+    leg: str
+    by: str
+    reason: str
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TransferProgress:
+    """A NOTIFY about our REFER (RFC 3515): 1xx in progress, 2xx done, else failed."""
+
+    status: int
+    reason: str
+
+
+MediaEvent = Digit | Audio | PlayDone | MediaTimeout | MediaLost
+EarEvent = SpeechStarted | SpeechEnded | Heard | RecogniserFailed
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What an action did.
+
+    ``outcome`` is one of the outcomes its signature declares (or ``failed``/``timeout``). ``values`` bind the flow's
+    ``returns``; ``facts`` are merged into the call's facts (dotted names, e.g. ``member.name``);
+    ``vocabularies`` replace the word lists that slot types draw on (e.g. ``queue`` -> the member's titles).
+    """
+
+    outcome: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
+    vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One entry of a vocabulary: a stable ``id``, how it is said back, and other ways callers say it."""
+
+    id: str
+    label: str
+    spoken: tuple[str, ...] = ()

@@ -1,0 +1,404 @@
+"""Every Protocol the core needs from outside. Adapters live in sip, media, speech, actions, desk, store, web;
+``ivr.service`` wires them. Siblings never import each other: they meet here.
+
+Audio everywhere in this module: 16-bit little-endian mono PCM, 8 kHz, 20 ms = 160 samples = 320 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from ivr.events import (
+    ActionResult,
+    Digit,
+    EarEvent,
+    LegEnded,
+    MediaEvent,
+    Recognition,
+    Term,
+    TransferProgress,
+)
+from ivr.media.description import MediaDescription
+
+# --- telephony ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One end of a call: ``number`` is the user part of the URI ("" when withheld), ``display`` the quoted name."""
+
+    number: str
+    display: str = ""
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaChanged:
+    """A re-INVITE or UPDATE changed the far end's audio (hold, resume, new address). Already answered by the leg."""
+
+    remote: MediaDescription
+
+
+LegEvent = Digit | MediaChanged | TransferProgress | LegEnded
+
+
+class Leg(Protocol):
+    """One SIP dialog. Events come once, in order, ending with LegEnded; after that every call raises CallEnded."""
+
+    @property
+    def id(self) -> str: ...  # ours, unique in this process, e.g. "leg-7f3a"
+    @property
+    def sip_call_id(self) -> str: ...
+    @property
+    def caller(self) -> Party: ...
+    @property
+    def called(self) -> Party: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # of the INVITE, names lower-case
+    @property
+    def trunk(self) -> str: ...  # name of the [[sip.trunks]] entry that admitted or carries it
+    @property
+    def remote(self) -> MediaDescription | None: ...  # the far end's SDP; None while an offer-less INVITE waits
+
+    async def ring(self) -> None:
+        """Send 180 (reliably, RFC 3262, where the far end requires it)."""
+        ...
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        """Send 200 with ``local`` and wait for the ACK; the far end's description (from the offer, or the ACK)."""
+        ...
+
+    async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None: ...
+
+    async def hangup(self, reason: str = "") -> None:
+        """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out."""
+        ...
+
+    async def refer(self, target: str, headers: Mapping[str, str]) -> None:
+        """Blind transfer (RFC 3515): returns when accepted (202), progress comes as TransferProgress events.
+
+        Raises TransferFailed when the REFER itself is refused."""
+        ...
+
+    def events(self) -> AsyncIterator[LegEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationStatus:
+    """State of one registration: "registered", "trying", "failed"; ``expires_at`` is wall time."""
+
+    trunk: str
+    state: str
+    detail: str = ""
+    expires_at: datetime | None = None
+
+
+class SipEndpoint(Protocol):
+    """The service's SIP user agent: UDP and TCP listeners, trunks, registrations."""
+
+    async def start(self, on_call: Callable[[Leg], None]) -> None:
+        """Bind and register. ``on_call`` gets every admitted INVITE (100 already sent) and must not block."""
+        ...
+
+    async def dial(
+        self,
+        target: str,
+        local: MediaDescription,
+        *,
+        caller: Party,
+        headers: Mapping[str, str],
+        ring_timeout_s: float,
+        on_ringing: Callable[[], None] | None = None,
+    ) -> Leg:
+        """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL."""
+        ...
+
+    def registrations(self) -> Sequence[RegistrationStatus]: ...
+    def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
+        """Drain: new INVITEs get ``status`` with Retry-After."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+# --- media -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Something to play: PCM as above. Clips with the same ``key`` are encoded and shipped to media once."""
+
+    key: str
+    pcm: bytes
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 16000
+
+
+@dataclass(frozen=True, slots=True)
+class LegStats:
+    """What a leg's media saw, for the canonical log line. Jitter and times in milliseconds."""
+
+    codec: str = ""
+    packets_sent: int = 0
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    jitter_ms: float = 0.0
+    concealed_ms: int = 0
+    round_trip_ms: float | None = None
+    send_gap_p99_ms: float = 0.0
+    audio_dropped_frames: int = 0
+
+
+class MediaLeg(Protocol):
+    """One RTP session with the far end of one SIP leg."""
+
+    @property
+    def local(self) -> MediaDescription: ...  # put this into our SDP
+
+    async def update(self, remote: MediaDescription) -> MediaDescription:
+        """(Re)aim at ``remote``; our description to answer with (codec chosen by our preference, RFC 3264)."""
+        ...
+
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
+        """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""
+        ...
+
+    async def stop_playing(self) -> None:
+        """Silence within one tick; PlayDone(completed=False) for every unfinished token."""
+        ...
+
+    async def listen(self, on: bool) -> None:
+        """Forward gated audio (with pre-roll) as Audio events, or stop doing so. Digits are always reported."""
+        ...
+
+    async def bridge(self, other: MediaLeg | None) -> None:
+        """Join the audio of two legs (both ways, transcoding if needed); None parts them."""
+        ...
+
+    async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
+        """Play to this leg only, even when bridged."""
+        ...
+
+    def events(self) -> AsyncIterator[MediaEvent]: ...
+    async def stats(self) -> LegStats: ...
+    async def close(self) -> LegStats: ...
+
+
+class MediaEngine(Protocol):
+    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost."""
+
+    async def start(self) -> None: ...
+    async def open(self, leg: str, remote: MediaDescription | None) -> MediaLeg:
+        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer."""
+        ...
+
+    async def preload(self, clips: Sequence[Clip]) -> None: ...
+    def healthy(self) -> bool: ...
+    async def stop(self) -> None: ...
+
+
+# --- speech ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DigitRun:
+    """Spoken digit strings the grammar also takes: ``minimum``..``maximum`` digits; its hypotheses' text is digits."""
+
+    minimum: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechGrammar:
+    """What a recogniser needs of the current state's grammar: plain phrases, in one language.
+
+    ``key`` identifies the content (same key, same phrases), so that engines may cache what they compile.
+    Hypothesis.phrase indexes ``phrases``. Phrases are lower-case words, no punctuation.
+    ``digits``: also accept digit strings (hypotheses carry phrase=None and text of digits only).
+    """
+
+    key: str
+    language: str
+    phrases: tuple[str, ...]
+    digits: DigitRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """How to listen now. ``hangover_s``: silence that ends an utterance; ``max_utterance_s``: cap on its length."""
+
+    grammar: SpeechGrammar
+    hangover_s: float = 0.5
+    max_utterance_s: float = 12.0
+
+
+class Ears(Protocol):
+    """One call's recognition session in a speech worker: voice activity, endpointing, recognition.
+
+    Feed it continuously; it detects utterances under whichever request is current. Timeouts for silence are the
+    conductor's business (it knows when the prompt ended)."""
+
+    async def listen(self, request: ListenRequest | None) -> None:
+        """Switch the grammar; None stops detecting. An utterance already begun ends under the new request."""
+        ...
+
+    def feed(self, pcm: bytes, at: float) -> None:
+        """Never blocks; drops and counts when the worker is behind."""
+        ...
+
+    def events(self) -> AsyncIterator[EarEvent]: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """For /readyz and `ivr doctor`: which vendor serves which languages, and what is wrong if anything."""
+
+    name: str
+    languages: tuple[str, ...]
+    healthy: bool
+    detail: str = ""
+
+
+class SpeechService(Protocol):
+    """The speech workers, seen from the line. Restarts dead workers; their sessions get RecogniserFailed."""
+
+    async def start(self) -> None: ...
+    async def open(self, call_id: str, language: str) -> Ears:
+        """Raises SpeechUnavailable when no recogniser serves ``language`` (the call is then led by keys)."""
+        ...
+
+    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
+        """Compile ahead of the first use."""
+        ...
+
+    async def render(self, text: str, language: str, voice: str = "") -> Clip:
+        """Synthesise, or fetch from the prompt cache; a recording in audio/<language>/ wins.
+
+        Raises SpeechUnavailable."""
+        ...
+
+    async def render_all(
+        self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
+    ) -> Sequence[Clip]:
+        """(text, language, voice) triples into the cache, at start-up; ``progress(done, total)``."""
+        ...
+
+    async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
+        """One finished utterance, for tools (`ivr flow test --voice`)."""
+        ...
+
+    def recognisers(self) -> Sequence[EngineStatus]: ...
+    def synthesisers(self) -> Sequence[EngineStatus]: ...
+    async def stop(self) -> None: ...
+
+
+# --- actions -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """One invocation. ``key`` is unique per intended effect: repeating it must not repeat the effect."""
+
+    name: str
+    arguments: Mapping[str, object]
+    key: str
+    call_id: str
+    facts: Mapping[str, object]
+    language: str = "en-US"
+
+
+class Actions(Protocol):
+    """Runs actions by name. Declared outcomes are returned; a broken back end raises ActionError."""
+
+    async def perform(self, call: ActionCall) -> ActionResult: ...
+    async def vocabulary(self, name: str) -> tuple[Term, ...]:
+        """A vocabulary that belongs to nobody in particular (e.g. ``catalogue``)."""
+        ...
+
+
+# --- the desk ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffContext:
+    """Everything the human gets with the call, so that nobody repeats anything."""
+
+    call_id: str
+    reason: str
+    skill: str
+    priority: int
+    caller: Party
+    language: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    transcript: tuple[Mapping[str, object], ...] = ()
+    tried: tuple[str, ...] = ()
+    flow: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one hand-over goes. ``mode`` is "bridge" or "refer"; ``target`` a SIP URI from the configuration."""
+
+    name: str
+    target: str
+    mode: str
+    ring_timeout_s: float = 20.0
+
+
+class Desk(Protocol):
+    """Routing to live agents. Only configured destinations are ever returned."""
+
+    def open_now(self, skill: str, now: datetime) -> bool: ...
+    def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
+        """In the order to try; empty when closed and nobody is on call."""
+        ...
+
+    async def store_context(self, context: HandoffContext) -> str:
+        """Keep the context; the URL (with an unguessable token) that shows it to the agent."""
+        ...
+
+    def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
+        """User-to-User (RFC 7433) and X-IVR-* headers for the INVITE or REFER; no personal data beyond need."""
+        ...
+
+    def whisper(self, context: HandoffContext) -> str:
+        """What the agent hears before being joined, one short sentence."""
+        ...
+
+
+# --- persistence of calls ----------------------------------------------------------------------------------
+
+
+class CallRecords(Protocol):
+    """What is kept about calls."""
+
+    async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
+    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
+        """One transcript or timeline entry (kind: prompt, heard, key, action, state, handoff, error)."""
+        ...
+
+    async def update(self, call_id: str, **changes: Any) -> None: ...
+    async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None: ...
+    async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
+    async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
+
+    async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None: ...
+    async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
+        """The newest snapshot after ``not_before``, removed so that it is used once."""
+        ...
+
+
+class Clock(Protocol):
+    """Time passed in, so that tests can pass an hour in a second."""
+
+    def monotonic(self) -> float: ...
+    def now(self) -> datetime: ...  # timezone-aware UTC
+    async def sleep(self, seconds: float) -> None: ...

@@ -1,0 +1,1 @@
+"""The caller's side: a telephone on pyVoIP for the demo, `ivr call` and the wire tests. Needs the `softphone` extra."""

@@ -1,0 +1,1 @@
+"""Recognition, synthesis and voice activity: one file a vendor, run in worker processes."""

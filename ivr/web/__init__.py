@@ -1,0 +1,1 @@
+"""HTTP: health, API, live views, console."""

@@ -1,0 +1,1 @@
+"""The flow designer's tools: simulate, test, diff, graph, fmt, new, explain."""
