@@ -1,0 +1,80 @@
+"""What a flow may know about an action without running it: arguments, outcomes, what it leaves behind, how risky.
+
+Pure data. The checker proves flows against these; ``ivr.actions`` declares one for each action it can perform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, get_args
+
+ValueType = Literal["title", "number", "ordinal", "digits", "date", "text", "boolean", "choice", "money"]
+Risk = Literal["none", "reversible", "irreversible"]
+
+VALUE_TYPES: tuple[str, ...] = get_args(ValueType)
+RISKS: tuple[str, ...] = get_args(Risk)
+
+FAILED = "failed"
+"""The back end broke. Implicit in every signature, so every action needs an edge for it."""
+
+TIMEOUT = "timeout"
+"""The back end did not answer in time. Implicit in every signature."""
+
+IMPLICIT_OUTCOMES = (FAILED, TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument. ``type`` is one of VALUE_TYPES; a "title" is passed as the id of its Term, a "date" as ISO 8601."""
+
+    name: str
+    type: str
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        if self.type not in VALUE_TYPES:
+            raise ValueError(f"parameter {self.name}: {self.type!r} is not one of {', '.join(VALUE_TYPES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSignature:
+    """One action as flows see it.
+
+    ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
+    ``facts`` are the dotted facts it may set, ``vocabularies`` the word lists it replaces. ``about`` is one sentence
+    for designers; ``undo`` names the action that takes it back ("" when nothing does).
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...] = ()
+    outcomes: tuple[str, ...] = ("ok",)
+    returns: Mapping[str, str] = field(default_factory=dict)
+    facts: tuple[str, ...] = ()
+    vocabularies: tuple[str, ...] = ()
+    risk: Risk = "none"
+    about: str = ""
+    undo: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.outcomes:
+            raise ValueError(f"{self.name}: an action needs at least one outcome")
+        if clash := set(self.outcomes) & set(IMPLICIT_OUTCOMES):
+            raise ValueError(f"{self.name}: {', '.join(sorted(clash))} is implicit and not declared")
+        if len(set(self.outcomes)) != len(self.outcomes):
+            raise ValueError(f"{self.name}: an outcome is declared twice")
+        if self.risk not in RISKS:
+            raise ValueError(f"{self.name}: risk {self.risk!r} is not one of {', '.join(RISKS)}")
+        for value, kind in self.returns.items():
+            if kind not in VALUE_TYPES:
+                raise ValueError(f"{self.name}: {value}: {kind!r} is not one of {', '.join(VALUE_TYPES)}")
+        object.__setattr__(self, "returns", MappingProxyType(dict(self.returns)))
+
+    @property
+    def all_outcomes(self) -> tuple[str, ...]:
+        """Every outcome a flow must have an edge for, the implicit ones last."""
+        return (*self.outcomes, *IMPLICIT_OUTCOMES)
+
+    def parameter(self, name: str) -> Parameter | None:
+        return next((p for p in self.parameters if p.name == name), None)
