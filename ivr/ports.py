@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from ivr.dialogue.grammar import DigitRun as DigitRun
+from ivr.dialogue.grammar import SpeechGrammar as SpeechGrammar
 from ivr.events import (
     ActionResult,
     Digit,
@@ -204,29 +206,6 @@ class MediaEngine(Protocol):
 
 
 # --- speech ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DigitRun:
-    """Spoken digit strings the grammar also takes: ``minimum``..``maximum`` digits; its hypotheses' text is digits."""
-
-    minimum: int
-    maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechGrammar:
-    """What a recogniser needs of the current state's grammar: plain phrases, in one language.
-
-    ``key`` identifies the content (same key, same phrases), so that engines may cache what they compile.
-    Hypothesis.phrase indexes ``phrases``. Phrases are lower-case words, no punctuation.
-    ``digits``: also accept digit strings (hypotheses carry phrase=None and text of digits only).
-    """
-
-    key: str
-    language: str
-    phrases: tuple[str, ...]
-    digits: DigitRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
