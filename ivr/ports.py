@@ -23,6 +23,8 @@ from ivr.events import (
     Term,
     TransferProgress,
 )
+from ivr.media.clip import Clip as Clip
+from ivr.media.clip import LegStats as LegStats
 from ivr.media.description import MediaDescription
 
 # --- telephony ---------------------------------------------------------------------------------------------
@@ -127,34 +129,6 @@ class SipEndpoint(Protocol):
 
 
 # --- media -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Something to play: PCM as above. Clips with the same ``key`` are encoded and shipped to media once."""
-
-    key: str
-    pcm: bytes
-
-    @property
-    def seconds(self) -> float:
-        return len(self.pcm) / 16000
-
-
-@dataclass(frozen=True, slots=True)
-class LegStats:
-    """What a leg's media saw, for the canonical log line. Jitter and times in milliseconds."""
-
-    codec: str = ""
-    packets_sent: int = 0
-    packets_received: int = 0
-    packets_lost: int = 0
-    packets_late: int = 0
-    jitter_ms: float = 0.0
-    concealed_ms: int = 0
-    round_trip_ms: float | None = None
-    send_gap_p99_ms: float = 0.0
-    audio_dropped_frames: int = 0
 
 
 class MediaLeg(Protocol):

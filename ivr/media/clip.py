@@ -1,0 +1,36 @@
+"""What a leg plays, and what it tells about itself at the end. Re-exported by ``ivr.ports``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Something to play: 16-bit little-endian mono PCM at 8 kHz.
+
+    Clips with the same ``key`` are the same audio: they are shipped to the media process and encoded once.
+    """
+
+    key: str
+    pcm: bytes
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 16000
+
+
+@dataclass(frozen=True, slots=True)
+class LegStats:
+    """What a leg's media saw, for the canonical log line. Jitter and times in milliseconds."""
+
+    codec: str = ""
+    packets_sent: int = 0
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    jitter_ms: float = 0.0
+    concealed_ms: int = 0
+    round_trip_ms: float | None = None
+    send_gap_p99_ms: float = 0.0
+    audio_dropped_frames: int = 0
