@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, get_args
 
-ValueType = Literal["title", "number", "ordinal", "digits", "date", "text", "boolean", "choice", "money"]
+ValueType = Literal["title", "number", "ordinal", "digits", "date", "text", "boolean", "choice", "money", "object"]
 Risk = Literal["none", "reversible", "irreversible"]
 
 VALUE_TYPES: tuple[str, ...] = get_args(ValueType)
@@ -27,7 +26,11 @@ IMPLICIT_OUTCOMES = (FAILED, TIMEOUT)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument. ``type`` is one of VALUE_TYPES; a "title" is passed as the id of its Term, a "date" as ISO 8601."""
+    """One argument. ``type`` is one of VALUE_TYPES.
+
+    A "title" is passed as the id of its Term, a "date" as ISO 8601, "money" in cents; an "object" is a mapping of names
+    to values (only ``http.call`` takes those).
+    """
 
     name: str
     type: str
@@ -69,7 +72,6 @@ class ActionSignature:
         for value, kind in self.returns.items():
             if kind not in VALUE_TYPES:
                 raise ValueError(f"{self.name}: {value}: {kind!r} is not one of {', '.join(VALUE_TYPES)}")
-        object.__setattr__(self, "returns", MappingProxyType(dict(self.returns)))
 
     @property
     def all_outcomes(self) -> tuple[str, ...]:
