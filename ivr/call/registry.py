@@ -1,0 +1,54 @@
+"""The calls in progress, for the API, the console, draining and the concurrency limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+
+class LiveCall(Protocol):
+    @property
+    def call_id(self) -> str: ...
+    def view(self) -> Mapping[str, Any]:
+        """State, transcript, slots, outcome, handoff context: what GET /api/calls/{call_id} shows."""
+        ...
+
+    async def end(self, reason: str) -> None: ...
+
+
+class CallRegistry:
+    """Knows every live call; keeps hand-over contexts in memory too, so that they outlive a dead database."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, LiveCall] = {}
+        self._contexts: dict[str, Mapping[str, Any]] = {}
+        self._changed = asyncio.Condition()
+        self.started = 0
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[LiveCall]:
+        return iter(tuple(self._calls.values()))
+
+    def get(self, call_id: str) -> LiveCall | None:
+        return self._calls.get(call_id)
+
+    async def enter(self, call: LiveCall) -> None:
+        self._calls[call.call_id] = call
+        self.started += 1
+        await self._notify()
+
+    async def leave(self, call: LiveCall) -> None:
+        self._calls.pop(call.call_id, None)
+        await self._notify()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def drained(self) -> None:
+        """Returns when no call is left."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._calls)
