@@ -1,1 +1,4 @@
-"""The caller's side: a telephone on pyVoIP for the demo, `ivr call` and the wire tests. Needs the `softphone` extra."""
+"""A telephone for tests, the demo and `ivr call`: pyVoIP, an independent SIP stack, in a process of its own.
+
+``phone.Softphone`` is what callers of this package use. pyVoIP (GPL) is imported by the child process only.
+"""

@@ -1,0 +1,94 @@
+"""pyVoIP's SIP client without REGISTER, with responses and CANCEL handed to the phone.
+
+pyVoIP writes the messages. Two of its mistakes that break calls to correct peers are corrected in their text: the ACK's
+To tag (``own_ack=True`` leaves pyVoIP's) and the Via of its BYE. CANCEL, which it lacks, is built from its INVITE.
+Runs in the softphone's own process only.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import socket
+import threading
+from typing import TYPE_CHECKING, cast
+
+import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
+from pyVoIP.SIP import Counter, SIPClient, SIPMessage, SIPMessageType
+
+from ivr.softphone.taps import Tap
+
+if TYPE_CHECKING:
+    from ivr.softphone.signalling import Phone
+
+
+def header_fields(raw: bytes) -> dict[str, str]:
+    """All headers of a message, names lower-case; pyVoIP's own parser cuts values at ": ". Repeats are joined."""
+    fields: dict[str, str] = {}
+    for line in raw.split(b"\r\n\r\n")[0].decode("utf8", "replace").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            name = name.strip().lower()
+            fields[name] = f"{fields[name]}, {value.strip()}" if name in fields else value.strip()
+    return fields
+
+
+class Line(SIPClient):
+    """pyVoIP's SIP client on an already bound socket, without REGISTER."""
+
+    def __init__(self, phone: Phone, host: str, port: int, own_ack: bool) -> None:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((host, port))
+        self.tap = Tap(sock, phone.traced("in"), phone.traced("out"), wait_s=0.05)
+        self.own_phone = phone
+        bound = self.tap.getsockname()[1]
+        super().__init__(host, 5060, "anonymous", "", phone, myIP=host, myPort=bound, callCallback=phone.callback)
+        self.own_ack = own_ack
+        # pyVoIP derives Call-IDs from a counter: start anywhere, or two runs on one port make the same ones.
+        self.callID = Counter(random.getrandbits(48))
+
+    def start(self) -> None:
+        self.NSD = True
+        self.s = self.out = cast(socket.socket, self.tap)
+        threading.Thread(target=self.recv_loop, name="SIP receiver", daemon=True).start()
+
+    def parse_message(self, message: SIPMessage) -> None:
+        contact = re.search(r"<([^>]*)>", str(message.headers.get("Contact", "")))
+        if contact:
+            message.headers["Contact"] = f"<{contact[1]}>"  # pyVoIP chokes on display names and parameters
+        if len(message.body.get("c", ())) > 1:
+            message.body["c"] = message.body["c"][-1:]  # pyVoIP opens a session for each
+        phone = self.own_phone
+        with phone.lock:
+            if message.type == SIPMessageType.RESPONSE:
+                phone.responded(message)
+            elif message.method == "CANCEL":
+                phone.cancelled(message)
+            else:
+                super().parse_message(message)
+
+    def gen_ack(self, request: SIPMessage) -> str:
+        text: str = super().gen_ack(request)
+        tag = request.headers["To"]["tag"]
+        return text if self.own_ack or not tag else re.sub(r"(\r\nTo: [^\r]*;tag=)[^\r]*", rf"\g<1>{tag}", text)
+
+    def gen_bye(self, request: SIPMessage) -> str:
+        text: str = re.sub(r"Via: [^\r]*\r\n", "", super().gen_bye(request))
+        via = f"Via: SIP/2.0/UDP {self.myIP}:{self.myPort};rport;branch={self.gen_branch()}\r\n"
+        return text.replace("\r\n", f"\r\n{via}", 1)
+
+    def gen_refusal(self, request: SIPMessage, status: int, reason: str) -> str:
+        """pyVoIP's 486, with another status; the To tag of the 180 when there was one (RFC 3261 section 8.2.6.2)."""
+        text: str = self.gen_busy(request).replace("486 Busy Here", f"{status} {reason}", 1)
+        tag = self.tagLibrary.get(request.headers["Call-ID"])
+        return re.sub(r"(\r\nTo: [^\r]*;tag=)[^\r]*", rf"\g<1>{tag}", text) if tag else text
+
+    def gen_cancel(self, invite: SIPMessage) -> str:
+        """CANCEL, which pyVoIP lacks: the INVITE's own request line, Via, From, To and CSeq (RFC 3261 section 9.1)."""
+        head = invite.raw.split(b"\r\n\r\n")[0].decode("utf8").split("\r\n")
+        kept = [line for line in head[1:] if line.startswith(("Via:", "From:", "To:", "Call-ID:", "Max-Forwards:"))]
+        cseq = f"CSeq: {invite.headers['CSeq']['check']} CANCEL"
+        return "\r\n".join([head[0].replace("INVITE", "CANCEL", 1), *kept, cseq, "Content-Length: 0", "", ""])
+
+    def transmit(self, text: str) -> None:
+        self.out.sendto(text.encode("utf8"), (self.server, self.port))

@@ -1,0 +1,346 @@
+"""``Softphone``: a telephone to call with or be called on, driven from asyncio. One call at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from ivr.errors import DialFailed, TelephonyError, UnavailableError
+from ivr.softphone.g711 import Law, encode
+from ivr.softphone.happenings import KINDS, Answered, Ended, Incoming, Message, PhoneEvent, Ringing
+from ivr.softphone.timing import Timeline
+from ivr.softphone.trace import Packet, Sound, Trace
+
+_URI = re.compile(r"^<?sip:(?:(?P<user>[^@>;?]*)@)?(?P<host>[^:>;?@]+)(?::(?P<port>\d+))?[^>]*>?$")
+
+
+class Softphone:
+    """Use ``async with Softphone.open(...)`` or ``await Softphone.start(...)`` with ``await phone.close()``."""
+
+    def __init__(self, process: asyncio.subprocess.Process, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        self.messages: list[Message] = []
+        self.trace = Trace(asyncio.get_running_loop().time())
+        self.incoming: Incoming | None = None
+        self.answered: Answered | None = None
+        self.ended: Ended | None = None
+        self.sounds_dropped = 0
+        self._process = process
+        self._changed = asyncio.Condition()
+        self._history: list[PhoneEvent] = []
+        self._pending: dict[int, tuple[asyncio.Future[float], bool]] = {}
+        self._listeners: set[asyncio.Queue[Sound | None]] = set()
+        self._order = 0
+        self._gone = ""
+        self._up = False
+        self._reader = asyncio.create_task(self._read(), name=f"softphone {port}")
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def start(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> Self:
+        """Start the process. ``host``: an address of this machine that the far end can reach.
+
+        Raises UnavailableError when the extra is not installed or the port is taken."""
+        arguments = ["--host", host, "--port", str(port), *(["--own-ack"] if own_ack else [])]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ivr.softphone.process", *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+            start_new_session=True,  # Ctrl-C is ours: the phone hangs up when its stdin ends
+        )
+        assert process.stdout is not None and process.stderr is not None
+        first = await process.stdout.readline()
+        event = json.loads(first) if first else {"e": "broken"}
+        if event["e"] != "ready":
+            _, errors = await process.communicate()
+            text = event.get("reason") or errors.decode(errors="replace").strip().rpartition("\n")[2]
+            raise UnavailableError(
+                f"the softphone did not start: {text}", remedy="install it with: pip install 'ivr[softphone]'"
+            )
+        return cls(process, host, int(event["port"]))
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> AsyncIterator[Self]:
+        """``start`` and ``close`` as a context."""
+        phone = await cls.start(host=host, port=port, own_ack=own_ack)
+        try:
+            yield phone
+        finally:
+            await phone.close()
+
+    async def close(self) -> None:
+        """Hang up and end the process. Idempotent."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), 5)
+        except TimeoutError:
+            self._process.kill()
+        await self._reader
+
+    @property
+    def uri(self) -> str:
+        """Where to call this phone."""
+        return f"sip:phone@{self.host}:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    # --- calls -----------------------------------------------------------------------------------------------
+
+    async def call(
+        self,
+        uri: str,
+        *,
+        from_number: str = "",
+        headers: Mapping[str, str] | None = None,
+        codecs: tuple[Law, ...] = ("PCMU",),
+    ) -> None:
+        """Send the INVITE; ``wait_answered`` waits. Raises TelephonyError when a call is up or the URI is wrong."""
+        match = _URI.match(uri)
+        if not match:
+            raise TelephonyError(f"not a SIP URI: {uri}", remedy="write it as sip:NAME@HOST:PORT")
+        if self._up:
+            raise TelephonyError("this phone is in a call already", remedy="hang up first, or start another phone")
+        self.forget()
+        self._up = True
+        await self._command(
+            do="call",
+            user=match["user"] or "",
+            host=match["host"],
+            port=int(match["port"] or 5060),
+            headers=dict(headers or {}),
+            codecs=list(codecs),
+            **{"from": from_number},
+        )
+
+    async def set_incoming(
+        self,
+        mode: Literal["answer", "ring", "busy"],
+        *,
+        after_s: float = 0.0,
+        status: int = 486,
+        reason: str = "Busy Here",
+    ) -> None:
+        """What to do with INVITEs: answer after ``after_s``, ring until told, or refuse with ``status``."""
+        await self._command(do="incoming", mode=mode, after_s=after_s, status=status, reason=reason)
+
+    async def answer(self) -> None:
+        await self._command(do="answer")
+
+    async def refuse(self, status: int = 603, reason: str = "Decline") -> None:
+        await self._command(do="refuse", status=status, reason=reason)
+
+    async def hangup(self) -> None:
+        """BYE, CANCEL or a refusal. ``wait_ended`` tells when it is over; nothing happens without a call."""
+        await self._command(do="hangup")
+
+    async def say(self, pcm: bytes) -> float:
+        """Speak 16-bit 8 kHz audio into the call; the time its last packet left. Queued behind what is being said."""
+        law: Law = self.answered.codec if self.answered else "PCMU"
+        return await self._command(do="say", payload=base64.b64encode(encode(pcm, law)).decode("ascii"))
+
+    async def press(self, keys: str, *, hold_ms: int = 100, gap_ms: int = 80) -> float:
+        """Press keys by RFC 4733; the time when the last has left. Raises TelephonyError where that is impossible."""
+        return await self._command(do="press", keys=keys, hold_ms=hold_ms, gap_ms=gap_ms)
+
+    async def hush(self) -> None:
+        """Stop speaking."""
+        await self._command(do="hush")
+
+    # --- waiting ---------------------------------------------------------------------------------------------
+
+    async def wait_ringing(self, timeout_s: float = 10.0) -> None:
+        """Raises DialFailed when the call ended instead, TimeoutError."""
+        await self._wait(lambda: any(isinstance(e, Ringing | Answered) for e in self._history), timeout_s)
+
+    async def wait_incoming(self, timeout_s: float = 10.0) -> Incoming:
+        """The INVITE that rings here, or rang last. Raises TimeoutError."""
+        async with self._changed:
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait_for(lambda: self.incoming or self._gone)
+        if self.incoming is None:
+            raise UnavailableError(self._gone)
+        return self.incoming
+
+    async def wait_answered(self, timeout_s: float = 35.0) -> Answered:
+        """Raises DialFailed when the call was refused or given up, TimeoutError."""
+        await self._wait(lambda: self.answered is not None, timeout_s)
+        assert self.answered is not None
+        return self.answered
+
+    async def wait_ended(self, timeout_s: float = 35.0) -> Ended:
+        """Raises TimeoutError."""
+        async with self._changed, asyncio.timeout(timeout_s):
+            await self._changed.wait_for(lambda: self.ended or self._gone)
+        if self.ended is None:
+            raise UnavailableError(self._gone)
+        return self.ended
+
+    async def _wait(self, happened: Any, timeout_s: float) -> None:
+        async with self._changed, asyncio.timeout(timeout_s):
+            await self._changed.wait_for(lambda: happened() or self.ended or self._gone)
+        if not happened():
+            if self.ended:
+                raise DialFailed(self.ended.status, self.ended.reason)
+            raise UnavailableError(self._gone)
+
+    async def events(self) -> AsyncIterator[PhoneEvent]:
+        """Everything of the current call from its beginning, ending with Ended."""
+        seen = 0
+        history = self._history
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(lambda: len(history) > seen or self._gone)  # noqa: B023 - awaited here
+            if seen == len(history):
+                return
+            event = history[seen]
+            seen += 1
+            yield event
+            if isinstance(event, Ended):
+                return
+
+    async def listen(self) -> AsyncIterator[Sound]:
+        """What is heard from now on, packet by packet, until the call ends. Ten seconds are kept for slow readers."""
+        queue: asyncio.Queue[Sound | None] = asyncio.Queue(500)
+        if self.ended or self._gone:
+            return
+        self._listeners.add(queue)
+        try:
+            while (sound := await queue.get()) is not None:
+                yield sound
+        finally:
+            self._listeners.discard(queue)
+
+    # --- measurements ----------------------------------------------------------------------------------------
+
+    @property
+    def timeline(self) -> Timeline:
+        """The current or last call, for ``ivr.softphone.timing``."""
+        return self.trace.timeline
+
+    def save(self, path: Path) -> None:
+        """The call as a stereo WAV: left what this phone said, right what it heard."""
+        self.trace.save(path)
+
+    # --- the other process -----------------------------------------------------------------------------------
+
+    async def _command(self, **order: object) -> float:
+        """Send an order and wait until it is carried out (speech and keys: until the last packet left)."""
+        assert self._process.stdin is not None
+        if self._gone:
+            raise UnavailableError(self._gone)
+        speaks = order["do"] in ("say", "press")
+        if speaks and self.ended:
+            raise TelephonyError(f"the call is over: {self.ended.reason}")
+        self._order += 1
+        number = self._order
+        future: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._pending[number] = (future, speaks)
+        try:
+            self._process.stdin.write(json.dumps({**order, "id": number}).encode() + b"\n")
+            with suppress(ConnectionError):  # the reader finds out why
+                await self._process.stdin.drain()
+            return await future
+        finally:
+            self._pending.pop(number, None)
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        errors = asyncio.create_task(self._process.stderr.read())
+        while line := await self._process.stdout.readline():
+            await self._take(json.loads(line))
+        text = (await errors).decode(errors="replace").strip()
+        await self._process.wait()
+        self._gone = f"the softphone's process ended ({self._process.returncode}) {text[-500:]}".strip()
+        self._call_over(UnavailableError(self._gone))
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _take(self, event: dict[str, Any]) -> None:
+        kind = event.pop("e")
+        if kind in ("sent", "heard"):
+            await self._take_packet(event, sent=kind == "sent")
+        elif kind == "sip":
+            self.messages.append(Message(event["t"], event["direction"], event["text"]))
+        elif kind in ("done", "failed"):
+            future, _ = self._pending.get(event["id"], (None, False))
+            if future and not future.done():
+                if kind == "done":
+                    future.set_result(event["t"])
+                else:
+                    future.set_exception(TelephonyError(event["reason"]))
+        else:
+            at = event.pop("t")
+            await self._happened(KINDS[kind](at=at, **event))
+
+    async def _take_packet(self, event: dict[str, Any], *, sent: bool) -> None:
+        with suppress(ValueError):
+            packet = Packet.from_bytes(base64.b64decode(event["packet"]), event["t"])
+            keys = len(self.trace.keys_heard)
+            sound = self.trace.add(packet, sent=sent)
+            if len(self.trace.keys_heard) > keys:
+                await self._happened(self.trace.keys_heard[-1])
+            if sound is not None and not sent:
+                for queue in self._listeners:
+                    if queue.full():
+                        queue.get_nowait()
+                        self.sounds_dropped += 1
+                    queue.put_nowait(sound)
+
+    async def _happened(self, event: PhoneEvent) -> None:
+        if isinstance(event, Incoming):
+            self.forget()
+            self._up = True
+            self.incoming = event
+        elif isinstance(event, Answered):
+            self.answered = event
+            self.trace.answered_at = event.at
+            self.trace.event_type = event.event_type
+        elif isinstance(event, Ended):
+            self.ended = event
+            self.trace.ended_at = event.at
+            self._up = False
+            self._call_over(TelephonyError(f"the call is over: {event.reason}"))
+        async with self._changed:
+            self._history.append(event)
+            self._changed.notify_all()
+
+    def _call_over(self, error: TelephonyError | UnavailableError) -> None:
+        for future, speaks in self._pending.values():
+            if not future.done() and (speaks or isinstance(error, UnavailableError)):
+                future.set_exception(error)
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)
+
+    def forget(self) -> None:
+        """Drop the last call, so that the ``wait_`` methods wait for the next one. Done by itself as it begins."""
+        self.trace = Trace(asyncio.get_running_loop().time())
+        self.incoming = self.answered = self.ended = None
+        self._history = []
+
+
+def local_address(host: str) -> str:
+    """The address of this machine from which ``host`` is reached. Raises UnavailableError for an unknown host."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, 9))
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise UnavailableError(f"cannot reach {host}: {error.strerror or error}") from error

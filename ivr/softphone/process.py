@@ -1,0 +1,119 @@
+"""The softphone's process: ``python -m ivr.softphone.process --host 127.0.0.1 --port 0``.
+
+Speaks JSON lines: orders on stdin ({"do": "call", ...}), events on stdout ({"e": "ringing", "t": ...}); bytes are
+base64. It ends with its parent: the end of stdin hangs up and exits, whatever way the parent went.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import queue
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ivr.softphone.signalling import Phone
+
+Order = Mapping[str, Any]
+
+
+class Outlet:
+    """Writes events from any thread; a slow reader never holds up a packet."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: queue.SimpleQueue[dict[str, object] | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name="events", daemon=True)
+        self._writer.start()
+
+    def __call__(self, kind: str, **attributes: object) -> None:
+        self._lines.put({"e": kind, **attributes})
+
+    def _write(self) -> None:
+        while (event := self._lines.get()) is not None:
+            line = memoryview(json.dumps(event, default=_base64).encode() + b"\n")
+            try:
+                while line:
+                    line = line[os.write(self._descriptor, line) :]
+            except OSError:
+                os._exit(0)  # nobody reads any more: the parent is gone
+
+    def close(self) -> None:
+        self._lines.put(None)
+        self._writer.join(1.0)
+
+
+def _base64(value: object) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"cannot be sent: {type(value).__name__}")
+
+
+def _obey(phone: Phone, order: Order) -> None:
+    """Raises KeyError, ValueError, RuntimeError or OSError when it cannot be done."""
+    call = phone.current
+    audio = call.audio if call else None
+    actions: dict[str, Callable[[], object]] = {
+        "call": lambda: phone.dial(
+            order["user"], (order["host"], order["port"]), order["from"], order["headers"], order["codecs"]
+        ),
+        "hangup": phone.hangup,
+        "answer": phone.answer,
+        "refuse": lambda: phone.refuse(order["status"], order["reason"]),
+    }
+    what = order["do"]
+    if what == "incoming":
+        phone.answer_after_s = float(order["after_s"])
+        phone.refusal = (int(order["status"]), str(order["reason"]))
+        phone.incoming = str(order["mode"])
+    elif what in actions:
+        actions[what]()
+    elif audio is None:
+        raise RuntimeError(f"no call is up, so it cannot {what}")
+    elif what == "say":
+        audio.microphone.say(order["id"], base64.b64decode(order["payload"]))
+    elif what == "press":
+        audio.keys.press(order["id"], order["keys"], order["hold_ms"], order["gap_ms"])
+    elif what == "hush":
+        audio.microphone.hush()
+    else:
+        raise ValueError(f"unknown order {what}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="ivr.softphone.process")
+    parser.add_argument("--host", default="127.0.0.1", help="our address, an IP literal: it goes into the SDP")
+    parser.add_argument("--port", type=int, default=0, help="SIP port; 0 takes a free one")
+    parser.add_argument("--own-ack", action="store_true", help="send ACKs exactly as pyVoIP writes them")
+    options = parser.parse_args()
+    outlet = Outlet(os.dup(1))
+    os.dup2(2, 1)  # pyVoIP prints to stdout
+    warnings.simplefilter("ignore")
+    try:
+        phone = Phone(options.host, options.port, outlet, options.own_ack)
+    except OSError as error:
+        outlet("broken", reason=f"cannot listen on {options.host}:{options.port}: {error.strerror}")
+        outlet.close()
+        sys.exit(1)
+    outlet("ready", port=phone.sip.myPort)
+    for line in sys.stdin.buffer:
+        order: Order = json.loads(line)
+        try:
+            _obey(phone, order)
+            if order["do"] not in ("say", "press"):  # those report when their last packet has left
+                outlet("done", id=order["id"], t=time.monotonic())
+        except (KeyError, ValueError, RuntimeError, OSError) as error:
+            outlet("failed", id=order["id"], reason=str(error))
+    phone.hangup()
+    outlet.close()
+    os._exit(0)  # pyVoIP's threads don't end by themselves
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""What a caller waits for, computed from what crossed the wire (pure).
+
+Times are CLOCK_MONOTONIC seconds of packets leaving and arriving, 20 ms each; levels are dB below full scale.
+A prompt that ends by itself is not a silence that the caller caused: such cases give None rather than a good number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+FRAME_S = 0.02
+AUDIBLE_DB = -45.0
+DIGITAL_DB = -70.0  # below the smallest step of G.711: nothing is playing
+_BEFORE_S = 0.1  # a prompt counts as playing when it was audible this shortly before
+_CUT_S = 0.06  # digital silence this long is the end of a prompt
+_QUIET_S = 0.25  # and so is quiet this long; speech pauses for shorter
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One audio packet."""
+
+    at: float
+    level_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPress:
+    """``at`` is when the first event packet left (or arrived)."""
+
+    at: float
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of sound: the times of its first and its last audible packet."""
+
+    start: float
+    last: float
+
+    @property
+    def end(self) -> float:
+        return self.last + FRAME_S
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One call as the phone saw it. ``until`` is the time up to which it was watched."""
+
+    sent: Sequence[Frame]
+    heard: Sequence[Frame]
+    keys: Sequence[KeyPress]
+    until: float
+    answered_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One turn: from the last voiced packet sent to the first audible packet of the answer.
+
+    ``seconds`` is None when no answer came before the caller spoke again, pressed a key or the call ended.
+    ``overlapped``: the line was still talking when the caller stopped, so the number is a guess.
+    """
+
+    speech_start: float
+    speech_end: float
+    seconds: float | None
+    overlapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silencing:
+    """How long a prompt went on after the caller's key or first word; None when none was playing, or unknown."""
+
+    at: float
+    seconds: float | None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """``p50`` and ``p95`` by nearest rank, in seconds."""
+
+    count: int
+    p50: float
+    p95: float
+    worst: float
+
+
+def spans(
+    frames: Iterable[Frame], *, audible_db: float = AUDIBLE_DB, bridge_s: float = 0.3, shortest_s: float = 0.04
+) -> list[Span]:
+    """Stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than ``shortest_s`` left out."""
+    found: list[Span] = []
+    for frame in frames:
+        if frame.level_db < audible_db:
+            continue
+        if found and frame.at - found[-1].last <= bridge_s + FRAME_S:
+            found[-1] = Span(found[-1].start, max(found[-1].last, frame.at))
+        else:
+            found.append(Span(frame.at, frame.at))
+    return [span for span in found if span.end - span.start >= shortest_s - 1e-9]
+
+
+def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Response]:
+    """One entry for each thing the caller said; ``pause_s`` joins words of one utterance."""
+    said = spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
+    answers = spans(timeline.heard, audible_db=audible_db, bridge_s=_QUIET_S)
+    found: list[Response] = []
+    for index, speech in enumerate(said):
+        limit = said[index + 1].start if index + 1 < len(said) else timeline.until
+        limit = min([limit, *(key.at for key in timeline.keys if key.at > speech.last)])
+        overlapped = any(span.start <= speech.last < span.end for span in answers)
+        start = next((span.start for span in answers if speech.last < span.start <= limit), None)
+        found.append(Response(speech.start, speech.last, None if start is None else start - speech.last, overlapped))
+    return found
+
+
+def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[Silencing]:
+    """For each key: its first event packet to the first silent packet heard."""
+    return [Silencing(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
+
+
+def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Silencing]:
+    """For each utterance: its first voiced packet to the first silent packet heard (barge-in)."""
+    return [
+        Silencing(span.start, _until_silent(timeline, span.start, audible_db))
+        for span in spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
+    ]
+
+
+def summary(values: Iterable[float]) -> Summary | None:
+    """None without values."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+
+    def rank(share: float) -> float:
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+    return Summary(len(ordered), rank(0.5), rank(0.95), ordered[-1])
+
+
+def _until_silent(timeline: Timeline, at: float, audible_db: float) -> float | None:
+    audible = [frame.at for frame in timeline.heard if frame.level_db >= audible_db]
+    last = max((time for time in audible if at - _BEFORE_S < time <= at), default=None)
+    if last is None:
+        return None
+    residue = [frame.at for frame in timeline.heard if frame.level_db > DIGITAL_DB]
+    for time in (time for time in audible if time > at):
+        gap = time - last - FRAME_S
+        if gap >= _QUIET_S - 1e-9 or (gap >= _CUT_S - 1e-9 and not any(last < other < time for other in residue)):
+            return max(0.0, last + FRAME_S - at)
+        last = time
+    if timeline.until - last - FRAME_S < _QUIET_S:
+        return None  # the watch ended too soon to tell
+    return max(0.0, last + FRAME_S - at)

@@ -1,0 +1,168 @@
+"""What one call put on the wire and took from it: packets with times, the timeline, the stereo recording."""
+
+from __future__ import annotations
+
+import struct
+import time
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ivr.softphone.g711 import Law, Samples, decode
+from ivr.softphone.keys import KeyEvent
+from ivr.softphone.timing import Frame, KeyPress, Timeline
+
+_RATE = 8000
+_STEP = 800  # samples that arrival and RTP clock may differ by before the recording follows arrival again
+_LAWS: dict[int, Law] = {0: "PCMU", 8: "PCMA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An RTP packet (RFC 3550 section 5.1). ``at``: CLOCK_MONOTONIC seconds when it was sent or arrived."""
+
+    at: float
+    payload_type: int
+    marker: bool
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+    @classmethod
+    def from_bytes(cls, data: bytes, at: float) -> Packet:
+        """Raises ValueError for what is not RTP version 2."""
+        if len(data) < 12 or data[0] >> 6 != 2:
+            raise ValueError("not RTP")
+        flags, kind, sequence, timestamp, ssrc = struct.unpack("!BBHII", data[:12])
+        start = 12 + 4 * (flags & 15)
+        if flags & 0x10 and len(data) >= start + 4:
+            start += 4 + 4 * int(struct.unpack("!H", data[start + 2 : start + 4])[0])
+        end = len(data) - (data[-1] if flags & 0x20 else 0)
+        return cls(at, kind & 0x7F, bool(kind & 0x80), sequence, timestamp, ssrc, data[start:end])
+
+    @property
+    def samples(self) -> Samples | None:
+        """Audio, None for anything but G.711."""
+        law = _LAWS.get(self.payload_type)
+        return decode(self.payload, law) if law and self.payload else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """20 ms that the phone heard. ``pcm``: 16-bit 8 kHz; ``level_db`` below full scale."""
+
+    at: float
+    pcm: bytes
+    level_db: float
+
+
+def level_db(samples: Samples) -> float:
+    """RMS in dB below full scale; -100 for digital silence."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+    return max(-100.0, 10 * float(np.log10(power / 32768.0**2))) if power else -100.0
+
+
+class Track:
+    """One direction of the recording: packets laid where they sounded on the wall clock.
+
+    Within a stream the RTP clock decides (no clicks from network jitter); when it disagrees with arrival by
+    100 ms or another source starts, arrival does.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: list[tuple[int, Samples]] = []
+        self._anchor: tuple[int, int, int] | None = None  # SSRC, RTP timestamp, position
+
+    def add(self, packet: Packet, origin: float, samples: Samples) -> None:
+        arrived = round((packet.at - origin) * _RATE)
+        position = arrived
+        if self._anchor and self._anchor[0] == packet.ssrc:
+            moved = (packet.timestamp - self._anchor[1] + 0x80000000) % 0x100000000 - 0x80000000
+            if abs(self._anchor[2] + moved - arrived) < _STEP:
+                position = self._anchor[2] + moved
+        if position == arrived:
+            self._anchor = packet.ssrc, packet.timestamp, arrived
+        self._pieces.append((position, samples))
+
+    def render(self, length: int) -> Samples:
+        track: Samples = np.zeros(length, dtype=np.int16)
+        for position, samples in self._pieces:
+            start, end = max(0, position), min(length, position + len(samples))
+            if end > start:
+                track[start:end] = samples[start - position : end - position]
+        return track
+
+    @property
+    def length(self) -> int:
+        return max((position + len(samples) for position, samples in self._pieces), default=0)
+
+
+class Trace:
+    """Everything about one call. ``started_at`` is the first moment of the recording."""
+
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.event_type: int | None = None  # payload type of telephone-event
+        self.sent: list[Packet] = []
+        self.heard: list[Packet] = []
+        self.keys_sent: list[KeyPress] = []
+        self.keys_heard: list[KeyPress] = []
+        self._sent_frames: list[Frame] = []
+        self._heard_frames: list[Frame] = []
+        self._tracks = {True: Track(), False: Track()}
+        self._events: set[tuple[bool, int, int]] = set()
+
+    def add(self, packet: Packet, *, sent: bool) -> Sound | None:
+        """What it sounded like, None when it carried no audio."""
+        (self.sent if sent else self.heard).append(packet)
+        if packet.payload_type == self.event_type:
+            self._add_event(packet, sent)
+            return None
+        samples = packet.samples
+        if samples is None:
+            return None
+        level = level_db(samples)
+        (self._sent_frames if sent else self._heard_frames).append(Frame(packet.at, level))
+        self._tracks[sent].add(packet, self.started_at, samples)
+        return Sound(packet.at, samples.astype("<i2").tobytes(), level)
+
+    def _add_event(self, packet: Packet, sent: bool) -> None:
+        identity = sent, packet.ssrc, packet.timestamp
+        try:
+            event = KeyEvent.from_bytes(packet.payload)
+        except ValueError:
+            return
+        if identity not in self._events:
+            self._events.add(identity)
+            (self.keys_sent if sent else self.keys_heard).append(KeyPress(packet.at, event.key))
+
+    @property
+    def timeline(self) -> Timeline:
+        """A snapshot, ready for ``ivr.softphone.timing``."""
+        return Timeline(
+            sent=tuple(self._sent_frames),
+            heard=tuple(self._heard_frames),
+            keys=tuple(self.keys_sent),
+            until=self.ended_at or time.monotonic(),
+            answered_at=self.answered_at,
+            ended_at=self.ended_at,
+        )
+
+    def stereo(self) -> Samples:
+        """[n, 2] samples at 8 kHz: left what this phone said, right what it heard."""
+        length = max(track.length for track in self._tracks.values())
+        return np.stack([self._tracks[True].render(length), self._tracks[False].render(length)], axis=1)
+
+    def save(self, path: Path) -> None:
+        """A stereo WAV. Sample 0 is the moment ``started_at``."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(_RATE)
+            file.writeframes(self.stereo().astype("<i2").tobytes())
