@@ -1,0 +1,213 @@
+"""The engine: one way to read, one way to write, and a bound on how long either may take.
+
+SQLite runs in WAL mode with ``BEGIN IMMEDIATE`` for writes, so that a reader never turns into a writer that must fail.
+PostgreSQL runs at READ COMMITTED; whoever edits locks the rows it edits. Whatever the database does (refuse, vanish,
+freeze), an operation ends within ``timeout_s`` with StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ivr.errors import ConfigError, StoreUnavailable
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+TIMEOUT_S = 2.0
+REMEDY = "see that the database runs and that [store] url in config.toml points at it"
+
+log = structlog.get_logger(__name__)
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def parse_url(url: str) -> URL:
+    """Checks the driver. Raises ConfigError, never echoing a password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(
+            "[store] url is not a database URL",
+            remedy="write sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME",
+        ) from error
+    if parsed.drivername in ("sqlite", "sqlite3"):
+        parsed = parsed.set(drivername="sqlite+aiosqlite")
+    elif parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+asyncpg")
+    if parsed.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+        raise ConfigError(
+            f"[store] url: {parsed.drivername} is not supported", remedy="use sqlite+aiosqlite or postgresql+asyncpg"
+        )
+    return parsed
+
+
+class Database:
+    """Connections to one database. ``url`` as in config.toml; "sqlite+aiosqlite://" lives in memory."""
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.url = parse_url(url)
+        self.timeout_s = timeout_s
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.in_memory = self.sqlite and self.url.database in (None, "", ":memory:")
+        self.engine = self._engine()
+        self._writing = self.engine.execution_options(ivr_write=True)
+        # SQLite has one writer: queueing here is fair, its own busy handler is not. In memory there is one connection.
+        self._turn: asyncio.Lock | None = asyncio.Lock() if self.sqlite else None
+        self._left_behind: set[asyncio.Task[Any]] = set()
+        self._down_until = 0.0
+
+    @property
+    def name(self) -> str:
+        """For people and logs: no password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def _engine(self) -> AsyncEngine:
+        try:
+            if self.sqlite:
+                if self.url.database and not self.in_memory:
+                    Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+                engine = create_async_engine(
+                    self.url,
+                    json_serializer=_dumps,
+                    connect_args={"timeout": self.timeout_s * 0.75},
+                )
+                event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+                event.listen(engine.sync_engine, "begin", _begin_sqlite)
+                return engine
+            return create_async_engine(
+                self.url,
+                json_serializer=_dumps,
+                pool_size=10,
+                max_overflow=20,
+                pool_timeout=self.timeout_s,
+                pool_pre_ping=True,
+                connect_args={"timeout": self.timeout_s, "command_timeout": max(self.timeout_s, 30.0)},
+            )
+        except (NoSuchModuleError, ImportError) as error:
+            raise ConfigError(f"the driver for {self.name} is missing", remedy="pip install ivr again") from error
+        except OSError as error:
+            raise StoreUnavailable(f"{self.name}: {error.strerror}", remedy=REMEDY) from error
+
+    async def read(self, work: Work[T], *, timeout_s: float | None = None) -> T:
+        """Run ``work`` in a transaction that only reads. Raises StoreUnavailable."""
+
+        async def run() -> T:
+            if self.in_memory and self._turn:
+                async with self._turn, self.engine.begin() as connection:
+                    return await work(connection)
+            async with self.engine.begin() as connection:
+                return await work(connection)
+
+        return await self._bounded(run(), timeout_s)
+
+    async def write(self, work: Work[T], *, timeout_s: float | None = None) -> T:
+        """Run ``work`` in a transaction that writes: all of it or nothing. Raises StoreUnavailable."""
+
+        async def run() -> T:
+            if self._turn:
+                async with self._turn, self._writing.begin() as connection:
+                    return await work(connection)
+            async with self._writing.begin() as connection:
+                return await work(connection)
+
+        return await self._bounded(run(), timeout_s)
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable when the database does not answer now."""
+        self._down_until = 0.0
+
+        async def one(connection: AsyncConnection) -> None:
+            await connection.execute(text("SELECT 1"))
+
+        await self.read(one)
+
+    async def close(self) -> None:
+        """Wait for what was left behind (bounded), then drop every connection."""
+        if self._left_behind:
+            await asyncio.wait(self._left_behind, timeout=self.timeout_s)
+        for task in self._left_behind:
+            task.cancel()
+        disposal = asyncio.ensure_future(self.engine.dispose())
+        await asyncio.wait({disposal}, timeout=self.timeout_s)
+        if not disposal.done():
+            disposal.cancel()
+
+    async def _bounded(self, work: Coroutine[Any, Any, T], timeout_s: float | None) -> T:
+        """The result, or StoreUnavailable after the bound. A driver stuck on a frozen server is not waited for:
+        even cancelling it may take its time, so that happens in the background."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._down_until:
+            work.close()
+            raise StoreUnavailable("the database did not answer a moment ago", remedy=REMEDY)
+        task = asyncio.ensure_future(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=timeout_s or self.timeout_s)
+        except asyncio.CancelledError:
+            # The caller hung up: let a transaction that began finish rather than break its connection.
+            self._leave_behind(task)
+            raise
+        if not done:
+            self._leave_behind(task)
+            task.cancel()
+            self._down(loop)
+            raise StoreUnavailable("the database does not answer", remedy=REMEDY)
+        error = task.exception()
+        if error is None:
+            return task.result()
+        if isinstance(error, IntegrityError):
+            raise error
+        if isinstance(error, DBAPIError):
+            if error.connection_invalidated or not _answered(error):
+                self._down(loop)
+            raise StoreUnavailable(f"the database failed: {type(error.orig).__name__}", remedy=REMEDY) from error
+        if isinstance(error, (OSError, PoolTimeout, TimeoutError)):
+            self._down(loop)
+            raise StoreUnavailable(f"the database cannot be reached: {type(error).__name__}", remedy=REMEDY) from error
+        raise error
+
+    def _down(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Callers in the next half second fail at once instead of each waiting for the bound."""
+        self._down_until = loop.time() + min(0.5, self.timeout_s)
+        log.warning("store.unavailable", database=self.name)
+
+    def _leave_behind(self, task: asyncio.Future[Any]) -> None:
+        assert isinstance(task, asyncio.Task)
+        self._left_behind.add(task)
+        task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._left_behind.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("store.abandoned", error=type(error).__name__)
+
+
+def _answered(error: DBAPIError) -> bool:
+    """True when the server itself refused one statement, which says nothing about the next one."""
+    return getattr(error.orig, "sqlstate", None) is not None or "locked" in str(error.orig)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions on its own; _begin_sqlite does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("ivr_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,95 @@
+"""Databases come up from empty, stay up, and are what the models say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ivr.errors import ConfigError, StoreUnavailable
+from ivr.store import Store, commands
+from ivr.store.tables import metadata
+
+
+async def test_upgrade_makes_exactly_the_models(empty_url: str) -> None:
+    store = Store(empty_url)
+    await store.upgrade()
+    await store.close()
+
+    def drift(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+    engine = create_async_engine(empty_url)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(drift) == []
+    await engine.dispose()
+
+
+async def test_drift_would_be_seen(empty_url: str) -> None:
+    """The comparison above can fail: without a table it says so."""
+    store = Store(empty_url)
+    await store.upgrade()
+    await store.close()
+    engine = create_async_engine(empty_url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("DROP TABLE holds")
+        await connection.exec_driver_sql("ALTER TABLE notes ADD COLUMN mood TEXT")
+
+    def drift(connection: Connection) -> str:
+        return str(list(compare_metadata(MigrationContext.configure(connection), metadata)))
+
+    async with engine.connect() as connection:
+        found = await connection.run_sync(drift)
+    await engine.dispose()
+    assert "add_table" in found
+    assert "holds" in found
+    assert "remove_column" in found
+    assert "mood" in found
+
+
+async def test_status_and_seed_commands(empty_url: str) -> None:
+    assert "run ivr db upgrade" in await commands.status(empty_url)
+    assert "0001" in await commands.upgrade(empty_url)
+    first = await commands.seed(empty_url)
+    assert "added 420 titles and 8 members" in first
+    assert "added 0 titles and 0 members" in await commands.seed(empty_url)
+    assert "420 titles, 8 members" in await commands.status(empty_url)
+
+
+async def test_instances_starting_together_upgrade_once(empty_url: str) -> None:
+    stores = [Store(empty_url) for _ in range(4)]
+    await asyncio.gather(*(store.upgrade() for store in stores))
+    assert (await stores[0].status()).up_to_date
+    for store in stores:
+        await store.close()
+
+
+async def test_a_store_in_memory_needs_no_file() -> None:
+    store = Store("sqlite+aiosqlite://")
+    await store.upgrade()
+    assert (await store.seed()).members == 8
+    assert (await store.status()).up_to_date
+    await store.close()
+
+
+async def test_using_a_database_before_upgrade_is_unavailable_not_a_traceback(empty_url: str) -> None:
+    store = Store(empty_url)
+    with pytest.raises(StoreUnavailable):
+        await store.membership.profile("10001")
+    await store.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://root:hush@db/x", "not a url:hush", "oracle+asyncpg://u:hush@h/x"])
+def test_other_databases_are_refused_without_echoing_passwords(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Store(url)
+    assert "hush" not in str(caught.value)
+
+
+def test_names_of_databases_hide_passwords() -> None:
+    assert "hush" not in Store("postgresql+asyncpg://ivr:hush@127.0.0.1/ivr").name
