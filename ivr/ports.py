@@ -327,6 +327,17 @@ class Desk(Protocol):
         ...
 
 
+class ContextStore(Protocol):
+    """Where the desk keeps hand-over contexts. Both methods raise StoreUnavailable."""
+
+    async def keep_context(
+        self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime
+    ) -> None: ...
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        """What was kept under ``token``; None when there is no such token, or it has expired."""
+        ...
+
+
 # --- persistence of calls ----------------------------------------------------------------------------------
 
 
