@@ -11,11 +11,15 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+# The fields of the call that the current task serves: one mutable mapping a call, shared by all its tasks.
+_CALL: ContextVar[dict[str, Any] | None] = ContextVar("ivr_call", default=None)
 
 NUMBER_KEYS = frozenset({"caller", "called", "number", "from_number", "to_number", "phone"})
 TEXT_KEYS = frozenset(
@@ -24,6 +28,15 @@ TEXT_KEYS = frozenset(
 DIGIT_KEYS = frozenset({"key", "keys", "digits"})
 SECRET_KEYS = frozenset({"password", "token", "authorization", "secret"})
 _SIP_USER = re.compile(r"(?<=sip:)[^@;>\s]+(?=@)")
+
+
+def bind_call(fields: dict[str, Any] | None) -> None:
+    """From here on every line of this task and those it starts carries ``fields`` as they are when it is written."""
+    _CALL.set(fields)
+
+
+def _merge_call(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {**(_CALL.get() or {}), **event}
 
 
 def mask_number(value: str) -> str:
@@ -73,6 +86,7 @@ def configure_logging(*, path: str, level: str, redact: bool, stream: TextIO | N
     threshold = getattr(logging, level.upper())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _merge_call,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,

@@ -20,6 +20,7 @@ from ivr.dialogue.engine import Dialogue
 from ivr.dialogue.turns import Connect, Note, PartFailed
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
 from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
+from ivr.logs import bind_call
 from ivr.ports import (
     Actions,
     CallRecords,
@@ -91,7 +92,17 @@ class CallSession:
         self._to_human_s: float | None = None
         self._turns = 0
         self._answered = False
-        self._state = ""
+        self._fields: dict[str, Any] = {
+            "call_id": call_id,
+            "leg": leg.id,
+            "flow": "",
+            "flow_version": "",
+            "state": "",
+        }
+
+    @property
+    def _state(self) -> str:
+        return str(self._fields["state"])
 
     # -- what the API shows ----------------------------------------------------------------------------------
 
@@ -125,9 +136,7 @@ class CallSession:
     async def run(self) -> None:
         """Never raises but on cancellation: whatever happens is logged and the caller is told or handed over."""
         self._task = asyncio.current_task()
-        structlog.contextvars.bind_contextvars(
-            call_id=self.call_id, leg=self._leg.id, flow="", flow_version="", state=""
-        )
+        bind_call(self._fields)
         await self._line.registry.enter(self)
         self._journal.begin(
             self._leg.caller.number, self._leg.called.number, self._started_at, {"sip_call_id": self._leg.sip_call_id}
@@ -153,7 +162,7 @@ class CallSession:
             await self._leg.hangup(ended.reason)
             await self._finish(ended, stats)
             await self._line.registry.leave(self)
-            structlog.contextvars.clear_contextvars()
+            bind_call(None)
 
     async def _refuse(self) -> None:
         if not self._answered:
@@ -178,7 +187,7 @@ class CallSession:
         keys_led = not any(_same_language(lang, opening.language) for lang in deaf_languages)
         if keys_led:
             opening = self._opening(self.call_id, self._leg, True)
-        structlog.contextvars.bind_contextvars(flow=opening.flow, flow_version=opening.flow_version)
+        self._fields.update(flow=opening.flow, flow_version=opening.flow_version)
         self._journal.update(flow=opening.flow, flow_version=opening.flow_version)
         self._dialogue = opening.dialogue
         hearing, deaf_because = await Hearing.open(media, line.speech, self.call_id, opening.language)
@@ -303,8 +312,8 @@ class CallSession:
     def note(self, note: Note) -> None:
         data = dict(note.data)
         if note.kind == "state":
-            self._state = str(data.get("state", ""))
-            structlog.contextvars.bind_contextvars(state=self._state)
+            self._fields["state"] = str(data.get("state", ""))
+            self._fields["flow"] = self._state.partition(".")[0]
         if note.kind == "heard":
             self._turns += 1
         emit = log.error if note.kind == "error" else log.info

@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both work in .venv and share it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test check bench serve fmt clean system-packages
+
+help:            ## what there is to run
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; run: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV) (about a gigabyte with the speech models; a few minutes on a fresh machine)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
+	@touch $@
+
+demo: $(STAMP)   ## set up, start the line, phone it three times, show what happened
+	@$(BIN)/python -m ivr.demo
+
+system-packages: ## the Debian packages the wire and browser tests need (SIPp, Chromium)
+	@bash tests/system_packages.sh
+
+test: $(STAMP) system-packages ## set up and run the whole suite
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## types, lint, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP) system-packages ## measure: pacing under 100 calls, speech accuracy, checker and script speed
+	@$(BIN)/python -m tests.bench
+
+serve: $(STAMP)  ## answer calls with config.toml
+	@$(BIN)/ivr serve
+
+fmt: $(STAMP)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) var audio/.cache demo-out .mypy_cache .ruff_cache .pytest_cache

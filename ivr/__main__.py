@@ -1,0 +1,56 @@
+"""The `ivr` command. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ivr import __version__
+from ivr.cli import call, db, doctor, flow, models, say, serve, tail
+from ivr.errors import ConfigError, IvrError
+
+EPILOG = """\
+first steps:
+  ivr doctor                    what works here, what is missing, and how to get it
+  ivr db seed                   a catalogue and some members to play with
+  ivr serve                     answer calls with config.toml
+  ivr call sip:ivr@127.0.0.1 --say "move Casablanca to the top"
+  ivr tail --follow             watch calls as they happen
+  ivr flow simulate main        talk to a flow by typing, without a phone
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, for --help and for the tests that hold the README to it."""
+    root = argparse.ArgumentParser(
+        prog="ivr",
+        description="A telephone line that people don't hate: speech self-service with a human always in reach.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"ivr {__version__}")
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
+    for module in (serve, call, say, tail, flow, db, models, doctor):
+        module.add(commands)
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return int(arguments.handler(arguments))
+    except ConfigError as error:
+        print(f"ivr: {error}", file=sys.stderr)
+        return 2
+    except IvrError as error:
+        print(f"ivr: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

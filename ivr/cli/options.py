@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ivr.config import Config, load_config
+
+Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, default=Path("config.toml"), metavar="FILE", help="default: config.toml")
+    parser.add_argument(
+        "--database", metavar="URL", help="instead of [store] url, e.g. sqlite+aiosqlite:///try.sqlite3"
+    )
+
+
+def add_listeners(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sip", metavar="HOST:PORT", help="instead of [sip] listen; port 0 picks a free one")
+    parser.add_argument("--http", metavar="HOST:PORT", help="instead of [http] listen; port 0 picks a free one")
+
+
+def configuration(arguments: argparse.Namespace) -> Config:
+    """config.toml with the command line over it. Raises ConfigError."""
+    overrides: dict[str, Any] = {}
+    for option, key in (("sip", "sip.listen"), ("http", "http.listen"), ("database", "store.url")):
+        value = getattr(arguments, option, None)
+        if value:
+            overrides[key] = value
+    return load_config(arguments.config, overrides)

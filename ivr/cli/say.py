@@ -1,0 +1,53 @@
+"""`ivr say`: hear a sentence as callers would, as a WAV file."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import wave
+from pathlib import Path
+
+from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.speech.service import WorkerSpeechService
+
+EPILOG = """\
+examples:
+  ivr say "Casablanca is at the top of your queue now." --out casablanca.wav
+  ivr say "Casablanca está en primer lugar." --language es-ES --out casablanca.es.wav
+"""
+
+
+def add(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "say",
+        help="synthesise a sentence into a WAV file",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config(parser)
+    parser.add_argument("text")
+    parser.add_argument("--language", default="en-US")
+    parser.add_argument("--voice", default="", help="a voice of the synthesiser; default: the language's")
+    parser.add_argument("--out", type=Path, default=Path("say.wav"), metavar="FILE", help="default: say.wav")
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+
+    async def run() -> bytes:
+        service = WorkerSpeechService(config.speech)
+        await service.start()
+        try:
+            return (await service.render(arguments.text, arguments.language, arguments.voice)).pcm
+        finally:
+            await service.stop()
+
+    pcm = asyncio.run(run())
+    with wave.open(str(arguments.out), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(pcm)
+    print(f"{arguments.out}: {len(pcm) / 16000:.1f} s, 8 kHz")
+    return 0

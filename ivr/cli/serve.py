@@ -1,0 +1,60 @@
+"""`ivr serve`: answer calls until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+
+from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
+from ivr.cli.progress import progress_bar
+from ivr.logs import configure_logging
+from ivr.service import Service
+
+EPILOG = """\
+SIGTERM or Ctrl-C drains: no new calls (503, Retry-After), calls in progress may end by themselves;
+a second one stops at once.
+Several services run on one machine with different --sip, --http and --database.
+"""
+
+
+def add(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "serve", help="answer calls", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config(parser)
+    add_listeners(parser)
+    parser.add_argument(
+        "--drain", type=float, default=300.0, metavar="SECONDS", help="how long calls may go on after SIGTERM"
+    )
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
+    return asyncio.run(_serve(Service(config), arguments.drain))
+
+
+async def _serve(service: Service, drain_s: float) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    with progress_bar("Preparing prompts") as progress:
+        await service.start(progress)
+    try:
+        print(f"ready: sip {service.sip_address}, http {service.http_address}", file=sys.stderr, flush=True)
+        await stop.wait()
+        stop.clear()
+        if service.calls_in_progress:
+            print(f"draining {service.calls_in_progress} call(s); again to stop at once", file=sys.stderr, flush=True)
+        drained = asyncio.create_task(service.drain(drain_s))
+        impatient = asyncio.create_task(stop.wait())
+        await asyncio.wait({drained, impatient}, return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
+        impatient.cancel()
+    finally:
+        await service.stop()
+    return 0

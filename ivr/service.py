@@ -1,0 +1,288 @@
+"""The composition root: builds the adapters, owns start, drain and stop. Nothing else knows who implements what."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from ivr.actions import StoreActions, signatures
+from ivr.call.registry import CallRegistry
+from ivr.call.session import CallSession, Line, Opening
+from ivr.config import Config, NumberPlan
+from ivr.desk import ConfiguredDesk
+from ivr.dialogue.check import check
+from ivr.dialogue.engine import Dialogue
+from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.source import read_directory
+from ivr.dialogue.wording import fixed_prompts
+from ivr.errors import FlowError, IvrError, StoreUnavailable
+from ivr.media.engine import ProcessMediaEngine
+from ivr.ports import Leg
+from ivr.release.shelf import Shelf
+from ivr.sip.agent import SipUserAgent
+from ivr.speech.service import WorkerSpeechService
+from ivr.store.store import Store
+from ivr.web.api import Backend, Readiness
+from ivr.web.app import HttpServer, application
+
+log = structlog.get_logger(__name__)
+
+RETENTION = timedelta(days=90)
+
+
+class SystemClock:
+    """Implements ports.Clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Service:
+    """One running line. ``start`` returns when calls are answered; a failed part is stopped again before it raises."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._clock = SystemClock()
+        self.registry = CallRegistry()
+        self.shelf = Shelf()
+        self.store = Store(config.store.resolved())
+        self._media = ProcessMediaEngine(
+            host=config.sip.listen.host,
+            port_range=config.media.port_range,
+            codecs=config.media.codecs,
+            timeout_s=config.media.timeout_s,
+        )
+        self._speech = WorkerSpeechService(config.speech)
+        self._endpoint = SipUserAgent(config.sip, codecs=config.media.codecs)
+        self._http: HttpServer | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._stopping: list[Callable[[], Any]] = []
+        self._line: Line | None = None
+
+    # -- start and stop ------------------------------------------------------------------------------------
+
+    async def start(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Raises ConfigError, FlowError, UnavailableError; whatever had started is stopped first."""
+        try:
+            await self._start(progress)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self, progress: Callable[[int, int], None] | None) -> None:
+        config = self._config
+        await self._begin(self.store.upgrade(), self.store.close)
+        library = self.load_flows()
+        await self._begin(self._media.start(), self._media.stop)
+        await self._begin(self._speech.start(), self._speech.stop)
+        await self._prepare_prompts(library, progress)
+        app = application(
+            Backend(
+                calls=_Calls(self.registry, self.store),
+                readiness=self.readiness,
+                queue=self._member_queue,
+                context=self.store.handoffs.context,
+            ),
+            token=config.http.token.reveal() if self._token_needed() else "",
+        )
+        self._http = HttpServer(app, config.http.listen.host, config.http.listen.port)
+        await self._begin(self._http.start(), self._http.stop)
+        self._line = Line(
+            endpoint=self._endpoint,
+            media=self._media,
+            speech=self._speech,
+            actions=StoreActions(self.store, services=config.flows.services),
+            desk=ConfiguredDesk(
+                config.desk,
+                time_zone=config.flows.time_zone,
+                contexts=self.store.handoffs,
+                base_url=config.http.public_url or f"http://{self.http_address}",
+            ),
+            records=self.store.calls,
+            clock=self._clock,
+            registry=self.registry,
+            caller_id=config.desk.caller_id,
+        )
+        await self._begin(self._endpoint.start(self._on_call), self._endpoint.stop)
+        log.info("service.ready", sip=self.sip_address, http=self.http_address, flow_version=library.version)
+
+    def _token_needed(self) -> bool:
+        return not self._config.http.listen.loopback or self._config.http.token.available()
+
+    async def _begin(self, start: Any, stop: Callable[[], Any]) -> None:
+        self._stopping.append(stop)
+        await start
+
+    async def stop(self) -> None:
+        """End every call, then every part, last started first."""
+        for task in tuple(self._calls):
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        while self._stopping:
+            try:
+                await self._stopping.pop()()
+            except (IvrError, OSError) as error:
+                log.error("service.stop_failed", error=str(error))
+        log.info("service.stopped")
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new calls and let those in progress end, for at most ``seconds``."""
+        self._endpoint.refuse_new_calls(503, int(seconds))
+        try:
+            async with asyncio.timeout(seconds):
+                await self.registry.drained()
+        except TimeoutError:
+            log.warning("service.drain_incomplete", calls=len(self.registry))
+
+    # -- flows -------------------------------------------------------------------------------------------------
+
+    def load_flows(self) -> FlowLibrary:
+        """Check the files and publish them. Raises FlowError with every finding when they don't pass."""
+        config = self._config.flows
+        loaded = load_library(read_directory(config.directory), signatures())
+        findings = loaded.findings
+        if loaded.library is not None:
+            findings = check(loaded.library, skills=[s for a in self._config.desk.agents for s in a.skills])
+        errors = [f for f in findings if f.severity == "error"]
+        if loaded.library is None or errors:
+            self.shelf.reject(errors)
+            raise FlowError(
+                "\n".join(f.render() for f in errors),
+                remedy=f"mend the files; ivr flow check {config.directory} checks them",
+            )
+        self.shelf.publish(loaded.library)
+        return loaded.library
+
+    async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None) -> None:
+        config = self._config.flows
+        plans = [(config.language, config.persona)]
+        plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
+        prompts = [p for language, persona in dict.fromkeys(plans) for p in fixed_prompts(library, language, persona)]
+        clips = await self._speech.render_all(prompts, progress)
+        await self._media.preload(clips)
+
+    # -- calls -------------------------------------------------------------------------------------------------
+
+    def _on_call(self, leg: Leg) -> None:
+        assert self._line is not None
+        call_id = secrets.token_hex(8)
+        session = CallSession(call_id, leg, self._line, self._opening)
+        task = asyncio.create_task(session.run(), name=f"call {call_id}")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    def _opening(self, call_id: str, leg: Leg, keys_led: bool) -> Opening:
+        config = self._config.flows
+        library = self.shelf.live
+        plan = next((n for n in config.numbers if n.called == leg.called.number), NumberPlan(called=""))
+        entry, language = plan.entry or config.entry, plan.language or config.language
+        persona = plan.persona or config.persona
+        line = self._line
+        assert line is not None
+        dialogue = Dialogue(
+            library,
+            entry=entry,
+            language=language,
+            persona=persona,
+            facts={
+                "call.id": call_id,
+                "call.caller": leg.caller.number,
+                "call.called": leg.called.number,
+                "call.language": language,
+            },
+            vocabularies={},
+            fact_source=lambda name: line.desk.open_now("general", line.clock.now()) if name == "hours.open" else None,
+            call_id=call_id,
+            seed=int(call_id[:8], 16),
+            keys_led=keys_led,
+        )
+        return Opening(dialogue, entry, library.version, language, persona)
+
+    # -- what the outside asks ---------------------------------------------------------------------------------
+
+    @property
+    def sip_address(self) -> str:
+        return f"{self._config.sip.listen.host}:{self._endpoint.port}"
+
+    @property
+    def http_address(self) -> str:
+        port = self._http.port if self._http else self._config.http.listen.port
+        return f"{self._config.http.listen.host}:{port}"
+
+    @property
+    def calls_in_progress(self) -> int:
+        return len(self.registry)
+
+    async def readiness(self) -> Readiness:
+        try:
+            await self.store.ping()
+            store = "ok"
+        except StoreUnavailable as error:
+            store = str(error)
+        registrations = self._endpoint.registrations()
+        recognisers = self._speech.recognisers()
+        parts: dict[str, Any] = {
+            "calls": len(self.registry),
+            "media": "ok" if self._media.healthy() else "restarting",
+            "store": store,
+            "recognisers": [{"name": s.name, "healthy": s.healthy, "detail": s.detail} for s in recognisers],
+            "synthesisers": [
+                {"name": s.name, "healthy": s.healthy, "detail": s.detail} for s in self._speech.synthesisers()
+            ],
+            "registrations": [
+                {
+                    "trunk": r.trunk,
+                    "state": r.state,
+                    "detail": r.detail,
+                    "expires_at": r.expires_at and r.expires_at.isoformat(),
+                }
+                for r in registrations
+            ],
+            "flow_version": self.shelf.live.version,
+            "flow_rejected": [f.render() for f in self.shelf.rejected.findings] if self.shelf.rejected else [],
+        }
+        ready = (
+            self._media.healthy()
+            and store == "ok"
+            and any(s.healthy for s in recognisers)
+            and all(r.state == "registered" for r in registrations)
+        )
+        return Readiness(ready, parts)
+
+    async def _member_queue(self, number: str) -> Sequence[Mapping[str, Any]] | None:
+        profile = await self.store.membership.profile(number)
+        if profile is None:
+            return None
+        return [{"position": i, "title": t.name, "id": t.id} for i, t in enumerate(profile.queue, 1)]
+
+
+class _Calls:
+    """Implements web.api.Calls: live calls from memory, past ones from the store."""
+
+    def __init__(self, registry: CallRegistry, store: Store) -> None:
+        self._registry = registry
+        self._store = store
+
+    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
+        now = [call.view() for call in self._registry] if live is not False else []
+        if live:
+            return now[:limit]
+        ids = {call["call_id"] for call in now}
+        past = await self._store.calls.recent(limit, live=live)
+        return [*now, *(row for row in past if row["call_id"] not in ids)][:limit]
+
+    async def get(self, call_id: str) -> Mapping[str, Any] | None:
+        live = self._registry.get(call_id)
+        return live.view() if live is not None else await self._store.calls.get(call_id)

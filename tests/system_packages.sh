@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Installs what the wire and browser tests need from Debian, where it can; says loudly what is missing where it cannot.
+set -u
+missing=()
+command -v sipp >/dev/null || missing+=(sip-tester)
+command -v chromium >/dev/null || missing+=(chromium)
+[ ${#missing[@]} -eq 0 ] && exit 0
+echo "Needed for the wire and browser tests: ${missing[*]}"
+if command -v apt-get >/dev/null; then
+  as_root=""
+  [ "$(id -u)" -eq 0 ] || as_root="sudo -n"
+  $as_root apt-get update -q >/dev/null 2>&1
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && exit 0
+fi
+echo "COULD NOT INSTALL ${missing[*]}: the tests that need them will FAIL. Install them by hand and run make test again." >&2
+exit 0
