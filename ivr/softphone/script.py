@@ -1,0 +1,258 @@
+"""A caller who follows a script: says sentences, presses keys, waits for prompts - led by what is heard.
+
+``run_call`` is `ivr call`; ``Caller`` is the same for programs (the demo, the wire tests).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from ivr.errors import DialFailed, TelephonyError
+from ivr.softphone.listening import HeardPiece, Listening
+from ivr.softphone.phone import Softphone, local_address
+from ivr.softphone.timing import key_silences, responses, speech_silences, summary
+from ivr.softphone.voices import DEFAULT_CACHE, CallerVoice
+
+Transcriber = Callable[[bytes], Awaitable[str]]
+_TRAILING_S = 0.04  # of silence that a caller's voice ends with
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the live transcript. ``at``: seconds since the call was answered."""
+
+    at: float
+    who: Literal["caller", "line", "call"]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at:7.2f} s  {self.who:<6}  {self.text}"
+
+
+Show = Callable[[Line], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    keys: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPromptBegin:
+    """Until the line starts to talk: the next step interrupts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPromptEnd:
+    """Until the line has talked and then been quiet for ``quiet_s``."""
+
+    quiet_s: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class WaitHangUp:
+    """Until the far end hangs up."""
+
+    timeout_s: float = 60.0
+
+
+Step = Say | Press | WaitPromptBegin | WaitPromptEnd | HangUp | WaitHangUp
+
+
+class Caller:
+    """A voice on a phone in an answered call. Every method raises TelephonyError once the far end has hung up."""
+
+    def __init__(
+        self, phone: Softphone, voice: CallerVoice, show: Show | None = None, transcriber: Transcriber | None = None
+    ) -> None:
+        self.phone = phone
+        self.voice = voice
+        self.heard: list[tuple[HeardPiece, str]] = []
+        self._show = show
+        self._transcriber = transcriber
+        self._now = asyncio.get_running_loop().time
+        self._pieces: asyncio.Queue[HeardPiece | None] = asyncio.Queue()
+        self._listening = Listening(self._now, self._pieces.put_nowait)
+
+    @classmethod
+    @asynccontextmanager
+    async def calling(
+        cls,
+        phone: Softphone,
+        uri: str,
+        voice: CallerVoice,
+        *,
+        from_number: str = "",
+        show: Show | None = None,
+        transcriber: Transcriber | None = None,
+        ring_timeout_s: float = 35.0,
+    ) -> AsyncIterator[Self]:
+        """Call, hand over the caller once answered, hang up at the end. Raises DialFailed, TimeoutError."""
+        await phone.call(uri, from_number=from_number)
+        await phone.wait_answered(ring_timeout_s)
+        caller = cls(phone, voice, show, transcriber)
+        caller.tell("call", f"answered by {uri}")
+        hearing = asyncio.create_task(caller._hear())
+        writing = asyncio.create_task(caller._write())
+        try:
+            yield caller
+        finally:
+            await phone.hangup()
+            ended = await phone.wait_ended(5)
+            await hearing
+            await writing
+            caller.tell("call", f"ended by {ended.by}: {ended.reason}")
+
+    def tell(self, who: Literal["caller", "line", "call"], text: str, at: float | None = None) -> None:
+        if self._show:
+            answered = self.phone.answered.at if self.phone.answered else self._now()
+            self._show(Line(max(0.0, (self._now() if at is None else at) - answered), who, text))
+
+    async def say(self, text: str) -> float:
+        """Speak ``text``; the time its last packet left."""
+        pcm = await self.voice.speak_soon(text)
+        self.tell("caller", f"says {text!r}")
+        ended = await self.phone.say(pcm)
+        self._listening.acted(ended - _TRAILING_S)
+        return ended
+
+    async def press(self, keys: str) -> float:
+        """The time the last key had left."""
+        self.tell("caller", f"presses {' '.join(keys)}")
+        self._listening.acted(self._now())
+        return await self.phone.press(keys)
+
+    async def prompt_begin(self, timeout_s: float = 15.0) -> float:
+        return await self._listening.prompt_begin(timeout_s)
+
+    async def prompt_end(self, quiet_s: float = 0.9, timeout_s: float = 60.0) -> None:
+        await self._listening.prompt_end(quiet_s, timeout_s)
+
+    async def follow(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            match step:
+                case Say(text):
+                    await self.say(text)
+                case Press(keys):
+                    await self.press(keys)
+                case WaitPromptBegin():
+                    await self.prompt_begin()
+                case WaitPromptEnd(quiet_s):
+                    await self.prompt_end(quiet_s)
+                case HangUp():
+                    await self.phone.hangup()
+                case WaitHangUp(timeout_s):
+                    await self.phone.wait_ended(timeout_s)
+
+    async def _hear(self) -> None:
+        async for sound in self.phone.listen():
+            self._listening.hear(sound)
+        self._listening.over()
+        self._pieces.put_nowait(None)
+
+    async def _write(self) -> None:
+        while (piece := await self._pieces.get()) is not None:
+            text = await self._transcriber(piece.pcm) if self._transcriber else ""
+            self.heard.append((piece, text))
+            self.tell("line", f"says {text!r}" if text else f"talks for {piece.end - piece.start:.1f} s", piece.start)
+
+
+# --- `ivr call` ------------------------------------------------------------------------------------------------
+
+
+class _StepAction(argparse.Action):
+    """Keeps --say, --press and their like in the order they were given."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        steps: list[Step] = getattr(namespace, "steps", None) or []
+        kind = (option or "").lstrip("-")
+        if kind == "press" and not re.fullmatch(r"[0-9*#A-Da-d]+", values):
+            parser.error(f"--press {values}: keys are 0 to 9, * and #")
+        if kind == "interrupt":
+            steps.append(WaitPromptBegin())
+        elif kind == "wait":
+            steps.append(WaitPromptEnd())
+        else:
+            if not steps or not isinstance(steps[-1], WaitPromptBegin | WaitPromptEnd):
+                steps.append(WaitPromptEnd())
+            steps.append(Say(values) if kind == "say" else Press(values))
+        namespace.steps = steps
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `ivr call`."""
+    parser.add_argument("uri", help="whom to call, e.g. sip:line@127.0.0.1:5060")
+    step: dict[str, Any] = {"action": _StepAction, "default": argparse.SUPPRESS}
+    parser.add_argument("--say", metavar="TEXT", help="say this when the prompt has ended (repeatable)", **step)
+    parser.add_argument("--press", metavar="KEYS", help="press these keys when the prompt has ended", **step)
+    parser.add_argument("--interrupt", nargs=0, help="the next --say or --press interrupts the prompt", **step)
+    parser.add_argument("--wait", nargs=0, help="wait for one more prompt to end", **step)
+    parser.add_argument("--stay", action="store_true", help="after the last step stay until the line hangs up")
+    parser.add_argument("--voice", default="joe", help="joe, espeak:VOICE or hibari, with @SPEED (default: joe)")
+    parser.add_argument("--from", dest="from_number", default="", help="the number to call from")
+    parser.add_argument("--record", type=Path, metavar="WAV", help="stereo: left the caller, right the line")
+    parser.add_argument("--host", default="", help="our address (default: the one that reaches the line)")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help=argparse.SUPPRESS)
+
+
+async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Transcriber | None = None) -> int:
+    """Make the call that ``options`` (from ``add_arguments``) describe; the exit code: 0, or 1 when it went wrong."""
+    steps: list[Step] = [*getattr(options, "steps", [])]
+    steps.append(WaitHangUp(600.0) if options.stay else WaitPromptEnd())
+    host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
+    code = 0
+    voice = CallerVoice(options.voice, options.cache)
+    for sentence in {step.text for step in steps if isinstance(step, Say)}:
+        await voice.speak_soon(sentence)  # before the call: nobody waits while the voice is loaded
+    async with Softphone.open(host=options.host or local_address(host)) as phone:
+        try:
+            async with Caller.calling(
+                phone, options.uri, voice, from_number=options.from_number, show=show, transcriber=transcriber
+            ) as caller:
+                try:
+                    await caller.follow(steps)
+                except TelephonyError as error:
+                    over = phone.ended is not None and phone.ended.by == "remote"
+                    code = 0 if over and steps[-1:] == [WaitHangUp(600.0)] else 1
+                    caller.tell("call", str(error))
+        except (DialFailed, TimeoutError) as error:
+            show(Line(0.0, "call", f"not answered: {error or 'nobody answered in time'}"))
+            return 1
+        if options.record:
+            phone.save(options.record)
+            show(Line(0.0, "call", f"recorded in {options.record}"))
+        for text in measured(phone):
+            show(Line(0.0, "call", text))
+    return code
+
+
+def measured(phone: Softphone) -> list[str]:
+    """The call's waiting times in words; empty when nothing could be measured."""
+    timeline = phone.timeline
+    kinds = {
+        "speech end to answer": [r.seconds for r in responses(timeline) if r.seconds is not None],
+        "key to silence": [s.seconds for s in key_silences(timeline) if s.seconds is not None],
+        "speech onset to silence": [s.seconds for s in speech_silences(timeline) if s.seconds is not None],
+    }
+    return [
+        f"{kind}: p50 {found.p50:.2f} s, p95 {found.p95:.2f} s, worst {found.worst:.2f} s ({found.count})"
+        for kind, values in kinds.items()
+        if (found := summary(values))
+    ]
