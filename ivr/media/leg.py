@@ -1,0 +1,196 @@
+"""One leg's media as the line sees it: commands to the media process, events from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ivr.errors import MediaUnavailable
+from ivr.events import Audio, Digit, DigitSource, MediaEvent, MediaLost, MediaTimeout, PlayDone
+from ivr.media import messages
+from ivr.media.clip import Clip, LegStats
+from ivr.media.description import MediaDescription
+from ivr.media.messages import REQUEST, Kind
+from ivr.media.telephone_event import KEYS
+
+_MOST_AUDIO = 500  # frames (10 s) that may wait to be read
+
+
+class Joinable(Protocol):
+    """What ``bridge`` takes; it must be a leg of the same engine."""
+
+    @property
+    def local(self) -> MediaDescription: ...
+
+
+class Link(Protocol):
+    """The engine, as its legs use it."""
+
+    def send(self, kind: Kind, leg: int, body: bytes = b"") -> None: ...
+    async def request(self, kind: Kind, leg: int, value: object = None) -> Any: ...
+    def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None: ...
+    def forget_leg(self, leg: int) -> None: ...
+
+
+class ProcessMediaLeg:
+    """Implements ``ivr.ports.MediaLeg``.
+
+    Order of events: as they happened in the media process; a key comes before the PlayDone it causes. Once the media
+    process is lost, every unfinished token gets PlayDone, then comes MediaLost and ``events`` ends; commands that
+    would need media raise MediaUnavailable from then on, ``stop_playing``, ``listen(False)`` and ``close`` don't.
+    """
+
+    def __init__(self, link: Link, number: int, name: str, local: MediaDescription) -> None:
+        self._link = link
+        self._number = number
+        self._name = name
+        self._local = local
+        self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
+        self._tokens: set[int] = set()
+        self._audio_waiting = 0
+        self._dropped = 0
+        self._listening = False
+        self._gone = ""
+        self._stats = LegStats()
+
+    @property
+    def name(self) -> str:
+        """The SIP leg's id."""
+        return self._name
+
+    @property
+    def local(self) -> MediaDescription:
+        return self._local
+
+    async def update(self, remote: MediaDescription) -> MediaDescription:
+        """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
+        self._check()
+        value = await self._link.request(Kind.UPDATE, self._number, messages.described(remote))
+        local = messages.description(value)
+        assert local is not None
+        self._local = local
+        return local
+
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
+        """Queue ``clips``; ``token`` must be of no play still unfinished. Waits for ever while the far end holds."""
+        self._check()
+        if token in self._tokens:
+            raise ValueError(f"token {token} is still playing on {self._name}")
+        self._tokens.add(token)
+        self._link.send_play(self._number, token, clips, stop_on_key=stop_on_key, gap_ms=gap_ms)
+
+    async def stop_playing(self) -> None:
+        self._tell(Kind.STOP)
+
+    async def listen(self, on: bool) -> None:
+        if on:
+            self._check()
+        self._listening = on
+        self._tell(Kind.LISTEN, b"\1" if on else b"\0")
+
+    async def bridge(self, other: Joinable | None) -> None:
+        """Join with ``other``; both leave whomever they were joined with. None parts."""
+        if other is None:
+            self._tell(Kind.BRIDGE, REQUEST.pack(0))
+            return
+        self._check()
+        if not isinstance(other, ProcessMediaLeg) or other._link is not self._link:
+            raise TypeError("only legs of one media engine can be joined")
+        other._check()
+        self._tell(Kind.BRIDGE, REQUEST.pack(other._number))
+
+    async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
+        """Play over the other party's voice (halved meanwhile); the other party hears nothing of it."""
+        await self.play(clips, token=token)
+
+    async def press(self, keys: str) -> None:
+        """Send keys to the far end: telephone-events, or tones where it takes none."""
+        self._check()
+        if any(key not in KEYS for key in keys):
+            raise ValueError("keys are 0-9, *, # and A-D")
+        self._tell(Kind.PRESS, keys.encode("ascii"))
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        """For one reader. Ends after ``close`` or MediaLost."""
+        while True:
+            event = await self._events.get()
+            if event is None:
+                self._events.put_nowait(None)  # so that a second reader ends too
+                return
+            if isinstance(event, Audio):
+                self._audio_waiting -= 1
+            yield event
+
+    async def stats(self) -> LegStats:
+        """Counts so far; the last known ones once the leg is gone."""
+        if not self._gone:
+            self._keep(await self._link.request(Kind.STATS, self._number))
+        return self._stats
+
+    async def close(self) -> LegStats:
+        """Free the ports; unfinished plays get PlayDone, then ``events`` ends. Idempotent, never raises."""
+        if not self._gone:
+            self._gone = "closed"
+            try:
+                self._keep(await self._link.request(Kind.CLOSE, self._number))
+            except MediaUnavailable:
+                pass  # the process died meanwhile: nothing is left to free
+            finally:
+                self._end()
+                self._link.forget_leg(self._number)
+        return self._stats
+
+    # --- what the engine tells us ----------------------------------------------------------------------------
+
+    def on_digit(self, key: str, source: DigitSource, at: float) -> None:
+        self._events.put_nowait(Digit(key, source, at))
+
+    def on_done(self, token: int, completed: bool, played_s: float) -> None:
+        if token in self._tokens:
+            self._tokens.remove(token)
+            self._events.put_nowait(PlayDone(token, completed, played_s))
+
+    def on_timeout(self, silent_s: float) -> None:
+        self._events.put_nowait(MediaTimeout(self._name, silent_s))
+
+    def on_audio(self, pcm: bytes, at: float) -> None:
+        if not self._listening:
+            return  # was under way when listening ended
+        if self._audio_waiting >= _MOST_AUDIO:
+            self._dropped += 1
+            return
+        self._audio_waiting += 1
+        self._events.put_nowait(Audio(pcm, at))
+
+    def on_lost(self, reason: str) -> None:
+        """The media process, or this leg in it, is gone."""
+        if self._gone:
+            return
+        self._gone = reason
+        self._end(MediaLost(self._name, reason))
+
+    # ---------------------------------------------------------------------------------------------------------
+
+    def _end(self, last: MediaLost | None = None) -> None:
+        for token in sorted(self._tokens):
+            self._events.put_nowait(PlayDone(token, completed=False))
+        self._tokens.clear()
+        if last is not None:
+            self._events.put_nowait(last)
+        self._events.put_nowait(None)
+
+    def _keep(self, values: Any) -> None:
+        stats = messages.statistics(values)
+        self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
+
+    def _tell(self, kind: Kind, body: bytes = b"") -> None:
+        if not self._gone:
+            self._link.send(kind, self._number, body)
+
+    def _check(self) -> None:
+        if self._gone:
+            raise MediaUnavailable(
+                f"the media of {self._name} is gone: {self._gone}", remedy="end the call; new calls get new media"
+            )
