@@ -1,0 +1,240 @@
+"""What a state listens for: phrases of its intents, kept as a trie of templates and expanded only for recognisers.
+
+A typed sentence is matched against the trie (a few microseconds, whatever the size of the vocabulary); the thousands of
+phrases that a recogniser wants are expanded when somebody looks at them, once per state and vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from ivr.dialogue.grammar import CompiledGrammar, DigitRun, Meaning, SlotValue, SpeechGrammar
+from ivr.dialogue.numerals import plain
+from ivr.dialogue.phrases import SlotMark, Template, Variant
+from ivr.dialogue.slots import DigitSlot, Slot
+
+MOST_PHRASES = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One phrase template of an intent that is active now. ``rank``: lower wins where two mean different things."""
+
+    intent: str
+    template: Template
+    rank: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A reading of a whole sentence. ``literals`` counts its carrier words: more of them is more specific."""
+
+    meaning: Meaning
+    text: str
+    literals: int
+    rank: int
+    doubtful: frozenset[str] = frozenset()
+    rivals: tuple[Meaning, ...] = ()
+
+
+def comparable(word: str) -> str:
+    return plain(word).replace("'", "")
+
+
+@dataclass(slots=True)
+class _Node:
+    words: dict[str, _Node] = field(default_factory=dict)
+    slots: dict[str, _Node] = field(default_factory=dict)
+    ends: list[tuple[Entry, Variant]] = field(default_factory=list)
+
+
+class Outline:
+    """The templates active in a state, independent of any vocabulary. Shared by all calls."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
+        self.root = _Node()
+        self.slots = tuple(dict.fromkeys(slot for entry in entries for slot in entry.template.slots))
+        for entry in self.entries:
+            for variant in entry.template.variants:
+                node = self.root
+                for piece in variant:
+                    if isinstance(piece, SlotMark):
+                        node = node.slots.setdefault(piece.name, _Node())
+                    else:
+                        node = node.words.setdefault(comparable(piece), _Node())
+                if all(end.intent != entry.intent for end, _ in node.ends):
+                    node.ends.append((entry, variant))
+
+    def read(self, words: Sequence[str], slots: Mapping[str, Slot]) -> list[Match]:
+        """Every reading of exactly these words, the most specific first."""
+        found = list(self._walk(self.root, words, 0, slots, {}, (), 0))
+        found.sort(key=lambda m: (m.rank, -m.literals))
+        return found
+
+    def _walk(
+        self,
+        node: _Node,
+        words: Sequence[str],
+        at: int,
+        slots: Mapping[str, Slot],
+        filled: dict[str, SlotValue],
+        doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
+        literals: int,
+    ) -> Iterator[Match]:
+        if at == len(words):
+            for entry, variant in node.ends:
+                meaning = Meaning(entry.intent, dict(filled))
+                rivals = tuple(
+                    Meaning(entry.intent, {**filled, name: value}) for name, values in doubts for value in values
+                )
+                text = rendered(variant, filled)
+                yield Match(meaning, text, literals, entry.rank, frozenset(n for n, _ in doubts), rivals)
+            return
+        if (following := node.words.get(words[at])) is not None:
+            yield from self._walk(following, words, at + 1, slots, filled, doubts, literals + 1)
+        for name, following in node.slots.items():
+            slot = slots.get(name)
+            if slot is None or name in filled:
+                continue
+            for fill in slot.fills(words, at):
+                more = doubts if fill.sure else (*doubts, (name, fill.rivals))
+                yield from self._walk(
+                    following, words, fill.end, slots, {**filled, name: fill.value}, more, literals
+                )
+
+
+def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
+    """The phrase as it would be said, slots by their labels."""
+    return " ".join(
+        (filled[piece.name].label if piece.name in filled else "something") if isinstance(piece, SlotMark) else piece
+        for piece in variant
+    )
+
+
+class DeferredGrammar(CompiledGrammar):
+    """A CompiledGrammar that expands its phrases when they are first looked at. Pickles as a plain one."""
+
+    __slots__ = ("_made", "_make")
+
+    _make: Callable[[], CompiledGrammar]
+    _made: CompiledGrammar | None
+
+    def __init__(self, make: Callable[[], CompiledGrammar]) -> None:
+        object.__setattr__(self, "_make", make)
+        object.__setattr__(self, "_made", None)
+
+    def _compiled(self) -> CompiledGrammar:
+        if self._made is None:
+            object.__setattr__(self, "_made", self._make())
+        made = self._made
+        assert made is not None
+        return made
+
+    @property
+    def speech(self) -> SpeechGrammar:  # type: ignore[override]
+        return self._compiled().speech
+
+    @property
+    def meanings(self) -> tuple[Meaning, ...]:  # type: ignore[override]
+        return self._compiled().meanings
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"DeferredGrammar({self._made.speech.key if self._made else '…'})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (CompiledGrammar, (self.speech, self.meanings))
+
+
+class StateGrammar:
+    """An outline bound to this call's vocabularies: what the understanding matches against."""
+
+    def __init__(self, outline: Outline, slots: Mapping[str, Slot], language: str) -> None:
+        self.outline = outline
+        self.slots = dict(slots)
+        self.language = language
+        self.compiled: CompiledGrammar = DeferredGrammar(self._compile)
+
+    def read(self, words: Sequence[str]) -> list[Match]:
+        return self.outline.read(words, self.slots) if words else []
+
+    @property
+    def digit_slot(self) -> tuple[str, str] | None:
+        """(intent, slot) of a bare digits slot: what spoken digit strings fill."""
+        for entry in self.outline.entries:
+            for variant in entry.template.variants:
+                if len(variant) == 1 and isinstance(variant[0], SlotMark):
+                    slot = self.slots.get(variant[0].name)
+                    if isinstance(slot, DigitSlot):
+                        return entry.intent, variant[0].name
+        return None
+
+    def _compile(self) -> CompiledGrammar:
+        phrases: dict[str, Meaning] = {}
+        slotted: list[tuple[Entry, Variant]] = []
+        for entry in sorted(self.outline.entries, key=lambda e: e.rank):
+            for variant in entry.template.variants:
+                if any(isinstance(piece, SlotMark) for piece in variant):
+                    slotted.append((entry, variant))
+                else:
+                    phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
+        for phrase, meaning in _expanded(slotted, self.slots, MOST_PHRASES - len(phrases)):
+            phrases.setdefault(phrase, meaning)
+        digits = None
+        if (bare := self.digit_slot) is not None:
+            slot = self.slots[bare[1]]
+            assert isinstance(slot, DigitSlot)
+            digits = DigitRun(slot.minimum, slot.maximum)
+        ordered = tuple(phrases)[:MOST_PHRASES]
+        key = hashlib.blake2s("\n".join((self.language, repr(digits), *ordered)).encode(), digest_size=12).hexdigest()
+        return CompiledGrammar(
+            SpeechGrammar(key, self.language, ordered, digits), tuple(phrases[phrase] for phrase in ordered)
+        )
+
+
+def _expanded(
+    slotted: Sequence[tuple[Entry, Variant]], slots: Mapping[str, Slot], room: int
+) -> Iterator[tuple[str, Meaning]]:
+    """Every slotted variant times its slots' forms, within ``room`` phrases.
+
+    Trimmed where it doesn't fit: every variant gets an equal share (what small ones leave goes to the large), the
+    widest slot of a variant is narrowed first, and each keeps the head of its forms: the first vocabulary before the
+    second, a term's own name before its nicknames, small numbers before large."""
+    forms = {name: slot.forms() for name, slot in slots.items()}
+    jobs = []
+    for entry, variant in slotted:
+        names = [piece.name for piece in variant if isinstance(piece, SlotMark)]
+        sizes = [len(forms.get(name, ())) for name in names]
+        total = 1
+        for size in sizes:
+            total *= size
+        if total:
+            jobs.append((total, entry, variant, names, sizes))
+    jobs.sort(key=lambda job: job[0])
+    for done, (total, entry, variant, names, sizes) in enumerate(jobs):
+        share = max(room, 0) // (len(jobs) - done)
+        while total > share and max(sizes) > 1:
+            widest = sizes.index(max(sizes))
+            sizes[widest] = max(1, min(sizes[widest] - 1, sizes[widest] * 9 // 10))
+            total = 1
+            for size in sizes:
+                total *= size
+        if total > share:
+            continue
+        room -= total
+        for combination in product(*(forms[name][:size] for name, size in zip(names, sizes, strict=True))):
+            values = {name: value for name, (_, value) in zip(names, combination, strict=True)}
+            if len(values) > 1 and len({(type(v.value), v.value) for v in values.values()}) < len(values):
+                continue  # nobody moves a title before itself
+            said = iter(combination)
+            words = [next(said)[0] if isinstance(piece, SlotMark) else piece for piece in variant]
+            yield " ".join(words), Meaning(entry.intent, values)
