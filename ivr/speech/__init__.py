@@ -1,1 +1,1 @@
-"""Recognition, synthesis and voice activity: one file a vendor, run in worker processes."""
+"""Recognition and synthesis: one file a vendor, in worker processes of their own; seen by the line as SpeechService."""

@@ -1,0 +1,77 @@
+"""What a vendor's file must offer: a recogniser or a synthesiser. Both run in worker processes, never on the line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivr.events import Recognition
+from ivr.ports import SpeechGrammar
+
+Samples = NDArray[np.float32]  # mono, -1..1
+TELEPHONE_RATE = 8000
+
+
+class Cancelled(Exception):
+    """Nobody wants this recognition any more (the caller went on speaking, the call ended)."""
+
+
+def never() -> bool:
+    return False
+
+
+class Recogniser(Protocol):
+    """Hears one finished utterance. Thread-safe: several calls recognise at once."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+
+    def load(self) -> None:
+        """Load the model. Raises SpeechUnavailable with a remedy."""
+        ...
+
+    def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
+        """Prepare ``grammar`` (cached by its key); words the engine cannot hear, for the log."""
+        ...
+
+    def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
+        """``speech``: one utterance at 8 kHz, a little silence around it. Raises Cancelled."""
+        ...
+
+
+class Synthesiser(Protocol):
+    """Speaks one text. Called by one thread at a time."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+    def languages(self) -> tuple[str, ...]: ...
+
+    def load(self) -> None:
+        """Raises SpeechUnavailable with a remedy."""
+        ...
+
+    def speak(self, text: str, language: str, voice: str) -> tuple[Samples, int]:
+        """Raw samples and their rate; the same text gives the same samples. Raises SpeechUnavailable."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def primary(language: str) -> str:
+    """The primary subtag (BCP 47): "en" of "en-US"."""
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+def serves(offered: Sequence[str], wanted: str) -> bool:
+    """Whether ``wanted`` is among ``offered``: exactly, or by its primary subtag."""
+    return any(o.lower() == wanted.lower() or primary(o) == primary(wanted) for o in offered)

@@ -1,0 +1,171 @@
+"""Rendered prompts on disk and in memory, keyed by text, voice and engine version; recordings win over all of them.
+
+A cache entry is a WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import threading
+import tomllib
+import unicodedata
+import wave
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from ivr.errors import ConfigError
+from ivr.ports import Clip
+from ivr.speech.engines import TELEPHONE_RATE, Samples
+from ivr.speech.loudness import prompt_pcm
+from ivr.speech.selection import language_directory
+
+log = structlog.get_logger()
+_RENDERING = "1"  # raise when trimming, levelling or wording change: old entries are then made anew
+_MEMORY_BYTES = 64 * 1024 * 1024
+_SLUG_LENGTH = 60
+
+
+def slug(text: str) -> str:
+    """The file name of a recording of ``text``: its words in lower case joined by hyphens, without punctuation.
+
+    Accents stay. Beyond 60 characters: the first 50, a hyphen, and eight hex digits of the whole slug's SHA-256.
+    """
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower().replace("'", "").replace("’", ""))
+    name = "-".join(words)
+    if len(name) > _SLUG_LENGTH:
+        name = f"{name[:50].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def clip_key(text: str, language: str, engine: str, version: str, voice: str) -> str:
+    content = "\0".join((_RENDERING, text, language, engine, version, voice))
+    return f"tts-{hashlib.sha256(content.encode()).hexdigest()[:24]}"
+
+
+class Recordings:
+    """``audio/<language>/<slug>.wav``, and ``prompts.toml`` beside them for those named otherwise."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def find(self, text: str, language: str) -> Path | None:
+        folder = language_directory(self._root, language)
+        if folder is None:
+            return None
+        manifest = folder / "prompts.toml"
+        if manifest.is_file():
+            try:
+                names = tomllib.loads(manifest.read_text(encoding="utf-8"))
+            except (OSError, tomllib.TOMLDecodeError) as error:
+                raise ConfigError(f"{manifest}: {error}", remedy='lines read "the prompt" = "file.wav"') from error
+            named = names.get(text)
+            if named is not None:
+                return folder / str(named)
+        path = folder / f"{slug(text)}.wav"
+        return path if slug(text) and path.is_file() else None
+
+    def clip(self, text: str, language: str) -> Clip | None:
+        """The recording of ``text``; None when there is none, or none that can be read (logged)."""
+        path = self.find(text, language)
+        if path is None:
+            return None
+        try:
+            samples, rate = read_wav(path)
+        except (OSError, ValueError, wave.Error, EOFError) as error:
+            log.error("recording.unreadable", path=str(path), error=str(error))
+            return None
+        pcm = prompt_pcm(samples, rate)
+        return Clip(f"rec-{hashlib.sha256(pcm).hexdigest()[:24]}", pcm)
+
+
+class PromptCache:
+    """Clips by key: newest in memory, all on disk. Thread-safe."""
+
+    def __init__(self, folder: Path, memory_bytes: int = _MEMORY_BYTES) -> None:
+        self._folder = folder
+        self._limit = memory_bytes
+        self._size = 0
+        self._clips: OrderedDict[str, Clip] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[4:6] / f"{key}.wav"
+
+    def recall(self, key: str) -> Clip | None:
+        """From memory only."""
+        with self._lock:
+            clip = self._clips.get(key)
+            if clip is not None:
+                self._clips.move_to_end(key)
+            return clip
+
+    def fetch(self, key: str) -> Clip | None:
+        """From memory or disk."""
+        clip = self.recall(key)
+        if clip is not None:
+            return clip
+        path = self._path(key)
+        try:
+            with wave.open(str(path)) as file:
+                shape = file.getnchannels(), file.getsampwidth(), file.getframerate()
+                pcm = file.readframes(file.getnframes())
+                if shape != (1, 2, TELEPHONE_RATE) or not pcm or len(pcm) != 2 * file.getnframes():
+                    raise wave.Error("not what was written")
+        except FileNotFoundError:
+            return None
+        except (OSError, wave.Error, EOFError) as error:
+            log.warning("cache.entry_dropped", path=str(path), error=str(error))
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
+        return self._remember(Clip(key, pcm))
+
+    def store(self, clip: Clip) -> Clip:
+        """Keep ``clip``. A disk that cannot be written costs speed, not the call: logged."""
+        path = self._path(clip.key)
+        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with wave.open(str(part), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(TELEPHONE_RATE)
+                file.writeframes(clip.pcm)
+            part.replace(path)
+        except OSError as error:
+            log.warning("cache.not_written", path=str(path), error=str(error))
+        return self._remember(clip)
+
+    def _remember(self, clip: Clip) -> Clip:
+        with self._lock:
+            old = self._clips.pop(clip.key, None)
+            self._size += len(clip.pcm) - (len(old.pcm) if old else 0)
+            self._clips[clip.key] = clip
+            while self._size > self._limit and len(self._clips) > 1:
+                _, gone = self._clips.popitem(last=False)
+                self._size -= len(gone.pcm)
+        return clip
+
+
+def read_wav(path: Path) -> tuple[Samples, int]:
+    """Mono samples and their rate, from PCM of 8, 16, 24 or 32 bits with any number of channels."""
+    with wave.open(str(path)) as file:
+        channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+        raw = file.readframes(file.getnframes())
+    if not raw:
+        raise ValueError("it holds no audio")
+    if width == 1:
+        samples = np.frombuffer(raw, np.uint8).astype(np.float32) / 128.0 - 1.0
+    elif width == 3:
+        padded = np.zeros((len(raw) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
+        samples = padded.view("<i4")[:, 0].astype(np.float32) / 2147483648.0
+    else:
+        samples = np.frombuffer(raw, f"<i{width}").astype(np.float32) / float(1 << (8 * width - 1))
+    return samples.reshape(-1, channels).mean(1).astype(np.float32), rate

@@ -1,0 +1,105 @@
+"""How an English recogniser may write a spoken word: case, figures, ordinals, abbreviations. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen"
+)
+_TENS_NAMES = "twenty thirty forty fifty sixty seventy eighty ninety"
+_PLACES = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+    "fifteenth sixteenth seventeenth eighteenth nineteenth"
+)
+_UNITS = {w: n for n, w in enumerate(_SMALL.split())}
+_TENS = {w: 10 * n for n, w in enumerate(_TENS_NAMES.split(), start=2)}
+_ORDINALS = {w: n for n, w in enumerate(_PLACES.split(), start=1)} | {f"{w[:-1]}ieth": n for w, n in _TENS.items()}
+_ROMAN = {"two": "II", "three": "III", "four": "IV", "five": "V", "six": "VI", "seven": "VII", "eight": "VIII"}
+_WRITTEN = {
+    "doctor": ("Dr.", "Dr"),
+    "dr": ("Dr.", "doctor", "Doctor"),
+    "mister": ("Mr.", "Mr"),
+    "mr": ("Mr.", "mister", "Mister"),
+    "mrs": ("Mrs.",),
+    "saint": ("St.", "St"),
+    "st": ("St.", "saint", "Saint"),
+    "okay": ("OK", "Ok", "ok"),
+    "ok": ("okay", "Okay"),
+    "and": ("&",),
+    "versus": ("vs.", "vs"),
+    "vs": ("vs.", "versus"),
+    "number": ("#",),
+}
+_CAPITALS = frozenset({"tv", "dvd", "usa", "uk", "et", "ok", "id", "la", "ny"})
+
+
+def ordinal_figure(n: int) -> str:
+    """21 -> "21st"."""
+    suffix = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{suffix}"
+
+
+@lru_cache(maxsize=20_000)
+def spellings(word: str) -> tuple[str, ...]:
+    """Every way ``word`` (lower case) may be written, itself first."""
+    forms = [word, word[:1].upper() + word[1:]]
+    if len(word) == 1 or word in _CAPITALS or (len(word) <= 4 and not set(word) & set("aeiouy'0123456789")):
+        forms.append(word.upper())
+    if word in _UNITS or word in _TENS:
+        forms.append(str(_UNITS.get(word, _TENS.get(word))))
+    if word in _ORDINALS:
+        forms.append(ordinal_figure(_ORDINALS[word]))
+    if word.isdigit() and len(word) <= 2:
+        forms.extend(_in_words(int(word)))
+    if word in _ROMAN:
+        forms.append(_ROMAN[word])
+    if "-" in word:
+        forms.append("-".join(part.capitalize() for part in word.split("-")))
+    forms.extend(_WRITTEN.get(word, ()))
+    return tuple(dict.fromkeys(forms))
+
+
+def _in_words(n: int) -> tuple[str, ...]:
+    """One-word numbers only: the lattice steps by words."""
+    return tuple(form for w, m in (_UNITS | _TENS).items() if m == n for form in (w, w.capitalize()))
+
+
+def runs(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """(start, end, written) for runs of words that are also written as one: "twenty one" -> "21", "e t" -> "ET"."""
+    for i in range(len(words) - 1):
+        tens, unit = _TENS.get(words[i]), words[i + 1]
+        if tens is not None:
+            if 0 < _UNITS.get(unit, 0) < 10:
+                yield i, i + 2, str(tens + _UNITS[unit])
+                yield i, i + 2, f"{words[i]}-{unit}"
+                yield i, i + 2, f"{words[i].capitalize()}-{unit}"
+            elif 0 < _ORDINALS.get(unit, 0) < 10:
+                yield i, i + 2, ordinal_figure(tens + _ORDINALS[unit])
+                yield i, i + 2, f"{words[i]}-{unit}"
+        if not (words[i].isdigit() or unit.isdigit()) and words[i].isalpha() and unit.isalpha():
+            yield i, i + 2, f"{words[i].capitalize()}-{unit.capitalize()}"
+    i = 0
+    while i < len(words):
+        j = i
+        while j < len(words) and len(words[j]) == 1 and words[j].isalpha():
+            j += 1
+        if j - i >= 2:
+            letters = [w.upper() for w in words[i:j]]
+            yield i, j, "".join(letters)
+            yield i, j, ".".join(letters) + "."
+        i = max(j, i + 1)
+
+
+@lru_cache(maxsize=1)
+def digit_spellings() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """("5", ("5", "five", "Five")), …; zero is also "oh"."""
+    named = [(str(n), w) for w, n in _UNITS.items() if n < 10]
+    return tuple((d, (d, w, w.capitalize(), *(("oh", "Oh", "O", "o") if d == "0" else ()))) for d, w in named)
+
+
+@lru_cache(maxsize=1)
+def multiples() -> tuple[tuple[int, tuple[str, ...]], ...]:
+    return ((2, ("double", "Double")), (3, ("triple", "Triple")))
