@@ -1,0 +1,128 @@
+"""One file: what is read, where it stands, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.dialogue.model import Flow
+from ivr.dialogue.source import parse, read_directory
+
+GOOD = """\
+# a comment
+flow: titles
+start: menu
+variables:
+  title: {type: title, from: [queue]}
+states:
+  menu:
+    prompt: {1: "Yes?", 2: "And?"}
+    choices:
+      - {intent: stop, key: 1, label: 1984, goto: bye}
+    timeout: 800ms
+  bye: {prompt: "Bye: now", end: done}
+"""
+
+
+def test_a_flow_is_read_with_positions() -> None:
+    parsed = parse("titles.yaml", GOOD)
+    assert parsed.findings == ()
+    assert isinstance(parsed.model, Flow)
+    choice = parsed.model.states["menu"].choices[0]
+    assert (choice.key, choice.label) == ("1", "1984")
+    assert parsed.model.states["menu"].timeout == 0.8
+    positions = parsed.positions
+    assert (positions.key("states", "menu").line, positions.key("states", "menu").column) == (7, 3)
+    goto = positions.value("states", "menu", "choices", 0, "goto")
+    assert (goto.line, goto.column, goto.text) == (10, 51, "bye")
+    prompt = positions.value("states", "menu", "prompt", 2, 0, "say")
+    assert (prompt.line, prompt.column, prompt.text) == (8, 28, "And?")
+
+
+def test_words_that_other_yaml_takes_for_booleans_are_words() -> None:
+    parsed = parse("titles.yaml", GOOD.replace("goto: bye}", "goto: no}").replace("  bye:", "  no:"))
+    assert isinstance(parsed.model, Flow)
+    assert parsed.model.states["menu"].choices[0].goto == "no"
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    text = """\
+flow: titles
+abuot: x
+start: menu
+variables:
+  title: {type: titel}
+states:
+  menu:
+    choices:
+      - {intent: x, key: 05, goto: menu}
+      - {intent: x, kee: 5, goto: menu}
+    timeout: 9x
+    bargein: perhaps
+  menu: {goto: menu}
+"""
+    findings = parse("titles.yaml", text).findings
+    assert [(f.code, f.line, f.text) for f in findings] == [
+        ("unknown-key", 2, "abuot"),
+        ("bad-value", 5, "titel"),
+        ("bad-key", 9, "05"),
+        ("unknown-key", 10, "kee"),
+        ("bad-value", 11, "9x"),
+        ("bad-value", 12, "perhaps"),
+        ("duplicate-key", 13, "menu"),
+    ]
+    assert [f.remedy for f in findings[:2]] == ["did you mean about?", "did you mean title?"]
+    assert all(f.remedy and f.why and f.column > 0 for f in findings)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "line"),
+    [
+        ("", "empty-file", 1),
+        ("- a", "empty-file", 1),
+        ("flwo: titles", "unknown-kind", 1),
+        ("flow: a\nwording: b", "unknown-kind", 2),
+        ("flow: x\n\tb: c", "tab", 2),
+        ('flow: "x', "syntax", 1),
+        ("flow: x: y", "syntax", 1),
+        ("flow: x\nabout: [a, b", "syntax", 2),
+        ("flow: x\nabout: &a y", "anchor", 2),
+        ("flow: x\nabout: *a", "alias", 2),
+        ("flow: x\nabout: !!python/object:os.system y", "tag", 2),
+        ("flow: x\nabout: !y z", "tag", 2),
+        ("flow: x\n<<: {about: y}", "merge-key", 2),
+        ("flow: x\nflow: y", "duplicate-key", 2),
+        ("flow: x\ntrue: y", "key-not-text", 2),
+        ("flow: x\n1.5: y", "key-not-text", 2),
+        ("flow: x\n? [a]\n: y", "key-not-text", 2),
+        ("flow: x\n---\nflow: y", "several-documents", 2),
+        ("flow: x\nabout: \udcff", "wrong-encoding", 2),
+        ("flow: x\nabout: a\x00b", "wrong-encoding", 2),
+        ("flow: x\nabout: " + "[" * 60, "too-deep", 2),
+        ("flow: X1\nstart: a\nstates: {a: {end: x}}", "bad-name", 1),
+    ],
+)
+def test_refused(text: str, code: str, line: int) -> None:
+    parsed = parse("x.yaml", text)
+    assert parsed.model is None
+    assert (code, line) in [(f.code, f.line) for f in parsed.findings], [f.render() for f in parsed.findings]
+    assert all(f.remedy for f in parsed.findings)
+
+
+def test_what_is_left_of_a_wrong_file_is_kept_as_a_draft() -> None:
+    parsed = parse("titles.yaml", GOOD.replace("timeout:", "tiemout:"))
+    assert parsed.model is None
+    assert isinstance(parsed.draft, Flow)
+    assert set(parsed.draft.states) == {"menu", "bye"}
+
+
+def test_a_directory_is_read_without_its_tests(tmp_path: object) -> None:
+    from pathlib import Path
+
+    directory = Path(str(tmp_path))
+    (directory / "main.yaml").write_text("flow: main", "utf-8")
+    (directory / "main.test.yaml").write_text("tests: []", "utf-8")
+    (directory / "readme.md").write_text("x", "utf-8")
+    (directory / "latin.yaml").write_bytes(b"flow: caf\xe9")
+    sources = read_directory(directory)
+    assert list(sources) == ["latin.yaml", "main.yaml"]
+    assert [f.code for f in parse("latin.yaml", sources["latin.yaml"]).findings] == ["wrong-encoding"]
