@@ -1,0 +1,437 @@
+"""Stand-ins for the ports, for sessions in virtual time. They keep the Protocols' promises and nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ivr.dialogue.grammar import SpeechGrammar
+from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
+from ivr.events import (
+    ActionResult,
+    Cause,
+    Digit,
+    EarEvent,
+    Heard,
+    LegEnded,
+    MediaEvent,
+    PlayDone,
+    RecogniserFailed,
+    Recognition,
+    SpeechEnded,
+    SpeechStarted,
+    Term,
+    TransferProgress,
+)
+from ivr.media.description import PCMU, MediaDescription
+from ivr.ports import (
+    ActionCall,
+    Clip,
+    Destination,
+    Ears,
+    EngineStatus,
+    HandoffContext,
+    LegEvent,
+    LegStats,
+    ListenRequest,
+    Party,
+    RegistrationStatus,
+)
+
+SDP = MediaDescription("127.0.0.1", 4000, (PCMU,))
+EPOCH = datetime(2026, 3, 3, 18, 0, tzinfo=UTC)
+
+
+class VirtualClock:
+    """ports.Clock on the loop's time."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.monotonic())
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class FakeLeg:
+    """A SIP leg that answers at once. ``end`` is the far end's BYE."""
+
+    def __init__(self, name: str = "leg-1", number: str = "5035550101", refer_result: int = 202) -> None:
+        self.id = name
+        self.sip_call_id = f"{name}@test"
+        self.caller = Party(number)
+        self.called = Party("ivr")
+        self.headers: Mapping[str, str] = {}
+        self.trunk = "test"
+        self.remote: MediaDescription | None = SDP
+        self.rejected: int | None = None
+        self.hung_up = ""
+        self.refers: list[tuple[str, Mapping[str, str]]] = []
+        self._refer_result = refer_result
+        self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
+
+    async def ring(self) -> None:
+        return None
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        return SDP
+
+    async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
+        self.rejected = status
+
+    async def hangup(self, reason: str = "") -> None:
+        self.hung_up = self.hung_up or reason or "hung up"
+
+    async def refer(self, target: str, headers: Mapping[str, str]) -> None:
+        self.refers.append((target, headers))
+        if self._refer_result >= 300:
+            raise TransferFailed(self._refer_result, "refused")
+
+    def end(self, by: str = "caller", reason: str = "BYE") -> None:
+        self._queue.put_nowait(LegEnded(self.id, by, reason))
+
+    def post(self, event: LegEvent) -> None:
+        self._queue.put_nowait(event)
+
+    def progress(self, status: int) -> None:
+        self._queue.put_nowait(TransferProgress(status, "progress"))
+
+    async def events(self) -> AsyncIterator[LegEvent]:
+        while True:
+            event = await self._queue.get()
+            yield event
+            if isinstance(event, LegEnded):
+                return
+
+
+class FakeMediaLeg:
+    """Plays clips in (virtual) real time, in order, and keeps what was played."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.local = SDP
+        self.heard: list[str] = []
+        self.cut: list[str] = []
+        self.bridged_to: FakeMediaLeg | None = None
+        self.listening = False
+        self.closed = False
+        self._playing: list[tuple[int, Clip, bool]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._queue: asyncio.Queue[MediaEvent] = asyncio.Queue()
+
+    async def update(self, remote: MediaDescription) -> MediaDescription:
+        return self.local
+
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
+        for i, clip in enumerate(clips):
+            self._playing.append((token, clip, i == len(clips) - 1))
+        self._next()
+
+    async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
+        await self.play(clips, token=token)
+
+    def _next(self) -> None:
+        if self._timer is None and self._playing:
+            self.heard.append(self._playing[0][1].key)
+            self._timer = asyncio.get_running_loop().call_later(self._playing[0][1].seconds, self._done)
+
+    def _done(self) -> None:
+        self._timer = None
+        token, clip, last = self._playing.pop(0)
+        if last:
+            self._queue.put_nowait(PlayDone(token, True, clip.seconds))
+        self._next()
+
+    async def stop_playing(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self.cut.append(self._playing[0][1].key)
+        for token in dict.fromkeys(token for token, _, _ in self._playing):
+            self._queue.put_nowait(PlayDone(token, False))
+        self._playing.clear()
+
+    async def listen(self, on: bool) -> None:
+        self.listening = on
+
+    async def bridge(self, other: Any) -> None:
+        self.bridged_to = other
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self._queue.put_nowait(Digit(key, "rtp"))
+
+    def post(self, event: MediaEvent) -> None:
+        self._queue.put_nowait(event)
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        while not self.closed:
+            yield await self._queue.get()
+
+    async def stats(self) -> LegStats:
+        return LegStats(codec="PCMU")
+
+    async def close(self) -> LegStats:
+        self.closed = True
+        return LegStats(codec="PCMU")
+
+
+class FakeMedia:
+    def __init__(self) -> None:
+        self.legs: list[FakeMediaLeg] = []
+
+    async def start(self) -> None:
+        return None
+
+    async def open(self, leg: str, remote: MediaDescription | None) -> FakeMediaLeg:
+        self.legs.append(FakeMediaLeg(leg))
+        return self.legs[-1]
+
+    async def preload(self, clips: Sequence[Clip]) -> None:
+        return None
+
+    def healthy(self) -> bool:
+        return True
+
+    async def stop(self) -> None:
+        return None
+
+
+class FakeEars:
+    def __init__(self) -> None:
+        self.requests: list[ListenRequest | None] = []
+        self._queue: asyncio.Queue[EarEvent] = asyncio.Queue()
+
+    async def listen(self, request: ListenRequest | None) -> None:
+        self.requests = [*self.requests[-4:], request]
+
+    def feed(self, pcm: bytes, at: float) -> None:
+        return None
+
+    def begin(self) -> None:
+        self._queue.put_nowait(SpeechStarted())
+
+    def hear(self, text: str) -> None:
+        """The caller said ``text``: start, end, and what a perfect free transcription makes of it."""
+        self.begin()
+        self._queue.put_nowait(SpeechEnded())
+        cause = Cause.SUCCESS if text else Cause.NO_MATCH
+        self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0)))
+
+    def crash(self) -> None:
+        self._queue.put_nowait(RecogniserFailed("killed"))
+
+    async def events(self) -> AsyncIterator[EarEvent]:
+        while True:
+            yield await self._queue.get()
+
+    async def close(self) -> None:
+        return None
+
+
+class FakeSpeech:
+    """Speaks 0.3 s a word. ``mute``/``deaf``: the engines are gone."""
+
+    def __init__(self) -> None:
+        self.ears: list[FakeEars] = []
+        self.mute = False
+        self.deaf = False
+
+    async def start(self) -> None:
+        return None
+
+    async def open(self, call_id: str, language: str) -> Ears:
+        if self.deaf:
+            raise SpeechUnavailable("no recogniser")
+        self.ears.append(FakeEars())
+        return self.ears[-1]
+
+    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
+        return None
+
+    async def render(self, text: str, language: str, voice: str = "") -> Clip:
+        if self.mute:
+            raise SpeechUnavailable("no synthesiser")
+        return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
+
+    async def render_all(
+        self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
+    ) -> Sequence[Clip]:
+        return [await self.render(*p) for p in prompts]
+
+    async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
+        return Recognition(Cause.NO_MATCH)
+
+    def recognisers(self) -> Sequence[EngineStatus]:
+        return [EngineStatus("fake", ("en-US",), True)]
+
+    def synthesisers(self) -> Sequence[EngineStatus]:
+        return [EngineStatus("fake", ("en-US",), not self.mute)]
+
+    async def stop(self) -> None:
+        return None
+
+
+TITLES = ("Casablanca", "Vertigo", "Metropolis", "Nosferatu")
+
+
+class FakeActions:
+    """One member with four titles. ``broken`` raises; ``slow_s`` delays."""
+
+    def __init__(self) -> None:
+        self.queue = list(TITLES)
+        self.calls: list[ActionCall] = []
+        self.broken = False
+        self.slow_s = 0.0
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "facts": {
+                "member.number": "10001",
+                "member.name": "Rosa Diaz",
+                "member.first_name": "Rosa",
+                "queue.size": len(self.queue),
+                "queue.next": self.queue[0],
+                "member.damaged_reports": 0,
+            },
+            "vocabularies": {
+                "queue": tuple(Term(t, t, (t.lower(),)) for t in self.queue),
+                "catalogue": tuple(Term(t, t, (t.lower(),)) for t in (*TITLES, "Vampyr")),
+                "discs": (Term("Vertigo", "Vertigo", ("vertigo",)),),
+            },
+        }
+
+    async def perform(self, call: ActionCall) -> ActionResult:
+        self.calls.append(call)
+        if self.slow_s:
+            await asyncio.sleep(self.slow_s)
+        if self.broken:
+            raise StoreUnavailable("the database is stopped")
+        if call.name == "queue.move_to_position":
+            title = str(call.arguments["title"])
+            self.queue.remove(title)
+            self.queue.insert(int(str(call.arguments["position"])) - 1, title)
+            return ActionResult("ok", {"title": title, "position": call.arguments["position"]}, **self._state())
+        if call.name in {"member.identify_by_caller", "member.identify_by_number"}:
+            return ActionResult("found", {}, **self._state())
+        if call.name == "queue.read":
+            return ActionResult("ok", {"titles": ", ".join(self.queue), "count": len(self.queue)}, **self._state())
+        return ActionResult("ok", {}, **self._state())
+
+    async def vocabulary(self, name: str) -> tuple[Term, ...]:
+        return ()
+
+
+@dataclass
+class FakeEndpoint:
+    """Dials FakeLegs. ``answers``: per dial, a status to fail with, or None to answer after ``ring_s``."""
+
+    answers: list[int | None] = field(default_factory=list)
+    ring_s: float = 0.5
+    dialled: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    legs: list[FakeLeg] = field(default_factory=list)
+
+    async def start(self, on_call: Callable[[Any], None]) -> None:
+        return None
+
+    async def dial(
+        self,
+        target: str,
+        local: MediaDescription,
+        *,
+        caller: Party,
+        headers: Mapping[str, str],
+        ring_timeout_s: float,
+        on_ringing: Callable[[], None] | None = None,
+    ) -> FakeLeg:
+        self.dialled.append((target, headers))
+        if on_ringing is not None:
+            on_ringing()
+        status = self.answers.pop(0) if self.answers else None
+        await asyncio.sleep(self.ring_s)
+        if status is not None:
+            raise DialFailed(status, "no")
+        self.legs.append(FakeLeg(f"agent-{len(self.legs) + 1}"))
+        return self.legs[-1]
+
+    def registrations(self) -> Sequence[RegistrationStatus]:
+        return []
+
+    def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
+        return None
+
+    async def stop(self) -> None:
+        return None
+
+
+@dataclass
+class FakeDesk:
+    open: bool = True
+    mode: str = "bridge"
+    store_down: bool = False
+    contexts: list[HandoffContext] = field(default_factory=list)
+
+    def open_now(self, skill: str, now: datetime) -> bool:
+        return self.open
+
+    def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
+        return [Destination("desk", "sip:agent@test", self.mode)] if self.open else []
+
+    async def store_context(self, context: HandoffContext) -> str:
+        self.contexts.append(context)
+        if self.store_down:
+            raise StoreUnavailable("the database is stopped")
+        return "http://test/handoff/t"
+
+    def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
+        return {"X-IVR-Reason": context.reason, "X-IVR-Context": url}
+
+    def whisper(self, context: HandoffContext) -> str:
+        return f"whisper {context.reason}"
+
+
+class FakeRecords:
+    """CallRecords in memory."""
+
+    def __init__(self) -> None:
+        self.entries: list[Mapping[str, Any]] = []
+        self.finished: dict[str, Mapping[str, Any]] = {}
+        self.resume_points: dict[str, Mapping[str, Any]] = {}
+        self.broken = False
+
+    def _work(self) -> None:
+        if self.broken:
+            raise StoreUnavailable("the database is stopped")
+
+    async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
+        self._work()
+
+    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
+        self._work()
+        self.entries.append(entry)
+
+    async def update(self, call_id: str, **changes: Any) -> None:
+        self._work()
+
+    async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
+        self._work()
+        self.finished[call_id] = canonical
+
+    async def get(self, call_id: str) -> Mapping[str, Any] | None:
+        return None
+
+    async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]:
+        return []
+
+    async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None:
+        self._work()
+        self.resume_points[member] = snapshot
+
+    async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
+        self._work()
+        return self.resume_points.pop(member, None)

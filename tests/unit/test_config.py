@@ -1,0 +1,89 @@
+"""config.toml: what is accepted, what is refused, and how the refusal reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ivr.config import Address, Secret, load_config, parse_address
+from ivr.errors import ConfigError
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_shipped_file_allows_loopback_and_nobody_else() -> None:
+    config = load_config(SHIPPED)
+    assert config.sip.listen.loopback
+    assert [t.name for t in config.sip.trunks] == ["loopback"]
+    assert set(config.sip.trunks[0].allow) == {"127.0.0.0/8", "::1/128"}
+
+
+def test_paths_are_taken_from_the_files_own_folder(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, "[flows]\ndirectory = 'mine'\n"))
+    assert config.flows.directory == tmp_path / "mine"
+    assert config.store.url == f"sqlite+aiosqlite:///{tmp_path}/var/ivr.sqlite3"
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "[sip]\nlisten = 'nowhere'\nmax_cals = 3\n[media]\nports = '9-1'\n[flows]\ntime_zone = 'Mars'\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    text = str(caught.value)
+    for part in ("sip.listen", "unknown key sip.max_cals", "media.ports", "Mars", "IANA"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[http]\nlisten = '0.0.0.0:8080'\n", "http.token"),
+        ("[http]\ntoken = 'hunter2'\n", "secrets do not belong"),
+        ("[[sip.trunks]]\nname = 'x'\n", "a trunk needs"),
+        ("[[sip.trunks]]\nname = 'x'\nregister = 'sip:pbx'\n", "username and password"),
+        ("[[desk.agents]]\nname = 'a'\ntarget = 'agent at desk'\n", "not a SIP URI"),
+        ("[sip\n", "Expected"),
+    ],
+)
+def test_unsafe_or_broken_settings_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says.replace("(", r"\(")):
+        load_config(write(tmp_path, text))
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--config FILE"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_overrides_win(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, "[sip]\nlisten = '127.0.0.1:5060'\n"), {"sip.listen": "127.0.0.1:0"})
+    assert config.sip.listen == Address("127.0.0.1", 0)
+
+
+def test_addresses() -> None:
+    assert parse_address("[::1]:5060") == Address("::1", 5060)
+    assert str(Address("::1", 5060)) == "[::1]:5060"
+    with pytest.raises(ValueError, match="HOST:PORT"):
+        parse_address("127.0.0.1")
+
+
+def test_secrets_come_from_their_place_and_never_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVR_TEST_SECRET", "hunter2")
+    from_environment = Secret("env:IVR_TEST_SECRET")
+    assert from_environment.reveal() == "hunter2"
+    assert "hunter2" not in repr(from_environment)
+    file = tmp_path / "secret"
+    file.write_text("swordfish\n")
+    assert Secret(f"file:{file}").reveal() == "swordfish"
+    with pytest.raises(ConfigError, match="IVR_TEST_NOTHING"):
+        Secret("env:IVR_TEST_NOTHING").reveal()
+    with pytest.raises(ConfigError, match="readable"):
+        Secret(f"file:{tmp_path}/none").reveal()
