@@ -1,0 +1,305 @@
+"""The service's SIP user agent: listeners, admission, calls in both directions, registrations."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from aiosipua import SipRequest, SipResponse, generate_tag
+
+from ivr.config import Address, SipConfig
+from ivr.errors import DialFailed
+from ivr.media.description import MediaDescription
+from ivr.ports import Leg, Party, RegistrationStatus
+from ivr.sip.dialog import CallDialog
+from ivr.sip.inbound import InboundLeg
+from ivr.sip.leg import SipLeg
+from ivr.sip.message import (
+    ALLOW,
+    EXTENSIONS,
+    METHODS,
+    PRODUCT,
+    SUPPORTED,
+    BadBody,
+    MalformedMessage,
+    Peer,
+    call_id_of,
+    called_of,
+    caller_of,
+    parse_message,
+    response_to,
+    sdp_body,
+    sent_by,
+    stamp_source,
+    stateless_tag,
+    tag_of,
+    tokens,
+)
+from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.network import Network
+from ivr.sip.outbound import Dial
+from ivr.sip.policy import Refused
+from ivr.sip.registration import Registration
+from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, terms_for
+from ivr.sip.signalling import Signalling
+from ivr.sip.transactions import ServerTransaction
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+STOP_TIMEOUT_S = 3.0
+MALFORMED_WINDOW_S = 60.0
+
+
+class SipUserAgent:
+    """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference."""
+
+    def __init__(self, config: SipConfig, codecs: Sequence[str] = ("PCMU", "PCMA", "G722")) -> None:
+        self._config = config
+        self._codecs = tuple(codecs)
+        self._network = Network(self._received, self._unreachable)
+        self._core: Signalling | None = None
+        self._on_call: Callable[[Leg], None] = lambda leg: None
+        self._inbound: set[InboundLeg] = set()
+        self._registrations: list[Registration] = []
+        self._running: list[asyncio.Task[None]] = []
+        self._draining: tuple[int, int] | None = None
+        self._own_users = frozenset({PRODUCT, *(t.username for t in config.trunks if t.username)})
+        self._malformed = (float("-inf"), 0)
+
+    # --- ports.SipEndpoint ---
+
+    async def start(self, on_call: Callable[[Leg], None]) -> None:
+        """Raises ConfigError when the address cannot be bound."""
+        self._on_call = on_call
+        core = Signalling(self._config, self._codecs, self._network, asyncio.get_running_loop())
+        self._core = core
+        await self._network.open(self._config.listen, self._config.transports)
+        log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
+        for trunk in self._config.trunks:
+            if trunk.register_with:
+                registration = Registration(core, trunk)
+                self._registrations.append(registration)
+                self._running.append(core.spawn(registration.run(), f"sip-register-{trunk.name}"))
+
+    async def dial(
+        self,
+        target: str,
+        local: MediaDescription,
+        *,
+        caller: Party,
+        headers: Mapping[str, str],
+        ring_timeout_s: float,
+        on_ringing: Callable[[], None] | None = None,
+    ) -> Leg:
+        if self._core is None:
+            raise DialFailed(503, "the user agent is not running")
+        return await Dial(self._core, target, local, caller, headers, on_ringing).run(ring_timeout_s)
+
+    def registrations(self) -> Sequence[RegistrationStatus]:
+        return [registration.status for registration in self._registrations]
+
+    def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
+        self._draining = (status, retry_after_s)
+
+    async def stop(self) -> None:
+        """Hang up what is left, unregister, close. Idempotent; takes a few seconds at most."""
+        core = self._core
+        if core is None:
+            return
+        self.refuse_new_calls(503, self._config.retry_after_s)
+        for task in self._running:
+            task.cancel()
+        legs = [leg for leg in core.owners() if isinstance(leg, SipLeg)]
+        work = [leg.hangup("service stopping") for leg in legs] + [r.unregister() for r in self._registrations]
+        if work:
+            tasks = [asyncio.ensure_future(item) for item in work]
+            _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
+            for task in late:
+                task.cancel()
+        self._core = None
+        await core.settle(0.0 if not work else 0.2)
+        core.transactions.close()
+        await self._network.close()
+        log.info("sip.stopped")
+
+    # --- beyond the port ---
+
+    @property
+    def address(self) -> Address:
+        """Where we listen; the real port once started with port 0."""
+        return self._network.bound
+
+    @property
+    def calls(self) -> int:
+        """Inbound calls under way."""
+        return len(self._inbound)
+
+    # --- messages from the network: whatever they are, they must not hurt ---
+
+    def _received(self, data: bytes, source: Peer) -> None:
+        core = self._core
+        if core is None or not data.strip(b"\r\n\0 "):
+            return
+        try:
+            message = parse_message(data)
+        except MalformedMessage as error:
+            self._note_malformed(core, error, source)
+            return
+        try:
+            if isinstance(message, SipRequest):
+                self._request(core, message, source)
+            elif not core.transactions.receive_response(message):
+                log.debug("sip.stray_response", status=message.status_code, source=source.host)
+        except Exception:  # one message must never end the service; it is logged and answered 500
+            log.exception("sip.handler_failed", sip_call_id=call_id_of(message), source=source.host)
+            if isinstance(message, SipRequest) and message.method != "ACK":
+                self._answer_500(core, message, source)
+
+    def _answer_500(self, core: Signalling, request: SipRequest, source: Peer) -> None:
+        transaction = core.transactions.find(request)
+        if transaction is not None:
+            transaction.refuse(500)
+        else:
+            self._stateless(response_to(request, 500, tag=stateless_tag(request)), request, source)
+
+    def _note_malformed(self, core: Signalling, error: MalformedMessage, source: Peer) -> None:
+        since, count = self._malformed
+        now = core.timers.time()
+        if now - since >= MALFORMED_WINDOW_S:
+            log.debug("sip.malformed", source=source.host, error=str(error)[:200], suppressed=count)
+            since, count = now, -1
+        self._malformed = (since, count + 1)
+        if error.reply is not None and core.policy.trunk_at(source.host) is not None:
+            with contextlib.suppress(ValueError):
+                self._network.send(bytes(error.reply), source)
+
+    def _unreachable(self, peer: Peer, reason: str) -> None:
+        log.info("sip.unreachable", peer=peer.host, transport=peer.transport, reason=reason)
+        if self._core is not None:
+            self._core.transactions.unreachable(peer, reason)
+
+    # --- requests ---
+
+    def _request(self, core: Signalling, request: SipRequest, source: Peer) -> None:
+        transactions = core.transactions
+        stamp_source(request, source)
+        if transactions.absorb(request):
+            return
+        if request.method == "ACK":
+            core.deliver_ack(request)
+            return
+        if request.method == "CANCEL" and self._cancel(core, request, source):
+            return
+        owner = core.owner_of(request)
+        if owner is not None:
+            owner.receive(transactions.accept(request, source))
+            return
+        verdict = core.policy.judge(request, source.host)
+        if isinstance(verdict, Refused):
+            self._stateless(verdict.response, request, source)
+            return
+        if transactions.overloaded:
+            self._stateless(response_to(request, 503, tag=stateless_tag(request)), request, source)
+            return
+        merged = transactions.merged(request)
+        transaction = transactions.accept(request, source)
+        if merged:
+            transaction.refuse(482)
+        elif tag_of(request, "to") or request.method == "CANCEL":
+            transaction.refuse(481)
+        elif not request.uri.lower().startswith(("sip:", "tel:")):
+            transaction.refuse(416)
+        elif unknown := tokens(request, "require") - set(EXTENSIONS):
+            transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
+        elif request.method == "INVITE":
+            self._invite(core, transaction, verdict.trunk)
+        elif request.method == "OPTIONS":
+            self._options(core, transaction)
+        else:
+            transaction.refuse(481 if request.method in METHODS else 405)
+
+    def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
+        fallback = sent_by(request, source) if source.reliable else None
+        self._network.send(bytes(response), stamp_source(request, source), fallback)
+
+    def _cancel(self, core: Signalling, request: SipRequest, source: Peer) -> bool:
+        """False when there is nothing to cancel."""
+        invite = core.transactions.invite_of(request)
+        if invite is None or invite.source.host != source.host:
+            return False
+        tag = tag_of(invite.final, "to") if invite.final is not None else ""
+        core.transactions.accept(request, source).refuse(200, tag=tag)
+        if invite.final is None and invite.on_cancel is not None:
+            invite.on_cancel()
+        return True
+
+    def _options(self, core: Signalling, transaction: ServerTransaction) -> None:
+        """As an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
+        if self._refused(transaction):
+            return
+        request = transaction.request
+        response = response_to(request, 200, tag=stateless_tag(request))
+        response.headers.set_single("Contact", core.contact(transaction.source))
+        response.headers.set_single("Allow", ALLOW)
+        response.headers.set_single("Accept", "application/sdp")
+        response.headers.set_single("Supported", SUPPORTED)
+        transaction.respond(response)
+
+    def _refused(self, transaction: ServerTransaction) -> bool:
+        if self._draining is not None:
+            status, retry_after_s = self._draining
+        elif len(self._inbound) >= self._config.max_calls:
+            status, retry_after_s = self._config.busy_status, self._config.retry_after_s
+        else:
+            return False
+        transaction.refuse(status, Retry_After=str(retry_after_s))
+        return True
+
+    def _invite(self, core: Signalling, transaction: ServerTransaction, trunk: str) -> None:
+        request, source = transaction.request, transaction.source
+        if self._refused(transaction):
+            log.warning(
+                "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=call_id_of(request)
+            )
+            return
+        audio = OfferAnswer(core.codecs, lambda: core.media_host_toward(source.host), bool(core.config.advertise))
+        try:
+            offer = sdp_body(request)
+            if offer is not None:
+                audio.take_offer(offer)
+            terms = terms_for(request, core.config.session_expires_s)
+            dialog = CallDialog.of_request(request, generate_tag())
+        except BadBody as error:
+            log.warning("sip.offer_refused", error=str(error), status=error.status, sip_call_id=call_id_of(request))
+            transaction.refuse(error.status, Warning=f'399 {PRODUCT} "{str(error)[:80]}"')
+            return
+        except IntervalTooSmall:
+            transaction.refuse(422, Min_SE=str(MIN_SE))
+            return
+        except ValueError as error:
+            transaction.refuse(400, str(error)[:60])
+            return
+        transaction.respond(response_to(request, 100))
+        leg = InboundLeg(
+            core,
+            transaction,
+            dialog,
+            audio,
+            terms,
+            trunk=trunk,
+            caller=caller_of(request),
+            called=called_of(request, self._own_users),
+            on_end=self._inbound.discard,
+        )
+        self._inbound.add(leg)
+        leg.log.info(
+            "sip.invite", leg=leg.id, caller=leg.caller.number, called=leg.called.number, source=source.host,
+            transport=source.transport,
+        )  # fmt: skip
+        try:
+            self._on_call(leg)
+        except Exception:  # the call engine failed before it began: the caller must hear of it
+            leg.log.exception("sip.call_unhandled")
+            leg.end("service", "internal error", 500)

@@ -1,0 +1,153 @@
+"""A call to us: ringing (reliably where wanted, RFC 3262), answer, refusal, CANCEL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+
+from aiosipua import SipRequest
+
+from ivr.media.description import MediaDescription
+from ivr.ports import Party
+from ivr.sip.dialog import CallDialog
+from ivr.sip.indialog import add_session
+from ivr.sip.leg import SipLeg
+from ivr.sip.message import cseq_of, lowered, tokens
+from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.session_timer import SessionTerms
+from ivr.sip.signalling import Signalling
+from ivr.sip.transactions import GIVE_UP, Backoff, ServerTransaction, Timer
+
+
+class InboundLeg(SipLeg):
+    """Made for an admitted INVITE whose offer, if any, can be served. ``on_end`` is called once."""
+
+    far = "caller"
+
+    def __init__(
+        self,
+        core: Signalling,
+        invite: ServerTransaction,
+        dialog: CallDialog,
+        audio: OfferAnswer,
+        terms: SessionTerms,
+        *,
+        trunk: str,
+        caller: Party,
+        called: Party,
+        on_end: Callable[[InboundLeg], None],
+    ) -> None:
+        headers = lowered(invite.request)
+        super().__init__(
+            core, dialog, audio, trunk=trunk, caller=caller, called=called, headers=headers, arrival=invite.source
+        )
+        self.updates = "update" in tokens(invite.request, "allow")
+        self._invite = invite
+        self._terms = terms
+        self._on_end = on_end
+        self._answered = False
+        self._acked = asyncio.Event()
+        self._rseq = 0
+        self._unpracked: Backoff | None = None
+        self._prack_deadline: Timer | None = None
+        invite.on_cancel = self._cancelled
+
+    async def ring(self) -> None:
+        self.check()
+        if self._answered or self._unpracked is not None:
+            return
+        request = self._invite.request
+        ringing = self.dialog.response(request, 180, contact=self.core.contact(self.arrival))
+        if "100rel" in tokens(request, "supported") | tokens(request, "require") and not self._rseq:
+            self._rseq = random.randint(1, 2**30)
+            ringing.headers.set_single("Require", "100rel")
+            ringing.headers.set_single("RSeq", str(self._rseq))
+            self._unpracked = Backoff(self.core.timers, lambda: self._invite.respond(ringing), cap=GIVE_UP)
+            self._prack_deadline = self.core.timers.call_later(GIVE_UP, self._no_prack)
+        self._invite.respond(ringing)
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        self.check()
+        if self._answered:
+            raise RuntimeError("the leg is answered already")
+        self._answered = True
+        self._stop_ringing()
+        offerless = self.audio.remote is None
+        response = self.dialog.response(self._invite.request, 200, contact=self.core.contact(self.arrival))
+        add_session(response, self._invite, self._terms)
+        response.headers.set_single("Content-Type", "application/sdp")
+        response.text = self.audio.offer(local) if offerless else self.audio.answer(local)
+        self.await_ack(self._invite, answer_expected=offerless)
+        self._invite.respond(response)
+        await self.or_gone(self._acked.wait())
+        self.check()
+        if self.audio.remote is None:
+            raise RuntimeError("answered without the far end's description")
+        return self.audio.remote
+
+    async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
+        self.check()
+        if self._answered:
+            raise RuntimeError("the leg is answered already: hang up instead")
+        response = self.dialog.response(self._invite.request, status, reason)
+        if retry_after_s is not None:
+            response.headers.set_single("Retry-After", str(retry_after_s))
+        self._invite.respond(response)
+        self.end("service", reason or "rejected", status)
+
+    def end(self, by: str, reason: str, status: int = 0, *, forget: bool = True) -> None:
+        if self.ended is not None:
+            return
+        self._stop_ringing()
+        if self._invite.final is None:
+            code = status if status >= 300 else 480 if by == "service" else 487
+            self._invite.respond(self.dialog.response(self._invite.request, code))
+        super().end(by, reason, status, forget=forget)
+        self._on_end(self)
+
+    def pracked(self, request: SipRequest) -> bool:
+        number, invite = self._rseq, cseq_of(self._invite.request)[0]
+        if (request.headers.get_first("rack") or "").split() != [str(number), str(invite), "INVITE"]:
+            return False
+        self._stop_ringing()
+        return True
+
+    def acked(self) -> None:
+        if self._acked.is_set():
+            return
+        self._acked.set()
+        if self.ended is None:
+            self.confirmed = True
+            self.keep_session(self._terms, ours=self._terms.refresher == "uas")
+            self.log.info("sip.answered", leg=self.id)
+
+    async def _close(self) -> None:
+        if not self._answered:
+            self.release()
+            return
+        with contextlib.suppress(TimeoutError):  # RFC 3261 section 15: no BYE before the ACK, or its time-out
+            async with asyncio.timeout(GIVE_UP):
+                await self._acked.wait()
+        await self.bye()
+
+    def _no_ack(self, number: int) -> None:
+        super()._no_ack(number)
+        self._acked.set()
+
+    def _cancelled(self) -> None:
+        self.end("caller", "cancelled", 487)
+
+    def _no_prack(self) -> None:
+        self._stop_ringing()
+        if "100rel" in tokens(self._invite.request, "require"):
+            self.end("network", "no PRACK", 500)
+
+    def _stop_ringing(self) -> None:
+        if self._unpracked is not None:
+            self._unpracked.stop()
+            self._unpracked = None
+        if self._prack_deadline is not None:
+            self._prack_deadline.cancel()
+            self._prack_deadline = None

@@ -1,0 +1,350 @@
+"""One SIP dialog as the call engine sees it: the parts that inbound and outbound legs share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import TypeVar
+
+import structlog
+from aiosipua import SipRequest, SipResponse
+
+from ivr.errors import CallEnded, TransferFailed
+from ivr.events import Digit, LegEnded
+from ivr.media.description import MediaDescription
+from ivr.ports import LegEvent, MediaChanged, Party
+from ivr.sip.dialog import CallDialog
+from ivr.sip.indialog import handle
+from ivr.sip.message import BadBody, Peer, cseq_of, sdp_body, tag_of
+from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
+from ivr.sip.signalling import Signalling, Unresolvable
+from ivr.sip.transactions import GIVE_UP, ServerTransaction
+from ivr.sip.transfer import make_refer
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+MAX_WAITING_DIGITS = 256
+
+
+class SipLeg:
+    """Implements ``ivr.ports.Leg``. ``far`` names the other end in logs and CallEnded: "caller" or "agent"."""
+
+    far = "caller"
+
+    def __init__(
+        self,
+        core: Signalling,
+        dialog: CallDialog,
+        audio: OfferAnswer,
+        *,
+        trunk: str,
+        caller: Party,
+        called: Party,
+        headers: Mapping[str, str],
+        arrival: Peer,
+    ) -> None:
+        self.core = core
+        self.dialog = dialog
+        self.audio = audio
+        self.arrival = arrival
+        self.confirmed = False
+        self.offering = False  # an offer of ours is under way: theirs must wait (491)
+        self.referring = 0  # CSeq of our REFER while its subscription lasts
+        self.updates = False  # the far end takes UPDATE
+        self.ended: CallEnded | None = None
+        self.session = SessionTimer(core.timers, self._refresh_due, self._session_expired)
+        self.log = log.bind(sip_call_id=dialog.call_id, trunk=trunk)
+        self._id = f"leg-{secrets.token_hex(4)}"
+        self._trunk = trunk
+        self._caller = caller
+        self._called = called
+        self._headers = dict(headers)
+        self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
+        self._gone = asyncio.Event()
+        self._consumed = False
+        self._closing: asyncio.Task[None] | None = None
+        self._unacked: dict[int, tuple[ServerTransaction, bool]] = {}
+        core.adopt(dialog, self)
+
+    # --- ports.Leg ---
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def sip_call_id(self) -> str:
+        return self.dialog.call_id
+
+    @property
+    def caller(self) -> Party:
+        return self._caller
+
+    @property
+    def called(self) -> Party:
+        return self._called
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+    @property
+    def trunk(self) -> str:
+        return self._trunk
+
+    @property
+    def remote(self) -> MediaDescription | None:
+        return self.audio.remote
+
+    async def ring(self) -> None:
+        self.check()
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        raise RuntimeError("only an inbound leg can be answered")
+
+    async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
+        raise RuntimeError("only an inbound leg can be rejected")
+
+    async def hangup(self, reason: str = "") -> None:
+        """Idempotent: everybody who calls it waits for the same BYE."""
+        if self._closing is None:
+            if self.ended is not None:
+                return
+            self.end("service", reason or "hung up", forget=False)
+            self._closing = self.core.spawn(self._close(), "sip-hangup")
+        await asyncio.shield(self._closing)
+
+    async def refer(self, target: str, headers: Mapping[str, str]) -> None:
+        self.check()
+        if not self.confirmed:
+            raise TransferFailed(481, "the call is not answered yet")
+        try:
+            peer = await self.core.peer_of(self.dialog, self.arrival)
+            request = self.dialog.request("REFER", self.core.via(peer), self.core.contact(peer))
+            make_refer(request, target, self.dialog.local.partition(";tag=")[0], headers)
+        except (ValueError, Unresolvable) as error:
+            raise TransferFailed(400, str(error)) from error
+        self.referring = cseq_of(request)[0]
+        response = await self.core.request(request, peer, self._trunk, self.dialog)
+        status = response.status_code
+        if 200 <= status < 300:
+            self.log.info("sip.refer_accepted", status=status)
+            return
+        self.referring = 0
+        self.log.warning("sip.refer_refused", status=status, reason=response.reason_phrase)
+        self.check()  # gone meanwhile: that, not the 481, is what happened
+        raise TransferFailed(status, response.reason_phrase)
+
+    async def events(self) -> AsyncIterator[LegEvent]:
+        if self._consumed:
+            raise RuntimeError("a leg's events have one consumer")
+        self._consumed = True
+        while True:
+            event = await self._queue.get()
+            yield event
+            if isinstance(event, LegEnded):
+                return
+
+    # --- life ---
+
+    def check(self) -> None:
+        """Raises CallEnded once the leg is over."""
+        if self.ended is not None:
+            raise CallEnded(self.ended.by, self.ended.reason)
+
+    def emit(self, event: LegEvent) -> None:
+        if self.ended is not None:
+            return
+        if isinstance(event, Digit) and self._queue.qsize() >= MAX_WAITING_DIGITS:
+            self.log.warning("sip.digits_dropped", waiting=self._queue.qsize())
+            return
+        self._queue.put_nowait(event)
+
+    def end(self, by: str, reason: str, status: int = 0, *, forget: bool = True) -> None:
+        """The leg is over, whoever ended it; LegEnded goes out once."""
+        if self.ended is not None:
+            return
+        self._queue.put_nowait(LegEnded(self._id, by, reason, status))
+        self.ended = CallEnded(by, reason)
+        self.session.stop()
+        self._gone.set()
+        self.log.info("sip.ended", by=by, reason=reason, status=status)
+        if forget:
+            self.release()
+
+    def release(self) -> None:
+        """Leave the dialog table; later if NOTIFYs about a transfer may still come (RFC 5057)."""
+        if self.referring:
+            self.core.timers.call_later(GIVE_UP, lambda: self.core.forget(self.dialog))
+        else:
+            self.core.forget(self.dialog)
+
+    async def or_gone(self, work: Awaitable[T]) -> T:
+        """Wait for ``work`` or the end of the leg (then CallEnded)."""
+        task, gone = asyncio.ensure_future(work), asyncio.ensure_future(self._gone.wait())
+        try:
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            self.check()
+            raise CallEnded("network", "the leg is gone")
+        finally:
+            gone.cancel()
+            task.cancel()
+
+    async def _close(self) -> None:
+        """What hanging up means in this state; overridden before the answer."""
+        await self.bye()
+
+    async def bye(self) -> None:
+        try:
+            peer = await self.core.peer_of(self.dialog, self.arrival)
+            request = self.dialog.request("BYE", self.core.via(peer), "")
+            response = await self.core.request(request, peer, self._trunk, self.dialog)
+            self.log.debug("sip.bye", status=response.status_code)
+        except Unresolvable as error:
+            self.log.warning("sip.bye_unsent", error=str(error))
+        finally:
+            self.release()
+
+    # --- inside the dialog ---
+
+    def receive(self, transaction: ServerTransaction) -> None:
+        handle(self, transaction)
+
+    def pracked(self, request: SipRequest) -> bool:
+        """Whether a PRACK fits a reliable provisional of ours."""
+        return False
+
+    def await_ack(self, transaction: ServerTransaction, *, answer_expected: bool) -> None:
+        """A 2xx is about to go out; its ACK carries the answer when the 2xx carried our offer."""
+        number = cseq_of(transaction.request)[0]
+        self._unacked[number] = (transaction, answer_expected)
+        self.offering = self.offering or answer_expected
+        transaction.on_no_ack = lambda: self._no_ack(number)
+
+    def receive_ack(self, request: SipRequest) -> bool:
+        """Only From decides: some callers change the To tag on the way."""
+        waiting = self._unacked.get(cseq_of(request)[0])
+        if waiting is None or tag_of(request, "from") != self.dialog.remote_tag:
+            return False
+        del self._unacked[cseq_of(request)[0]]
+        transaction, answer_expected = waiting
+        transaction.acknowledge()
+        if answer_expected:
+            self.offering = False
+            self._late_answer(request)
+        self.acked()
+        return True
+
+    def acked(self) -> None:
+        """An ACK came; inbound legs wait for the first."""
+
+    def _late_answer(self, ack: SipRequest) -> None:
+        before = self.audio.remote
+        try:
+            remote = self.audio.take_answer(sdp_body(ack) or "")
+        except BadBody as error:
+            self.log.warning("sip.bad_answer", error=str(error))
+            self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
+            return
+        if before is not None and before != remote:
+            self.emit(MediaChanged(remote))
+
+    def _no_ack(self, number: int) -> None:
+        self._unacked.pop(number, None)
+        self._abort("network", "no ACK", 408)
+
+    def _abort(self, by: str, reason: str, status: int) -> None:
+        if self.ended is None:
+            self.end(by, reason, status, forget=False)
+            self.core.spawn(self.bye(), "sip-abort")
+
+    def respond(self, transaction: ServerTransaction, status: int, reason: str = "", **headers: str) -> None:
+        """An answer without a body."""
+        contact = self.core.contact(transaction.source) if 200 <= status < 300 else ""
+        response = self.dialog.response(transaction.request, status, reason, contact=contact)
+        for name, value in headers.items():
+            response.headers.set_single(name.replace("_", "-"), value)
+        transaction.respond(response)
+
+    # --- session timer ---
+
+    def keep_session(self, terms: SessionTerms, *, ours: bool) -> None:
+        self.session.start(terms.interval_s, ours=ours)
+
+    def _session_expired(self) -> None:
+        self.log.warning("sip.session_expired", interval_s=self.session.interval_s)
+        self._abort("network", "session timer expired", 408)
+
+    def _refresh_due(self) -> None:
+        if self.ended is None:
+            self.core.spawn(self._refresh(), "sip-refresh")
+
+    async def _refresh(self) -> None:
+        """UPDATE where the far end takes it, else a re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
+        interval = self.session.interval_s
+        try:
+            peer = await self.core.peer_of(self.dialog, self.arrival)
+            response = await self._send_refresh(peer, interval)
+            if response.status_code == 422:
+                interval = max(interval, min_se(response))
+                response = await self._send_refresh(peer, interval)
+        except Unresolvable as error:
+            self.log.warning("sip.refresh_unsent", error=str(error))
+            return
+        status = response.status_code
+        if self.ended is not None:
+            return
+        if status in (408, 481):
+            self._session_expired()
+        elif status == 491:
+            self.core.timers.call_later(random.uniform(2.1, 4.0), self._refresh_due)
+        else:
+            self.updates = self.updates and status not in (405, 501)
+            terms = agreed(response, interval) if status < 300 else SessionTerms(max(interval, MIN_SE), "uac")
+            if terms is not None:
+                self.keep_session(terms, ours=terms.refresher == "uac")
+            self.log.debug("sip.refreshed", status=status)
+
+    async def _send_refresh(self, peer: Peer, interval: int) -> SipResponse:
+        method = "UPDATE" if self.updates else "INVITE"
+        request = self.dialog.request(method, self.core.via(peer), self.core.contact(peer))
+        request.headers.set_single("Session-Expires", SessionTerms(interval, "uac").header)
+        if method == "UPDATE":
+            return await self.core.request(request, peer, self._trunk, self.dialog)
+        request.headers.set_single("Content-Type", "application/sdp")
+        request.text = self.audio.text
+        self.offering = True
+        try:
+            return await self._reinvite(request, peer)
+        finally:
+            self.offering = False
+
+    async def _reinvite(self, request: SipRequest, peer: Peer) -> SipResponse:
+        done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
+        number = cseq_of(request)[0]
+
+        def heard(response: SipResponse) -> None:
+            if response.status_code < 200:
+                return
+            if response.status_code < 300:
+                ack = self.dialog.request("ACK", self.core.via(peer), "", number=number)
+                self.core.network.send(bytes(ack), peer)
+            if not done.done():
+                done.set_result(response)
+
+        self.core.transactions.start(request, peer, heard)
+        response = await done
+        if response.status_code < 300:
+            self.dialog.retarget(response)
+            try:
+                if body := sdp_body(response):
+                    self.audio.take_answer(body)
+            except BadBody as error:
+                self.log.warning("sip.bad_answer", error=str(error))
+        return response

@@ -1,0 +1,319 @@
+"""A call we make: INVITE, challenges, ringing, the first of forked answers, CANCEL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, stringify_uri
+
+from ivr.errors import DialFailed
+from ivr.media.description import MediaDescription
+from ivr.ports import Party
+from ivr.sip.dialog import CallDialog
+from ivr.sip.leg import SipLeg
+from ivr.sip.message import (
+    ALLOW,
+    PRODUCT,
+    SUPPORTED,
+    BadBody,
+    Peer,
+    cseq_of,
+    host_port,
+    lowered,
+    party_of,
+    sdp_body,
+    tag_of,
+    target_uri,
+    tokens,
+)
+from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.session_timer import MIN_SE, agreed, min_se
+from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
+from ivr.sip.transactions import GIVE_UP, ClientTransaction, renewed
+from ivr.sip.transfer import add_headers
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class OutboundLeg(SipLeg):
+    """A call of ours that was answered."""
+
+    far = "agent"
+
+
+@dataclass(slots=True)
+class _Branch:
+    """One early dialog; forking makes several."""
+
+    dialog: CallDialog
+    rseq: int = 0
+    answer: str | None = None
+
+
+@dataclass(slots=True)
+class Dial:
+    """One attempt to reach ``target``; ``run`` once."""
+
+    core: Signalling
+    target: str
+    local: MediaDescription
+    caller: Party
+    headers: Mapping[str, str]
+    on_ringing: Callable[[], None] | None = None
+    _responses: asyncio.Queue[SipResponse] = field(default_factory=asyncio.Queue)
+    _branches: dict[str, _Branch] = field(default_factory=dict)
+    _transaction: ClientTransaction | None = None
+    _trunk: str = ""
+    _winner: str = ""  # To tag
+    _abandoned: bool = False
+    _cancelled: bool = False
+    _rang: bool = False
+
+    async def run(self, ring_timeout_s: float) -> OutboundLeg:
+        """Raises DialFailed; cancelling it cancels the call."""
+        try:
+            async with asyncio.timeout(ring_timeout_s):
+                return await self._run()
+        except TimeoutError as error:
+            self._abandon()
+            raise DialFailed(408, "No answer in time") from error
+        except BaseException:  # cancelled, or failed half-way: nothing may keep ringing over there
+            self._abandon()
+            raise
+
+    async def _run(self) -> OutboundLeg:
+        try:
+            uri = target_uri(self.target)
+            peer = await self.core.resolve(self.target)
+            trunk = self.core.policy.trunk_at(peer.host)
+            if trunk is not None:
+                self._trunk = trunk.name
+                if trunk.transport == "tcp" and "transport" not in uri.params:
+                    peer = Peer("tcp", peer.host, peer.port)
+            audio = OfferAnswer(
+                self.core.codecs, lambda: self.core.media_host_toward(peer.host), bool(self.core.config.advertise)
+            )
+            request = self._invite(stringify_uri(uri), peer, audio.offer(self.local))
+        except (ValueError, Unresolvable) as error:
+            raise DialFailed(400 if isinstance(error, ValueError) else 503, str(error)) from error
+        log.info(
+            "sip.dial",
+            called=party_of(self.target).number,
+            trunk=self._trunk,
+            sip_call_id=request.headers.get("call-id")[0],
+        )
+        account = self.core.accounts.get(self._trunk)
+        if account is not None:
+            account.authorise(request, peer.host)
+        challenges = 0
+        while True:
+            response = await self._attempt(request, peer)
+            status = response.status_code
+            if status < 300:
+                return await self._established(request, response, peer, audio)
+            again: SipRequest | None = None
+            if status in (401, 407) and challenges < MAX_CHALLENGES:
+                challenges += 1
+                again = self.core.challenged(request, response, peer, self._trunk, None)
+            elif status == 422 and min_se(response) > int(request.headers.get("session-expires")[0]):
+                again = renewed(request, cseq_of(request)[0] + 1)
+                again.headers.set_single("Session-Expires", str(min_se(response)))
+                again.headers.set_single("Min-SE", str(min_se(response)))
+            if again is None:
+                log.info("sip.dial_failed", status=status, reason=response.reason_phrase, trunk=self._trunk)
+                if status < 400:
+                    raise DialFailed(status, "Redirected; only configured destinations are called")
+                raise DialFailed(status, response.reason_phrase)
+            request = again
+
+    def _invite(self, uri: str, peer: Peer, offer: str) -> SipRequest:
+        host = self.core.host_toward(peer.host)
+        identity = self.caller.uri or f"sip:{self.caller.number or 'anonymous'}@{host_port(host, None)}"
+        target_uri(identity)
+        display = "".join(c for c in self.caller.display if c.isprintable() and c not in '"\\')
+        request = SipRequest(method="INVITE", uri=uri)
+        request.headers.append("Via", self.core.via(peer))
+        request.headers.set_single("Max-Forwards", "70")
+        quoted = f'"{display}" ' if display else ""
+        request.headers.set_single("From", f"{quoted}<{identity}>;tag={generate_tag()}")
+        request.headers.set_single("To", f"<{uri}>")
+        request.headers.set_single("Call-ID", generate_call_id(host.strip("[]").replace(":", ".")))
+        request.headers.set_single("CSeq", "1 INVITE")
+        request.headers.set_single("Contact", self.core.contact(peer))
+        request.headers.set_single("Allow", ALLOW)
+        request.headers.set_single("Supported", SUPPORTED)
+        request.headers.set_single("Session-Expires", str(self.core.config.session_expires_s))
+        request.headers.set_single("Min-SE", str(MIN_SE))
+        request.headers.set_single("User-Agent", PRODUCT)
+        add_headers(request, self.headers)
+        request.headers.set_single("Content-Type", "application/sdp")
+        request.text = offer
+        return request
+
+    async def _attempt(self, request: SipRequest, peer: Peer) -> SipResponse:
+        """The final response; provisionals are dealt with on the way."""
+        self._branches.clear()
+        self._transaction = self.core.transactions.start(request, peer, self._heard)
+        while True:
+            response = await self._responses.get()
+            if response.status_code >= 200:
+                return response
+            self._provisional(request, response, peer)
+
+    def _heard(self, response: SipResponse) -> None:
+        status = response.status_code
+        tag = tag_of(response, "to")
+        if self._abandoned:
+            if status < 200:
+                self._cancel()
+            elif status < 300:
+                self._discard(response)
+        elif not self._winner:
+            self._responses.put_nowait(response)
+            if 200 <= status < 300:
+                self._winner = tag
+        elif 200 <= status < 300:
+            if tag == self._winner and tag in self._branches:
+                self._acknowledge(self._branches[tag].dialog)  # our ACK was lost
+            elif tag != self._winner:
+                self._discard(response)  # a fork answered later
+
+    def _provisional(self, request: SipRequest, response: SipResponse, peer: Peer) -> None:
+        tag = tag_of(response, "to")
+        if response.status_code in (180, 183) and not self._rang:
+            self._rang = True
+            if self.on_ringing is not None:
+                self.on_ringing()
+        rseq = response.headers.get_first("rseq") or ""
+        if not tag or "100rel" not in tokens(response, "require") or not rseq.isdecimal():
+            return
+        try:
+            branch = self._branches.get(tag) or _Branch(CallDialog.of_response(request, response))
+            self._branches[tag] = branch
+            if branch.rseq and int(rseq) != branch.rseq + 1:
+                return  # seen, or out of order (RFC 3262 section 4)
+            branch.rseq = int(rseq)
+            branch.answer = sdp_body(response) or branch.answer
+        except (ValueError, BadBody) as error:
+            log.debug("sip.provisional_ignored", error=str(error))
+            return
+        number = cseq_of(request)[0]
+        self.core.spawn(self._prack(branch.dialog, f"{rseq} {number} INVITE", peer), "sip-prack")
+
+    async def _prack(self, dialog: CallDialog, rack: str, peer: Peer) -> None:
+        try:
+            peer = await self.core.peer_of(dialog, peer)
+        except Unresolvable:
+            return
+        request = dialog.request("PRACK", self.core.via(peer), "")
+        request.headers.set_single("RAck", rack)
+        await self.core.request(request, peer, self._trunk, dialog)
+
+    async def _established(
+        self, request: SipRequest, response: SipResponse, peer: Peer, audio: OfferAnswer
+    ) -> OutboundLeg:
+        tag = tag_of(response, "to")
+        early = self._branches.get(tag)
+        try:
+            dialog = CallDialog.of_response(request, response)
+        except ValueError as error:
+            raise DialFailed(502, f"unusable answer: {error}") from error
+        if early is not None:
+            dialog.local_cseq = early.dialog.local_cseq
+        self._branches[tag] = _Branch(dialog)
+        leg = OutboundLeg(
+            self.core,
+            dialog,
+            audio,
+            trunk=self._trunk,
+            caller=self.caller,
+            called=party_of(self.target),
+            headers=lowered(request),
+            arrival=peer,
+        )
+        leg.confirmed = True
+        leg.updates = "update" in tokens(response, "allow")
+        self._acknowledge(dialog)
+        try:
+            audio.take_answer(sdp_body(response) or (early.answer if early else None) or "")
+        except BadBody as error:
+            self.core.spawn(leg.hangup("unusable answer"), "sip-unusable")
+            raise DialFailed(488, f"unusable answer: {error}") from error
+        terms = agreed(response, self.core.config.session_expires_s)
+        if terms is not None:
+            leg.keep_session(terms, ours=terms.refresher == "uac")
+        leg.log.info("sip.dialled", leg=leg.id)
+        return leg
+
+    def _acknowledge(self, dialog: CallDialog, then: Callable[[], object] | None = None) -> None:
+        """ACK a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials."""
+        if self._transaction is None:
+            return
+        invite, peer = self._transaction.request, self._transaction.peer
+        self.core.spawn(self._send_ack(dialog, invite, peer, then), "sip-ack")
+
+    async def _send_ack(
+        self, dialog: CallDialog, invite: SipRequest, peer: Peer, then: Callable[[], object] | None
+    ) -> None:
+        try:
+            peer = await self.core.peer_of(dialog, peer)
+        except Unresolvable:
+            return
+        ack = dialog.request("ACK", self.core.via(peer), "", number=cseq_of(invite)[0])
+        for name in ("Authorization", "Proxy-Authorization"):
+            if value := invite.headers.get_first(name):
+                ack.headers.set_single(name, value)
+        self.core.network.send(bytes(ack), peer)
+        if then is not None:
+            then()
+
+    # --- what we no longer want ---
+
+    def _abandon(self) -> None:
+        if self._abandoned:
+            return
+        self._abandoned = True
+        while not self._responses.empty():
+            response = self._responses.get_nowait()
+            if 200 <= response.status_code < 300:
+                self._discard(response)
+        transaction = self._transaction
+        if transaction is not None and transaction.final is None and transaction.provisional:
+            self._cancel()  # before any provisional a CANCEL may not go out (RFC 3261 section 9.1)
+
+    def _cancel(self) -> None:
+        transaction = self._transaction
+        if transaction is None or self._cancelled:
+            return
+        self._cancelled = True
+        invite = transaction.request
+        cancel = SipRequest(method="CANCEL", uri=invite.uri)
+        cancel.headers.append("Via", invite.headers.get("via")[0])
+        for route in invite.headers.get("route"):
+            cancel.headers.append("Route", route)
+        for name in ("From", "To", "Call-ID", "Max-Forwards"):
+            cancel.headers.set_single(name, invite.headers.get_first(name) or "")
+        cancel.headers.set_single("CSeq", f"{cseq_of(invite)[0]} CANCEL")
+        self.core.transactions.start(cancel, transaction.peer, lambda _: None)
+        transaction.give_up_in(GIVE_UP)
+
+    def _discard(self, response: SipResponse) -> None:
+        """An answer that nobody waits for: ACK, then BYE."""
+        transaction = self._transaction
+        if transaction is None:
+            return
+        try:
+            dialog = CallDialog.of_response(transaction.request, response)
+        except ValueError:
+            return
+        self._acknowledge(dialog, lambda: self.core.spawn(self._bye(dialog, transaction.peer), "sip-discard"))
+
+    async def _bye(self, dialog: CallDialog, peer: Peer) -> None:
+        try:
+            peer = await self.core.peer_of(dialog, peer)
+        except Unresolvable:
+            return
+        await self.core.request(dialog.request("BYE", self.core.via(peer), ""), peer, self._trunk, dialog)

@@ -1,0 +1,155 @@
+"""Registration with trunks (RFC 3261 section 10): refresh, back-off with jitter, unregister."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, parse_address, parse_uri, stringify_uri
+
+from ivr.config import Trunk
+from ivr.errors import ConfigError
+from ivr.ports import RegistrationStatus
+from ivr.sip.message import PRODUCT, SUPPORTED, Peer, host_port
+from ivr.sip.signalling import Signalling, Unresolvable
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+FIRST_RETRY_S = 2.0
+LAST_RETRY_S = 300.0
+UNREGISTER_TIMEOUT_S = 2.0
+
+
+class _Refused(Exception):
+    """Why a REGISTER failed, and how long the registrar asks us to stay away."""
+
+    def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+def back_off(failures: int, chance: float) -> float:
+    """Seconds before the next try after ``failures`` (1, 2, …); ``chance`` in 0..1 spreads many clients."""
+    ceiling = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
+    return float(ceiling * (0.5 + chance / 2))
+
+
+class Registration:
+    """Keeps one trunk's registration alive. ``run`` until cancelled; ``sleep`` and ``chance`` are for tests."""
+
+    def __init__(
+        self,
+        core: Signalling,
+        trunk: Trunk,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._core, self._trunk = core, trunk
+        self._sleep, self._chance, self._now = sleep, chance, now
+        text = trunk.register_with
+        uri = parse_uri(text if text.lower().startswith("sip:") else f"sip:{text}")
+        uri.user = None
+        self._registrar = stringify_uri(uri)
+        uri.params, uri.user = {}, trunk.username
+        self._identity = stringify_uri(uri)
+        self._call_id = generate_call_id(PRODUCT)
+        self._number = 0
+        self._expires_s = trunk.expires_s
+        self._contact = ""
+        self.status = RegistrationStatus(trunk.name, "trying")
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                granted = await self.register()
+            except (_Refused, Unresolvable, ConfigError) as error:
+                failures += 1
+                wait = max(back_off(failures, self._chance()), getattr(error, "retry_after_s", 0.0))
+                self.status = RegistrationStatus(self._trunk.name, "failed", str(error))
+                log.warning(
+                    "sip.registration_failed",
+                    trunk=self._trunk.name,
+                    error=str(error),
+                    failures=failures,
+                    retry_in_s=round(wait, 1),
+                )
+            else:
+                failures = 0
+                wait = granted * (0.7 + 0.15 * self._chance())
+            await self._sleep(wait)
+
+    async def register(self) -> int:
+        """One REGISTER with its challenges; the seconds granted."""
+        response = await self._send(self._expires_s)
+        if response.status_code == 423:  # Interval Too Brief
+            least = response.headers.get_first("min-expires") or ""
+            if least.isdecimal() and int(least) > self._expires_s:
+                self._expires_s = int(least)
+                response = await self._send(self._expires_s)
+        status = response.status_code
+        if not 200 <= status < 300:
+            after = (response.headers.get_first("retry-after") or "").split(";")[0].strip()
+            raise _Refused(f"{status} {response.reason_phrase}", float(after) if after.isdecimal() else 0.0)
+        granted = self._granted(response)
+        until = self._now() + timedelta(seconds=granted)
+        self.status = RegistrationStatus(self._trunk.name, "registered", expires_at=until)
+        log.info("sip.registered", trunk=self._trunk.name, expires_s=granted, sip_call_id=self._call_id)
+        return granted
+
+    async def unregister(self) -> None:
+        """Expires: 0, without waiting long for an answer."""
+        if self.status.state != "registered":
+            return
+        self.status = RegistrationStatus(self._trunk.name, "trying", "unregistering")
+        try:
+            async with asyncio.timeout(UNREGISTER_TIMEOUT_S):
+                response = await self._send(0)
+        except (TimeoutError, Unresolvable, ConfigError) as error:
+            log.warning("sip.unregister_failed", trunk=self._trunk.name, error=str(error) or "no answer")
+            return
+        log.info("sip.unregistered", trunk=self._trunk.name, status=response.status_code)
+
+    async def _send(self, expires_s: int) -> SipResponse:
+        peer = await self._core.resolve(self._registrar, self._trunk.transport)
+        self._core.policy.learn(self._trunk.name, peer.host)
+        request = self._request(peer, expires_s)
+        response = await self._core.request(request, peer, self._trunk.name, None)
+        number = (response.headers.get_first("cseq") or "").split(" ")[0]
+        self._number = max(self._number, int(number) if number.isdecimal() else 0)
+        return response
+
+    def _request(self, peer: Peer, expires_s: int) -> SipRequest:
+        self._number += 1
+        self._contact = self._core.contact(peer, self._trunk.username)
+        request = SipRequest(method="REGISTER", uri=self._registrar)
+        request.headers.append("Via", self._core.via(peer))
+        request.headers.set_single("Max-Forwards", "70")
+        request.headers.set_single("From", f"<{self._identity}>;tag={generate_tag()}")
+        request.headers.set_single("To", f"<{self._identity}>")
+        request.headers.set_single("Call-ID", self._call_id)
+        request.headers.set_single("CSeq", f"{self._number} REGISTER")
+        request.headers.set_single("Contact", self._contact)
+        request.headers.set_single("Expires", str(expires_s))
+        request.headers.set_single("Supported", SUPPORTED)
+        request.headers.set_single("User-Agent", PRODUCT)
+        return request
+
+    def _granted(self, response: SipResponse) -> int:
+        """Our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
+        ours = parse_address(self._contact).uri
+        for value in response.headers.get("contact"):
+            address = parse_address(value)
+            same = host_port(address.uri.host.strip("[]"), address.uri.port) == host_port(
+                ours.host.strip("[]"), ours.port
+            )
+            seconds = address.params.get("expires") or ""
+            if same and seconds.isdecimal() and int(seconds) > 0:
+                return int(seconds)
+        header = response.headers.get_first("expires") or ""
+        return int(header) if header.isdecimal() and int(header) > 0 else self._expires_s

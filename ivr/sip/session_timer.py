@@ -1,0 +1,93 @@
+"""Session timers (RFC 4028): who refreshes, how often, and what happens when nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiosipua import SipRequest, SipResponse
+from aiosipua.session_timer import parse_session_expires, watchdog_delay
+
+from ivr.sip.message import tokens
+from ivr.sip.transactions import Timer, Timers
+
+MIN_SE = 90
+
+
+class IntervalTooSmall(Exception):
+    """To be answered with 422 and Min-SE."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """What was agreed. ``refresher`` is "uac" or "uas" of the request that carried it."""
+
+    interval_s: int
+    refresher: str
+
+    @property
+    def header(self) -> str:
+        return f"{self.interval_s};refresher={self.refresher}"
+
+
+def min_se(message: SipRequest | SipResponse) -> int:
+    value = (message.headers.get_first("min-se") or "").partition(";")[0].strip()
+    return max(MIN_SE, int(value)) if value.isdecimal() and len(value) < 8 else MIN_SE
+
+
+def terms_for(request: SipRequest, ours: int) -> SessionTerms:
+    """The callee's choice for an INVITE or UPDATE (section 9). Raises IntervalTooSmall."""
+    floor = max(ours, min_se(request))
+    raw = request.headers.get_first("session-expires")
+    knows = "timer" in tokens(request, "supported") | tokens(request, "require")
+    if raw is None:
+        return SessionTerms(floor, "uac" if knows else "uas")
+    interval, refresher = parse_session_expires(raw)
+    if interval < MIN_SE:
+        if knows:
+            raise IntervalTooSmall
+        interval = MIN_SE
+    chosen = refresher if refresher in ("uac", "uas") and knows else "uac" if knows else "uas"
+    return SessionTerms(min(interval, floor), chosen)
+
+
+def agreed(response: SipResponse, offered: int) -> SessionTerms | None:
+    """What a 2xx settled for the caller (section 7.2); None when the far end knows no timers."""
+    raw = response.headers.get_first("session-expires")
+    if raw is None:
+        return SessionTerms(offered, "uac")  # the far end ignores it: we alone keep the session checked
+    interval, refresher = parse_session_expires(raw)
+    return SessionTerms(max(interval, MIN_SE), refresher or "uac") if interval > 0 else None
+
+
+class SessionTimer:
+    """Refreshes at half the interval, or calls ``expire`` when the far end's refresh stays away (section 10)."""
+
+    def __init__(self, timers: Timers, refresh: Callable[[], None], expire: Callable[[], None]) -> None:
+        self._timers, self._refresh, self._expire = timers, refresh, expire
+        self._timer: Timer | None = None
+        self.interval_s = 0
+        self.ours = False
+
+    def start(self, interval_s: int, *, ours: bool) -> None:
+        """(Re)arm; ``ours``: we refresh."""
+        self.stop()
+        self.interval_s, self.ours = interval_s, ours
+        delay = interval_s / 2 if ours else watchdog_delay(interval_s)
+        self._timer = self._timers.call_later(delay, self._fire)
+
+    def restart(self) -> None:
+        if self.interval_s:
+            self.start(self.interval_s, ours=self.ours)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self.ours:
+            self._refresh()
+        else:
+            self._expire()

@@ -1,0 +1,190 @@
+"""What legs, dials and registrations share: identity, addresses, transactions, dialogs, credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
+
+import structlog
+from aiosipua import SipRequest, SipResponse, generate_branch, parse_uri
+
+from ivr.config import SipConfig
+from ivr.sip.dialog import CallDialog
+from ivr.sip.digest import DigestClient
+from ivr.sip.message import PRODUCT, Peer, call_id_of, cseq_of, host_port, stateless_tag, tag_of
+from ivr.sip.network import Network
+from ivr.sip.policy import TrunkPolicy
+from ivr.sip.transactions import ServerTransaction, Timers, TransactionLayer, renewed
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+RESOLVE_TIMEOUT_S = 3.0
+MAX_CHALLENGES = 2  # one for a new nonce, one for a stale one
+
+
+class Unresolvable(Exception):
+    """A URI that leads nowhere we can send to."""
+
+
+class DialogOwner(Protocol):
+    """Whoever handles the requests inside one dialog."""
+
+    def receive(self, transaction: ServerTransaction) -> None: ...
+    def receive_ack(self, request: SipRequest) -> bool: ...
+
+
+class Signalling:
+    """One per user agent. ``timers`` is the event loop, or a test's clock."""
+
+    def __init__(self, config: SipConfig, codecs: Sequence[str], network: Network, timers: Timers) -> None:
+        self.config = config
+        self.codecs = tuple(codecs)
+        self.network = network
+        self.timers = timers
+        self.transactions = TransactionLayer(network.send, timers, stateless_tag)
+        self.policy = TrunkPolicy(config.trunks, timers.time)
+        self.accounts = {
+            t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
+        }
+        self._dialogs: dict[tuple[str, str], DialogOwner] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # --- who we are ---
+
+    def host_toward(self, host: str) -> str:
+        return self.config.advertise.strip("[]") or self.network.local_host(host)
+
+    def media_host_toward(self, host: str) -> str:
+        """The address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
+        advertised = self.config.advertise.strip("[]")
+        try:
+            return str(ipaddress.ip_address(advertised))
+        except ValueError:
+            return self.network.local_host(host)
+
+    def via(self, peer: Peer) -> str:
+        where = host_port(self.host_toward(peer.host), self.network.bound.port)
+        return f"SIP/2.0/{peer.transport.upper()} {where};branch={generate_branch()};rport"
+
+    def contact(self, peer: Peer, user: str = PRODUCT) -> str:
+        where = host_port(self.host_toward(peer.host), self.network.bound.port)
+        return f"<sip:{user}@{where}{';transport=tcp' if peer.transport == 'tcp' else ''}>"
+
+    # --- where to send ---
+
+    async def resolve(self, text: str, transport: str = "udp") -> Peer:
+        """RFC 3263 without SRV: literal or A/AAAA, the URI's port or 5060. Raises Unresolvable."""
+        uri = parse_uri(text)
+        transport = (uri.params.get("transport") or transport).lower()
+        if uri.scheme != "sip" or transport not in ("udp", "tcp"):
+            raise Unresolvable(f"{uri.scheme} over {transport} is not supported")
+        host, port = uri.host.strip("[]"), uri.port or 5060
+        try:
+            return Peer(transport, str(ipaddress.ip_address(host)), port)
+        except ValueError:
+            pass
+        try:
+            async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+                found = await asyncio.get_running_loop().getaddrinfo(
+                    host, port, type=socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+                )
+        except (OSError, TimeoutError, UnicodeError) as error:
+            raise Unresolvable(f"{host}: {error or 'no answer from DNS'}") from error
+        wanted = socket.AF_INET6 if ":" in self.network.bound.host else socket.AF_INET
+        found.sort(key=lambda entry: entry[0] != wanted)
+        return Peer(transport, str(found[0][4][0]), port)
+
+    async def peer_of(self, dialog: CallDialog, arrival: Peer | None) -> Peer:
+        """Where the dialog's next request goes. ``arrival`` is whom the dialog began with: its TCP connection is
+        used again while it lasts, and it stands in for a contact that DNS doesn't know."""
+        try:
+            peer = await self.resolve(dialog.next_hop)
+        except Unresolvable:
+            if arrival is None:
+                raise
+            return arrival
+        if arrival is not None and arrival.transport == "tcp" and arrival.host == peer.host:
+            named = parse_uri(dialog.next_hop).params.get("transport")
+            if self.network.connected(arrival) and named in (None, "tcp"):
+                return arrival
+        return peer
+
+    # --- requests we send ---
+
+    async def request(self, request: SipRequest, peer: Peer, trunk: str, dialog: CallDialog | None) -> SipResponse:
+        """A non-INVITE request with its challenges answered from ``trunk``'s account; the final response."""
+        account = self.accounts.get(trunk)
+        if account is not None:
+            account.authorise(request, peer.host)
+        for _ in range(MAX_CHALLENGES):
+            response = await self.transactions.request(request, peer)
+            again = self.challenged(request, response, peer, trunk, dialog)
+            if again is None:
+                return response
+            request = again
+        return await self.transactions.request(request, peer)
+
+    def challenged(
+        self, request: SipRequest, response: SipResponse, peer: Peer, trunk: str, dialog: CallDialog | None
+    ) -> SipRequest | None:
+        """The request to try again with after a 401/407, all its headers kept; None when there is no point."""
+        account = self.accounts.get(trunk)
+        if account is None or response.status_code not in (401, 407):
+            return None
+        if not account.learn(response, request, peer.host):
+            return None
+        number = cseq_of(request)[0] + 1
+        if dialog is not None:
+            dialog.local_cseq += 1
+            number = dialog.local_cseq
+        again = renewed(request, number)
+        account.authorise(again, peer.host)
+        return again
+
+    # --- dialogs ---
+
+    def adopt(self, dialog: CallDialog, owner: DialogOwner) -> None:
+        self._dialogs[dialog.call_id, dialog.local_tag] = owner
+
+    def forget(self, dialog: CallDialog) -> None:
+        self._dialogs.pop((dialog.call_id, dialog.local_tag), None)
+
+    def owners(self) -> list[DialogOwner]:
+        return list(self._dialogs.values())
+
+    def owner_of(self, request: SipRequest) -> DialogOwner | None:
+        return self._dialogs.get((call_id_of(request), tag_of(request, "to")))
+
+    def deliver_ack(self, ack: SipRequest) -> bool:
+        """ACK of a 2xx. Some callers send another To tag than ours: then Call-ID and CSeq decide."""
+        owner = self.owner_of(ack)
+        if owner is not None:
+            return owner.receive_ack(ack)
+        call_id = call_id_of(ack)
+        return any(o.receive_ack(ack) for (known, _), o in tuple(self._dialogs.items()) if known == call_id)
+
+    # --- background work ---
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """A task whose failure is logged, never lost."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("sip.task_failed", task=task.get_name(), exc_info=error)
+
+    async def settle(self, timeout_s: float) -> None:
+        """Let background work end by itself for ``timeout_s``, then cancel the rest."""
+        own = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not own]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,70 @@
+"""REFER and its progress (RFC 3515, RFC 3892), and keys by INFO: the payloads, no state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiosipua import SipRequest
+
+from ivr.sip.message import lowered, target_uri
+
+_STATUS = re.compile(r"SIP/2\.0[ \t]+([1-6]\d\d)(?:[ \t]+([^\r\n]*))?")
+_SIGNAL = re.compile(r"^\s*signal\s*=\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+_KEYS = {**{str(n): str(n) for n in range(10)}, **{c: c for c in "*#ABCD"}, "10": "*", "11": "#"}
+# Headers that belong to the dialog: whoever asks for a transfer or a call may not set them.
+_RESERVED = frozenset(
+    {"via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "content-type"}
+    | {"content-length", "require", "supported", "authorization", "proxy-authorization", "refer-to", "rack", "rseq"}
+    | {"session-expires", "min-se", "allow", "event"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One NOTIFY: the status line in its body, and whether it was the last."""
+
+    status: int
+    reason: str
+    last: bool
+
+
+def progress_of(notify: SipRequest) -> Progress | None:
+    """None for a NOTIFY that says nothing about a transfer."""
+    state = lowered(notify).get("subscription-state", "").lower()
+    found = _STATUS.match(notify.text.lstrip())
+    last = state.startswith("terminated")
+    if found is None:
+        return Progress(480, "The far end reported no outcome", True) if last else None
+    status, reason = int(found[1]), (found[2] or "").strip()[:120]
+    if last and status < 200:
+        return Progress(480, "The far end stopped reporting before an outcome", True)
+    return Progress(status, reason, last or status >= 200)
+
+
+def digit_of(info: SipRequest) -> str | None:
+    """The key in an INFO: application/dtmf-relay (``Signal=5``) or application/dtmf (``5``)."""
+    kind = (info.headers.get_first("content-type") or "").partition(";")[0].strip().lower()
+    if kind == "application/dtmf-relay":
+        found = _SIGNAL.search(info.text)
+        return _KEYS.get(found[1].upper()) if found else None
+    if kind == "application/dtmf":
+        return _KEYS.get(info.text.strip().upper())
+    return None
+
+
+def add_headers(request: SipRequest, headers: Mapping[str, str]) -> None:
+    """Context headers (User-to-User, X-IVR-*). Raises ValueError for a reserved name or an unsafe value."""
+    for name, value in headers.items():
+        if name.lower() in _RESERVED or not re.fullmatch(r"[A-Za-z0-9\-]{1,64}", name):
+            raise ValueError(f"header {name!r} cannot be set from outside")
+        request.headers.set_single(name, value)
+
+
+def make_refer(request: SipRequest, target: str, referred_by: str, headers: Mapping[str, str]) -> None:
+    """Complete an in-dialog REFER. Raises ValueError for a target or header that cannot be sent."""
+    target_uri(target)
+    request.headers.set_single("Refer-To", f"<{target}>")
+    request.headers.set_single("Referred-By", referred_by)
+    add_headers(request, headers)
