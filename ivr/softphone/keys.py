@@ -93,7 +93,7 @@ class KeySender:
             if press.started_at is None:
                 press.started_at = timestamp
             number, press.sent = press.sent, press.sent + 1
-            if number >= press.hold_packets + _END_PACKETS - 1 + press.gap_packets:
+            if number >= press.hold_packets + _END_PACKETS - 1 + press.gap_packets - 1:
                 self._queue.popleft()
                 if press.last:
                     self._finished.append(press.token)

@@ -11,6 +11,7 @@ from ivr.softphone.timing import AUDIBLE_DB, FRAME_S
 from ivr.softphone.trace import Sound
 
 _FRESH_S = 0.1  # quiet before a sound that makes it a new one, after the caller acted
+_TAIL_S = 0.5  # longer than this after the caller acted, even an old sound is what the line says now
 _PIECE_S = 0.6  # quiet that ends a piece of the transcript
 _LEAD_FRAMES = 10  # kept before the first audible packet
 
@@ -50,8 +51,8 @@ class Listening:
         if audible:
             if self._last_audible is None or sound.at - self._last_audible - FRAME_S >= _FRESH_S:
                 self._sound_began = sound.at
-                if self._fresh_at is None and sound.at > self._acted_at:
-                    self._fresh_at = sound.at
+            if self._fresh_at is None and (self._sound_began > self._acted_at or sound.at > self._acted_at + _TAIL_S):
+                self._fresh_at = sound.at
             self._last_audible = sound.at
         self._collect(sound, audible)
         self._changed.set()
