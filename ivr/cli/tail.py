@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
-from watchfiles import watch
+from watchfiles import awatch
 
 from ivr.cli.options import Subparsers, add_config, configuration
 from ivr.errors import ConfigError
@@ -60,19 +61,24 @@ def handle(arguments: argparse.Namespace) -> int:
         for line in lines[-arguments.lines :] if arguments.lines else lines:
             _show(console, line, arguments)
         if arguments.follow:
-            for line in follow(path, stream):
-                _show(console, line, arguments)
+            asyncio.run(_follow(console, path, stream, arguments))
     return 0
 
 
-def follow(path: Path, stream: TextIO) -> Iterator[str]:
-    """Whole lines as they are appended to ``path``; survives rotation. Ends with KeyboardInterrupt."""
+async def _follow(console: Console, path: Path, stream: TextIO, arguments: argparse.Namespace) -> None:
+    async for line in follow(path, stream):
+        _show(console, line, arguments)
+
+
+async def follow(path: Path, stream: TextIO) -> AsyncIterator[str]:
+    """Whole lines as they are appended to ``path``; survives rotation. Ends when cancelled."""
     partial = ""
     inode = path.stat().st_ino
-    for _ in watch(path.parent, recursive=False, rust_timeout=2000, yield_on_timeout=True, debounce=50, step=20):
+    async for _ in awatch(path.parent, recursive=False, rust_timeout=500, yield_on_timeout=True, debounce=50, step=20):
         partial += stream.read()
         *whole, partial = partial.split("\n")
-        yield from whole
+        for line in whole:
+            yield line
         if path.exists() and path.stat().st_ino != inode:
             inode = path.stat().st_ino
             stream = path.open(encoding="utf-8", errors="replace")

@@ -1,0 +1,77 @@
+"""Start a line, phone it three times as three callers would, and check what the database and the agent's phone say."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from ivr.demo.line import AgentPhone, LineSetup, RunningLine
+from ivr.demo.scenes import Outcome, agitated, reorder, zero_out
+from ivr.demo.screen import Screen, show_log
+from ivr.errors import IvrError
+from ivr.softphone.phone import Softphone
+from ivr.softphone.timing import summary
+from ivr.softphone.voices import CallerVoice
+
+OUT = Path("demo-out")
+
+
+async def demo() -> int:
+    screen = Screen()
+    screen.heading("Setting up")
+    OUT.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="ivr-demo-"))
+    try:
+        async with AsyncExitStack() as stack:
+            agent = await stack.enter_async_context(Softphone.open())
+            await agent.set_incoming("answer", after_s=0.3)
+            screen.plain("Starting the line with an empty database; the first start renders all prompts.")
+            line = await RunningLine.start(LineSetup(folder, agents=[AgentPhone(agent.uri)]), show_progress=True)
+            stack.push_async_callback(line.stop)
+            screen.plain(f"The line answers at {line.uri}; the agent's phone is {agent.uri}.")
+            watching = asyncio.create_task(show_log(screen, line.log))
+            stack.callback(watching.cancel)
+            voice = CallerVoice("joe")
+            outcomes = [await scene(line, agent, voice, screen, OUT) for scene in (reorder, zero_out, agitated)]
+        return report(screen, outcomes)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(screen: Screen, outcomes: list[Outcome]) -> int:
+    """The tables and the verdict; the exit code."""
+    screen.heading("What came of it")
+    screen.turns([(o.name, said, f"{seconds:.2f} s") for o in outcomes for said, seconds in o.turns])
+    times = summary(seconds for o in outcomes for _, seconds in o.turns)
+    checks = [check for o in outcomes for check in o.checks]
+    if times is not None:
+        screen.plain(
+            f"Speech end to first sound: p50 {times.p50:.2f} s, p95 {times.p95:.2f} s over {times.count} turns "
+            "(aims: 0.9 s and 1.3 s)"
+        )
+    for good, text in checks:
+        screen.verdict(good, text)
+    for outcome in outcomes:
+        screen.plain(f"Recorded: {outcome.recording} (left: the caller, right: the line)")
+    failed = sum(not good for good, _ in checks)
+    screen.plain("")
+    screen.plain("Every outcome is confirmed." if not failed else f"{failed} outcome(s) NOT confirmed.")
+    return 1 if failed else 0
+
+
+def main() -> int:
+    try:
+        return asyncio.run(demo())
+    except IvrError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

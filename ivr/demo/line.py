@@ -1,0 +1,171 @@
+"""A line of its own for the demo and the wire tests: a service process with its own database, ports, agents and log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from ivr.errors import UnavailableError
+
+READY = re.compile(r"ready: sip (\S+), http (\S+)")
+START_TIMEOUT_S = 180.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPhone:
+    """A destination of the line under test."""
+
+    target: str
+    name: str = "desk"
+    mode: str = "bridge"
+    skills: tuple[str, ...] = ("general", "retention", "discs")
+    ring_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineSetup:
+    """What differs from the shipped configuration. ``extra`` is TOML appended as it is."""
+
+    folder: Path
+    agents: Sequence[AgentPhone] = ()
+    redact: bool = False
+    database: str = ""
+    flows: Path = ROOT / "flows"
+    sip: str = "127.0.0.1:0"
+    max_calls: int = 200
+    allow: tuple[str, ...] = ("127.0.0.1/32",)
+    extra: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cache: Path = ROOT / "audio" / ".cache"
+
+    @property
+    def _sqlite(self) -> str:
+        return f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
+
+    def write(self) -> Path:
+        """The configuration file of this line."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        allowed = ", ".join(f'"{network}"' for network in self.allow)
+        lines = [
+            f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
+            f'[[sip.trunks]]\nname = "loopback"\nallow = [{allowed}]',
+            '[media]\nports = "20000-29999"',
+            f'[speech]\nrecordings = "{ROOT / "audio"}"\ncache = "{self.cache}"',
+            f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
+            f'[store]\nurl = "{self.database or self._sqlite}"',
+            '[http]\nlisten = "127.0.0.1:0"',
+            f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = {str(self.redact).lower()}',
+        ]
+        for agent in self.agents:
+            skills = ", ".join(f'"{skill}"' for skill in agent.skills)
+            lines.append(
+                f'[[desk.agents]]\nname = "{agent.name}"\ntarget = "{agent.target}"\nmode = "{agent.mode}"\n'
+                f"skills = [{skills}]\nring_timeout_s = {agent.ring_timeout_s}\non_call = true"
+            )
+        path = self.folder / "config.toml"
+        path.write_text("\n\n".join([*lines, self.extra]) + "\n", encoding="utf-8")
+        return path
+
+
+class RunningLine:
+    """The service as a process of its own, and its HTTP API."""
+
+    def __init__(self, process: asyncio.subprocess.Process, sip: str, http: str, setup: LineSetup) -> None:
+        self.process = process
+        self.sip = sip
+        self.http = f"http://{http}"
+        self.setup = setup
+        self.uri = f"sip:line@{sip}"
+        self._session = aiohttp.ClientSession()
+        assert process.stderr is not None
+        self._drain = asyncio.create_task(process.stderr.read())
+
+    @classmethod
+    async def start(cls, setup: LineSetup, *, seed: bool = True, show_progress: bool = False) -> Self:
+        """Seed its database and start it. Raises UnavailableError with what it said on the way down."""
+        config = setup.write()
+        environment = {**os.environ, **setup.environment}
+        if seed:
+            await _run("db", "seed", "--config", str(config), environment=environment)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", "1"),
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+        )
+        assert process.stderr is not None
+        said: list[str] = []
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while line := (await process.stderr.readline()).decode(errors="replace"):
+                    said.append(line)
+                    if match := READY.search(line):
+                        return cls(process, match[1], match[2], setup)
+                    if show_progress:
+                        sys.stderr.write(line)
+        except TimeoutError:
+            process.kill()
+        await process.wait()
+        raise UnavailableError("the line did not start:\n" + "".join(said[-30:]))
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, setup: LineSetup, *, seed: bool = True) -> AsyncIterator[Self]:
+        line = await cls.start(setup, seed=seed)
+        try:
+            yield line
+        finally:
+            await line.stop()
+
+    async def stop(self) -> None:
+        """SIGTERM, drain for a second, and make sure."""
+        await self._session.close()
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self.process.wait(), 15)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+        await self._drain
+
+    # -- its API ---------------------------------------------------------------------------------------------
+
+    async def get(self, path: str) -> Any:
+        """JSON of a path or a full URL of this service; raises aiohttp.ClientResponseError on a refusal."""
+        url = path if path.startswith("http") else self.http + path
+        async with self._session.get(url, raise_for_status=True) as response:
+            return await response.json()
+
+    async def queue(self, member: str) -> list[str]:
+        return [entry["title"] for entry in (await self.get(f"/api/members/{member}/queue"))["queue"]]
+
+    async def calls(self, *, live: bool | None = None) -> list[dict[str, Any]]:
+        query = "" if live is None else f"?live={str(live).lower()}"
+        return list((await self.get(f"/api/calls{query}"))["calls"])
+
+    @property
+    def log(self) -> Path:
+        return self.setup.folder / "ivr.log"
+
+
+async def _run(*arguments: str, environment: Mapping[str, str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ivr", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
+    )
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise UnavailableError(f"ivr {' '.join(arguments)} failed:\n{out.decode(errors='replace')}")

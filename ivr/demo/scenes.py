@@ -1,0 +1,149 @@
+"""Three calls. Each returns what was checked afterwards, against the database, the agent's phone and the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ivr.demo.joining import joined_at
+from ivr.demo.line import RunningLine
+from ivr.demo.screen import Screen
+from ivr.softphone.phone import Softphone
+from ivr.softphone.script import Caller, Line
+from ivr.softphone.timing import key_silences, responses, spans
+from ivr.softphone.voices import CallerVoice
+
+ADA = "5035550101"
+ADA_NUMBER = "10001"
+JUNE = "5035550103"
+GREETING = "This is Sam at the desk, I can see what you told the line. How can I help?"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """``turns``: what was said and the seconds to the first sound of the answer. ``checks``: (held, what)."""
+
+    name: str
+    recording: Path
+    turns: list[tuple[str, float]] = field(default_factory=list)
+    checks: list[tuple[bool, str]] = field(default_factory=list)
+
+    def check(self, held: bool, text: str) -> None:
+        self.checks.append((held, text))
+
+
+def _caller_lines(screen: Screen) -> Any:
+    def show(line: Line) -> None:
+        if line.who != "line":
+            screen.line(line.who, line.text)
+
+    return show
+
+
+async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, screen: Screen, out: Path) -> Outcome:
+    """A caller moves a title to the top by voice, and does a few more things."""
+    screen.heading("(a) “Move Casablanca to the top”")
+    outcome = Outcome("reorder", out / "a-reorder.wav")
+    before = await line.queue(ADA_NUMBER)
+    sentences = [
+        "move Casablanca to the top",
+        "what's next",
+        "move Nosferatu to number three",
+        "swap Metropolis and Vertigo",
+    ]
+    for sentence in [*sentences, "that's all"]:
+        await voice.speak_soon(sentence)
+    async with Softphone.open() as phone:
+        async with Caller.calling(phone, line.uri, voice, from_number=ADA, show=_caller_lines(screen)) as caller:
+            await caller.prompt_end()
+            for sentence in sentences:
+                await caller.say(sentence)
+                await caller.prompt_end()
+            await caller.say("that's all")
+            await phone.wait_ended(20)
+        phone.save(outcome.recording)
+        said = [*sentences, "that's all"]
+        measured = [r.seconds for r in responses(phone.timeline)]
+        outcome.turns = [(text, s) for text, s in zip(said, measured, strict=False) if s is not None]
+    after = await line.queue(ADA_NUMBER)
+    screen.queues(before, after)
+    outcome.check(after[0] == "Casablanca", "the database has Casablanca at the top")
+    outcome.check(after[2] == "Nosferatu", "and Nosferatu at number three")
+    outcome.check(after.index("Metropolis") > after.index("Vertigo"), "and Metropolis and Vertigo changed places")
+    outcome.check(sorted(before) == sorted(after), "and nothing was lost or doubled")
+    return outcome
+
+
+async def zero_out(line: RunningLine, agent: Softphone, voice: CallerVoice, screen: Screen, out: Path) -> Outcome:
+    """A caller presses 0 while the greeting still plays."""
+    screen.heading("(b) 0 during the greeting")
+    outcome = Outcome("zero", out / "b-zero.wav")
+    hello = await voice.speak_soon(GREETING)
+    async with Softphone.open() as phone:
+        async with Caller.calling(phone, line.uri, voice, from_number=JUNE, show=_caller_lines(screen)) as caller:
+            await caller.prompt_begin()
+            await caller.press("0")
+            pressed = phone.timeline.keys[0].at if phone.timeline.keys else asyncio.get_running_loop().time()
+            await agent.wait_answered(10)
+            screen.line("agent", "picks up: " + _reason(agent))
+            spoken = asyncio.create_task(agent.say(hello))
+            await spoken
+            await caller.say("I would like to know when my disc will arrive")
+            await _until_heard(agent)
+        phone.save(outcome.recording)
+        silenced = [s.seconds for s in key_silences(phone.timeline) if s.seconds is not None]
+    await agent.wait_ended(10)
+        heard_at = joined_at(phone.timeline, agent.timeline, pressed)
+    to_human = (heard_at or math.inf) - pressed
+    screen.line("call", f"key to the agent's voice: {to_human:.2f} s")
+    if silenced:
+        screen.line("call", f"key to silence: {silenced[0] * 1000:.0f} ms")
+    outcome.check(to_human <= 2.0, f"talking to the agent's phone {to_human:.2f} s after the key (aim: 2 s)")
+    outcome.check(_voiced(agent.timeline.heard), "the agent's phone hears the caller")
+    return outcome
+
+
+async def agitated(line: RunningLine, agent: Softphone, voice: CallerVoice, screen: Screen, out: Path) -> Outcome:
+    """A caller thinks of cancelling; the agent sees the reason and every word."""
+    screen.heading("(c) “I'm thinking of cancelling my membership”")
+    outcome = Outcome("cancelling", out / "c-cancelling.wav")
+    sentence = "I'm thinking of cancelling my membership"
+    await voice.speak_soon(sentence)
+    hello = await voice.speak_soon(GREETING)
+    async with Softphone.open() as phone:
+        async with Caller.calling(phone, line.uri, voice, from_number=JUNE, show=_caller_lines(screen)) as caller:
+            await caller.prompt_end()
+            await caller.say(sentence)
+            answered = await agent.wait_answered(15)
+            screen.line("agent", "picks up: " + _reason(agent))
+            spoken = asyncio.create_task(agent.say(hello))
+            await spoken
+            context = await line.get(answered.headers["x-ivr-context"])
+        phone.save(outcome.recording)
+        outcome.turns = [(sentence, r.seconds) for r in responses(phone.timeline)[:1] if r.seconds is not None]
+    await agent.wait_ended(10)
+    screen.mapping("What the agent sees (from the URL in the INVITE)", context)
+    outcome.check("cancel" in str(context.get("reason", "")), f"handed over because: {context.get('reason')}")
+    outcome.check("cancel" in str(context.get("transcript", "")).lower(), "the transcript is with the agent")
+    outcome.check("user-to-user" in answered.headers, "the INVITE carries User-to-User")
+    return outcome
+
+
+def _reason(agent: Softphone) -> str:
+    incoming = agent.incoming
+    return incoming.headers.get("x-ivr-reason", "") if incoming else ""
+
+
+def _voiced(frames: Any) -> bool:
+    return bool(spans(frames))
+
+
+async def _until_heard(agent: Softphone) -> None:
+    """Returns once the agent's phone hears the caller."""
+    async with asyncio.timeout(10):
+        async for sound in agent.listen():
+            if sound.level_db > -45:
+                return

@@ -1,0 +1,95 @@
+"""What the demo shows: the calls as they happen, then tables of what came of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ivr.cli.tail import follow
+
+STYLES = {"caller": "bold cyan", "line": "green", "agent": "bold magenta", "engine": "dim", "call": "dim"}
+
+
+class Screen:
+    """Prints for people; plain where output is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def heading(self, text: str) -> None:
+        self._console.print()
+        self._console.rule(f"[bold]{text}", align="left")
+
+    def line(self, who: str, text: str) -> None:
+        shown = Text(f"{who:>7}  ", style=STYLES.get(who, ""))
+        shown.append(text, style="dim" if who in {"engine", "call"} else "")
+        self._console.print(shown)
+
+    def verdict(self, good: bool, text: str) -> None:
+        self._console.print(Text(f"   {'✓' if good else '✗'} {text}", style="green" if good else "bold red"))
+
+    def queues(self, before: Sequence[str], after: Sequence[str]) -> None:
+        table = Table("", "before", "after", title="The queue in the database", title_justify="left")
+        for i, (old, new) in enumerate(zip(before, after, strict=True), 1):
+            table.add_row(str(i), old, Text(new, style="bold green" if old != new else ""))
+        self._console.print(table)
+
+    def mapping(self, title: str, values: Mapping[str, Any]) -> None:
+        table = Table(title=title, title_justify="left", show_header=False)
+        for key, value in values.items():
+            table.add_row(key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+        self._console.print(table)
+
+    def turns(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        table = Table(
+            "call", "the caller said", "first sound of the answer after", title="Response times, measured on the wire"
+        )
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def plain(self, text: str) -> None:
+        self._console.print(text)
+
+
+async def show_log(screen: Screen, path: Path) -> None:
+    """The service's side of the conversation, as its log tells it. Runs until cancelled."""
+    with path.open(encoding="utf-8") as stream:
+        stream.seek(0, 2)
+        async for text in follow(path, stream):
+            try:
+                entry = json.loads(text)
+            except ValueError:
+                continue
+            show_entry(screen, entry)
+
+
+def show_entry(screen: Screen, entry: Mapping[str, Any]) -> None:
+    match entry.get("event"):
+        case "dialogue.prompt":
+            screen.line("line", str(entry.get("text", "")))
+        case "dialogue.heard":
+            said = entry.get("transcript") or entry.get("text") or ""
+            meaning = ", ".join(
+                f"{k} {entry[k]}" for k in ("intent", "confidence", "cause") if entry.get(k) not in (None, "")
+            )
+            screen.line("engine", f"heard “{said}” ({meaning})")
+        case "dialogue.key":
+            screen.line("engine", f"key {entry.get('key', '')}")
+        case "dialogue.action":
+            screen.line("engine", f"{entry.get('action')}: {entry.get('outcome')} in {entry.get('took_s')} s")
+        case "handoff.connected":
+            screen.line("engine", f"joined with {entry.get('destination')}")
+        case "call.end":
+            screen.line(
+                "engine", f"call over: {entry.get('outcome')} ({entry.get('ended_by')}: {entry.get('end_reason')})"
+            )
+        case _:
+            if entry.get("level") in {"error", "warning"}:
+                screen.line("engine", f"{entry['level']}: {entry.get('event')} {entry.get('error', '')}")
