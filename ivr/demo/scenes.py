@@ -96,7 +96,8 @@ async def zero_out(line: RunningLine, agent: Softphone, voice: CallerVoice, scre
         phone.save(outcome.recording)
         silenced = [s.seconds for s in key_silences(phone.timeline) if s.seconds is not None]
     await agent.wait_ended(10)
-        heard_at = joined_at(phone.timeline, agent.timeline, pressed)
+    await agent.wait_ended(10)
+    heard_at = joined_at(phone.timeline, agent.timeline, pressed)
     to_human = (heard_at or math.inf) - pressed
     screen.line("call", f"key to the agent's voice: {to_human:.2f} s")
     if silenced:
