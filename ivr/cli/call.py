@@ -1,0 +1,59 @@
+"""`ivr call`: a softphone that phones any SIP URI, speaks or keys what it is told, and prints what it hears."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.dialogue.grammar import SpeechGrammar
+from ivr.errors import IvrError
+from ivr.softphone.script import add_arguments, run_call
+from ivr.speech.service import WorkerSpeechService
+
+EPILOG = """\
+examples:
+  ivr call sip:line@127.0.0.1:5060 --say "move Casablanca to the top" --say "that's all"
+  ivr call sip:line@127.0.0.1:5060 --interrupt --press 0 --record zero.wav
+  ivr call sip:line@127.0.0.1:5060 --from 5035550101 --voice espeak:en-us+f3 --say "what's next"
+Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip install 'ivr[demo]'
+"""
+
+
+def add(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "call",
+        help="phone a SIP URI and talk to it",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config(parser)
+    add_arguments(parser)
+    parser.add_argument("--deaf", action="store_true", help="don't transcribe what is heard")
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    return asyncio.run(_call(arguments))
+
+
+async def _call(arguments: argparse.Namespace) -> int:
+    def show(line: object) -> None:
+        print(line, flush=True)
+
+    if arguments.deaf:
+        return await run_call(arguments, show=show)
+    speech = WorkerSpeechService(configuration(arguments).speech)
+    await speech.start()
+    nothing = SpeechGrammar("none", "en-US", ())
+
+    async def transcribe(pcm: bytes) -> str:
+        try:
+            return (await speech.recognise(pcm, nothing)).transcript
+        except IvrError:
+            return ""
+
+    try:
+        return await run_call(arguments, show=show, transcriber=transcribe)
+    finally:
+        await speech.stop()
