@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from ivr.store.members import Membership
 from ivr.store.queues import Queues
 from ivr.store.services import MemberServices
 from ivr.store.tables import (
+    audit,
     call_entries,
     callbacks,
     calls,
@@ -126,6 +128,15 @@ class Store:
             return counts
 
         return await self._database.write(work, timeout_s=LONG_S)
+
+    async def audit_of(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+        """What a call changed, in order: at, actor, action, member, key, before, after, undone."""
+
+        async def work(connection: AsyncConnection) -> Sequence[Mapping[str, Any]]:
+            rows = await connection.execute(select(audit).where(audit.c.call_id == call_id).order_by(audit.c.id))
+            return [{**row._mapping, "at": row.at.isoformat()} for row in rows]
+
+        return await self._database.read(work)
 
     async def close(self) -> None:
         await self._database.close()

@@ -1,0 +1,249 @@
+"""Calling a company's own HTTP service from a flow, without code.
+
+The service's place, headers, secrets and patience come from ``[[flows.services]]``; the flow gives method, path, JSON
+body and what to take out of the answer. Nothing a caller says can change the host, add a header or leave the base path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from ivr.actions.invocation import Action, Invocation
+from ivr.config import HttpService
+from ivr.dialogue.signature import FAILED, TIMEOUT, ActionSignature, Parameter
+from ivr.errors import ActionError, ConfigError
+from ivr.events import ActionResult
+
+NAME = "http.call"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+LARGEST_ANSWER = 256 * 1024
+FIRST_PAUSE_S = 0.1
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.]*)\}")
+_PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*")
+_POINTER_STEP = re.compile(r"[^.\[\]]+")
+
+log = structlog.get_logger(__name__)
+
+
+class AnswerTooLarge(ActionError):
+    """The service sent more than LARGEST_ANSWER bytes."""
+
+
+class HttpActions:
+    """One client session for all services; ``async with`` it, or ``close`` it."""
+
+    def __init__(self, services: Sequence[HttpService]) -> None:
+        self._services = {service.name: service for service in services}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> HttpActions:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def actions(self) -> tuple[Action, ...]:
+        signature = ActionSignature(
+            name=NAME,
+            parameters=(
+                Parameter("service", "text"),
+                Parameter("method", "choice", required=False),
+                Parameter("path", "text", required=False),
+                Parameter("body", "object", required=False),
+                Parameter("query", "object", required=False),
+                Parameter("returns", "object", required=False),
+                Parameter("refused", "object", required=False),
+            ),
+            outcomes=("ok", "refused"),
+            risk="reversible",
+            about="Call the company's own service. {names} in path are filled from body and facts; returns: name -> "
+            "place in the JSON answer; refused: the statuses that mean no (every 4xx when none are named).",
+        )
+        return (Action(signature, self.call),)
+
+    async def call(self, invocation: Invocation) -> ActionResult:
+        """ok: 2xx with everything that ``returns`` names. refused: the service said no. timeout, failed: it did not
+        answer in time, or not sensibly. Raises ActionError for what a designer or operator must mend."""
+        service = self._service(invocation["service"])
+        method = str(invocation.get("method", "POST")).upper()
+        if method not in METHODS:
+            raise ActionError(f"http.call: method must be one of {', '.join(METHODS)}", remedy="mend the flow's http")
+        body: Mapping[str, Any] = invocation.get("body", {})
+        url = _url(service, invocation.get("path", ""), {**invocation.call.facts, **body})
+        query = {str(k): _text(v) for k, v in dict(invocation.get("query", {})).items() if v is not None}
+        request = _Request(
+            method,
+            url.update_query(query) if query else url,
+            _headers(service, invocation.call.key, invocation.call.call_id),
+            None if method in ("GET", "DELETE") and not body else json.dumps(body, default=str).encode(),
+        )
+        try:
+            async with asyncio.timeout(service.timeout_s):
+                status, payload = await self._answer(service, request)
+        except TimeoutError:
+            log.warning("http.timeout", service=service.name, method=method)
+            return ActionResult(TIMEOUT)
+        except (aiohttp.ClientError, AnswerTooLarge, ValueError) as error:
+            log.warning("http.failed", service=service.name, method=method, error=type(error).__name__)
+            return ActionResult(FAILED)
+        return self._result(invocation, service, status, payload)
+
+    def _service(self, name: str) -> HttpService:
+        if name not in self._services:
+            raise ActionError(f"http.call: no service is called {name}", remedy="add it as [[flows.services]]")
+        return self._services[name]
+
+    async def _answer(self, service: HttpService, request: _Request) -> tuple[int, Any]:
+        """Tries again after connection faults and transient statuses: safe, since every request carries its key."""
+        pause = FIRST_PAUSE_S
+        for left in range(service.retries, -1, -1):
+            try:
+                status, payload = await self._once(request)
+                if status not in TRANSIENT or not left:
+                    return status, payload
+            except aiohttp.ClientConnectionError:
+                if not left:
+                    raise
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause *= 2
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _once(self, request: _Request) -> tuple[int, Any]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=None), auto_decompress=True
+            )
+        async with self._session.request(
+            request.method, request.url, data=request.body, headers=request.headers, allow_redirects=False
+        ) as response:
+            content = bytearray()
+            async for piece in response.content.iter_any():
+                content += piece
+                if len(content) > LARGEST_ANSWER:
+                    raise AnswerTooLarge("the service's answer is too large")
+            return response.status, _decoded(response.status, bytes(content))
+
+    @staticmethod
+    def _result(invocation: Invocation, service: HttpService, status: int, payload: Any) -> ActionResult:
+        wanted: Mapping[str, Any] = invocation.get("returns", {})
+        values = {name: value for name, path in wanted.items() if (value := find(payload, str(path))) is not None}
+        if 200 <= status < 300:
+            if missing := sorted(set(wanted) - set(values)):
+                log.warning("http.incomplete", service=service.name, status=status, missing=missing)
+                return ActionResult(FAILED, values)
+            return ActionResult("ok", values)
+        refusals = {int(code) for code in invocation.get("refused", ())}
+        if status in refusals or (not refusals and status // 100 == 4 and status not in TRANSIENT):
+            return ActionResult("refused", values)
+        log.warning("http.failed", service=service.name, status=status)
+        return ActionResult(FAILED, values)
+
+
+class _Request:
+    __slots__ = ("body", "headers", "method", "url")
+
+    def __init__(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+
+
+def _text(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _url(service: HttpService, path: str, values: Mapping[str, Any]) -> URL:
+    """The service's URL with ``path`` below it. Raises ActionError for a path that would lead elsewhere."""
+
+    def fill(match: re.Match[str]) -> str:
+        value = values.get(match[1])
+        if value is None or _text(value) in ("", ".", ".."):
+            raise ActionError(f"http.call: nothing to fill {match[0]} in the path with", remedy="mend the flow's http")
+        return quote(_text(value), safe="")
+
+    filled = _PLACEHOLDER.sub(fill, path)
+    if filled and not filled.startswith("/"):
+        filled = f"/{filled}"
+    outside = any(part in (".", "..") for part in filled.lower().replace("%2e", ".").split("/"))
+    if filled and (not _PATH.fullmatch(filled) or outside or "//" in filled):
+        raise ActionError("http.call: not a path below the service's URL", remedy="mend the path in the flow's http")
+    base = service.url.rstrip("/")
+    if not base.startswith(("http://", "https://")) or "?" in base or "#" in base:
+        raise ActionError(
+            f"http.call: the url of service {service.name} is not http(s)://HOST/PATH", remedy="mend [[flows.services]]"
+        )
+    return URL(base + filled, encoded=True)
+
+
+def _headers(service: HttpService, key: str, call_id: str) -> dict[str, str]:
+    """``{name}`` in a header's value stands for the service's secret of that name."""
+
+    def secret(match: re.Match[str]) -> str:
+        if match[1] not in service.secrets:
+            raise ActionError(
+                f"http.call: service {service.name} has no secret {match[1]}", remedy="add it to its secrets"
+            )
+        try:
+            return service.secrets[match[1]].reveal()
+        except ConfigError as error:
+            raise ActionError(f"http.call: service {service.name}: {error}") from error
+
+    headers = {name: _PLACEHOLDER.sub(secret, value) for name, value in service.headers.items()}
+    return {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+        **headers,
+        "Idempotency-Key": key,
+        "X-IVR-Call-ID": call_id,
+    }
+
+
+def _decoded(status: int, content: bytes) -> Any:
+    """The JSON answer; None when empty. Only a success has to be JSON: errors often are pages for people."""
+    if not content.strip():
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        if 200 <= status < 300:
+            raise ValueError("the service's answer is not JSON") from None
+        return None
+
+
+def find(payload: Any, path: str) -> Any:
+    """What ``path`` points at: a JSON pointer ("/hold/id", RFC 6901) or dotted ("hold.id", "$.items[0].name").
+
+    None when there is nothing."""
+    if path.startswith("/"):
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")]
+    else:
+        steps = _POINTER_STEP.findall(path.removeprefix("$"))
+    for step in steps:
+        if isinstance(payload, Mapping):
+            payload = payload.get(step)
+        elif isinstance(payload, list) and step.isdigit():
+            payload = payload[int(step)] if int(step) < len(payload) else None
+        else:
+            return None
+    return payload

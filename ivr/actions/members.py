@@ -1,0 +1,128 @@
+"""Who is calling, and what a call knows about them: facts and word lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ivr.actions.backend import Membership, ProfileRecord
+from ivr.actions.invocation import Action, Invocation
+from ivr.actions.titles import terms
+from ivr.dialogue.signature import ActionSignature, Parameter
+from ivr.errors import ActionError
+from ivr.events import ActionResult
+
+QUEUE_FACTS = ("queue.size", "queue.next", "queue.next_id")
+MEMBER_FACTS = (
+    "member.number",
+    "member.name",
+    "member.first_name",
+    "member.plan",
+    "member.since_year",
+    "member.language",
+    "member.damaged_reports",
+    "member.credit",
+    "member.discs_out",
+    "member.notes",
+    "member.hold_until",
+    *QUEUE_FACTS,
+)
+VOCABULARIES = ("queue", "discs")
+
+
+def facts_of(profile: ProfileRecord) -> dict[str, object]:
+    """Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
+    queue = terms(profile.queue)
+    return {
+        "member.number": profile.number,
+        "member.name": profile.name,
+        "member.first_name": profile.first_name,
+        "member.plan": profile.plan,
+        "member.since_year": profile.since.year,
+        "member.language": profile.language,
+        "member.damaged_reports": profile.damaged_reports,
+        "member.credit": profile.credit_cents,
+        "member.discs_out": len(profile.discs),
+        "member.notes": profile.notes,
+        "member.hold_until": profile.hold_until.isoformat() if profile.hold_until else "",
+        "queue.size": len(queue),
+        "queue.next": queue[0].label if queue else "",
+        "queue.next_id": queue[0].id if queue else "",
+    }
+
+
+def result_for(profile: ProfileRecord, outcome: str, values: Mapping[str, object] | None = None) -> ActionResult:
+    """An outcome together with the member as they are now."""
+    return ActionResult(
+        outcome=outcome,
+        values=dict(values or {}),
+        facts=facts_of(profile),
+        vocabularies={"queue": terms(profile.queue), "discs": terms(profile.discs)},
+    )
+
+
+async def refreshed(
+    membership: Membership, member: str, outcome: str, values: Mapping[str, object] | None = None
+) -> ActionResult:
+    """As ``result_for``, reading the member afresh. Raises ActionError when they are gone."""
+    profile = await membership.profile(member)
+    if profile is None:
+        raise ActionError("the member does not exist any more", remedy="identify the caller again")
+    return result_for(profile, outcome, values)
+
+
+class MemberActions:
+    def __init__(self, membership: Membership) -> None:
+        self._membership = membership
+
+    def actions(self) -> tuple[Action, ...]:
+        return (
+            Action(
+                ActionSignature(
+                    name="member.identify_by_caller",
+                    parameters=(Parameter("caller", "text", required=False),),
+                    outcomes=("found", "unknown", "ambiguous"),
+                    facts=MEMBER_FACTS,
+                    vocabularies=VOCABULARIES,
+                    about="Find the member who calls from this phone number (the call's own when none is given).",
+                ),
+                self.identify_by_caller,
+            ),
+            Action(
+                ActionSignature(
+                    name="member.identify_by_number",
+                    parameters=(Parameter("number", "digits"),),
+                    outcomes=("found", "unknown"),
+                    facts=MEMBER_FACTS,
+                    vocabularies=VOCABULARIES,
+                    about="Find the member with this membership number.",
+                ),
+                self.identify_by_number,
+            ),
+            Action(
+                ActionSignature(
+                    name="member.refresh",
+                    outcomes=("ok",),
+                    facts=MEMBER_FACTS,
+                    vocabularies=VOCABULARIES,
+                    about="Read the member again, for instance when a dropped call is resumed.",
+                ),
+                self.refresh,
+            ),
+        )
+
+    async def identify_by_caller(self, invocation: Invocation) -> ActionResult:
+        caller = str(invocation.get("caller") or invocation.call.facts.get("call.caller") or "")
+        numbers = await self._membership.numbers_by_phone(caller) if caller else ()
+        if len(numbers) > 1:
+            return ActionResult("ambiguous")
+        return await self._found(numbers[0]) if numbers else ActionResult("unknown")
+
+    async def identify_by_number(self, invocation: Invocation) -> ActionResult:
+        return await self._found(invocation["number"])
+
+    async def refresh(self, invocation: Invocation) -> ActionResult:
+        return await refreshed(self._membership, invocation.member, "ok")
+
+    async def _found(self, number: str) -> ActionResult:
+        profile = await self._membership.profile(number)
+        return ActionResult("unknown") if profile is None else result_for(profile, "found")

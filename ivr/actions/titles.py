@@ -1,0 +1,166 @@
+"""How titles are said. Pure: from a written name to the word strings a caller may use for it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import product
+from typing import Protocol
+
+from ivr.dialogue.numerals import digit_words, number_forms, number_words, ordinal_words
+from ivr.events import Term
+
+ARTICLES = ("the", "a", "an")
+MOST_FORMS = 16  # a title with three numbers in it would otherwise fill a grammar on its own
+
+_ABBREVIATIONS = {
+    "dr": "doctor",
+    "mr": "mister",
+    "mrs": "missus",
+    "st": "saint",
+    "jr": "junior",
+    "sr": "senior",
+    "vs": "versus",
+    "no": "number",
+}
+_FRACTIONS = {"½": " and a half", "⅓": " and a third", "¼": " and a quarter", "¾": " and three quarters"}
+_CLOCK = re.compile(r"\b(\d{1,2}):(\d{2})\b")
+_INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}|\b[A-Z]\.(?=\s|$)")
+_STARRED = re.compile(r"(?<=\w)\*(?=\w)")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
+_WORD = re.compile(r"[a-z0-9']+")
+_COUNTED = re.compile(r"(\d{1,6})(st|nd|rd|th)")
+_ROMAN_FORM = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
+_ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_ENGLISH = "en-US"  # the catalogue's titles are read as English, whatever language the call is in
+
+
+class Named(Protocol):
+    """What a term is made of."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def year(self) -> int: ...
+    @property
+    def spoken(self) -> tuple[str, ...]: ...
+
+
+def plain(text: str) -> str:
+    """Lower-case words without accents and punctuation; figures and apostrophes inside words stay."""
+    folded = unicodedata.normalize("NFKD", text.replace("’", "'").replace("&", " and "))
+    folded = "".join(c for c in folded if not unicodedata.combining(c)).lower()
+    return " ".join(word.strip("'") for word in _WORD.findall(folded) if word.strip("'"))
+
+
+def without_article(words: str) -> str:
+    """ "the general" -> "general"; a lone article stays."""
+    first, _, rest = words.partition(" ")
+    return rest if rest and first in ARTICLES else words
+
+
+@lru_cache(maxsize=20_000)
+def spoken_forms(name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The ways to say ``name``, its full form first, ``extra`` included; lower-case words only.
+
+    Figures and roman numerals become words, abbreviations are spelt out, and there are forms without the leading
+    article, without the subtitle, and without apostrophes ("tiffanys"), which is how some recognisers write them."""
+    text = _CLOCK.sub(lambda m: f"{_words(int(m[1]))} {_words(int(m[2]))}" if int(m[2]) else m[1], name)
+    for sign, words in _FRACTIONS.items():
+        text = text.replace(sign, words)
+    text = _STARRED.sub("", _THOUSANDS.sub("", text))
+    text = _INITIALS.sub(lambda m: " ".join(m[0].replace(".", "")) + " ", text)
+    whole = [text.replace(":", " ")]
+    main, colon, subtitle = text.partition(":")
+    if colon:
+        whole.append(main)
+        if len(subtitle.split()) > 2:
+            whole.append(subtitle)
+    forms: list[str] = []
+    for part in whole:
+        forms += _worded(part)
+    forms += [plain(e) for e in extra]
+    forms += [without_article(form) for form in forms]
+    if "part " in (joined := forms[0]):
+        forms += [form.replace("part ", "", 1) for form in (joined, without_article(joined))]
+    forms += [form.replace("'", "") for form in forms]
+    return tuple(dict.fromkeys(form for form in forms if form))[:MOST_FORMS]
+
+
+def _worded(text: str) -> list[str]:
+    """Each way to say the words of ``text``, alternatives for its numbers multiplied out."""
+    tokens = text.replace("’", "'").replace("&", " and ").replace("-", " ").split()
+    return [" ".join(choice) for choice in product(*(_word_forms(tokens, at) for at in range(len(tokens))))]
+
+
+def _word_forms(tokens: Sequence[str], at: int) -> tuple[str, ...]:
+    token = tokens[at]
+    word = plain(token)
+    bare = re.sub(r"[^0-9A-Za-z]", "", token)
+    if bare.isdigit():
+        return _figures(bare, after_apostrophe=token.startswith("'"))
+    if counted := _COUNTED.fullmatch(word):
+        return (ordinal_words(int(counted[1]), _ENGLISH),)
+    value = roman(bare) if at else None  # a numeral comes after a name: "Rocky II", not the title "M" or "I, Robot"
+    if value and (len(bare) > 1 or plain(tokens[at - 1]) == "part" or (bare != "I" and at == len(tokens) - 1)):
+        return (_words(value),)
+    if token.endswith(".") and word in _ABBREVIATIONS and not (word == "no" and at == len(tokens) - 1):
+        return (_ABBREVIATIONS[word],)
+    return (word,)
+
+
+def _words(number: int) -> str:
+    return number_words(number, _ENGLISH)
+
+
+def _figures(figures: str, *, after_apostrophe: bool) -> tuple[str, ...]:
+    """A number's usual forms, the most usual first; "'73" is a year."""
+    number = int(figures)
+    if after_apostrophe and number < 100:
+        return (_words(number), f"nineteen {_words(number)}")
+    if len(figures) > 6:
+        return (digit_words(figures, _ENGLISH),)
+    forms = list(number_forms(number, _ENGLISH))
+    if paired := in_pairs(number):
+        # 1984 is a year to most people; 2001 and 451 are not said in pairs first.
+        forms.insert(0 if 1100 <= number < 2000 else len(forms), paired)
+    return tuple(dict.fromkeys(forms))
+
+
+def in_pairs(number: int) -> str:
+    """As years are said: 1984 -> "nineteen eighty four", 451 -> "four fifty one"; "" where nobody does that."""
+    head, rest = divmod(number, 100)
+    if not 100 <= number < 10_000 or (head % 10 == 0 and rest == 0):
+        return ""
+    if rest == 0:
+        return f"{_words(head)} hundred"
+    return f"{_words(head)} {'oh ' if rest < 10 else ''}{_words(rest)}"
+
+
+def roman(text: str) -> int | None:
+    """ "II" -> 2; None when ``text`` is no roman numeral in capitals."""
+    if not text or not _ROMAN_FORM.fullmatch(text):
+        return None
+    values = [_ROMAN[letter] for letter in text]
+    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+
+
+def terms(titles: Iterable[Named]) -> tuple[Term, ...]:
+    """A vocabulary, in the given order. Titles of one name are told apart by their year."""
+    listed = tuple(titles)
+    names = Counter(title.name for title in listed)
+    return tuple(_term(title, doubled=names[title.name] > 1) for title in listed)
+
+
+def _term(title: Named, *, doubled: bool) -> Term:
+    forms = spoken_forms(title.name, title.spoken)
+    if not doubled:
+        return Term(str(title.id), title.name, forms)
+    year = in_pairs(title.year) or _words(title.year)
+    dated = tuple(f"{form} {joint}{year}" for form in forms[:2] for joint in ("", "from "))
+    return Term(str(title.id), f"{title.name} from {title.year}", (*dated, *forms))
