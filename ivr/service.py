@@ -63,6 +63,7 @@ class Service:
             port_range=config.media.port_range,
             codecs=config.media.codecs,
             timeout_s=config.media.timeout_s,
+            advertise=config.sip.advertise,
         )
         self._speech = WorkerSpeechService(config.speech)
         self._endpoint = SipUserAgent(config.sip, codecs=config.media.codecs)
@@ -214,7 +215,7 @@ class Service:
 
     @property
     def sip_address(self) -> str:
-        return f"{self._config.sip.listen.host}:{self._endpoint.port}"
+        return f"{self._config.sip.listen.host}:{self._endpoint.address.port}"
 
     @property
     def http_address(self) -> str:
