@@ -191,6 +191,20 @@ class Softphone:
             raise UnavailableError(self._gone)
         return self.ended
 
+    async def wait_message(self, direction: str, start: str, timeout_s: float = 10.0) -> Message:
+        """The first SIP message that went "in" or "out" and starts so ("ACK ", "SIP/2.0 487"). Raises TimeoutError."""
+        found: list[Message] = []
+
+        def arrived() -> bool:
+            found[:] = [m for m in self.messages if m.direction == direction and m.text.startswith(start)]
+            return bool(found or self._gone)
+
+        async with self._changed, asyncio.timeout(timeout_s):
+            await self._changed.wait_for(arrived)
+        if not found:
+            raise UnavailableError(self._gone)
+        return found[0]
+
     async def _wait(self, happened: Any, timeout_s: float) -> None:
         async with self._changed, asyncio.timeout(timeout_s):
             await self._changed.wait_for(lambda: happened() or self.ended or self._gone)
@@ -276,7 +290,9 @@ class Softphone:
         if kind in ("sent", "heard"):
             await self._take_packet(event, sent=kind == "sent")
         elif kind == "sip":
-            self.messages.append(Message(event["t"], event["direction"], event["text"]))
+            async with self._changed:
+                self.messages.append(Message(event["t"], event["direction"], event["text"]))
+                self._changed.notify_all()
         elif kind in ("done", "failed"):
             future, _ = self._pending.get(event["id"], (None, False))
             if future and not future.done():

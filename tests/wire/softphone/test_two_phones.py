@@ -139,6 +139,7 @@ async def test_a_caller_who_gives_up_sends_cancel(caller: Softphone, agent: Soft
     here, there = await asyncio.gather(caller.wait_ended(5), agent.wait_ended(5))
     assert (here.by, here.status) == ("local", 487)
     assert (there.by, there.status) == ("remote", 487)
+    await agent.wait_message("in", "ACK ", 5)
     first = [message.text.split()[0] for message in agent.messages if message.direction == "in"]
     assert first == ["INVITE", "CANCEL", "ACK"]
 
