@@ -1,1 +1,6 @@
-"""Where handed-over calls go: skills, agents, hours, callbacks."""
+"""The desk: hours, routing to live agents, and the context that travels with a call."""
+
+from ivr.desk.desk import ConfiguredDesk
+from ivr.desk.hours import Calendar
+
+__all__ = ["Calendar", "ConfiguredDesk"]

@@ -129,7 +129,7 @@ async def test_changes_reach_the_database_and_the_facts(ada: Caller, store: Stor
         ("queue.remove", {"title": "Gilda"}, "not_in_queue", ["Nosferatu", "Casablanca"]),
     ]
     for name, arguments, outcome, head in steps:
-        ids = {k: await ada.title(v) if isinstance(v, str) else v for k, v in arguments.items()}
+        ids: dict[str, Any] = {k: await ada.title(v) if isinstance(v, str) else v for k, v in arguments.items()}
         result = await ada.do(name, **ids)
         assert (name, result.outcome, ada.queue[: len(head)]) == (name, outcome, head)
         profile = await store.membership.profile(ADA)
