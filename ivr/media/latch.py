@@ -43,6 +43,8 @@ class SourceLatch:
             self._heard_at = now
             return True
         needed = self._needed(address, now)
+        if not needed:
+            return False
         known = self._candidates.get(address)
         count = 1
         if known is not None and known[0] == ssrc and 0 <= sequence_ahead(sequence, known[1]) <= 3:
@@ -56,11 +58,12 @@ class SourceLatch:
         self.latched, self.ssrc, self._heard_at = address, ssrc, now
         return True
 
-    def _needed(self, address: Address, now: float) -> float:
+    def _needed(self, address: Address, now: float) -> int:
+        """Packets in a row it takes to be believed; 0: no number is enough."""
         if self.latched is None:
             return _SIGNALLED if address == self.signalled else _UNKNOWN
         if address == self.latched:
             return _NEW_STREAM
         if now - self._heard_at < _SILENT_S:
-            return float("inf")
+            return 0
         return _UNKNOWN if address == self.signalled else _TAKEOVER
