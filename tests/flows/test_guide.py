@@ -1,0 +1,87 @@
+"""The flow guide, followed to the letter: its blocks make the files that are there, and it names every key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from ivr.actions.registry import signatures
+from ivr.dialogue import model
+from ivr.dialogue.system_words import SYSTEM_PROMPTS
+from ivr.dialogue.wording import FILTERS
+from tests.flows.reference import FLOWS
+
+GUIDE = (FLOWS / "README.md").read_text()
+
+
+def block(name: str) -> str:
+    found = re.search(rf"<!-- {name} -->\n```yaml\n(.*?)```", GUIDE, re.S)
+    assert found is not None, name
+    return found[1]
+
+
+def test_the_steps_make_the_worked_example() -> None:
+    first, second, third = block("step 1"), block("step 2"), block("step 3")
+    head, tail = first.split("    goto: done\n")
+    assert tail == "  done: {return: done}\n"
+    with_action = f"{head}    goto: hold\n{second}{tail}"
+    complete = with_action.replace('    wait: "One moment."\n', f'{third}    wait: "One moment."\n')
+    assert complete == (FLOWS / "hold.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("main intents", "main.yaml"),
+        ("main choice", "main.yaml"),
+        ("main states", "main.yaml"),
+        ("test", "hold.test.yaml"),
+        ("spanish", "hold.es-ES.yaml"),
+    ],
+)
+def test_what_the_guide_says_to_write_stands_in_the_files(name: str, file: str) -> None:
+    assert block(name) in (FLOWS / file).read_text()
+
+
+def test_every_example_is_yaml() -> None:
+    examples = re.findall(r"```yaml\n(.*?)```", GUIDE, re.S)
+    assert len(examples) > 15
+    for example in examples:
+        if example.startswith("prompt: "):  # alternatives of one key, not one file
+            example = example.replace("prompt:", "- prompt:").replace("\n  -", "\n    -")
+        yaml.safe_load(example)
+
+
+def aliases() -> Iterator[str]:
+    kinds = [value for value in vars(model).values() if isinstance(value, type) and issubclass(value, BaseModel)]
+    for kind in kinds:
+        for name, field in kind.model_fields.items():
+            yield field.alias or name
+
+
+def mentioned(word: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])", GUIDE) is not None
+
+
+@pytest.mark.parametrize("key", sorted(set(aliases())))
+def test_every_key_of_the_language_is_explained(key: str) -> None:
+    assert mentioned(key)
+
+
+@pytest.mark.parametrize("action", sorted(set(signatures()) - {"http.call"}))
+def test_every_action_is_listed_with_its_outcomes(action: str) -> None:
+    row = next(line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{action}`" in line)
+    signature = signatures()[action]
+    outcomes = {cell.strip() for cell in row.split("|")[3].split(",")}
+    assert outcomes == set(signature.outcomes)
+    returned = {cell.strip() for cell in row.split("|")[4].split(",")} - {""}
+    assert returned == set(signature.returns)
+
+
+@pytest.mark.parametrize("name", sorted({*SYSTEM_PROMPTS, *FILTERS, *model.RESERVED_TARGETS}))
+def test_every_system_prompt_filter_and_target_is_named(name: str) -> None:
+    assert mentioned(name)
