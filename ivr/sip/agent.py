@@ -28,6 +28,7 @@ from ivr.sip.message import (
     call_id_of,
     called_of,
     caller_of,
+    encode,
     parse_message,
     response_to,
     sdp_body,
@@ -53,12 +54,19 @@ MALFORMED_WINDOW_S = 60.0
 
 
 class SipUserAgent:
-    """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference."""
+    """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
+    what a test has instead."""
 
-    def __init__(self, config: SipConfig, codecs: Sequence[str] = ("PCMU", "PCMA", "G722")) -> None:
+    def __init__(
+        self,
+        config: SipConfig,
+        codecs: Sequence[str] = ("PCMU", "PCMA", "G722"),
+        *,
+        network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
+    ) -> None:
         self._config = config
         self._codecs = tuple(codecs)
-        self._network = Network(self._received, self._unreachable)
+        self._network = network(self._received, self._unreachable)
         self._core: Signalling | None = None
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[InboundLeg] = set()
@@ -173,7 +181,7 @@ class SipUserAgent:
         self._malformed = (since, count + 1)
         if error.reply is not None and core.policy.trunk_at(source.host) is not None:
             with contextlib.suppress(ValueError):
-                self._network.send(bytes(error.reply), source)
+                self._network.send(encode(error.reply), source)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
         log.info("sip.unreachable", peer=peer.host, transport=peer.transport, reason=reason)
@@ -222,7 +230,7 @@ class SipUserAgent:
 
     def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
         fallback = sent_by(request, source) if source.reliable else None
-        self._network.send(bytes(response), stamp_source(request, source), fallback)
+        self._network.send(encode(response), stamp_source(request, source), fallback)
 
     def _cancel(self, core: Signalling, request: SipRequest, source: Peer) -> bool:
         """False when there is nothing to cancel."""

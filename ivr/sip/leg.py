@@ -17,7 +17,7 @@ from ivr.media.description import MediaDescription
 from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
 from ivr.sip.indialog import handle
-from ivr.sip.message import BadBody, Peer, cseq_of, sdp_body, tag_of
+from ivr.sip.message import BadBody, Peer, cseq_of, encode, sdp_body, tag_of
 from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
@@ -334,7 +334,7 @@ class SipLeg:
                 return
             if response.status_code < 300:
                 ack = self.dialog.request("ACK", self.core.via(peer), "", number=number)
-                self.core.network.send(bytes(ack), peer)
+                self.core.network.send(encode(ack), peer)
             if not done.done():
                 done.set_result(response)
 

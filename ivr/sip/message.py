@@ -245,6 +245,19 @@ def sdp_body(message: SipMessage) -> str | None:
 # --- building ----------------------------------------------------------------------------------------------
 
 
+def encode(message: SipRequest | SipResponse) -> bytes:
+    """Wire form. Header names keep the case they were given: names are case-insensitive, but not every peer knows."""
+    if isinstance(message, SipRequest):
+        lines = [f"{message.method} {message.uri} SIP/2.0"]
+    else:
+        lines = [f"SIP/2.0 {message.status_code} {message.reason_phrase}"]
+    for name, values in message.headers.items():
+        if name.lower() != "content-length":
+            lines += [f"{name}: {value}" for value in values]
+    lines += [f"Content-Length: {len(message.body)}", "", ""]
+    return "\r\n".join(lines).encode() + message.body
+
+
 def host_port(host: str, port: int | None) -> str:
     bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return bracketed if port is None else f"{bracketed}:{port}"

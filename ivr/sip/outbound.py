@@ -21,6 +21,7 @@ from ivr.sip.message import (
     BadBody,
     Peer,
     cseq_of,
+    encode,
     host_port,
     lowered,
     party_of,
@@ -266,7 +267,7 @@ class Dial:
         for name in ("Authorization", "Proxy-Authorization"):
             if value := invite.headers.get_first(name):
                 ack.headers.set_single(name, value)
-        self.core.network.send(bytes(ack), peer)
+        self.core.network.send(encode(ack), peer)
         if then is not None:
             then()
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from aiosipua import SipRequest, SipResponse, generate_branch, parse_via, stringify_via
 
-from ivr.sip.message import Peer, branch_of, call_id_of, cseq_of, response_to, sent_by, stamp_source, tag_of
+from ivr.sip.message import Peer, branch_of, call_id_of, cseq_of, encode, response_to, sent_by, stamp_source, tag_of
 
 T1 = 0.5
 T2 = 4.0
@@ -91,7 +91,7 @@ class ServerTransaction:
         """Send ``response``; after a final one, nothing more (RFC 3261 section 17.2)."""
         if self.final is not None:
             return
-        self._last = bytes(response)
+        self._last = encode(response)
         self._transmit()
         if response.status_code < 200:
             return
@@ -165,7 +165,7 @@ class ClientTransaction:
         self.peer = peer
         self.on_response = on_response
         self.key: Key = (branch_of(request), request.method)
-        self._raw = bytes(request)
+        self._raw = encode(request)
         self._ack: bytes | None = None
         self.provisional = False
         self.final: SipResponse | None = None
@@ -199,7 +199,7 @@ class ClientTransaction:
             self._finish_in(GIVE_UP if self.invite else T4, self._forget)
         if self.invite and response.status_code >= 300:
             if first:
-                self._ack = bytes(self._ack_for(response))
+                self._ack = encode(self._ack_for(response))
             if self._ack is not None:
                 self._layer.send(self._ack, self.peer, None)
         if first or (self.invite and response.status_code < 300):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from ivr.config import SipConfig
 from ivr.errors import CallEnded
-from ivr.events import LegEnded
+from ivr.events import LegEnded, TransferProgress
 from ivr.media.description import PCMU, MediaDescription
 from ivr.ports import Leg, LegEvent
 from ivr.sip.agent import SipUserAgent
@@ -30,6 +31,7 @@ class Line:
     legs: list[Leg] = field(default_factory=list)
     events: dict[str, list[LegEvent]] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
     def target(self) -> str:
@@ -38,19 +40,28 @@ class Line:
     def take(self, leg: Leg) -> None:
         self.legs.append(leg)
         self.tasks.append(asyncio.create_task(self._run(leg)))
+        self.tasks.append(asyncio.create_task(self._notify()))
 
     async def _run(self, leg: Leg) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.listen(leg))
-            try:
+            with contextlib.suppress(CallEnded):
                 await self.engine(leg)
-            except CallEnded:
-                pass
 
     async def listen(self, leg: Leg) -> None:
         seen = self.events.setdefault(leg.id, [])
         async for event in leg.events():
             seen.append(event)
+            await self._notify()
+
+    async def _notify(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait for calls and events to make ``true`` so."""
+        async with asyncio.timeout(8), self.changed:
+            await self.changed.wait_for(true)
 
     async def finished(self) -> None:
         """Every call ended, and its engine with it; an engine's exception is raised here."""
@@ -59,6 +70,12 @@ class Line:
 
     def kinds(self, index: int = 0) -> list[str]:
         return [type(event).__name__ for event in self.events[self.legs[index].id]]
+
+    def ended(self) -> bool:
+        return "LegEnded" in self.kinds()
+
+    def progress(self) -> list[TransferProgress]:
+        return [e for events in self.events.values() for e in events if isinstance(e, TransferProgress)]
 
     def ending(self, index: int = 0) -> LegEnded:
         last = self.events[self.legs[index].id][-1]

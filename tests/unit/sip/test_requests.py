@@ -1,0 +1,377 @@
+"""What a whole user agent answers to requests inside and outside dialogs; virtual time, no sockets."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiosipua import SipResponse
+
+from ivr.errors import CallEnded, TransferFailed
+from ivr.events import Digit, LegEnded
+from ivr.media.description import Direction
+from ivr.ports import Leg, MediaChanged
+from ivr.sip.message import Peer, tag_of
+from tests.call.virtual import run
+from tests.unit.sip.fabric import FAR, Fabric, user_agent
+from tests.unit.sip.messages import OFFER, request, response
+from tests.unit.sip.test_timing import LOCAL, answered, dialling, ending
+
+STRANGER = Peer("udp", "198.51.100.7", 5060)
+
+
+async def reply(fabric: Fabric, data: bytes, source: Peer = FAR) -> SipResponse:
+    """The next final response after ``data`` arrived."""
+    fabric.deliver(data, source)
+    while True:
+        message = await fabric.next()
+        if isinstance(message, SipResponse) and message.status_code >= 200:
+            return message
+
+
+def test_an_invite_that_comes_again_is_one_call() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            invite = request("INVITE", call_id="call", body=OFFER)
+            for _ in range(3):
+                fabric.deliver(invite)
+            leg = await legs.get()
+            await leg.ring()
+            for _ in range(3):
+                fabric.deliver(invite)
+            assert (legs.qsize(), agent.calls) == (0, 1)
+            assert len(fabric.times("100")) == 3
+            assert len(fabric.times("180")) == 4, "the last answer is repeated"
+            await leg.reject(480, "")
+
+    run(main())
+
+
+def test_a_copy_by_another_path_is_refused() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", branch="z9hG4bKa", body=OFFER))
+            leg = await legs.get()
+            copy = await reply(fabric, request("INVITE", call_id="call", branch="z9hG4bKb", body=OFFER))
+            assert copy.status_code == 482
+            assert legs.empty()
+            await leg.reject(480, "")
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (request("BYE", to_tag="nobody"), 481),
+        (request("BYE"), 481),
+        (request("INVITE", to_tag="nobody", body=OFFER), 481),
+        (request("CANCEL"), 481),
+        (request("NOTIFY", extra="Event: refer\n"), 481),
+        (request("PUBLISH"), 405),
+        (request("REGISTER"), 405),
+        (request("REFER", extra="Refer-To: <sip:a@192.0.2.5>\n"), 405),
+        (request("INVITE", body=OFFER, extra="Require: 100rel, precondition\n"), 420),
+        (request("INVITE", body="hello", kind="text/plain"), 415),
+        (request("INVITE", body=OFFER, extra="Content-Encoding: gzip\n"), 415),
+        (request("INVITE", body=OFFER.replace("RTP/AVP", "RTP/SAVP")), 488),
+        (request("INVITE", body=OFFER.replace("c=IN IP4 192.0.2.9", "c=IN IP4 far.example")), 488),
+        (request("INVITE", body=OFFER.replace(" 8 0 101", " 18 101")), 488),
+        (request("INVITE", body="v=0\nno media\n"), 400),
+        (request("INVITE", body=OFFER, extra="Supported: timer\nSession-Expires: 20\n"), 422),
+        (request("INVITE", body=OFFER).replace(b"Contact:", b"X-Contact:"), 400),
+        (request("INVITE", body=OFFER, uri="sips:ivr@127.0.0.1"), 416),
+        (request("INVITE", body=OFFER).replace(b"1 INVITE", b"1 BYE"), 400),
+        (request("INVITE", body=OFFER).replace(b"SIP/2.0\r\nVia", b"SIP/3.0\r\nVia"), 505),
+    ],
+)
+def test_refusals_outside_dialogs(data: bytes, status: int) -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            answer = await reply(fabric, data)
+            assert answer.status_code == status
+            assert tag_of(answer, "to")
+            assert (legs.qsize(), agent.calls) == (0, 0)
+            if status == 405:
+                assert "INVITE" in answer.headers.get("allow")[0]
+            if status == 420:
+                assert answer.headers.get("unsupported") == ["precondition"]
+            if status == 422:
+                assert answer.headers.get("min-se") == ["90"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "BYE", "CANCEL", "REGISTER", "MESSAGE", "NOTIFY"])
+def test_strangers_are_refused_whatever_they_ask(method: str) -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            assert (await reply(fabric, request(method, body=OFFER), STRANGER)).status_code == 403
+            fabric.deliver(request("ACK"), STRANGER)
+            fabric.deliver(b"garbage", STRANGER)
+            fabric.deliver(request("INVITE").replace(b"1 INVITE", b"1 BYE"), STRANGER)
+            assert len(fabric.sent) == 1, "nothing more is sent to strangers"
+            assert (legs.qsize(), agent.calls) == (0, 0)
+
+    run(main())
+
+
+def test_a_stranger_cannot_cancel_somebody_elses_call() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", branch="z9hG4bKone", body=OFFER))
+            leg = await legs.get()
+            cancel = request("CANCEL", call_id="call", branch="z9hG4bKone")
+            assert (await reply(fabric, cancel, STRANGER)).status_code == 403
+            assert agent.calls == 1
+            await leg.reject(480, "")
+
+    run(main())
+
+
+def test_a_cancel_too_late_changes_nothing() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", branch="z9hG4bKone", body=OFFER))
+            leg = await legs.get()
+            answering = asyncio.create_task(leg.answer(LOCAL))
+            tag = tag_of(await fabric.response(200), "to")
+            assert (await reply(fabric, request("CANCEL", call_id="call", branch="z9hG4bKone"))).status_code == 200
+            assert fabric.times("487") == []
+            fabric.deliver(request("ACK", call_id="call", to_tag=tag))
+            assert (await answering).port == 40_000
+            assert agent.calls == 1
+            assert (await reply(fabric, request("BYE", call_id="call", number=2, to_tag=tag))).status_code == 200
+
+    run(main())
+
+
+def test_a_cancel_ends_a_ringing_call() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", branch="z9hG4bKone", body=OFFER))
+            leg = await legs.get()
+            fabric.deliver(request("CANCEL", call_id="call", branch="z9hG4bKone"))
+            await fabric.response(200)
+            await fabric.response(487)
+            end = await ending(leg)
+            assert (end.by, end.status, agent.calls) == ("caller", 487, 0)
+            with pytest.raises(CallEnded, match="cancelled"):
+                await leg.answer(LOCAL)
+
+    run(main())
+
+
+def test_an_ack_with_another_to_tag_is_taken() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", body=OFFER))
+            leg = await legs.get()
+            answering = asyncio.create_task(leg.answer(LOCAL))
+            tag = tag_of(await fabric.response(200), "to")
+            fabric.deliver(request("ACK", call_id="call", to_tag="a-tag-of-its-own"))
+            await answering
+            await reply(fabric, request("BYE", call_id="call", number=2, to_tag=tag))
+            assert (await ending(leg)).by == "caller"
+
+    run(main())
+
+
+def test_requests_of_another_dialog_or_out_of_order() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            _, tag = await answered(fabric, legs)
+            forged = request("BYE", call_id="call", number=2, to_tag=tag, from_tag="somebody")
+            assert (await reply(fabric, forged)).status_code == 481
+            old = request("INFO", call_id="call", number=1, to_tag=tag, body="5", kind="application/dtmf")
+            assert (await reply(fabric, old)).status_code == 500
+            unknown = request("BYE", call_id="call", number=3, to_tag=tag, extra="Require: tdialog\n")
+            assert (await reply(fabric, unknown)).status_code == 420
+            assert (await reply(fabric, request("BYE", call_id="call", number=4, to_tag=tag))).status_code == 200
+            assert (await reply(fabric, request("INFO", call_id="call", number=5, to_tag=tag))).status_code == 481
+
+    run(main())
+
+
+def test_a_multipart_body_and_a_call_with_video() -> None:
+    offer = OFFER + "m=video 50000 RTP/AVP 96\na=rtpmap:96 VP8/90000\n"
+    body = f"--b1\nContent-Type: application/isup\n\nxx\n--b1\nContent-Type: application/sdp\n\n{offer}\n--b1--\n"
+
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", body=body, kind='multipart/mixed; boundary="b1"'))
+            leg = await legs.get()
+            assert leg.remote is not None
+            assert [codec.name for codec in leg.remote.codecs] == ["PCMA", "PCMU"]
+            answering = asyncio.create_task(leg.answer(LOCAL))
+            ok = await fabric.response(200)
+            media = [line for line in ok.text.splitlines() if line.startswith("m=")]
+            assert media == ["m=audio 17000 RTP/AVP 8 101", "m=video 0 RTP/AVP 96"]
+            fabric.deliver(request("ACK", call_id="call", to_tag=tag_of(ok, "to")))
+            await answering
+            asyncio.get_running_loop().create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+
+    run(main())
+
+
+def test_changes_of_media_while_something_is_pending() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", body=OFFER))
+            leg = await legs.get()
+            answering = asyncio.create_task(leg.answer(LOCAL))
+            tag = tag_of(await fabric.response(200), "to")
+            early = request("INVITE", call_id="call", number=2, to_tag=tag, body=OFFER)
+            assert (await reply(fabric, early)).status_code == 500
+            offer = request("UPDATE", call_id="call", number=3, to_tag=tag, body=OFFER)
+            assert (await reply(fabric, offer)).status_code == 491
+            fabric.deliver(request("ACK", call_id="call", to_tag=tag))
+            await answering
+            # Without an offer of theirs, ours is pending until the ACK: another must wait.
+            fabric.deliver(request("INVITE", call_id="call", number=4, to_tag=tag))
+            await fabric.response(200)
+            glare = request("UPDATE", call_id="call", number=5, to_tag=tag, body=OFFER)
+            assert (await reply(fabric, glare)).status_code == 491
+            fabric.deliver(request("ACK", call_id="call", number=4, to_tag=tag, body=OFFER))
+            await reply(fabric, request("BYE", call_id="call", number=6, to_tag=tag))
+
+    run(main())
+
+
+def test_a_refused_offer_leaves_the_call_as_it_was() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            bad = OFFER.replace("RTP/AVP", "RTP/SAVP")
+            assert (
+                await reply(fabric, request("INVITE", call_id="call", number=2, to_tag=tag, body=bad))
+            ).status_code == 488
+            held = OFFER.replace("sendrecv", "sendonly")
+            ok = await reply(fabric, request("INVITE", call_id="call", number=3, to_tag=tag, body=held))
+            assert "a=recvonly" in ok.text
+            assert "m=audio 17000 RTP/AVP 8 101" in ok.text, "the codec in use stays"
+            fabric.deliver(request("ACK", call_id="call", number=3, to_tag=tag))
+            await reply(fabric, request("BYE", call_id="call", number=4, to_tag=tag))
+            events = [event async for event in leg.events()]
+            assert [type(event) for event in events] == [MediaChanged, LegEnded]
+            assert isinstance(events[0], MediaChanged)
+            assert events[0].remote.direction is Direction.SENDONLY
+
+    run(main())
+
+
+def test_a_flood_of_keys_is_bounded() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            for number in range(2, 402):
+                key = request("INFO", call_id="call", number=number, to_tag=tag, body="5", kind="application/dtmf")
+                fabric.deliver(key)
+            await reply(fabric, request("BYE", call_id="call", number=900, to_tag=tag))
+            events = [event async for event in leg.events()]
+            assert sum(isinstance(event, Digit) for event in events) == 256
+            assert isinstance(events[-1], LegEnded)
+
+    run(main())
+
+
+def test_the_event_iterator_has_one_consumer() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", body=OFFER))
+            leg = await legs.get()
+            await leg.hangup()
+            assert len(fabric.times("480")) == 1
+            assert [type(event) async for event in leg.events()] == [LegEnded]
+            with pytest.raises(RuntimeError, match="one consumer"):
+                await anext(aiter(leg.events()))
+
+    run(main())
+
+
+def test_a_call_engine_that_fails_answers_500() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+
+            def broken(leg: Leg) -> None:
+                raise LookupError("no such flow")
+
+            agent._on_call = broken
+            assert (await reply(fabric, request("INVITE", body=OFFER))).status_code == 500
+            assert agent.calls == 0
+
+    run(main())
+
+
+def test_a_draining_agent_refuses_but_serves_what_it_has() -> None:
+    async def main() -> None:
+        async with user_agent(max_calls=1, busy_status=503, retry_after_s=7) as (agent, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            busy = await reply(fabric, request("INVITE", body=OFFER))
+            assert (busy.status_code, busy.headers.get("retry-after")) == (503, ["7"])
+            agent.refuse_new_calls(480, 3)
+            gone = await reply(fabric, request("INVITE", body=OFFER))
+            assert (gone.status_code, gone.headers.get("retry-after")) == (480, ["3"])
+            assert (await reply(fabric, request("OPTIONS"))).status_code == 480
+            inside = request("OPTIONS", call_id="call", number=2, to_tag=tag)
+            assert (await reply(fabric, inside)).status_code == 200
+            await reply(fabric, request("BYE", call_id="call", number=3, to_tag=tag))
+            assert (await ending(leg)).by == "caller"
+
+    run(main())
+
+
+def test_numbers_that_are_withheld_or_asserted() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            asserted = 'P-Asserted-Identity: "Ann" <sip:+15035550100@far.example>\n'
+            fabric.deliver(request("INVITE", body=OFFER, extra=asserted, uri="sip:5035550199@192.0.2.1"))
+            leg = await legs.get()
+            assert (leg.caller.number, leg.caller.display, leg.called.number) == ("+15035550100", "Ann", "5035550199")
+            assert leg.headers["p-asserted-identity"].startswith('"Ann"')
+            fabric.deliver(request("INVITE", body=OFFER, extra=asserted + "Privacy: id\n"))
+            hidden = await legs.get()
+            assert hidden.caller.number == ""
+            await leg.hangup()
+            await hidden.hangup()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        ("sip:a b@192.0.2.5", {}),
+        ("tel:+1", {}),
+        ("sip:a@192.0.2.5", {"Via": "x"}),
+        ("sip:a@192.0.2.5", {"X-A": "b\r\nEvil: 1"}),
+    ],
+)
+def test_a_transfer_that_cannot_be_written(target: str, headers: dict[str, str]) -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            with pytest.raises(TransferFailed) as caught:
+                await leg.refer(target, headers)
+            assert caught.value.status == 400
+            assert fabric.times("REFER") == []
+            await reply(fabric, request("BYE", call_id="call", number=3, to_tag=tag))
+
+    run(main())
+
+
+def test_stopping_hangs_up_everybody() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            leg, _ = await answered(fabric, legs)
+            dial = dialling(agent)
+            fabric.deliver(response(await fabric.request("INVITE"), 200, body=OFFER))
+            await dial
+            stopping = asyncio.create_task(agent.stop())
+            for _ in range(2):
+                fabric.deliver(response(await fabric.request("BYE"), 200))
+            await stopping
+            assert (await ending(leg)).reason == "service stopping"
+
+    run(main())

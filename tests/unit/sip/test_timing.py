@@ -1,0 +1,323 @@
+"""Retransmissions and time-outs (RFC 3261 section 17 and 13.3.1.4), on a whole user agent in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from aiosipua import SipRequest
+
+from ivr.errors import CallEnded, DialFailed
+from ivr.events import LegEnded
+from ivr.media.description import PCMA, MediaDescription
+from ivr.ports import Leg, Party
+from ivr.sip.agent import SipUserAgent
+from ivr.sip.message import tag_of
+from tests.call.virtual import run
+from tests.unit.sip.fabric import HERE, Fabric, user_agent
+from tests.unit.sip.messages import OFFER, request, response
+
+LOCAL = MediaDescription(HERE, 17_000, (PCMA,), 101)
+TARGET = "sip:agent@192.0.2.9:5070"
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [round(later - sooner, 2) for sooner, later in itertools.pairwise(times)]
+
+
+def dialling(agent: SipUserAgent, **options: Any) -> asyncio.Task[Leg]:
+    options.setdefault("ring_timeout_s", 100.0)
+    return asyncio.create_task(agent.dial(TARGET, LOCAL, caller=Party("1000"), headers={}, **options))
+
+
+async def answered(fabric: Fabric, legs: asyncio.Queue[Leg], extra: str = "") -> tuple[Leg, str]:
+    """An inbound call, answered and acknowledged; the leg and our tag."""
+    fabric.deliver(request("INVITE", call_id="call", body=OFFER, extra=extra))
+    leg = await legs.get()
+    answering = asyncio.create_task(leg.answer(LOCAL))
+    ok = await fabric.response(200)
+    tag = tag_of(ok, "to")
+    fabric.deliver(request("ACK", call_id="call", to_tag=tag))
+    await answering
+    return leg, tag
+
+
+async def ending(leg: Leg) -> LegEnded:
+    last = [event async for event in leg.events()][-1]
+    assert isinstance(last, LegEnded)
+    return last
+
+
+def test_an_invite_nobody_hears_is_repeated_and_then_given_up() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            with pytest.raises(DialFailed) as caught:
+                await dialling(agent)
+            assert caught.value.status == 408
+            assert gaps(fabric.times("INVITE")) == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+
+    run(main())
+
+
+def test_a_ringing_far_end_hears_the_invite_no_more_and_a_cancel_in_the_end() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent, ring_timeout_s=60.0)
+            invite = await fabric.request("INVITE")
+            fabric.deliver(response(invite, 180))
+            cancel = await fabric.request("CANCEL")
+            assert fabric.times("INVITE") == [0.0]
+            assert fabric.times("CANCEL") == [pytest.approx(60.0)]
+            assert cancel.headers.get("via")[0] == invite.headers.get("via")[0]
+            assert cancel.headers.get("cseq") == ["1 CANCEL"]
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 408
+            fabric.deliver(response(cancel, 200, contact=False))
+            fabric.deliver(response(invite, 487, contact=False))
+            ack = await fabric.request("ACK")
+            assert ack.headers.get("via") == invite.headers.get("via")
+
+    run(main())
+
+
+def test_no_cancel_before_a_provisional() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent, ring_timeout_s=3.0)
+            invite = await fabric.request("INVITE")
+            with pytest.raises(DialFailed):
+                await dial
+            assert fabric.times("CANCEL") == []
+            fabric.deliver(response(invite, 180))
+            assert (await fabric.request("CANCEL")).uri == invite.uri
+
+    run(main())
+
+
+def test_an_answer_that_crosses_our_cancel_is_acknowledged_and_hung_up() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent, ring_timeout_s=5.0)
+            invite = await fabric.request("INVITE")
+            fabric.deliver(response(invite, 180))
+            await fabric.request("CANCEL")
+            fabric.deliver(response(invite, 200, body=OFFER))
+            await fabric.request("ACK")
+            bye = await fabric.request("BYE")
+            fabric.deliver(response(bye, 200))
+            with pytest.raises(DialFailed):
+                await dial
+
+    run(main())
+
+
+def test_of_forked_answers_the_first_wins() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            invite = await fabric.request("INVITE")
+            fabric.deliver(response(invite, 200, tag="first", body=OFFER))
+            fabric.deliver(response(invite, 200, tag="second", body=OFFER))
+            leg = await dial
+            acks = [await fabric.request("ACK"), await fabric.request("ACK")]
+            assert sorted(tag_of(ack, "to") for ack in acks) == ["first", "second"]
+            bye = await fabric.request("BYE")
+            assert tag_of(bye, "to") == "second"
+            fabric.deliver(response(bye, 200))
+            fabric.deliver(response(invite, 200, tag="first", body=OFFER))  # our ACK was lost
+            again = await fabric.request("ACK")
+            assert tag_of(again, "to") == "first"
+            hanging = asyncio.create_task(leg.hangup())
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+            await hanging
+
+    run(main())
+
+
+def test_the_callers_routes_and_contact_are_learnt_from_the_answer() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            invite = await fabric.request("INVITE")
+            routes = "Record-Route: <sip:192.0.2.50;lr>\nRecord-Route: <sip:192.0.2.51:5080;lr>\n"
+            fabric.deliver(response(invite, 200, body=OFFER, extra=routes))
+            leg = await dial
+            ack = await fabric.request("ACK")
+            assert ack.uri == "sip:far@192.0.2.9:5070"
+            assert ack.headers.get("route") == ["<sip:192.0.2.51:5080;lr>", "<sip:192.0.2.50;lr>"]
+            assert fabric.sent[-1][2].port == 5080
+            asyncio.get_running_loop().create_task(leg.hangup())
+            bye = await fabric.request("BYE")
+            assert bye.headers.get("route") == ack.headers.get("route")
+            fabric.deliver(response(bye, 200))
+
+    run(main())
+
+
+def test_our_answer_is_repeated_until_its_ack_and_then_the_call_ends() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", body=OFFER))
+            leg = await legs.get()
+            with pytest.raises(CallEnded, match="no ACK"):
+                await leg.answer(LOCAL)
+            assert gaps(fabric.times("200"))[:6] == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0]
+            assert (await ending(leg)).status == 408
+            assert agent.calls == 0
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+
+    run(main())
+
+
+def test_a_refusal_is_repeated_until_its_ack() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", branch="z9hG4bKone", body=OFFER))
+            leg = await legs.get()
+            await leg.reject(486, "Busy Here", retry_after_s=9)
+            await asyncio.sleep(2.0)
+            assert gaps(fabric.times("486")) == [0.5, 1.0]
+            refusal = await fabric.response(486)
+            assert refusal.headers.get("retry-after") == ["9"]
+            fabric.deliver(request("ACK", call_id="call", branch="z9hG4bKone", to_tag=tag_of(refusal, "to")))
+            await asyncio.sleep(30.0)
+            assert len(fabric.times("486")) == 3
+
+    run(main())
+
+
+def test_a_bye_that_nobody_answers_ends_the_leg_all_the_same() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            leg, _ = await answered(fabric, legs)
+            began = asyncio.get_running_loop().time()
+            await asyncio.gather(leg.hangup("done"), leg.hangup("twice"))
+            assert asyncio.get_running_loop().time() - began == pytest.approx(32.0)
+            assert gaps(fabric.times("BYE")) == [0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+            assert (await ending(leg)).by == "service"
+
+    run(main())
+
+
+def test_a_caller_who_stops_refreshing_is_hung_up() -> None:
+    async def main() -> None:
+        async with user_agent(session_expires_s=600) as (_, fabric, legs):
+            leg, tag = await answered(fabric, legs, extra="Supported: timer\nSession-Expires: 300;refresher=uac\n")
+            await asyncio.sleep(200)
+            refresh = "Supported: timer\nSession-Expires: 300;refresher=uac\n"
+            fabric.deliver(request("UPDATE", call_id="call", number=2, to_tag=tag, extra=refresh))
+            assert (await fabric.response(200)).headers.get("session-expires") == ["300;refresher=uac"]
+            bye = await fabric.request("BYE")
+            assert fabric.times("BYE")[0] == pytest.approx(200 + 300 - 32, abs=0.5)
+            fabric.deliver(response(bye, 200))
+            assert (await ending(leg)).reason == "session timer expired"
+
+    run(main())
+
+
+@pytest.mark.parametrize(("allow", "method"), [("INVITE, ACK, BYE, UPDATE", "UPDATE"), ("INVITE, ACK, BYE", "INVITE")])
+def test_we_refresh_where_the_caller_cannot(allow: str, method: str) -> None:
+    async def main() -> None:
+        async with user_agent(session_expires_s=600) as (_, fabric, legs):
+            leg, _ = await answered(fabric, legs, extra=f"Allow: {allow}\n")
+            first = await fabric.request(method)
+            assert fabric.times(method)[0] == pytest.approx(300, abs=0.5)
+            assert first.headers.get("session-expires") == ["600;refresher=uac"]
+            if method == "INVITE":
+                version = first.text.splitlines()[1]
+                fabric.deliver(response(first, 200, body=OFFER))
+                await fabric.request("ACK")
+                sent = next(m for _, m, _ in fabric.sent if not isinstance(m, SipRequest) and m.text)
+                assert sent.text.splitlines()[1] == version, "nothing changed: same SDP version"
+            else:
+                fabric.deliver(response(first, 200))
+            second = await fabric.request(method)
+            fabric.deliver(response(second, 481, contact=False))
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+            assert (await ending(leg)).reason == "session timer expired"
+
+    run(main())
+
+
+def test_reliable_ringing_is_repeated_until_prack_and_refused_without() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", body=OFFER, extra="Require: 100rel\n"))
+            leg = await legs.get()
+            await leg.ring()
+            await fabric.response(500)
+            assert gaps(fabric.times("180")) == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+            assert (await ending(leg)).reason == "no PRACK"
+
+    run(main())
+
+
+def test_prack_stops_the_ringing() -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", call_id="call", body=OFFER, extra="Supported: 100rel\n"))
+            leg = await legs.get()
+            await leg.ring()
+            ringing = await fabric.response(180)
+            rack = f"RAck: {ringing.headers.get('rseq')[0]} 1 INVITE\n"
+            fabric.deliver(request("PRACK", call_id="call", number=2, to_tag=tag_of(ringing, "to"), extra=rack))
+            await fabric.response(200)
+            await asyncio.sleep(10)
+            assert len(fabric.times("180")) == 1
+            await leg.hangup()
+
+    run(main())
+
+
+def test_a_422_raises_our_interval() -> None:
+    async def main() -> None:
+        async with user_agent(session_expires_s=120) as (agent, fabric, _):
+            dial = dialling(agent)
+            first = await fabric.request("INVITE")
+            fabric.deliver(response(first, 422, extra="Min-SE: 400\n", contact=False))
+            await fabric.request("ACK")
+            second = await fabric.request("INVITE")
+            assert second.headers.get("session-expires") == ["400"]
+            assert second.headers.get("call-id") == first.headers.get("call-id")
+            fabric.deliver(response(second, 603, contact=False))
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 603
+
+    run(main())
+
+
+def test_an_unusable_answer_is_hung_up_and_reported() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            invite = await fabric.request("INVITE")
+            fabric.deliver(response(invite, 200, body=OFFER.replace("40000", "0")))
+            await fabric.request("ACK")
+            fabric.deliver(response(await fabric.request("BYE"), 200))
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 488
+
+    run(main())
+
+
+def test_a_dead_tcp_peer_fails_at_once() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = asyncio.create_task(
+                agent.dial(f"{TARGET};transport=tcp", LOCAL, caller=Party("1"), headers={}, ring_timeout_s=60.0)
+            )
+            invite = await fabric.request("INVITE")
+            assert invite.headers.get("via")[0].startswith("SIP/2.0/TCP 192.0.2.1:5060")
+            assert invite.headers.get("contact") == ["<sip:ivr@192.0.2.1:5060;transport=tcp>"]
+            fabric._unreachable(fabric.sent[0][2], "refused")
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 503
+            assert fabric.times("INVITE") == [0.0]
+
+    run(main())

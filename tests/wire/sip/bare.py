@@ -1,0 +1,59 @@
+"""A SIP peer made of one UDP socket: it sends what it is told, byte for byte, and keeps what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiosipua import SipRequest, SipResponse
+
+from ivr.config import Address
+from ivr.sip.message import parse_message
+
+
+class BarePeer(asyncio.DatagramProtocol):
+    """``host`` is what it writes into Via and Contact."""
+
+    def __init__(self, goal: Address) -> None:
+        self._goal = goal
+        self._arrived: asyncio.Queue[SipRequest | SipResponse] = asyncio.Queue()
+        self._transport: asyncio.DatagramTransport | None = None
+        self.host = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+        host, port = transport.get_extra_info("sockname")[:2]
+        self.host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
+        self._arrived.put_nowait(parse_message(data))
+
+    def send(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.sendto(data, (self._goal.host, self._goal.port))
+
+    async def next(self) -> SipRequest | SipResponse:
+        async with asyncio.timeout(8):
+            return await self._arrived.get()
+
+    async def final(self) -> SipResponse:
+        """The next response that is not provisional."""
+        while True:
+            message = await self.next()
+            if isinstance(message, SipResponse) and message.status_code >= 200:
+                return message
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+@asynccontextmanager
+async def bare_peer(goal: Address, host: str = "127.0.0.1") -> AsyncIterator[BarePeer]:
+    _, peer = await asyncio.get_running_loop().create_datagram_endpoint(lambda: BarePeer(goal), local_addr=(host, 0))
+    try:
+        yield peer
+    finally:
+        peer.close()
