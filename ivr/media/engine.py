@@ -27,7 +27,6 @@ from ivr.media.negotiation import NoCommonCodec
 _START_S = 15.0
 _REPLY_S = 5.0
 _PING_S = 1.0
-_HUNG_S = 10.0
 _LONGEST_BACK_OFF_S = 10.0
 _SOCKET_BUFFER = 1 << 20
 _SOURCE = str(Path(__file__).resolve().parents[2])  # where the package ivr is found, also when it isn't installed
@@ -57,6 +56,7 @@ class ProcessMediaEngine:
     ``host`` is bound and, unless ``advertise`` names another address (NAT, 0.0.0.0), written into descriptions.
     ``port_range`` is inclusive; ``codecs`` in order of preference; ``timeout_s`` of silence make a MediaTimeout.
     ``clip_bytes`` bounds the PCM that the process keeps of clips (it holds up to twice that, with the encoded form).
+    A process that answers no ping for ``hung_after_s`` is replaced like one that died.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class ProcessMediaEngine:
         *,
         advertise: str = "",
         clip_bytes: int = 128 << 20,
+        hung_after_s: float = 10.0,
     ) -> None:
         self._setup = {
             "bind": host,
@@ -78,6 +79,7 @@ class ProcessMediaEngine:
             "timeout_s": timeout_s,
         }
         self._clip_bytes = clip_bytes
+        self._hung_after_s = hung_after_s
         self._process: asyncio.subprocess.Process | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -105,7 +107,7 @@ class ProcessMediaEngine:
         self._supervisor = asyncio.create_task(self._supervise(wire), name="media-supervisor")
 
     def healthy(self) -> bool:
-        return self._up.is_set() and time.monotonic() - self._heard_at < _HUNG_S
+        return self._up.is_set() and time.monotonic() - self._heard_at < self._hung_after_s
 
     async def open(self, leg: str, remote: MediaDescription | None) -> ProcessMediaLeg:
         """Bind a port pair and negotiate. Raises NoCommonCodec (answer 488), or MediaUnavailable."""
@@ -316,7 +318,7 @@ class ProcessMediaEngine:
                     await wire.ended.wait()
                 return "the media process died"
             except TimeoutError:
-                if time.monotonic() - self._heard_at > _HUNG_S:
+                if time.monotonic() - self._heard_at > self._hung_after_s:
                     return "the media process hung"
 
     async def _reap(self, reason: str) -> None:
