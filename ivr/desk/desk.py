@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections import OrderedDict
@@ -22,6 +23,7 @@ GENERAL = "general"
 TOKEN_BYTES = 24  # 192 bits; short enough for User-to-User
 LINK_LIFE = timedelta(hours=24)
 IN_HAND = 1000
+PATIENCE_S = 0.5  # a caller who asked for a human does not wait for a slow database
 URGENT = 7  # priorities go from 0 to 10
 
 log = structlog.get_logger(__name__)
@@ -77,8 +79,9 @@ class ConfiguredDesk:
         expires_at = self._now() + LINK_LIFE
         payload = payload_of(context)
         try:
-            await self._contexts.keep_context(token, context.call_id, payload, expires_at)
-        except StoreUnavailable:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._contexts.keep_context(token, context.call_id, payload, expires_at)
+        except (StoreUnavailable, TimeoutError):
             log.warning("handoff.kept_in_memory", call_id=context.call_id)
             self._in_hand[token] = (expires_at, payload)
             while len(self._in_hand) > IN_HAND:
@@ -94,14 +97,15 @@ class ConfiguredDesk:
         return await self._contexts.context(token)
 
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
+        """Without ``url`` there is no X-IVR-Context, and no token in User-to-User."""
         token = url.rpartition("/")[2]
-        return {
+        headers = {
             "User-to-User": user_to_user(context.call_id, context.reason, context.priority, token),
             "X-IVR-Call-ID": header_value(context.call_id),
             "X-IVR-Reason": header_value(context.reason),
             "X-IVR-Priority": str(int(context.priority)),
-            "X-IVR-Context": header_value(url),
         }
+        return {**headers, "X-IVR-Context": header_value(url)} if url else headers
 
     def whisper(self, context: HandoffContext) -> str:
         """For instance "Urgent call. Ada Moreno, about: cancellation risk, after 2 tries here."."""
