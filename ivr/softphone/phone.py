@@ -42,6 +42,7 @@ class Softphone:
         self._order = 0
         self._gone = ""
         self._up = False
+        self._settled = False  # the end of an incoming call has been told
         self._reader = asyncio.create_task(self._read(), name=f"softphone {port}")
 
     # --- life ------------------------------------------------------------------------------------------------
@@ -170,16 +171,17 @@ class Softphone:
 
     async def wait_incoming(self, timeout_s: float = 10.0) -> Incoming:
         """The INVITE that rings here, or rang last. Raises TimeoutError."""
-        async with self._changed:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait_for(lambda: self.incoming or self._gone)
+        async with self._changed, asyncio.timeout(timeout_s):
+            await self._changed.wait_for(lambda: (self.incoming and not self._settled) or self._gone)
         if self.incoming is None:
             raise UnavailableError(self._gone)
         return self.incoming
 
     async def wait_answered(self, timeout_s: float = 35.0) -> Answered:
-        """Raises DialFailed when the call was refused or given up, TimeoutError."""
-        await self._wait(lambda: self.answered is not None, timeout_s)
+        """Raises DialFailed when the call was refused or given up, TimeoutError.
+
+        A phone that is called and whose last call's end ``wait_ended`` has told waits for the next call."""
+        await self._wait(lambda: self.answered is not None and not self._settled, timeout_s)
         assert self.answered is not None
         return self.answered
 
@@ -189,6 +191,7 @@ class Softphone:
             await self._changed.wait_for(lambda: self.ended or self._gone)
         if self.ended is None:
             raise UnavailableError(self._gone)
+        self._settled = self.incoming is not None
         return self.ended
 
     async def wait_message(self, direction: str, start: str, timeout_s: float = 10.0) -> Message:
@@ -207,9 +210,9 @@ class Softphone:
 
     async def _wait(self, happened: Any, timeout_s: float) -> None:
         async with self._changed, asyncio.timeout(timeout_s):
-            await self._changed.wait_for(lambda: happened() or self.ended or self._gone)
+            await self._changed.wait_for(lambda: happened() or (self.ended and not self._settled) or self._gone)
         if not happened():
-            if self.ended:
+            if self.ended and not self._settled:
                 raise DialFailed(self.ended.status, self.ended.reason)
             raise UnavailableError(self._gone)
 
@@ -349,6 +352,7 @@ class Softphone:
         """Drop the last call, so that the ``wait_`` methods wait for the next one. Done by itself as it begins."""
         self.trace = Trace(asyncio.get_running_loop().time())
         self.incoming = self.answered = self.ended = None
+        self._settled = False
         self._history = []
 
 

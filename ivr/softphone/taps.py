@@ -75,6 +75,20 @@ def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack(data[: _TIMESPEC.size])
-            age = time.time() - (seconds + nanoseconds / 1e9)
+            age = _wall_ahead() + now - (seconds + nanoseconds / 1e9)
             return now - age if 0 <= age < 5 else now
     return now
+
+
+def _wall_ahead() -> float:
+    """Wall clock minus monotonic clock, read close together even when the scheduler intervenes."""
+    best, ahead = float("inf"), 0.0
+    for _ in range(5):
+        before = time.monotonic()
+        wall = time.time()
+        after = time.monotonic()
+        if after - before < best:
+            best, ahead = after - before, wall - (before + after) / 2
+        if best < 20e-6:
+            break
+    return ahead
