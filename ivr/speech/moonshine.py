@@ -40,6 +40,7 @@ _TOKENS_PER_SECOND = 6.5  # Moonshine's own bound against endless loops
 _WIDTH = 8
 _GRAMMARS = 64
 _FUZZY = 6
+_CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing better can be near it
 Row = NDArray[np.float32]
 
 
@@ -287,11 +288,12 @@ class MoonshineRecogniser:
         found = search(utterance, compiled.lattice, EOS, width=_WIDTH, cancelled=cancelled)
         if cancelled():
             raise Cancelled
-        found = self._joined(utterance, compiled, found, transcript)
+        if not found or found[0].v - free < _CERTAIN_LLR:
+            found = self._joined(utterance, compiled, found, transcript)
         evidence = [
-            Evidence(
-                p.digits if p.phrase == DIGITS else compiled.phrases[p.phrase], _index(p), p.v, p.v - free, p.length
-            )
+            Evidence(compiled.phrases[p.phrase], p.phrase, p.v, p.v - free)
+            if p.phrase != DIGITS
+            else Evidence(p.digits, None, p.v, p.v - free)
             for p in found
         ]
         return judge(evidence, transcript, free, duration, time.perf_counter() - started, self.name)
@@ -312,10 +314,6 @@ class MoonshineRecogniser:
                 best[index] = path
         joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
         return sorted(joined, key=lambda p: -p.v)
-
-
-def _index(path: Found) -> int | None:
-    return None if path.phrase == DIGITS else path.phrase
 
 
 def _written_like(phrase: str, transcript: str) -> tuple[str, ...]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+# What people put in front of a number they were asked for.
+CARRIERS = (
+    "it's",
+    "it is",
+    "that's",
+    "my number is",
+    "the number is",
+    "my membership number is",
+    "my member number is",
+)
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
@@ -103,3 +114,24 @@ def digit_spellings() -> tuple[tuple[str, tuple[str, ...]], ...]:
 @lru_cache(maxsize=1)
 def multiples() -> tuple[tuple[int, tuple[str, ...]], ...]:
     return ((2, ("double", "Double")), (3, ("triple", "Triple")))
+
+
+def digits_in(text: str) -> tuple[str, bool]:
+    """The digits that ``text`` writes, in figures or words ("Eight double two, 7" -> "8227"), and whether it holds
+    nothing else but what people put in front of a number ("two to five" holds a word that may be a digit)."""
+    out: list[str] = []
+    times = 1
+    strange = False
+    in_front = {word for carrier in CARRIERS for word in re.findall(r"[a-z]+", carrier)}
+    named = {form.lower(): digit for digit, forms in digit_spellings() for form in forms}
+    repeats = {word.lower(): n for n, words in multiples() for word in words}
+    for word in re.findall(r"[a-z]+|\d", text.lower()):
+        if word in repeats:
+            times = repeats[word]
+            continue
+        if word in named:
+            out.append(named[word] * times)
+        else:
+            strange = strange or word not in in_front or bool(out)
+        times = 1
+    return "".join(out), not strange

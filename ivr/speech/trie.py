@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
-from ivr.speech.spelling import digit_spellings, multiples, runs, spellings
+from ivr.speech.spelling import CARRIERS, digit_spellings, multiples, runs, spellings
 
 Tokens = tuple[int, ...]
 DIGITS = -2  # the "phrase" that a digit string ends in
@@ -135,6 +135,11 @@ class Lattice:
     def _count(self, run: DigitRun) -> None:
         counts = [Node() for _ in range(run.maximum + 1)]
         self.root.arcs.append(("", counts[0]))
+        for carrier in CARRIERS:
+            node = self.root
+            for word in carrier.split():
+                node = self._step(node, word, self._word(word))
+            node.arcs.append(("", counts[0]))
         for n, node in enumerate(counts):
             if n:
                 self._pause(node)
@@ -207,12 +212,14 @@ def search(
     *,
     width: int = 8,
     patience: float = 1.0,
+    spread: float = 8.0,
     longest: int = 48,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Path]:
     """Finished paths, best ``v`` first, each phrase once. ``end`` is the end-of-sequence token.
 
-    ``patience``: how far below the best finished path a live prefix may lie and still be followed.
+    ``patience``: how far below the best finished path, per token, a live prefix may lie and still be followed;
+    ``spread``: how far below the best live one, in all. Clear speech then costs few rows, and noise all of them.
     """
     live: list[tuple[float, Node, str]] = [(0.0, lattice.root, "")]
     rows = scorer.first()
@@ -243,6 +250,7 @@ def search(
                 if key not in candidates or value > candidates[key][0]:
                     candidates[key] = (value, row, int(state.tokens[i]), child, text)
         chosen = sorted(candidates.values(), key=lambda c: -c[0])[:width]
+        chosen = [c for c in chosen if c[0] > chosen[0][0] - spread]
         if not chosen or length == longest:
             break
         rows = scorer.advance([c[1] for c in chosen], [c[2] for c in chosen])
