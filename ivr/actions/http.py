@@ -178,8 +178,10 @@ def _url(service: HttpService, path: str, values: Mapping[str, Any]) -> URL:
 
     def fill(match: re.Match[str]) -> str:
         value = values.get(match[1])
-        if value is None or _text(value) in ("", ".", ".."):
-            raise ActionError(f"http.call: nothing to fill {match[0]} in the path with", remedy="mend the flow's http")
+        if value is None or _text(value) in ("", ".", "..") or not _text(value).isprintable():
+            raise ActionError(
+                f"http.call: nothing fit to fill {match[0]} in the path with", remedy="mend the flow's http"
+            )
         return quote(_text(value), safe="")
 
     filled = _PLACEHOLDER.sub(fill, path)

@@ -95,7 +95,10 @@ def spoken_forms(name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
 def _worded(text: str) -> list[str]:
     """Each way to say the words of ``text``, alternatives for its numbers multiplied out."""
     tokens = text.replace("’", "'").replace("&", " and ").replace("-", " ").split()
-    return [" ".join(choice) for choice in product(*(_word_forms(tokens, at) for at in range(len(tokens))))]
+    return [
+        " ".join(" ".join(choice).split())
+        for choice in product(*(_word_forms(tokens, at) for at in range(len(tokens))))
+    ]
 
 
 def _word_forms(tokens: Sequence[str], at: int) -> tuple[str, ...]:
