@@ -1,0 +1,347 @@
+"""Every road leads to a human: what is proven about ways through a call, and how it is reported.
+
+What "reaches a human" means here. The caller is *owed* a human from the moment a call is answered, whenever something
+behind an action fails, and whenever they asked for one. The debt is settled by
+
+- a ``handoff`` state while the desk is open;
+- the outcome ``ok`` of the action ``callback.request``: a promise to call back is what a closed desk can give;
+- the caller's own choice: an answer to a question or a confirmation. Wherever the caller is asked something, 0, the
+  word for a human, and three silences or misunderstandings lead to the human flow: whoever wants a human gets one.
+
+A flow is safe when no walk (whatever actions return, whatever the hours, whatever unknown conditions hold) of a caller
+who says nothing or is never understood
+
+- goes on for ever without a place where the caller is asked something (``silent-loop``),
+- ends the call while a human is owed (``hangs-up``), or
+- comes to a state with no way on (``dead-end``, ``no-else``, ``nothing-to-go-back-to``).
+
+The human flow itself must, while the desk is open, come to a ``handoff`` before it asks or ends anything
+(``human-not-reached``), and when it is closed have a way to a promised call back (``no-callback``). Only once both a
+handoff and the promise have failed, in closed hours with dead back ends, may it say an honest goodbye.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from ivr.dialogue.mistakes import listing
+from ivr.dialogue.proof.circles import components
+from ivr.dialogue.proof.condition import HOURS
+from ivr.dialogue.proof.graph import FlowGraph, Use, graphs_of
+from ivr.dialogue.proof.report import Report
+from ivr.dialogue.proof.walk import (
+    AT_END,
+    AT_NOTHING,
+    AT_RETURN,
+    HANDOFF_TRIED,
+    OWED,
+    RESUMED,
+    Config,
+    Exit,
+    Run,
+    Walker,
+    unfilled,
+)
+from ivr.dialogue.source import Place
+
+NOBODY = frozenset[str]()
+
+
+def check_roads(report: Report) -> None:
+    """Reachability, loops, ends, definite assignment and the human flow, over every flow of the library."""
+    library = report.library
+    graphs = graphs_of(library)
+    if _recursion(report, graphs):
+        return
+    human = library.universals.human_flow
+    walker = Walker(graphs, human)
+    called = {n.call for g in graphs.values() for n in g.nodes if n.call}
+    entries = [f for f in graphs if f not in called or f in (report.around.entries or ())]
+    weathers = (True, False) if _hours_matter(report) else (True,)
+    for hours in weathers:
+        for flow in entries:
+            run = walker.run(flow, NOBODY, OWED, hours)
+            if flow != human:
+                _nowhere_to_return(report, run, flow)
+        if human in graphs:
+            _human_flow(report, walker.run(human, NOBODY, OWED, hours), hours)
+    if human in graphs and not walker.run(human, NOBODY, OWED, False).promises:
+        place = report.key(human, "states")
+        why = f"in closed hours nothing in {human} promises the caller anything: no state performs callback.request"
+        remedy = "on closed:, ask whether to call back, and perform callback.request"
+        report.add("no-callback", place, why, remedy, text=human, path=(f"{human}.{library.flows[human].start}",))
+    _unreachable(report, walker, called)
+    seen: set[tuple[object, ...]] = set()
+    for run in list(walker.runs.values()):
+        _loops(report, run, seen)
+        _ends(report, run, seen)
+        _unfinished(report, run, seen)
+        _unfilled(report, walker, run, seen)
+    _resumed(report, walker, seen)
+
+
+def _hours_matter(report: Report) -> bool:
+    return any(HOURS in text for text in report.library.sources.values()) or not report.library.sources
+
+
+def _recursion(report: Report, graphs: dict[str, FlowGraph]) -> bool:
+    names = list(graphs)
+    number = {n: i for i, n in enumerate(names)}
+    onward = [[number[n.call] for n in graphs[f].nodes if n.call in number] for f in names]
+    found = False
+    for group in components(len(names), onward.__getitem__):
+        if len(group) > 1 or group[0] in onward[group[0]]:
+            found = True
+            circle = sorted(names[i] for i in group)
+            for flow in circle:
+                for node in graphs[flow].nodes:
+                    if node.call in circle:
+                        place = report.at(flow, "states", node.name, "call")
+                        why = f"{flow} calls {node.call}, which leads back to {flow}: flows may not call in circles"
+                        remedy = "go to a state instead, or return to the caller and let it decide"
+                        path = (*(f"{f}" for f in circle), circle[0])
+                        report.add("recursion", place, why, remedy, path=path)
+    return found
+
+
+def _nowhere_to_return(report: Report, run: Run, flow: str) -> None:
+    entries = report.around.entries
+    for exit_, (config, _) in run.exit_from.items():
+        if exit_.kind == AT_RETURN:
+            node = run.graph.nodes[config[0]]
+            place = report.at(flow, "states", node.name, "return")
+            if entries is not None and flow in entries:
+                why = f"{flow} answers calls, so {node.name} has nobody to return to"
+                report.add(
+                    "nowhere-to-return", place, why, "end the call, or go to a question", path=run.path_to(config)
+                )
+            else:
+                place = report.at(flow, "flow")
+                why = f"nothing calls {flow}, though it returns to a caller"
+                report.add("unused-flow", place, why, "call it from another flow, or delete it", severity="warning")
+            return
+
+
+def _unreachable(report: Report, walker: Walker, called: set[str]) -> None:
+    visited: dict[str, set[int]] = {}
+    for run in walker.runs.values():
+        visited.setdefault(run.graph.flow.flow, set()).update(c[0] for c in run.moves)
+        if run.overflow:
+            flow = run.graph.flow.flow
+            why = f"{flow} has too many combinations of filled variables to walk them all"
+            report.add("too-complex", report.at(flow, "flow"), why, "split it into sub-flows", severity="warning")
+    used: set[str] = set()
+    for flow, states in visited.items():
+        graph = walker.graphs[flow]
+        for index, node in enumerate(graph.nodes):
+            place = report.key(flow, "states", node.name)
+            if index in states or not _own(report, flow, place):
+                continue
+            why = f"no call can ever come to {node.name}"
+            report.add("unreachable", place, why, f"lead a way to {node.name}, or delete it")
+    for flow, graph in walker.graphs.items():
+        used |= {graph.nodes[i].call for i in visited.get(flow, ())}
+    for flow in walker.graphs:
+        if flow not in visited and flow in called - used:
+            place = report.at(flow, "flow")
+            report.add("unused-flow", place, f"no call can ever come to {flow}", "call it from a state that is reached")
+
+
+def _own(report: Report, flow: str, place: Place) -> bool:
+    """States a fragment brought along may stay unused: other flows may want them."""
+    return place.file == report.library.files[flow][0]
+
+
+# --- loops and ends ------------------------------------------------------------------------------------------------
+
+
+def _loops(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
+    flow = run.graph.flow.flow
+    for circle in run.circles():
+        configs = [m.to for m in circle if isinstance(m.to, tuple)]
+        states = frozenset(c[0] for c in configs)
+        if ("loop", flow, states) in seen:
+            continue
+        seen.add(("loop", flow, states))
+        first = configs[-1]
+        path = [*run.path_to(first)]
+        for move in circle:
+            if isinstance(move.to, tuple):
+                path += [f"[{move.step.label}]"] if move.step.label != "then" else []
+                path.append(run.name(move.to))
+        asked = sorted({run.graph.nodes[s].state.ask for s in states if run.graph.nodes[s].ask})
+        why = "this goes round for ever without asking the caller anything"
+        remedy = "let one way out of the circle lead to a question or to human"
+        if asked:
+            why += f": {listing(asked)} is filled already, so it is passed through"
+            remedy = f"clear {listing(asked)} on the way back, so that the caller is asked again"
+        place = report.key(flow, "states", run.graph.nodes[first[0]].name)
+        report.add("silent-loop", place, why, remedy, path=tuple(path))
+
+
+def _ends(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
+    flow = run.graph.flow.flow
+    for exit_, (config, label) in run.exit_from.items():
+        node = run.graph.nodes[config[0]]
+        key = (exit_.kind, flow, node.name, label)
+        if key in seen or exit_.mode & RESUMED:
+            continue
+        if exit_.kind == AT_END and exit_.mode & OWED:
+            seen.add(key)
+            path = run.path_to(config)
+            reason = "after a failure" if len(path) > 1 else "before being asked anything"
+            why = f"a caller who says nothing comes here {reason} and is hung up on without having reached a human"
+            remedy = "lead this way to human, or ask the caller something first"
+            place = report.key(flow, "states", node.name)
+            report.add("hangs-up", place, why, remedy, path=path)
+        elif exit_.kind == AT_NOTHING:
+            seen.add(key)
+            path = (*run.path_to(config), f"[{label}]", "back")
+            why = "back leads to the previous question, and here none may have been asked yet"
+            place = report.key(flow, "states", node.name)
+            report.add("nothing-to-go-back-to", place, why, "name a state to go to, or human", path=path)
+
+
+def _unfinished(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
+    flow = run.graph.flow.flow
+    for config in run.unfinished:
+        node = run.graph.nodes[config[0]]
+        if ("no-else", flow, node.name) not in seen:
+            seen.add(("no-else", flow, node.name))
+            place = report.key(flow, "states", node.name, "when")
+            why = f"none of the conditions of {node.name} need hold, and then nothing happens"
+            report.add("no-else", place, why, "end the list with a case without if:", path=run.path_to(config))
+
+
+# --- filled before used --------------------------------------------------------------------------------------------
+
+
+def _place(report: Report, flow: str, use: Use) -> Place:
+    if use.overlay is not None:
+        return report.overlay(use.overlay, *use.path)
+    return report.at(flow, *use.path)
+
+
+def _unfilled(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
+    flow = run.graph.flow.flow
+    for config, use, missing in unfilled(run):
+        for variable in run.graph.variables(missing):
+            key = ("filled", flow, use.path, use.overlay, variable)
+            if key in seen:
+                continue
+            seen.add(key)
+            path = _without(walker, run, config, run.graph.bits[variable])
+            why = f"{variable} is used here, but may not be filled yet"
+            remedy = f"ask for {variable} before, or come here only if filled({variable})"
+            report.add("not-filled", _place(report, flow, use), why, remedy, path=path)
+
+
+def _without(walker: Walker, run: Run, config: Config, bit: int) -> tuple[str, ...]:
+    """A path to ``config`` on which the variable ``bit`` is not filled, by walking again with it tracked."""
+    finer = walker.again(run, run.tracked | bit)
+    for other in finer.moves:
+        state, known, mode = other
+        if state == config[0] and mode == config[2] and not known & bit and known & run.tracked == config[1]:
+            return finer.path_to(other)
+    return run.path_to(config)
+
+
+def _resumed(report: Report, walker: Walker, seen: set[tuple[object, ...]]) -> None:
+    """A dropped call taken up again has only what survives: nothing else may be used without being asked again."""
+    library = report.library
+    if not any(state.resume for flow in library.flows.values() for state in flow.states.values()):
+        return
+    for run, reachable in _after_resume(walker):
+        flow = run.graph.flow
+        everything = {**flow.parameters, **flow.variables}
+        surviving = sum(bit for v, bit in run.graph.bits.items() if everything[v].survive)
+        starts: dict[Config, int] = {}
+        for config in reachable:
+            if not run.listens(config):
+                continue
+            mask = run.filled[config] & surviving
+            key = (config[0], config[1] & surviving, config[2] | RESUMED)
+            starts[key] = starts.get(key, mask) & mask
+        if not starts:
+            continue
+        taken_up = walker.again(run, run.tracked, list(starts.items()))
+        for config, use, missing in unfilled(taken_up):
+            for variable in run.graph.variables(missing):
+                key2 = ("filled", flow.flow, use.path, use.overlay, variable)
+                if key2 in seen:
+                    continue
+                seen.add(key2)
+                why = f"after a dropped call is taken up again, {variable} is used here but was not kept"
+                remedy = f"declare {variable} with survive: true, or ask for it again"
+                path = ("[the call drops and is taken up again]", *taken_up.path_to(config))
+                report.add("lost-on-resume", _place(report, flow.flow, use), why, remedy, path=path)
+
+
+def _after_resume(walker: Walker) -> Iterator[tuple[Run, set[Config]]]:
+    """What can follow a ``resume`` state, run by run: before it nobody is known whose call could be taken up."""
+    found: dict[int, tuple[Run, set[Config]]] = {}
+    queue: deque[tuple[Run, Config]] = deque()
+
+    def visit(run: Run, config: Config) -> None:
+        _, configs = found.setdefault(id(run), (run, set()))
+        if config not in configs:
+            configs.add(config)
+            queue.append((run, config))
+
+    for run in list(walker.runs.values()):
+        for config in run.moves:
+            if run.graph.nodes[config[0]].kind == "resume":
+                visit(run, config)
+    while queue:
+        run, config = queue.popleft()
+        for move in run.moves.get(config, ()):
+            if isinstance(move.to, tuple):
+                visit(run, move.to)
+        for inner in run.calls.get(config, ()):
+            for start, _ in inner.starts:
+                visit(inner, start)
+    yield from found.values()
+
+
+# --- the human flow ------------------------------------------------------------------------------------------------
+
+
+def _human_flow(report: Report, run: Run, hours: bool) -> None:
+    if not hours:
+        return
+    for config, path, what in first_stops(run):
+        flow = run.graph.flow.flow
+        place = (
+            report.key(flow, "states", run.graph.nodes[config[0]].name) if config[0] >= 0 else report.key(flow, "flow")
+        )
+        why = f"the desk is open, yet a caller who says nothing {what} before being handed to a human"
+        remedy = "put the handoff first; ask only when it is closed or failed"
+        report.add("human-not-reached", place, why, remedy, path=path)
+
+
+def first_stops(run: Run, lead: tuple[str, ...] = ()) -> Iterator[tuple[Config, tuple[str, ...], str]]:
+    """Where a silent caller comes to a stop before any handoff was tried: configuration, path, what stops them."""
+    queue: deque[tuple[Config, tuple[str, ...]]] = deque((c, (*lead, run.name(c))) for c, _ in run.starts)
+    seen = {c for c, _ in queue}
+    while queue:
+        config, path = queue.popleft()
+        node = run.graph.nodes[config[0]]
+        if node.kind == "handoff" or config[2] & HANDOFF_TRIED:
+            continue
+        if node.kind == "end":
+            yield config, path, "is hung up on"
+            continue
+        for inner in run.calls.get(config, ()):
+            for _, further, what in first_stops(inner, path):
+                yield config, further, what
+        silent = list(run.silent_moves(config))
+        if not silent and node.kind not in ("call", "return"):
+            yield config, path, "is asked something"
+        for move in silent:
+            if isinstance(move.to, Exit):
+                if move.to.kind in (AT_END, AT_NOTHING):
+                    yield config, path, "is hung up on"
+            elif move.to not in seen:
+                seen.add(move.to)
+                queue.append((move.to, (*path, run.name(move.to))))
