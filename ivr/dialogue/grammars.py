@@ -57,6 +57,7 @@ class Outline:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
         self.root = _Node()
+        self.memo: dict[str, object] = {}  # what readers of this outline computed once
         self.slots = tuple(dict.fromkeys(slot for entry in entries for slot in entry.template.slots))
         for entry in self.entries:
             for variant in entry.template.variants:
@@ -102,9 +103,7 @@ class Outline:
                 continue
             for fill in slot.fills(words, at):
                 more = doubts if fill.sure else (*doubts, (name, fill.rivals))
-                yield from self._walk(
-                    following, words, fill.end, slots, {**filled, name: fill.value}, more, literals
-                )
+                yield from self._walk(following, words, fill.end, slots, {**filled, name: fill.value}, more, literals)
 
 
 def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:

@@ -90,7 +90,9 @@ class Lexicon:
 
         if any(owner.id != term.id for owner in self.forms[key]):
             return True
-        if any(foreign(i) for _, _, i in process.extract(key, self.keys, scorer=fuzz.ratio, score_cutoff=NEAR, limit=9)):
+        if any(
+            foreign(i) for _, _, i in process.extract(key, self.keys, scorer=fuzz.ratio, score_cutoff=NEAR, limit=9)
+        ):
             return True
         heard = sound(key)
         if len(heard) > 1 and any(s == heard and foreign(i) for i, s in enumerate(self.sounds)):
@@ -112,7 +114,7 @@ def _ways(term: Term, language: str) -> list[str]:
 
 
 def _numbered(one: str, other: str, language: str) -> bool:
-    """"toy story" and "toy story two"; "rocky two" and "rocky three"."""
+    """ "toy story" and "toy story two"; "rocky two" and "rocky three"."""
     a, b = one.split(), other.split()
     shared = 0
     while shared < min(len(a), len(b)) and a[shared] == b[shared]:
@@ -159,11 +161,7 @@ class Vocabulary:
 
         ``plain_words`` are carrier words: a window of nothing else is no title unless it is one exactly, and a title
         heard with doubt neither begins nor ends with one."""
-        windows = [
-            (i, j)
-            for i in range(len(words))
-            for j in range(i + 1, min(len(words), i + self.longest + 1) + 1)
-        ]
+        windows = [(i, j) for i in range(len(words)) for j in range(i + 1, min(len(words), i + self.longest + 1) + 1)]
         found: list[Spot] = []
         for rank, lex in enumerate(self.lexicons):
             if lex.forms:

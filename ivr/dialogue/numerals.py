@@ -7,11 +7,29 @@ from functools import lru_cache
 
 LARGEST = 2000  # heard numbers are looked up in a table up to here
 
-_EN_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_EN_TENS = ["", "", *"twenty thirty forty fifty sixty seventy eighty ninety".split()]
+_EN_SMALL = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_EN_TENS = ["", "", *["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]]
 _EN_ORDINAL = {
     "one": "first",
     "two": "second",
@@ -21,19 +39,78 @@ _EN_ORDINAL = {
     "nine": "ninth",
     "twelve": "twelfth",
 }
-_ES_SMALL = (
-    "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
-    "dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete "
-    "veintiocho veintinueve"
-).split()
-_ES_TENS = ["", "", "veinte", *"treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()]
-_ES_HUNDREDS = (
-    "- ciento doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos novecientos"
-).split()
-_ES_ORDINAL = "- primero segundo tercero cuarto quinto sexto séptimo octavo noveno décimo undécimo duodécimo".split()
-_ES_ORDINAL_TENS = (
-    "- décimo vigésimo trigésimo cuadragésimo quincuagésimo sexagésimo septuagésimo octogésimo nonagésimo"
-).split()
+_ES_SMALL = [
+    "cero",
+    "uno",
+    "dos",
+    "tres",
+    "cuatro",
+    "cinco",
+    "seis",
+    "siete",
+    "ocho",
+    "nueve",
+    "diez",
+    "once",
+    "doce",
+    "trece",
+    "catorce",
+    "quince",
+    "dieciséis",
+    "diecisiete",
+    "dieciocho",
+    "diecinueve",
+    "veinte",
+    "veintiuno",
+    "veintidós",
+    "veintitrés",
+    "veinticuatro",
+    "veinticinco",
+    "veintiséis",
+    "veintisiete",
+    "veintiocho",
+    "veintinueve",
+]
+_ES_TENS = ["", "", "veinte", *["treinta", "cuarenta", "cincuenta", "sesenta", "setenta", "ochenta", "noventa"]]
+_ES_HUNDREDS = [
+    "-",
+    "ciento",
+    "doscientos",
+    "trescientos",
+    "cuatrocientos",
+    "quinientos",
+    "seiscientos",
+    "setecientos",
+    "ochocientos",
+    "novecientos",
+]
+_ES_ORDINAL = [
+    "-",
+    "primero",
+    "segundo",
+    "tercero",
+    "cuarto",
+    "quinto",
+    "sexto",
+    "séptimo",
+    "octavo",
+    "noveno",
+    "décimo",
+    "undécimo",
+    "duodécimo",
+]
+_ES_ORDINAL_TENS = [
+    "-",
+    "décimo",
+    "vigésimo",
+    "trigésimo",
+    "cuadragésimo",
+    "quincuagésimo",
+    "sexagésimo",
+    "septuagésimo",
+    "octogésimo",
+    "nonagésimo",
+]
 
 _DIGIT_WORDS = {
     "en": {**{word: str(i) for i, word in enumerate(_EN_SMALL[:10])}, "oh": "0", "o": "0"},
@@ -81,7 +158,7 @@ def _spanish(n: int) -> str:
 
 
 def _short_one(words: str) -> str:
-    """"uno" before a noun: veintiún mil, treinta y un mil."""
+    """ "uno" before a noun: veintiún mil, treinta y un mil."""
     if words.endswith("veintiuno"):
         return words[: -len("veintiuno")] + "veintiún"
     return words[:-1] if words.endswith("uno") else words
@@ -119,7 +196,7 @@ def ordinal_words(n: int, language: str) -> str:
 
 
 def digit_words(digits: str, language: str) -> str:
-    """"4071" -> "four zero seven one"."""
+    """ "4071" -> "four zero seven one"."""
     small = _ES_SMALL if tongue(language) == "es" else _EN_SMALL
     return " ".join(small[int(d)] for d in digits if d.isdecimal() and d.isascii())
 

@@ -83,9 +83,7 @@ class TitleSlot:
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         ordered = [
-            (form, titled(term))
-            for lex in self.vocabulary.lexicons
-            for form, term in (*lex.primary, *lex.other)
+            (form, titled(term)) for lex in self.vocabulary.lexicons for form, term in (*lex.primary, *lex.other)
         ]
         return list(dict(reversed(ordered)).items())[::-1]
 

@@ -24,14 +24,38 @@ _FIGURES = re.compile(r"\d+(?:st|nd|rd|th|º|ª)?|[^\W\d]+(?:'[^\W\d]+)*|\d+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
 
 _MONTHS = {
-    "en": (
-        "january february march april may june july august september october november december"
-    ).split(),
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split(),
+    "en": [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ],
+    "es": [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ],
 }
 _DAYS = {
-    "en": "monday tuesday wednesday thursday friday saturday sunday".split(),
-    "es": "lunes martes miércoles jueves viernes sábado domingo".split(),
+    "en": ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+    "es": ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
 }
 
 
@@ -156,7 +180,7 @@ def listed(items: Iterable[object], language: str, last: str = "") -> str:
 
 
 def spelt(text: str) -> str:
-    """"AB12" -> "A, B, 1, 2"."""
+    """ "AB12" -> "A, B, 1, 2"."""
     return ", ".join(c.upper() for c in text if c.isalnum())
 
 

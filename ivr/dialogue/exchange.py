@@ -1,0 +1,389 @@
+"""One exchange: what the caller said, keyed or left unsaid, and where that leads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ivr.dialogue.conversation import MASK, Conversation, HandoffNeed
+from ivr.dialogue.grammar import Meaning, SlotValue
+from ivr.dialogue.keypad import Entered, Picked, Pressed, Stray, Universal
+from ivr.dialogue.listening import Listening, Mode, key_menu, option_label
+from ivr.dialogue.reading import ANSWER, HUMAN, OPTION, RISK, UNIVERSALS, Reading
+from ivr.dialogue.snapshot import restore
+from ivr.dialogue.turns import Words
+from ivr.dialogue.understanding import understand
+from ivr.dialogue.walk import Walk
+from ivr.events import Cause, Recognition
+
+SILENT, NOT_UNDERSTOOD = "silent", "not understood"
+
+
+class Exchange:
+    def __init__(self, conversation: Conversation, walk: Walk) -> None:
+        self.call = conversation
+        self.walk = walk
+
+    # -- speech -----------------------------------------------------------------------------------------------
+
+    def heard(self, recognition: Recognition) -> str | None:
+        call, listening = self.call, self.walk.listening
+        if listening is None:
+            return None
+        if recognition.cause is Cause.NO_INPUT_TIMEOUT:
+            return self.silence()
+        found = understand(recognition, listening.grammar, call.shared.risks(call.words))
+        best = found.best
+        secret = self.secret
+        said = MASK if secret else recognition.transcript or (best.text if best is not None else "")
+        intent = best.meaning.intent if best is not None else ""
+        call.outbox.note(
+            "heard",
+            {
+                "text": said,
+                "cause": str(recognition.cause) if best is not None else str(_unheard(recognition)),
+                "intent": intent,
+                "slots": {} if best is None or secret else {n: v.label for n, v in best.meaning.slots.items()},
+                "confidence": round(best.confidence, 3) if best is not None else 0.0,
+                "doubt": best is not None and (not best.sure or bool(best.doubtful) or found.rival is not None),
+                "how": found.how,
+                "in": listening.mode.value,
+            },
+        )
+        call.record("heard", text=said, intent=intent)
+        call.temper.heard(recognition.manner)
+        if call.temper.enough and (best is None or not best.leads_out) and not self.walk.in_human_flow:
+            return self.walk.human(HandoffNeed(call.temper.reason, "retention", 8))
+        if best is None:
+            return self.misunderstood()
+        if found.rival is not None and not best.leads_out:
+            return self._which(best, found.rival)
+        return self.take(best)
+
+    @property
+    def secret(self) -> bool:
+        """Whether what is said now fills a variable that nobody may read."""
+        call = self.call
+        listening = self.walk.listening
+        if listening is None or listening.mode is not Mode.QUESTION or not call.state.ask:
+            return False
+        spec = call.variable(call.state.ask)
+        return spec is not None and spec.secret
+
+    def _which(self, best: Reading, rival: Reading) -> str | None:
+        """Two readings are close. While confirming, a question about a question helps nobody: ask again."""
+        listening = self.walk.listening
+        assert listening is not None
+        if rival.leads_out:
+            return self.take(rival)
+        if listening.mode is not Mode.QUESTION:
+            return self.misunderstood()
+        return self.choose((best, rival))
+
+    def choose(self, options: Sequence[Reading]) -> None:
+        call, beneath = self.call, self.walk.listening
+        assert beneath is not None
+        labels = [option_label(call, options, index) for index in (0, 1)]
+        call.outbox.note("decision", {"did_you_mean": [option.text for option in options]})
+        call.say(call.system("did_you_mean", first=labels[0], second=labels[1]))
+        beneath.keypad.forget()
+        listening = self.walk.listener.choose(options, labels, beneath)
+        if call.keys_led:
+            call.say(key_menu(call, listening))
+        self.walk.listen(listening, asked=True)
+
+    # -- meanings ----------------------------------------------------------------------------------------------
+
+    def take(self, reading: Reading) -> str | None:
+        """Act on what was meant."""
+        listening = self.walk.listening
+        assert listening is not None
+        intent = reading.meaning.intent
+        if intent in UNIVERSALS or intent.startswith(RISK):
+            return self.universal(intent, sure=reading.sure)
+        match listening.mode:
+            case Mode.QUESTION:
+                return self._answered(reading)
+            case Mode.CONFIRM:
+                return self._confirmed(reading)
+            case Mode.CHOOSE:
+                return self._chosen(reading)
+            case Mode.RESUME | Mode.GOODBYE:
+                if intent in ("yes", "no") and (reading.sure or intent == "no"):
+                    return self._decided(listening, intent == "yes")
+                return self.misunderstood()
+        self.walk.listen(listening)
+        return None
+
+    def _answered(self, reading: Reading) -> str | None:
+        call, state = self.call, self.call.state
+        if reading.meaning.intent == ANSWER:
+            self._fill(reading, reading.meaning.slots)
+            call.outbox.note("decision", {"filled": state.ask})
+            if state.goto is None:
+                return call.here
+            return self.walk.edge("goto", state.goto, "goto")
+        for index, choice in enumerate(state.choices):
+            if choice.intent != reading.meaning.intent or (choice.condition and not call.evaluate(choice.condition)):
+                continue
+            return self._choice(index, reading)
+        return self.misunderstood()
+
+    def _choice(self, index: int, reading: Reading) -> str | None:
+        call = self.call
+        choice = call.state.choices[index]
+        self._fill(reading, reading.meaning.slots)
+        call.intent_doubt = not reading.sure
+        call.request_open = True
+        call.outbox.note("decision", {"choice": choice.intent})
+        return self.walk.edge(f"choice.{index}", choice, f"choice.{choice.intent}")
+
+    def _fill(self, reading: Reading, slots: Mapping[str, SlotValue]) -> None:
+        frame = self.call.frame
+        for name, value in slots.items():
+            frame.fill(name, value, doubt=name in reading.doubtful)
+            if frame.asked:
+                frame.asked[-1].filled.add(name)
+
+    def _confirmed(self, reading: Reading) -> str | None:
+        call, walk, state = self.call, self.walk, self.call.state
+        if reading.meaning.intent == "yes":
+            if not reading.sure:
+                return self.misunderstood()  # what can't be undone is not done on a guess
+            call.intent_doubt = False
+            call.outbox.note("decision", {"confirmed": True})
+            walk.perform()
+            return None
+        if reading.meaning.slots:
+            self._fill(reading, reading.meaning.slots)
+            call.outbox.note("decision", {"corrected": sorted(reading.meaning.slots)})
+            walk.ask_confirmation()
+            return None
+        call.outbox.note("decision", {"confirmed": False})
+        call.intent_doubt = False
+        if state.confirm is not None and state.confirm.no is not None:
+            return walk.edge("no", state.confirm.no, "no")
+        return walk.back()
+
+    def _chosen(self, reading: Reading) -> str | None:
+        listening = self.walk.listening
+        assert listening is not None and listening.beneath is not None
+        picked = reading.meaning.intent.removeprefix(OPTION)
+        beneath = listening.beneath
+        if picked.isdecimal() and int(picked) < len(listening.options):
+            self.walk.listening = beneath
+            option = listening.options[int(picked)]
+            doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
+            return self.take(replace(option, sure=reading.sure, doubtful=doubtful))
+        if not reading.sure:
+            return self.misunderstood()
+        self.walk.listening = beneath
+        return self.misunderstood(neither=True)
+
+    def _decided(self, listening: Listening, yes: bool) -> str | None:
+        call, walk = self.call, self.walk
+        call.outbox.note("decision", {listening.mode.value: yes})
+        if listening.mode is Mode.GOODBYE:
+            if yes:
+                return walk.goodbye()
+            beneath = listening.beneath
+            assert beneath is not None
+            walk.say_again(beneath)
+            return None
+        if not yes:
+            return walk.not_resumed()
+        target = restore(call, listening.snapshot)
+        if target is None:
+            return walk.not_resumed()
+        call.say(call.system("resumed"))
+        return target
+
+    # -- universals -----------------------------------------------------------------------------------------------
+
+    def universal(self, name: str, *, sure: bool = True) -> str | None:
+        call, walk = self.call, self.walk
+        listening = walk.listening
+        if name == HUMAN or name.startswith(RISK):
+            return walk.human(self._need(name))
+        if listening is None:
+            return None
+        if name == "goodbye" and not sure:
+            call.say(call.system("confirm_goodbye"))
+            walk.listen(walk.listener.yes_no(Mode.GOODBYE, beneath=_base(listening)), asked=True)
+            return None
+        override = call.state.universals.get(name)
+        if override is not None and override.prompt is not None:
+            call.say(call.own(f"universal.{name}", override.prompt))
+        if override is not None and override.goto:
+            target = call.shared.table.take(call.cursor, f"universal.{name}")
+            if not target.startswith("@"):
+                walk.running = None
+                return target
+            call.shared.table.place(call.cursor, call.here)
+            name = target[1:]
+            if name == HUMAN:
+                return walk.human(self._need(name))
+        match name:
+            case "goodbye":
+                return walk.goodbye()
+            case "back":
+                return self._back(listening)
+            case "help":
+                if override is None or override.prompt is None:
+                    self._help(listening)
+                walk.listen(listening)
+                return None
+        walk.say_again(listening)
+        return None
+
+    def _need(self, name: str) -> HandoffNeed:
+        call = self.call
+        risk = call.library.universals.risks.get(name.removeprefix(RISK)) if name.startswith(RISK) else None
+        if risk is not None:
+            return HandoffNeed(risk.reason, risk.skill, risk.priority)
+        override = call.state.universals.get(HUMAN)
+        if override is not None and override.prompt is not None and self.walk.connecting is None:
+            call.say(call.own("universal.human", override.prompt))
+        return HandoffNeed("asked")
+
+    def _back(self, listening: Listening) -> str | None:
+        walk = self.walk
+        if listening.beneath is not None:
+            walk.say_again(listening.beneath)
+            return None
+        walk.running = walk.loading = None
+        self.call.intent_doubt = False
+        return walk.back()
+
+    def _help(self, listening: Listening) -> None:
+        call = self.call
+        own = call.own("help", call.state.help)
+        call.say(own or (*call.system("help_default"), *key_menu(call, listening)))
+
+    # -- keys -----------------------------------------------------------------------------------------------------
+
+    def key(self, key: str) -> str | None:
+        listening = self.walk.listening
+        if listening is None:
+            return None
+        before = listening.keypad.waiting
+        pressed = listening.keypad.press(key)
+        if pressed is None:
+            if not before and not (listening.keypad.entry and not listening.keypad.entry.single):
+                self.walk.listen(listening)  # a star: wait for its second key
+            return None
+        return self.pressed(pressed)
+
+    def paused(self) -> str | None:
+        listening = self.walk.listening
+        pressed = listening.keypad.pause() if listening is not None else None
+        return self.pressed(pressed) if pressed is not None else None
+
+    def pressed(self, pressed: Pressed) -> str | None:
+        call, listening = self.call, self.walk.listening
+        assert listening is not None
+        match pressed:
+            case Universal(name):
+                return self.universal(name)
+            case Picked(index):
+                return self._picked(listening, index)
+            case Entered(values=()) as entered:
+                return self._no_such(entered)
+            case Entered(keys=keys, values=values):
+                shown = MASK if self.secret else keys
+                call.record("key", text=shown)
+                readings = [self._keyed(value) for value in values[:2]]
+                return self._answered(readings[0]) if len(values) == 1 else self.choose(readings)
+            case Stray():
+                if listening.mode in (Mode.RUNNING, Mode.STRANDED):
+                    self.walk.listen(listening)
+                    return None
+                return self._failed(NOT_UNDERSTOOD, call.system("invalid_keys"))
+        return None
+
+    def _keyed(self, value: SlotValue) -> Reading:
+        return Reading(Meaning(ANSWER, {self.call.state.ask: value}), value.label, 1.0)
+
+    def _no_such(self, entered: Entered) -> str | None:
+        call = self.call
+        if entered.range is None:
+            return self._failed(NOT_UNDERSTOOD, call.system("nomatch"))
+        low, high = (f.label if (f := call.fitted(n, None)) else str(n) for n in entered.range)
+        return self._failed(NOT_UNDERSTOOD, call.system("out_of_range", minimum=low, maximum=high))
+
+    def _picked(self, listening: Listening, index: int) -> str | None:
+        self.call.record("key", text=str(index + 1))
+        match listening.mode:
+            case Mode.QUESTION:
+                choice = self.call.state.choices[index]
+                return self._choice(index, Reading(Meaning(choice.intent), choice.label, 1.0))
+            case Mode.CONFIRM:
+                return self._confirmed(Reading(Meaning("no" if index else "yes"), "", 1.0))
+            case Mode.CHOOSE:
+                return self._chosen(Reading(Meaning(f"{OPTION}{index if index < 2 else 'none'}"), "", 1.0))
+        return self._decided(listening, index == 0)
+
+    # -- silence and misunderstanding ---------------------------------------------------------------------------
+
+    def silence(self) -> str | None:
+        call, listening = self.call, self.walk.listening
+        if listening is None:
+            return None
+        if listening.keypad.entering:
+            return self.paused()
+        listening.keypad.forget()
+        if listening.mode is Mode.STRANDED:
+            self.walk.connect_directly("asked")
+            return None
+        own = call.own("noinput", call.state.noinput, self.walk.failures + 1) if listening.mode is Mode.QUESTION else ()
+        return self._failed(SILENT, own)
+
+    def offer_keys(self, listening: Listening) -> None:
+        self.call.say((*self.call.system("offer_keys"), *key_menu(self.call, listening)))
+        self.walk.listen(listening)
+
+    def misunderstood(self, *, neither: bool = False) -> str | None:
+        call, listening = self.call, self.walk.listening
+        assert listening is not None
+        if listening.mode in (Mode.RUNNING, Mode.STRANDED):
+            self.walk.listen(listening)
+            return None
+        listening.keypad.forget()
+        call.temper.failed()
+        if neither:
+            return self._failed(NOT_UNDERSTOOD, (), quiet=True)
+        own = call.own("nomatch", call.state.nomatch, self.walk.failures + 1) if listening.mode is Mode.QUESTION else ()
+        return self._failed(NOT_UNDERSTOOD, own)
+
+    def _failed(self, reason: str, own: Sequence[Words], *, quiet: bool = False) -> str | None:
+        """Once: say it again. Twice in a row: offer keys. Three times: a human. Never: hang up."""
+        call, walk = self.call, self.walk
+        listening = walk.listening
+        assert listening is not None
+        walk.failures += 1
+        count = walk.failures
+        silent = reason == SILENT
+        call.outbox.note("decision", {"failed": reason, "count": count})
+        if count >= 3:
+            walk.failures = 0
+            call.say(call.system("silent" if silent else "not_understood"))
+            return walk.human(HandoffNeed(reason))
+        if own:
+            call.say(own)
+        elif not quiet:
+            call.say(call.system("noinput" if silent else "nomatch", count))
+        if count == 2:
+            call.say((*call.system("offer_keys"), *key_menu(call, listening)))
+        elif not own or listening.mode is not Mode.QUESTION:
+            call.say(listening.prompt[-2:] if len(listening.prompt) > 2 else listening.prompt)
+        walk.listen(listening)
+        return None
+
+
+def _base(listening: Listening) -> Listening:
+    """Side questions don't pile up."""
+    return listening.beneath if listening.beneath is not None else listening
+
+
+def _unheard(recognition: Recognition) -> Cause:
+    return Cause.NO_MATCH if recognition.cause is Cause.SUCCESS else recognition.cause

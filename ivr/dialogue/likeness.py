@@ -1,0 +1,259 @@
+"""Paraphrases: sentences that no phrase covers, read by spotting slots and comparing what is left with the carriers.
+
+"I'd like Casablanca to be next" has the title of one slot and the concept TOP left; of the active templates, "move
+{title} to the top" is the likest. Order counts ("put A after B" is not "after A put B"), every slot of a template must be
+found and every slot found should be used, and one concept at least must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Indel
+
+from ivr.dialogue.carriers import concepts, negated, plain_words
+from ivr.dialogue.grammar import Meaning, SlotValue
+from ivr.dialogue.grammars import Entry, StateGrammar, comparable, rendered
+from ivr.dialogue.phrases import SlotMark, Variant
+from ivr.dialogue.slots import NumberSlot, Slot, TitleSlot, titled
+
+ENOUGH = 0.64
+PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    meaning: Meaning
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Something spotted at ``start``..``end``: which slot names could take it, and the value each would have."""
+
+    start: int
+    end: int
+    values: Mapping[str, SlotValue]
+    rivals: tuple[SlotValue, ...] = ()
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    entry: Entry
+    variant: Variant
+    concepts: tuple[str, ...]
+    slots: tuple[str, ...]
+    words: frozenset[str]
+
+
+def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
+    """Readings by likeness, the likest first, one per meaning; [] when nothing is like enough."""
+    shapes = _shapes(grammar)
+    denied = negated(words, grammar.language)
+    found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Like] = {}
+    for like in (*_by_slots(words, grammar, shapes), *_by_spelling(words, shapes)):
+        if denied and not negated(_spoken(like.text), grammar.language):
+            continue
+        key = (like.meaning.intent, tuple(sorted(like.meaning.slots.items(), key=lambda item: item[0])))
+        if key not in found or found[key].score < like.score:
+            found[key] = like
+    return sorted(found.values(), key=lambda like: -like.score)[:3]
+
+
+def _spoken(text: str) -> list[str]:
+    return [comparable(word) for word in text.lower().split()]
+
+
+def _shapes(grammar: StateGrammar) -> list[_Shape]:
+    """Each template as concepts; computed once per outline."""
+    known: list[_Shape] | None = grammar.outline.memo.get("shapes")  # type: ignore[assignment]
+    if known is None:
+        known = []
+        for entry in grammar.outline.entries:
+            for variant in entry.template.variants:
+                slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
+                plain = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
+                known.append(
+                    _Shape(
+                        entry,
+                        variant,
+                        concepts(plain, grammar.language),
+                        slots,
+                        frozenset(word for word in plain if not word.startswith("<")),
+                    )
+                )
+        grammar.outline.memo["shapes"] = known
+    return known
+
+
+def _by_spelling(words: Sequence[str], shapes: Sequence[_Shape]) -> list[Like]:
+    """Whole phrases without slots, nearly as written ("whats in my cue")."""
+    said = " ".join(words)
+    if len(said) < 4:
+        return []
+    plain = [shape for shape in shapes if not shape.slots]
+    texts = [" ".join(comparable(str(piece)) for piece in shape.variant) for shape in plain]
+    near = process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4)
+    return [
+        Like(Meaning(plain[index].entry.intent), " ".join(str(p) for p in plain[index].variant), score / 100)
+        for _, score, index in near
+    ]
+
+
+def _by_slots(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Like]:
+    titles = _titles(words, grammar)
+    best: list[Like] = []
+    for spotted in _alternatives(words, titles, grammar):
+        slotless, sequence = _sequence(words, spotted, shapes, grammar)
+        for shape in shapes:
+            if len(shape.slots) != len(spotted):
+                continue
+            like = _compared(shape, sequence, slotless, spotted)
+            if like is not None:
+                best.append(like)
+    best.sort(key=lambda like: -like.score)
+    return _with_rivals(best[:3], titles)
+
+
+def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
+    """Titles heard, with the slots that know them. Slots that share vocabularies share the work."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    slots: dict[tuple[int, ...], TitleSlot] = {}
+    for name, slot in grammar.slots.items():
+        if isinstance(slot, TitleSlot):
+            group = tuple(id(lex) for lex in slot.vocabulary.lexicons)
+            groups.setdefault(group, []).append(name)
+            slots[group] = slot
+    found: dict[tuple[int, int], _Found] = {}
+    for group, names in groups.items():
+        for spot in slots[group].vocabulary.spot(words, plain_words(grammar.language)):
+            here = (spot.start, spot.end)
+            values = {name: titled(spot.term) for name in names}
+            if here in found:
+                values = {**values, **found[here].values}
+            rivals = tuple(titled(term) for term in spot.rivals)
+            found[here] = _Found(spot.start, spot.end, values, rivals, spot.score / 100)
+    chosen: list[_Found] = []
+    for item in sorted(found.values(), key=lambda f: -(f.score + 0.03 * (f.end - f.start))):
+        if all(item.end <= other.start or item.start >= other.end for other in chosen):
+            chosen.append(item)
+    return sorted(chosen, key=lambda f: f.start)
+
+
+def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGrammar) -> list[list[_Found]]:
+    """What might be slots: titles alone ("first" is a carrier), and titles with every number or other value."""
+    taken = [item for item in titles if item.end - item.start > 0]
+    others: list[_Found] = []
+    at = 0
+    while at < len(words):
+        if any(item.start <= at < item.end for item in taken):
+            at += 1
+            continue
+        values, end = _values_at(words, at, grammar.slots)
+        if values:
+            others.append(_Found(at, end, values))
+            at = end
+        else:
+            at += 1
+    every = sorted((*taken, *others), key=lambda f: f.start)
+    lists = [every, taken] if others else [taken]
+    if len(others) > 1:
+        lists.append(sorted((*taken, others[-1]), key=lambda f: f.start))
+    return lists
+
+
+def _values_at(words: Sequence[str], at: int, slots: Mapping[str, Slot]) -> tuple[dict[str, SlotValue], int]:
+    values: dict[str, SlotValue] = {}
+    longest = at
+    for name, slot in slots.items():
+        if isinstance(slot, TitleSlot):
+            continue
+        if (
+            isinstance(slot, NumberSlot)
+            and words[at] in ("one", "uno", "una", "un")
+            and (at == 0 or words[at - 1] == "that")
+        ):
+            continue  # "move that one": a pronoun
+        fill = next(slot.fills(words, at), None)
+        if fill is not None and fill.end >= longest:
+            if fill.end > longest:
+                values.clear()
+            values[name] = fill.value
+            longest = fill.end
+    return values, longest
+
+
+def _sequence(
+    words: Sequence[str], spotted: Sequence[_Found], shapes: Sequence[_Shape], grammar: StateGrammar
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The sentence as concepts with "<0>", "<1>" for what was spotted; unknown words as their nearest carrier."""
+    marked: list[str] = []
+    at = 0
+    starts = {item.start: index for index, item in enumerate(spotted)}
+    known = _carriers(grammar, shapes)
+    plain = plain_words(grammar.language)
+    while at < len(words):
+        if at in starts:
+            marked.append(f"<{starts[at]}>")
+            at = spotted[starts[at]].end
+            continue
+        word = words[at]
+        if word not in plain and word not in known and len(word) > 3:
+            near = process.extractOne(word, list(known), scorer=fuzz.ratio, score_cutoff=78)
+            word = near[0] if near else word
+        marked.append(word)
+        at += 1
+    sequence = concepts(marked, grammar.language)
+    return frozenset(c for c in sequence if not c.startswith("<")), sequence
+
+
+def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> frozenset[str]:
+    known: frozenset[str] | None = grammar.outline.memo.get("carriers")  # type: ignore[assignment]
+    if known is None:
+        known = frozenset(word for shape in shapes for word in shape.words)
+        grammar.outline.memo["carriers"] = known
+    return known
+
+
+def _compared(
+    shape: _Shape, sequence: tuple[str, ...], slotless: frozenset[str], spotted: Sequence[_Found]
+) -> Like | None:
+    filled: dict[str, SlotValue] = {}
+    for name, item in zip(shape.slots, spotted, strict=True):
+        if name not in item.values:
+            return None
+        filled[name] = item.values[name]
+    if len(filled) > 1 and len({(type(v.value), v.value) for v in filled.values()}) < len(filled):
+        return None
+    names = {name: f"<{index}>" for index, name in enumerate(shape.slots)}
+    wanted = tuple(names[c[1:-1]] if c.startswith("<") else c for c in shape.concepts)
+    carriers = {c for c in wanted if not c.startswith("<")}
+    if carriers and carriers.isdisjoint(slotless):
+        return None
+    if not carriers and not filled:
+        return None
+    score = Indel.normalized_similarity(wanted, sequence)
+    for item in spotted:
+        score *= 0.5 + 0.5 * min(item.score, 1.0)
+    if score < ENOUGH:
+        return None
+    return Like(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
+
+
+def _with_rivals(likes: Sequence[Like], titles: Sequence[_Found]) -> list[Like]:
+    """A title that was nearly another one makes another reading."""
+    more: list[Like] = list(likes)
+    for like in likes[:1]:
+        for item in titles:
+            for name, value in like.meaning.slots.items():
+                if item.rivals and item.values.get(name) == value:
+                    rival = item.rivals[0]
+                    text = like.text.replace(value.label, rival.label)
+                    more.append(
+                        Like(Meaning(like.meaning.intent, {**like.meaning.slots, name: rival}), text, like.score - 0.03)
+                    )
+    return more

@@ -1,0 +1,140 @@
+"""Signs that a caller belongs with a human: words (whole phrases, keywords in free speech) and manner, put together.
+
+Whatever this module finds only ever brings a human sooner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rapidfuzz import fuzz, process
+
+from ivr.dialogue.carriers import plain_words
+from ivr.dialogue.grammar import Meaning
+from ivr.dialogue.reading import HUMAN, RISK, Reading
+from ivr.dialogue.slots import TitleSlot
+from ivr.dialogue.spoken import fold
+from ivr.events import Manner
+
+if TYPE_CHECKING:
+    from ivr.dialogue.grammars import StateGrammar
+
+ALIKE = 88.0  # a transcript this much like a risk phrase (0..100) is one
+ENOUGH = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RiskWords:
+    """The universals' risks in one language, as folded words; ``human`` are the wishes for a person."""
+
+    phrases: Mapping[str, tuple[tuple[str, ...], ...]]
+    keywords: Mapping[str, tuple[tuple[str, ...], ...]]
+    human: tuple[tuple[str, ...], ...]
+    _flat: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        phrases: Mapping[str, Sequence[str]],
+        keywords: Mapping[str, Sequence[str]],
+        human: Sequence[str],
+        language: str,
+    ) -> RiskWords:
+        def folded(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+            return tuple(words for text in texts if (words := fold(text, language)))
+
+        made = cls(
+            {name: folded(texts) for name, texts in phrases.items()},
+            {name: folded(texts) for name, texts in keywords.items()},
+            folded(human),
+        )
+        made._flat.update({" ".join(w): name for name, texts in made.phrases.items() for w in texts})
+        return made
+
+    def found(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
+        """A risk, else the wish for a human, in free speech. Words that are a known title don't count."""
+        if not words:
+            return None
+        said = " ".join(words)
+        for name in self.phrases:
+            if any(_within(phrase, words) for phrase in self.phrases[name]):
+                return Reading(Meaning(f"{RISK}{name}"), said, 1.0)
+        left = _without_titles(words, grammar)
+        for name, keywords in self.keywords.items():
+            if any(_within(keyword, left) for keyword in keywords):
+                return Reading(Meaning(f"{RISK}{name}"), said, 0.9)
+        if any(_within(wish, left) for wish in self.human):
+            return Reading(Meaning(HUMAN), said, 0.9)
+        near = process.extractOne(said, list(self._flat), scorer=fuzz.ratio, score_cutoff=ALIKE)
+        return None if near is None else Reading(Meaning(f"{RISK}{self._flat[near[0]]}"), said, 0.8)
+
+
+def _within(phrase: Sequence[str], words: Sequence[str]) -> bool:
+    size = len(phrase)
+    return any(tuple(words[i : i + size]) == tuple(phrase) for i in range(len(words) - size + 1))
+
+
+def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...]:
+    """The words with exact titles cut out, the cut marked so that nothing joins across it."""
+    left, at = [], 0
+    titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
+    plain = plain_words(grammar.language)
+    while at < len(words):
+        ends = [fill.end for slot in titles for fill in slot.fills(words, at)]
+        end = max(ends, default=at)
+        if end > at and not all(word in plain for word in words[at:end]):
+            left.append("\0")
+            at = end
+        else:
+            left.append(words[at])
+            at += 1
+    return tuple(left)
+
+
+@dataclass(slots=True)
+class Temper:
+    """How much has added up. Each sign is weak alone; calm turns let it fade.
+
+    Manner counts only where the line is clean enough to judge (signal-to-noise), and against the caller's own first
+    utterances.
+    """
+
+    level: float = 0.0
+    evidence: list[str] = field(default_factory=list)
+    _rates: list[float] = field(default_factory=list)
+
+    def heard(self, manner: Manner) -> None:
+        sign = 0.0
+        if manner.snr_db >= 10 and manner.loudness_db >= 6:
+            sign += 0.3
+            self._note("louder")
+        if manner.words_per_second > 0:
+            usual = sum(self._rates) / len(self._rates) if self._rates else 0.0
+            if len(self._rates) == 3 and manner.snr_db >= 10 and manner.words_per_second > 1.5 * usual:
+                sign += 0.2
+                self._note("faster")
+            elif len(self._rates) < 3:
+                self._rates.append(manner.words_per_second)
+        self.level = self.level + sign if sign else self.level * 0.8
+
+    def failed(self) -> None:
+        """The line did not understand: that alone upsets."""
+        self.level += 0.2
+
+    def agitated(self, evidence: str) -> None:
+        self.level += 0.6
+        self._note(evidence)
+
+    @property
+    def enough(self) -> bool:
+        return self.level >= ENOUGH and bool(self.evidence)
+
+    @property
+    def reason(self) -> str:
+        return f"upset ({', '.join(self.evidence)})"
+
+    def _note(self, evidence: str) -> None:
+        if evidence and evidence not in self.evidence and len(self.evidence) < 5:
+            self.evidence.append(evidence)
