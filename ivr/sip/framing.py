@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
+from ivr.sip.message import CONTENT_LENGTH, MAX_MESSAGE
 
-from ivr.sip.message import MAX_MESSAGE
-
-_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _PING = b"\r\n\r\n"
 
 
@@ -52,7 +49,7 @@ class StreamFramer:
             if len(buffer) > self._limit:
                 raise FramingError("header section too large")
             return None
-        lengths = {bytes(value) for value in _LENGTH.findall(bytes(buffer[: end + 2]))}
+        lengths = {bytes(value) for value in CONTENT_LENGTH.findall(bytes(buffer[: end + 2]))}
         if len(lengths) > 1 or not all(value.isdigit() and len(value) <= 6 for value in lengths):
             raise FramingError("bad Content-Length")
         total = end + 4 + (int(lengths.pop()) if lengths else 0)

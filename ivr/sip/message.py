@@ -25,8 +25,9 @@ PRODUCT = "ivr"
 _COMPACT = {"r": "Refer-To", "b": "Referred-By", "x": "Session-Expires", "o": "Event", "u": "Allow-Events"}
 _REQUEST_LINE = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]{1,32}) ([^\s<>\"]{1,2048}) SIP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: .*)?")
+CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CSEQ = re.compile(r"(\d{1,10})\s+([^\s]+)")
-_SINGLE = ("from", "to", "call-id", "cseq", "content-length")
+_SINGLE = ("from", "to", "call-id", "cseq")
 _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
 
 REASONS = {
@@ -95,13 +96,20 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
     request_line = _REQUEST_LINE.fullmatch(start)
     if request_line is None and _STATUS_LINE.fullmatch(start) is None:
         raise MalformedMessage("no SIP start line")
+    # Content-Length is settled here: the parser would only guess, and log a warning for each bad packet.
+    head, gap, body = data.partition(b"\r\n\r\n")
+    if not gap:
+        head, gap, body = data.partition(b"\n\n")
+    head = re.sub(rb"\n[ \t]+", b" ", head.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+    lengths = set(CONTENT_LENGTH.findall(head))
     try:
-        message = SipMessage.parse(data)
+        message = SipMessage.parse(CONTENT_LENGTH.sub(b"Declared-Length:", head) + b"\r\n\r\n" + body)
+        message.headers.remove("declared-length")
         for short, name in _COMPACT.items():
             for value in message.headers.get(short):
                 message.headers.append(name, value)
             message.headers.remove(short)
-        fault = _fault(message, data)
+        fault = _fault(message) or _cut(message, lengths)
     except Exception as error:  # a foreign parser on hostile bytes: whatever it raises, the message is bad
         raise MalformedMessage(f"{type(error).__name__}: {error}") from error
     if fault:
@@ -111,7 +119,20 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
     return message
 
 
-def _fault(message: SipRequest | SipResponse, data: bytes) -> str:
+def _cut(message: SipRequest | SipResponse, lengths: set[bytes]) -> str:
+    """Trim the body to its declared length (RFC 3261 section 18.3)."""
+    if not lengths:
+        return ""
+    if len(lengths) > 1 or not all(value.isdigit() and len(value) <= 6 for value in lengths):
+        return "bad Content-Length"
+    length = int(lengths.pop())
+    if length > len(message.body):
+        return "body shorter than Content-Length"
+    message.body = message.body[:length]
+    return ""
+
+
+def _fault(message: SipRequest | SipResponse) -> str:
     headers = message.headers
     if isinstance(message, SipRequest):
         if missing := missing_required_headers(message):
@@ -134,12 +155,6 @@ def _fault(message: SipRequest | SipResponse, data: bytes) -> str:
     for name in ("from", "to"):
         if not parse_address(headers.get_first(name) or "").uri.host:
             return f"bad {name}"
-    length = headers.get_first("content-length")
-    if length is not None:
-        if not length.isdecimal() or len(length) > 6:
-            return "bad Content-Length"
-        if int(length) > len(message.body):
-            return "body shorter than Content-Length"
     return ""
 
 

@@ -1,15 +1,18 @@
-"""A SIP peer made of one UDP socket: it sends what it is told, byte for byte, and keeps what comes back."""
+"""A SIP peer made of one UDP socket: it sends what it is told, byte for byte, keeps what comes back,
+and answers nothing but BYE."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 from aiosipua import SipRequest, SipResponse
 
 from ivr.config import Address
 from ivr.sip.message import parse_message
+from tests.unit.sip.messages import response
 
 
 class BarePeer(asyncio.DatagramProtocol):
@@ -22,13 +25,15 @@ class BarePeer(asyncio.DatagramProtocol):
         self.host = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
         host, port = transport.get_extra_info("sockname")[:2]
         self.host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
-        self._arrived.put_nowait(parse_message(data))
+        message = parse_message(data)
+        if isinstance(message, SipRequest) and message.method == "BYE":
+            self.send(response(message, 200))
+        self._arrived.put_nowait(message)
 
     def send(self, data: bytes) -> None:
         assert self._transport is not None
