@@ -56,7 +56,7 @@ class Store:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, now: Callable[[], datetime] = _utc_now) -> None:
         self._database = Database(url, timeout_s=timeout_s)
-        self._now = now
+        self.now = now
         self.membership = Membership(self._database)
         self.queues = Queues(self._database, now)
         self.services = MemberServices(self._database, now)
@@ -80,7 +80,7 @@ class Store:
 
     async def seed(self) -> seeding.Seeded:
         """Load the catalogue and the example members. What is there already is left as it is."""
-        return await self._database.write(lambda connection: seeding.seed(connection, self._now()), timeout_s=LONG_S)
+        return await self._database.write(lambda connection: seeding.seed(connection, self.now()), timeout_s=LONG_S)
 
     async def status(self) -> StoreStatus:
         """Raises StoreUnavailable when the database cannot be asked."""
@@ -113,7 +113,7 @@ class Store:
             ),
             (
                 handoff_contexts,
-                (handoff_contexts.c.created_at < older_than) & (handoff_contexts.c.expires_at < self._now()),
+                (handoff_contexts.c.created_at < older_than) & (handoff_contexts.c.expires_at < self.now()),
             ),
             (resume_points, resume_points.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),

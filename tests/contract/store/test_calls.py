@@ -1,0 +1,174 @@
+"""What is kept about calls, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ivr.ports import CallRecords, ContextStore
+from ivr.store import Store
+
+from .conftest import Time
+
+
+async def begun(store: Store, call_id: str, at: datetime) -> CallRecords:
+    records: CallRecords = store.calls
+    await records.begin(call_id, "5035550101", "5035550199", at, {"trunk": "loopback", "flow": "main"})
+    return records
+
+
+async def test_a_calls_life(store: Store, now: Time) -> None:
+    records = await begun(store, "call-1", now())
+    await records.append("call-1", {"kind": "prompt", "text": "Hello"})
+    await records.append(
+        "call-1", {"kind": "heard", "text": "ünïcode ½", "confidence": 0.5, "at": now.pass_(seconds=3)}
+    )
+    await records.append("call-1", {"kind": "state", "state": "menu", "at": 12.5})
+    await records.update("call-1", member="10001", flow="titles")
+    live = await records.get("call-1")
+    assert live is not None
+    assert (live["live"], live["outcome"], live["ended_at"]) == (True, "", None)
+    assert (live["member"], live["flow"], live["trunk"]) == ("10001", "titles", "loopback")
+    assert [entry["kind"] for entry in live["entries"]] == ["prompt", "heard", "state"]
+    assert live["entries"][1] == {
+        "kind": "heard",
+        "text": "ünïcode ½",
+        "confidence": 0.5,
+        "at": "2026-06-01T12:00:03+00:00",
+    }
+    assert live["entries"][2]["at"] == 12.5
+
+    await records.finish("call-1", "resolved", now.pass_(minutes=2), {"turns": 4})
+    await records.finish("call-1", "crashed", now.pass_(minutes=2), {})
+    done = await records.get("call-1")
+    assert done is not None
+    assert (done["live"], done["outcome"], done["canonical"]) == (False, "resolved", {"turns": 4})
+    assert done["ended_at"] == "2026-06-01T12:02:03+00:00"
+    json.dumps(done)
+
+
+async def test_strangers(store: Store) -> None:
+    assert await store.calls.get("call-9") is None
+    await store.calls.update("call-9", member="10001")
+    await store.calls.append("call-9", {"kind": "error"})
+    assert await store.calls.get("call-9") is None
+
+
+async def test_beginning_twice_keeps_the_first(store: Store, now: Time) -> None:
+    await begun(store, "call-1", now())
+    await store.calls.begin("call-1", "other", "other", now(), {})
+    found = await store.calls.get("call-1")
+    assert found is not None
+    assert found["caller"] == "5035550101"
+
+
+async def test_recent(store: Store, now: Time) -> None:
+    for number in range(5):
+        await begun(store, f"call-{number}", now.pass_(minutes=1))
+    await store.calls.finish("call-1", "resolved", now(), {})
+    ids = [call["call_id"] for call in await store.calls.recent(3)]
+    assert ids == ["call-4", "call-3", "call-2"]
+    assert [c["call_id"] for c in await store.calls.recent(live=False)] == ["call-1"]
+    assert [c["call_id"] for c in await store.calls.recent(2, live=True)] == ["call-4", "call-3"]
+
+
+async def test_updates_of_one_call_do_not_lose_each_other(store: Store, now: Time) -> None:
+    await begun(store, "call-1", now())
+    await asyncio.gather(*(store.calls.update("call-1", **{f"key{n}": n}) for n in range(10)))
+    found = await store.calls.get("call-1")
+    assert found is not None
+    assert [found[f"key{n}"] for n in range(10)] == list(range(10))
+
+
+async def test_after_a_crash(store: Store, now: Time) -> None:
+    await begun(store, "call-1", now())
+    await begun(store, "call-2", now.pass_(hours=1))
+    assert await store.calls.end_unfinished("lost", now()) == 1
+    found = await store.calls.get("call-1")
+    assert found is not None
+    assert (found["live"], found["outcome"]) == (False, "lost")
+    assert [c["call_id"] for c in await store.calls.recent(live=True)] == ["call-2"]
+
+
+async def test_resume_points_are_used_once(store: Store, now: Time) -> None:
+    records: CallRecords = store.calls
+    await records.save_resume_point("10001", {"state": "old"}, now())
+    await records.save_resume_point("10001", {"state": "new", "slots": {"title": "5"}}, now.pass_(minutes=1))
+    await records.save_resume_point("10002", {"state": "other"}, now())
+    assert await records.take_resume_point("10003", now() - timedelta(hours=1)) is None
+    found = await records.take_resume_point("10001", now() - timedelta(hours=1))
+    assert found == {"state": "new", "slots": {"title": "5"}}
+    assert await records.take_resume_point("10001", now() - timedelta(hours=1)) is None
+    assert await records.take_resume_point("10002", now() + timedelta(seconds=1)) is None
+
+
+async def test_of_two_calls_one_resumes(store: Store, now: Time) -> None:
+    await store.calls.save_resume_point("10001", {"state": "menu"}, now())
+    taken = await asyncio.gather(*(store.calls.take_resume_point("10001", now()) for _ in range(8)))
+    assert [point for point in taken if point] == [{"state": "menu"}]
+
+
+async def test_handoff_contexts(store: Store, now: Time, url: str) -> None:
+    contexts: ContextStore = store.handoffs
+    await contexts.keep_context(
+        "secret-token", "call-1", {"reason": "anger", "facts": {"a": 1}}, now() + timedelta(hours=1)
+    )
+    assert await contexts.context("secret-token") == {"reason": "anger", "facts": {"a": 1}}
+    assert await contexts.context("secret-toke") is None
+    now.pass_(hours=2)
+    assert await contexts.context("secret-token") is None
+    assert await store.handoffs.contexts_of("call-1") == [{"reason": "anger", "facts": {"a": 1}}]
+
+
+async def test_moments_need_a_zone(store: Store) -> None:
+    with pytest.raises(Exception, match="time zone"):
+        await store.calls.begin("call-1", "a", "b", datetime(2026, 6, 1), {})
+
+
+async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) -> None:
+    start = now()
+    for call_id in ("old", "live"):
+        await begun(store, call_id, now())
+        await store.calls.append(call_id, {"kind": "heard"})
+    await store.calls.append("stray", {"kind": "heard"})
+    await store.calls.finish("old", "resolved", now(), {})
+    await store.calls.save_resume_point("10001", {}, now())
+    await store.handoffs.keep_context("old", "old", {}, now() + timedelta(days=1))
+    await store.handoffs.keep_context("long", "old", {}, now() + timedelta(days=90))
+    await store.services.add_note("10001", "x", kind="k", key="note", call_id="old")
+    for n in (1, 2):
+        await store.services.request_callback(
+            "5035550101", name="", member="", skill="general", wanted="", key=f"cb{n}", call_id="old"
+        )
+    first, _ = await store.services.callbacks()
+    await store.services.close_callback(first.id)
+    now.pass_(days=40)
+    await begun(store, "new", now())
+    await store.calls.append("new", {"kind": "heard"})
+    await store.calls.finish("new", "resolved", now(), {})
+
+    assert set((await store.purge(start - timedelta(days=1))).values()) == {0}
+    counts = await store.purge(now() - timedelta(days=30))
+    assert counts == {
+        "call_entries": 2,
+        "handoff_contexts": 1,
+        "resume_points": 1,
+        "callbacks": 1,
+        "idempotency": 3,
+        "calls": 1,
+    }
+    assert {c["call_id"] for c in await store.calls.recent()} == {"live", "new"}
+    live = await store.calls.get("live")
+    assert live is not None
+    assert len(live["entries"]) == 1
+    assert len(await store.services.callbacks()) == 1
+    assert await store.handoffs.context("long") == {}
+    assert len(await store.audit_of("old")) == 3
+
+
+def test_utc_is_the_default_clock() -> None:
+    store = Store("sqlite+aiosqlite://")
+    assert store.now().tzinfo is UTC

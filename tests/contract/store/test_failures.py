@@ -1,0 +1,156 @@
+"""A database that is gone, frozen, locked or full of other people ends in StoreUnavailable, never in a hang."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ivr.actions import StoreActions
+from ivr.errors import ActionError, StoreUnavailable
+from ivr.ports import ActionCall
+from ivr.store import Store
+from tests.postgres import PostgresServer
+
+CALL = ActionCall("member.identify_by_number", {"number": "10001"}, "k", "call-1", {})
+FAR_TOO_LONG_S = 30.0
+
+
+async def test_nobody_listens() -> None:
+    store = Store("postgresql+asyncpg://ivr:hush@127.0.0.1:1/ivr", timeout_s=1.0)
+    with pytest.raises(StoreUnavailable) as caught:
+        await asyncio.wait_for(store.ping(), FAR_TOO_LONG_S)
+    assert "hush" not in str(caught.value)
+    with pytest.raises(ActionError):
+        await StoreActions(store).perform(CALL)
+    with pytest.raises(StoreUnavailable):
+        await store.upgrade()
+    await store.close()
+
+
+async def test_a_host_that_swallows_everything() -> None:
+    """A server that accepts and never says a word."""
+
+    async def swallow(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    store = Store(f"postgresql+asyncpg://ivr@127.0.0.1:{port}/ivr", timeout_s=0.3)
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        await asyncio.wait_for(store.ping(), FAR_TOO_LONG_S)
+    await asyncio.wait_for(store.close(), FAR_TOO_LONG_S)
+    server.close()
+
+
+@pytest.mark.postgres
+async def test_a_frozen_server_and_its_return(postgres_server: PostgresServer, seeded_postgres_url: str) -> None:
+    store = Store(seeded_postgres_url, timeout_s=0.5)
+    actions = StoreActions(store)
+    assert (await actions.perform(CALL)).outcome == "found"
+    postgres_server.freeze()
+    try:
+        with pytest.raises(ActionError):
+            await asyncio.wait_for(actions.perform(CALL), FAR_TOO_LONG_S)
+        with pytest.raises(StoreUnavailable, match="a moment ago"):
+            await asyncio.wait_for(store.membership.profile("10001"), FAR_TOO_LONG_S)
+    finally:
+        postgres_server.freeze(False)
+    patient = Store(seeded_postgres_url, timeout_s=20.0)
+    assert await patient.membership.profile("10001") is not None
+    await patient.close()
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_lost_connections_are_made_again(postgres_server: PostgresServer, seeded_postgres_url: str) -> None:
+    store = Store(seeded_postgres_url, timeout_s=10.0)
+    assert await store.membership.profile("10001") is not None
+    await postgres_server.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 't_%'"
+    )
+    assert await store.membership.profile("10001") is not None
+    await store.close()
+
+
+async def test_a_file_that_another_process_holds(sqlite_template: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ivr.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    store = Store(f"sqlite+aiosqlite:///{file}", timeout_s=0.4)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable):
+        await asyncio.wait_for(store.services.delete_notes("10004", key="k", call_id="c"), FAR_TOO_LONG_S)
+    assert await store.membership.profile("10004") is not None  # reading goes on
+    other.execute("ROLLBACK")
+    other.close()
+    assert await store.services.delete_notes("10004", key="k", call_id="c") == 2
+    await store.close()
+
+
+async def test_no_place_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreUnavailable):
+        Store(f"sqlite+aiosqlite:///{tmp_path}/file/ivr.sqlite3")
+
+
+async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "ivr.sqlite3").write_bytes(b"nonsense" * 1000)
+    store = Store(f"sqlite+aiosqlite:///{tmp_path}/ivr.sqlite3")
+    with pytest.raises(StoreUnavailable):
+        await store.upgrade()
+    with pytest.raises(StoreUnavailable):
+        await store.ping()
+    await store.close()
+
+
+async def test_a_hang_up_in_the_middle_leaves_all_or_nothing(url: str, store: Store) -> None:
+    """A caller who leaves while a change is made: it is made whole or not at all, and the next one works."""
+    for number in range(20):
+        task = asyncio.create_task(
+            store.queues.rearrange(
+                "10001", lambda order: ("ok", order[::-1]), key=f"k{number}", action="queue.test", call_id="c"
+            )
+        )
+        for _ in range(number):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    last = await store.queues.rearrange(
+        "10001", lambda order: ("ok", order[::-1]), key="last", action="queue.test", call_id="c"
+    )
+    assert last.after == last.before[::-1]
+    await store.close()  # waits for what went on in the background
+    reopened = Store(url, timeout_s=10.0)
+    profile = await reopened.membership.profile("10001")
+    assert profile is not None
+    assert len(await reopened.audit_of("c")) == profile.queue_version
+    assert len(profile.queue) == 8
+    await reopened.close()
+
+
+async def test_services_on_one_database_take_turns(url: str, store: Store) -> None:
+    """Three services, nothing shared but the database: 45 rotations of eight titles, none lost."""
+    before = await store.membership.profile("10001")
+
+    async def rotate(number: int) -> None:
+        service = Store(url, timeout_s=20.0)
+        for step in range(15):
+            await service.queues.rearrange(
+                "10001",
+                lambda order: ("ok", (*order[1:], order[0])),
+                key=f"{number}/{step}",
+                action="queue.test",
+                call_id=f"call-{number}",
+            )
+        await service.close()
+
+    await asyncio.gather(*(rotate(number) for number in range(3)))
+    after = await store.membership.profile("10001")
+    assert before is not None
+    assert after is not None
+    turn = 45 % len(before.queue)
+    assert after.queue == (*before.queue[turn:], *before.queue[:turn])
+    assert after.queue_version == 45
