@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from ivr.actions.invocation import Action, Invocation
+from ivr.actions.invocation import Handler, Invocation
 from ivr.config import HttpService
 from ivr.dialogue.signature import FAILED, TIMEOUT, ActionSignature, Parameter
 from ivr.errors import ActionError, ConfigError
@@ -36,6 +36,26 @@ _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*")
 _POINTER_STEP = re.compile(r"[^.\[\]]+")
 
 log = structlog.get_logger(__name__)
+
+
+SIGNATURES = (
+    ActionSignature(
+        name=NAME,
+        parameters=(
+            Parameter("service", "text"),
+            Parameter("method", "choice", required=False),
+            Parameter("path", "text", required=False),
+            Parameter("body", "object", required=False),
+            Parameter("query", "object", required=False),
+            Parameter("returns", "object", required=False),
+            Parameter("refused", "object", required=False),
+        ),
+        outcomes=("ok", "refused"),
+        risk="reversible",
+        about="Call the company's own service. {names} in path are filled from body and facts; returns: name -> "
+        "place in the JSON answer; refused: the statuses that mean no (every 4xx when none are named).",
+    ),
+)
 
 
 class AnswerTooLarge(ActionError):
@@ -62,24 +82,8 @@ class HttpActions:
             await self._session.close()
             self._session = None
 
-    def actions(self) -> tuple[Action, ...]:
-        signature = ActionSignature(
-            name=NAME,
-            parameters=(
-                Parameter("service", "text"),
-                Parameter("method", "choice", required=False),
-                Parameter("path", "text", required=False),
-                Parameter("body", "object", required=False),
-                Parameter("query", "object", required=False),
-                Parameter("returns", "object", required=False),
-                Parameter("refused", "object", required=False),
-            ),
-            outcomes=("ok", "refused"),
-            risk="reversible",
-            about="Call the company's own service. {names} in path are filled from body and facts; returns: name -> "
-            "place in the JSON answer; refused: the statuses that mean no (every 4xx when none are named).",
-        )
-        return (Action(signature, self.call),)
+    def handlers(self) -> Mapping[str, Handler]:
+        return {NAME: self.call}
 
     async def call(self, invocation: Invocation) -> ActionResult:
         """ok: 2xx with everything that ``returns`` names. refused: the service said no. timeout, failed: it did not

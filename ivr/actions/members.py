@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ivr.actions.backend import Membership, ProfileRecord
-from ivr.actions.invocation import Action, Invocation
+from ivr.actions.invocation import Handler, Invocation
 from ivr.actions.titles import terms
 from ivr.dialogue.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
@@ -27,6 +27,33 @@ MEMBER_FACTS = (
     *QUEUE_FACTS,
 )
 VOCABULARIES = ("queue", "discs")
+
+
+SIGNATURES = (
+    ActionSignature(
+        name="member.identify_by_caller",
+        parameters=(Parameter("caller", "text", required=False),),
+        outcomes=("found", "unknown", "ambiguous"),
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        about="Find the member who calls from this phone number (the call's own when none is given).",
+    ),
+    ActionSignature(
+        name="member.identify_by_number",
+        parameters=(Parameter("number", "digits"),),
+        outcomes=("found", "unknown"),
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        about="Find the member with this membership number.",
+    ),
+    ActionSignature(
+        name="member.refresh",
+        outcomes=("ok",),
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        about="Read the member again, for instance when a dropped call is resumed.",
+    ),
+)
 
 
 def facts_of(profile: ProfileRecord) -> dict[str, object]:
@@ -74,41 +101,12 @@ class MemberActions:
     def __init__(self, membership: Membership) -> None:
         self._membership = membership
 
-    def actions(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                ActionSignature(
-                    name="member.identify_by_caller",
-                    parameters=(Parameter("caller", "text", required=False),),
-                    outcomes=("found", "unknown", "ambiguous"),
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    about="Find the member who calls from this phone number (the call's own when none is given).",
-                ),
-                self.identify_by_caller,
-            ),
-            Action(
-                ActionSignature(
-                    name="member.identify_by_number",
-                    parameters=(Parameter("number", "digits"),),
-                    outcomes=("found", "unknown"),
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    about="Find the member with this membership number.",
-                ),
-                self.identify_by_number,
-            ),
-            Action(
-                ActionSignature(
-                    name="member.refresh",
-                    outcomes=("ok",),
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    about="Read the member again, for instance when a dropped call is resumed.",
-                ),
-                self.refresh,
-            ),
-        )
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "member.identify_by_caller": self.identify_by_caller,
+            "member.identify_by_number": self.identify_by_number,
+            "member.refresh": self.refresh,
+        }
 
     async def identify_by_caller(self, invocation: Invocation) -> ActionResult:
         caller = str(invocation.get("caller") or invocation.call.facts.get("call.caller") or "")

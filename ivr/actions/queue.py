@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ivr.actions import ordering
 from ivr.actions.backend import Edit, EditRecord, Membership, Queues
-from ivr.actions.invocation import Action, Handler, Invocation
+from ivr.actions.invocation import Handler, Invocation
 from ivr.actions.members import MEMBER_FACTS, VOCABULARIES, refreshed
 from ivr.actions.titles import terms
 from ivr.dialogue.signature import ActionSignature, Parameter
@@ -21,109 +21,107 @@ _OTHER = Parameter("other", "title")
 _RELATIVE = ("ok", "already_there", "same_title", "not_in_queue", "other_not_in_queue")
 
 
+def _change(name: str, parameters: tuple[Parameter, ...], outcomes: tuple[str, ...], about: str) -> ActionSignature:
+    """Returns: ``position`` where the title now stands (removed: stood), ``title``, ``other`` as they are said."""
+    returns = {"title": "text", "position": "number", "count": "number"}
+    if _OTHER in parameters:
+        returns["other"] = "text"
+    return ActionSignature(
+        name=name,
+        parameters=parameters,
+        outcomes=outcomes,
+        returns=returns,
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        risk="reversible",
+        about=about,
+        undo=UNDO,
+    )
+
+
+SIGNATURES = (
+    ActionSignature(
+        name="queue.read",
+        parameters=(
+            Parameter("first", "number", required=False),
+            Parameter("limit", "number", required=False),
+        ),
+        outcomes=("ok", "empty"),
+        returns={
+            "titles": "text",
+            "count": "number",
+            "first": "number",
+            "last": "number",
+            "more": "boolean",
+        },
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        about="The queue's titles in order, ready to be said: at most limit (5) from position first (1).",
+    ),
+    ActionSignature(
+        name="queue.next",
+        outcomes=("ok", "empty"),
+        returns={"title": "text", "count": "number"},
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        about="The title at the top of the queue.",
+    ),
+    _change(
+        "queue.move_to_position",
+        (_TITLE, Parameter("position", "ordinal")),
+        ("ok", "already_there", "not_in_queue", "out_of_range"),
+        "Move a title to a position; 1 is the top, -1 or last the end.",
+    ),
+    _change("queue.move_before", (_TITLE, _OTHER), _RELATIVE, "Move a title to just before another."),
+    _change("queue.move_after", (_TITLE, _OTHER), _RELATIVE, "Move a title to just after another."),
+    _change(
+        "queue.swap",
+        (_TITLE, _OTHER),
+        tuple(outcome for outcome in _RELATIVE if outcome != "already_there"),
+        "Let two titles change places.",
+    ),
+    _change(
+        "queue.add",
+        (_TITLE,),
+        ("ok", "already_in_queue", "unknown_title"),
+        "Add a title of the catalogue at the end.",
+    ),
+    _change(
+        "queue.add_to_top",
+        (_TITLE,),
+        ("ok", "already_in_queue", "unknown_title"),
+        "Add a title of the catalogue at the top.",
+    ),
+    _change("queue.remove", (_TITLE,), ("ok", "not_in_queue"), "Take a title out."),
+    ActionSignature(
+        name=UNDO,
+        outcomes=("ok", "nothing_to_undo", "changed_since"),
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        risk="none",
+        about="Take back this call's last change of the queue, unless somebody changed it since.",
+    ),
+)
+
+
 class QueueActions:
     def __init__(self, membership: Membership, queues: Queues) -> None:
         self._membership = membership
         self._queues = queues
 
-    def actions(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                ActionSignature(
-                    name="queue.read",
-                    parameters=(
-                        Parameter("first", "number", required=False),
-                        Parameter("limit", "number", required=False),
-                    ),
-                    outcomes=("ok", "empty"),
-                    returns={
-                        "titles": "text",
-                        "count": "number",
-                        "first": "number",
-                        "last": "number",
-                        "more": "boolean",
-                    },
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    about="The queue's titles in order, ready to be said: at most limit (5) from position first (1).",
-                ),
-                self.read,
-            ),
-            Action(
-                ActionSignature(
-                    name="queue.next",
-                    outcomes=("ok", "empty"),
-                    returns={"title": "text", "count": "number"},
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    about="The title at the top of the queue.",
-                ),
-                self.next,
-            ),
-            self._change(
-                "queue.move_to_position",
-                (_TITLE, Parameter("position", "ordinal")),
-                ("ok", "already_there", "not_in_queue", "out_of_range"),
-                self.move_to_position,
-                "Move a title to a position; 1 is the top, -1 or last the end.",
-            ),
-            self._change("queue.move_before", (_TITLE, _OTHER), _RELATIVE, self.move_before, "Move before another."),
-            self._change("queue.move_after", (_TITLE, _OTHER), _RELATIVE, self.move_after, "Move after another."),
-            self._change(
-                "queue.swap",
-                (_TITLE, _OTHER),
-                tuple(outcome for outcome in _RELATIVE if outcome != "already_there"),
-                self.swap,
-                "Let two titles change places.",
-            ),
-            self._change(
-                "queue.add",
-                (_TITLE,),
-                ("ok", "already_in_queue", "unknown_title"),
-                self.add,
-                "Add a title of the catalogue at the end.",
-            ),
-            self._change(
-                "queue.add_to_top",
-                (_TITLE,),
-                ("ok", "already_in_queue", "unknown_title"),
-                self.add_to_top,
-                "Add a title of the catalogue at the top.",
-            ),
-            self._change("queue.remove", (_TITLE,), ("ok", "not_in_queue"), self.remove, "Take a title out."),
-            Action(
-                ActionSignature(
-                    name=UNDO,
-                    outcomes=("ok", "nothing_to_undo", "changed_since"),
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    risk="none",
-                    about="Take back this call's last change of the queue, unless somebody changed it since.",
-                ),
-                self.undo,
-            ),
-        )
-
-    @staticmethod
-    def _change(
-        name: str, parameters: tuple[Parameter, ...], outcomes: tuple[str, ...], handler: Handler, about: str
-    ) -> Action:
-        """Returns: ``position`` where the title now stands (removed: stood), ``title``, ``other`` as they are said."""
-        returns = {"title": "text", "position": "number", "count": "number"}
-        if _OTHER in parameters:
-            returns["other"] = "text"
-        signature = ActionSignature(
-            name=name,
-            parameters=parameters,
-            outcomes=outcomes,
-            returns=returns,
-            facts=MEMBER_FACTS,
-            vocabularies=VOCABULARIES,
-            risk="reversible",
-            about=about,
-            undo=UNDO,
-        )
-        return Action(signature, handler)
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "queue.read": self.read,
+            "queue.next": self.next,
+            "queue.move_to_position": self.move_to_position,
+            "queue.move_before": self.move_before,
+            "queue.move_after": self.move_after,
+            "queue.swap": self.swap,
+            "queue.add": self.add,
+            "queue.add_to_top": self.add_to_top,
+            "queue.remove": self.remove,
+            "queue.undo": self.undo,
+        }
 
     async def read(self, invocation: Invocation) -> ActionResult:
         result = await refreshed(self._membership, invocation.member, "ok")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from ivr.actions import http, members, queue, services
 from ivr.actions.backend import Backend
 from ivr.actions.http import HttpActions
 from ivr.actions.invocation import Action, parse
@@ -20,6 +21,7 @@ from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
 
 CATALOGUE = "catalogue"
+SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES, *services.SIGNATURES, *http.SIGNATURES)
 
 
 class StoreActions:
@@ -38,17 +40,16 @@ class StoreActions:
         self._membership = backend.membership
         self._http = HttpActions(services)
         zone = ZoneInfo(time_zone)
-        self._actions = _by_name(
-            (
-                *MemberActions(backend.membership).actions(),
-                *QueueActions(backend.membership, backend.queues).actions(),
-                *ServiceActions(backend.membership, backend.services, lambda: now().astimezone(zone).date()).actions(),
-                *self._http.actions(),
-            )
-        )
+        handlers = {
+            **MemberActions(backend.membership).handlers(),
+            **QueueActions(backend.membership, backend.queues).handlers(),
+            **ServiceActions(backend.membership, backend.services, lambda: now().astimezone(zone).date()).handlers(),
+            **self._http.handlers(),
+        }
+        self._actions = {signature.name: Action(signature, handlers[signature.name]) for signature in SIGNATURES}
 
     def signatures(self) -> Mapping[str, ActionSignature]:
-        return {name: action.signature for name, action in self._actions.items()}
+        return signatures()
 
     async def perform(self, call: ActionCall) -> ActionResult:
         """Raises ActionError: the back end is gone, or the flow asked for what cannot be."""
@@ -77,31 +78,6 @@ class StoreActions:
         await self._http.close()
 
 
-def _by_name(actions: Iterable[Action]) -> Mapping[str, Action]:
-    found: dict[str, Action] = {}
-    for action in actions:
-        if action.signature.name in found:
-            raise ValueError(f"two actions are called {action.signature.name}")
-        found[action.signature.name] = action
-    return found
-
-
-class _NoBackend:
-    """For reading signatures where there is no store; none of it is ever called."""
-
-    def __getattr__(self, name: str) -> None:
-        return None
-
-
 def signatures() -> Mapping[str, ActionSignature]:
-    """Every action's signature, by name, without a store: for the checker and the schema."""
-    membership = queues = services = _NoBackend()
-    found = _by_name(
-        (
-            *MemberActions(membership).actions(),  # type: ignore[arg-type]
-            *QueueActions(membership, queues).actions(),  # type: ignore[arg-type]
-            *ServiceActions(membership, services, date.today).actions(),  # type: ignore[arg-type]
-            *HttpActions(()).actions(),
-        )
-    )
-    return {name: action.signature for name, action in found.items()}
+    """Every action's signature, by name: for the checker and the schema, where there is no store."""
+    return {signature.name: signature for signature in SIGNATURES}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from ivr.actions.backend import Membership, Services
-from ivr.actions.invocation import Action, Invocation
+from ivr.actions.invocation import Handler, Invocation
 from ivr.actions.members import MEMBER_FACTS, VOCABULARIES, refreshed
 from ivr.dialogue.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
@@ -17,6 +17,66 @@ LONGEST_HOLD = timedelta(days=366)
 DISC_KINDS = ("damaged", "missing")
 
 
+SIGNATURES = (
+    ActionSignature(
+        name="disc.report",
+        parameters=(Parameter("title", "title"), Parameter("kind", "choice")),
+        outcomes=("ok", "third_time", "not_out"),
+        returns={"title": "text", "reports": "number"},
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        risk="irreversible",
+        about="A disc at home is damaged or missing: ship another. third_time does too, and needs a human.",
+    ),
+    ActionSignature(
+        name="notes.read",
+        outcomes=("ok", "none"),
+        returns={"text": "text", "count": "number"},
+        about="The notes kept about the member, oldest first.",
+    ),
+    ActionSignature(
+        name="notes.add",
+        parameters=(Parameter("text", "text"), Parameter("kind", "text", required=False)),
+        outcomes=("ok",),
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        risk="reversible",
+        about="Keep a note about the member.",
+    ),
+    ActionSignature(
+        name="notes.delete_all",
+        outcomes=("ok", "none"),
+        returns={"count": "number"},
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        risk="irreversible",
+        about="Delete every note kept about the member, for good.",
+    ),
+    ActionSignature(
+        name="callback.request",
+        parameters=(
+            Parameter("number", "digits", required=False),
+            Parameter("when", "text", required=False),
+            Parameter("skill", "text", required=False),
+        ),
+        outcomes=("ok", "no_number"),
+        returns={"number": "digits"},
+        risk="reversible",
+        about="Have a human call back, on the number they called from when none is given.",
+    ),
+    ActionSignature(
+        name="hold.deliveries",
+        parameters=(Parameter("until", "date"),),
+        outcomes=("ok", "in_past", "too_far"),
+        returns={"until": "date"},
+        facts=MEMBER_FACTS,
+        vocabularies=VOCABULARIES,
+        risk="reversible",
+        about="Ship nothing before a date, at most a year ahead; a new hold replaces the old one.",
+    ),
+)
+
+
 class ServiceActions:
     """``today`` is the date where the company is."""
 
@@ -25,83 +85,15 @@ class ServiceActions:
         self._services = services
         self._today = today
 
-    def actions(self) -> tuple[Action, ...]:
-        return (
-            Action(
-                ActionSignature(
-                    name="disc.report",
-                    parameters=(Parameter("title", "title"), Parameter("kind", "choice")),
-                    outcomes=("ok", "third_time", "not_out"),
-                    returns={"title": "text", "reports": "number"},
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    risk="irreversible",
-                    about="A disc at home is damaged or missing: ship another. third_time does too, and needs a human.",
-                ),
-                self.report_disc,
-            ),
-            Action(
-                ActionSignature(
-                    name="notes.read",
-                    outcomes=("ok", "none"),
-                    returns={"text": "text", "count": "number"},
-                    about="The notes kept about the member, oldest first.",
-                ),
-                self.read_notes,
-            ),
-            Action(
-                ActionSignature(
-                    name="notes.add",
-                    parameters=(Parameter("text", "text"), Parameter("kind", "text", required=False)),
-                    outcomes=("ok",),
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    risk="reversible",
-                    about="Keep a note about the member.",
-                ),
-                self.add_note,
-            ),
-            Action(
-                ActionSignature(
-                    name="notes.delete_all",
-                    outcomes=("ok", "none"),
-                    returns={"count": "number"},
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    risk="irreversible",
-                    about="Delete every note kept about the member, for good.",
-                ),
-                self.delete_notes,
-            ),
-            Action(
-                ActionSignature(
-                    name="callback.request",
-                    parameters=(
-                        Parameter("number", "digits", required=False),
-                        Parameter("when", "text", required=False),
-                        Parameter("skill", "text", required=False),
-                    ),
-                    outcomes=("ok", "no_number"),
-                    returns={"number": "digits"},
-                    risk="reversible",
-                    about="Have a human call back, on the number they called from when none is given.",
-                ),
-                self.request_callback,
-            ),
-            Action(
-                ActionSignature(
-                    name="hold.deliveries",
-                    parameters=(Parameter("until", "date"),),
-                    outcomes=("ok", "in_past", "too_far"),
-                    returns={"until": "date"},
-                    facts=MEMBER_FACTS,
-                    vocabularies=VOCABULARIES,
-                    risk="reversible",
-                    about="Ship nothing before a date, at most a year ahead; a new hold replaces the old one.",
-                ),
-                self.hold_deliveries,
-            ),
-        )
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "disc.report": self.report_disc,
+            "notes.read": self.read_notes,
+            "notes.add": self.add_note,
+            "notes.delete_all": self.delete_notes,
+            "callback.request": self.request_callback,
+            "hold.deliveries": self.hold_deliveries,
+        }
 
     async def report_disc(self, invocation: Invocation) -> ActionResult:
         call, title, kind = invocation.call, invocation["title"], invocation["kind"]

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.actions.http import LARGEST_ANSWER, HttpActions, find
+from ivr.actions.http import LARGEST_ANSWER, SIGNATURES, HttpActions, find
 from ivr.actions.invocation import parse
 from ivr.config import HttpService, Secret
 from ivr.errors import ActionError
@@ -91,10 +91,9 @@ async def call(company: Company, *, retries: int = 1, timeout_s: float = 5.0, **
         retries=retries,
     )
     async with HttpActions([service]) as http:
-        (action,) = http.actions()
         given = {"service": "deliveries", "path": "/holds", **arguments}
         request = ActionCall("http.call", given, "call-1/3", "call-1", {"member.number": "10001"})
-        return await action.handler(parse(action.signature, request))
+        return await http.call(parse(SIGNATURES[0], request))
 
 
 @pytest.fixture(autouse=True)
