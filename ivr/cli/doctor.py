@@ -1,0 +1,168 @@
+"""`ivr doctor`: what works on this machine, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.util
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from ivr.actions import signatures
+from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
+from ivr.config import Address, Config
+from ivr.dialogue.library import load_library
+from ivr.dialogue.source import read_directory
+from ivr.errors import IvrError
+from ivr.speech.engines import serves
+from ivr.speech.selection import recogniser_for, recogniser_offers, synthesiser_offers
+from ivr.store import commands as store
+
+MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
+EPILOG = "Exit code 0 when calls can be answered, 1 when something that the configuration asks for does not work."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``state``: "ok", "note" (something is not there, and calls work without it) or "bad"."""
+
+    state: str
+    subject: str
+    detail: str
+    remedy: str = ""
+
+
+def add(commands: Subparsers) -> None:
+    parser = commands.add_parser("doctor", help="what works here, what is missing, how to get it", epilog=EPILOG)
+    add_config(parser)
+    add_listeners(parser)
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    findings = [*examine(config), asyncio.run(_database(config))]
+    for finding in findings:
+        mark, style = MARKS[finding.state]
+        line = Text(f"{mark} {finding.subject}: ", style=style)
+        line.append(finding.detail, style="")
+        if finding.remedy:
+            line.append(f"\n    → {finding.remedy}", style="dim")
+        console.print(line)
+    return 1 if any(f.state == "bad" for f in findings) else 0
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Everything that can be told without starting a service."""
+    yield Finding("ok", "Python", f"{platform.python_version()} on {sys.platform}")
+    yield from _speech(config)
+    yield from _flows(config)
+    yield from _network(config)
+    yield from _secrets(config)
+    yield from _extras()
+
+
+def _speech(config: Config) -> Iterator[Finding]:
+    recognisers, synthesisers = recogniser_offers(config.speech), synthesiser_offers(config.speech)
+    languages = dict.fromkeys([config.flows.language, *(n.language for n in config.flows.numbers if n.language)])
+    for language in languages:
+        name = recogniser_for(recognisers, language)
+        if name:
+            yield Finding("ok", f"recogniser for {language}", name)
+        else:
+            why = "; ".join(f"{o.name}: {o.detail}" for o in recognisers if o.detail) or "none speaks it"
+            yield Finding(
+                "note",
+                f"recogniser for {language}",
+                f"none ({why}): calls are led by keys",
+                "ivr models list, then ivr models get NAME",
+            )
+        voices = [o.name for o in synthesisers if serves(o.languages, language)]
+        if voices:
+            yield Finding("ok", f"synthesiser for {language}", ", ".join(voices))
+        else:
+            yield Finding(
+                "bad", f"synthesiser for {language}", "none: prompts would be silent", "pip install 'ivr[espeak]'"
+            )
+
+
+def _flows(config: Config) -> Iterator[Finding]:
+    directory = config.flows.directory
+    if not directory.is_dir():
+        yield Finding("bad", "flows", f"{directory} is not a folder", "set [flows] directory")
+        return
+    loaded = load_library(read_directory(directory), signatures())
+    errors = [f for f in loaded.findings if f.severity == "error"]
+    if loaded.library is None or errors:
+        yield Finding("bad", "flows", f"{len(errors)} error(s) in {directory}", f"ivr flow check {directory}")
+    else:
+        yield Finding("ok", "flows", f"{len(loaded.library.flows)} in {directory}, version {loaded.library.version}")
+
+
+def _network(config: Config) -> Iterator[Finding]:
+    for name, address, kinds in (
+        (
+            "SIP",
+            config.sip.listen,
+            [{"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}[t] for t in config.sip.transports],
+        ),
+        ("HTTP", config.http.listen, [socket.SOCK_STREAM]),
+    ):
+        trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")
+        if trouble:
+            yield Finding("bad", f"{name} {address}", trouble, f"stop what uses it, or pass --{name.lower()} HOST:PORT")
+        else:
+            yield Finding("ok", f"{name} {address}", "free")
+    if not config.sip.listen.loopback and all(
+        net.startswith(("127.", "::1")) for trunk in config.sip.trunks for net in trunk.allow
+    ):
+        yield Finding("note", "trunks", "only loopback may call", "list your trunk or PBX under [[sip.trunks]]")
+    if not config.desk.agents:
+        yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
+
+
+def _bindable(address: Address, kind: int) -> str:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
+def _secrets(config: Config) -> Iterator[Finding]:
+    for trunk in config.sip.trunks:
+        if trunk.password.source and not trunk.password.available():
+            yield Finding("bad", f"trunk {trunk.name}", f"its password is not in {trunk.password.source}", "set it")
+    if not config.http.listen.loopback and not config.http.token.available():
+        yield Finding("bad", "http.token", f"nothing in {config.http.token.source}", "export a long random one")
+
+
+def _extras() -> Iterator[Finding]:
+    for module, extra, what in (
+        ("pyVoIP", "softphone", "ivr call and make demo"),
+        ("piper", "demo", "a natural caller's voice in the demo"),
+        ("espeakng_loader", "espeak", "voices for languages other than English without a system package"),
+    ):
+        if importlib.util.find_spec(module) is None:
+            yield Finding("note", module, f"not installed; it gives {what}", f"pip install 'ivr[{extra}]' (GPL)")
+    if shutil.which("sipp") is None:
+        yield Finding("note", "sipp", "not installed; the wire tests need it", "apt-get install sip-tester")
+
+
+async def _database(config: Config) -> Finding:
+    try:
+        text = await store.status(config.store.resolved())
+    except IvrError as error:
+        return Finding("bad", "database", str(error), "check [store] url")
+    return Finding("note" if "run ivr db" in text else "ok", "database", text)
