@@ -11,6 +11,7 @@ import random
 import re
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, cast
 
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
@@ -20,6 +21,39 @@ from ivr.softphone.taps import Tap
 
 if TYPE_CHECKING:
     from ivr.softphone.signalling import Phone
+
+
+_NAMES = {
+    name.lower(): name
+    for name in (
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Content-Type",
+        "Content-Length",
+        "Allow",
+        "Supported",
+    )
+}
+_NAMES |= {"v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact"}  # RFC 3261 section 7.3.3
+_NAMES |= {"c": "Content-Type", "l": "Content-Length", "k": "Supported"}
+
+
+def tidied(raw: bytes) -> bytes:
+    """The same message with headers as pyVoIP insists on them: "Name: value", full names in the usual case, none empty.
+
+    RFC 3261 section 7.3 allows much more, and pyVoIP drops the whole message over it."""
+    head, blank, body = raw.partition(b"\r\n\r\n")
+    first, *lines = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n")
+    kept = [first]
+    for line in lines:
+        name, _, value = (part.strip() for part in line.decode("utf8", "replace").partition(":"))
+        if value:
+            kept.append(f"{_NAMES.get(name.lower(), name)}: {value}".encode())
+    return b"\r\n".join(kept) + (blank or b"\r\n\r\n") + body.partition(b"\r\n\r\n")[0]
 
 
 def header_fields(raw: bytes) -> dict[str, str]:
@@ -51,6 +85,16 @@ class Line(SIPClient):
         self.NSD = True
         self.s = self.out = cast(socket.socket, self.tap)
         threading.Thread(target=self.recv_loop, name="SIP receiver", daemon=True).start()
+
+    def recv(self) -> None:
+        """One datagram. pyVoIP swallows what it fails on; here it is reported, and the phone goes on."""
+        raw = self.s.recv(8192)
+        if not raw.strip(b"\0\r\n"):
+            return  # keep-alives
+        try:
+            self.parse_message(SIPMessage(tidied(raw)))
+        except Exception as error:  # anything at all: pyVoIP's parser indexes and casts without looking
+            self.own_phone.report("trouble", t=time.monotonic(), reason=f"pyVoIP failed on a message: {error!r}")
 
     def parse_message(self, message: SIPMessage) -> None:
         contact = re.search(r"<([^>]*)>", str(message.headers.get("Contact", "")))

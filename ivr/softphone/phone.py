@@ -29,6 +29,7 @@ class Softphone:
         self.host = host
         self.port = port
         self.messages: list[Message] = []
+        self.troubles: list[str] = []  # SIP messages that pyVoIP could not digest
         self.trace = Trace(asyncio.get_running_loop().time())
         self.incoming: Incoming | None = None
         self.answered: Answered | None = None
@@ -296,6 +297,8 @@ class Softphone:
             async with self._changed:
                 self.messages.append(Message(event["t"], event["direction"], event["text"]))
                 self._changed.notify_all()
+        elif kind == "trouble":
+            self.troubles.append(event["reason"])
         elif kind in ("done", "failed"):
             future, _ = self._pending.get(event["id"], (None, False))
             if future and not future.done():

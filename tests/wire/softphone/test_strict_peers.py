@@ -135,6 +135,8 @@ async def test_nonsense_on_the_sip_port_hurts_nobody() -> None:
                 enemy.sendto(junk, ("127.0.0.1", agent.port))
         await caller.call(agent.uri)
         await caller.wait_answered(10)
+        await agent.wait_answered(10)
+        assert len(agent.troubles) == 4  # the empty ones are keep-alives
 
 
 PARENT = """

@@ -1,0 +1,133 @@
+"""baresip as a second independent telephone for wire tests: it says a recording, sends keys, takes calls and REFERs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REMEDY = "wire tests need baresip: sudo apt-get install baresip-core"
+_MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modules"))
+_CONFIG = """\
+sip_listen {host}:{sip}
+ctrl_tcp_listen {host}:{control}
+module_path {modules}
+module g711.so
+module aufile.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+audio_source aufile,{voice}
+rtp_ports 30000-39999
+"""
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Baresip:
+    """A running baresip. ``events`` are its own, e.g. {"type": "CALL_ESTABLISHED", "peeruri": ...}."""
+
+    def __init__(self, uri: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.uri = uri
+        self.events: list[dict[str, Any]] = []
+        self._writer = writer
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._changed = asyncio.Condition()
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def command(self, name: str, parameters: str = "") -> str:
+        """Run one of baresip's commands ("dial", "hangup", "sndcode" ...); what it printed."""
+        body = json.dumps({"command": name, "params": parameters}).encode()
+        self._writer.write(b"%d:%s," % (len(body), body))
+        await self._writer.drain()
+        answer = await asyncio.wait_for(self._answers.get(), 5)
+        if not answer.get("ok"):
+            raise AssertionError(f"baresip refused {name} {parameters}: {answer}")
+        return str(answer.get("data", ""))
+
+    async def press(self, keys: str) -> None:
+        """Send keys by RFC 4733."""
+        for key in keys:
+            await self.command("sndcode", key)
+
+    async def wait(self, kind: str, timeout_s: float = 10.0) -> dict[str, Any]:
+        """The first event of this type. Raises TimeoutError."""
+        async with self._changed, asyncio.timeout(timeout_s):
+            await self._changed.wait_for(lambda: any(event.get("type") == kind for event in self.events))
+        return next(event for event in self.events if event.get("type") == kind)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int((await reader.readuntil(b":"))[:-1])
+                message = json.loads((await reader.readexactly(length + 1))[:-1])
+                if message.get("response"):
+                    self._answers.put_nowait(message)
+                    continue
+                async with self._changed:
+                    self.events.append(message)
+                    self._changed.notify_all()
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._reading
+
+
+@asynccontextmanager
+async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> AsyncIterator[Baresip]:
+    """Start one on free ports; ``folder`` holds its configuration.
+
+    ``pcm``: 16-bit 8 kHz, what it says in every call (silence without). Unless told otherwise it answers by itself."""
+    program = shutil.which("baresip")
+    modules = next((path for path in _MODULES if path.is_dir()), None)
+    if program is None or modules is None:
+        pytest.fail(REMEDY)
+    sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
+    folder.mkdir(parents=True, exist_ok=True)
+    voice = folder / "voice.wav"
+    with wave.open(str(voice), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(pcm or b"\0\0" * 80000)
+    (folder / "config").write_text(
+        _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice)
+    )
+    mode = "auto" if answer else "manual"
+    account = f"<sip:peer@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
+    (folder / "accounts").write_text(account)
+    process = await asyncio.create_subprocess_exec(
+        *(program, "-4", "-f", str(folder)),
+        cwd=folder,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    try:
+        said = await asyncio.wait_for(process.stdout.readuntil(b"baresip is ready."), 10)
+        draining = asyncio.create_task(process.stdout.read())
+        assert said
+        reader, writer = await asyncio.open_connection("127.0.0.1", control)
+        phone = Baresip(f"sip:peer@127.0.0.1:{sip}", reader, writer)
+        try:
+            yield phone
+        finally:
+            await phone.close()
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    await draining
