@@ -67,7 +67,9 @@ class Softphone:
         event = json.loads(first) if first else {"e": "broken"}
         if event["e"] != "ready":
             _, errors = await process.communicate()
-            text = event.get("reason") or errors.decode(errors="replace").strip().rpartition("\n")[2]
+            if "reason" in event:
+                raise UnavailableError(f"the softphone did not start: {event['reason']}", remedy="choose a free port")
+            text = errors.decode(errors="replace").strip().rpartition("\n")[2]
             raise UnavailableError(
                 f"the softphone did not start: {text}", remedy="install it with: pip install 'ivr[softphone]'"
             )

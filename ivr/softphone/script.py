@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from ivr.errors import DialFailed, TelephonyError
+from ivr.errors import ConfigError, DialFailed, TelephonyError
 from ivr.softphone.listening import HeardPiece, Listening
 from ivr.softphone.phone import Softphone, local_address
 from ivr.softphone.timing import key_silences, responses, speech_silences, summary
-from ivr.softphone.voices import DEFAULT_CACHE, CallerVoice
+from ivr.softphone.voices import DEFAULT_CACHE, CallerVoice, available_voices
 
 Transcriber = Callable[[bytes], Awaitable[str]]
 _TRAILING_S = 0.04  # of silence that a caller's voice ends with
@@ -80,7 +80,11 @@ class Caller:
     """A voice on a phone in an answered call. Every method raises TelephonyError once the far end has hung up."""
 
     def __init__(
-        self, phone: Softphone, voice: CallerVoice, show: Show | None = None, transcriber: Transcriber | None = None
+        self,
+        phone: Softphone,
+        voice: CallerVoice | None,
+        show: Show | None = None,
+        transcriber: Transcriber | None = None,
     ) -> None:
         self.phone = phone
         self.voice = voice
@@ -97,7 +101,7 @@ class Caller:
         cls,
         phone: Softphone,
         uri: str,
-        voice: CallerVoice,
+        voice: CallerVoice | None,
         *,
         from_number: str = "",
         show: Show | None = None,
@@ -126,7 +130,9 @@ class Caller:
             self._show(Line(max(0.0, (self._now() if at is None else at) - answered), who, text))
 
     async def say(self, text: str) -> float:
-        """Speak ``text``; the time its last packet left."""
+        """Speak ``text``; the time its last packet left. Raises ConfigError for a caller without a voice."""
+        if self.voice is None:
+            raise ConfigError("this caller has no voice", remedy="give it a CallerVoice, or let it press keys")
         pcm = await self.voice.speak_soon(text)
         self.tell("caller", f"says {text!r}")
         ended = await self.phone.say(pcm)
@@ -205,7 +211,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interrupt", nargs=0, help="the next --say or --press interrupts the prompt", **step)
     parser.add_argument("--wait", nargs=0, help="wait for one more prompt to end", **step)
     parser.add_argument("--stay", action="store_true", help="after the last step stay until the line hangs up")
-    parser.add_argument("--voice", default="joe", help="joe, espeak:VOICE or hibari, with @SPEED (default: joe)")
+    parser.add_argument(
+        "--voice", default="", help="joe, espeak:VOICE or hibari, with @SPEED (default: joe where it is)"
+    )
     parser.add_argument("--from", dest="from_number", default="", help="the number to call from")
     parser.add_argument("--record", type=Path, metavar="WAV", help="stereo: left the caller, right the line")
     parser.add_argument("--host", default="", help="our address (default: the one that reaches the line)")
@@ -215,23 +223,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Transcriber | None = None) -> int:
     """Make the call that ``options`` (from ``add_arguments``) describe; the exit code: 0, or 1 when it went wrong."""
     steps: list[Step] = [*getattr(options, "steps", [])]
-    steps.append(WaitHangUp(600.0) if options.stay else WaitPromptEnd())
     host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
-    code = 0
-    voice = CallerVoice(options.voice, options.cache)
-    for sentence in {step.text for step in steps if isinstance(step, Say)}:
-        await voice.speak_soon(sentence)  # before the call: nobody waits while the voice is loaded
+    voice = None
+    if sentences := {step.text for step in steps if isinstance(step, Say)}:
+        voice = CallerVoice(options.voice or next(iter(available_voices()), "joe"), options.cache)
+        for sentence in sentences:
+            await voice.speak_soon(sentence)  # before the call: nobody waits while the voice is loaded
     async with Softphone.open(host=options.host or local_address(host)) as phone:
         try:
             async with Caller.calling(
                 phone, options.uri, voice, from_number=options.from_number, show=show, transcriber=transcriber
             ) as caller:
-                try:
-                    await caller.follow(steps)
-                except TelephonyError as error:
-                    over = phone.ended is not None and phone.ended.by == "remote"
-                    code = 0 if over and steps[-1:] == [WaitHangUp(600.0)] else 1
-                    caller.tell("call", str(error))
+                complaint = await _converse(caller, steps, options.stay)
+                if complaint:
+                    caller.tell("call", complaint)
         except (DialFailed, TimeoutError) as error:
             show(Line(0.0, "call", f"not answered: {error or 'nobody answered in time'}"))
             return 1
@@ -240,7 +245,21 @@ async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Tran
             show(Line(0.0, "call", f"recorded in {options.record}"))
         for text in measured(phone):
             show(Line(0.0, "call", text))
-    return code
+    return 1 if complaint else 0
+
+
+async def _converse(caller: Caller, steps: Sequence[Step], stay: bool) -> str:
+    """What went wrong, "" when nothing did. Once every step is done the line may hang up."""
+    try:
+        await caller.follow(steps)
+        try:
+            await caller.follow([WaitHangUp(600.0) if stay else WaitPromptEnd()])
+        except TelephonyError:
+            if caller.phone.ended is None:
+                raise
+    except (TelephonyError, TimeoutError) as error:
+        return str(error) or "the line did not hang up"
+    return ""
 
 
 def measured(phone: Softphone) -> list[str]:

@@ -310,9 +310,35 @@ async def test_a_scripted_caller_is_led_by_what_it_hears(agent: Softphone, tmp_p
     assert first.end < turn.speech_start < turn.speech_end < second.start
 
 
-async def test_ivr_call_records_and_reports(agent: Softphone, tmp_path: Path) -> None:
+def call_options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+async def test_ivr_call_tells_a_line_that_says_goodbye_from_one_that_drops_it(agent: Softphone, tmp_path: Path) -> None:
+    async def line(prompts: int) -> None:
+        await agent.wait_answered(10)
+        for _ in range(prompts):
+            await agent.say(tone(0.3))
+            if prompts > 1:
+                async for event in agent.events():
+                    if isinstance(event, KeyPress):
+                        break
+        await agent.hangup()
+        await agent.wait_ended(5)
+
+    shown: list[Line] = []
+    for prompts, code in ((2, 0), (1, 1)):
+        answering = asyncio.create_task(line(prompts))
+        assert await run_call(call_options(agent.uri, "--press", "1"), show=shown.append) == code
+        await answering
+    await agent.set_incoming("busy")
+    assert await run_call(call_options(agent.uri), show=shown.append) == 1
+    assert "not answered: 486 Busy Here" in shown[-1].text
+
+
+async def test_ivr_call_records_and_reports(agent: Softphone, tmp_path: Path) -> None:
     wav = tmp_path / "call.wav"
     arguments = [agent.uri, "--interrupt", "--press", "0", "--stay", "--record", str(wav), "--cache", str(tmp_path)]
     shown: list[Line] = []
@@ -331,8 +357,7 @@ async def test_ivr_call_records_and_reports(agent: Softphone, tmp_path: Path) ->
         await agent.hangup()
 
     answering = asyncio.create_task(line())
-    options = parser.parse_args([*arguments, "--voice", "espeak"])
-    assert await run_call(options, show=shown.append) == 0
+    assert await run_call(call_options(*arguments), show=shown.append) == 0
     await answering
     text = "\n".join(map(str, shown))
     assert "presses 0" in text
