@@ -49,16 +49,16 @@ _CONCEPTS = {
 }
 _EMPTY = {
     "en": (
-        "a an the this that these those to of in on at for with by from up down it its is are be am was as and or so my me i "
-        "im id ill ive we you your please kindly could can would will should may might want wanna like love need have has "
-        "had do does did um uh er ah hm well okay ok just now then right really thanks thank hi hello hey go going number "
-        "place position spot slot one ones called named movie film title see watch let lets us think guess maybe if all way "
-        "get there here mine sure yeah"
+        "a an the this that these those to of in on at for with by from up down it its is are be am was as and or "
+        "so my me i im id ill ive we you your please kindly could can would will should may might want wanna like "
+        "love need have has had do does did um uh er ah hm well okay ok just now then right really thanks thank hi "
+        "hello hey go going number place position spot slot one ones called named movie film title see watch let "
+        "lets us think guess maybe if all way get there here mine sure yeah "
     ),
     "es": (
-        "el la los las un una unos unas lo de del al a en por para con y o que mi mis me yo usted su sus favor quiero quisiera "
-        "podria puede puedo gustaria es esta ser eh este pues bueno ahora gracias hola numero lugar puesto posicion pelicula "
-        "titulo ver llamada llamado creo"
+        "el la los las un una unos unas lo de del al a en por para con y o que mi mis me yo usted su sus favor "
+        "quiero quisiera podria puede puedo gustaria es esta ser eh este pues bueno ahora gracias hola numero "
+        "lugar puesto posicion pelicula titulo ver llamada llamado creo "
     ),
 }
 _NEGATIONS = {

@@ -241,7 +241,8 @@ class Conversation:
                 }
                 return ChoiceSlot(both, self.language, "boolean"), "boolean"
             case "choice":
-                values: dict[str | bool, tuple[str, ...]] = {**self.words.values(self.frame.flow, name, spec.values)}
+                values: dict[str | bool, tuple[str, ...]] = {}
+                values.update(self.words.values(self.frame.flow, name, spec.values).items())
                 return ChoiceSlot(values, self.language), (self.frame.flow, name)
         return None
 

@@ -85,7 +85,7 @@ class Dialogue:
 
     def handle(self, event: DialogueEvent, now: datetime) -> list[Effect]:
         """Never raises. Answers to tokens no longer waited for are ignored, and so is all that comes after the end."""
-        if self._walk.ended:
+        if self._walk.departure.ended:
             return []
         caller = isinstance(event, SpeechHeard | KeyPressed | KeysPaused)
         return self._turn(lambda: self._dispatch(event), now, cut=caller)
@@ -117,18 +117,18 @@ class Dialogue:
         call, walk = self._call, self._walk
         call.outbox.drop()
         call.outbox.note("error", {"part": "engine", "error": type(error).__name__, "detail": str(error)[:200]})
-        if walk.connecting is not None:
+        if walk.departure.connecting is not None:
             return
         try:
-            if not walk.in_human_flow:
+            if not walk.departure.in_human_flow:
                 call.steps = 0
                 call.say(call.system("apology"))
-                walk.go(walk.human(HandoffNeed("something on our side broke")))
+                walk.go(walk.departure.human(HandoffNeed("something on our side broke")))
                 return
         except Exception as again:
             call.outbox.drop()
             call.outbox.note("error", {"part": "human flow", "error": type(again).__name__, "detail": str(again)[:200]})
-        walk.connect_directly("something on our side broke")
+        walk.departure.connect_directly("something on our side broke")
 
     def _dispatch(self, event: DialogueEvent) -> str | None:
         match event:
@@ -139,7 +139,7 @@ class Dialogue:
             case KeysPaused():
                 return self._exchange.paused()
             case NoInput(token=token):
-                return self._exchange.silence() if self._current(token) else None
+                return self._exchange.silent() if self._current(token) else None
             case Said():
                 return None
             case ActionDone(token=token):
@@ -167,8 +167,8 @@ class Dialogue:
 
     def _action_done(self, done: ActionDone) -> str | None:
         walk, call = self._walk, self._call
-        if walk.running is not None and walk.running.token == done.token:
-            return walk.done(done.result)
+        if walk.errands.running is not None and walk.errands.running.token == done.token:
+            return walk.errands.done(done.result)
         if (started := call.tried.get(done.token)) is not None and started.endswith("under way"):
             name = started.partition(":")[0]
             call.tried[done.token] = f"{name}: {done.result.outcome}, after the caller had moved on"
@@ -178,17 +178,17 @@ class Dialogue:
 
     def _slow(self, token: int) -> str | None:
         walk, call = self._walk, self._call
-        if walk.running is not None and walk.running.token == token and call.state.wait is not None:
+        if walk.errands.running is not None and walk.errands.running.token == token and call.state.wait is not None:
             call.say(call.own("wait", call.state.wait))
         return None
 
     def _handed_over(self, token: int, outcome: str) -> str | None:
-        if self._walk.connecting != token:
+        if self._walk.departure.connecting != token:
             return None
         self._call.outbox.note("decision", {"handoff": outcome})
         if outcome == "connected":
             self._call.outcome = "handoff"
-        return self._walk.handed_over(outcome)
+        return self._walk.departure.handed_over(outcome)
 
     def _resume(self, loaded: ResumeLoaded) -> str | None:
         walk = self._walk
@@ -203,34 +203,34 @@ class Dialogue:
     def _part_failed(self, part: str, detail: str) -> str | None:
         call, walk = self._call, self._walk
         call.outbox.note("error", {"part": part, "detail": detail[:200]})
-        if walk.connecting is not None:
+        if walk.departure.connecting is not None:
             return None
-        if walk.in_human_flow:
+        if walk.departure.in_human_flow:
             listening = walk.listening
             if part in ("recogniser", "synthesiser") and listening is not None:
                 call.keys_led = True  # the way to the human goes on by keys
-                self._exchange.offer_keys(listening)
+                self._exchange.patience.offer_keys(listening)
                 return None
-            walk.connect_directly(f"{part} failed")
+            walk.departure.connect_directly(f"{part} failed")
             return None
         call.say(call.system("apology"))
-        return walk.human(HandoffNeed(f"{part} failed"))
+        return walk.departure.human(HandoffNeed(f"{part} failed"))
 
     def _agitated(self, evidence: str) -> str | None:
         call, walk = self._call, self._walk
         call.temper.agitated(evidence)
         call.outbox.note("decision", {"agitated": evidence, "level": round(call.temper.level, 2)})
-        if call.temper.enough and not walk.in_human_flow and walk.connecting is None:
-            return walk.human(HandoffNeed(call.temper.reason, "retention", 8))
+        if call.temper.enough and not walk.departure.in_human_flow and walk.departure.connecting is None:
+            return walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
         return None
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, object] | None:
         """What to take up again should the call drop now; None when nothing is worth it."""
-        if self._walk.ended or not self._begun:
+        if self._walk.departure.ended or not self._begun:
             return None
-        return snapshot(self._call, human_flow=self._walk.in_human_flow)
+        return snapshot(self._call, human_flow=self._walk.departure.in_human_flow)
 
     @property
     def state(self) -> str:
@@ -279,7 +279,7 @@ class Dialogue:
     @property
     def ended(self) -> bool:
         """The dialogue has nothing more to do: it said goodbye, or a human has the call (until that human drops it)."""
-        return self._walk.ended or self._walk.connected
+        return self._walk.departure.ended or self._walk.departure.connected
 
     @property
     def resolved(self) -> int:

@@ -9,20 +9,19 @@ from ivr.dialogue.conversation import MASK, Conversation, HandoffNeed
 from ivr.dialogue.grammar import Meaning, SlotValue
 from ivr.dialogue.keypad import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.listening import Listening, Mode, key_menu, option_label
+from ivr.dialogue.patience import NOT_UNDERSTOOD, Patience
 from ivr.dialogue.reading import ANSWER, HUMAN, OPTION, RISK, UNIVERSALS, Reading
 from ivr.dialogue.snapshot import restore
-from ivr.dialogue.turns import Words
 from ivr.dialogue.understanding import understand
 from ivr.dialogue.walk import Walk
 from ivr.events import Cause, Recognition
-
-SILENT, NOT_UNDERSTOOD = "silent", "not understood"
 
 
 class Exchange:
     def __init__(self, conversation: Conversation, walk: Walk) -> None:
         self.call = conversation
         self.walk = walk
+        self.patience = Patience(conversation, walk)
 
     # -- speech -----------------------------------------------------------------------------------------------
 
@@ -31,7 +30,7 @@ class Exchange:
         if listening is None:
             return None
         if recognition.cause is Cause.NO_INPUT_TIMEOUT:
-            return self.silence()
+            return self.silent()
         found = understand(recognition, listening.grammar, call.shared.risks(call.words))
         best = found.best
         secret = self.secret
@@ -52,10 +51,10 @@ class Exchange:
         )
         call.record("heard", text=said, intent=intent)
         call.temper.heard(recognition.manner)
-        if call.temper.enough and (best is None or not best.leads_out) and not self.walk.in_human_flow:
-            return self.walk.human(HandoffNeed(call.temper.reason, "retention", 8))
-        if best is None:
-            return self.misunderstood()
+        if call.temper.enough and (best is None or not best.leads_out) and not self.walk.departure.in_human_flow:
+            return self.walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
+        if best is None or (listening.mode is Mode.RUNNING and not best.sure and not best.leads_out):
+            return self.patience.misunderstood()  # which, while an action runs, only means: go on listening
         if found.rival is not None and not best.leads_out:
             return self._which(best, found.rival)
         return self.take(best)
@@ -77,10 +76,10 @@ class Exchange:
         if rival.leads_out:
             return self.take(rival)
         if listening.mode is not Mode.QUESTION:
-            return self.misunderstood()
+            return self.patience.misunderstood()
         return self.choose((best, rival))
 
-    def choose(self, options: Sequence[Reading]) -> None:
+    def choose(self, options: Sequence[Reading]) -> str | None:
         call, beneath = self.call, self.walk.listening
         assert beneath is not None
         labels = [option_label(call, options, index) for index in (0, 1)]
@@ -91,6 +90,7 @@ class Exchange:
         if call.keys_led:
             call.say(key_menu(call, listening))
         self.walk.listen(listening, asked=True)
+        return None
 
     # -- meanings ----------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Exchange:
             case Mode.RESUME | Mode.GOODBYE:
                 if intent in ("yes", "no") and (reading.sure or intent == "no"):
                     return self._decided(listening, intent == "yes")
-                return self.misunderstood()
+                return self.patience.misunderstood()
         self.walk.listen(listening)
         return None
 
@@ -127,7 +127,7 @@ class Exchange:
             if choice.intent != reading.meaning.intent or (choice.condition and not call.evaluate(choice.condition)):
                 continue
             return self._choice(index, reading)
-        return self.misunderstood()
+        return self.patience.misunderstood()
 
     def _choice(self, index: int, reading: Reading) -> str | None:
         call = self.call
@@ -149,16 +149,14 @@ class Exchange:
         call, walk, state = self.call, self.walk, self.call.state
         if reading.meaning.intent == "yes":
             if not reading.sure:
-                return self.misunderstood()  # what can't be undone is not done on a guess
+                return self.patience.misunderstood()  # what can't be undone is not done on a guess
             call.intent_doubt = False
             call.outbox.note("decision", {"confirmed": True})
-            walk.perform()
-            return None
+            return walk.errands.perform()
         if reading.meaning.slots:
             self._fill(reading, reading.meaning.slots)
             call.outbox.note("decision", {"corrected": sorted(reading.meaning.slots)})
-            walk.ask_confirmation()
-            return None
+            return walk.errands.ask_confirmation()
         call.outbox.note("decision", {"confirmed": False})
         call.intent_doubt = False
         if state.confirm is not None and state.confirm.no is not None:
@@ -176,16 +174,16 @@ class Exchange:
             doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
             return self.take(replace(option, sure=reading.sure, doubtful=doubtful))
         if not reading.sure:
-            return self.misunderstood()
+            return self.patience.misunderstood()
         self.walk.listening = beneath
-        return self.misunderstood(neither=True)
+        return self.patience.misunderstood(neither=True)
 
     def _decided(self, listening: Listening, yes: bool) -> str | None:
         call, walk = self.call, self.walk
         call.outbox.note("decision", {listening.mode.value: yes})
         if listening.mode is Mode.GOODBYE:
             if yes:
-                return walk.goodbye()
+                return walk.departure.goodbye()
             beneath = listening.beneath
             assert beneath is not None
             walk.say_again(beneath)
@@ -204,7 +202,7 @@ class Exchange:
         call, walk = self.call, self.walk
         listening = walk.listening
         if name == HUMAN or name.startswith(RISK):
-            return walk.human(self._need(name))
+            return walk.departure.human(self._need(name))
         if listening is None:
             return None
         if name == "goodbye" and not sure:
@@ -217,15 +215,15 @@ class Exchange:
         if override is not None and override.goto:
             target = call.shared.table.take(call.cursor, f"universal.{name}")
             if not target.startswith("@"):
-                walk.running = None
+                walk.let_go()
                 return target
             call.shared.table.place(call.cursor, call.here)
             name = target[1:]
             if name == HUMAN:
-                return walk.human(self._need(name))
+                return walk.departure.human(self._need(name))
         match name:
             case "goodbye":
-                return walk.goodbye()
+                return walk.departure.goodbye()
             case "back":
                 return self._back(listening)
             case "help":
@@ -242,7 +240,7 @@ class Exchange:
         if risk is not None:
             return HandoffNeed(risk.reason, risk.skill, risk.priority)
         override = call.state.universals.get(HUMAN)
-        if override is not None and override.prompt is not None and self.walk.connecting is None:
+        if override is not None and override.prompt is not None and self.walk.departure.connecting is None:
             call.say(call.own("universal.human", override.prompt))
         return HandoffNeed("asked")
 
@@ -251,7 +249,7 @@ class Exchange:
         if listening.beneath is not None:
             walk.say_again(listening.beneath)
             return None
-        walk.running = walk.loading = None
+        walk.let_go()
         self.call.intent_doubt = False
         return walk.back()
 
@@ -273,6 +271,13 @@ class Exchange:
                 self.walk.listen(listening)  # a star: wait for its second key
             return None
         return self.pressed(pressed)
+
+    def silent(self) -> str | None:
+        """Nothing was said; keys half entered count as entered."""
+        listening = self.walk.listening
+        if listening is not None and listening.keypad.entering:
+            return self.paused()
+        return self.patience.silence()
 
     def paused(self) -> str | None:
         listening = self.walk.listening
@@ -298,7 +303,7 @@ class Exchange:
                 if listening.mode in (Mode.RUNNING, Mode.STRANDED):
                     self.walk.listen(listening)
                     return None
-                return self._failed(NOT_UNDERSTOOD, call.system("invalid_keys"))
+                return self.patience.failed(NOT_UNDERSTOOD, call.system("invalid_keys"))
         return None
 
     def _keyed(self, value: SlotValue) -> Reading:
@@ -307,9 +312,9 @@ class Exchange:
     def _no_such(self, entered: Entered) -> str | None:
         call = self.call
         if entered.range is None:
-            return self._failed(NOT_UNDERSTOOD, call.system("nomatch"))
+            return self.patience.failed(NOT_UNDERSTOOD, call.system("nomatch"))
         low, high = (f.label if (f := call.fitted(n, None)) else str(n) for n in entered.range)
-        return self._failed(NOT_UNDERSTOOD, call.system("out_of_range", minimum=low, maximum=high))
+        return self.patience.failed(NOT_UNDERSTOOD, call.system("out_of_range", minimum=low, maximum=high))
 
     def _picked(self, listening: Listening, index: int) -> str | None:
         self.call.record("key", text=str(index + 1))
@@ -322,62 +327,6 @@ class Exchange:
             case Mode.CHOOSE:
                 return self._chosen(Reading(Meaning(f"{OPTION}{index if index < 2 else 'none'}"), "", 1.0))
         return self._decided(listening, index == 0)
-
-    # -- silence and misunderstanding ---------------------------------------------------------------------------
-
-    def silence(self) -> str | None:
-        call, listening = self.call, self.walk.listening
-        if listening is None:
-            return None
-        if listening.keypad.entering:
-            return self.paused()
-        listening.keypad.forget()
-        if listening.mode is Mode.STRANDED:
-            self.walk.connect_directly("asked")
-            return None
-        own = call.own("noinput", call.state.noinput, self.walk.failures + 1) if listening.mode is Mode.QUESTION else ()
-        return self._failed(SILENT, own)
-
-    def offer_keys(self, listening: Listening) -> None:
-        self.call.say((*self.call.system("offer_keys"), *key_menu(self.call, listening)))
-        self.walk.listen(listening)
-
-    def misunderstood(self, *, neither: bool = False) -> str | None:
-        call, listening = self.call, self.walk.listening
-        assert listening is not None
-        if listening.mode in (Mode.RUNNING, Mode.STRANDED):
-            self.walk.listen(listening)
-            return None
-        listening.keypad.forget()
-        call.temper.failed()
-        if neither:
-            return self._failed(NOT_UNDERSTOOD, (), quiet=True)
-        own = call.own("nomatch", call.state.nomatch, self.walk.failures + 1) if listening.mode is Mode.QUESTION else ()
-        return self._failed(NOT_UNDERSTOOD, own)
-
-    def _failed(self, reason: str, own: Sequence[Words], *, quiet: bool = False) -> str | None:
-        """Once: say it again. Twice in a row: offer keys. Three times: a human. Never: hang up."""
-        call, walk = self.call, self.walk
-        listening = walk.listening
-        assert listening is not None
-        walk.failures += 1
-        count = walk.failures
-        silent = reason == SILENT
-        call.outbox.note("decision", {"failed": reason, "count": count})
-        if count >= 3:
-            walk.failures = 0
-            call.say(call.system("silent" if silent else "not_understood"))
-            return walk.human(HandoffNeed(reason))
-        if own:
-            call.say(own)
-        elif not quiet:
-            call.say(call.system("noinput" if silent else "nomatch", count))
-        if count == 2:
-            call.say((*call.system("offer_keys"), *key_menu(call, listening)))
-        elif not own or listening.mode is not Mode.QUESTION:
-            call.say(listening.prompt[-2:] if len(listening.prompt) > 2 else listening.prompt)
-        walk.listen(listening)
-        return None
 
 
 def _base(listening: Listening) -> Listening:

@@ -134,11 +134,11 @@ class DeferredGrammar(CompiledGrammar):
         return made
 
     @property
-    def speech(self) -> SpeechGrammar:  # type: ignore[override]
+    def speech(self) -> SpeechGrammar:
         return self._compiled().speech
 
     @property
-    def meanings(self) -> tuple[Meaning, ...]:  # type: ignore[override]
+    def meanings(self) -> tuple[Meaning, ...]:
         return self._compiled().meanings
 
     def __eq__(self, other: object) -> bool:

@@ -1,7 +1,7 @@
 """Paraphrases: sentences that no phrase covers, read by spotting slots and comparing what is left with the carriers.
 
-"I'd like Casablanca to be next" has the title of one slot and the concept TOP left; of the active templates, "move
-{title} to the top" is the likest. Order counts ("put A after B" is not "after A put B"), every slot of a template must be
+"I'd like Casablanca to be next" has the title of one slot and the concept TOP left; of the active templates,
+"move {title} to the top" is the likest. Order counts ("put A after B" is not "after A put B"), every slot of a template must be
 found and every slot found should be used, and one concept at least must agree.
 """
 
@@ -17,6 +17,7 @@ from ivr.dialogue.carriers import concepts, negated, plain_words
 from ivr.dialogue.grammar import Meaning, SlotValue
 from ivr.dialogue.grammars import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.phrases import SlotMark, Variant
+from ivr.dialogue.reading import OPTION, RISK, UNIVERSALS
 from ivr.dialogue.slots import NumberSlot, Slot, TitleSlot, titled
 
 ENOUGH = 0.64
@@ -48,6 +49,7 @@ class _Shape:
     concepts: tuple[str, ...]
     slots: tuple[str, ...]
     words: frozenset[str]
+    broad: bool  # may be read by its concepts; universals, yes and no only by their spelling
 
 
 def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
@@ -84,10 +86,15 @@ def _shapes(grammar: StateGrammar) -> list[_Shape]:
                         concepts(plain, grammar.language),
                         slots,
                         frozenset(word for word in plain if not word.startswith("<")),
+                        bool(slots) or not _universal(entry.intent),
                     )
                 )
         grammar.outline.memo["shapes"] = known
     return known
+
+
+def _universal(intent: str) -> bool:
+    return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION))
 
 
 def _by_spelling(words: Sequence[str], shapes: Sequence[_Shape]) -> list[Like]:
@@ -110,7 +117,7 @@ def _by_slots(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Sha
     for spotted in _alternatives(words, titles, grammar):
         slotless, sequence = _sequence(words, spotted, shapes, grammar)
         for shape in shapes:
-            if len(shape.slots) != len(spotted):
+            if len(shape.slots) != len(spotted) or not shape.broad:
                 continue
             like = _compared(shape, sequence, slotless, spotted)
             if like is not None:

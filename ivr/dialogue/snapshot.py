@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from ivr.dialogue.conversation import Conversation
 from ivr.dialogue.cursor import Frame
@@ -49,7 +50,7 @@ def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
         if (frame := _frame(call, entry)) is None:
             return None
         frames.append(frame)
-    for above, below in zip(frames, frames[1:], strict=False):
+    for above, below in pairwise(frames):
         if call.library.flows[above.flow].states[above.state].call != below.flow:
             return None
     last = frames[-1]

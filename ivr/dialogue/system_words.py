@@ -1,4 +1,4 @@
-"""What the line says by itself when ``universals.yaml`` has no words for it: it must never be silent, whatever is missing.
+"""What the line says by itself when ``universals.yaml`` has no words for it: it must never be silent.
 
 The names are those under ``prompts:`` in the universals. In braces: what the line fills in.
 """
