@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.store.database import Database
+from ivr.store.database import Database, fit
 from ivr.store.tables import call_entries, calls, resume_points
 
 
@@ -31,7 +31,12 @@ class CallLog:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(
                 insert(calls).values(
-                    call_id=call_id, caller=caller, called=called, started_at=at, outcome="", details=dict(extra)
+                    call_id=call_id,
+                    caller=fit(caller, 100),
+                    called=fit(called, 100),
+                    started_at=at,
+                    outcome="",
+                    details=dict(extra),
                 )
             )
 
@@ -54,7 +59,7 @@ class CallLog:
             at = entry.get("at")
             moment = at if isinstance(at, datetime) else now
             kept = {**entry, "at": moment.isoformat() if at is None or isinstance(at, datetime) else at}
-            rows.append({"call_id": call_id, "at": moment, "kind": str(entry.get("kind", "")), "entry": kept})
+            rows.append({"call_id": call_id, "at": moment, "kind": fit(str(entry.get("kind", "")), 40), "entry": kept})
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(insert(call_entries), rows)
@@ -82,7 +87,7 @@ class CallLog:
             await connection.execute(
                 update(calls)
                 .where(calls.c.call_id == call_id, calls.c.ended_at.is_(None))
-                .values(outcome=outcome, ended_at=at, canonical=dict(canonical))
+                .values(outcome=fit(outcome, 60), ended_at=at, canonical=dict(canonical))
             )
 
         await self._database.write(work)

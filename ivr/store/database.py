@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,8 +32,18 @@ REMEDY = "see that the database runs and that [store] url in config.toml points 
 log = structlog.get_logger(__name__)
 
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def fit(text: str, length: int) -> str:
+    """``text`` as any column of ``length`` characters takes it: PostgreSQL refuses NUL and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")[:length]
+
+
 def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """JSON as ``fit`` would have it; what JSON does not know is kept as its text."""
+    dumped = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode("utf-8")
+    return _NUL.sub(r"\1", dumped)
 
 
 def parse_url(url: str) -> URL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,12 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import ActionError
+from ivr.store.database import fit
 from ivr.store.tables import audit, idempotency
 
 Json = dict[str, Any]
+
+LONGEST_KEY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +31,23 @@ class Stamp:
     at: datetime
 
 
+def storable(key: str) -> str:
+    """Any text is a key: one that is too long, or not text to the database, is kept as its hash."""
+    if fit(key, LONGEST_KEY) == key:
+        return key
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 async def once(connection: AsyncConnection, stamp: Stamp, effect: Callable[[], Awaitable[Json]]) -> tuple[Json, bool]:
     """(result, repeated). A key seen before returns what it returned then, without the effect.
 
     Raises ActionError when the key belongs to another action: that is a fault of the flow or of a client."""
+    key = storable(stamp.key)
     if connection.dialect.name == "postgresql":
         # Two attempts under one key wait for each other; SQLite's writers do so anyway.
-        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(stamp.key, 0))))
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
     known = (
-        await connection.execute(
-            select(idempotency.c.action, idempotency.c.result).where(idempotency.c.key == stamp.key)
-        )
+        await connection.execute(select(idempotency.c.action, idempotency.c.result).where(idempotency.c.key == key))
     ).one_or_none()
     if known is not None:
         if known.action != stamp.action:
@@ -47,7 +57,7 @@ async def once(connection: AsyncConnection, stamp: Stamp, effect: Callable[[], A
             )
         return dict(known.result), True
     result = await effect()
-    await connection.execute(insert(idempotency).values(key=stamp.key, action=stamp.action, result=result, at=stamp.at))
+    await connection.execute(insert(idempotency).values(key=key, action=stamp.action, result=result, at=stamp.at))
     return result, False
 
 
@@ -66,7 +76,7 @@ async def record(
             action=stamp.action,
             member=member,
             call_id=stamp.call_id,
-            key=stamp.key,
+            key=storable(stamp.key),
             before=None if before is None else dict(before),
             after=None if after is None else dict(after),
         )

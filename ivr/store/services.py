@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import ActionError
-from ivr.store.database import Database
+from ivr.store.database import Database, fit
 from ivr.store.ledger import Stamp, once, record
 from ivr.store.tables import callbacks, disc_reports, discs, holds, members, notes
 
@@ -123,7 +123,9 @@ class MemberServices:
             async def effect() -> dict[str, Any]:
                 member_id = await _lock_member(connection, member)
                 await connection.execute(
-                    insert(notes).values(member_id=member_id, kind=kind, text=text, by=actor, created_at=stamp.at)
+                    insert(notes).values(
+                        member_id=member_id, kind=fit(kind, 40), text=fit(text, 4000), by=actor, created_at=stamp.at
+                    )
                 )
                 # The words stay out of the trail: a member who has notes deleted must find them gone everywhere.
                 await record(connection, stamp, member, None, {"kind": kind})
@@ -170,11 +172,11 @@ class MemberServices:
                 inserted = await connection.execute(
                     insert(callbacks)
                     .values(
-                        number=number,
-                        name=name,
+                        number=fit(number, 40),
+                        name=fit(name, 200),
                         member=member,
-                        skill=skill,
-                        wanted=wanted,
+                        skill=fit(skill, 40),
+                        wanted=fit(wanted, 100),
                         call_id=call_id,
                         state="waiting",
                         created_at=stamp.at,

@@ -169,6 +169,27 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     assert len(await store.audit_of("old")) == 3
 
 
+@pytest.mark.parametrize(
+    "text", ["\x00", "a\x00b", "\\u0000", "\\\x00", "\ud800", "\U0001f3ac", "'; DROP TABLE calls; --", "x" * 5000]
+)
+async def test_hostile_text_is_kept_or_cleaned_never_an_error(store: Store, now: Time, text: str) -> None:
+    await store.calls.begin("call-1", text, text, now(), {"display": text})
+    await store.calls.append("call-1", {"kind": text, "text": text, "nested": [{text: text}]})
+    await store.calls.finish("call-1", text, now(), {"said": text})
+    await store.services.request_callback(
+        text, name=text, member="", skill=text, wanted=text, key=f"key{text[:1]}", call_id="call-1"
+    )
+    await store.services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
+    await store.services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
+    assert len(await store.services.notes("10001")) == 1
+    found = await store.calls.get("call-1")
+    assert found is not None
+    clean = text.replace("\x00", "").replace("\ud800", "?")
+    assert found["display"] == clean
+    assert found["entries"][0]["text"] == clean
+    assert found["caller"] == clean[:100]
+
+
 def test_utc_is_the_default_clock() -> None:
     store = Store("sqlite+aiosqlite://")
     assert store.now().tzinfo is UTC
