@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aiosipua import SipRequest, SipResponse, parse_address, parse_uri, stringify_uri
+from aiosipua import SipRequest, SipResponse, stringify_uri
 
 from ivr.sip.message import ALLOW, SUPPORTED, call_id_of, cseq_of, response_to, tag_of
+from ivr.sip.uri import address_of, inner_of, uri_of
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class CallDialog:
     @property
     def next_hop(self) -> str:
         """The URI to send to: the first route, else the far end's contact."""
-        return _inner(self.routes[0]) if self.routes else self.target
+        return inner_of(self.routes[0]) if self.routes else self.target
 
     def matches(self, request: SipRequest) -> bool:
         """Call-ID and tags (section 12.2.2); anything else is 481."""
@@ -80,8 +81,8 @@ class CallDialog:
     def request(self, method: str, via: str, contact: str, *, number: int | None = None) -> SipRequest:
         """A request inside the dialog (section 12.2.1.1); ``number`` reuses a CSeq, for ACK."""
         routes, uri = self.routes, self.target
-        if routes and "lr" not in parse_uri(_inner(routes[0])).params:
-            uri, routes = _inner(routes[0]), [*routes[1:], f"<{self.target}>"]  # a strict router of RFC 2543
+        if routes and "lr" not in uri_of(inner_of(routes[0])).params:
+            uri, routes = inner_of(routes[0]), [*routes[1:], f"<{self.target}>"]  # a strict router of RFC 2543
         if number is None:
             self.local_cseq += 1
             number = self.local_cseq
@@ -113,15 +114,11 @@ class CallDialog:
         return response
 
 
-def _inner(value: str) -> str:
-    return stringify_uri(parse_address(value).uri)
-
-
 def _contact(message: SipRequest | SipResponse) -> str:
     values = message.headers.get("contact")
     if not values:
         raise ValueError("no Contact")
-    uri = parse_address(values[0]).uri
+    uri = address_of(values[0]).uri
     if uri.scheme != "sip" or not uri.host or values[0].strip() == "*":
         raise ValueError("Contact is not a sip: URI")
     uri.headers = {}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
 from aiosipua import (
     AuthChallenge,
     SipDigestAuth,
@@ -18,6 +19,10 @@ from aiosipua import (
     parse_auth,
     stringify_auth,
 )
+
+from ivr.errors import ConfigError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ALGORITHMS = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}  # strongest first (RFC 8760 section 2.4)
 NONCE_LIFE_S = 120.0
@@ -47,8 +52,13 @@ class DigestClient:
             if known is None:
                 continue
             known.count += 1
+            try:
+                password = self._password()
+            except ConfigError as error:
+                log.error("sip.credentials_missing", username=self._username, error=str(error))
+                return
             credentials = build_credentials(
-                SipDigestAuth(self._username, self._password()),
+                SipDigestAuth(self._username, password),
                 known.challenge,
                 request.method,
                 request.uri,

@@ -245,15 +245,14 @@ class SipLeg:
         """An ACK came; inbound legs wait for the first."""
 
     def _late_answer(self, ack: SipRequest) -> None:
-        before = self.audio.remote
         try:
-            remote = self.audio.take_answer(sdp_body(ack) or "")
+            changed = self.audio.take_later_answer(sdp_body(ack) or "")
         except BadBody as error:
             self.log.warning("sip.bad_answer", error=str(error))
             self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
             return
-        if before is not None and before != remote:
-            self.emit(MediaChanged(remote))
+        if changed is not None:
+            self.emit(MediaChanged(changed))
 
     def _no_ack(self, number: int) -> None:
         self._unacked.pop(number, None)
@@ -343,8 +342,8 @@ class SipLeg:
         if response.status_code < 300:
             self.dialog.retarget(response)
             try:
-                if body := sdp_body(response):
-                    self.audio.take_answer(body)
+                if (body := sdp_body(response)) and (changed := self.audio.take_later_answer(body)):
+                    self.emit(MediaChanged(changed))
             except BadBody as error:
                 self.log.warning("sip.bad_answer", error=str(error))
         return response

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from urllib.parse import unquote
 
-from aiosipua import Address as NameAddr
-from aiosipua import SipMessage, SipRequest, SipResponse, SipUri, parse_address, parse_uri, parse_via, stringify_via
+from aiosipua import SipMessage, SipRequest, SipResponse, SipUri, parse_via, stringify_via
 from aiosipua.message import missing_required_headers
 
 from ivr.ports import Party
+from ivr.sip.uri import address_of, inner_of, uri_of
 
 MAX_MESSAGE = 65_535
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK", "INFO", "NOTIFY")
@@ -26,6 +26,7 @@ _COMPACT = {"r": "Refer-To", "b": "Referred-By", "x": "Session-Expires", "o": "E
 _REQUEST_LINE = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]{1,32}) ([^\s<>\"]{1,2048}) SIP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: .*)?")
 CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_URI = re.compile(r"(?:sips?:[^\s]*[^\s@]|(?!sips?:)[A-Za-z][A-Za-z0-9+.\-]*:[^\s]+)$", re.IGNORECASE)
 _CSEQ = re.compile(r"(\d{1,10})\s+([^\s]+)")
 _SINGLE = ("from", "to", "call-id", "cseq")
 _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
@@ -150,10 +151,12 @@ def _fault(message: SipRequest | SipResponse) -> str:
     if not headers.get_first("call-id"):
         return "empty Call-ID"
     via = parse_via(headers.get("via")[0])
+    if not 0 < (via.port or 5060) < 65536:
+        return "bad port in Via"
     if not via.host or via.transport not in ("UDP", "TCP", "TLS", "WS", "WSS", "SCTP"):
         return "bad Via"
     for name in ("from", "to"):
-        if not parse_address(headers.get_first(name) or "").uri.host:
+        if not _URI.match(inner_of(headers.get_first(name) or "")):
             return f"bad {name}"
     return ""
 
@@ -178,7 +181,7 @@ def cseq_of(message: SipMessage) -> tuple[int, str]:
 
 
 def tag_of(message: SipMessage, header: str) -> str:
-    return parse_address(message.headers.get_first(header) or "").tag or ""
+    return address_of(message.headers.get_first(header) or "").tag or ""
 
 
 def call_id_of(message: SipMessage) -> str:
@@ -198,11 +201,10 @@ def lowered(message: SipMessage) -> dict[str, str]:
 
 def party_of(value: str) -> Party:
     """A From, To or P-Asserted-Identity value, or a bare URI. Withheld numbers become ""."""
-    address: NameAddr = parse_address(value if "<" in value else value.partition(";tag=")[0])
-    display = (address.display_name or "").replace('\\"', '"').strip()
-    inner = value[value.find("<") + 1 : value.rfind(">")] if "<" in value and ">" in value else value
-    if inner.strip().lower().startswith("tel:"):
-        number = inner.strip()[4:].partition(";")[0]
+    address, inner = address_of(value), inner_of(value)
+    display = (address.display_name or "").strip()
+    if inner.lower().startswith("tel:"):
+        number = inner[4:].partition(";")[0]
         return Party(number=number, display=display, uri=f"tel:{number}")
     number = number_of(address.uri)
     user = f"{address.uri.user}@" if address.uri.user else ""
@@ -325,7 +327,7 @@ def target_uri(text: str) -> SipUri:
     """A dialable SIP URI without embedded headers. Raises ValueError."""
     if not text.lower().startswith("sip:") or any(c in text for c in " \t\r\n<>\"'"):
         raise ValueError(f"{text!r} is not a sip: URI")
-    uri = parse_uri(text)
+    uri = uri_of(text)
     uri.headers = {}
     if not uri.host:
         raise ValueError(f"{text!r} names no host")

@@ -77,6 +77,15 @@ class OfferAnswer:
         self.remote = replace(offer.audio, codecs=local.codecs, dtmf_payload_type=local.dtmf_payload_type)
         return self.text, self.remote if changed else None
 
+    def take_later_answer(self, text: str) -> MediaDescription | None:
+        """An answer to an offer made in mid-call; what changed for media, if anything. Raises BadBody."""
+        before = self.remote
+        after = self.take_answer(text)
+        if before is None:
+            return None  # the first answer, which nobody heard of yet
+        same_codec = after.codecs[0] in before.codecs
+        return None if same_codec and replace(after, codecs=before.codecs) == before else after
+
     def _placed(self, local: MediaDescription) -> MediaDescription:
         try:
             wildcard = ipaddress.ip_address(local.host).is_unspecified

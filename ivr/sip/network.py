@@ -32,6 +32,10 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
         self._received(data, Peer("udp", str(addr[0]).partition("%")[0], int(str(addr[1]))))
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            log.critical("sip.udp_socket_lost", error=str(exc), remedy="restart the service")
+
     def error_received(self, exc: Exception) -> None:
         log.debug("sip.udp_error", error=str(exc))  # an ICMP message: the transaction's timer decides
 
@@ -140,6 +144,9 @@ class Network:
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
         """Never blocks. TCP reuses the connection with ``peer``, else opens one (to ``fallback`` if given)."""
+        if not 0 < peer.port < 65536:  # asyncio gives a whole socket up over one such address
+            self._unreachable(peer, "no such port")
+            return
         if peer.transport == "udp":
             if self._udp is None or self._udp.is_closing():
                 self._unreachable(peer, "no UDP socket")
@@ -203,6 +210,7 @@ class Network:
     def closed(self, connection: _Connection) -> None:
         if self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
+            self._unreachable(connection.peer, "connection lost")
 
     async def _connect(self, peer: Peer) -> None:
         loop = asyncio.get_running_loop()

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, parse_address, parse_uri, stringify_uri
+from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, stringify_uri
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.ports import RegistrationStatus
 from ivr.sip.message import PRODUCT, SUPPORTED, Peer, host_port
 from ivr.sip.signalling import Signalling, Unresolvable
+from ivr.sip.uri import address_of, uri_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ class Registration:
         self._core, self._trunk = core, trunk
         self._sleep, self._chance, self._now = sleep, chance, now
         text = trunk.register_with
-        uri = parse_uri(text if text.lower().startswith("sip:") else f"sip:{text}")
+        uri = uri_of(text if text.lower().startswith("sip:") else f"sip:{text}")
         uri.user = None
         self._registrar = stringify_uri(uri)
         uri.params, uri.user = {}, trunk.username
@@ -116,6 +117,7 @@ class Registration:
         log.info("sip.unregistered", trunk=self._trunk.name, status=response.status_code)
 
     async def _send(self, expires_s: int) -> SipResponse:
+        self._trunk.password.reveal()  # a missing one is the operator's business, not the registrar's 401
         peer = await self._core.resolve(self._registrar, self._trunk.transport)
         self._core.policy.learn(self._trunk.name, peer.host)
         request = self._request(peer, expires_s)
@@ -142,9 +144,9 @@ class Registration:
 
     def _granted(self, response: SipResponse) -> int:
         """Our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
-        ours = parse_address(self._contact).uri
+        ours = address_of(self._contact).uri
         for value in response.headers.get("contact"):
-            address = parse_address(value)
+            address = address_of(value)
             same = host_port(address.uri.host.strip("[]"), address.uri.port) == host_port(
                 ours.host.strip("[]"), ours.port
             )

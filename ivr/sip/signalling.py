@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 import structlog
-from aiosipua import SipRequest, SipResponse, generate_branch, parse_uri
+from aiosipua import SipRequest, SipResponse, generate_branch
 
 from ivr.config import SipConfig
 from ivr.sip.dialog import CallDialog
@@ -18,6 +18,7 @@ from ivr.sip.message import PRODUCT, Peer, call_id_of, cseq_of, host_port, state
 from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
 from ivr.sip.transactions import ServerTransaction, Timers, TransactionLayer, renewed
+from ivr.sip.uri import uri_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -27,6 +28,10 @@ MAX_CHALLENGES = 2  # one for a new nonce, one for a stale one
 
 class Unresolvable(Exception):
     """A URI that leads nowhere we can send to."""
+
+
+def _hidden(host: str) -> bool:
+    return ipaddress.ip_address(host).is_private
 
 
 class DialogOwner(Protocol):
@@ -77,11 +82,16 @@ class Signalling:
 
     async def resolve(self, text: str, transport: str = "udp") -> Peer:
         """RFC 3263 without SRV: literal or A/AAAA, the URI's port or 5060. Raises Unresolvable."""
-        uri = parse_uri(text)
+        try:
+            uri = uri_of(text)
+        except ValueError as error:
+            raise Unresolvable(str(error)) from error
         transport = (uri.params.get("transport") or transport).lower()
         if uri.scheme != "sip" or transport not in ("udp", "tcp"):
             raise Unresolvable(f"{uri.scheme} over {transport} is not supported")
         host, port = uri.host.strip("[]"), uri.port or 5060
+        if not 0 < port < 65536:
+            raise Unresolvable(f"{port} is no port")
         try:
             return Peer(transport, str(ipaddress.ip_address(host)), port)
         except ValueError:
@@ -107,9 +117,11 @@ class Signalling:
                 raise
             return arrival
         if arrival is not None and arrival.transport == "tcp" and arrival.host == peer.host:
-            named = parse_uri(dialog.next_hop).params.get("transport")
+            named = uri_of(dialog.next_hop).params.get("transport")
             if self.network.connected(arrival) and named in (None, "tcp"):
                 return arrival
+        if arrival is not None and not dialog.routes and _hidden(peer.host) and not _hidden(arrival.host):
+            return arrival  # a private contact behind NAT: the way it came is the way back
         return peer
 
     # --- requests we send ---

@@ -1,0 +1,194 @@
+"""Who is admitted, what is logged, what digest credentials are worth; time is turned by hand."""
+
+from __future__ import annotations
+
+import pytest
+import structlog.testing
+from aiosipua import SipDigestAuth, SipRequest, SipResponse, build_credentials, parse_auth, stringify_auth
+from pydantic import ValidationError
+
+from ivr.config import Trunk
+from ivr.sip.digest import NONCE_LIFE_S, DigestClient
+from ivr.sip.policy import Admitted, Refused, RejectionLog, TrunkPolicy
+from tests.unit.sip.messages import parsed_request, parsed_response, request, response
+
+
+class Hand:
+    """A clock turned by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def trunk(name: str, **settings: object) -> Trunk:
+    return Trunk.model_validate({"name": name, **settings})
+
+
+@pytest.fixture
+def clock() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def roaming(monkeypatch: pytest.MonkeyPatch) -> Trunk:
+    monkeypatch.setenv("ROAMING", "open sesame")
+    return trunk("roaming", inbound_auth=True, username="ann", password="env:ROAMING", realm="line")
+
+
+def status_of(verdict: Admitted | Refused) -> int:
+    assert isinstance(verdict, Refused)
+    return verdict.response.status_code
+
+
+def with_credentials(
+    refusal: SipResponse, which: int = 0, *, user: str = "ann", password: str = "open sesame", count: int = 1
+) -> SipRequest:
+    challenge = parse_auth(refusal.headers.get("www-authenticate")[which])
+    again = parsed_request(request("INVITE"))
+    credentials = build_credentials(SipDigestAuth(user, password), challenge, "INVITE", again.uri, nonce_count=count)
+    assert credentials is not None
+    again.headers.set_single("Authorization", stringify_auth(credentials))
+    return again
+
+
+def test_addresses(clock: Hand) -> None:
+    policy = TrunkPolicy([trunk("a", allow=["192.0.2.0/28"]), trunk("b", allow=["198.51.100.1", "::1"])], clock)
+    invite = parsed_request(request("INVITE"))
+    for source, name in (("192.0.2.15", "a"), ("198.51.100.1", "b"), ("::1", "b"), ("::ffff:192.0.2.1", "a")):
+        assert policy.judge(invite, source) == Admitted(name)
+    for source in ("192.0.2.16", "198.51.100.2", "::2", "not an address"):
+        assert status_of(policy.judge(invite, source)) == 403
+
+
+def test_a_registrar_may_call_where_its_trunk_lists_nobody(clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    registering = {"register": "sip:pbx.example", "username": "u", "password": "env:X"}
+    policy = TrunkPolicy([trunk("pbx", **registering), trunk("strict", allow=["192.0.2.1"], **registering)], clock)
+    for name, host in (("pbx", "192.0.2.50"), ("strict", "192.0.2.60")):
+        policy.learn(name, host)
+    invite = parsed_request(request("INVITE"))
+    assert policy.judge(invite, "192.0.2.50") == Admitted("pbx")
+    assert status_of(policy.judge(invite, "192.0.2.60")) == 403
+
+
+def test_a_flood_is_one_line_a_minute(clock: Hand) -> None:
+    rejections = RejectionLog(clock)
+    with structlog.testing.capture_logs() as logs:
+        for second in range(130):
+            clock.now = 1000.0 + second
+            rejections.note("198.51.100.7", "unknown source", "INVITE", "x")
+            rejections.note("198.51.100.8", "unknown source", "INVITE", "x")
+    assert [(entry["source"], entry["suppressed"]) for entry in logs] == [
+        ("198.51.100.7", 0), ("198.51.100.8", 0),
+        ("198.51.100.7", 59), ("198.51.100.8", 59),
+        ("198.51.100.7", 59), ("198.51.100.8", 59),
+    ]  # fmt: skip
+
+
+def test_many_forged_sources_do_not_fill_the_log(clock: Hand) -> None:
+    rejections = RejectionLog(clock)
+    with structlog.testing.capture_logs() as logs:
+        for number in range(10_000):
+            rejections.note(f"198.51.{number >> 8}.{number & 255}", "unknown source", "INVITE", "x")
+    assert len(logs) == 200
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_digest(clock: Hand, roaming: Trunk, which: int) -> None:
+    policy = TrunkPolicy([roaming], clock)
+    first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
+    assert isinstance(first, Refused)
+    assert first.response.status_code == 401
+    right = with_credentials(first.response, which)
+    assert policy.judge(right, "198.51.100.7") == Admitted("roaming")
+    assert status_of(policy.judge(right, "198.51.100.7")) == 401, "a replay"
+    assert policy.judge(with_credentials(first.response, which, count=2), "198.51.100.7") == Admitted("roaming")
+    assert status_of(policy.judge(with_credentials(first.response, which, count=3), "198.51.100.8")) == 401
+    clock.now += NONCE_LIFE_S + 1
+    late = policy.judge(with_credentials(first.response, which, count=4), "198.51.100.7")
+    assert isinstance(late, Refused)
+    assert all("stale=true" in value for value in late.response.headers.get("www-authenticate"))
+
+
+def test_wrong_credentials_are_forbidden_and_noted(clock: Hand, roaming: Trunk) -> None:
+    policy = TrunkPolicy([roaming], clock)
+    first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
+    assert isinstance(first, Refused)
+    with structlog.testing.capture_logs() as logs:
+        for wrong in ({"password": "guess"}, {"user": "eve"}):
+            assert status_of(policy.judge(with_credentials(first.response, **wrong), "198.51.100.7")) == 403  # type: ignore[arg-type]
+    assert [entry["reason"] for entry in logs] == ["wrong credentials"]
+
+
+def test_credentials_for_another_method_are_worthless(clock: Hand, roaming: Trunk) -> None:
+    policy = TrunkPolicy([roaming], clock)
+    first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
+    assert isinstance(first, Refused)
+    stolen = parsed_request(request("OPTIONS"))
+    stolen.headers.set_single("Authorization", with_credentials(first.response).headers.get("authorization")[0])
+    assert status_of(policy.judge(stolen, "198.51.100.7")) == 403
+
+
+def test_listed_addresses_are_challenged_and_others_not_even_that(clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROAMING", "open sesame")
+    both = trunk("both", allow=["192.0.2.1"], inbound_auth=True, username="ann", password="env:ROAMING")
+    policy = TrunkPolicy([both], clock)
+    invite = parsed_request(request("INVITE"))
+    assert status_of(policy.judge(invite, "192.0.2.1")) == 401
+    assert status_of(policy.judge(invite, "192.0.2.2")) == 403
+
+
+def test_a_missing_password_of_ours_is_not_the_callers_fault(clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROAMING", "open sesame")
+    policy = TrunkPolicy([trunk("r", inbound_auth=True, username="ann", password="env:ROAMING", realm="line")], clock)
+    first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
+    assert isinstance(first, Refused)
+    monkeypatch.delenv("ROAMING")
+    assert status_of(policy.judge(with_credentials(first.response), "198.51.100.7")) == 503
+
+
+def test_secrets_stay_out_of_the_configuration() -> None:
+    with pytest.raises(ValidationError, match="env:NAME"):
+        trunk("r", inbound_auth=True, username="ann", password="plain")
+
+
+# --- the other direction -----------------------------------------------------------------------------------
+
+
+def challenge_to(sent: SipRequest, *values: str) -> SipResponse:
+    extra = "".join(f"WWW-Authenticate: Digest {value}\n" for value in values)
+    return parsed_response(response(sent, 401, extra=extra, contact=False))
+
+
+def test_the_strongest_challenge_is_answered_and_counted() -> None:
+    client = DigestClient("ivr", lambda: "s3cret")
+    sent = parsed_request(request("REGISTER"))
+    offer = 'realm="pbx", nonce="n1", qop="auth"'
+    assert client.learn(challenge_to(sent, offer + ", algorithm=MD5", offer + ", algorithm=SHA-256"), sent, "pbx")
+    for count in ("00000001", "00000002"):
+        again = parsed_request(request("REGISTER"))
+        client.authorise(again, "pbx")
+        value = again.headers.get("authorization")[0]
+        assert "algorithm=SHA-256" in value
+        assert f"nc={count}" in value
+    other = parsed_request(request("REGISTER"))
+    client.authorise(other, "elsewhere")
+    assert other.headers.get("authorization") == [], "credentials go only to who asked for them"
+
+
+def test_pointless_challenges() -> None:
+    client = DigestClient("ivr", lambda: "s3cret", realm="pbx")
+    sent = parsed_request(request("REGISTER"))
+    for value in (
+        'realm="other", nonce="n"',
+        'realm="pbx", nonce="n", algorithm=SHA-512',
+        'realm="pbx", nonce="n", qop="auth-int"',
+    ):
+        assert not client.learn(challenge_to(sent, value), sent, "pbx")
+    offer = 'realm="pbx", nonce="n1", qop="auth"'
+    assert client.learn(challenge_to(sent, offer), sent, "pbx")
+    client.authorise(sent, "pbx")
+    assert not client.learn(challenge_to(sent, offer), sent, "pbx"), "the same nonce: the password is wrong"
+    assert client.learn(challenge_to(sent, offer + ", stale=true"), sent, "pbx")

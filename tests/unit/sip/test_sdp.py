@@ -1,0 +1,119 @@
+"""SDP text to media descriptions and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.media.description import G722, PCMA, PCMU, Codec, Direction, MediaDescription
+from ivr.sip.message import BadBody
+from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.sdp import LocalSession, follow, parse
+from tests.unit.sip.messages import OFFER
+
+KNOWN = ("PCMU", "PCMA", "G722")
+LOCAL = MediaDescription("192.0.2.1", 17_000, (PCMA,), 101)
+
+
+def test_an_offer() -> None:
+    audio = parse(OFFER).audio
+    assert audio == MediaDescription("192.0.2.9", 40_000, (PCMA, PCMU), 101, Direction.SENDRECV, 20)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        ("a=sendrecv", "a=inactive", lambda a: a.direction is Direction.INACTIVE),
+        ("t=0 0", "t=0 0\na=sendonly", lambda a: a.direction is Direction.SENDRECV),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 0.0.0.0", lambda a: a.direction is Direction.SENDONLY),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 2001:db8::9", lambda a: a.host == "2001:db8::9"),
+        ("a=sendrecv", "c=IN IP4 192.0.2.10\na=ptime:30", lambda a: (a.host, a.ptime_ms) == ("192.0.2.10", 30)),
+        ("101 telephone-event/8000", "101 telephone-event/48000", lambda a: a.dtmf_payload_type is None),
+        (" 8 0 101", " 9 97 101\na=rtpmap:97 pcma/8000", lambda a: a.codecs == (G722, Codec("PCMA", 97))),
+        ("m=audio", "m=audio 1 RTP/SAVP 0\nm=audio", lambda a: a.port == 40_000),
+    ],
+)
+def test_variations(old: str, new: str, check: object) -> None:
+    assert callable(check)
+    assert old in OFFER
+    assert check(parse(OFFER.replace(old, new)).audio)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        ("RTP/AVP", "RTP/SAVP", 488),
+        ("RTP/AVP", "UDP/TLS/RTP/SAVPF", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 host.example", 488),
+        ("c=IN IP4 192.0.2.9\n", "", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 224.0.0.1", 488),
+        ("40000", "0", 488),
+        ("40000", "70000", 488),
+        ("40000", "many", 400),
+        (" 8 0 101", " 18 101", 488),
+        ("m=audio", "m=video", 488),
+        ("v=0", "hello", 488),
+        (OFFER, "v=0", 400),
+        (OFFER, "v=0\n" + "a=x\n" * 9000, 400),
+    ],
+)
+def test_unusable_offers(old: str, new: str, status: int) -> None:
+    with pytest.raises(BadBody) as caught:
+        parse(OFFER.replace(old, new))
+    assert caught.value.status == status
+
+
+@given(st.text(alphabet="vocmsta=: /0123456789.INPaudioRTPVtelnx\n-", max_size=300))
+def test_nothing_else_escapes(noise: str) -> None:
+    for text in (noise, OFFER + noise, "v=0\nm=audio 1 RTP/AVP 0\n" + noise):
+        try:
+            parse(text)
+        except BadBody:
+            continue
+
+
+def test_an_answer_has_every_stream_of_the_offer() -> None:
+    offer = OFFER.replace("m=audio", "m=video 9 RTP/AVP 96\nm=audio") + "m=image 7 udptl t38\n"
+    text = LocalSession().answer(LOCAL, parse(offer))
+    lines = [line for line in text.splitlines() if line.startswith("m=")]
+    assert lines == ["m=video 0 RTP/AVP 96", "m=audio 17000 RTP/AVP 8 101", "m=image 0 udptl t38"]
+    assert parse(text).audio == LOCAL
+
+
+def test_the_version_rises_only_with_a_change() -> None:
+    session = LocalSession()
+    first, same = session.offer(LOCAL), session.offer(LOCAL)
+    held = session.offer(MediaDescription("192.0.2.1", 17_000, (PCMA,), 101, Direction.INACTIVE))
+    assert first == same
+    old, new = (text.splitlines()[1].split() for text in (first, held))
+    assert (old[1], int(old[2]) + 1) == (new[1], int(new[2]))
+
+
+def test_ipv6_is_written_as_such() -> None:
+    text = LocalSession().offer(MediaDescription("2001:db8::1", 17_000, (PCMU,), None))
+    assert "c=IN IP6 2001:db8::1\r\n" in text
+    assert "telephone-event" not in text
+
+
+def test_following_keeps_the_codec_in_use() -> None:
+    offer = parse(OFFER).audio
+    assert follow(LOCAL, offer, KNOWN).codecs == (PCMA,)
+    only_u = parse(OFFER.replace(" 8 0 101", " 0")).audio
+    followed = follow(LOCAL, only_u, KNOWN)
+    assert (followed.codecs, followed.dtmf_payload_type) == ((PCMU,), None)
+
+
+def test_a_wildcard_or_hidden_address_is_replaced() -> None:
+    for local, translate in ((MediaDescription("0.0.0.0", 1000, (PCMU,)), False), (LOCAL, True)):
+        audio = OfferAnswer(KNOWN, lambda: "198.51.100.1", translate)
+        assert "c=IN IP4 198.51.100.1\r\n" in audio.offer(local)
+
+
+def test_a_refused_reoffer_changes_nothing() -> None:
+    audio = OfferAnswer(KNOWN, lambda: "", translate=False)
+    audio.take_offer(OFFER)
+    before = audio.answer(LOCAL)
+    with pytest.raises(BadBody):
+        audio.reanswer(OFFER.replace(" 8 0 101", " 18"))
+    assert audio.reanswer(OFFER) == (before, None)
