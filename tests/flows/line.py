@@ -24,6 +24,7 @@ from ivr.dialogue.turns import (
     Listen,
     LoadResume,
     NoInput,
+    Note,
     PartFailed,
     Perform,
     ResumeLoaded,
@@ -50,6 +51,8 @@ class Line:
         self._script = script
         self.now = at
         self.broken: set[str] = set()
+        self.answers: dict[str, ActionResult] = {}  # by action or "desk", instead of the real one's
+        self.visited: list[str] = []
         self.said: list[str] = []
         self.performed: list[str] = []
         self.connected: Connect | None = None
@@ -114,6 +117,8 @@ class Line:
             case Perform():
                 return ActionDone(effect.token, await self._perform(effect))
             case Connect(token=token):
+                if "desk" in self.answers:
+                    return HandoffDone(token, self.answers["desk"].outcome)
                 if "agent" in self.broken:
                     return HandoffDone(token, "failed")
                 self.connected = effect
@@ -122,12 +127,16 @@ class Line:
                 return ResumeLoaded(token, self._snapshots.pop(member, None))
             case End(outcome=outcome):
                 self.ended = outcome
+            case Note(kind="state", data=data):
+                self.visited.append(str(data["state"]))
         return None
 
     async def _perform(self, effect: Perform) -> ActionResult:
         self.performed.append(effect.name)
         if f"action:{effect.name}" in self.broken or "store" in self.broken:
             return ActionResult("failed")
+        if effect.name in self.answers:
+            return self.answers[effect.name]
         if effect.name == "http.call":
             return ActionResult("ok")
         call = ActionCall(effect.name, effect.arguments, effect.key, self._id, self.dialogue.facts)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from ivr.events import Term
-from ivr.store import Store
-from tests.flows.line import Line, moment
+from tests.flows.conftest import Begin
+from tests.flows.line import moment
 
 START = (
     "Metropolis",
@@ -79,11 +77,8 @@ SENTENCES: list[tuple[str, Change]] = [
 
 
 @pytest.mark.parametrize(("sentence", "change"), SENTENCES, ids=[sentence for sentence, _ in SENTENCES])
-async def test_one_sentence_is_enough(
-    sentence: str, change: Change, store: Store, seeded: tuple[Path, tuple[Term, ...]]
-) -> None:
-    line = Line(store, seeded[1], {"from": "5035550101"}, moment("2026-03-03T10:00"))
-    await line.call()
+async def test_one_sentence_is_enough(sentence: str, change: Change, begin: Begin) -> None:
+    line = await begin({"from": "5035550101"}, moment("2026-03-03T10:00"))
     await line.step({"say": sentence})
     if not line.dialogue.state.startswith("main."):  # it may ask back first; it may not act on a guess
         await line.step({"say": "yes"})

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from ivr.events import Term
-from ivr.store import Store
-from tests.flows.line import Line, moment
+from tests.flows.conftest import Begin
+from tests.flows.line import moment
 from tests.flows.reference import FLOWS, library
 
 
@@ -27,9 +25,8 @@ SCRIPTS = list(scripts())
 
 
 @pytest.mark.parametrize(("at", "call"), [pytest.param(at, call, id=name) for name, at, call in SCRIPTS])
-async def test_call(at: datetime, call: Mapping[str, Any], store: Store, seeded: tuple[Path, tuple[Term, ...]]) -> None:
-    line = Line(store, seeded[1], call, at)
-    await line.call()
+async def test_call(at: datetime, call: Mapping[str, Any], begin: Begin) -> None:
+    line = await begin(call, at)
     for step in call["steps"]:
         await line.step(step)
     await line.finish(call.get("end", {}))
