@@ -6,12 +6,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ivr.dialogue.finding import Finding, ordered
 from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.proof.consequences import check_consequences
+from ivr.dialogue.proof.keys import check_keys
+from ivr.dialogue.proof.names import check_names
 from ivr.dialogue.proof.report import Report, Surroundings
 from ivr.dialogue.proof.roads import check_roads
+from ivr.dialogue.proof.sounds import check_sounds
+from ivr.dialogue.proof.words import check_words
 from ivr.dialogue.signature import ActionSignature
 from ivr.events import Term
 
-CHECKS: tuple[Callable[[Report], None], ...] = (check_roads,)
+CHECKS: tuple[Callable[[Report], None], ...] = (
+    check_names,
+    check_roads,
+    check_words,
+    check_keys,
+    check_consequences,
+    check_sounds,
+)
 
 
 def check(

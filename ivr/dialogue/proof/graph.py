@@ -72,6 +72,7 @@ class Node:
     given: frozenset[str] = frozenset()
     perhaps: frozenset[str] = frozenset()  # parameters given from facts, which may be missing
     steps_by_result: dict[str, Step] = field(default_factory=dict)
+    otherwise: Step | None = None
     returned: frozenset[str] = frozenset()
 
 
@@ -106,7 +107,7 @@ def spoken(state: State) -> Iterator[tuple[str, TaperedPrompt, UsePath]]:
         if state.confirm.prompt:
             yield "confirm", state.confirm.prompt, ("confirm", "prompt")
         if state.confirm.no is not None and state.confirm.no.say:
-            yield "confirm.no", state.confirm.no.say, ("confirm", "no", "say")
+            yield "no", state.confirm.no.say, ("confirm", "no", "say")
     for outcome, edge in state.on.items():
         if edge.say:
             yield f"on.{outcome}", edge.say, ("on", outcome, "say")
@@ -115,12 +116,12 @@ def spoken(state: State) -> Iterator[tuple[str, TaperedPrompt, UsePath]]:
             yield f"choice.{choice.intent}", choice.say, ("choices", index, "say")
     for index, case in enumerate(state.when):
         if case.say:
-            yield f"when.{index + 1}", case.say, ("when", index, "say")
+            yield f"when.{index}", case.say, ("when", index, "say")
     if state.goto is not None and state.goto.say:
         yield "goto", state.goto.say, ("goto", "say")
     for name, override in state.universals.items():
         if override.prompt:
-            yield f"universals.{name}", override.prompt, ("universals", name, "prompt")
+            yield f"universal.{name}", override.prompt, ("universals", name, "prompt")
 
 
 def names_in(text: str) -> Iterator[str]:
@@ -207,19 +208,18 @@ class _Compiler:
         *,
         part: str = "",
         before: int = 0,
+        lost: int = 0,
         debt: int = KEEP,
         guard: Test | None = None,
     ) -> Step:
-        """An edge as a step: ``say`` is resolved, the state's ``clear`` done, then the edge's ``set`` and ``clear``."""
+        """An edge as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``."""
         uses: list[Use] = []
         if edge.say:
             uses += self._prompt_uses(here, part, edge.say, (*path, "say"))
         uses += self._values(edge.set, ("states", here, *path, "set"))
-        gen, kill = before, self._need(frozenset(self.flow.states[here].clear))
-        gen &= ~kill
-        sets, clears = self._need(frozenset(edge.set)), self._need(frozenset(edge.clear))
-        gen, kill = gen | sets, kill & ~sets
-        gen, kill = gen & ~clears, kill | clears
+        kill = self._need(frozenset(edge.clear)) | self._need(frozenset(self.flow.states[here].clear))
+        gen = (before | self._need(frozenset(edge.set))) & ~kill
+        kill |= lost & ~gen
         target = self._target(edge.goto, self.index[here])
         return Step(target, label, heard, before, gen, kill, debt, guard, tuple(uses))
 
@@ -230,7 +230,7 @@ class _Compiler:
         node.uses = uses
         spoken_uses = []
         for part, prompt, path in spoken(state):
-            if part in ("", "noinput", "nomatch", "help", "wait", "confirm") or part.startswith("universals."):
+            if part in ("", "noinput", "nomatch", "help", "wait", "confirm") or part.startswith("universal."):
                 spoken_uses += self._prompt_uses(name, part, prompt, path)
         if node.kind == "question":
             node.asks = spoken_uses
@@ -240,9 +240,8 @@ class _Compiler:
             getattr(self, f"_{node.kind}")(node)
         for universal, override in state.universals.items():
             if override.goto:
-                edge = EdgeSpec(goto=override.goto)
-                label = f"the caller says {universal}"
-                node.steps.append(self.step(name, edge, ("universals", universal), label, True, debt=SETTLE))
+                target = self._target(override.goto, self.index[name])
+                node.steps.append(Step(target, f"the caller says {universal}", True, debt=SETTLE))
         return node
 
     def _question(self, node: Node) -> None:
@@ -301,22 +300,29 @@ class _Compiler:
             node.steps.append(
                 self.step(
                     name, edge or EdgeSpec(goto="human"), ("on", outcome), outcome, explicit,
-                    part=f"on.{outcome}", before=returned if outcome in filled_on else 0, debt=debt,
+                    part=f"on.{outcome}", before=returned if outcome in filled_on else 0,
+                    lost=returned if state.action else 0, debt=debt,
                 )
             )  # fmt: skip
-        if (state.confirm is not None and state.confirm.policy in ("auto", "explicit")) or explicit:
+        risky = state.http.risk != "none" if state.http else self._risk(state.action) != "none"
+        if explicit or (risky and (state.confirm is None or state.confirm.policy == "auto")):
             no = state.confirm.no if state.confirm is not None and state.confirm.no else EdgeSpec(goto="back")
             node.steps.append(
-                self.step(name, no, ("confirm", "no"), "the caller says no", True, part="confirm.no", debt=SETTLE)
+                self.step(name, no, ("confirm", "no"), "the caller says no", True, part="no", debt=SETTLE)
             )
+
+    def _risk(self, action: str) -> str:
+        signature = self.library.signatures.get(action)
+        return signature.risk if signature else "reversible"
 
     def _action(self, node: Node) -> None:
         state = node.state
         node.uses += self._values(state.arguments, ("states", node.name, "with"))
         signature = self.library.signatures.get(state.action)
         outcomes = signature.all_outcomes if signature else tuple(state.on)
-        risk = signature.risk if signature else "none"
-        explicit = risk == "irreversible" or (state.confirm is not None and state.confirm.policy == "explicit")
+        explicit = self._risk(state.action) == "irreversible" or (
+            state.confirm is not None and state.confirm.policy == "explicit"
+        )
         self._outcomes(node, outcomes, frozenset(outcomes) - set(IMPLICIT_OUTCOMES), explicit)
 
     def _http(self, node: Node) -> None:
@@ -345,7 +351,7 @@ class _Compiler:
             label = f"if {case.condition}" if case.condition else "otherwise"
             guard = test_of(case.condition, self.tracked)
             node.steps.append(
-                self.step(node.name, case, ("when", index), label, False, part=f"when.{index + 1}", guard=guard)
+                self.step(node.name, case, ("when", index), label, False, part=f"when.{index}", guard=guard)
             )
 
     def _call(self, node: Node) -> None:
@@ -355,6 +361,8 @@ class _Compiler:
         given = {k: read_value(v) for k, v in state.arguments.items()}
         node.perhaps = frozenset(k for k, text in given.items() if "." in text.bare)
         node.given = frozenset(given) - node.perhaps
+        if state.goto is not None:
+            node.otherwise = self.step(node.name, state.goto, ("goto",), "otherwise", False, part="goto")
         for result, edge in state.on.items():
             node.steps_by_result[result] = self.step(
                 node.name, edge, ("on", result), result, False, part=f"on.{result}"
@@ -382,8 +390,10 @@ class _Compiler:
         """Nothing follows."""
 
     def _resume(self, node: Node) -> None:
-        edge = node.state.on.get("none") or EdgeSpec(goto="human")
-        node.steps.append(self.step(node.name, edge, ("on", "none"), "nothing to resume", False, part="on.none"))
+        part, edge = ("on.none", node.state.on.get("none")) if "none" in node.state.on else ("goto", node.state.goto)
+        path: UsePath = ("on", "none") if part == "on.none" else ("goto",)
+        edge = edge or EdgeSpec(goto="human")
+        node.steps.append(self.step(node.name, edge, path, "nothing to resume", False, part=part))
 
 
 def _asked_in_circles(flow: Flow) -> set[str]:

@@ -258,7 +258,7 @@ def _resumed(report: Report, walker: Walker, seen: set[tuple[object, ...]]) -> N
         surviving = sum(bit for v, bit in run.graph.bits.items() if everything[v].survive)
         starts: dict[Config, int] = {}
         for config in reachable:
-            if not run.listens(config):
+            if not (run.listens(config) or run.graph.nodes[config[0]].kind in ("action", "http")):
                 continue
             mask = run.filled[config] & surviving
             key = (config[0], config[1] & surviving, config[2] | RESUMED)

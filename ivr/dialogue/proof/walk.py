@@ -56,6 +56,7 @@ class Move:
     step: Step
     heard: bool
     before: int = 0  # filled by what a sub-flow returned
+    lost: int = 0  # and what it did not
 
 
 @dataclass(slots=True)
@@ -216,7 +217,7 @@ class Walker:
                 to = move.to
                 if isinstance(to, Exit):
                     continue
-                after = ((mask | move.before) & ~move.step.kill) | move.step.gen
+                after = (((mask & ~move.lost) | move.before) & ~move.step.kill) | move.step.gen
                 known = filled.get(to)
                 if known is None:
                     filled[to] = after
@@ -325,14 +326,13 @@ class Walker:
                 yield self._returned(run, node, config, known, exit_, mode, heard)
 
     def _returned(self, run: Run, node: Node, config: Config, known: int, exit_: Exit, mode: int, heard: bool) -> Move:
-        template = node.steps_by_result.get(exit_.result)
-        step = template if template is not None else _UNEXPECTED
-        filled = 0
+        step = node.steps_by_result.get(exit_.result) or node.otherwise or _UNEXPECTED
+        filled = lost = 0
         for mine, theirs in node.state.returns.items():
-            if theirs in exit_.values:
-                filled |= run.graph.bits.get(mine, 0)
-        move = self._move(run, config, known, step, mode=mode, before=filled & ~step.kill)
-        return Move(move.to, step, heard, filled)
+            bit = run.graph.bits.get(mine, 0)
+            filled, lost = (filled | bit, lost) if theirs in exit_.values else (filled, lost | bit)
+        move = self._move(run, config, known & ~lost, step, mode=mode, before=filled & ~step.kill)
+        return Move(move.to, step, heard, filled, lost)
 
 
 def _owed(mode: int, step: Step) -> int:
@@ -370,7 +370,7 @@ def unfilled(run: Run) -> Iterator[tuple[Config, Use, int]]:
                     yield config, use, missing
         for move in moves:
             for use in move.step.uses:
-                if missing := _missing(use, mask | node.fills | move.step.before | move.before, run):
+                if missing := _missing(use, ((mask | node.fills) & ~move.lost) | move.step.before | move.before, run):
                     yield config, use, missing
 
 

@@ -1,0 +1,141 @@
+"""Whatever can be said can be keyed, and no key means two things."""
+
+from __future__ import annotations
+
+import re
+
+from ivr.dialogue.mistakes import listing
+from ivr.dialogue.model import Flow, State
+from ivr.dialogue.proof.names import edges_of
+from ivr.dialogue.proof.report import Report
+
+_UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
+MOST_KEYS = 9
+
+
+def check_keys(report: Report) -> None:
+    taken = _universal_keys(report)
+    reaches = _Reaches(report)
+    for name, flow in report.library.flows.items():
+        for sid, state in flow.states.items():
+            if state.kinds[0] == "question":
+                _question(report, name, flow, sid, state, taken)
+                _keyless(report, name, sid, state, reaches)
+
+
+def _universal_keys(report: Report) -> dict[str, str]:
+    universals = report.library.universals
+    taken: dict[str, str] = {}
+    for name in _UNIVERSALS:
+        universal = getattr(universals, name)
+        for index, key in enumerate(universal.keys):
+            place = report.universals(name, "keys", index)
+            if not re.fullmatch(r"[0-9*#]{1,2}", key):
+                report.add("bad-key", place, f"{key} is not a key", "use one or two of 0-9, * and #", text=key)
+            elif key in taken:
+                why = f"{key} means both {taken[key]} and {name}"
+                report.add("key-collision", place, why, "give one of them another key", text=key)
+            elif key in "123456789":
+                why = f"{key} belongs to the choices of questions, so {name} cannot have it"
+                report.add("key-collision", place, why, "use 0, or a key after *", text=key)
+            taken.setdefault(key, name)
+    if "0" not in universals.human.keys:
+        place = report.universals("human", key=True)
+        why = "0 does not bring a human"
+        report.add("no-zero", place, why, 'add "0" to the keys of human', text="human")
+    return taken
+
+
+def _question(report: Report, name: str, flow: Flow, sid: str, state: State, taken: dict[str, str]) -> None:
+    keys: dict[str, str] = {}
+    intents: set[str] = set()
+    for index, choice in enumerate(state.choices):
+        path = ("states", sid, "choices", index)
+        if choice.intent in intents and not choice.condition:
+            why = f"{choice.intent} is a choice of {sid} twice; the first is always taken"
+            report.add("duplicate-choice", report.at(name, *path, "intent"), why, "keep one")
+        intents.add(choice.intent)
+        if not choice.key:
+            continue
+        place = report.at(name, *path, "key")
+        if choice.key in keys and not choice.condition:
+            why = f"key {choice.key} means both {keys[choice.key]} and {choice.intent}"
+            report.add("key-collision", place, why, f"give {choice.intent} another key")
+        elif choice.key in taken:
+            why = f"key {choice.key} already means {taken[choice.key]} everywhere"
+            report.add("key-collision", place, why, f"give {choice.intent} another key")
+        keys.setdefault(choice.key, choice.intent)
+        if not choice.label:
+            why = f"the key menu cannot name {choice.intent}: it has no label"
+            report.add("no-label", report.at(name, *path), why, "add label:", text=choice.intent)
+    spec = {**flow.parameters, **flow.variables}.get(state.ask)
+    if spec is None:
+        return
+    if keys:
+        index = next(i for i, c in enumerate(state.choices) if c.key)
+        why = f"in {sid} keys enter {state.ask}, so they cannot choose as well"
+        remedy = f"remove the keys of its choices, or ask for {state.ask} in a state of its own"
+        report.add("ask-key-clash", report.at(name, "states", sid, "choices", index, "key"), why, remedy)
+    if spec.type == "choice" and len(spec.values) > MOST_KEYS:
+        why = f"{state.ask} has {len(spec.values)} values, but there are {MOST_KEYS} keys"
+        place = report.at(name, "states", sid, "ask")
+        report.add("no-key", place, why, f"ask in two steps, with {MOST_KEYS} values at most")
+
+
+def _keyless(report: Report, name: str, sid: str, state: State, reaches: _Reaches) -> None:
+    """A choice without a key is fine where all it can do is also done by something that has one."""
+    keyed = {c.goto for c in state.choices if c.key}
+    if state.ask and state.goto is not None:
+        keyed.add(state.goto.goto)
+    known: set[str] = set()
+    for target in keyed:
+        known |= reaches.effects(name, target)
+    for index, choice in enumerate(state.choices):
+        if choice.key:
+            continue
+        lost = reaches.effects(name, choice.goto) - known
+        if not lost and (keyed or state.ask or choice.goto == "human"):
+            continue
+        what = f", and nothing that has a key does {listing(sorted(lost))}" if lost else ""
+        why = f"{choice.intent} can be said but not keyed{what}"
+        free = [k for k in "123456789" if k not in {c.key for c in state.choices}]
+        remedy = (
+            f"add key: {free[0]} and a label" if free and not state.ask else "move it behind a choice that has a key"
+        )
+        report.add("no-key", report.at(name, "states", sid, "choices", index), why, remedy, text=choice.intent)
+
+
+class _Reaches:
+    """What can be done from a state on: the actions and services on all ways from it, sub-flows included."""
+
+    def __init__(self, report: Report) -> None:
+        self.flows = report.library.flows
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
+
+    def effects(self, flow: str, target: str) -> frozenset[str]:
+        if (flow, target) not in self._known:
+            self._known[flow, target] = frozenset(self._walk(flow, target))
+        return self._known[flow, target]
+
+    def _walk(self, flow: str, target: str) -> set[str]:
+        """Not beyond a place where the caller is asked what to do next: there they have keys again."""
+        found: set[str] = set()
+        seen: set[tuple[str, str]] = set()
+        waiting = [(flow, target)]
+        while waiting:
+            here = waiting.pop()
+            if here in seen or here[0] not in self.flows or here[1] not in self.flows[here[0]].states:
+                continue
+            seen.add(here)
+            state = self.flows[here[0]].states[here[1]]
+            if state.action:
+                found.add(state.action)
+            if state.http is not None:
+                found.add(f"{state.http.service}{state.http.path}")
+            if state.choices and not state.ask:
+                waiting += [(here[0], choice.goto) for choice in state.choices if choice.key]
+                continue
+            if state.call in self.flows:
+                waiting.append((state.call, self.flows[state.call].start))
+            waiting += [(here[0], edge.goto) for _, edge in edges_of(state)]
+        return found
