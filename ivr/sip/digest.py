@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -137,7 +137,7 @@ class DigestGuard:
                     parameters["stale"] = "true"
                 response.headers.append("WWW-Authenticate", stringify_auth(AuthChallenge("Digest", parameters)))
 
-    def check(self, request: SipRequest, accounts: Iterable[Account], source: str) -> tuple[Verdict, str]:
+    def check(self, request: SipRequest, accounts: Sequence[Account], source: str) -> tuple[Verdict, str]:
         """The verdict, and the name of the account that passed. The digest is compared in constant time."""
         given = [_parameters(value) for value in request.headers.get("authorization")]
         credentials = next((g for g in given if g.get("realm") in {a.realm for a in accounts}), None)

@@ -302,7 +302,8 @@ class SipLeg:
         if status in (408, 481):
             self._session_expired()
         elif status == 491:
-            self.core.timers.call_later(random.uniform(2.1, 4.0), self._refresh_due)
+            wait = random.uniform(2.1, 4.0) if self.far == "agent" else random.uniform(0.0, 2.0)  # section 14.1
+            self.core.timers.call_later(wait, self._refresh_due)
         else:
             self.updates = self.updates and status not in (405, 501)
             terms = agreed(response, interval) if status < 300 else SessionTerms(max(interval, MIN_SE), "uac")

@@ -21,6 +21,7 @@ CONNECT_TIMEOUT_S = 5.0
 IDLE_S = 900.0  # a quiet connection is closed; the next request opens another
 PARTIAL_S = 30.0  # half a message for this long is an attack or a broken peer
 WRITE_LIMIT = 1 << 20
+RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the kernel may grant less
 MAX_CONNECTIONS = 512
 MAX_CONNECTIONS_A_HOST = 64
 
@@ -136,6 +137,7 @@ class Network:
                 lambda: _Datagrams(self.received), local_addr=(listen.host, port)
             )
             port = int(self._udp.get_extra_info("sockname")[1])
+            self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._v6 = self._udp.get_extra_info("socket").family == socket.AF_INET6
         if "tcp" in transports:
             self._server = await loop.create_server(lambda: _Connection(self), listen.host, port)

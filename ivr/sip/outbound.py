@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import structlog
 from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, stringify_uri
@@ -132,8 +133,11 @@ class Dial:
 
     def _invite(self, uri: str, peer: Peer, offer: str) -> SipRequest:
         host = self.core.host_toward(peer.host)
-        identity = self.caller.uri or f"sip:{self.caller.number or 'anonymous'}@{host_port(host, None)}"
-        target_uri(identity)
+        try:
+            identity = stringify_uri(target_uri(self.caller.uri))
+        except ValueError:  # none given, or a tel: number
+            user = quote(self.caller.number, safe="+*-.()&=,/$!~'") or "anonymous"
+            identity = f"sip:{user}@{host_port(host, None)}"
         display = "".join(c for c in self.caller.display if c.isprintable() and c not in '"\\')
         request = SipRequest(method="INVITE", uri=uri)
         request.headers.append("Via", self.core.via(peer))

@@ -352,9 +352,11 @@ class TransactionLayer:
         self._clients.pop(transaction.key, None)
 
     def close(self) -> None:
+        """Forget everything; whoever still waits for an answer gets 503."""
         for server in self._servers.values():
             server.close()
-        for client in self._clients.values():
+        for client in tuple(self._clients.values()):
+            client.fail(503, "Stopping")
             client.close()
         self._servers.clear()
         self._clients.clear()

@@ -117,6 +117,8 @@ async def start_sipp(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    if not target:
+        await _listening(process, port)
     return SippRun(process, folder, host, port, deadline_s)
 
 
@@ -127,6 +129,16 @@ async def run_sipp(scenario: Path | str, folder: Path, *, target: str, **options
         return await run.result()
     finally:
         await run.stop()
+
+
+async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
+    """Wait until the process has its port (read from /proc: a probe of our own could take it away)."""
+    tables = [table for table in (Path("/proc/net/udp"), Path("/proc/net/tcp")) if table.exists()]
+    async with asyncio.timeout(10):
+        while tables and process.returncode is None:
+            if any(f":{port:04X} 00000000:0000" in table.read_text() for table in tables):
+                return
+            await asyncio.sleep(0.02)
 
 
 def free_port(host: str = "127.0.0.1") -> int:

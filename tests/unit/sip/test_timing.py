@@ -12,7 +12,7 @@ from aiosipua import SipRequest
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded
 from ivr.media.description import PCMA, MediaDescription
-from ivr.ports import Leg, Party
+from ivr.ports import Leg, Party, SipEndpoint
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.message import tag_of
 from tests.call.virtual import run
@@ -53,6 +53,8 @@ async def ending(leg: Leg) -> LegEnded:
 def test_an_invite_nobody_hears_is_repeated_and_then_given_up() -> None:
     async def main() -> None:
         async with user_agent() as (agent, fabric, _):
+            endpoint: SipEndpoint = agent  # the port's shape is checked by mypy
+            assert endpoint.registrations() == []
             with pytest.raises(DialFailed) as caught:
                 await dialling(agent)
             assert caught.value.status == 408
@@ -301,6 +303,43 @@ def test_an_unusable_answer_is_hung_up_and_reported() -> None:
             with pytest.raises(DialFailed) as caught:
                 await dial
             assert caught.value.status == 488
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("caller", "expected"),
+    [
+        (Party("+1503", 'Ann "A" B'), '"Ann A B" <sip:+1503@192.0.2.1>'),
+        (Party("+1503", "", "tel:+1503"), "<sip:+1503@192.0.2.1>"),
+        (Party("1#2", "", ""), "<sip:1%232@192.0.2.1>"),
+        (Party("", "", ""), "<sip:anonymous@192.0.2.1>"),
+        (Party("x", "", "sip:line@desk.example"), "<sip:line@desk.example>"),
+    ],
+)
+def test_who_we_say_is_calling(caller: Party, expected: str) -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = asyncio.create_task(agent.dial(TARGET, LOCAL, caller=caller, headers={}, ring_timeout_s=9.0))
+            invite = await fabric.request("INVITE")
+            assert invite.headers.get("from")[0].partition(";tag=")[0] == expected
+            fabric.deliver(response(invite, 486, contact=False))
+            with pytest.raises(DialFailed):
+                await dial
+
+    run(main())
+
+
+def test_stopping_fails_what_is_still_ringing() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            dial = dialling(agent)
+            fabric.deliver(response(await fabric.request("INVITE"), 180))
+            await asyncio.sleep(1)
+            await agent.stop()
+            with pytest.raises(DialFailed) as caught:
+                await dial
+            assert caught.value.status == 503
 
     run(main())
 

@@ -11,7 +11,7 @@ import pytest
 from ivr.errors import DialFailed
 from ivr.ports import Leg, Party
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
-from tests.wire.sipp import SippRun, start_sipp
+from tests.wire.sipp import SippRun, free_port, start_sipp
 
 pytestmark = pytest.mark.wire
 
@@ -33,6 +33,23 @@ async def test_a_dialled_call_is_answered(line: Start, tmp_path: Path) -> None:
     assert (leg.remote.codecs[0].name, leg.called.number, leg.trunk) == ("PCMU", "sipp", "loopback")
     await leg.hangup()
     (await run.result()).check()
+
+
+async def test_a_call_over_tcp(line: Start, tmp_path: Path) -> None:
+    up = await line()
+    run = await start_sipp(SCENARIOS / "uas_answer.xml", tmp_path, transport="t1")
+    uri = f"{run.uri};transport=tcp"
+    leg = await up.agent.dial(uri, LOCAL, caller=CALLER, headers=NOTE, ring_timeout_s=8.0)
+    await leg.hangup()
+    assert "Via: SIP/2.0/TCP" in (await run.result()).check().messages
+
+
+async def test_nobody_listens_on_tcp(line: Start) -> None:
+    up = await line()
+    target = f"sip:agent@127.0.0.1:{free_port()};transport=tcp"
+    with pytest.raises(DialFailed) as caught:
+        await up.agent.dial(target, LOCAL, caller=CALLER, headers={}, ring_timeout_s=8.0)
+    assert caught.value.status == 503
 
 
 @pytest.mark.parametrize("status", [401, 407])

@@ -105,6 +105,21 @@ async def read_messages(reader: asyncio.StreamReader, count: int) -> list[SipRes
     return found
 
 
+async def test_an_invite_that_comes_again_is_one_call(line: Start) -> None:
+    up = await line()
+    async with bare_peer(up.agent.address) as peer:
+        invite = request("INVITE", call_id="again", body=OFFER, host=peer.host)
+        for _ in range(5):
+            peer.send(invite)
+        ok = await peer.final()
+        peer.send(invite)  # our answer was lost
+        assert (await peer.final()).headers.get("to") == ok.headers.get("to")
+        peer.send(request("ACK", call_id="again", to_tag=tag_of(ok, "to"), host=peer.host))
+        await up.until(lambda: bool(up.legs))
+        await up.legs[0].hangup()
+    assert len(up.legs) == 1
+
+
 async def test_ipv6(line: Start) -> None:
     up = await line(listen="[::1]:0", trunks=[{"name": "six", "allow": ["::1"]}])
     async with bare_peer(up.agent.address, "::1") as peer:
