@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ivr.actions import http, members, queue, services
@@ -21,6 +21,7 @@ from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
 
 CATALOGUE = "catalogue"
+CATALOGUE_AGE = timedelta(minutes=5)
 SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES, *services.SIGNATURES, *http.SIGNATURES)
 
 
@@ -39,6 +40,9 @@ class StoreActions:
     ) -> None:
         self._membership = backend.membership
         self._http = HttpActions(services)
+        self._now = now
+        self._catalogue: tuple[Term, ...] = ()
+        self._stale_at = now()
         zone = ZoneInfo(time_zone)
         handlers = {
             **MemberActions(backend.membership).handlers(),
@@ -66,13 +70,21 @@ class StoreActions:
         return result
 
     async def vocabulary(self, name: str) -> tuple[Term, ...]:
-        """``catalogue``: every title. Raises ActionError for other names, or when the store is gone."""
+        """``catalogue``: every title, at most CATALOGUE_AGE old; older when the store is gone.
+
+        Raises ActionError for other names, or when the store is gone and never answered before."""
         if name != CATALOGUE:
             raise ActionError(f"there is no vocabulary {name}", remedy=f"use {CATALOGUE}, or one an action sets")
+        if self._catalogue and self._now() < self._stale_at:
+            return self._catalogue
         try:
-            return terms(await self._membership.titles())
+            self._catalogue = terms(await self._membership.titles())
         except StoreUnavailable as error:
-            raise ActionError("the catalogue is not available") from error
+            if not self._catalogue:
+                raise ActionError("the catalogue is not available") from error
+        else:
+            self._stale_at = self._now() + CATALOGUE_AGE
+        return self._catalogue
 
     async def close(self) -> None:
         await self._http.close()

@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -51,6 +52,11 @@ async def upgrade(url: URL) -> None:
     try:
         async with asyncio.timeout(UPGRADE_S):
             await asyncio.to_thread(_upgrade_in_thread, url)
+    except CommandError as error:
+        raise StoreUnavailable(
+            f"the database could not be upgraded: {error}",
+            remedy="it was made by a newer release: start that one, or restore a backup",
+        ) from error
     except (OSError, DBAPIError, TimeoutError) as error:
         raise StoreUnavailable(
             f"the database could not be upgraded: {type(error).__name__}: {error}",

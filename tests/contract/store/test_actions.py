@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -317,5 +319,21 @@ async def test_catalogue(actions: StoreActions) -> None:
     assert len(catalogue) == 420
     assert len({term.label for term in catalogue}) == 420  # two films of one name are told apart
     assert all(term.spoken for term in catalogue)
+    assert await actions.vocabulary("catalogue") is catalogue
     with pytest.raises(ActionError):
         await actions.vocabulary("nonsense")
+
+
+async def test_the_catalogue_outlives_the_database(now: Time, sqlite_template: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ivr.sqlite3"
+    shutil.copy(sqlite_template, file)
+    store = Store(f"sqlite+aiosqlite:///{file}", now=now)
+    actions = StoreActions(store, now=now)
+    catalogue = await actions.vocabulary("catalogue")
+    await store.close()
+    file.write_bytes(b"gone" * 100)
+    now.pass_(hours=1)
+    assert await actions.vocabulary("catalogue") == catalogue
+    with pytest.raises(ActionError, match="not available"):
+        await StoreActions(store, now=now).vocabulary("catalogue")
+    await store.close()

@@ -69,6 +69,20 @@ async def test_instances_starting_together_upgrade_once(empty_url: str) -> None:
         await store.close()
 
 
+async def test_a_newer_database_is_left_alone(empty_url: str) -> None:
+    store = Store(empty_url)
+    await store.upgrade()
+    engine = create_async_engine(empty_url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    await engine.dispose()
+    with pytest.raises(StoreUnavailable, match="newer release"):
+        await store.upgrade()
+    assert not (await store.status()).up_to_date
+    assert "9999" in await commands.status(empty_url)
+    await store.close()
+
+
 async def test_a_store_in_memory_needs_no_file() -> None:
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
