@@ -43,9 +43,9 @@ from ivr.sip.network import Network
 from ivr.sip.outbound import Dial
 from ivr.sip.policy import Refused
 from ivr.sip.registration import Registration
+from ivr.sip.server_transaction import ServerTransaction
 from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, terms_for
 from ivr.sip.signalling import Signalling
-from ivr.sip.transactions import ServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

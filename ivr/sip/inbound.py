@@ -16,9 +16,10 @@ from ivr.sip.indialog import add_session
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import cseq_of, lowered, tokens
 from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.server_transaction import ServerTransaction
 from ivr.sip.session_timer import SessionTerms
 from ivr.sip.signalling import Signalling
-from ivr.sip.transactions import GIVE_UP, Backoff, ServerTransaction, Timer
+from ivr.sip.timers import GIVE_UP, Backoff, Timer
 
 
 class InboundLeg(SipLeg):

@@ -10,8 +10,8 @@ from aiosipua import SipResponse
 from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
 from ivr.sip.message import EXTENSIONS, BadBody, sdp_body, tokens
+from ivr.sip.server_transaction import ServerTransaction
 from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, SessionTerms, terms_for
-from ivr.sip.transactions import ServerTransaction
 from ivr.sip.transfer import digit_of, progress_of
 
 if TYPE_CHECKING:

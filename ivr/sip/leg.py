@@ -19,9 +19,10 @@ from ivr.sip.dialog import CallDialog
 from ivr.sip.indialog import handle
 from ivr.sip.message import BadBody, Peer, cseq_of, encode, sdp_body, tag_of
 from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.server_transaction import ServerTransaction
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
-from ivr.sip.transactions import GIVE_UP, ServerTransaction
+from ivr.sip.timers import GIVE_UP
 from ivr.sip.transfer import make_refer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

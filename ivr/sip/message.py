@@ -112,7 +112,7 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
             message.headers.remove(short)
         fault = _fault(message) or _cut(message, lengths)
     except Exception as error:  # a foreign parser on hostile bytes: whatever it raises, the message is bad
-        raise MalformedMessage(f"{type(error).__name__}: {error}") from error
+        raise MalformedMessage(f"unreadable: {type(error).__name__}") from error
     if fault:
         raise MalformedMessage(fault, _refusal(message, 400))
     if request_line is not None and (request_line[3], request_line[4]) != (b"2", b"0"):

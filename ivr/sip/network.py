@@ -31,7 +31,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._received = received
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
-        self._received(data, Peer("udp", str(addr[0]).partition("%")[0], int(str(addr[1]))))
+        host = str(addr[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
+        self._received(data, Peer("udp", host, int(str(addr[1]))))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:

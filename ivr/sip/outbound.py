@@ -13,6 +13,7 @@ from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, st
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Party
+from ivr.sip.client_transaction import ClientTransaction
 from ivr.sip.dialog import CallDialog
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import (
@@ -34,7 +35,8 @@ from ivr.sip.message import (
 from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, agreed, min_se
 from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
-from ivr.sip.transactions import GIVE_UP, ClientTransaction, renewed
+from ivr.sip.timers import GIVE_UP
+from ivr.sip.transactions import renewed
 from ivr.sip.transfer import add_headers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from aiosipua import SipRequest, SipResponse
 from aiosipua.session_timer import parse_session_expires, watchdog_delay
 
 from ivr.sip.message import tokens
-from ivr.sip.transactions import Timer, Timers
+from ivr.sip.timers import Timer, Timers
 
 MIN_SE = 90
 

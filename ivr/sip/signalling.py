@@ -17,7 +17,9 @@ from ivr.sip.digest import DigestClient
 from ivr.sip.message import PRODUCT, Peer, call_id_of, cseq_of, host_port, stateless_tag, tag_of
 from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
-from ivr.sip.transactions import ServerTransaction, Timers, TransactionLayer, renewed
+from ivr.sip.server_transaction import ServerTransaction
+from ivr.sip.timers import Timers
+from ivr.sip.transactions import TransactionLayer, renewed
 from ivr.sip.uri import uri_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

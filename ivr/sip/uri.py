@@ -15,7 +15,7 @@ def uri_of(text: str) -> SipUri:
     """``text`` without angle brackets. Raises ValueError for a tel: URI and other schemes."""
     scheme, colon, rest = text.strip().partition(":")
     if not colon or scheme.lower() not in ("sip", "sips"):
-        raise ValueError(f"not a SIP URI: {text[:80]!r}")
+        raise ValueError("not a SIP URI")
     user, at, where = rest.partition("@")
     uri = parse_uri(f"{scheme.lower()}:{where if at else rest}")
     uri.user = user if at else None

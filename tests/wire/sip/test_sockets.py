@@ -10,7 +10,7 @@ import pytest
 import structlog.testing
 from aiosipua import AuthChallenge, SipDigestAuth, SipResponse, build_credentials, parse_auth, stringify_auth
 
-from ivr.config import SipConfig
+from ivr.config import Address, SipConfig
 from ivr.errors import ConfigError
 from ivr.ports import Leg
 from ivr.sip.agent import SipUserAgent
@@ -126,6 +126,19 @@ async def test_ipv6(line: Start) -> None:
         peer.send(request("OPTIONS", host=peer.host, uri="sip:ivr@[::1]"))
         response = await peer.final()
         assert response.headers.get("contact") == [f"<sip:ivr@[::1]:{up.agent.address.port}>"]
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0"])
+async def test_listening_everywhere_we_name_the_address_the_caller_reached(line: Start, listen: str) -> None:
+    up = await line(listen=listen)
+    port = up.agent.address.port
+    async with bare_peer(Address("127.0.0.1", port)) as peer:
+        peer.send(request("INVITE", call_id="here", body=OFFER, host=peer.host))
+        ok = await peer.final()
+        assert ok.headers.get("contact") == [f"<sip:ivr@127.0.0.1:{port}>"]
+        peer.send(request("ACK", call_id="here", to_tag=tag_of(ok, "to"), host=peer.host))
+        await up.until(lambda: bool(up.legs))
+        await up.legs[0].hangup()
 
 
 async def test_an_address_in_use_is_the_operators_business(line: Start) -> None:
