@@ -18,9 +18,9 @@ from ivr.config import Config, NumberPlan
 from ivr.desk import ConfiguredDesk
 from ivr.dialogue.check import check
 from ivr.dialogue.engine import Dialogue
+from ivr.dialogue.fixed import fixed_prompts
 from ivr.dialogue.library import FlowLibrary, load_library
 from ivr.dialogue.source import read_directory
-from ivr.dialogue.wording import fixed_prompts
 from ivr.errors import FlowError, IvrError, StoreUnavailable
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import Leg
@@ -107,8 +107,8 @@ class Service:
             actions=StoreActions(self.store, services=config.flows.services),
             desk=ConfiguredDesk(
                 config.desk,
+                self.store.handoffs,
                 time_zone=config.flows.time_zone,
-                contexts=self.store.handoffs,
                 base_url=config.http.public_url or f"http://{self.http_address}",
             ),
             records=self.store.calls,

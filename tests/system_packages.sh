@@ -4,6 +4,7 @@ set -u
 missing=()
 command -v sipp >/dev/null || missing+=(sip-tester)
 command -v chromium >/dev/null || missing+=(chromium)
+command -v baresip >/dev/null || missing+=(baresip-core)
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "Needed for the wire and browser tests: ${missing[*]}"
 if command -v apt-get >/dev/null; then

@@ -317,9 +317,11 @@ class CallSession:
         if note.kind == "heard":
             self._turns += 1
         emit = log.error if note.kind == "error" else log.info
-        emit(f"dialogue.{note.kind}", **{("in_" + k if k in {"event", "state"} else k): v for k, v in data.items()})
+        emit(f"dialogue.{note.kind}", **{_entry_key(k): v for k, v in data.items()})
         at = self._line.clock.now().isoformat()
-        self._journal.append({"kind": note.kind, "at": at, "state": self._state, **data})
+        self._journal.append(
+            {**{_entry_key(k): v for k, v in data.items()}, "kind": note.kind, "at": at, "state": self._state}
+        )
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -373,6 +375,11 @@ class CallSession:
         snapshot, member = dialogue.snapshot(), dialogue.facts.get("member.number")
         if snapshot is not None and member:
             self._journal.save_resume_point(str(member), snapshot, now)
+
+
+def _entry_key(key: str) -> str:
+    """A note's own words give way to the columns that every entry has."""
+    return f"to_{key}" if key in {"event", "state", "kind", "at"} else key
 
 
 def _same_language(one: str, other: str) -> bool:

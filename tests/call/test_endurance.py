@@ -1,0 +1,56 @@
+"""An hour on the phone, in virtual time: memory stays flat."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from collections.abc import Mapping
+from typing import Any
+
+from ivr.dialogue.library import FlowLibrary
+from tests.call.fakes import TITLES, FakeRecords
+from tests.call.test_session import Rig, library
+from tests.call.virtual import run
+
+__all__ = ["library"]
+
+TURN_S = 12.0
+# What a call may keep of its second half hour: its transcript, which the agent gets, and nothing else.
+TRANSCRIPT_BYTES = 250_000
+
+
+class ForgetfulRecords(FakeRecords):
+    """The store keeps entries elsewhere: they are not this process's memory."""
+
+    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
+        return None
+
+
+def test_an_hour_long_call_holds_memory_flat(library: FlowLibrary) -> None:
+    async def scenario() -> tuple[int, int, float]:
+        rig = Rig(library)
+        rig.records = ForgetfulRecords()
+        async with rig.call():
+            sizes = []
+            turns = 0
+            while (now := asyncio.get_running_loop().time()) < 3600:
+                if now > 1800 and not sizes:
+                    gc.collect()
+                    tracemalloc.start()
+                    sizes.append(tracemalloc.get_traced_memory()[0])
+                await rig.say(f"move {TITLES[turns % 4]} to the top", TURN_S)
+                turns += 1
+                rig.caller.heard.clear()
+                rig.caller.cut.clear()
+                rig.actions.calls.clear()
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - sizes[0]
+            tracemalloc.stop()
+            assert not rig.leg.hung_up, "no clock on people"
+        return turns, grown, rig.canonical["seconds"]
+
+    turns, grown, seconds = run(scenario())
+    assert seconds > 3600
+    assert turns > 250
+    assert grown < TRANSCRIPT_BYTES, f"{grown} bytes grown in half an hour"

@@ -1,0 +1,400 @@
+"""Whole calls through the reference flows with a fake line, in virtual time: promises, failures, transfers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.actions import signatures
+from ivr.call.registry import CallRegistry
+from ivr.call.session import CONVERSATION_S, CallSession, Line, Opening
+from ivr.dialogue.engine import Dialogue
+from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.source import read_directory
+from ivr.events import Digit, MediaLost, MediaTimeout
+from ivr.ports import Leg
+from tests.call.fakes import (
+    FakeActions,
+    FakeDesk,
+    FakeEndpoint,
+    FakeLeg,
+    FakeMedia,
+    FakeMediaLeg,
+    FakeRecords,
+    FakeSpeech,
+    VirtualClock,
+)
+from tests.call.virtual import run
+
+FLOWS = Path(__file__).parents[2] / "flows"
+
+
+@pytest.fixture(scope="module")
+def library() -> FlowLibrary:
+    loaded = load_library(read_directory(FLOWS), signatures())
+    assert loaded.library is not None, [f.render() for f in loaded.findings]
+    return loaded.library
+
+
+class Rig:
+    """One line with fakes all round, and one caller on it."""
+
+    def __init__(self, library: FlowLibrary) -> None:
+        self.library = library
+        self.clock = VirtualClock()
+        self.media = FakeMedia()
+        self.speech = FakeSpeech()
+        self.actions = FakeActions()
+        self.endpoint = FakeEndpoint()
+        self.desk = FakeDesk()
+        self.records = FakeRecords()
+        self.registry = CallRegistry()
+        self.leg = FakeLeg()
+        self._started = asyncio.Event()
+
+    def _opening(self, call_id: str, leg: Leg, keys_led: bool) -> Opening:
+        dialogue = Dialogue(
+            self.library,
+            entry="main",
+            language="en-US",
+            persona="neutral",
+            facts={
+                "call.caller": leg.caller.number,
+                "call.called": "ivr",
+                "call.id": call_id,
+                "call.language": "en-US",
+            },
+            vocabularies={},
+            fact_source=lambda name: self.desk.open if name == "hours.open" else None,
+            call_id=call_id,
+            keys_led=keys_led,
+        )
+        return Opening(dialogue, "main", self.library.version, "en-US", "neutral")
+
+    @asynccontextmanager
+    async def call(self, settle_s: float = 9.0) -> AsyncIterator[CallSession]:
+        line = Line(
+            endpoint=self.endpoint,
+            media=self.media,
+            speech=self.speech,
+            actions=self.actions,
+            desk=self.desk,
+            records=self.records,
+            clock=self.clock,
+            registry=self.registry,
+            caller_id="sip:line@test",
+        )
+        self.session = CallSession("c0ffee", self.leg, line, self._opening)
+        task = asyncio.create_task(self.session.run())
+        await asyncio.sleep(settle_s)
+        try:
+            yield self.session
+        finally:
+            self.leg.end()
+            await asyncio.sleep(5)
+            assert task.done(), "the session outlived its caller"
+            await task
+            assert len(self.registry) == 0
+
+    @property
+    def caller(self) -> FakeMediaLeg:
+        return self.media.legs[0]
+
+    @property
+    def said(self) -> str:
+        return " ".join(self.caller.heard)
+
+    async def say(self, text: str, settle_s: float = 8.0) -> None:
+        self.speech.ears[-1].hear(text)
+        await asyncio.sleep(settle_s)
+
+    async def press(self, keys: str, settle_s: float = 8.0) -> None:
+        self.caller.press(keys)
+        await asyncio.sleep(settle_s)
+
+    def with_agent(self) -> bool:
+        return self.caller.bridged_to is not None
+
+    @property
+    def canonical(self) -> Any:
+        return self.records.finished["c0ffee"]
+
+
+def test_a_request_is_done_and_the_call_is_accounted_for(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            assert "Hi, Rosa" in rig.said
+            await rig.say("move Nosferatu to the top")
+            assert rig.actions.queue[0] == "Nosferatu"
+            assert "Nosferatu is at the top" in rig.said
+            assert rig.session.view()["state"] == "main.ask"
+        return rig
+
+    rig = run(scenario())
+    assert rig.canonical["outcome"] == "resolved"
+    assert rig.canonical["resolved"] == 1
+    kinds = {entry["kind"] for entry in rig.records.entries}
+    assert {"state", "prompt", "heard", "action"} <= kinds
+    assert rig.leg.hung_up
+
+
+@pytest.mark.parametrize("keys", ["0", "*0", "#0"])
+@pytest.mark.parametrize("settle_s", [0.3, 9.0], ids=["during the greeting", "at the question"])
+def test_zero_brings_a_human(library: FlowLibrary, keys: str, settle_s: float) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call(settle_s):
+            await rig.press(keys)
+            assert rig.with_agent()
+            assert rig.desk.contexts[-1].reason == "asked"
+            await rig.press("000")
+            assert rig.with_agent() and not rig.leg.hung_up, "mashing zero never hangs up"
+        return rig
+
+    rig = run(scenario())
+    assert rig.canonical["outcome"] == "handed over"
+    assert rig.endpoint.legs[0].hung_up, "the agent's leg ends with the caller's"
+    assert all(leg.closed for leg in rig.media.legs)
+
+
+@pytest.mark.parametrize("words", ["agent", "operator", "representative", "a real person", "human"])
+def test_a_word_brings_a_human(library: FlowLibrary, words: str) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call(1.0):
+            await rig.say(words)
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_the_agent_hears_the_whisper_and_gets_the_context(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.say("I'm thinking of cancelling my membership")
+            context = rig.desk.contexts[-1]
+            assert context.skill == "retention" and context.priority >= 8
+            assert "cancelling" in str(context.transcript)
+            assert rig.media.legs[1].heard == [f"whisper {context.reason}"]
+            assert rig.endpoint.dialled[0][1]["X-IVR-Context"] == "http://test/handoff/t"
+
+    run(scenario())
+
+
+def test_a_crashed_recogniser_brings_a_human_and_keys_still_work(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.speech.ears[-1].crash()
+            await asyncio.sleep(20)
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_no_recogniser_at_the_start_brings_a_human(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.speech.deaf = True
+        async with rig.call():
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_a_silent_synthesiser_brings_a_human(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.speech.mute = True
+        async with rig.call():
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_a_stopped_database_brings_a_human(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.actions.broken = rig.records.broken = rig.desk.store_down = True
+        async with rig.call():
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_a_stuck_action_times_out_to_a_human(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.actions.slow_s = 3600
+            await rig.say("what's in my queue", 30)
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_silence_three_times_brings_a_human_and_never_a_hang_up(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call(120):
+            assert rig.with_agent()
+            assert not rig.leg.hung_up
+
+    run(scenario())
+
+
+def test_not_understood_three_times_brings_a_human(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            for _ in range(3):
+                await rig.say("xyzzy plugh frotz", 15)
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+def test_speech_stops_the_prompt(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call(1.0):
+            rig.speech.ears[-1].begin()
+            await asyncio.sleep(0.01)
+            assert rig.caller.cut and rig.caller.cut[0].startswith("Hello")
+
+    run(scenario())
+
+
+def test_a_key_by_info_counts_as_one_by_rtp(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.leg.post(Digit("0", "info"))
+            rig.caller.press("0")
+            await asyncio.sleep(20)
+            assert rig.with_agent()
+            assert len(rig.endpoint.dialled) == 1
+
+    run(scenario())
+
+
+def test_an_agent_who_does_not_answer_leaves_the_caller_with_us(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.endpoint.answers = [486, 480]
+        async with rig.call():
+            await rig.press("0", 40)
+            assert len(rig.endpoint.dialled) >= 2
+            assert not rig.leg.hung_up
+            assert "call you back" in rig.said
+
+    run(scenario())
+
+
+def test_nobody_on_duty_offers_a_call_back(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.desk.open = False
+        async with rig.call():
+            await rig.press("0", 15)
+            assert not rig.endpoint.dialled
+            assert "call you back" in rig.said
+            await rig.say("yes")
+            await rig.say("yes")
+        assert "callback.request" in [call.name for call in rig.actions.calls]
+
+    run(scenario())
+
+
+def test_a_dropped_agent_does_not_drop_the_caller(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.press("0")
+            assert rig.with_agent()
+            rig.media.legs[1].post(MediaTimeout("agent", 30.0))
+            await asyncio.sleep(0.5)
+            assert not rig.leg.hung_up
+            await asyncio.sleep(30)
+            assert len(rig.endpoint.dialled) == 2, "the line gets somebody again"
+
+    run(scenario())
+
+
+def test_an_agent_who_is_done_ends_the_call(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.press("0", CONVERSATION_S + 20)
+            rig.endpoint.legs[0].end("agent", "BYE")
+            await asyncio.sleep(1)
+            assert rig.leg.hung_up
+        return rig
+
+    assert run(scenario()).canonical["ended_by"] == "agent"
+
+
+def test_refer_hands_the_call_over_or_gives_it_back(library: FlowLibrary) -> None:
+    async def scenario(status: int) -> Rig:
+        rig = Rig(library)
+        rig.desk.mode = "refer"
+        async with rig.call():
+            await rig.press("0", 10)
+            assert rig.leg.refers[0][0] == "sip:agent@test"
+            assert rig.leg.refers[0][1]["X-IVR-Reason"] == "asked"
+            rig.leg.progress(100)
+            rig.leg.progress(status)
+            await asyncio.sleep(20)
+            if status < 300:
+                assert rig.leg.hung_up
+            else:
+                assert not rig.leg.hung_up
+        return rig
+
+    assert run(scenario(200)).canonical["outcome"] == "handed over"
+    run(scenario(503))
+
+
+def test_lost_media_ends_the_call_with_a_reason(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            rig.caller.post(MediaLost("c0ffee", "killed"))
+            await asyncio.sleep(1)
+        return rig
+
+    assert "killed" in run(scenario()).canonical["end_reason"]
+
+
+def test_a_dropped_call_is_taken_up_again(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.say("remove Vertigo")
+        assert "10001" in rig.records.resume_points
+        again = Rig(library)
+        again.records = rig.records
+        async with again.call():
+            assert "cut off" in again.said
+            await again.say("yes")
+            assert "Vertigo" in again.said
+
+    run(scenario())
+
+
+def test_the_operator_can_end_a_call(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call() as session:
+            await session.end("draining")
+            await asyncio.sleep(1)
+            assert rig.leg.hung_up
+
+    run(scenario())
