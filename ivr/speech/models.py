@@ -1,7 +1,7 @@
 """Fetching Vosk models: known by name, resumed, verified, installed whole or not at all.
 
-``fetch`` downloads to ``<root>/.downloads/<archive>.part`` and goes on from there when interrupted (HTTP Range, RFC 9110
-section 14). Only an archive whose SHA-256 is the expected one is unpacked, next to its place, and renamed into it.
+``fetch`` downloads to ``<root>/.downloads/<archive>.part`` and goes on from there when interrupted (HTTP Range,
+RFC 9110 section 14). Only an archive whose SHA-256 is the expected one is unpacked, next to its place, and renamed.
 """
 
 from __future__ import annotations
@@ -118,6 +118,10 @@ async def _download(url: str, part: Path, model: KnownModel, progress: Progress 
                 part.unlink()
             try:
                 await _continue(session, url, part, model, progress)
+            except aiohttp.ClientResponseError as error:
+                problem = str(error)
+                if error.status < 500:
+                    break  # asking again will not help
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 problem = str(error) or type(error).__name__
             else:
@@ -165,7 +169,7 @@ def _install(archive: Path, target: Path) -> None:
         try:
             with zipfile.ZipFile(archive) as file:
                 _checked(file, archive.stat().st_size)
-                file.extractall(folder)  # noqa: S202 - every member was checked above
+                file.extractall(folder)
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             raise ModelUnavailable(f"{archive.name}: {error}", remedy="fetch it again") from error
         models = [p.parent.parent for p in Path(folder).rglob("am/final.mdl")]

@@ -34,6 +34,14 @@ def _engine(data: str) -> Any:
     return importlib.import_module("pyttsx3").init("espeak")
 
 
+def _voices(engine: Any) -> frozenset[str]:
+    """What may be asked for: espeak takes any name, and speaks English when it does not know it."""
+    names: set[str] = set()
+    for voice in engine.getProperty("voices"):
+        names |= {voice.id, voice.id.rpartition("/")[2], *(str(tag).strip("\0").lower() for tag in voice.languages)}
+    return frozenset(names)
+
+
 def _save(engine: Any, order: dict[str, Any]) -> bool:
     path = Path(order["path"])
     for _ in range(_TRIES):  # a long-lived engine sometimes writes an empty file
@@ -53,15 +61,15 @@ def main() -> int:
     except (ImportError, OSError, RuntimeError) as error:
         _answer(out, ready=False, error=str(error))
         return 1
+    voices = _voices(engine)
     _answer(out, ready=True)
     for line in sys.stdin:
         order = json.loads(line)
-        try:
-            engine.setProperty("voice", order["voice"])
-            engine.setProperty("rate", order["rate"])
-        except ValueError:
+        if order["voice"].partition("+")[0].lower() not in voices:
             _answer(out, id=order["id"], ok=False, voice_unknown=True)
             continue
+        engine.setProperty("voice", order["voice"])
+        engine.setProperty("rate", order["rate"])
         _answer(out, id=order["id"], ok=_save(engine, order))
     return 0
 

@@ -23,7 +23,7 @@ import soxr
 
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.ports import SpeechGrammar
+from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.engines import TELEPHONE_RATE, Cancelled, Samples, never, primary
 
 UNKNOWN = "[unk]"
@@ -59,6 +59,7 @@ class Compiled:
     json: str
     indices: dict[str, int]
     digits: dict[str, str]
+    run: DigitRun | None
     unknown: tuple[str, ...]
 
 
@@ -131,7 +132,7 @@ class VoskRecogniser:
         entries = [*indices, *digits, UNKNOWN] if self._has_unknown else [*indices, *digits]
         # An empty list would crash the process: then there is no grammar pass at all.
         text = json.dumps(entries, ensure_ascii=False) if indices or digits else ""
-        return Compiled(text, indices, digits, tuple(unknown))
+        return Compiled(text, indices, digits, grammar.digits, tuple(unknown))
 
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
         if self._model is None:
@@ -140,14 +141,19 @@ class VoskRecogniser:
         compiled = self._grammar(grammar)
         wide = soxr.resample(speech, TELEPHONE_RATE, _RATE)
         pcm = (np.clip(wide, -1.0, 1.0) * 32767).astype("<i2").tobytes()
-        free = self._run(pcm, "", cancelled, alternatives=1)
-        heard = free[0] if free else {"text": "", "confidence": 0.0}
-        nbest: tuple[Hypothesis, ...] = ()
+        words: dict[str, Any] = {"text": ""}
         if compiled.json:
-            words = self._run(pcm, compiled.json, cancelled, alternatives=0)
+            words = self._run(pcm, compiled.json, cancelled, alternatives=0)[0]
+        heard = words
+        # The free pass costs most (a second for a big model): only where the grammar's answer does not stand alone.
+        if not (self._has_unknown and _sureness(words) >= _ACCEPT and words["text"] in compiled.indices):
+            heard = self._run(pcm, "", cancelled, alternatives=1)[0]
+        nbest: tuple[Hypothesis, ...] = ()
+        # Entries are looped through: without one whole phrase, or digits, in them the n-best holds none either.
+        if words["text"]:
             ranked = self._run(pcm, compiled.json, cancelled, alternatives=_NBEST)
             frames = max(1.0, len(speech) / TELEPHONE_RATE * _FRAMES_PER_SECOND)
-            nbest = self._judged(compiled, grammar, words[0], ranked, heard, frames)
+            nbest = self._judged(compiled, words, ranked, heard, frames)
         matched = bool(nbest) and nbest[0].verdict is not Accept.REJECT
         transcript = " ".join(w for w in str(heard["text"]).split() if w != UNKNOWN)
         return Recognition(
@@ -189,43 +195,47 @@ class VoskRecogniser:
     def _judged(
         self,
         compiled: Compiled,
-        grammar: SpeechGrammar,
         words: dict[str, Any],
         ranked: list[dict[str, Any]],
         heard: dict[str, Any],
         frames: float,
     ) -> tuple[Hypothesis, ...]:
-        certain = [float(w.get("conf", 0.0)) for w in words.get("result", [])]
-        sure = float(np.mean(certain)) if certain else 0.0
+        sure = _sureness(words)
         best = float(ranked[0].get("confidence", 0.0)) if ranked else 0.0
         out: list[Hypothesis] = []
         for alternative in ranked:
-            text, index = self._matched(compiled, grammar, str(alternative["text"]))
+            text, index = _matched(compiled, str(alternative["text"]))
             if text is None or any(h.text == text for h in out):
                 continue
             behind = max(0.0, best - float(alternative.get("confidence", 0.0)))
-            worse = (float(heard.get("confidence", 0.0)) - float(alternative.get("confidence", 0.0))) / frames
             if str(alternative["text"]) == str(words.get("text", "")):
                 confidence = sure
             else:
                 confidence = min(0.5, sure) * float(np.exp(-behind))
             if not self._has_unknown:
+                worse = (float(heard.get("confidence", 0.0)) - float(alternative.get("confidence", 0.0))) / frames
                 confidence *= float(np.clip(1.0 - (worse - _NEAR) / (_FAR - _NEAR), 0.0, 1.0))
             confidence = min(confidence, out[-1].confidence if out else 1.0)
             out.append(Hypothesis(text, round(confidence, 3), index, _verdict(confidence)))
         return tuple(out)
 
-    def _matched(self, compiled: Compiled, grammar: SpeechGrammar, text: str) -> tuple[str | None, int | None]:
-        """Vosk loops through the grammar's entries: only a single whole phrase, or digits, counts."""
-        index = compiled.indices.get(text)
-        if index is not None:
-            return grammar.phrases[index], index
-        spoken = text.split()
-        if grammar.digits and spoken and all(w in compiled.digits for w in spoken):
-            digits = "".join(compiled.digits[w] for w in spoken)
-            if grammar.digits.minimum <= len(digits) <= grammar.digits.maximum:
-                return digits, None
-        return None, None
+
+def _matched(compiled: Compiled, text: str) -> tuple[str | None, int | None]:
+    """Vosk loops through the grammar's entries: only a single whole phrase, or digits, counts."""
+    if text in compiled.indices:
+        return text, compiled.indices[text]
+    spoken = text.split()
+    if compiled.run and spoken and all(w in compiled.digits for w in spoken):
+        digits = "".join(compiled.digits[w] for w in spoken)
+        if compiled.run.minimum <= len(digits) <= compiled.run.maximum:
+            return digits, None
+    return None, None
+
+
+def _sureness(result: dict[str, Any]) -> float:
+    """Mean of the words' confidences."""
+    levels = [float(w.get("conf", 0.0)) for w in result.get("result", [])]
+    return float(np.mean(levels)) if levels else 0.0
 
 
 def _verdict(confidence: float) -> Accept:

@@ -1,0 +1,74 @@
+"""Probabilities to utterances."""
+
+from __future__ import annotations
+
+from ivr.speech.endpointing import End, Endpointer, Start
+
+W = 0.032
+
+
+def run(endpointer: Endpointer, probabilities: list[float]) -> list[tuple[int, Start | End]]:
+    edges = []
+    for i, p in enumerate(probabilities):
+        edge = endpointer.push(p, W)
+        if edge is not None:
+            edges.append((i, edge))
+    return edges
+
+
+def test_starts_after_three_voiced_windows_and_knows_when_it_began() -> None:
+    edges = run(Endpointer(), [0.1] * 5 + [0.9] * 3)
+    assert [(i, type(e)) for i, e in edges] == [(7, Start)]
+    assert abs(edges[0][1].ago_s - 3 * W) < 1e-9
+
+
+def test_a_click_is_not_speech() -> None:
+    assert run(Endpointer(), [0.9, 0.9, 0.1, 0.1, 0.1] * 5) == []
+
+
+def test_one_dip_in_the_onset_is_allowed() -> None:
+    edges = run(Endpointer(), [0.9, 0.2, 0.9, 0.9])
+    assert [i for i, _ in edges] == [3]
+    assert abs(edges[0][1].ago_s - 4 * W) < 1e-9
+
+
+def test_ends_after_the_hangover_and_dates_the_end_of_speech() -> None:
+    edges = run(Endpointer(hangover_s=0.5), [0.9] * 10 + [0.1] * 40)
+    index, end = edges[1]
+    assert isinstance(end, End) and not end.capped
+    assert index == 10 + 16 - 1  # 16 windows are the first to reach half a second
+    assert abs(end.ago_s - 16 * W) < 1e-9
+
+
+def test_a_pause_shorter_than_the_hangover_does_not_end() -> None:
+    probabilities = [0.9] * 10 + [0.1] * 14 + [0.9] * 5 + [0.1] * 14 + [0.9]
+    assert len(run(Endpointer(hangover_s=0.5), probabilities)) == 1
+
+
+def test_a_trailing_voice_between_the_two_thresholds_keeps_it_open() -> None:
+    assert len(run(Endpointer(hangover_s=0.3), [0.9] * 4 + [0.4] * 50)) == 1
+
+
+def test_the_cap_ends_a_voice_that_never_stops() -> None:
+    edges = run(Endpointer(max_utterance_s=2.0), [0.9] * 100)
+    assert isinstance(edges[1][1], End) and edges[1][1].capped
+    assert edges[1][0] == 62
+    assert isinstance(edges[2][1], Start)  # and what follows is the next utterance
+
+
+def test_unheard_time_counts_as_silence_without_being_consumed() -> None:
+    endpointer = Endpointer(hangover_s=0.5)
+    run(endpointer, [0.9] * 5 + [0.1] * 5)
+    assert endpointer.due(0.3) is None
+    assert endpointer.speaking
+    end = endpointer.due(0.4)
+    assert end is not None and abs(end.ago_s - (5 * W + 0.4)) < 1e-9
+    assert not endpointer.speaking
+
+
+def test_a_longer_hangover_set_in_mid_utterance_holds_at_once() -> None:
+    endpointer = Endpointer(hangover_s=0.3)
+    run(endpointer, [0.9] * 5 + [0.1] * 8)
+    endpointer.hangover_s = 0.8
+    assert run(endpointer, [0.1] * 10) == []
+    assert len(run(endpointer, [0.1] * 10)) == 1

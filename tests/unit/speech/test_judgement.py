@@ -1,0 +1,67 @@
+"""Verdicts."""
+
+from __future__ import annotations
+
+from ivr.events import Accept, Cause
+from ivr.speech.judgement import Evidence, confidence, judge, margin
+
+
+def judged(*found: Evidence, transcript: str = "something", duration_s: float = 2.0) -> tuple[Cause, list[Accept]]:
+    recognition = judge(found, transcript, -0.2, duration_s, 0.1, "test")
+    return recognition.cause, [h.verdict for h in recognition.nbest]
+
+
+def test_clear_speech_is_accepted() -> None:
+    cause, verdicts = judged(Evidence("agent", 0, -0.2, 0.0), Evidence("help", 1, -4.0, -3.8))
+    assert cause is Cause.SUCCESS and verdicts == [Accept.ACCEPT, Accept.REJECT]
+
+
+def test_a_minimal_pair_is_asked_about_however_clear() -> None:
+    cause, verdicts = judged(Evidence("put alien first", 0, -0.2, 0.0), Evidence("put aliens first", 1, -0.4, -0.2))
+    assert cause is Cause.SUCCESS and verdicts[0] is Accept.CONFIRM
+
+
+def test_two_wordings_of_one_meaning_are_not_rivals() -> None:
+    a, b = Evidence("what's next", 0, -0.2, 0.0), Evidence("what is next", 1, -0.3, -0.1)
+    assert margin(a, (a, b)) == 1.5
+    assert judged(a, b)[1][0] is Accept.ACCEPT
+
+
+def test_what_fits_badly_is_rejected() -> None:
+    cause, verdicts = judged(Evidence("no", 0, -2.3, -1.9))
+    assert cause is Cause.NO_MATCH and verdicts == [Accept.REJECT]
+
+
+def test_nothing_found_is_no_match() -> None:
+    assert judged() == (Cause.NO_MATCH, [])
+
+
+def test_an_empty_transcript_was_no_speech() -> None:
+    assert judged(Evidence("no", 0, -0.2, 0.0), transcript="")[0] is Cause.NO_MATCH
+    assert judged(Evidence("no", 0, -0.2, 0.0), transcript="♪")[0] is Cause.NO_MATCH
+
+
+def test_confidences_fall_and_bound_each_other() -> None:
+    found = [Evidence(f"word{i}", i, -0.3 - 0.2 * i, -0.1 - 0.2 * i) for i in range(5)]
+    levels = [h.confidence for h in judge(found, "word", -0.2, 1.0, 0.1, "test").nbest]
+    assert levels == sorted(levels, reverse=True) and all(0 <= c <= 1 for c in levels)
+
+
+def test_confidence_rises_with_every_kind_of_evidence() -> None:
+    base = confidence(-1.0, -0.5, 0.5)
+    assert confidence(-0.5, -0.5, 0.5) > base
+    assert confidence(-1.0, -0.1, 0.5) > base
+    assert confidence(-1.0, -0.5, 1.0) > base
+
+
+def test_digits_need_digits_in_the_transcript() -> None:
+    loop = Evidence("66666666", None, -0.5, 0.2)
+    assert judged(loop, transcript="You know")[0] is Cause.NO_MATCH
+    agreed = Evidence("417290", None, -0.6, -0.3)
+    assert judged(agreed, transcript="My number is 417290.", duration_s=3.0)[1] == [Accept.ACCEPT]
+
+
+def test_digits_faster_than_anyone_speaks_are_rejected() -> None:
+    assert judged(Evidence("66666666", None, -0.2, 0.0), transcript="6 6 6 6 6 6 6 6", duration_s=0.6)[1] == [
+        Accept.REJECT
+    ]
