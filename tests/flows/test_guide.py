@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 from ivr.actions.registry import signatures
 from ivr.dialogue import model
+from ivr.dialogue.check import check
+from ivr.dialogue.library import load_library
+from ivr.dialogue.source import read_directory
 from ivr.dialogue.system_words import SYSTEM_PROMPTS
 from ivr.dialogue.wording import FILTERS
 from tests.flows.reference import FLOWS
@@ -24,13 +27,27 @@ def block(name: str) -> str:
     return found[1]
 
 
-def test_the_steps_make_the_worked_example() -> None:
+def steps() -> tuple[str, str, str]:
+    """hold.yaml as it is after each of the first three steps."""
     first, second, third = block("step 1"), block("step 2"), block("step 3")
     head, tail = first.split("    goto: done\n")
     assert tail == "  done: {return: done}\n"
-    with_action = f"{head}    goto: hold\n{second}{tail}"
-    complete = with_action.replace('    wait: "One moment."\n', f'{third}    wait: "One moment."\n')
-    assert complete == (FLOWS / "hold.yaml").read_text()
+    acting = f"{head}    goto: hold\n{second}{tail}"
+    return first, acting, acting.replace('    wait: "One moment."\n', f'{third}    wait: "One moment."\n')
+
+
+def test_the_steps_make_the_worked_example() -> None:
+    assert steps()[-1] == (FLOWS / "hold.yaml").read_text()
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_after_every_step_only_the_spanish_words_are_missing(step: int) -> None:
+    sources = {**read_directory(FLOWS), "hold.yaml": steps()[step - 1]}
+    del sources["hold.es-ES.yaml"]  # step 7
+    loaded = load_library(sources, signatures())
+    assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
+    findings = check(loaded.library, skills=("general", "retention", "discs"), services=("deliveries",))
+    assert [(f.code, f.file) for f in findings] == [("missing-wording", "hold.yaml")]
 
 
 @pytest.mark.parametrize(
