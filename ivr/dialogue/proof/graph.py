@@ -53,6 +53,7 @@ class Step:
     debt: int = KEEP
     guard: Test | None = None
     uses: tuple[Use, ...] = ()
+    lost: int = 0  # emptied by what led here, before ``uses``
 
 
 @dataclass(slots=True)
@@ -147,7 +148,11 @@ class _Compiler:
         return FlowGraph(self.flow, list(self.flow.states), self.index, self.bits, nodes, tracked, start)
 
     def _tracked(self) -> dict[str, int]:
-        """Variables whose being filled decides where a call goes: in conditions, or asked for in circles."""
+        """Variables whose being filled decides where a call goes: those in conditions, and those asked for.
+
+        Where these are too many, asks outside circles are taken to be passed through or not, as may be; what the walk
+        then finds wrong is walked again with all of them (``Walker.exactly``).
+        """
         tested: set[str] = set()
         compared: set[str] = set()
         for state in self.flow.states.values():
@@ -157,8 +162,13 @@ class _Compiler:
                 if condition:
                     tested |= read(condition).tested
                     compared |= read(condition).names
-        names = tested | compared if len(tested | compared) <= _MOST_TRACKED else tested
-        names |= _asked_in_circles(self.flow)
+        asked = {s.ask for s in self.flow.states.values() if s.ask}
+        for names in (tested | compared | asked, tested | asked):
+            if len(names) <= _MOST_TRACKED:
+                break
+        else:
+            mixed = {s.ask for s in self.flow.states.values() if s.ask and s.choices}
+            names = tested | mixed | _asked_in_circles(self.flow)
         return {n: self.bits[n] for n in names if n in self.bits}
 
     # --- what is used ------------------------------------------------------------------------------------------
@@ -221,7 +231,7 @@ class _Compiler:
         gen = (before | self._need(frozenset(edge.set))) & ~kill
         kill |= lost & ~gen
         target = self._target(edge.goto, self.index[here])
-        return Step(target, label, heard, before, gen, kill, debt, guard, tuple(uses))
+        return Step(target, label, heard, before, gen, kill, debt, guard, tuple(uses), lost & ~before)
 
     def _node(self, name: str, state: State) -> Node:
         node = Node(name, state, state.kinds[0], fills=self._need(frozenset(state.set)))

@@ -39,6 +39,7 @@ from ivr.dialogue.proof.walk import (
     RESUMED,
     Config,
     Exit,
+    Move,
     Run,
     Walker,
     unfilled,
@@ -74,8 +75,8 @@ def check_roads(report: Report) -> None:
     _unreachable(report, walker, called)
     seen: set[tuple[object, ...]] = set()
     for run in list(walker.runs.values()):
-        _loops(report, run, seen)
-        _ends(report, run, seen)
+        _loops(report, walker, run, seen)
+        _ends(report, walker, run, seen)
         _unfinished(report, run, seen)
         _unfilled(report, walker, run, seen)
     _resumed(report, walker, seen)
@@ -156,9 +157,13 @@ def _own(report: Report, flow: str, place: Place) -> bool:
 # --- loops and ends ------------------------------------------------------------------------------------------------
 
 
-def _loops(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
+def _loops(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
     flow = run.graph.flow.flow
-    for circle in run.circles():
+    circles = run.circles()
+    if circles:
+        run = walker.exactly(run)
+        circles = run.circles()
+    for circle in circles:
         configs = [m.to for m in circle if isinstance(m.to, tuple)]
         states = frozenset(c[0] for c in configs)
         if ("loop", flow, states) in seen:
@@ -180,27 +185,40 @@ def _loops(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
         report.add("silent-loop", place, why, remedy, path=tuple(path))
 
 
-def _ends(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
+def _ends(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
     flow = run.graph.flow.flow
-    for exit_, (config, label) in run.exit_from.items():
+    if _endings(run, flow, seen):
+        run = walker.exactly(run)
+    for config, move, kind in _endings(run, flow, seen):
         node = run.graph.nodes[config[0]]
-        key = (exit_.kind, flow, node.name, label)
-        if key in seen or exit_.mode & RESUMED:
-            continue
-        if exit_.kind == AT_END and exit_.mode & OWED:
-            seen.add(key)
+        seen.add((kind, flow, node.name))
+        place = report.key(flow, "states", node.name)
+        if kind == AT_END:
             path = run.path_to(config)
             reason = "after a failure" if len(path) > 1 else "before being asked anything"
             why = f"a caller who says nothing comes here {reason} and is hung up on without having reached a human"
             remedy = "lead this way to human, or ask the caller something first"
-            place = report.key(flow, "states", node.name)
             report.add("hangs-up", place, why, remedy, path=path)
-        elif exit_.kind == AT_NOTHING:
-            seen.add(key)
-            path = (*run.path_to(config), f"[{label}]", "back")
+        else:
+            path = (*run.path_to(config), f"[{move.step.label}]", "back")
             why = "back leads to the previous question, and here none may have been asked yet"
-            place = report.key(flow, "states", node.name)
             report.add("nothing-to-go-back-to", place, why, "name a state to go to, or human", path=path)
+
+
+def _endings(run: Run, flow: str, seen: set[tuple[object, ...]]) -> list[tuple[Config, Move, str]]:
+    """Ends while a human is owed, and ways back to nothing: the first of each state that was not reported yet."""
+    found: dict[tuple[str, str, str], tuple[Config, Move, str]] = {}
+    for config, moves in run.moves.items():
+        name = run.graph.nodes[config[0]].name
+        for move in moves:
+            to = move.to
+            if not isinstance(to, Exit) or to.mode & RESUMED:
+                continue
+            if (to.kind == AT_END and to.mode & OWED) or to.kind == AT_NOTHING:
+                key = (to.kind, flow, name)
+                if key not in seen:
+                    found.setdefault(key, (config, move, to.kind))
+    return list(found.values())
 
 
 def _unfinished(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
@@ -336,7 +354,7 @@ def first_stops(run: Run, lead: tuple[str, ...] = ()) -> Iterator[tuple[Config, 
             for _, further, what in first_stops(inner, path):
                 yield config, further, what
         silent = list(run.silent_moves(config))
-        if not silent and node.kind not in ("call", "return"):
+        if not silent and node.kind not in ("call", "return", "branch"):
             yield config, path, "is asked something"
         for move in silent:
             if isinstance(move.to, Exit):

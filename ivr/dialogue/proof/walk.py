@@ -171,6 +171,16 @@ class Walker:
         finally:
             self._open.discard(run.graph.flow.flow)
 
+    def exactly(self, run: Run) -> Run:
+        """The same run with every variable tracked that is asked for; itself where that is so already."""
+        asked = 0
+        for node in run.graph.nodes:
+            asked |= node.ask
+        if not asked & ~run.tracked:
+            return run
+        finer = self.again(run, run.tracked | asked)
+        return run if finer.overflow else finer
+
     # --- exploring ---------------------------------------------------------------------------------------------
 
     def _explore(self, graph: FlowGraph, starts: list[tuple[Config, int]], hours: bool, tracked: int) -> Run:
@@ -285,10 +295,10 @@ class Walker:
         return Exit(AT_HUMAN, mode | OWED)
 
     def _question(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
-        if node.ask and known & node.ask:
-            if node.passed is not None:
-                yield self._move(run, config, known, node.passed)
-            return
+        if node.ask and node.passed is not None and (known & node.ask or not node.ask & run.tracked):
+            yield self._move(run, config, known, node.passed)
+            if known & node.ask:
+                return
         for step in node.steps:
             if step.guard is None or step.guard(known, run.open) is not False:
                 yield self._move(run, config, known, step)
@@ -370,7 +380,9 @@ def unfilled(run: Run) -> Iterator[tuple[Config, Use, int]]:
                     yield config, use, missing
         for move in moves:
             for use in move.step.uses:
-                if missing := _missing(use, ((mask | node.fills) & ~move.lost) | move.step.before | move.before, run):
+                if missing := _missing(
+                    use, ((mask | node.fills) & ~move.lost & ~move.step.lost) | move.step.before | move.before, run
+                ):
                     yield config, use, missing
 
 
