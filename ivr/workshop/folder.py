@@ -1,0 +1,92 @@
+"""Flow files as a designer names them on the command line: folders, or single files in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ivr.actions import signatures
+from ivr.config import Config
+from ivr.dialogue.check import check_sources
+from ivr.dialogue.finding import Finding
+from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.source import read_directory
+from ivr.errors import ConfigError, FlowError
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of flows. ``chosen``: the files in it that were named; empty when all of it was."""
+
+    path: Path
+    sources: Mapping[str, str]
+    chosen: frozenset[str] = frozenset()
+
+    def concerns(self, finding: Finding) -> bool:
+        return not self.chosen or finding.file in self.chosen
+
+    def placed(self, finding: Finding) -> Finding:
+        """The same with the file's whole path, as editors and CI want it."""
+        return replace(finding, file=str(self.path / finding.file))
+
+
+def folders(paths: Sequence[Path]) -> list[Folder]:
+    """``paths`` by folder: a flow only means something together with its siblings. Raises ConfigError."""
+    whole: list[Path] = []
+    single: dict[Path, set[str]] = {}
+    for path in paths:
+        if path.is_dir():
+            whole.append(path)
+        elif path.is_file():
+            single.setdefault(path.parent, set()).add(path.name)
+        else:
+            raise ConfigError(f"{path}: no such file or folder", remedy="name a folder of flows, or a file in one")
+    found = [Folder(path, _read(path)) for path in dict.fromkeys(whole)]
+    found += [Folder(path, _read(path), frozenset(names)) for path, names in single.items() if path not in whole]
+    return found
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    try:
+        return read_directory(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", remedy="make the folder readable") from error
+
+
+def examine(folder: Folder, config: Config | None) -> tuple[Finding, ...]:
+    """All that is wrong in a folder, by its placed files; against the line's configuration where there is one."""
+    around = _Around.of(config)
+    found = check_sources(
+        folder.sources, signatures(), skills=around.skills, services=around.services, entries=around.entries
+    )
+    return tuple(folder.placed(f) for f in found if folder.concerns(f))
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What the checker may know of the line around the flows."""
+
+    skills: tuple[str, ...] | None = None
+    services: tuple[str, ...] | None = None
+    entries: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, config: Config | None) -> _Around:
+        if config is None:
+            return cls()
+        flows = config.flows
+        return cls(
+            skills=tuple(s for agent in config.desk.agents for s in agent.skills),
+            services=tuple(service.name for service in flows.services) or None,
+            entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
+        )
+
+
+def library_of(folder: Folder) -> FlowLibrary:
+    """The folder's flows, ready to run. Raises FlowError with every finding that forbids it."""
+    loaded = load_library(folder.sources, signatures())
+    if loaded.library is None:
+        text = "\n".join(folder.placed(f).render() for f in loaded.errors)
+        raise FlowError(f"these flows can't run\n{text}", remedy=f"ivr flow check {folder.path}")
+    return loaded.library
