@@ -82,7 +82,10 @@ async def test_a_stream_in_pieces_and_in_bulk(line: Start) -> None:
     up = await line()
     reader, writer = await asyncio.open_connection("127.0.0.1", up.agent.address.port)
     messages = [request("OPTIONS", transport="TCP", branch=f"z9hG4bKtcp{n}") for n in range(5)]
-    writer.write(b"\r\n\r\n" + b"".join(messages[:4]))
+    writer.write(b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(2) == b"\r\n", "a ping is answered (RFC 5626)"
+    writer.write(b"".join(messages[:4]))
     for piece in (messages[4][:20], messages[4][20:200], messages[4][200:]):
         writer.write(piece)
         await writer.drain()
@@ -92,6 +95,34 @@ async def test_a_stream_in_pieces_and_in_bulk(line: Start) -> None:
     writer.write(b"OPTIONS sip:a@b SIP/2.0\r\nContent-Length: many\r\n\r\n")
     async with asyncio.timeout(5):
         assert (await reader.read()).strip() == b"", "a stream that cannot be followed is closed"
+    writer.close()
+
+
+async def test_we_use_the_callers_connection_while_it_lasts(line: Start) -> None:
+    """The caller's contact is its own end of the connection, where nobody listens: only that connection reaches it."""
+
+    async def engine(leg: Leg) -> None:
+        await leg.answer(LOCAL)
+        await leg.hangup()
+
+    up = await line(engine)
+    reader, writer = await asyncio.open_connection("127.0.0.1", up.agent.address.port)
+    host = f"127.0.0.1:{writer.get_extra_info('sockname')[1]}"
+    writer.write(request("INVITE", call_id="tcp", transport="TCP", body=OFFER, host=host))
+    async with asyncio.timeout(5):
+        await reader.readuntil(b"100 Trying")
+        head = await reader.readuntil(b"\r\n\r\nv=0")
+        tag = head.partition(b"SIP/2.0 200")[2].partition(b";tag=")[2].partition(b"To: ")[2].partition(b";tag=")[2]
+        to_tag = tag.partition(b"\r\n")[0].decode()
+        writer.write(request("ACK", call_id="tcp", transport="TCP", to_tag=to_tag, host=host))
+        bye = await reader.readuntil(b" BYE\r\n")
+    start = bye[bye.index(b"BYE sip:far@") :]
+    via = start.partition(b"Via: ")[2].partition(b"\r\n")[0].decode()
+    answer = (
+        f"SIP/2.0 200 OK\r\nVia: {via}\r\nFrom: <sip:a@b>;tag={to_tag}\r\nTo: <sip:c@d>;tag=far\r\nCall-ID: tcp\r\n"
+    )
+    writer.write(f"{answer}CSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n".encode())
+    await up.finished()
     writer.close()
 
 
