@@ -36,6 +36,8 @@ class Hearing:
         self.coder: Coder | None = None
         self.payload: bytes | None = None
         self.signal: Samples | None = None
+        self.power = 0.0
+        self._at = 0.0
         self.concealed_ms = 0
         self.ignored = 0  # datagrams that were no part of the stream
         self.heard_at = 0.0
@@ -49,7 +51,7 @@ class Hearing:
         self._tones: ToneDetector | None = None
         self._gate = VoiceGate()
         self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
-        self._history: Samples = np.zeros(HISTORY, dtype=np.int16)
+        self._history: deque[Samples] = deque([pcm.SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
         self._lost = 0
 
     def aim(self, remote: MediaDescription, now: float) -> None:
@@ -66,12 +68,13 @@ class Hearing:
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One UDP packet of the RTP port; anything unexpected is counted and forgotten."""
         packet = parse(data)
-        if packet is None or (packet.payload_type not in self._accepted and packet.payload_type != self._events_type):
+        if packet is None:
             self.ignored += 1
             return
         payload_type, _, sequence, timestamp, ssrc, payload = packet
-        latch = self.latch
-        if not latch.admit(address, ssrc, sequence, now):
+        if (payload_type not in self._accepted and payload_type != self._events_type) or not self.latch.admit(
+            address, ssrc, sequence, now
+        ):
             self.ignored += 1
             return
         reception = self.reception
@@ -93,39 +96,62 @@ class Hearing:
             self.jitter.reset()
         self.jitter.push(timestamp, payload)
 
-    def tick(self) -> None:
-        """Every 20 ms: the next frame, concealed if it is missing."""
+    def tick(self) -> bool:
+        """Every 20 ms: the next frame, concealed if it is missing. True: ``decoded`` is still to be called with it."""
         change = self._events.tick()
         if change is not None:
             self._on_key(change, "rtp")
         payload = self.payload = self.jitter.pull(quiet=self._gate.quiet)
-        if payload is not None and self.coder is not None:
-            signal = self.coder.decode(payload)
-            if self._lost:
-                signal = resumed(signal, conceal(self._history, self._lost))
-                if self._lost < LONGEST:
-                    self.payload = None  # the blended frame is the one to pass on
-                self._lost = 0
-            self.signal = signal
-            history = self._history
-            history[:-FRAME] = history[FRAME:]
-            history[-FRAME:] = signal
-        elif self.jitter.playing and self._lost < LONGEST:
-            self.signal = conceal(self._history, self._lost)
-            self._lost += 1
-            self.concealed_ms += 20
+        if payload is None or self.coder is None:
+            self._miss()
+        elif self._lost or not self.coder.stateless:
+            self._decode(self.coder, payload)
         else:
+            return True
+        return False
+
+    def decoded(self, signal: Samples, power: float) -> None:
+        """This tick's frame, decoded: 160 samples and their ``pcm.power``."""
+        self.signal = signal
+        self.power = power
+        self._history.append(signal)
+        if self._tones is not None:
+            self._find_tones(self._tones, signal)
+
+    def _decode(self, coder: Coder, payload: bytes) -> None:
+        signal = coder.decode(payload)
+        if self._lost:
+            signal = resumed(signal, self._concealed())
+            if self._lost < LONGEST:
+                self.payload = None  # the blended frame is the one to pass on
+            self._lost = 0
+        self.decoded(signal, pcm.power(signal))
+
+    def _miss(self) -> None:
+        if not self.jitter.playing or self._lost >= LONGEST:
             self.signal = None
-        if self._tones is not None and self.signal is not None:
-            key = self._tones.frame(self.signal)
-            if key:
-                self._on_key(KeyChange(key, True, True), "tone")
+            return
+        self.signal = self._concealed()
+        self.power = pcm.power(self.signal)
+        self._lost += 1
+        self.concealed_ms += 20
+        if self._tones is not None:
+            self._find_tones(self._tones, self.signal)
+
+    def _concealed(self) -> Samples:
+        return conceal(np.concatenate(self._history), self._lost)
+
+    def _find_tones(self, detector: ToneDetector, signal: Samples) -> None:
+        key = detector.frame(signal)
+        if key:
+            self._on_key(KeyChange(key, True, True), "tone")
 
     def speech(self, now: float) -> Speech:
         """What the voice gate lets through of this tick, pre-roll first; empty unless listening."""
         signal = self.signal
+        at = self._at = self._time(now)
         gate = self._gate
-        is_open = gate.frame(gate.floor if signal is None else pcm.power(signal))
+        is_open = gate.frame(gate.floor if signal is None else self.power)
         if signal is None:
             if not is_open:
                 return []
@@ -135,7 +161,6 @@ class Hearing:
         if not (is_open and self.listening):
             self._pre_roll.append(signal)
             return []
-        at = now - FRAME_S * (1 + self.jitter.delay_frames)
         frames: Speech = []
         if self._pre_roll:
             count = len(self._pre_roll)
@@ -143,3 +168,10 @@ class Hearing:
             self._pre_roll.clear()
         frames.append((at, signal.tobytes()))
         return frames
+
+    def _time(self, now: float) -> float:
+        """When this tick's first sample was taken, as far as the buffer's depth tells; smooth, never backwards."""
+        measured = now - FRAME_S * (1 + self.jitter.delay_frames)
+        smooth = self._at + FRAME_S
+        error = measured - smooth
+        return smooth + 0.05 * error if -0.2 < error < 0.2 else max(measured, self._at)

@@ -97,7 +97,14 @@ class JitterBuffer:
                 self._patience = min(2 * self._patience, 1500)
                 self._slack, self._pulls = self._most, 0
                 return None  # one frame later from now on
-        frame = self._take()
+        head = self._head
+        frame = self._packets.pop(head, None)
+        if frame is not None and len(frame) == _FRAME:
+            self._head = (head + _FRAME) & 0xFFFFFFFF
+        else:
+            if frame is not None:
+                self._packets[head] = frame
+            frame = self._take()
         if frame is None:
             self._empty_run += 1
             if self._empty_run >= _IDLE:

@@ -53,6 +53,14 @@ def power(signal: Samples) -> float:
     return float(np.dot(wide, wide)) / (len(wide) * 32768.0 * 32768.0)
 
 
+def powers(frames: Samples) -> NDArray[np.float32]:
+    """``power`` of each row."""
+    wide = frames.astype(np.float32)
+    scale = np.float32(1.0 / (wide.shape[1] * 32768.0 * 32768.0))
+    result: NDArray[np.float32] = np.einsum("ij,ij->i", wide, wide) * scale
+    return result
+
+
 def _ulaw_decoding() -> Samples:
     code = ~np.arange(256) & 0xFF
     magnitude = ((((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84

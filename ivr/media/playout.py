@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -44,13 +44,6 @@ class Recording:
         return ready
 
 
-class Sound(NamedTuple):
-    """One tick's worth: a ready payload where one exists, else (or also) samples."""
-
-    payload: bytes | None
-    signal: Samples
-
-
 class _Track:
     """One ``play``: clips in a row with gaps between them."""
 
@@ -67,12 +60,18 @@ class _Track:
 
 
 class PlayQueue:
-    """Tracks in order. ``done`` is called exactly once for every token, whatever happens to it."""
+    """Tracks in order. ``done`` is called exactly once for every token, whatever happens to it.
+
+    ``next`` moves on by 20 ms; ``payload`` or ``signal`` then give these 20 ms.
+    """
 
     def __init__(self, done: Done) -> None:
         self._done = done
         self._tracks: deque[_Track] = deque()
         self._tail: Samples | None = None
+        self._recording: Recording | None = None
+        self._index = 0
+        self._filling = pcm.SILENCE  # what to play where no recording is
 
     def __bool__(self) -> bool:
         return bool(self._tracks) or self._tail is not None
@@ -89,36 +88,47 @@ class PlayQueue:
         """A key was pressed: cut what asked for that."""
         self._cut([track for track in self._tracks if track.stop_on_key])
 
-    def next(self, coder: Coder) -> Sound | None:
-        """The next frame for a leg that sends ``coder``'s codec; None when there is nothing to play."""
+    def next(self) -> bool:
+        """Whether there is something to play in this tick."""
         if self._tail is not None:
-            tail, self._tail = self._tail, None
-            return Sound(None, tail)
+            self._recording, self._filling, self._tail = None, self._tail, None
+            return True
         while self._tracks:
             track = self._tracks[0]
             if track.left:
                 track.left -= 1
-                return Sound(coder.silence or None, pcm.SILENCE)
+                self._recording, self._filling = None, pcm.SILENCE
+                return True
             if track.recordings:
-                return self._frame(track, coder)
+                self._step(track)
+                return True
             self._tracks.popleft()
             self._done(track.token, True, track.played)
-        return None
+        return False
 
-    def _frame(self, track: _Track, coder: Coder) -> Sound:
-        recording = track.recordings[0]
-        index = track.index
+    def payload(self, coder: Coder) -> bytes:
+        """These 20 ms in ``coder``'s codec, mostly ready-made."""
+        recording = self._recording
+        if recording is not None and coder.stateless:
+            return recording.payloads(coder)[self._index]
+        return coder.encode(self.signal())
+
+    def signal(self) -> Samples:
+        """These 20 ms as samples."""
+        return self._filling if self._recording is None else self._recording.samples(self._index)
+
+    def _step(self, track: _Track) -> None:
+        recording = self._recording = track.recordings[0]
+        index = self._index = track.index
         track.index += 1
-        if track.index >= recording.frames:
-            track.recordings.popleft()
-            track.played += recording.seconds - index * FRAME_S
-            track.index = 0
-            if track.recordings:
-                track.left = track.gap
-        else:
+        if track.index < recording.frames:
             track.played += FRAME_S
-        payload = recording.payloads(coder)[index] if coder.stateless else None
-        return Sound(payload, recording.samples(index))
+            return
+        track.recordings.popleft()
+        track.played += recording.seconds - index * FRAME_S
+        track.index = 0
+        if track.recordings:
+            track.left = track.gap
 
     def _cut(self, victims: Sequence[_Track]) -> None:
         if not victims:

@@ -13,12 +13,12 @@ from dataclasses import asdict
 from typing import Any
 
 from ivr.errors import UnavailableError
-from ivr.media import messages
-from ivr.media.codec import available
+from ivr.media import messages, pcm
+from ivr.media.codec import available, coder
 from ivr.media.messages import REQUEST, Kind
 from ivr.media.outbox import Outbox
 from ivr.media.pacing import Pacer
-from ivr.media.pcm import FRAME_S
+from ivr.media.pcm import FRAME, FRAME_S
 from ivr.media.playout import Recording
 from ivr.media.session import Session
 from ivr.media.sockets import PortPool
@@ -88,37 +88,44 @@ class MediaProcess:
 
     def _tick(self) -> None:
         sessions = list(self._sessions.values())
-        joined = [session for session in sessions if session.peer is not None]
-        for session in joined:
-            self._guard(session, session.hear)
+        self._hear([session for session in sessions if session.peer is not None])
         clock = time.monotonic
         for session in sessions:
             try:
                 session.speak(clock())
             except Exception as error:  # a fault in one leg ends that leg
                 self._break(session, error)
-        for session in sessions:
-            if session.peer is None:
-                self._guard(session, session.hear)
+        self._hear([session for session in sessions if session.peer is None])
         now = clock()
         for session in sessions:
             try:
-                self._pass_on(session, now)
+                frames = session.hearing.speech(now)
+                if frames:
+                    session.dropped_frames += self._outbox.speech(session.number, frames)
+                session.watch(now)
             except Exception as error:
                 self._break(session, error)
         self._outbox.flush()
 
-    def _pass_on(self, session: Session, now: float) -> None:
-        frames = session.hearing.speech(now)
-        if frames:
-            session.dropped_frames += self._outbox.speech(session.number, frames)
-        session.watch(now)
-
-    def _guard(self, session: Session, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except Exception as error:
-            self._break(session, error)
+    def _hear(self, sessions: list[Session]) -> None:
+        """The next frame of every leg; those of one codec are decoded in one go, which saves half the work."""
+        waiting: dict[str, list[Session]] = {}
+        for session in sessions:
+            hearing = session.hearing
+            try:
+                if session.hear() and hearing.coder is not None:
+                    waiting.setdefault(hearing.coder.name, []).append(session)
+            except Exception as error:
+                self._break(session, error)
+        for name, together in waiting.items():
+            payloads = b"".join([session.hearing.payload or b"" for session in together])
+            frames = coder(name).decode(payloads).reshape(-1, FRAME)
+            powers = pcm.powers(frames).tolist()
+            for session, frame, power in zip(together, frames, powers, strict=True):
+                try:
+                    session.hearing.decoded(frame, power)
+                except Exception as error:
+                    self._break(session, error)
 
     def _look(self, timeout: float | None) -> None:
         """Take what has arrived: packets, and what the line wants."""

@@ -83,8 +83,9 @@ class Session:
             self.hearing.datagram(data, address[:2], now)
         self._eager = True
 
-    def hear(self) -> None:
-        self.hearing.tick()
+    def hear(self) -> bool:
+        """True: this tick's payload waits to be decoded together with those of other legs."""
+        return self.hearing.tick()
 
     def speak(self, now: float) -> None:
         peer = self.peer

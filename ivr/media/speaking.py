@@ -99,11 +99,11 @@ class Speaking:
     def _audio(self, coder: Coder, voice: Hearing | None) -> bytes:
         if self._tones:
             return coder.encode(self._tones.popleft())
-        sound = self.queue.next(coder) if self.queue else None
-        if sound is not None:
+        queue = self.queue
+        if queue.next():
             if voice is not None and voice.signal is not None:
-                return coder.encode(pcm.mixed(sound.signal, voice.signal))
-            return sound.payload or coder.encode(sound.signal)
+                return coder.encode(pcm.mixed(queue.signal(), voice.signal))
+            return queue.payload(coder)
         if voice is not None and voice.signal is not None:
             if voice.payload is not None and voice.coder is not None and voice.coder.name == coder.name:
                 return voice.payload

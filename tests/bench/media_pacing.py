@@ -71,6 +71,8 @@ def _drain(sink: socket.socket) -> Iterable[tuple[float, int]]:
             data, extra, _, _ = sink.recvmsg(2048, 64)
         except BlockingIOError:
             return
+        if data[1] & 0x7F:
+            continue  # RTCP of the stream one port below
         for level, kind, value in extra:
             if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                 seconds, nanoseconds = _TIMESTAMP.unpack(value[:16])
@@ -202,6 +204,7 @@ def main() -> None:
         target=_bare_loop, args=(ports, chosen.seconds, there), daemon=True
     )
     floor_process.start()
+    there.close()  # so that its end is noticed
     floor_cpu: float = here.recv()
     floor_process.join()
     floor = _measure(sinks, chosen.seconds, floor_cpu)
