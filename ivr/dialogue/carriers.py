@@ -13,13 +13,18 @@ from ivr.dialogue.numerals import tongue
 
 _CONCEPTS = {
     "en": {
-        "MOVE": "move put place bump shift bring push make set get take send drag raise rank slide jump stick pull but",
+        "MOVE": (
+            "move put place bump shift bring push make set get take send drag raise rank slide jump stick "
+            "pull but moving putting placing bumping getting making"
+        ),
         "TOP": "top first next front beginning start head soonest foremost",
+        "UP": "up higher sooner earlier",
+        "DOWN": "down lower later",
         "END": "bottom last end back final",
-        "SWAP": "swap switch exchange trade flip interchange swop slap reverse",
+        "SWAP": "swap switch exchange trade flip interchange swop slap reverse swapping switching",
         "BEFORE": "before above ahead over",
         "AFTER": "after behind below under beneath following",
-        "REMOVE": "remove delete drop erase off out away rid scratch lose",
+        "REMOVE": "remove delete drop erase off out away rid lose",
         "ADD": "add include insert order rent",
         "HEAR": "hear read list tell what whats which show say know give",
         "QUEUE": "queue cube cue list titles movies films lineup",
@@ -49,16 +54,16 @@ _CONCEPTS = {
 }
 _EMPTY = {
     "en": (
-        "a an the this that these those to of in on at for with by from up down it its is are be am was as and or "
-        "so my me i im id ill ive we you your please kindly could can would will should may might want wanna like "
-        "love need have has had do does did um uh er ah hm well okay ok just now then right really thanks thank hi "
-        "hello hey go going number place position spot slot one ones called named movie film title see watch let "
-        "lets us think guess maybe if all way get there here mine sure yeah "
+        "prefer rather got coming a an the this that these those to of in on at for with by from it its is are be "
+        "am was as and or so my me i im id ill ive we you your please kindly could can would will should may might "
+        "want wanna like love need have has had do does did um uh er ah hm well okay ok just now then right really "
+        "thanks thank hi hello hey go going number place position spot slot one ones called named movie film title "
+        "see watch let lets us think guess maybe if all way get there here mine sure yeah"
     ),
     "es": (
         "el la los las un una unos unas lo de del al a en por para con y o que mi mis me yo usted su sus favor "
         "quiero quisiera podria puede puedo gustaria es esta ser eh este pues bueno ahora gracias hola numero "
-        "lugar puesto posicion pelicula titulo ver llamada llamado creo "
+        "lugar puesto posicion pelicula titulo ver llamada llamado creo"
     ),
 }
 _NEGATIONS = {
@@ -121,6 +126,7 @@ _LEADS = {
 _TRAILS = {
     "en": (
         "please",
+        "then",
         "thanks",
         "thank you",
         "now",
@@ -161,13 +167,31 @@ def concept(word: str, language: str) -> str:
 
 
 def concepts(words: Iterable[str], language: str) -> tuple[str, ...]:
-    """Concepts in order, neighbours not repeated ("up to the front, first")."""
+    """Concepts in order, neighbours not repeated ("to the front, first")."""
     found: list[str] = []
     for word in words:
         meant = word if word.startswith("<") else concept(word, language)
         if meant and (not found or found[-1] != meant or meant.startswith("<")):
             found.append(meant)
     return tuple(found)
+
+
+_HOMOPHONES = {
+    "en": {"to": "two", "too": "two", "for": "four", "won": "one", "ate": "eight", "tree": "three", "sex": "six"},
+    "es": {},
+}
+_PLACES = frozenset({"number", "position", "place", "spot", "slot"})
+
+
+def renumbered(words: Sequence[str], language: str) -> tuple[str, ...]:
+    """ "number to" -> "number two": words that sound like numbers, right after a word that wants one."""
+    sounds = _HOMOPHONES[tongue(language)]
+    return tuple(sounds.get(word, word) if at and words[at - 1] in _PLACES else word for at, word in enumerate(words))
+
+
+def relates(word: str, language: str) -> bool:
+    """A sentence that begins so names its landmark first: "after Vertigo, put Casablanca"."""
+    return concept(word, language) in ("BEFORE", "AFTER")
 
 
 def negated(words: Iterable[str], language: str) -> bool:

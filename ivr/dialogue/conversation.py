@@ -23,6 +23,7 @@ from ivr.dialogue.wording import Wordings, at_count, interpolated, labelled, wor
 from ivr.events import Term
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
+SHORT_LIST = 200  # terms
 MASK = "•••"
 
 
@@ -212,7 +213,7 @@ class Conversation:
 
     def _lexicon(self, name: str) -> Lexicon:
         if name not in self._lexicons:
-            self._lexicons[name] = lexicon(self.vocabularies.get(name, ()), self.language)
+            self._lexicons[name] = lexicon(_settled(self.vocabularies.get(name, ())), self.language)
         return self._lexicons[name]
 
     def slot(self, name: str) -> tuple[Slot, object] | None:
@@ -259,6 +260,11 @@ class Conversation:
             return value
         expression = parse_expression(value)
         return self.look(expression.bare) if expression.bare in expression.names else expression.evaluate(self.scope)
+
+
+def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Short lists in an order of their own, so that reordering a queue compiles nothing anew."""
+    return tuple(sorted(terms, key=lambda term: term.id)) if len(terms) <= SHORT_LIST else terms
 
 
 def _lengths(length: int | tuple[int, int] | None) -> tuple[int, int]:

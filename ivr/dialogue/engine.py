@@ -287,6 +287,14 @@ class Dialogue:
         return self._call.resolved
 
     @property
+    def waiting(self) -> str:
+        """What answer the dialogue waits for: "human", "action", "snapshot", or ""."""
+        walk = self._walk
+        if walk.departure.connecting is not None:
+            return "human"
+        return "action" if walk.errands.running is not None else "snapshot" if walk.loading is not None else ""
+
+    @property
     def mode(self) -> Mode | None:
         """What is being listened for, if anything."""
         return self._walk.listening.mode if self._walk.listening is not None else None

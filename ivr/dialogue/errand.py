@@ -16,6 +16,8 @@ from ivr.dialogue.turns import Perform
 from ivr.dialogue.wording import SLOT
 from ivr.events import ActionResult
 
+MOST_TRIED = 100  # actions remembered for the human; the oldest go first
+
 if TYPE_CHECKING:
     from ivr.dialogue.walk import Walk
 
@@ -90,6 +92,8 @@ class Errands:
         first = signature.outcomes[0] if signature is not None and state.http is None else "ok"
         self.running = Running(token, name, self._risk(state), first)
         call.tried[token] = f"{name}: under way"
+        if len(call.tried) > MOST_TRIED:
+            del call.tried[next(iter(call.tried))]
         key = f"{call.call_id}/{call.here}/{self._performed}"
         call.outbox.put(Perform(token, name, arguments, key, call.flow.defaults.action_timeout))
         self.walk.listen(self.walk.listener.running(), asked=True)

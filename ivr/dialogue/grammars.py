@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 
 from ivr.dialogue.grammar import CompiledGrammar, DigitRun, Meaning, SlotValue, SpeechGrammar
 from ivr.dialogue.numerals import plain
@@ -205,35 +206,66 @@ def _expanded(
 ) -> Iterator[tuple[str, Meaning]]:
     """Every slotted variant times its slots' forms, within ``room`` phrases.
 
-    Trimmed where it doesn't fit: every variant gets an equal share (what small ones leave goes to the large), the
-    widest slot of a variant is narrowed first, and each keeps the head of its forms: the first vocabulary before the
-    second, a term's own name before its nicknames, small numbers before large."""
+    Trimmed where it doesn't fit. First each intent's shortest way of saying it gets two thirds of the room, so that
+    as many values as possible can be said at all; then every other variant gets an equal share of the rest. What
+    small ones leave goes to the large. The widest slot of a variant is narrowed first, and each keeps the head of its
+    forms: the first vocabulary before the second, a term's own name before its nicknames, small numbers before large.
+    """
     forms = {name: slot.forms() for name, slot in slots.items()}
-    jobs = []
-    for entry, variant in slotted:
-        names = [piece.name for piece in variant if isinstance(piece, SlotMark)]
-        sizes = [len(forms.get(name, ())) for name in names]
-        total = 1
-        for size in sizes:
-            total *= size
-        if total:
-            jobs.append((total, entry, variant, names, sizes))
-    jobs.sort(key=lambda job: job[0])
-    for done, (total, entry, variant, names, sizes) in enumerate(jobs):
-        share = max(room, 0) // (len(jobs) - done)
-        while total > share and max(sizes) > 1:
+    jobs = [job for entry, variant in slotted if (job := _job(entry, variant, forms)).total]
+    shortest: dict[str, _Job] = {}
+    for job in jobs:
+        known = shortest.get(job.entry.intent)
+        if known is None or (job.total, -len(job.variant)) > (known.total, -len(known.variant)):
+            shortest[job.entry.intent] = job
+    first = sorted(shortest.values(), key=lambda job: job.total)
+    rest = sorted((job for job in jobs if job not in first), key=lambda job: job.total)
+    whole = sum(job.total for job in jobs) <= room
+    for batch, share in ((first, room if whole else room * 2 // 3), (rest, room)):
+        left = min(share, room)
+        for done, job in enumerate(batch):
+            sizes = job.within(max(left, 0) // (len(batch) - done))
+            for phrase, meaning in job.phrases(sizes, forms):
+                left, room = left - 1, room - 1
+                yield phrase, meaning
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    entry: Entry
+    variant: Variant
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return prod(self.sizes)
+
+    def within(self, share: int) -> list[int]:
+        """How much of each slot's forms fits; [] when nothing does."""
+        sizes = list(self.sizes)
+        while prod(sizes) > share and max(sizes) > 1:
             widest = sizes.index(max(sizes))
             sizes[widest] = max(1, min(sizes[widest] - 1, sizes[widest] * 9 // 10))
-            total = 1
-            for size in sizes:
-                total *= size
-        if total > share:
-            continue
-        room -= total
-        for combination in product(*(forms[name][:size] for name, size in zip(names, sizes, strict=True))):
-            values = {name: value for name, (_, value) in zip(names, combination, strict=True)}
+        return sizes if prod(sizes) <= share else []
+
+    def phrases(
+        self, sizes: Sequence[int], forms: Mapping[str, Sequence[tuple[str, SlotValue]]]
+    ) -> Iterator[tuple[str, Meaning]]:
+        if not sizes:
+            return
+        pieces = [None if isinstance(piece, SlotMark) else piece for piece in self.variant]
+        for combination in product(*(forms[name][:size] for name, size in zip(self.names, sizes, strict=True))):
+            values = {name: value for name, (_, value) in zip(self.names, combination, strict=True)}
             if len(values) > 1 and len({(type(v.value), v.value) for v in values.values()}) < len(values):
                 continue  # nobody moves a title before itself
             said = iter(combination)
-            words = [next(said)[0] if isinstance(piece, SlotMark) else piece for piece in variant]
-            yield " ".join(words), Meaning(entry.intent, values)
+            yield (
+                " ".join([next(said)[0] if piece is None else piece for piece in pieces]),
+                Meaning(self.entry.intent, values),
+            )
+
+
+def _job(entry: Entry, variant: Variant, forms: Mapping[str, Sequence[tuple[str, SlotValue]]]) -> _Job:
+    names = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
+    return _Job(entry, variant, names, tuple(len(forms.get(name, ())) for name in names))

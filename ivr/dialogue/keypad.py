@@ -89,7 +89,7 @@ class Entry:
             case ChoiceSlot():
                 return self.single
             case NumberSlot(maximum=int() as maximum):
-                return int(keys) * 10 > maximum
+                return len(keys) >= len(str(maximum))  # not earlier: who keys 99 of 50 must not get 9
             case DigitSlot(maximum=maximum):
                 return len(keys) >= maximum
         return self.slot.type == "date" and (len(keys) == 4 or (len(keys) == 3 and keys[0] != "1"))

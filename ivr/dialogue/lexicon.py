@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import jellyfish
+import numpy as np
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.numerals import number_of
@@ -53,7 +54,7 @@ class Lexicon:
                 if all(other.id != term.id for other in known):
                     self.forms[key] = (*known, term)
                     (self.other if place else self.primary).append((form, term))
-            head, colon, _ = term.label.partition(":")
+            head, colon, _ = term.label.partition(": ")
             if colon:
                 short.setdefault(" ".join(fold(head, language)), []).append(term)
         for key, owners in short.items():
@@ -194,7 +195,7 @@ def _sightings(
     texts = [" ".join(words[i:j]) for i, j in fuzzy]
     spelling = process.cdist(texts, lex.keys, scorer=fuzz.ratio, score_cutoff=50)
     sounding = process.cdist([sound(t) for t in texts], lex.sounds, scorer=fuzz.ratio, score_cutoff=60)
-    scores = spelling * 0.55 + sounding * 0.45
+    scores: np.ndarray = spelling * 0.55 + sounding * 0.45
     for row, (i, j) in enumerate(fuzzy):
         best = int(scores[row].argmax())
         score = float(scores[row][best])

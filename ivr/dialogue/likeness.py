@@ -1,8 +1,8 @@
 """Paraphrases: sentences that no phrase covers, read by spotting slots and comparing what is left with the carriers.
 
-"I'd like Casablanca to be next" has the title of one slot and the concept TOP left; of the active templates,
-"move {title} to the top" is the likest. Order counts ("put A after B" is not "after A put B"), every slot of a template must be
-found and every slot found should be used, and one concept at least must agree.
+"I'd like Casablanca to be next" has the title of one slot and the concept TOP left; of the active templates, "move
+{title} to the top" is the likest. Order counts ("put A after B" is not "put B after A"), every slot of a template must
+be found and every slot found should be used, and one concept at least must agree.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
 
-from ivr.dialogue.carriers import concepts, negated, plain_words
+from ivr.dialogue.carriers import concepts, negated, plain_words, relates, renumbered
 from ivr.dialogue.grammar import Meaning, SlotValue
 from ivr.dialogue.grammars import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.phrases import SlotMark, Variant
 from ivr.dialogue.reading import OPTION, RISK, UNIVERSALS
-from ivr.dialogue.slots import NumberSlot, Slot, TitleSlot, titled
+from ivr.dialogue.slots import ChoiceSlot, Fill, NumberSlot, Slot, TitleSlot, titled
 
 ENOUGH = 0.64
 PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling
+SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
     shapes = _shapes(grammar)
     denied = negated(words, grammar.language)
     found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Like] = {}
-    for like in (*_by_slots(words, grammar, shapes), *_by_spelling(words, shapes)):
+    words = renumbered(words, grammar.language)
+    likes = [*_by_slots(words, grammar, shapes), *_by_spelling(words, shapes)]
+    if (turned := _turned(words, grammar)) is not None:
+        likes += [like for like in _by_slots(turned, grammar, shapes) if like.meaning.slots]
+    for like in likes:
         if denied and not negated(_spoken(like.text), grammar.language):
             continue
         key = (like.meaning.intent, tuple(sorted(like.meaning.slots.items(), key=lambda item: item[0])))
@@ -93,6 +98,16 @@ def _shapes(grammar: StateGrammar) -> list[_Shape]:
     return known
 
 
+def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | None:
+    """ "after vertigo put casablanca" -> "put casablanca after vertigo"; None when it isn't said that way round."""
+    if len(words) < 4 or not relates(words[0], grammar.language):
+        return None
+    titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
+    ends = [fill.end for slot in titles for fill in slot.fills(words, 1)]
+    end = max(ends, default=0)
+    return (*words[end:], *words[:end]) if 1 < end < len(words) else None
+
+
 def _universal(intent: str) -> bool:
     return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION))
 
@@ -119,7 +134,7 @@ def _by_slots(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Sha
         for shape in shapes:
             if len(shape.slots) != len(spotted) or not shape.broad:
                 continue
-            like = _compared(shape, sequence, slotless, spotted)
+            like = _compared(shape, sequence, slotless, frozenset(words), spotted)
             if like is not None:
                 best.append(like)
     best.sort(key=lambda like: -like.score)
@@ -186,6 +201,8 @@ def _values_at(words: Sequence[str], at: int, slots: Mapping[str, Slot]) -> tupl
         ):
             continue  # "move that one": a pronoun
         fill = next(slot.fills(words, at), None)
+        if fill is None and isinstance(slot, ChoiceSlot) and (told := slot.told_by(words[at])) is not None:
+            fill = Fill(at + 1, told, sure=False)
         if fill is not None and fill.end >= longest:
             if fill.end > longest:
                 values.clear()
@@ -227,7 +244,7 @@ def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> frozenset[str]
 
 
 def _compared(
-    shape: _Shape, sequence: tuple[str, ...], slotless: frozenset[str], spotted: Sequence[_Found]
+    shape: _Shape, sequence: tuple[str, ...], slotless: frozenset[str], said: frozenset[str], spotted: Sequence[_Found]
 ) -> Like | None:
     filled: dict[str, SlotValue] = {}
     for name, item in zip(shape.slots, spotted, strict=True):
@@ -241,9 +258,11 @@ def _compared(
     carriers = {c for c in wanted if not c.startswith("<")}
     if carriers and carriers.isdisjoint(slotless):
         return None
-    if not carriers and not filled:
-        return None
+    if not carriers and len(filled) < 2 and not (filled and shape.words <= said):
+        return None  # "do you have {film}" is more than its film
     score = Indel.normalized_similarity(wanted, sequence)
+    if not filled and score < SLOTLESS_ENOUGH:
+        return None
     for item in spotted:
         score *= 0.5 + 0.5 * min(item.score, 1.0)
     if score < ENOUGH:

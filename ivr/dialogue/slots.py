@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
+from ivr.dialogue.carriers import empty_words
 from ivr.dialogue.grammar import SlotValue
 from ivr.dialogue.lexicon import Vocabulary
 from ivr.dialogue.numerals import digits_of
@@ -82,10 +84,12 @@ class TitleSlot:
                 yield Fill(end, titled(terms[0]), sure, tuple(titled(t) for t in terms[1:]))
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        ordered = [
-            (form, titled(term)) for lex in self.vocabulary.lexicons for form, term in (*lex.primary, *lex.other)
-        ]
-        return list(dict(reversed(ordered)).items())[::-1]
+        seen: dict[str, SlotValue] = {}
+        for lex in self.vocabulary.lexicons:
+            for form, term in (*lex.primary, *lex.other):
+                if form not in seen:
+                    seen[form] = titled(term)
+        return list(seen.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +108,14 @@ class NumberSlot:
                 yield Fill(end, counted(n, self.language, ordinal))
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        ordinal = self.type == "ordinal"
         last = UNBOUNDED if self.maximum is None else min(self.maximum, 2000)
-        every = ordinal_forms if ordinal else number_forms
-        return [
-            (form, counted(n, self.language, ordinal))
-            for n in range(self.minimum, last + 1)
-            for form in every(n, self.language)
-        ]
+        return _numbers(self.minimum, last, self.language, self.type == "ordinal")
+
+
+@lru_cache(maxsize=64)
+def _numbers(first: int, last: int, language: str, ordinal: bool) -> Sequence[tuple[str, SlotValue]]:
+    every = ordinal_forms if ordinal else number_forms
+    return [(form, counted(n, language, ordinal)) for n in range(first, last + 1) for form in every(n, language)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +148,12 @@ class DateSlot:
                 yield Fill(end, dated(day, self.language))
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        return [(form, dated(day, self.language)) for form, day in date_forms(self.today, self.language).items()]
+        return _dates(self.today, self.language)
+
+
+@lru_cache(maxsize=8)
+def _dates(today: date, language: str) -> Sequence[tuple[str, SlotValue]]:
+    return [(form, dated(day, language)) for form, day in date_forms(today, language).items()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +178,15 @@ class ChoiceSlot:
         for end in range(min(len(words), start + 10), start, -1):
             if (value := self._known.get(" ".join(words[start:end]))) is not None:
                 yield Fill(end, value)
+
+    def told_by(self, word: str) -> SlotValue | None:
+        """The one value that this word gives away ("scratched"); None for words of several values, or of none."""
+        values = {
+            self._known[form].value
+            for form in self._known
+            if word in form.split() and word not in empty_words(self.language)
+        }
+        return self.value(values.pop()) if len(values) == 1 else None  # type: ignore[arg-type]
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         return [

@@ -44,7 +44,7 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
     if not best.sure and (exact := _exact(words, grammar)):
         seconded = exact[0]
         if seconded.meaning == best.meaning:
-            best = replace(best, sure=True)  # two independent ears agree
+            best = replace(best, sure=True, doubtful=seconded.doubtful)  # two independent ears agree
         elif seconded.leads_out:
             return Interpretation(seconded, how="transcript")
         else:
