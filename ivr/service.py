@@ -6,7 +6,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,8 +23,9 @@ from ivr.dialogue.fixed import fixed_prompts
 from ivr.dialogue.library import FlowLibrary, load_library
 from ivr.dialogue.source import read_directory
 from ivr.errors import FlowError, IvrError, StoreUnavailable
+from ivr.events import Term
 from ivr.media.engine import ProcessMediaEngine
-from ivr.ports import Leg
+from ivr.ports import Actions, Leg
 from ivr.release.shelf import Shelf
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
@@ -33,7 +35,7 @@ from ivr.web.app import HttpServer, application
 
 log = structlog.get_logger(__name__)
 
-RETENTION = timedelta(days=90)
+CATALOGUE_REFRESH_S = 300.0
 
 
 class SystemClock:
@@ -71,6 +73,7 @@ class Service:
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping: list[Callable[[], Any]] = []
         self._line: Line | None = None
+        self._catalogue: tuple[Term, ...] = ()
 
     # -- start and stop ------------------------------------------------------------------------------------
 
@@ -89,33 +92,39 @@ class Service:
         await self._begin(self._media.start(), self._media.stop)
         await self._begin(self._speech.start(), self._speech.stop)
         await self._prepare_prompts(library, progress)
+        actions = StoreActions(self.store, config.flows.services, time_zone=config.flows.time_zone)
+        self._stopping.append(actions.close)
+        self._catalogue = await actions.vocabulary("catalogue")
         app = application(
             Backend(
                 calls=_Calls(self.registry, self.store),
                 readiness=self.readiness,
                 queue=self._member_queue,
-                context=self.store.handoffs.context,
+                context=self._handoff_context,
             ),
             token=config.http.token.reveal() if self._token_needed() else "",
         )
         self._http = HttpServer(app, config.http.listen.host, config.http.listen.port)
         await self._begin(self._http.start(), self._http.stop)
+        self._desk = ConfiguredDesk(
+            config.desk,
+            self.store.handoffs,
+            time_zone=config.flows.time_zone,
+            base_url=config.http.public_url or f"http://{self.http_address}",
+        )
         self._line = Line(
             endpoint=self._endpoint,
             media=self._media,
             speech=self._speech,
-            actions=StoreActions(self.store, services=config.flows.services),
-            desk=ConfiguredDesk(
-                config.desk,
-                self.store.handoffs,
-                time_zone=config.flows.time_zone,
-                base_url=config.http.public_url or f"http://{self.http_address}",
-            ),
+            actions=actions,
+            desk=self._desk,
             records=self.store.calls,
             clock=self._clock,
             registry=self.registry,
             caller_id=config.desk.caller_id,
         )
+        refresh = asyncio.create_task(self._refresh_catalogue(actions), name="catalogue")
+        self._stopping.append(partial(_cancelled, refresh))
         await self._begin(self._endpoint.start(self._on_call), self._endpoint.stop)
         log.info("service.ready", sip=self.sip_address, http=self.http_address, flow_version=library.version)
 
@@ -176,6 +185,15 @@ class Service:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
+    async def _refresh_catalogue(self, actions: Actions) -> None:
+        """Titles added to the database are heard by calls that begin a few minutes later."""
+        while True:
+            await self._clock.sleep(CATALOGUE_REFRESH_S)
+            try:
+                self._catalogue = await actions.vocabulary("catalogue")
+            except IvrError as error:
+                log.warning("catalogue.stale", error=str(error))
+
     def _on_call(self, leg: Leg) -> None:
         assert self._line is not None
         call_id = secrets.token_hex(8)
@@ -203,7 +221,7 @@ class Service:
                 "call.called": leg.called.number,
                 "call.language": language,
             },
-            vocabularies={},
+            vocabularies={"catalogue": self._catalogue},
             fact_source=lambda name: line.desk.open_now("general", line.clock.now()) if name == "hours.open" else None,
             call_id=call_id,
             seed=int(call_id[:8], 16),
@@ -262,11 +280,19 @@ class Service:
         )
         return Readiness(ready, parts)
 
+    async def _handoff_context(self, token: str) -> Mapping[str, Any] | None:
+        return await self._desk.context(token)
+
     async def _member_queue(self, number: str) -> Sequence[Mapping[str, Any]] | None:
         profile = await self.store.membership.profile(number)
         if profile is None:
             return None
         return [{"position": i, "title": t.name, "id": t.id} for i, t in enumerate(profile.queue, 1)]
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class _Calls:

@@ -175,6 +175,19 @@ class Conductor:
     async def _heard(self, heard: Heard) -> None:
         self._user_speaking = False
         self._cancel("recognition")
+        recognition = heard.recognition
+        best = recognition.nbest[0] if recognition.nbest else None
+        log.info(
+            "recognition.done",
+            cause=recognition.cause.value,
+            engine=recognition.engine,
+            confidence=best and round(best.confidence, 3),
+            verdict=best and best.verdict.value,
+            hypotheses=len(recognition.nbest),
+            speech_s=round(recognition.duration_s, 2),
+            took_s=round(recognition.took_s, 3),
+            since_speech_s=round(self._clock.monotonic() - heard.speech_ended_at, 3),
+        )
         if self._bridged or self._listen is None:
             return
         await self._tell(SpeechHeard(heard.recognition, self._listen.token))

@@ -286,7 +286,7 @@ class CallSession:
         return "dropped"
 
     def _handoff_context(self, dialogue: Dialogue, connect: Connect) -> HandoffContext:
-        flow, _, state = self._state.partition(".")
+        flow, _, state = (dialogue.left_at or self._state).partition(".")
         return HandoffContext(
             call_id=self.call_id,
             reason=connect.reason,
