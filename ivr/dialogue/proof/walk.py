@@ -101,7 +101,7 @@ class Run:
         node = self.graph.nodes[config[0]]
         if node.kind != "question":
             return False
-        return not (node.ask and config[1] & node.ask)
+        return not (node.ask and (config[1] | node.fills) & node.ask)
 
     def circles(self) -> list[list[Move]]:
         """A shortest circle of silent moves within each component that has one."""
