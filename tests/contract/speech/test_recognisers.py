@@ -1,0 +1,204 @@
+"""What every recogniser must do: Moonshine in English, Vosk in Korean, both on their real models."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from ivr.events import Accept, Cause
+from ivr.ports import DigitRun, SpeechGrammar
+from ivr.speech.engines import Cancelled
+from ivr.speech.vosk import VoskRecogniser
+from tests.contract.speech.conftest import KOREAN_MODEL, Subject
+
+
+def test_hears_every_phrase_of_the_grammar(subject: Subject) -> None:
+    wrong = []
+    for index, phrase in enumerate(subject.grammar.phrases):
+        recognition = subject.hear(phrase)
+        best = recognition.nbest[0] if recognition.nbest else None
+        if recognition.cause is not Cause.SUCCESS or best is None or (best.text, best.phrase) != (phrase, index):
+            wrong.append((phrase, recognition))
+    assert wrong == []
+
+
+def test_fills_in_what_the_log_needs(subject: Subject) -> None:
+    speech = subject.say(subject.grammar.phrases[0])
+    recognition = subject.hear(subject.grammar.phrases[0])
+    assert recognition.engine == subject.recogniser.name
+    assert recognition.duration_s == pytest.approx(len(speech) / 8000, abs=0.01)
+    assert recognition.took_s > 0
+    assert recognition.transcript
+
+
+def test_nbest_is_ordered_in_range_and_without_doubles(subject: Subject) -> None:
+    for phrase in subject.grammar.phrases[:4]:
+        nbest = subject.hear(phrase).nbest
+        levels = [h.confidence for h in nbest]
+        assert levels == sorted(levels, reverse=True) and all(0.0 <= c <= 1.0 for c in levels)
+        assert len({h.text for h in nbest}) == len(nbest)
+        for h in nbest:
+            assert h.phrase is not None and subject.grammar.phrases[h.phrase] == h.text
+
+
+def test_rejects_what_is_not_in_the_grammar(subject: Subject) -> None:
+    for text in subject.outside:
+        recognition = subject.hear(text)
+        if subject.rejects:
+            assert recognition.cause is Cause.NO_MATCH, (text, recognition)
+        assert all(h.verdict is not Accept.ACCEPT for h in recognition.nbest)
+        assert recognition.transcript  # what the dialogue falls back to
+
+
+@pytest.mark.parametrize("level", [0.003, 0.05])
+def test_noise_is_no_match(subject: Subject, level: float) -> None:
+    noise = np.random.default_rng(5).normal(0, level, 8_000).astype(np.float32)
+    assert subject.recogniser.recognise(noise, subject.grammar).cause is Cause.NO_MATCH
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 1.0])
+def test_silence_is_no_match(subject: Subject, seconds: float) -> None:
+    silence = np.zeros(int(8000 * seconds), np.float32)
+    recognition = subject.recogniser.recognise(silence, subject.grammar)
+    assert recognition.cause is Cause.NO_MATCH
+
+
+def test_a_cancelled_recognition_stops(subject: Subject) -> None:
+    asked = threading.Event()
+
+    def cancelled() -> bool:
+        already = asked.is_set()
+        asked.set()
+        return already  # at the second question: in the middle of the work
+
+    with pytest.raises(Cancelled):
+        subject.recogniser.recognise(subject.say(subject.grammar.phrases[0]), subject.grammar, cancelled)
+
+
+def test_several_calls_at_once_hear_what_they_hear_alone(subject: Subject) -> None:
+    phrases = subject.grammar.phrases[:2]
+    clips = [subject.say(p) for p in phrases] * 2
+    with ThreadPoolExecutor(4) as pool:
+        heard = list(pool.map(lambda c: subject.recogniser.recognise(c, subject.grammar), clips))
+    assert [r.nbest for r in heard] == [subject.hear(p).nbest for p in phrases] * 2
+
+
+def test_a_grammar_is_compiled_once(subject: Subject) -> None:
+    name = f"again-{subject.recogniser.name}"
+    first = SpeechGrammar(name, subject.grammar.language, subject.grammar.phrases)
+    subject.recogniser.compile(first)
+    changed = SpeechGrammar(name, subject.grammar.language, ())  # same key: must not be compiled anew
+    phrase = subject.grammar.phrases[1]
+    assert subject.recogniser.recognise(subject.say(phrase), changed).nbest[0].text == phrase
+
+
+def test_an_empty_grammar_gives_the_transcript_only(subject: Subject) -> None:
+    empty = SpeechGrammar(f"empty-{subject.recogniser.name}", subject.grammar.language, ())
+    recognition = subject.recogniser.recognise(subject.say(subject.grammar.phrases[0]), empty)
+    assert recognition.cause is Cause.NO_MATCH and recognition.nbest == () and recognition.transcript
+
+
+def test_odd_phrases_hurt_nobody(subject: Subject) -> None:
+    odd = (
+        'say "quotes"',
+        "back\\slash",
+        "[unk]",
+        "{}",
+        " ",
+        "\u200b",
+        "x" * 500,
+        "über ñandú 漢字",
+        subject.grammar.phrases[1],
+    )
+    grammar = SpeechGrammar(f"odd-{subject.recogniser.name}", subject.grammar.language, odd)
+    recognition = subject.recogniser.recognise(subject.say(subject.grammar.phrases[1]), grammar)
+    assert recognition.nbest[0].phrase == len(odd) - 1
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_a_hundred_utterances(subject: Subject) -> None:
+    count = 100 if subject.recogniser.name == "moonshine" else 12  # the Korean model takes a second each
+    clips = [subject.say(p)[:6_000] for p in subject.grammar.phrases[:4]]
+
+    def run(times: int) -> int:
+        for i in range(times):
+            subject.recogniser.recognise(clips[i % len(clips)], subject.grammar)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    before = run(count // 4)
+    after = run(count - count // 4)
+    assert after - before < 20_000  # kB
+
+
+# --- one vendor each ---------------------------------------------------------------------------------------
+
+
+def test_moonshine_hears_digit_strings(english: Subject) -> None:
+    grammar = SpeechGrammar("digits", "en-US", ("agent",), DigitRun(6, 8))
+    for said, digits in (
+        ("4 1 7 2 9 0", "417290"),
+        ("five five five, oh one nine nine", "5550199"),
+        ("My number is 9 8 1 4 6 2", "981462"),
+    ):
+        best = english.recogniser.recognise(english.say(said), grammar).nbest[0]
+        assert (best.text, best.phrase) == (digits, None)
+        assert best.verdict is not Accept.REJECT
+    assert english.recogniser.recognise(english.say("Agent."), grammar).nbest[0].phrase == 0
+
+
+def test_moonshine_asks_about_minimal_pairs(english: Subject) -> None:
+    grammar = SpeechGrammar("pair", "en-US", ("put alien first", "put aliens first"))
+    noise = np.random.default_rng(3).normal(0, 0.02, 80_000).astype(np.float32)
+    for said in grammar.phrases:
+        speech = english.say(said)
+        recognition = english.recogniser.recognise(speech + noise[: len(speech)], grammar)
+        best = recognition.nbest[0]
+        assert best.text == said or best.verdict is not Accept.ACCEPT
+
+
+def test_moonshine_takes_thousands_of_phrases(english: Subject) -> None:
+    words = [
+        "red",
+        "blue",
+        "green",
+        "black",
+        "white",
+        "silver",
+        "golden",
+        "secret",
+        "silent",
+        "lost",
+        "last",
+        "first",
+        "hidden",
+        "broken",
+        "burning",
+    ]
+    titles = [f"the {a} {b} {c}" for a in words for b in words for c in ("train", "city", "summer", "garden")]
+    phrases = tuple(f"{verb} {t}" for t in titles for verb in ("remove", "add", "hold", "skip", "find", "play"))
+    assert len(phrases) > 5000
+    grammar = SpeechGrammar("many", "en-US", phrases)
+    best = english.recogniser.recognise(english.say("Remove the silver secret garden."), grammar).nbest[0]
+    assert best.text == "remove the silver secret garden"
+
+
+def test_vosk_reports_words_that_its_model_lacks(korean: Subject) -> None:
+    grammar = SpeechGrammar("unknown", "ko-KR", ("casablanca 영화", "영화", "qqqq"))
+    assert set(korean.recogniser.compile(grammar)) == {"casablanca", "qqqq"}
+    best = korean.recogniser.recognise(korean.say("영화"), grammar).nbest[0]
+    assert best.phrase == 1
+
+
+def test_vosk_with_nothing_but_unknown_words_does_not_crash(korean: Subject) -> None:
+    grammar = SpeechGrammar("all-unknown", "ko-KR", ("zzzz", "qqqq"))
+    assert korean.recogniser.recognise(korean.say("영화"), grammar).cause is Cause.NO_MATCH
+
+
+def test_vosk_shares_one_model(korean: Subject) -> None:
+    assert isinstance(korean.recogniser, VoskRecogniser)
+    assert korean.recogniser.languages == ("ko-KR",) and KOREAN_MODEL.is_dir()
+    assert korean.recogniser.knows("영화") and not korean.recogniser.knows("casablanca")

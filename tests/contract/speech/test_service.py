@@ -1,0 +1,254 @@
+"""The whole of it as the line sees it: real worker processes, real models, real deaths."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from ivr.config import SpeechConfig
+from ivr.errors import SpeechUnavailable
+from ivr.events import Cause, EarEvent, Heard, RecogniserFailed, SpeechEnded, SpeechStarted
+from ivr.ports import Clip, Ears, ListenRequest, SpeechGrammar, SpeechService
+from ivr.speech.service import WorkerSpeechService
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GRAMMAR = SpeechGrammar("main", "en-US", ("move casablanca to the top", "what's next", "agent", "yes", "no"))
+FRAME = 320
+PATIENCE_S = 60.0  # against hanging for ever; nothing is timed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("speech")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(folder: Path) -> AsyncIterator[WorkerSpeechService]:
+    config = SpeechConfig(vosk_models=folder / "models", recordings=folder / "audio", cache=folder / "cache")
+    made = WorkerSpeechService(config)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def noise(seconds: float) -> bytes:
+    samples = np.random.default_rng(0).normal(0, 8, int(8000 * seconds))
+    return samples.astype("<i2").tobytes()
+
+
+async def speak(ears: Ears, clip: Clip, *, lead_s: float = 0.3, tail_s: float = 0.9) -> None:
+    """As the media process would: 20 ms frames in time."""
+    pcm = noise(lead_s) + clip.pcm + noise(tail_s)
+    began = time.monotonic()
+    for i in range(0, len(pcm) - FRAME + 1, FRAME):
+        due = began + i / 16000
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        ears.feed(pcm[i : i + FRAME], due)
+
+
+async def until(ears: Ears, kind: type[EarEvent]) -> list[EarEvent]:
+    """Events up to the first of ``kind``."""
+    seen: list[EarEvent] = []
+    async with asyncio.timeout(PATIENCE_S):
+        async for event in ears.events():
+            seen.append(event)
+            if isinstance(event, kind):
+                return seen
+    raise AssertionError(f"the events ended before {kind.__name__}: {seen}")
+
+
+async def reopened(service: WorkerSpeechService) -> Ears:
+    """A session in the restarted worker."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                return await service.open("again", "en-US")
+            except SpeechUnavailable:
+                await service.listeners[0].wait_ready(PATIENCE_S)
+
+
+async def test_is_a_speech_service(service: WorkerSpeechService) -> None:
+    typed: SpeechService = service
+    assert [(s.name, s.healthy) for s in typed.recognisers()] == [("moonshine", True), ("vosk", False)]
+    assert "ivr models get" in typed.recognisers()[1].detail
+    assert [(s.name, s.healthy) for s in typed.synthesisers()] == [("hibari", True), ("pyttsx3", True)]
+
+
+async def test_a_rendered_prompt_is_recognised(service: WorkerSpeechService) -> None:
+    clip = await service.render("Move Casablanca to the top.", "en-US")
+    assert 1.0 < clip.seconds < 3.0
+    recognition = await service.recognise(noise(0.5) + clip.pcm + noise(0.5), GRAMMAR)
+    assert recognition.cause is Cause.SUCCESS and recognition.nbest[0].phrase == 0
+
+
+async def test_silence_is_no_input(service: WorkerSpeechService) -> None:
+    assert (await service.recognise(noise(1.5), GRAMMAR)).cause is Cause.NO_INPUT_TIMEOUT
+
+
+async def test_a_call_is_heard_live(service: WorkerSpeechService) -> None:
+    clip = await service.render("What's next?", "en-US")
+    ears = await service.open("live", "en-US")
+    await ears.listen(ListenRequest(GRAMMAR))
+    began = time.monotonic()
+    feeding = asyncio.create_task(speak(ears, clip))
+    events = await until(ears, Heard)
+    await feeding
+    assert [type(e) for e in events] == [SpeechStarted, SpeechEnded, Heard]
+    started, ended, heard = events
+    assert isinstance(started, SpeechStarted) and isinstance(ended, SpeechEnded) and isinstance(heard, Heard)
+    assert started.at - began == pytest.approx(0.3, abs=0.2)
+    assert ended.at - began == pytest.approx(0.3 + clip.seconds, abs=0.3)
+    assert heard.recognition.nbest[0].text == "what's next"
+    assert heard.recognition.manner.pitch_hz > 100 and heard.recognition.manner.words_per_second > 1
+    await ears.close()
+    assert [e async for e in ears.events()] == []
+
+
+async def test_several_calls_at_once_each_hear_their_own(service: WorkerSpeechService) -> None:
+    lines = {
+        "Agent.": "agent",
+        "Yes.": "yes",
+        "What's next?": "what's next",
+        "Move Casablanca to the top.": GRAMMAR.phrases[0],
+    }
+    clips = [await service.render(text, "en-US") for text in lines]
+
+    async def call(clip: Clip) -> str:
+        ears = await service.open("one of many", "en-US")
+        await ears.listen(ListenRequest(GRAMMAR))
+        feeding = asyncio.create_task(speak(ears, clip))
+        heard = (await until(ears, Heard))[-1]
+        await feeding
+        await ears.close()
+        assert isinstance(heard, Heard)
+        return heard.recognition.nbest[0].text
+
+    assert await asyncio.gather(*(call(c) for c in clips)) == list(lines.values())
+
+
+async def test_the_grammar_may_change_in_mid_call(service: WorkerSpeechService) -> None:
+    other = SpeechGrammar("confirm", "en-US", ("yes", "no"))
+    clip = await service.render("Yes.", "en-US")
+    ears = await service.open("switching", "en-US")
+    for grammar, phrase in ((GRAMMAR, 3), (other, 0), (GRAMMAR, 3)):
+        await ears.listen(ListenRequest(grammar))
+        feeding = asyncio.create_task(speak(ears, clip))
+        heard = (await until(ears, Heard))[-1]
+        await feeding
+        assert isinstance(heard, Heard) and heard.recognition.nbest[0].phrase == phrase
+    await ears.close()
+
+
+async def test_a_language_without_a_recogniser_is_led_by_keys(service: WorkerSpeechService) -> None:
+    with pytest.raises(SpeechUnavailable, match="es-US"):
+        await service.open("spanish", "es-US")
+    assert (await service.render("Buenos días.", "es-US")).seconds > 0.5  # but it is spoken
+
+
+async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: WorkerSpeechService) -> None:
+    ears, idle = await service.open("doomed", "en-US"), await service.open("idle", "en-US")
+    await ears.listen(ListenRequest(GRAMMAR))
+    before = service.listeners[0].pid
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    for victim in (ears, idle):
+        failed = (await until(victim, RecogniserFailed))[-1]
+        assert isinstance(failed, RecogniserFailed) and "died" in failed.reason
+        assert [e async for e in _rest(victim)] == []
+    ears.feed(bytes(FRAME), 0.0)  # a call that has not noticed yet hurts nobody
+    await ears.listen(ListenRequest(GRAMMAR))
+    await ears.close()
+    again = await reopened(service)
+    assert service.listeners[0].pid != before
+    await again.listen(ListenRequest(GRAMMAR))
+    feeding = asyncio.create_task(speak(again, await service.render("Agent.", "en-US")))
+    heard = (await until(again, Heard))[-1]
+    await feeding
+    assert isinstance(heard, Heard) and heard.recognition.nbest[0].text == "agent"
+    await again.close()
+
+
+async def _rest(ears: Ears) -> AsyncIterator[EarEvent]:
+    """What is left, without waiting for more: the failure was the last."""
+    events = ears.events()
+    async with asyncio.timeout(PATIENCE_S):
+        async for event in events:
+            yield event
+
+
+@pytest.mark.slow
+async def test_a_hung_worker_is_killed(service: WorkerSpeechService) -> None:
+    ears = await service.open("hung", "en-US")
+    hung = service.listeners[0].pid
+    assert hung is not None
+    os.kill(hung, signal.SIGSTOP)
+    assert isinstance((await until(ears, RecogniserFailed))[-1], RecogniserFailed)
+    await (await reopened(service)).close()
+    assert service.listeners[0].pid != hung
+
+
+async def test_a_killed_synthesis_worker_comes_back(service: WorkerSpeechService) -> None:
+    before = service.speaker.pid
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    async with asyncio.timeout(PATIENCE_S):
+        while service.speaker.pid == before:
+            await service.speaker.wait_changed()
+    clip = await service.render("This was never said before.", "en-US")
+    assert clip.seconds > 1.0
+
+
+async def test_a_feed_that_outruns_a_stopped_worker_is_dropped_and_counted(service: WorkerSpeechService) -> None:
+    ears = await service.open("flood", "en-US")
+    pid = service.listeners[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for n in range(6000):
+            ears.feed(bytes(FRAME), n * 0.02)
+        assert getattr(ears, "dropped") > 0  # noqa: B009 - the count is the adapter's own
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await ears.close()
+
+
+async def test_prompts_are_rendered_once_and_kept(service: WorkerSpeechService, folder: Path) -> None:
+    texts = [(f"Prompt number {n}.", "en-US", "") for n in range(6)]
+    seen: list[tuple[int, int]] = []
+    clips = await service.render_all(texts * 2, lambda done, total: seen.append((done, total)))
+    assert len({c.key for c in clips}) == 6 and [c.key for c in clips[:6]] == [c.key for c in clips[6:]]
+    assert seen == [(n, 12) for n in range(1, 13)]
+    other = WorkerSpeechService(SpeechConfig(recordings=folder / "audio", cache=folder / "cache"))
+    kept = await other.render(*texts[0])  # its workers do not even run
+    assert kept == clips[0]
+
+
+async def test_voices_differ_and_recordings_win(service: WorkerSpeechService, folder: Path) -> None:
+    natural = await service.render("Good morning.", "en-US")
+    robot = await service.render("Good morning.", "en-US", "en-us+f3")
+    assert natural.key != robot.key and natural.pcm != robot.pcm
+    import wave
+
+    path = folder / "audio" / "en-US" / "good-morning.wav"
+    path.parent.mkdir(parents=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(robot.pcm)
+    recorded = await service.render("Good morning.", "en-US")
+    assert recorded.key.startswith("rec-")
+
+
+async def test_a_language_nobody_speaks_is_unavailable(service: WorkerSpeechService) -> None:
+    with pytest.raises(SpeechUnavailable):
+        await service.render("nuqneH", "xx-XX")
