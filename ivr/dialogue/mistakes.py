@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from rapidfuzz import fuzz, process
 
+from ivr.dialogue.hovers import DESCRIPTIONS
 from ivr.dialogue.tree import Fault, Path, Spot
 
 _KINDS = {
@@ -78,7 +79,7 @@ def fault_of(error: Mapping[str, Any], model: type[BaseModel], root: Spot) -> tu
         return path, Fault(code, spot.key_line or line, spot.key_column or column, name, why, remedy)
     if kind == "missing":
         name = str(loc[-1])
-        about = descriptions_at(model, loc[:-1]).get(name, "")
+        about = DESCRIPTIONS.get(name, "")
         at = (spot.key_line or line, spot.key_column or column, spot.key or text)
         return path, Fault("missing-key", *at, f"{name} is missing {_what(loc[:-1])}", f"add {name}: {about or '…'}")
     if kind == "literal_error":
@@ -178,8 +179,3 @@ def _node_at(model: type[BaseModel], loc: Iterable[str | int]) -> dict[str, Any]
 def fields_at(model: type[BaseModel], loc: Iterable[str | int]) -> list[str]:
     """The keys the file may have at ``loc``."""
     return list(_node_at(model, loc).get("properties", ()))
-
-
-def descriptions_at(model: type[BaseModel], loc: Iterable[str | int]) -> dict[str, str]:
-    """What each of them means, where the model says so."""
-    return {k: v.get("description", "") for k, v in _node_at(model, loc).get("properties", {}).items()}

@@ -1,0 +1,57 @@
+"""The editors' schema: up to date, complete, and of one mind with the loader."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ivr.dialogue import model
+from ivr.dialogue.hovers import DESCRIPTIONS
+from ivr.dialogue.schema import FILE_NAME, flow_schema, schema_text
+
+FLOWS = Path(__file__).parents[3] / "flows"
+
+
+def test_the_file_beside_the_flows_is_up_to_date() -> None:
+    assert (FLOWS / FILE_NAME).read_text("utf-8") == schema_text(), "run: ivr flow schema"
+
+
+def test_every_key_has_a_hover() -> None:
+    schema = flow_schema()
+    missing = [
+        f"{name}.{field}"
+        for name, body in schema["$defs"].items()
+        for field, spec in body.get("properties", {}).items()
+        if not spec.get("description")
+    ]
+    assert missing == []
+
+
+def test_every_hover_is_of_a_key() -> None:
+    fields = {f.alias or name for kind in _models() for name, f in kind.model_fields.items()}
+    assert {d.partition(".")[2] or d for d in DESCRIPTIONS} <= fields
+
+
+def _models() -> list[type[model.Node]]:
+    return [v for v in vars(model).values() if isinstance(v, type) and issubclass(v, model.Node)]
+
+
+def test_every_reference_resolves() -> None:
+    schema = flow_schema()
+    references = {m for m in json.dumps(schema).split('"') if m.startswith("#/$defs/")}
+    for reference in references:
+        node: object = schema
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[int(part)] if isinstance(node, list) else node[part]  # type: ignore[index]
+        assert node
+
+
+def test_the_four_kinds_are_told_apart() -> None:
+    schema = flow_schema()
+    seen = []
+    branch = schema
+    while "if" in branch:
+        seen.append((branch["if"]["required"][0], branch["then"]["$ref"]))
+        branch = branch["else"]
+    assert seen == [("flow", "#/$defs/Flow"), ("fragment", "#/$defs/Fragment"), ("wording", "#/$defs/Wording")]
+    assert branch["$ref"] == "#/$defs/Universals"
