@@ -146,15 +146,19 @@ class Worker:
         """One process's life; why it ended."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "ivr.speech.worker",
-                self.role,
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "ivr.speech.worker",
+                    self.role,
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                )
+            except OSError as error:
+                ours.close()
+                return f"it cannot be started: {error}"
         reader, writer = await asyncio.open_connection(sock=ours)
         self.pid, self._writer, self._heard = process.pid, writer, time.monotonic()
         try:

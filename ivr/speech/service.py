@@ -108,7 +108,8 @@ class WorkerSpeechService:
         self._rendering: dict[str, asyncio.Future[Clip]] = {}
         settings = {"recogniser": config.recogniser, "vosk_models": str(config.vosk_models.absolute())}
         self.listeners = [self._listener(settings) for _ in range(config.workers)]
-        self.speaker = Worker("speak", {}, lambda _: None, lambda _: None)
+        preload = [o.name for o in self._synthesiser_offers if o.languages][:1]
+        self.speaker = Worker("speak", {"preload": preload}, lambda _: None, lambda _: None)
 
     def _listener(self, settings: dict[str, Any]) -> Worker:
         worker: Worker

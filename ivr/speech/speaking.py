@@ -47,8 +47,10 @@ class Speaking:
         head = message.head
         match head["op"]:
             case "configure":
-                self._loop.call_soon(self._link.send, 0, {"op": "ready", "engines": [], "complete": True})
-            case "load" | "render":
+                for name in head["preload"]:  # the first prompt of a call must not wait for a model
+                    self._threads[name].submit(self._work, name, {"op": "load"})
+                self._link.send(0, {"op": "ready", "engines": [], "complete": True})
+            case "render":
                 self._order(head)
 
     def _order(self, head: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _KEYS = {"*": "star", "#": "pound"}
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = ((re.compile(r"\b(\d{3})-(\d{4})\b"), r"\1, \2"),)
+_TELEPHONE = re.compile(r"(?<![\d-])(?:1-)?(?:(\d{3})-)?(\d{3})-(\d{4})(?![\d-])")
 _LONG_DIGITS = re.compile(r"(?<![\d.,$])\d{5,}(?![\d.,]*\d)")
 _HASH_NUMBER = re.compile(r"#(\d+)")
 _LONE_KEY = re.compile(r"(?<!\w)([*#])(?!\w)")
@@ -15,8 +15,7 @@ def said(text: str) -> str:
     """``text`` with long digit strings read one by one, and ``*`` and ``#`` as keys."""
     text = _HASH_NUMBER.sub(r"number \1", text)
     text = _LONE_KEY.sub(lambda m: _KEYS[m.group(1)], text)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    text = _TELEPHONE.sub(lambda m: ", ".join(" ".join(g) for g in m.groups() if g), text)
     return _LONG_DIGITS.sub(lambda m: ", ".join(" ".join(g) for g in _groups(m.group())), text)
 
 

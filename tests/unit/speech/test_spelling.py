@@ -51,7 +51,9 @@ def test_digits_in_a_transcript(text: str, digits: str, alone: bool) -> None:
         ("Your number is 417290.", "Your number is 4 1 7, 2 9 0."),
         ("It is #3 now.", "It is number 3 now."),
         ("In 1942, at 7:30, for $9.99.", "In 1942, at 7:30, for $9.99."),
-        ("Call 555-0199.", "Call 555, 0199."),
+        ("Call 555-0199.", "Call 5 5 5, 0 1 9 9."),
+        ("Call 503-555-0199 now.", "Call 5 0 3, 5 5 5, 0 1 9 9 now."),
+        ("From 1932-1940.", "From 1932-1940."),
     ],
 )
 def test_wording(text: str, spoken: str) -> None:
