@@ -26,7 +26,7 @@ from ivr.speech.loudness import prompt_pcm
 from ivr.speech.selection import language_directory
 
 log = structlog.get_logger()
-_RENDERING = "1"  # raise when trimming, levelling or wording change: old entries are then made anew
+_RENDERING = "2"  # raise when trimming, levelling or wording change: old entries are then made anew
 _MEMORY_BYTES = 64 * 1024 * 1024
 _SLUG_LENGTH = 60
 

@@ -54,6 +54,9 @@ def test_digits_in_a_transcript(text: str, digits: str, alone: bool) -> None:
         ("Call 555-0199.", "Call 5 5 5, 0 1 9 9."),
         ("Call 503-555-0199 now.", "Call 5 0 3, 5 5 5, 0 1 9 9 now."),
         ("From 1932-1940.", "From 1932-1940."),
+        ("It ends in 0199.", "It ends in 0 1, 9 9."),
+        ("E.T. is next.", "E T is next."),
+        ("At 7:05 or 10:00.", "At 7:05 or 10:00."),
     ],
 )
 def test_wording(text: str, spoken: str) -> None:
