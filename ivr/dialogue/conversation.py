@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -87,6 +87,7 @@ class Conversation:
     def __post_init__(self) -> None:
         self.scope = CallScope(self)
         self._lexicons: dict[str, Lexicon] = {}
+        self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
 
     # -- where -----------------------------------------------------------------------------------------------
 
@@ -210,14 +211,21 @@ class Conversation:
         for name, terms in vocabularies.items():
             self.vocabularies[name] = tuple(terms)
             self._lexicons.pop(name, None)
+            self._slots.clear()
 
     def _lexicon(self, name: str) -> Lexicon:
         if name not in self._lexicons:
             self._lexicons[name] = lexicon(_settled(self.vocabularies.get(name, ())), self.language)
         return self._lexicons[name]
 
-    def slot(self, name: str) -> tuple[Slot, object] | None:
+    def slot(self, name: str) -> tuple[Slot, Hashable] | None:
         """A variable of the current flow as something to be spoken, and what tells this binding from another."""
+        key = (self.frame.flow, name, self.today)
+        if key not in self._slots:
+            self._slots[key] = self._slot(name)
+        return self._slots[key]
+
+    def _slot(self, name: str) -> tuple[Slot, Hashable] | None:
         spec = self.variable(name)
         if spec is None:
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ivr.errors import FlowError
 
@@ -55,6 +56,7 @@ class Expression:
         return bool(self.run(scope))
 
 
+@lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Raises ExpressionError with the column of the first thing that is not allowed."""
     if len(text) > LONGEST:

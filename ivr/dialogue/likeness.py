@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
@@ -59,7 +60,7 @@ def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
     denied = negated(words, grammar.language)
     found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Like] = {}
     words = renumbered(words, grammar.language)
-    likes = [*_by_slots(words, grammar, shapes), *_by_spelling(words, shapes)]
+    likes = [*_by_slots(words, grammar, shapes), *_by_spelling(words, grammar, shapes)]
     if (turned := _turned(words, grammar)) is not None:
         likes += [like for like in _by_slots(turned, grammar, shapes) if like.meaning.slots]
     for like in likes:
@@ -77,7 +78,7 @@ def _spoken(text: str) -> list[str]:
 
 def _shapes(grammar: StateGrammar) -> list[_Shape]:
     """Each template as concepts; computed once per outline."""
-    known: list[_Shape] | None = grammar.outline.memo.get("shapes")  # type: ignore[assignment]
+    known = cast("list[_Shape] | None", grammar.outline.memo.get("shapes"))
     if known is None:
         known = []
         for entry in grammar.outline.entries:
@@ -112,13 +113,17 @@ def _universal(intent: str) -> bool:
     return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION))
 
 
-def _by_spelling(words: Sequence[str], shapes: Sequence[_Shape]) -> list[Like]:
+def _by_spelling(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Like]:
     """Whole phrases without slots, nearly as written ("whats in my cue")."""
     said = " ".join(words)
     if len(said) < 4:
         return []
-    plain = [shape for shape in shapes if not shape.slots]
-    texts = [" ".join(comparable(str(piece)) for piece in shape.variant) for shape in plain]
+    known = grammar.outline.memo.get("spelling")
+    if known is None:
+        unslotted = [shape for shape in shapes if not shape.slots]
+        known = (unslotted, [" ".join(comparable(str(piece)) for piece in shape.variant) for shape in unslotted])
+        grammar.outline.memo["spelling"] = known
+    plain, texts = cast("tuple[list[_Shape], list[str]]", known)
     near = process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4)
     return [
         Like(Meaning(plain[index].entry.intent), " ".join(str(p) for p in plain[index].variant), score / 100)
@@ -236,7 +241,7 @@ def _sequence(
 
 
 def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> frozenset[str]:
-    known: frozenset[str] | None = grammar.outline.memo.get("carriers")  # type: ignore[assignment]
+    known = cast("frozenset[str] | None", grammar.outline.memo.get("carriers"))
     if known is None:
         known = frozenset(word for shape in shapes for word in shape.words)
         grammar.outline.memo["carriers"] = known

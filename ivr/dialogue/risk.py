@@ -25,14 +25,17 @@ ALIKE = 88.0  # a transcript this much like a risk phrase (0..100) is one
 ENOUGH = 1.0
 
 
+_Starts = dict[str, list[tuple[tuple[str, ...], str]]]
+"""First word -> (all words, what they mean), so that a sentence is searched in one pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class RiskWords:
-    """The universals' risks in one language, as folded words; ``human`` are the wishes for a person."""
+    """The universals' risks in one language, as folded words; and the wishes for a person."""
 
-    phrases: Mapping[str, tuple[tuple[str, ...], ...]]
-    keywords: Mapping[str, tuple[tuple[str, ...], ...]]
-    human: tuple[tuple[str, ...], ...]
-    _flat: dict[str, str] = field(default_factory=dict)
+    phrases: _Starts
+    keywords: _Starts
+    whole: Mapping[str, str]  # phrase -> risk, for likeness
 
     @classmethod
     def of(
@@ -42,38 +45,46 @@ class RiskWords:
         human: Sequence[str],
         language: str,
     ) -> RiskWords:
-        def folded(texts: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-            return tuple(words for text in texts if (words := fold(text, language)))
-
-        made = cls(
-            {name: folded(texts) for name, texts in phrases.items()},
-            {name: folded(texts) for name, texts in keywords.items()},
-            folded(human),
+        """``phrases`` and ``keywords`` by the risk's name; ``human``: what asks for a person."""
+        whole = {" ".join(fold(text, language)): name for name, texts in phrases.items() for text in texts}
+        named = {f"{RISK}{name}": texts for name, texts in keywords.items()}
+        return cls(
+            _starts({f"{RISK}{name}": texts for name, texts in phrases.items()}, language),
+            _starts({**named, HUMAN: human}, language),
+            whole,
         )
-        made._flat.update({" ".join(w): name for name, texts in made.phrases.items() for w in texts})
-        return made
 
     def found(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
-        """A risk, else the wish for a human, in free speech. Words that are a known title don't count."""
+        """A risk, else the wish for a human, in free speech. Keywords within a known title don't count."""
         if not words:
             return None
         said = " ".join(words)
-        for name in self.phrases:
-            if any(_within(phrase, words) for phrase in self.phrases[name]):
-                return Reading(Meaning(f"{RISK}{name}"), said, 1.0)
-        left = _without_titles(words, grammar)
-        for name, keywords in self.keywords.items():
-            if any(_within(keyword, left) for keyword in keywords):
-                return Reading(Meaning(f"{RISK}{name}"), said, 0.9)
-        if any(_within(wish, left) for wish in self.human):
-            return Reading(Meaning(HUMAN), said, 0.9)
-        near = process.extractOne(said, list(self._flat), scorer=fuzz.ratio, score_cutoff=ALIKE)
-        return None if near is None else Reading(Meaning(f"{RISK}{self._flat[near[0]]}"), said, 0.8)
+        if named := _spotted(self.phrases, words):
+            return Reading(Meaning(named[0]), said, 1.0)
+        if named := _spotted(self.keywords, _without_titles(words, grammar)):
+            risks = [name for name in named if name != HUMAN]
+            return Reading(Meaning((risks or named)[0]), said, 0.9)
+        near = process.extractOne(said, self.whole.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE)
+        return None if near is None else Reading(Meaning(f"{RISK}{self.whole[near[0]]}"), said, 0.8)
 
 
-def _within(phrase: Sequence[str], words: Sequence[str]) -> bool:
-    size = len(phrase)
-    return any(tuple(words[i : i + size]) == tuple(phrase) for i in range(len(words) - size + 1))
+def _starts(texts: Mapping[str, Sequence[str]], language: str) -> _Starts:
+    made: _Starts = {}
+    for intent, phrases in texts.items():
+        for phrase in phrases:
+            if words := fold(phrase, language):
+                made.setdefault(words[0], []).append((words, intent))
+    return made
+
+
+def _spotted(starts: _Starts, words: Sequence[str]) -> list[str]:
+    """What the phrases found in ``words`` mean, in order of appearance."""
+    return [
+        intent
+        for at, word in enumerate(words)
+        for phrase, intent in starts.get(word, ())
+        if tuple(words[at : at + len(phrase)]) == phrase
+    ]
 
 
 def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...]:

@@ -35,9 +35,8 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
     if not heard:
         return _free(words, grammar, risks)
     best = heard[0]
-    if (
-        way_out := next((r for r in heard if r.leads_out and r.confidence >= best.confidence - CLOSE), None)
-    ) is not None:
+    near = [r for r in heard if best.confidence - r.confidence < CLOSE and (r.sure or not best.sure)]
+    if (way_out := next((r for r in near if r.leads_out), None)) is not None:
         return Interpretation(way_out, how="grammar")
     if not best.sure and (danger := risks.found(words, grammar)) is not None:
         return Interpretation(danger, how="risk")
@@ -51,7 +50,7 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
             return Interpretation(best, replace(seconded, sure=False), "grammar")
     if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar.language):
         best = replace(best, sure=False, doubtful=frozenset(best.meaning.slots))
-    rival = next((r for r in heard[1:] if r.meaning != best.meaning and best.confidence - r.confidence < CLOSE), None)
+    rival = next((r for r in near if r.meaning != best.meaning), None)
     return Interpretation(best, rival, "grammar")
 
 

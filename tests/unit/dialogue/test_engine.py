@@ -529,3 +529,15 @@ def test_facts_from_a_source_are_asked_at_each_use() -> None:
     dialogue.begin(NOW)
     hours["open"] = True
     assert any(isinstance(effect, Connect) for effect in dialogue.handle(KeyPressed("0"), NOW))
+
+
+def test_an_accepted_hypothesis_is_not_questioned_by_a_doubtful_one() -> None:
+    talk = Talk()
+    spoken(talk, ("put casablanca first", 0.95, Accept.ACCEPT), ("put metropolis first", 0.95, Accept.CONFIRM))
+    assert len(talk.performed) == 1
+    talk = Talk()
+    spoken(talk, ("put casablanca first", 0.95, Accept.ACCEPT), ("agent", 0.95, Accept.CONFIRM))
+    assert len(talk.performed) == 1 and not talk.connects
+    talk = Talk()
+    spoken(talk, ("put casablanca first", 0.7, Accept.CONFIRM), ("agent", 0.68, Accept.CONFIRM))
+    assert talk.connects

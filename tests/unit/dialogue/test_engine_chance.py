@@ -114,8 +114,12 @@ def aimed(event: DialogueEvent, talk: Talk) -> DialogueEvent:
     """Three of four answers are given the token that is waited for; else chance would rarely get anywhere."""
     if not isinstance(event, ActionDone | ActionSlow | HandoffDone | ResumeLoaded) or event.token % 4 == 3:
         return event
-    asked = [effect for effect in talk.effects if isinstance(effect, ANSWERS[type(event)])]
-    return replace(event, token=asked[-1].token) if asked else event
+    asked = [
+        effect.token
+        for effect in talk.effects
+        if isinstance(effect, Perform | Connect | LoadResume) and isinstance(effect, ANSWERS[type(event)])
+    ]
+    return replace(event, token=asked[-1]) if asked else event
 
 
 def engine_errors(talk: Talk) -> list[object]:

@@ -1,0 +1,63 @@
+"""Everything fixed that a library may say in one language and persona: what can be rendered before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.dialogue.library import UNIVERSALS, FlowLibrary
+from ivr.dialogue.model import State, TaperedPrompt
+from ivr.dialogue.system_words import SYSTEM_PROMPTS
+from ivr.dialogue.turns import Words
+from ivr.dialogue.wording import Wordings
+
+
+def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:
+    """(words, voice) pairs, each once, exactly as Say effects will carry them; texts with {slots} are not among them."""
+    wordings = Wordings(library, language, persona)
+    found: dict[tuple[str, str, str], tuple[Words, str]] = {}
+    for owner, prompt_id, tapered in _prompts(library, wordings):
+        voice = wordings.voice(owner)
+        for prompt in tapered.values():
+            for item in prompt:
+                for text in item.variants or (item.say,):
+                    if (text.strip() or item.audio) and "{" not in text:
+                        words = Words(text.strip(), item.audio, prompt_id, True)
+                        found.setdefault((words.text, words.audio, voice), (words, voice))
+    return tuple(found.values())
+
+
+def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
+    for name, flow in library.flows.items():
+        for sid, state in flow.states.items():
+            for part, base in _parts(state):
+                prompt_id = f"{sid}.{part}" if part else sid
+                yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, base)
+    for name in SYSTEM_PROMPTS:
+        for owner in (UNIVERSALS, *library.flows):  # the line speaks with the voice of the flow it is in
+            yield owner, f"system.{name}", wordings.system(name)
+
+
+def _parts(state: State) -> Iterator[tuple[str, TaperedPrompt | None]]:
+    yield "", state.prompt
+    for part, prompt in (
+        ("help", state.help),
+        ("wait", state.wait),
+        ("noinput", state.noinput),
+        ("nomatch", state.nomatch),
+    ):
+        if prompt is not None:
+            yield part, prompt
+    if state.confirm is not None:
+        yield "confirm", state.confirm.prompt
+        if state.confirm.no is not None:
+            yield "no", state.confirm.no.say
+    if state.goto is not None:
+        yield "goto", state.goto.say
+    for outcome, edge in state.on.items():
+        yield f"on.{outcome}", edge.say
+    for choice in state.choices:
+        yield f"choice.{choice.intent}", choice.say
+    for index, case in enumerate(state.when):
+        yield f"when.{index}", case.say
+    for universal, override in state.universals.items():
+        yield f"universal.{universal}", override.prompt

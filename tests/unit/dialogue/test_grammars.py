@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.dialogue.grammar import CompiledGrammar
+from ivr.dialogue.grammars import MOST_PHRASES, Entry, Outline, StateGrammar
+from ivr.dialogue.lexicon import Vocabulary, lexicon
+from ivr.dialogue.phrases import MOST_VARIANTS, PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.slots import NumberSlot, Slot, TitleSlot
+from ivr.dialogue.spoken import fold
+from tests.unit.dialogue.talk import catalogue, terms
+
+QUEUE = (
+    "Alien",
+    "Aliens",
+    "Toy Story",
+    "Toy Story 2",
+    "The General",
+    "Nosferatu: A Symphony of Horror",
+    "Wings (1927)",
+)
+
+
+def vocabulary(labels: Sequence[str] = QUEUE) -> Vocabulary:
+    return Vocabulary([lexicon(terms(labels), "en-US")])
+
+
+def grammar(*phrases: tuple[str, str], slots: dict[str, Slot] | None = None) -> StateGrammar:
+    entries = [Entry(intent, parse_phrase(text)) for intent, text in phrases]
+    known: dict[str, Slot] = {
+        "title": TitleSlot(vocabulary()),
+        "other": TitleSlot(vocabulary()),
+        "n": NumberSlot(1, 50, "en-US"),
+    }
+    return StateGrammar(Outline(entries), slots if slots is not None else known, "en-US")
+
+
+# -- templates ------------------------------------------------------------------------------------------------
+
+
+def test_optional_words_make_variants_longest_first() -> None:
+    template = parse_phrase("move {title} up [to the top [of my queue]]")
+    assert template.slots == ("title",)
+    assert [len(variant) for variant in template.variants] == [9, 6, 3]
+    assert template.variants[-1] == ("move", SlotMark("title"), "up")
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("move {title", 6),
+        ("move [it", 6),
+        ("move it]", 8),
+        ("{a b}", 1),
+        ("{}", 1),
+        ("", 1),
+        ("[maybe]", 1),
+        ("x }", 3),
+    ],
+)
+def test_broken_templates_say_where(text: str, column: int) -> None:
+    if text == "[maybe]":
+        assert parse_phrase(text).variants == (("maybe",),)
+        return
+    with pytest.raises(PhraseError) as refused:
+        parse_phrase(text)
+    assert refused.value.column == column
+
+
+@given(st.text(alphabet="ab {}[]1'", max_size=60))
+def test_any_template_is_read_or_refused(text: str) -> None:
+    try:
+        assert 1 <= len(parse_phrase(text).variants) <= MOST_VARIANTS
+    except PhraseError as refused:
+        assert refused.column >= 1
+
+
+# -- vocabularies ---------------------------------------------------------------------------------------------
+
+
+def test_terms_are_found_by_every_form() -> None:
+    known = vocabulary()
+    for said, label in [
+        ("the general", "The General"),
+        ("general", "The General"),
+        ("toy story two", "Toy Story 2"),
+        ("nosferatu", "Nosferatu: A Symphony of Horror"),
+        ("wings", "Wings (1927)"),
+    ]:
+        assert [term.label for term in known.lookup(said)] == [label]
+
+
+def test_minimal_pairs_are_near() -> None:
+    known = vocabulary()
+    near = {term.label for term in known.lexicons[0].terms if known.near(term)}
+    assert near == {"Alien", "Aliens", "Toy Story", "Toy Story 2"}
+
+
+def test_the_first_vocabulary_wins() -> None:
+    both = Vocabulary([lexicon(terms(["Alien"]), "en-US"), lexicon(catalogue(), "en-US")])
+    assert [term.label for term in both.lookup("alien")] == ["Alien"]
+
+
+@pytest.mark.parametrize(
+    ("said", "label"), [("nosferato", "Nosferatu: A Symphony of Horror"), ("the jeneral", "The General")]
+)
+def test_misheard_titles_are_spotted(said: str, label: str) -> None:
+    words = fold(f"please move {said} up")
+    spots = vocabulary().spot(words, frozenset({"please", "move", "up"}))
+    assert [(spot.term.label, spot.start) for spot in spots] == [(label, 2)]
+
+
+def test_nothing_is_spotted_in_other_words() -> None:
+    assert vocabulary().spot(fold("colourless green ideas sleep"), frozenset()) == []
+
+
+# -- reading --------------------------------------------------------------------------------------------------
+
+
+def test_more_carrier_words_are_more_specific() -> None:
+    known = grammar(("any", "put {title} {n}"), ("first", "put {title} one"))
+    assert [match.meaning.intent for match in known.read(fold("put wings 1"))] == ["first", "any"]
+
+
+def test_both_slots_of_a_pair_are_filled_in_order() -> None:
+    match = grammar(("swap", "swap {title} and {other}")).read(fold("swap alien and toy story 2"))[0]
+    assert {name: value.label for name, value in match.meaning.slots.items()} == {
+        "title": "Alien",
+        "other": "Toy Story 2",
+    }
+    assert match.doubtful == {"title", "other"} and match.text == "swap Alien and Toy Story 2"
+
+
+def test_numbers_out_of_range_do_not_match() -> None:
+    known = grammar(("go", "number {n}"))
+    assert known.read(fold("number 50")) and not known.read(fold("number 51")) and not known.read(fold("number"))
+
+
+# -- compiling ------------------------------------------------------------------------------------------------
+
+
+def test_every_phrase_reads_back_as_its_meaning() -> None:
+    known = grammar(("top", "move {title} to the top [please]"), ("at", "put {title} at {n}"), ("hi", "hello"))
+    compiled = known.compiled
+    assert len(set(compiled.speech.phrases)) == len(compiled.speech.phrases) == len(compiled.meanings)
+    for phrase, meaning in zip(compiled.speech.phrases, compiled.meanings, strict=True):
+        assert meaning.slots == known.read(fold(phrase))[0].meaning.slots
+        assert phrase == phrase.lower() and "," not in phrase
+
+
+def test_a_grammar_too_large_is_trimmed_fairly() -> None:
+    wide: dict[str, Slot] = {
+        "film": TitleSlot(Vocabulary([lexicon(catalogue(), "en-US")])),
+        "title": TitleSlot(vocabulary()),
+        "other": TitleSlot(Vocabulary([lexicon(catalogue(), "en-US")])),
+        "n": NumberSlot(1, 500, "en-US"),
+    }
+    known = grammar(
+        ("help", "help"),
+        ("add", "add {film}"),
+        ("add", "i would like to add {film}"),
+        ("at", "move {title} to number {n}"),
+        ("pair", "swap {film} and {other}"),
+        ("remove", "remove {title}"),
+        slots=wide,
+    )
+    compiled = known.compiled
+    assert len(compiled.speech.phrases) <= MOST_PHRASES
+    by_intent = {
+        intent: [m for m in compiled.meanings if m.intent == intent] for intent in ("add", "at", "remove", "pair")
+    }
+    assert {m.slots["film"].value for m in by_intent["add"]} == {term.id for term in catalogue()}
+    assert {m.slots["title"].value for m in by_intent["remove"]} == {term.id for term in terms(QUEUE)}
+    assert {m.slots["n"].value for m in by_intent["at"]} >= set(range(1, 20)) and by_intent["pair"]
+
+
+def test_keys_tell_contents_apart_and_pickles_are_plain() -> None:
+    one, same, other = grammar(("a", "x")), grammar(("b", "x")), grammar(("a", "y"))
+    assert one.compiled.speech.key == same.compiled.speech.key != other.compiled.speech.key
+    copy = pickle.loads(pickle.dumps(one.compiled))
+    assert type(copy) is CompiledGrammar and copy.speech == one.compiled.speech
