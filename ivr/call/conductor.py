@@ -292,7 +292,14 @@ class Conductor:
         self.answer(ActionDone(perform.token, result))
 
     async def _connect(self, connect: Connect) -> None:
-        outcome = await self._surroundings.connect(connect)
+        try:
+            outcome = await self._surroundings.connect(connect)
+        except CallEnded:
+            raise
+        except Exception:
+            # Whatever breaks on the way to a human, the flow goes on trying: never silence, never a dead call.
+            log.exception("handoff.crashed")
+            outcome = "failed"
         self.answer(HandoffDone(connect.token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:

@@ -17,6 +17,7 @@ from ivr.call.journal import Journal
 from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine import Dialogue
+from ivr.dialogue.opening import Opening as Opening
 from ivr.dialogue.turns import Connect, Note, PartFailed
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
 from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
@@ -57,17 +58,6 @@ class Line:
     clock: Clock
     registry: CallRegistry
     caller_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """How one call begins: the dialogue for its called number, and the words that identify what it runs."""
-
-    dialogue: Dialogue
-    flow: str
-    flow_version: str
-    language: str
-    persona: str
 
 
 class CallSession:
@@ -117,6 +107,8 @@ class CallSession:
             "started_at": self._started_at.isoformat(),
             "live": True,
             "state": self._state,
+            "flow": self._fields["flow"],
+            "flow_version": self._fields["flow_version"],
             "language": self._language,
             "slots": dict(dialogue.slots) if dialogue else {},
             "facts": dict(dialogue.facts) if dialogue else {},

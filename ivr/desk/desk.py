@@ -28,16 +28,12 @@ URGENT = 7  # priorities go from 0 to 10
 
 log = structlog.get_logger(__name__)
 
+# The whisper stands between two people who want to talk: a second for those who just asked, two or three for the rest.
 _PHRASES = {
-    "en": (
-        "{who}, about: {about}.",
-        "{who}.",
-        "Urgent call. ",
-        "A caller we could not identify",
-        "after {n} tries here",
-    ),
-    "es": ("{who}, sobre: {about}.", "{who}.", "Llamada urgente. ", "Una persona sin identificar", "tras {n} intentos"),
+    "en": ("{who}: {about}.", "{who}.", "Urgent: ", "A caller we could not identify"),
+    "es": ("{who}: {about}.", "{who}.", "Urgente: ", "Una persona sin identificar"),
 }
+ASKED = "asked"
 
 
 class ConfiguredDesk:
@@ -108,13 +104,11 @@ class ConfiguredDesk:
         return {**headers, "X-IVR-Context": header_value(url)} if url else headers
 
     def whisper(self, context: HandoffContext) -> str:
-        """For instance "Urgent call. Ada Moreno, about: cancellation risk, after 2 tries here."."""
-        full, bare, urgent, nobody, tries = _PHRASES.get(context.language.partition("-")[0].lower(), _PHRASES["en"])
+        """For instance "Urgent: Ada Moreno: thinking of cancelling.", or just the name of somebody who asked."""
+        full, bare, urgent, nobody = _PHRASES.get(context.language.partition("-")[0].lower(), _PHRASES["en"])
         who = str(context.facts.get("member.name") or "") or nobody
         about = _in_words(context.reason)
-        if about and context.tried:
-            about = f"{about}, {tries.format(n=len(context.tried))}" if len(context.tried) > 1 else about
-        sentence = full.format(who=who, about=about) if about else bare.format(who=who)
+        sentence = bare.format(who=who) if about in ("", ASKED) else full.format(who=who, about=about)
         return (urgent if context.priority >= URGENT else "") + sentence
 
 

@@ -141,14 +141,15 @@ class SipLeg:
         raise TransferFailed(status, response.reason_phrase)
 
     async def events(self) -> AsyncIterator[LegEvent]:
+        """For one consumer at a time: whoever comes next goes on where the one before stopped."""
         if self._consumed:
-            raise RuntimeError("a leg's events have one consumer")
+            raise RuntimeError("a leg's events have one consumer at a time")
         self._consumed = True
-        while True:
-            event = await self._queue.get()
-            yield event
-            if isinstance(event, LegEnded):
-                return
+        try:
+            while self.ended is None or not self._queue.empty():
+                yield await self._queue.get()
+        finally:
+            self._consumed = False
 
     # --- life ---
 

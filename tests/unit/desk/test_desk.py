@@ -167,14 +167,15 @@ def changed(**values: Any) -> HandoffContext:
 @pytest.mark.parametrize(
     ("context", "sentence"),
     [
-        (CONTEXT, "Urgent call. Ada Moreno, about: cancellation risk, after 2 tries here."),
-        (changed(priority=3, tried=("menu",)), "Ada Moreno, about: cancellation risk."),
+        (CONTEXT, "Urgent: Ada Moreno: cancellation risk."),
+        (changed(priority=3, tried=("menu",)), "Ada Moreno: cancellation risk."),
         (
             changed(priority=0, facts={}, tried=(), reason="asked for a human"),
-            "A caller we could not identify, about: asked for a human.",
+            "A caller we could not identify: asked for a human.",
         ),
         (changed(priority=0, reason="", tried=()), "Ada Moreno."),
-        (changed(language="es-ES", priority=0, tried=()), "Ada Moreno, sobre: cancellation risk."),
+        (changed(priority=5, reason="asked", tried=()), "Ada Moreno."),
+        (changed(language="es-ES", priority=0, tried=()), "Ada Moreno: cancellation risk."),
     ],
 )
 def test_whisper(context: HandoffContext, sentence: str) -> None:

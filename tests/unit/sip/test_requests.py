@@ -276,16 +276,21 @@ def test_a_flood_of_keys_is_bounded() -> None:
     run(main())
 
 
-def test_the_event_iterator_has_one_consumer() -> None:
+def test_the_event_iterator_has_one_consumer_at_a_time() -> None:
     async def main() -> None:
         async with user_agent() as (_, fabric, legs):
             fabric.deliver(request("INVITE", body=OFFER))
             leg = await legs.get()
-            await leg.hangup()
-            assert len(fabric.times("480")) == 1
-            assert [type(event) async for event in leg.events()] == [LegEnded]
+            first = asyncio.ensure_future(anext(aiter(leg.events())))
+            await asyncio.sleep(0)
             with pytest.raises(RuntimeError, match="one consumer"):
                 await anext(aiter(leg.events()))
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            await leg.hangup()
+            assert len(fabric.times("480")) == 1
+            assert [type(event) async for event in leg.events()] == [LegEnded], "the next one goes on"
+            assert [event async for event in leg.events()] == []
 
     run(main())
 
