@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ivr.dialogue.finding import Finding, ordered
-from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.library import FlowLibrary, Loaded, load_library
 from ivr.dialogue.proof.consequences import check_consequences
 from ivr.dialogue.proof.keys import check_keys
 from ivr.dialogue.proof.names import check_names
@@ -75,21 +75,34 @@ def check_sources(
         entries=entries,
         recognised=recognised,
     )
-    broken = {f.file for f in loaded.findings if f.severity == "error"}
-    doubtful = {file: _shadow(loaded.draft, file) for file in broken}
-    kept = [f for f in found if f.file not in broken or f.line not in doubtful[f.file]]
-    return ordered([*loaded.findings, *kept])
+    return ordered([*loaded.findings, *(f for f in found if not _follows(f, loaded))])
 
 
-def _shadow(library: FlowLibrary, file: str) -> Collection[int]:
-    """Lines of ``file`` on which findings may only follow from what was left out of it."""
-    parsed = library.parsed.get(file)
-    if parsed is None or parsed.model is not None:
-        return ()
-    lines = set()
-    for path in parsed.omitted:
-        place = parsed.positions.key(*path[:2])
-        lines.add(place.line)
-        value = parsed.positions.value(*path[:2])
-        lines.add(value.line)
-    return lines
+# What may only follow from something that could not be loaded: ways that lead nowhere cut off what lies behind them.
+_DERIVED = frozenset({"unreachable", "unused-flow", "never-returns"})
+_FROM_START = frozenset({"hangs-up", "human-not-reached", "no-callback"})
+
+
+def _follows(finding: Finding, loaded: Loaded) -> bool:
+    """Whether a finding about a half-loaded library only repeats what the loader said."""
+    errors = loaded.errors
+    if not errors:
+        return False
+    if finding.code in _DERIVED:
+        return True
+    here = {e.code for e in errors if e.file == finding.file}
+    if finding.code in _FROM_START and any(e.code == "unknown-start" for e in errors):
+        return True
+    if finding.code.startswith("unknown-") and ("unknown-fragment" in here or finding.text in _omitted(loaded)):
+        return True
+    if any(e.file == finding.file and e.line == finding.line for e in errors):
+        return True
+    assert loaded.draft is not None
+    parsed = loaded.draft.parsed.get(finding.file)
+    return parsed is not None and any(parsed.positions.key(*p[:2]).line == finding.line for p in parsed.omitted)
+
+
+def _omitted(loaded: Loaded) -> set[str]:
+    """Names of variables, intents and states whose definitions were left out because something in them is wrong."""
+    assert loaded.draft is not None
+    return {str(path[1]) for parsed in loaded.draft.parsed.values() for path in parsed.omitted if len(path) > 1}

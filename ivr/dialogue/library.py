@@ -117,6 +117,8 @@ class _Builder:
         self.sources, self.signatures = sources, signatures
         self.findings: list[Finding] = [f for p in parsed.values() for f in p.findings]
         self.names: dict[str, dict[str, str]] = {"flow": {}, "fragment": {}}  # kind -> name -> file
+        self.stems = {f.removesuffix(".yaml") for f, p in self.parsed.items() if p.kind in ("flow", "")}
+        self.incomplete: set[str] = set()  # flows that lack a fragment
 
     def error(self, code: str, place: Place, why: str, remedy: str) -> None:
         self.findings.append(Finding(code, "error", place.file, place.line, place.column, place.text, why, remedy))
@@ -176,7 +178,7 @@ class _Builder:
                 self.error("duplicate-name", top, why, "rename one of the two")
                 return
             known[parsed.name] = file
-            if stem != parsed.name:
+            if stem != parsed.name and parsed.draft is not None:
                 why = f"the file is called {file} but the {parsed.kind} {parsed.name}"
                 self.error("file-name", top, why, f"call the file {parsed.name}.yaml, or the {parsed.kind} {stem}")
         elif isinstance(parsed.draft, Wording):
@@ -215,6 +217,7 @@ class _Builder:
                 known = self.names["fragment"]
                 remedy = suggestion(name, known, f"fragments here: {listing(known)}")
                 self.error("unknown-fragment", place, f"there is no fragment {name}", remedy)
+                self.incomplete.add(flow.flow)
                 continue
             fragment = fragments[name]
             if not isinstance(fragment, Fragment):
@@ -253,15 +256,16 @@ class _Builder:
                     ": it is a target of its own" if sid in RESERVED_TARGETS else ""
                 )
                 self.error("bad-name", place("states", sid, key=True), why, "rename the state: letters, digits and _")
-            self._kinds(place("states", sid, key=True), sid, state)
+            if not any(sid in self.parsed[file].mutilated for file in files[name]):
+                self._kinds(place("states", sid, key=True), sid, state)
             for path, target in targets_of(state):
-                if target not in flow.states and target not in RESERVED_TARGETS:
+                if target not in flow.states and target not in RESERVED_TARGETS and name not in self.incomplete:
                     where = place("states", sid, *path)
                     close = suggestion(
                         target, [*flow.states, *RESERVED_TARGETS], f"states here: {listing(flow.states)}"
                     )
                     self.error("unknown-target", where, f"{target} is no state of {name}", close)
-            if state.call and state.call not in self.names["flow"]:
+            if state.call and state.call not in self.names["flow"] and state.call not in self.stems:
                 remedy = suggestion(state.call, self.names["flow"], f"flows here: {listing(self.names['flow'])}")
                 self.error("unknown-flow", place("states", sid, "call"), f"there is no flow {state.call}", remedy)
 

@@ -77,6 +77,11 @@ class Parsed:
     name: str = ""
     omitted: frozenset[Path] = field(default_factory=frozenset)
 
+    @property
+    def mutilated(self) -> frozenset[str]:
+        """States of which something was left out."""
+        return frozenset(str(path[1]) for path in self.omitted if len(path) > 1 and path[0] == "states")
+
 
 def read_directory(path: FilePath | str) -> dict[str, str]:
     """The flow files of a directory, file name -> text, sorted; test scripts (``*.test.yaml``) are left out.
@@ -109,7 +114,8 @@ def parse(name: str, text: str) -> Parsed:
     if model_type is not None:
         title = str(tree.data.get(kind)) if kind != "universals" else "universals"
         model, found, omitted = _validate(tree.data, model_type, tree.root)
-        faults += found
+        refused = {(f.line, f.column) for f in faults}
+        faults += [f for f in found if (f.line, f.column) not in refused]
     findings = ordered(
         Finding(f.code, "error", name, f.line, f.column, f.text, f.why, f.remedy) for f in faults[:MAX_FAULTS]
     )

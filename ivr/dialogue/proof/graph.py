@@ -304,12 +304,14 @@ class _Compiler:
         returned = self._need(frozenset(returns))
         for outcome in outcomes:
             edge = state.on.get(outcome)
+            if edge is None:
+                continue  # reported as missing; not to be counted again as a loop or an end
             debt = OWE if outcome in IMPLICIT_OUTCOMES else (SETTLE if explicit else KEEP)
             if state.action == CALLBACK:
                 debt = CALLBACK_FAILED if outcome in IMPLICIT_OUTCOMES else (SETTLE if outcome == "ok" else debt)
             node.steps.append(
                 self.step(
-                    name, edge or EdgeSpec(goto="human"), ("on", outcome), outcome, explicit,
+                    name, edge, ("on", outcome), outcome, explicit,
                     part=f"on.{outcome}", before=returned if outcome in filled_on else 0,
                     lost=returned if state.action else 0, debt=debt,
                 )
@@ -390,7 +392,7 @@ class _Compiler:
             if need:
                 node.uses.append(Use(need, ("states", name, "handoff", part)))
         for outcome in HANDOFF_OUTCOMES:
-            edge = state.on.get(outcome) or (None if outcome == "dropped" else EdgeSpec(goto="human"))
+            edge = state.on.get(outcome)
             if edge is not None:
                 node.steps.append(
                     self.step(name, edge, ("on", outcome), outcome, False, part=f"on.{outcome}", debt=TRIED)

@@ -54,7 +54,26 @@ def random_flows(seed: int) -> dict[str, Spec]:
         flows["human"]["states"][first] = {
             "handoff": {}, "on": {o: _edge(dice, targets) for o in ("closed", "failed")},
         }  # fmt: skip
+    if dice.random() < 0.5:
+        flows["human"] = _safe_human(dice)
     return flows
+
+
+def _safe_human(dice: random.Random) -> Spec:
+    """A human flow as it should be, most of the time."""
+    after = dice.choice(["s3", "s3", "s3", "s1", "human", "s0"])
+    return {
+        "flow": "human", "start": "s0", "variables": dict.fromkeys(VARIABLES, "number"), "intents": {"go": ["go on"]},
+        "states": {
+            "s0": {"handoff": {}, "on": {"closed": "s1", "failed": dice.choice(["s1", "s1", "s0"])}},
+            "s1": {"prompt": "Text.", "ask": "a", "goto": "s2"},
+            "s2": {
+                "prompt": "It is {a}.", "action": "callback.request",
+                "on": {"ok": "s3", "failed": after, "timeout": after},
+            },
+            "s3": {"prompt": "Text.", "end": "done"},
+        },
+    }  # fmt: skip
 
 
 def _flow(dice: random.Random, name: str, size: int, *, returns: bool, call: bool) -> Spec:
@@ -332,11 +351,12 @@ class _Search:
         yield from self.take(outer, known, calling["on"][state["return"]], heard=False)
 
     def take(
-        self, here: Where, filled: frozenset[str], edge: Spec, *, heard: bool,
+        self, here: Where, filled: frozenset[str], edge: Any, *, heard: bool,
         owed: bool | None = None, tried: bool | None = None, asked: bool = False,
     ) -> Iterator[tuple[Where, bool]]:  # fmt: skip
         flow, sid, _ = here.frames[-1]
         state = self.flows[flow]["states"][sid]
+        edge = {"goto": edge} if isinstance(edge, str) else edge
         if "say" in edge:
             self.text(edge["say"], filled, flow, sid)
         filled = (filled | set(edge.get("set", {}))) - set(edge.get("clear", ())) - set(state.get("clear", ()))

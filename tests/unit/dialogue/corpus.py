@@ -1,0 +1,76 @@
+"""The corpus of good and broken flow files, and the world they are checked in.
+
+Each file in tests/corpus/broken stands in for one of tests/corpus/good. It has one fault, marked on its line by
+``# FAULT: code``. What one fault brings with it is marked ``# ALSO: code`` anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.dialogue.check import check_sources
+from ivr.dialogue.finding import Finding
+from ivr.dialogue.signature import ActionSignature, Parameter
+from ivr.dialogue.source import read_directory, read_file
+
+CORPUS = Path(__file__).parents[2] / "corpus"
+MEMBER = ("member.number", "member.first_name")
+SIGNATURES = {
+    s.name: s
+    for s in (
+        ActionSignature("member.find", outcomes=("ok", "unknown"), facts=MEMBER),
+        ActionSignature(
+            "order.place",
+            (Parameter("title", "title"), Parameter("count", "number"), Parameter("note", "text", required=False)),
+            outcomes=("ok", "sold_out"),
+            risk="reversible",
+        ),
+        ActionSignature("order.read", returns={"titles": "text"}),
+        ActionSignature("order.withdraw", risk="irreversible"),
+        ActionSignature("callback.request", (Parameter("number", "digits"),), risk="reversible"),
+    )
+}
+_MARK = re.compile(r"# FAULT: ([a-z-]+)")
+_ALSO = re.compile(r"# ALSO: ([a-z-]+)")
+
+
+@dataclass(frozen=True)
+class Broken:
+    name: str
+    sources: dict[str, str]
+    file: str
+    code: str
+    line: int
+    also: frozenset[str]
+
+
+def good() -> dict[str, str]:
+    return read_directory(CORPUS / "good")
+
+
+def check_corpus(sources: dict[str, str]) -> tuple[Finding, ...]:
+    return check_sources(
+        sources,
+        SIGNATURES,
+        skills=("general", "retention"),
+        services=("deliveries",),
+        entries=("main",),
+        recorded=lambda audio, language: audio == "hello.wav",
+        recognised=("en-US", "es-ES"),
+    )
+
+
+def broken() -> Iterator[Broken]:
+    for path in sorted((CORPUS / "broken").glob("*.yaml")):
+        text = read_file(path)
+        marks = [(m.group(1), n) for n, line in enumerate(text.split("\n"), 1) for m in [_MARK.search(line)] if m]
+        assert len(marks) == 1, f"{path.name} marks {len(marks)} faults"
+        file = path.name.partition("--")[2]
+        sources = good()
+        if file.count(".") == 1:  # a flow: without overlays, which would only repeat what is wrong
+            sources = {n: t for n, t in sources.items() if n.count(".") == 1}
+        sources[file] = text
+        yield Broken(path.name, sources, file, *marks[0], frozenset(_ALSO.findall(text)))
