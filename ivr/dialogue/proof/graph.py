@@ -260,7 +260,9 @@ class _Compiler:
             node.ask = self.bits.get(state.ask, 0)
             onward = state.goto or EdgeSpec(goto="human")
             if node.ask:
-                node.passed = self.step(name, onward, ("goto",), f"{state.ask} is known already", False, part="goto")
+                node.passed = self.step(
+                    name, onward, ("goto",), f"{state.ask} is known already", False, part="goto", before=node.ask
+                )
             node.steps.append(
                 self.step(
                     name, onward, ("goto",), f"the caller says {state.ask}", True,
