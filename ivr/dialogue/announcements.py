@@ -12,7 +12,7 @@ from ivr.dialogue.wording import Wordings
 
 
 def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:
-    """(words, voice) pairs, each once, exactly as Say effects will carry them; texts with {slots} are not among them."""
+    """(words, voice) pairs, each once, as Say effects will carry them; texts with {slots} are left out."""
     wordings = Wordings(library, language, persona)
     found: dict[tuple[str, str, str], tuple[Words, str]] = {}
     for owner, prompt_id, tapered in _prompts(library, wordings):

@@ -16,7 +16,7 @@ from ivr.dialogue.slots import Slot
 from ivr.dialogue.system_words import ask_carriers, option_answers
 from ivr.dialogue.wording import Wordings
 
-MOST_GRAMMARS = 64  # expanded ones take a megabyte or so
+MOST_GRAMMARS = 256  # the widest takes about a megabyte once it is expanded
 
 
 class Compilation:

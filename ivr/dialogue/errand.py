@@ -46,7 +46,8 @@ class Errands:
         policy = state.confirm.policy if state.confirm is not None else "auto"
         doubt = call.intent_doubt or not used.isdisjoint(call.frame.doubtful)
         risk = self._risk(state)
-        explicit = policy == "explicit" or risk == "irreversible" or (policy == "auto" and doubt and risk != "none")
+        asks = state.confirm is not None or risk != "none"  # what only looks something up asks where the flow says so
+        explicit = policy == "explicit" or risk == "irreversible" or (policy == "auto" and doubt and asks)
         return self.ask_confirmation() if explicit else self.perform()
 
     def ask_confirmation(self) -> str | None:

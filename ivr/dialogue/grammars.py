@@ -220,12 +220,13 @@ def _expanded(
             shortest[job.entry.intent] = job
     first = sorted(shortest.values(), key=lambda job: job.total)
     rest = sorted((job for job in jobs if job not in first), key=lambda job: job.total)
+    meanings: dict[tuple[object, ...], Meaning] = {}
     whole = sum(job.total for job in jobs) <= room
     for batch, share in ((first, room if whole else room * 2 // 3), (rest, room)):
         left = min(share, room)
         for done, job in enumerate(batch):
             sizes = job.within(max(left, 0) // (len(batch) - done))
-            for phrase, meaning in job.phrases(sizes, forms):
+            for phrase, meaning in job.phrases(sizes, forms, meanings):
                 left, room = left - 1, room - 1
                 yield phrase, meaning
 
@@ -250,20 +251,25 @@ class _Job:
         return sizes if prod(sizes) <= share else []
 
     def phrases(
-        self, sizes: Sequence[int], forms: Mapping[str, Sequence[tuple[str, SlotValue]]]
+        self,
+        sizes: Sequence[int],
+        forms: Mapping[str, Sequence[tuple[str, SlotValue]]],
+        known: dict[tuple[object, ...], Meaning],
     ) -> Iterator[tuple[str, Meaning]]:
+        """``known``: meanings made so far; ways to say the same share one."""
         if not sizes:
             return
         pieces = [None if isinstance(piece, SlotMark) else piece for piece in self.variant]
-        for combination in product(*(forms[name][:size] for name, size in zip(self.names, sizes, strict=True))):
-            values = {name: value for name, (_, value) in zip(self.names, combination, strict=True)}
-            if len(values) > 1 and len({(type(v.value), v.value) for v in values.values()}) < len(values):
+        intent, names = self.entry.intent, self.names
+        for combination in product(*(forms[name][:size] for name, size in zip(names, sizes, strict=True))):
+            key = (intent, names, *(id(value) for _, value in combination))
+            if (meaning := known.get(key)) is None:
+                values = {name: value for name, (_, value) in zip(names, combination, strict=True)}
+                meaning = known[key] = Meaning(intent, values)
+            if len(names) > 1 and len({(type(v.value), v.value) for v in meaning.slots.values()}) < len(names):
                 continue  # nobody moves a title before itself
             said = iter(combination)
-            yield (
-                " ".join([next(said)[0] if piece is None else piece for piece in pieces]),
-                Meaning(self.entry.intent, values),
-            )
+            yield " ".join([next(said)[0] if piece is None else piece for piece in pieces]), meaning
 
 
 def _job(entry: Entry, variant: Variant, forms: Mapping[str, Sequence[tuple[str, SlotValue]]]) -> _Job:

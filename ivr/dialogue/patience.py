@@ -65,6 +65,12 @@ class Patience:
         if count == 2:
             call.say((*call.system("offer_keys"), *key_menu(call, listening)))
         elif not own or listening.mode is not Mode.QUESTION:
-            call.say(listening.prompt[-2:] if len(listening.prompt) > 2 else listening.prompt)
+            call.say(self._question(listening))
         walk.listen(listening)
         return None
+
+    def _question(self, listening: Listening) -> Sequence[Words]:
+        """What was asked, without what was said on the way there."""
+        here = self.call.here
+        asked = [w for w in listening.prompt if w.prompt_id in (here, f"{here}.confirm") or "system." in w.prompt_id]
+        return asked or listening.prompt[-1:]

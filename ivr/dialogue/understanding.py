@@ -22,6 +22,8 @@ from ivr.dialogue.spoken import fold, fold_digits
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences closer than this are a close call
+MOST_CHARACTERS = 600
+MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
 
 
 def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
@@ -31,7 +33,7 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
     if not recognition.nbest and recognition.cause is Cause.SUCCESS:
         return _typed(recognition.transcript, grammar, risks)
     heard = _hypotheses(recognition.nbest, grammar)
-    words = fold(recognition.transcript, grammar.language)
+    words = fold(recognition.transcript[:MOST_CHARACTERS], grammar.language)[:MOST_WORDS]
     if not heard:
         return _free(words, grammar, risks)
     best = heard[0]
@@ -87,7 +89,7 @@ def _of_hypothesis(hypothesis: Hypothesis, grammar: StateGrammar) -> list[Readin
     compiled = grammar.compiled
     if hypothesis.phrase is not None and 0 <= hypothesis.phrase < len(compiled.speech.phrases):
         text = compiled.speech.phrases[hypothesis.phrase]
-    exact = _exact(fold(text, grammar.language), grammar)
+    exact = _exact(fold(text[:MOST_CHARACTERS], grammar.language)[:MOST_WORDS], grammar)
     if exact or hypothesis.phrase is None or not 0 <= hypothesis.phrase < len(compiled.meanings):
         return exact
     return [Reading(compiled.meanings[hypothesis.phrase], text, hypothesis.confidence, sure=False)]
@@ -117,10 +119,11 @@ def _readings(match: Match) -> list[Reading]:
 
 def _typed(transcript: str, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
     """Text, not speech: what a phrase covers word for word is certain, the rest is matched by likeness."""
-    words = fold(transcript, grammar.language)
+    transcript = transcript[:MOST_CHARACTERS]
+    words = fold(transcript, grammar.language)[:MOST_WORDS]
     found = _covered(words, grammar)
     if not found and any(c.isdigit() for c in transcript):
-        found = _covered(fold_digits(transcript, grammar.language), grammar)
+        found = _covered(fold_digits(transcript, grammar.language)[:MOST_WORDS], grammar)
     if found:
         return Interpretation(found[0], found[1] if len(found) > 1 else None, "grammar")
     return _free(words, grammar, risks)
