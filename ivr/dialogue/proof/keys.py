@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ivr.dialogue.mistakes import listing
 from ivr.dialogue.model import Flow, State
+from ivr.dialogue.proof.circles import components
 from ivr.dialogue.proof.names import edges_of
 from ivr.dialogue.proof.report import Report
 
@@ -84,6 +86,8 @@ def _question(report: Report, name: str, flow: Flow, sid: str, state: State, tak
 
 def _keyless(report: Report, name: str, sid: str, state: State, reaches: _Reaches) -> None:
     """A choice without a key is fine where all it can do is also done by something that has one."""
+    if all(c.key for c in state.choices):
+        return
     keyed = {c.goto for c in state.choices if c.key}
     if state.ask and state.goto is not None:
         keyed.add(state.goto.goto)
@@ -106,36 +110,41 @@ def _keyless(report: Report, name: str, sid: str, state: State, reaches: _Reache
 
 
 class _Reaches:
-    """What can be done from a state on: the actions and services on all ways from it, sub-flows included."""
+    """What can be done from a state on: the actions and services on all ways from it, sub-flows included.
+
+    From a question on, only what has a key counts. Computed for all states at once, component by component.
+    """
 
     def __init__(self, report: Report) -> None:
         self.flows = report.library.flows
-        self._known: dict[tuple[str, str], frozenset[str]] = {}
+        places = [(f, s) for f, flow in self.flows.items() for s in flow.states]
+        self._number = {place: n for n, place in enumerate(places)}
+        onward = [list(self._onward(*place)) for place in places]
+        self._effects: list[frozenset[str]] = [frozenset()] * len(places)
+        for group in components(len(places), onward.__getitem__):
+            found = {e for n in group for e in self._own(*places[n])}
+            found.update(*(self._effects[after] for n in group for after in onward[n]))
+            shared = frozenset(found)
+            for n in group:
+                self._effects[n] = shared
 
     def effects(self, flow: str, target: str) -> frozenset[str]:
-        if (flow, target) not in self._known:
-            self._known[flow, target] = frozenset(self._walk(flow, target))
-        return self._known[flow, target]
+        number = self._number.get((flow, target))
+        return frozenset() if number is None else self._effects[number]
 
-    def _walk(self, flow: str, target: str) -> set[str]:
-        """Not beyond a place where the caller is asked what to do next: there they have keys again."""
-        found: set[str] = set()
-        seen: set[tuple[str, str]] = set()
-        waiting = [(flow, target)]
-        while waiting:
-            here = waiting.pop()
-            if here in seen or here[0] not in self.flows or here[1] not in self.flows[here[0]].states:
-                continue
-            seen.add(here)
-            state = self.flows[here[0]].states[here[1]]
-            if state.action:
-                found.add(state.action)
-            if state.http is not None:
-                found.add(f"{state.http.service}{state.http.path}")
-            if state.choices and not state.ask:
-                waiting += [(here[0], choice.goto) for choice in state.choices if choice.key]
-                continue
-            if state.call in self.flows:
-                waiting.append((state.call, self.flows[state.call].start))
-            waiting += [(here[0], edge.goto) for _, edge in edges_of(state)]
-        return found
+    def _own(self, flow: str, sid: str) -> Iterator[str]:
+        state = self.flows[flow].states[sid]
+        if state.action:
+            yield state.action
+        if state.http is not None:
+            yield f"{state.http.service}{state.http.path}"
+
+    def _onward(self, flow: str, sid: str) -> Iterator[int]:
+        state = self.flows[flow].states[sid]
+        question = bool(state.choices) and not state.ask
+        targets = [c.goto for c in state.choices if c.key] if question else [e.goto for _, e in edges_of(state)]
+        for target in targets:
+            if (flow, target) in self._number:
+                yield self._number[flow, target]
+        if state.call in self.flows and (state.call, self.flows[state.call].start) in self._number:
+            yield self._number[state.call, self.flows[state.call].start]
