@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.speech.nearness import plain
+from ivr.speech.nearness import likeness, plain
 from ivr.speech.spelling import digits_in
 
 ACCEPT = 0.93
 CONFIRM = 0.6
 _MARGIN = 0.3  # to accept
+_LIKENESS = 0.5  # to accept: a transcript that holds less of the phrase was about something else
 _LLR_ACCEPT, _LLR_CONFIRM = -0.9, -1.3
 _WEIGHTS = (1.85, 1.76, 0.73, 2.36)  # constant, v, llr, margin
 _CLEAR = 1.5  # a margin beyond this adds nothing: in a grammar of two phrases there is always one
@@ -32,12 +33,13 @@ _EMPTY = frozenset({"the", "a", "an", "please", "my", "is", "to", "in", "of", "i
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One finished path. ``phrase`` None: ``text`` is a digit string."""
+    """One finished path. ``phrase`` None: ``text`` is a digit string. ``twin``: another phrase sounds just like it."""
 
     text: str
     phrase: int | None
     v: float
     llr: float
+    twin: bool = False
 
 
 def margin(one: Evidence, others: Sequence[Evidence]) -> float:
@@ -93,6 +95,8 @@ def judge(
         else:
             sure = confidence(one.v, one.llr, clear)
             opinion = verdict(sure, one.llr, clear)
+            if opinion is Accept.ACCEPT and (one.twin or likeness(transcript, one.text) < _LIKENESS):
+                sure, opinion = min(sure, ACCEPT - 0.01), Accept.CONFIRM
         nbest.append(Hypothesis(one.text, round(sure, 3), one.phrase, opinion))
     if not plain(transcript) and nbest:  # it would have written nothing: there was no speech
         nbest = [Hypothesis(h.text, min(h.confidence, 0.1), h.phrase, Accept.REJECT) for h in nbest]

@@ -291,7 +291,7 @@ class MoonshineRecogniser:
         if not found or found[0].v - free < _CERTAIN_LLR:
             found = self._joined(utterance, compiled, found, transcript)
         evidence = [
-            Evidence(compiled.phrases[p.phrase], p.phrase, p.v, p.v - free)
+            Evidence(compiled.phrases[p.phrase], p.phrase, p.v, p.v - free, compiled.nearness.twin(p.phrase))
             if p.phrase != DIGITS
             else Evidence(p.digits, None, p.v, p.v - free)
             for p in found

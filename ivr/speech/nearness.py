@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -33,6 +34,8 @@ class Nearness:
     def __init__(self, phrases: Sequence[str]) -> None:
         self._phrases = phrases
         self._sounds = [sound(p) for p in phrases]
+        self._known = frozenset(phrases)
+        self._same = Counter(self._sounds)
 
     def nearest(self, transcript: str, count: int) -> list[int]:
         """Indices of the ``count`` nearest phrases, best of both measures first."""
@@ -44,3 +47,25 @@ class Nearness:
             for _, score, index in process.extract(query, choices, scorer=fuzz.ratio, limit=count):
                 scores[index] = max(score, scores.get(index, 0.0))
         return sorted(scores, key=lambda i: -scores[i])[:count]
+
+    def twin(self, index: int) -> bool:
+        """Whether another phrase sounds the same but for a plural or a "two" (Alien and Aliens, Toy Story and Toy Story
+        Two): no recogniser tells those apart over a telephone, whatever its score."""
+        if self._same[self._sounds[index]] > 1:
+            return True
+        words = self._phrases[index].split()
+        for i, word in enumerate(words):
+            others = [[f"{word}s"], [word, "two"], [word, "too"]]
+            if len(word) > 2 and word.endswith("s"):
+                others.append([word[:-1]])
+            if word in ("two", "too") and i:
+                others.append([])
+            if any(" ".join([*words[:i], *other, *words[i + 1 :]]) in self._known for other in others):
+                return True
+        return False
+
+
+def likeness(transcript: str, phrase: str) -> float:
+    """0..1: how much of ``phrase`` the free transcript holds, by letters or by sound."""
+    text = plain(transcript)
+    return max(fuzz.ratio(text, phrase), fuzz.ratio(sound(text), sound(phrase))) / 100.0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ivr.events import Accept, Cause
 from ivr.speech.judgement import Evidence, confidence, judge, margin
+from ivr.speech.nearness import Nearness
 
 
-def judged(*found: Evidence, transcript: str = "something", duration_s: float = 2.0) -> tuple[Cause, list[Accept]]:
-    recognition = judge(found, transcript, -0.2, duration_s, 0.1, "test")
+def judged(*found: Evidence, transcript: str = "", duration_s: float = 2.0) -> tuple[Cause, list[Accept]]:
+    heard = transcript or (found[0].text if found else "something")
+    recognition = judge(found, heard, -0.2, duration_s, 0.1, "test")
     return recognition.cause, [h.verdict for h in recognition.nbest]
 
 
@@ -27,6 +31,29 @@ def test_two_wordings_of_one_meaning_are_not_rivals() -> None:
     assert judged(a, b)[1][0] is Accept.ACCEPT
 
 
+def test_twins_are_always_asked_about() -> None:
+    assert judged(Evidence("alien", 0, -0.2, 0.0, twin=True), transcript="Alien.")[1] == [Accept.CONFIRM]
+
+
+def test_a_transcript_about_something_else_is_asked_about() -> None:
+    assert judged(Evidence("i don't know", 0, -0.5, 0.1), transcript="Tell him, Lord")[1] == [Accept.CONFIRM]
+    assert judged(Evidence("i don't know", 0, -0.5, 0.1), transcript="I don't no")[1] == [Accept.ACCEPT]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "twins"),
+    [
+        (("remove alien", "remove aliens", "remove vertigo"), [True, True, False]),
+        (("put toy story first", "put toy story two first", "put vertigo first"), [True, True, False]),
+        (("move alien to number two", "move alien to number three"), [False, False]),
+        (("yes", "no", "agent"), [False, False, False]),
+    ],
+)
+def test_twins(phrases: tuple[str, ...], twins: list[bool]) -> None:
+    nearness = Nearness(phrases)
+    assert [nearness.twin(i) for i in range(len(phrases))] == twins
+
+
 def test_what_fits_badly_is_rejected() -> None:
     cause, verdicts = judged(Evidence("no", 0, -2.3, -1.9))
     assert cause is Cause.NO_MATCH and verdicts == [Accept.REJECT]
@@ -37,7 +64,7 @@ def test_nothing_found_is_no_match() -> None:
 
 
 def test_an_empty_transcript_was_no_speech() -> None:
-    assert judged(Evidence("no", 0, -0.2, 0.0), transcript="")[0] is Cause.NO_MATCH
+    assert judged(Evidence("no", 0, -0.2, 0.0), transcript=" ")[0] is Cause.NO_MATCH
     assert judged(Evidence("no", 0, -0.2, 0.0), transcript="♪")[0] is Cause.NO_MATCH
 
 
