@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow import check
+from ivr.cli.flow import check, graph
 from ivr.cli.options import Subparsers
 
 EPILOG = """\
@@ -21,5 +21,5 @@ def add(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for module in (check,):
+    for module in (check, graph):
         module.add(tools)

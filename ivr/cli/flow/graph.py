@@ -1,0 +1,95 @@
+"""`ivr flow graph`: flows as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from ivr.actions import signatures
+from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
+from ivr.cli.options import Subparsers
+from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.errors import ConfigError, FlowError
+from ivr.store import Store
+from ivr.workshop.folder import Folder, examine, library_of
+from ivr.workshop.graph import render_folder_svg, render_svg
+from ivr.workshop.mermaid import render_mermaid
+from ivr.workshop.selection import flow_of, select, state_of
+from ivr.workshop.traffic import Traffic, Visit, count
+
+EPILOG = """\
+examples:
+  ivr flow graph main --out main.svg            open it in any browser
+  ivr flow graph flows --format mermaid         all flows, for a wiki that draws Mermaid
+  ivr flow graph queue --errors --out queue.svg states with findings in red, the finding as tooltip
+  ivr flow graph main --traffic --database sqlite+aiosqlite:///ivr.sqlite3 --out main.svg
+Ways to a human, and ways back, are signs on the states instead of long lines.
+"""
+
+
+def add(tools: Subparsers) -> None:
+    parser = tools.add_parser(
+        "graph", help="a picture of a flow", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("flow", metavar="FLOW|FOLDER", help="a flow's name, its file, or a folder for all of them")
+    parser.add_argument("--format", choices=["svg", "mermaid"], default="svg", help="default: svg")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument("--errors", action="store_true", help="mark the states that the checker complains of")
+    parser.add_argument("--traffic", action="store_true", help="weigh the lines by what calls did")
+    parser.add_argument("--calls", type=int, default=500, metavar="N", help="with --traffic: of the last N calls (500)")
+    parser.add_argument("--current", action="append", default=[], metavar="STATE", help="mark a state, e.g. main.ask")
+    parser.add_argument("--database", metavar="URL", help="with --traffic: instead of [store] url in config.toml")
+    add_config_file(parser)
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    config = config_of(arguments)
+    chosen = select(arguments.flow, config.flows.directory if config is not None else DEFAULT_FLOWS)
+    library = _library(chosen.folder) if arguments.errors else library_of(chosen.folder)
+    findings = examine(chosen.folder, config) if arguments.errors else ()
+    traffic = None
+    if arguments.traffic:
+        url = config.store.resolved() if config is not None else arguments.database
+        if not url:
+            raise ConfigError("no database to count calls in", remedy="pass --database URL, or --config FILE")
+        traffic = asyncio.run(_traffic(url, arguments.calls))
+    flows = [flow_of(library, chosen.name)] if chosen.name else list(library.flows)
+    if arguments.format == "mermaid":
+        text = render_mermaid(library, flows, findings=findings, traffic=traffic)
+    else:
+        current = [".".join(state_of(library, name)) for name in arguments.current]
+        if chosen.name:
+            text = render_svg(library, flows[0], findings=findings, traffic=traffic, current=current)
+        else:
+            text = render_folder_svg(library, flows, findings=findings, traffic=traffic, current=current)
+    if arguments.out is None:
+        sys.stdout.write(text)
+    else:
+        arguments.out.write_text(text, encoding="utf-8")
+        print(f"{arguments.out}: {', '.join(flows)}", file=sys.stderr)
+    return 0
+
+
+def _library(folder: Folder) -> FlowLibrary:
+    """What can be made of broken files too: their errors are what is to be seen."""
+    loaded = load_library(folder.sources, signatures())
+    library = loaded.library or loaded.draft
+    if library is None or not library.flows:
+        raise FlowError("there is nothing to draw", remedy=f"ivr flow check {folder.path}")
+    return library
+
+
+async def _traffic(url: str, most: int) -> Traffic:
+    store = Store(url)
+    try:
+        visits: list[Visit] = []
+        for call in await store.calls.recent(most):
+            whole = await store.calls.get(call["call_id"])
+            entries = whole["entries"] if whole is not None else ()
+            visits += [(call["call_id"], str(e.get("state", ""))) for e in entries if e.get("kind") == "state"]
+        return count(visits)
+    finally:
+        await store.close()
