@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ivr.dialogue.finding import Finding, ordered
 from ivr.dialogue.library import FlowLibrary, Loaded, load_library
+from ivr.dialogue.proof import gethuman
 from ivr.dialogue.proof.consequences import check_consequences
 from ivr.dialogue.proof.keys import check_keys
 from ivr.dialogue.proof.names import check_names
@@ -25,6 +26,8 @@ CHECKS: tuple[Callable[[Report], None], ...] = (
     check_sounds,
 )
 
+PROFILES: Mapping[str, tuple[Callable[[Report], None], ...]] = {"": (), gethuman.NAME: (gethuman.check_gethuman,)}
+
 
 def check(
     library: FlowLibrary,
@@ -35,15 +38,17 @@ def check(
     services: Collection[str] | None = None,
     entries: Collection[str] | None = None,
     recognised: Collection[str] | None = None,
+    profile: str = "",
 ) -> tuple[Finding, ...]:
     """Everything wrong with a library, sorted by file and line. What is passed as None is not known and not checked.
 
     ``skills``: what the desk has; ``recorded(audio, language)``: whether a recording exists; ``services``: names of
-    [[flows.services]]; ``entries``: flows that answer a number; ``recognised``: languages some recogniser serves.
+    [[flows.services]]; ``entries``: flows that answer a number; ``recognised``: languages some recogniser serves;
+    ``profile``: one of PROFILES, checked as well.
     """
     around = Surroundings(skills, services, entries, recorded, vocabulary_examples or {}, recognised)
     report = Report(library, around)
-    for part in CHECKS:
+    for part in (*CHECKS, *PROFILES[profile]):
         part(report)
     return ordered(report.findings)
 
@@ -58,6 +63,7 @@ def check_sources(
     services: Collection[str] | None = None,
     entries: Collection[str] | None = None,
     recognised: Collection[str] | None = None,
+    profile: str = "",
 ) -> tuple[Finding, ...]:
     """Load and check, for tools: the loader's findings and the checker's together.
 
@@ -74,6 +80,7 @@ def check_sources(
         services=services,
         entries=entries,
         recognised=recognised,
+        profile=profile,
     )
     return ordered([*loaded.findings, *(f for f in found if not _follows(f, loaded))])
 

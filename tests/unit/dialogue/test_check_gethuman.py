@@ -1,0 +1,67 @@
+"""The GetHuman profile: each rule that flow files can break is found broken, and the reference flows keep them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.dialogue.check import check_sources
+from ivr.dialogue.finding import Finding
+from tests.unit.dialogue.corpus import SIGNATURES, good
+
+
+def profiled(changes: dict[tuple[str, str], str]) -> list[Finding]:
+    sources = good()
+    for (file, old), new in changes.items():
+        assert old in sources[file]
+        sources[file] = sources[file].replace(old, new)
+    found = check_sources(sources, SIGNATURES, entries=("main",), profile="gethuman-1.0")
+    return [f for f in found if f.code.startswith("gethuman")]
+
+
+def test_the_good_flows_keep_the_standard() -> None:
+    assert [f.render() for f in profiled({})] == []
+
+
+LONG = "We are so glad that you are calling us on this lovely day of all days and " * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "file"),
+    [
+        ({("universals.yaml", '["0", "*0", "#0"]'): '["*0", "#0"]'}, "gethuman-1", "universals.yaml"),
+        ({("universals.yaml", "[agent, operator,"): "[agent,"}, "gethuman-1", "universals.yaml"),
+        ({("main.yaml", "    call: size\n"): "    call: size\n    set: {count: 1}\n"}, "gethuman-3", "main.yaml"),
+        ({("main.yaml", "this is the film line."): LONG}, "gethuman-6", "main.yaml"),
+        ({("main.yaml", "    help: "): "    bargein: false\n    help: "}, "gethuman-7", "main.yaml"),
+    ],
+)
+def test_a_broken_rule_is_found(changes: dict[tuple[str, str], str], code: str, file: str) -> None:
+    found = profiled(changes)
+    assert {(f.code, f.file) for f in found} == {(code, file)}
+    assert all(f.remedy for f in found)
+
+
+def test_a_call_back_is_offered_when_nobody_answers_too() -> None:
+    human = """\
+flow: human
+start: desk
+variables: {number: {type: digits, length: [7, 15]}}
+states:
+  desk:
+    when:
+      - {if: "hours.open", goto: connect}
+      - {goto: ask}
+  connect: {handoff: {}, on: {closed: wait, failed: wait}}
+  wait:
+    prompt: "Nobody answers. Shall I try again?"
+    choices:
+      - {intent: "yes", key: 1, label: "another try", goto: connect}
+      - {intent: "no", key: 2, label: "goodbye", goto: bye}
+  ask: {ask: number, prompt: "Which number should we call?", goto: promise}
+  promise: {action: callback.request, with: {number: number}, on: {ok: bye, failed: ask, timeout: ask}}
+  bye: {prompt: "Goodbye.", end: done}
+"""
+    sources = {n: t for n, t in good().items() if n.count(".") == 1} | {"human.yaml": human}
+    found = check_sources(sources, SIGNATURES, entries=("main",), profile="gethuman-1.0")
+    assert "gethuman-4" in {f.code for f in found}
+    assert "no-callback" not in {f.code for f in found}
