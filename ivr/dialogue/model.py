@@ -20,7 +20,10 @@ ConfirmPolicy = Literal["auto", "none", "implicit", "explicit"]
 
 class Node(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True  # key: 1, label: 1984
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        coerce_numbers_to_str=True,  # key: 1, label: 1984
     )
 
 
