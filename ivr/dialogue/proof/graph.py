@@ -92,8 +92,8 @@ class FlowGraph:
 
 
 def graphs_of(library: FlowLibrary) -> dict[str, FlowGraph]:
-    """Every flow of the library as a graph."""
-    return {name: _Compiler(library, flow).compile() for name, flow in library.flows.items()}
+    """Every flow of the library that has states, as a graph."""
+    return {name: _Compiler(library, flow).compile() for name, flow in library.flows.items() if flow.states}
 
 
 def spoken(state: State) -> Iterator[tuple[str, TaperedPrompt, UsePath]]:

@@ -66,7 +66,8 @@ def test_mutated_reference_flows(seed: int) -> None:
     name = dice.choice(sorted(REFERENCE))
     raw = bytearray(REFERENCE[name].encode("utf-8"))
     for _ in range(dice.randint(1, 6)):
-        at = dice.randrange(len(raw))
+        at = dice.randrange(len(raw) or 1)
+        raw = raw or bytearray(b"x")
         match dice.randint(0, 4):
             case 0:
                 raw[at] = dice.randrange(256)
@@ -106,7 +107,7 @@ def test_checking_a_directory_with_a_mutated_file(seed: int) -> None:
                 words[dice.randrange(len(words))] = dice.choice(KEYS)
                 lines[a] = " ".join(words)
     sources[name] = "\n".join(lines)
-    for finding in check_sources(sources, SIGNATURES, skills=("general",), services=()):
+    for finding in check_sources(sources, SIGNATURES, skills=("general",), services=(), profile="gethuman-1.0"):
         assert finding.remedy
         assert finding.render()
     formatted = format_text(name, sources[name])
@@ -156,6 +157,11 @@ def test_deep_nesting_stops_at_the_limit(opening: str, monkeypatch: pytest.Monke
     text = "flow: x\nabout: " + ("\n  " if opening == "- " else "") + opening * 100_000
     assert "too-deep" in [f.code for f in parse("x.yaml", text).findings]
     assert events < 200
+
+
+def test_a_flow_without_states_is_only_reported() -> None:
+    sources = good() | {"size.yaml": "flow: size\nstart: ask\nstates: {}\n"}
+    assert "unknown-start" in {f.code for f in check_sources(sources, SIGNATURES, profile="gethuman-1.0")}
 
 
 def test_an_alias_bomb_does_not_go_off() -> None:
