@@ -65,6 +65,7 @@ class Setting:
     persona: str = "neutral"
     keys_led: bool = False
     seed: int = 0
+    name: str = "call"  # call ids begin with it; on a database that is kept, no two simulations may share one
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Simulation:
 
     @property
     def call_id(self) -> str:
-        return f"call-{max(self._calls, 1)}"
+        return f"{self.setting.name}-{max(self._calls, 1)}"
 
     @property
     def dialogue(self) -> Dialogue:
@@ -241,6 +242,7 @@ class Simulation:
         self._known(part)
         self._note_act("mend", part)
         self.broken.discard(part)
+        self.answers.pop(part.removeprefix(ACTION), None)
         self._room.down = "store" in self.broken
         return self._taken()
 
@@ -248,6 +250,8 @@ class Simulation:
         """From now on this comes of ``action`` (or of the "desk"), whatever the back end would say."""
         if action != DESK:
             self._known(f"{ACTION}{action}")
+            if outcome not in (known := self.library.signatures[action].all_outcomes):
+                raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
         self._note_act("answer", f"{action}: {outcome}")
         self.answers[action] = ActionResult(outcome, dict(values or {}))
         return self._taken()
@@ -271,6 +275,7 @@ class Simulation:
         return moment if moment >= local else moment + timedelta(days=1)
 
     def _known(self, part: str) -> None:
+        """Raises FlowError for what can't break because it isn't there."""
         name = part.removeprefix(ACTION)
         if part in PARTS or (part.startswith(ACTION) and name in self.library.signatures):
             return

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow import check, graph
+from ivr.cli.flow import check, graph, simulate, test
 from ivr.cli.options import Subparsers
 
 EPILOG = """\
 a designer's day:
   ivr flow check flows            everything that is wrong, where, why, and what to do about it
+  ivr flow simulate main          talk to it by typing
+  ivr flow test flows --watch     run the scripts beside the flows, again at every change
 """
 
 
@@ -21,5 +23,5 @@ def add(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for module in (check, graph):
+    for module in (check, simulate, test, graph):
         module.add(tools)

@@ -1,0 +1,115 @@
+"""`ivr flow test`: run the scripts beside the flows; make a script of a call."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from ivr.cli.flow.options import add_paths, config_of, paths_of
+from ivr.cli.options import Subparsers
+from ivr.errors import ConfigError, IvrError
+from ivr.workshop.coverage import lines
+from ivr.workshop.rehearsal import Rehearsal, Stage, scripts_by_folder, together
+from ivr.workshop.runner import CallResult, Report
+from ivr.workshop.verdict import failure_lines, summary, write_junit
+from ivr.workshop.watching import changes
+
+EPILOG = "Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usage."
+
+
+def add(tools: Subparsers) -> None:
+    parser = tools.add_parser("test", help="run the scripts beside the flows", epilog=EPILOG)
+    add_paths(parser)
+    parser.add_argument("-k", dest="only", default="", metavar="NAME", help="only calls whose name contains this")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="the results as JUnit XML too")
+    parser.add_argument("--coverage", action="store_true", help="which states and edges no call has seen")
+    parser.add_argument("--watch", action="store_true", help="again whenever a file changes, until Ctrl-C")
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    return asyncio.run(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    config = config_of(arguments)
+    paths = paths_of(arguments, config)
+    scripts_by_folder(paths)  # a path without scripts is wrong usage, watched or not
+    stage = Stage(config)
+    try:
+        if arguments.watch:
+            return await _watch(stage, paths, arguments)
+        return await _once(stage, paths, arguments)
+    finally:
+        await stage.close()
+
+
+async def _once(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
+    screen = _Screen()
+    rehearsals = await stage.rehearse(paths, only=arguments.only, watch=screen.result)
+    report = together(rehearsals)
+    screen.report(report, rehearsals, full=arguments.coverage)
+    if arguments.junit:
+        try:
+            write_junit(report, arguments.junit)
+        except OSError as error:
+            raise ConfigError(f"--junit {arguments.junit}: {error.strerror}", remedy="name a file here") from error
+    if not report.results and not report.findings:
+        raise ConfigError(f"no call's name contains {arguments.only!r}", remedy="leave out -k to run them all")
+    return 0 if report.passed else 1
+
+
+async def _watch(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
+    """Runs until interrupted; a file that is wrong for the moment ends nothing."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    screen = _Screen()
+    code = 0
+    async for changed in changes(list(scripts_by_folder(paths)), stop):
+        if changed:
+            screen.say(f"changed: {', '.join(sorted(changed))}", "dim")
+        try:
+            code = await _once(stage, paths, arguments)
+        except IvrError as error:
+            screen.say(str(error), "red")
+            code = 1
+        screen.say("watching; Ctrl-C ends it", "dim")
+    return code
+
+
+class _Screen:
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style))
+
+    def result(self, result: CallResult) -> None:
+        """Failures, as they come."""
+        if result.failure is None:
+            return
+        first, *rest = failure_lines(result, result.failure)
+        self.say(first, "bold red")
+        for line in rest:
+            self.say(line)
+
+    def report(self, report: Report, rehearsals: Sequence[Rehearsal], *, full: bool) -> None:
+        for finding in report.findings:
+            self.say(finding.render(), "red")
+        for rehearsal in rehearsals:
+            own = rehearsal.coverage.of(rehearsal.tested)
+            if full:
+                for line in lines(rehearsal.coverage, rehearsal.tested):
+                    self.say(line)
+            elif own.unvisited and report.results:
+                self.say(f"no script has visited: {', '.join(own.unvisited)}", "yellow")
+            if own.states:
+                self.say(own.summary(), "dim")
+        self.say(summary(report), "green" if report.passed else "bold red")
