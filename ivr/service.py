@@ -14,18 +14,18 @@ import structlog
 
 from ivr.actions import StoreActions, signatures
 from ivr.call.registry import CallRegistry
-from ivr.call.session import CallSession, Line, Opening
-from ivr.config import Config, NumberPlan
+from ivr.call.session import CallSession, Line
+from ivr.config import Config
 from ivr.desk import ConfiguredDesk
-from ivr.dialogue.check import check
-from ivr.dialogue.engine import Dialogue
 from ivr.dialogue.fixed import fixed_prompts
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.source import read_directory
-from ivr.errors import FlowError, IvrError, StoreUnavailable
-from ivr.events import Term
+from ivr.dialogue.library import FlowLibrary
+from ivr.errors import IvrError, StoreUnavailable
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import Actions, Leg
+from ivr.release.candidate import Surroundings
+from ivr.release.live import LiveFlows
+from ivr.release.openings import Openings
+from ivr.release.releases import Releases
 from ivr.release.shelf import Shelf
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
@@ -73,7 +73,15 @@ class Service:
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping: list[Callable[[], Any]] = []
         self._line: Line | None = None
-        self._catalogue: tuple[Term, ...] = ()
+        self._openings = Openings(config.flows, self.shelf, self._fact)
+        self.flows = LiveFlows(
+            config.flows,
+            Surroundings.of(config, signatures()),
+            Releases(self.store.flow_versions),
+            self.shelf,
+            self._clock,
+            self._prepare_prompts,
+        )
 
     # -- start and stop ------------------------------------------------------------------------------------
 
@@ -88,13 +96,13 @@ class Service:
     async def _start(self, progress: Callable[[int, int], None] | None) -> None:
         config = self._config
         await self._begin(self.store.upgrade(), self.store.close)
-        library = self.load_flows()
+        library = await self.flows.start()
         await self._begin(self._media.start(), self._media.stop)
         await self._begin(self._speech.start(), self._speech.stop)
         await self._prepare_prompts(library, progress)
         actions = StoreActions(self.store, config.flows.services, time_zone=config.flows.time_zone)
         self._stopping.append(actions.close)
-        self._catalogue = await actions.vocabulary("catalogue")
+        self._openings.catalogue = await actions.vocabulary("catalogue")
         app = application(
             Backend(
                 calls=_Calls(self.registry, self.store),
@@ -123,8 +131,8 @@ class Service:
             registry=self.registry,
             caller_id=config.desk.caller_id,
         )
-        refresh = asyncio.create_task(self._refresh_catalogue(actions), name="catalogue")
-        self._stopping.append(partial(_cancelled, refresh))
+        for work, name in ((self._refresh_catalogue(actions), "catalogue"), (self.flows.run(), "flows")):
+            self._stopping.append(partial(_cancelled, asyncio.create_task(work, name=name)))
         await self._begin(self._endpoint.start(self._on_call), self._endpoint.stop)
         log.info("service.ready", sip=self.sip_address, http=self.http_address, flow_version=library.version)
 
@@ -158,28 +166,10 @@ class Service:
 
     # -- flows -------------------------------------------------------------------------------------------------
 
-    def load_flows(self) -> FlowLibrary:
-        """Check the files and publish them. Raises FlowError with every finding when they don't pass."""
-        config = self._config.flows
-        loaded = load_library(read_directory(config.directory), signatures())
-        findings = loaded.findings
-        if loaded.library is not None:
-            findings = check(loaded.library, skills=[s for a in self._config.desk.agents for s in a.skills])
-        errors = [f for f in findings if f.severity == "error"]
-        if loaded.library is None or errors:
-            self.shelf.reject(errors)
-            raise FlowError(
-                "\n".join(f.render() for f in errors),
-                remedy=f"mend the files; ivr flow check {config.directory} checks them",
-            )
-        self.shelf.publish(loaded.library)
-        return loaded.library
-
-    async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None) -> None:
-        config = self._config.flows
-        plans = [(config.language, config.persona)]
-        plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
-        prompts = [p for language, persona in dict.fromkeys(plans) for p in fixed_prompts(library, language, persona)]
+    async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
+        """Everything a version can say without knowing who calls, rendered. Raises UnavailableError."""
+        voices = self._openings.voices()
+        prompts = [p for language, persona in voices for p in fixed_prompts(library, language, persona)]
         clips = await self._speech.render_all(prompts, progress)
         await self._media.preload(clips)
 
@@ -190,44 +180,20 @@ class Service:
         while True:
             await self._clock.sleep(CATALOGUE_REFRESH_S)
             try:
-                self._catalogue = await actions.vocabulary("catalogue")
+                self._openings.catalogue = await actions.vocabulary("catalogue")
             except IvrError as error:
                 log.warning("catalogue.stale", error=str(error))
 
     def _on_call(self, leg: Leg) -> None:
         assert self._line is not None
         call_id = secrets.token_hex(8)
-        session = CallSession(call_id, leg, self._line, self._opening)
+        session = CallSession(call_id, leg, self._line, self._openings.open)
         task = asyncio.create_task(session.run(), name=f"call {call_id}")
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    def _opening(self, call_id: str, leg: Leg, keys_led: bool) -> Opening:
-        config = self._config.flows
-        library = self.shelf.live
-        plan = next((n for n in config.numbers if n.called == leg.called.number), NumberPlan(called=""))
-        entry, language = plan.entry or config.entry, plan.language or config.language
-        persona = plan.persona or config.persona
-        line = self._line
-        assert line is not None
-        dialogue = Dialogue(
-            library,
-            entry=entry,
-            language=language,
-            persona=persona,
-            facts={
-                "call.id": call_id,
-                "call.caller": leg.caller.number,
-                "call.called": leg.called.number,
-                "call.language": language,
-            },
-            vocabularies={"catalogue": self._catalogue},
-            fact_source=lambda name: line.desk.open_now("general", line.clock.now()) if name == "hours.open" else None,
-            call_id=call_id,
-            seed=int(call_id[:8], 16),
-            keys_led=keys_led,
-        )
-        return Opening(dialogue, entry, library.version, language, persona)
+    def _fact(self, name: str) -> object:
+        return self._desk.open_now("general", self._clock.now()) if name == "hours.open" else None
 
     # -- what the outside asks ---------------------------------------------------------------------------------
 
@@ -270,7 +236,7 @@ class Service:
                 for r in registrations
             ],
             "flow_version": self.shelf.live.version,
-            "flow_rejected": [f.render() for f in self.shelf.rejected.findings] if self.shelf.rejected else [],
+            "flows": self.flows.status(),
         }
         ready = (
             self._media.healthy()

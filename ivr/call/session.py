@@ -107,6 +107,7 @@ class CallSession:
             "started_at": self._started_at.isoformat(),
             "live": True,
             "state": self._state,
+            "listening_for": dialogue.mode.value if dialogue and dialogue.mode else "",
             "flow": self._fields["flow"],
             "flow_version": self._fields["flow_version"],
             "language": self._language,

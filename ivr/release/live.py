@@ -1,0 +1,255 @@
+"""Flows that follow their files and the store while the line is up; the version that serves never suffers for it.
+
+What is live is decided in the store, where every service on it sees the same; files that pass the checker are
+published there. What can't be decided now (the store or the speech workers are gone) is held and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from watchfiles import Change, awatch
+
+from ivr.config import FlowsConfig
+from ivr.dialogue.compilation import compiled
+from ivr.dialogue.library import FlowLibrary
+from ivr.errors import FlowError, UnavailableError
+from ivr.ports import Clock
+from ivr.release.candidate import Candidate, Surroundings, author, examine, examine_folder, fingerprint
+from ivr.release.releases import Release, Releases
+from ivr.release.shelf import Canary, Shelf, digits
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 3.0
+DEBOUNCE_MS = 300  # an editor's save is several events; a checkout touches many files
+
+SHORT_TURN_S = 0.0005
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Prepare = Callable[[FlowLibrary], Awaitable[None]]
+
+
+class LiveFlows:
+    """Fills the shelf. ``prepare`` makes a library speakable (renders its prompts) before any call gets it."""
+
+    def __init__(
+        self,
+        config: FlowsConfig,
+        around: Surroundings,
+        releases: Releases,
+        shelf: Shelf,
+        clock: Clock,
+        prepare: Prepare,
+        *,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._folder = config.directory
+        self._config = config
+        self._around = around
+        self._releases = releases
+        self._shelf = shelf
+        self._clock = clock
+        self._prepare = prepare
+        self._poll_s = poll_s
+        self._one_at_a_time = asyncio.Lock()
+        self._seen: Candidate | None = None
+        self._seen_files: object = None
+        self._head: object = None
+        self.on_change: Callable[[], None] = lambda: None
+
+    # -- the start ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> FlowLibrary:
+        """Decide what serves first; prompts are not rendered yet. Raises FlowError when nothing can serve.
+
+        The files, unless they are broken, or are just what was rolled back from or put on trial: then the last live
+        version of the store."""
+        self._seen_files = fingerprint(self._folder)
+        candidate = self._seen = await aside(examine_folder, self._folder, self._around)
+        stored = await self._releases.live()
+        library = candidate.library
+        if library is None:
+            self._shelf.reject(candidate.errors, self._clock.now())
+            library = await self._stored(stored) if stored is not None else None
+            if library is None:
+                raise FlowError(
+                    "\n".join(f.render() for f in candidate.errors),
+                    remedy=f"mend the files; ivr flow check {self._folder} checks them",
+                )
+            log.error("flows.serving_last_good", flow_version=library.version, folder=str(self._folder))
+        elif (
+            stored is not None
+            and stored.version != library.version
+            and await self._releases.stays_back(library.version)
+            and (kept := await self._stored(stored)) is not None
+        ):
+            log.warning("flows.files_differ", flow_version=kept.version, files_version=library.version)
+            library = kept
+        else:
+            await self._releases.record(library, _user())
+            await self._releases.publish(library.version, _user())
+        await aside(compiled, library)
+        self._shelf.publish(library)
+        self._head = await self._releases.head()
+        trial = await self._releases.canary()
+        if trial is not None and (tried := await self._stored(trial)) is not None:
+            self._shelf.try_out(_canary(tried, trial))
+        return library
+
+    async def _stored(self, release: Release) -> FlowLibrary | None:
+        """A stored version, checked against this release of the software; None (and a log line a finding) if unfit."""
+        candidate = await aside(examine, release.files, self._around)
+        for finding in candidate.errors:
+            log.error("flows.stored_unusable", flow_version=release.version, finding=finding.render())
+        return candidate.library
+
+    # -- while the line is up ------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._config.watch:
+                tasks.create_task(self._watch(), name="flows watch")
+            tasks.create_task(self._poll(), name="flows poll")
+
+    async def _watch(self) -> None:
+        try:
+            async for _ in awatch(
+                self._folder, watch_filter=_is_flow_file, debounce=DEBOUNCE_MS, step=50, recursive=False
+            ):
+                await self.look()
+        except OSError as error:
+            # the poll still compares the files' times: changes are then noticed a few seconds later
+            log.warning("flows.watch_failed", folder=str(self._folder), error=str(error))
+
+    async def _poll(self) -> None:
+        while True:
+            await self._clock.sleep(self._poll_s)
+            held = bool(self._shelf.held)
+            if self._config.watch and (held or fingerprint(self._folder) != self._seen_files):
+                await self.look(again=held)
+            await self.follow()
+
+    async def look(self, *, again: bool = False) -> None:
+        """Read the files now; publish what is new and right. Never raises for what is wrong with them."""
+        async with self._one_at_a_time:
+            files = fingerprint(self._folder)
+            candidate = await aside(examine_folder, self._folder, self._around)
+            self._seen_files = files
+            if self._seen is not None and candidate.sources == self._seen.sources and candidate.sources and not again:
+                return
+            self._seen = candidate
+            if candidate.library is None:
+                self._shelf.held = ""
+                self._shelf.reject(candidate.errors, self._clock.now())
+            else:
+                self._shelf.accept()
+                await self._go_live(candidate.library, candidate.took_s)
+            self.on_change()
+
+    async def _go_live(self, library: FlowLibrary, took_s: float) -> None:
+        began = self._clock.monotonic()
+        try:
+            if library.version != self._shelf.live.version:
+                await aside(compiled, library)
+                await self._prepare(library)
+            by = author(self._folder)
+            await self._releases.record(library, by)
+            await self._releases.publish(library.version, by)
+        except UnavailableError as error:
+            self._shelf.held = str(error)
+            log.error("flows.held", flow_version=library.version, error=str(error))
+            return
+        self._shelf.held = ""
+        if library.version != self._shelf.live.version:
+            self._shelf.publish(library)
+            prepared = round(self._clock.monotonic() - began, 3)
+            log.info("flows.reloaded", flow_version=library.version, checked_s=round(took_s, 3), prepared_s=prepared)
+
+    async def follow(self) -> None:
+        """Do what the store says: somebody may have rolled back, or started or ended a canary."""
+        async with self._one_at_a_time:
+            try:
+                head = await self._releases.head()
+                if head == self._head:
+                    return
+                live = await self._releases.live()
+                if live is not None and live.version != self._shelf.live.version:
+                    library = await self._stored(live)
+                    if library is not None:
+                        await aside(compiled, library)
+                        await self._prepare(library)
+                        self._shelf.publish(library)
+                await self._follow_canary()
+                self._head = head
+            except UnavailableError as error:
+                log.warning("flows.store_unread", error=str(error))
+                return
+            self.on_change()
+
+    async def _follow_canary(self) -> None:
+        trial, current = await self._releases.canary(), self._shelf.canary
+        if trial is None:
+            if current is not None:
+                self._shelf.try_out(None)
+            return
+        library = current.library if current is not None and current.library.version == trial.version else None
+        if library is None and (library := await self._stored(trial)) is not None:
+            await self._prepare(library)
+        wanted = None if library is None else _canary(library, trial)
+        if wanted != current:
+            self._shelf.try_out(wanted)
+
+    def status(self) -> Mapping[str, Any]:
+        """For /readyz and the API: counts and versions, nothing of the files' text."""
+        shelf = self._shelf
+        canary = shelf.canary
+        return {
+            "version": shelf.live.version,
+            "canary": canary and {"version": canary.library.version, "percent": canary.percent},
+            "rejected_findings": len(shelf.rejected.findings) if shelf.rejected else 0,
+            "held": shelf.held,
+            "reloads": shelf.reloads,
+            "rejections": shelf.rejections,
+        }
+
+    # -- what somebody asks for ------------------------------------------------------------------------------------
+
+    async def roll_back(self, by: str, version: str = "") -> str:
+        """Raises FlowError, StoreUnavailable."""
+        version = await self._releases.roll_back(by, version)
+        await self.follow()
+        return version
+
+
+async def aside(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
+    """CPU-bound ``work`` in a thread that gives way ten times as often as usual: the loop, which has calls to serve,
+    waits a millisecond or two for its turn instead of five to ten (tests/bench/flow_reload.py)."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual, SHORT_TURN_S))
+    try:
+        return await asyncio.to_thread(work, *arguments, **options)
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def _canary(library: FlowLibrary, release: Release) -> Canary:
+    return Canary(library, release.percent, frozenset(digits(n) for n in release.numbers))
+
+
+def _is_flow_file(_: Change, path: str) -> bool:
+    return path.endswith((".yaml", ".yml")) and not path.endswith((".test.yaml", ".test.yml"))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "service"

@@ -1,0 +1,140 @@
+"""A small folder of flows that says which edition it is, and everything that puts it live, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ivr.actions import signatures
+from ivr.config import Config, FlowsConfig
+from ivr.dialogue.library import FlowLibrary
+from ivr.errors import SpeechUnavailable
+from ivr.release.candidate import Surroundings
+from ivr.release.live import LiveFlows
+from ivr.release.openings import Openings
+from ivr.release.releases import Releases
+from ivr.release.shelf import Shelf
+from ivr.store import Store
+
+FLOWS = Path(__file__).parents[2] / "flows"
+
+MAIN = """\
+# yaml-language-server: $schema=flow.schema.json
+flow: main
+about: Says which edition of itself it is.
+start: greet
+intents:
+  more: ["tell me more"]
+states:
+  greet: {{prompt: "Hello from edition {edition}.", goto: question}}
+  question:
+    prompt: "What would you like?"
+    choices:
+      - {{intent: more, key: 1, label: "hear more", goto: more}}
+  more: {{prompt: "Still edition {edition}.", goto: question}}
+"""
+BROKEN = MAIN.replace("goto: more}}", "goto: nowhere}}")
+
+
+class WallClock:
+    """ports.Clock."""
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass
+class Prompts:
+    """Stands for the speech workers: which versions were rendered, in order. ``gone``: they don't answer."""
+
+    rendered: list[str] = field(default_factory=list)
+    gone: bool = False
+
+    async def __call__(self, library: FlowLibrary) -> None:
+        if self.gone:
+            raise SpeechUnavailable("no synthesiser")
+        self.rendered.append(library.version)
+
+
+class Press:
+    """The folder being edited."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        for name in ("universals.yaml", "human.yaml"):
+            shutil.copy(FLOWS / name, folder / name)
+        self.print(0)
+
+    def print(self, edition: int, text: str = MAIN) -> None:
+        """Save main.yaml, whole or not at all, as editors do."""
+        draft = self.folder / "main.yaml~"
+        draft.write_text(text.format(edition=edition), encoding="utf-8")
+        draft.replace(self.folder / "main.yaml")
+
+
+class Desk:
+    """LiveFlows with a real store, running."""
+
+    def __init__(self, folder: Path, database: Path, *, watch: bool = True, poll_s: float = 0.2) -> None:
+        self.config = Config(flows=FlowsConfig(directory=folder, watch=watch))
+        self.store = Store(f"sqlite+aiosqlite:///{database}", timeout_s=10.0)
+        self.releases = Releases(self.store.flow_versions)
+        self.shelf = Shelf()
+        self.prompts = Prompts()
+        self.openings = Openings(self.config.flows, self.shelf, lambda name: name == "hours.open" or None)
+        around = Surroundings.of(self.config, signatures())
+        # no agents are configured here, but the flows do hand over
+        around = Surroundings(around.signatures, ("general", "retention", "discs"), (), around.entries)
+        self.flows = LiveFlows(
+            self.config.flows, around, self.releases, self.shelf, WallClock(), self.prompts, poll_s=poll_s
+        )
+        self._changed = asyncio.Event()
+        self.flows.on_change = self._changed.set
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Desk]:
+        await self.store.upgrade()
+        try:
+            await self.flows.start()
+            work = asyncio.create_task(self.flows.run())
+            try:
+                yield self
+                assert not work.done(), work.exception()
+            finally:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+        finally:
+            await self.store.close()
+
+    async def until(self, edition: int) -> None:
+        """Wait until new calls get ``edition``."""
+        await self.until_that(lambda: self.edition == edition)
+
+    async def until_that(self, condition: object) -> None:
+        assert callable(condition)
+        async with asyncio.timeout(20):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    @property
+    def edition(self) -> int:
+        return edition_of(self.shelf.live)
+
+
+def edition_of(library: FlowLibrary) -> int:
+    prompt = library.flows["main"].states["greet"].prompt
+    assert prompt is not None
+    return int(prompt[1][0].say.split()[-1].rstrip("."))
