@@ -21,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ivr.dialogue.mistakes import listing
-from ivr.dialogue.proof.graph import graphs_of, spoken
+from ivr.dialogue.proof.graph import spoken
 from ivr.dialogue.proof.report import Report, tongue
+from ivr.dialogue.proof.run import OWED, Run
+from ivr.dialogue.proof.steps import graphs_of
 from ivr.dialogue.proof.texts import prompt_texts
-from ivr.dialogue.proof.walk import OWED, Run, Walker
+from ivr.dialogue.proof.walk import Walker
 from ivr.dialogue.wording import Wordings
 
 NAME = "gethuman-1.0"

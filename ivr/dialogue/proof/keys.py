@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ivr.dialogue.mistakes import listing
 from ivr.dialogue.model import Flow, State
 from ivr.dialogue.proof.circles import components
-from ivr.dialogue.proof.names import edges_of
+from ivr.dialogue.proof.edges import edges_of
 from ivr.dialogue.proof.report import Report
 
 _UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
@@ -78,6 +78,11 @@ def _question(report: Report, name: str, flow: Flow, sid: str, state: State, tak
         why = f"in {sid} keys enter {state.ask}, so they cannot choose as well"
         remedy = f"remove the keys of its choices, or ask for {state.ask} in a state of its own"
         report.add("ask-key-clash", report.at(name, "states", sid, "choices", index, "key"), why, remedy)
+    if spec.type == "boolean" and intents & {"yes", "no"}:
+        index = next(i for i, c in enumerate(state.choices) if c.intent in ("yes", "no"))
+        why = f"yes and no answer {state.ask} here, so they cannot be choices as well"
+        remedy = f"branch on {state.ask} in the next state, or drop the ask"
+        report.add("duplicate-choice", report.at(name, "states", sid, "choices", index, "intent"), why, remedy)
     if spec.type == "choice" and len(spec.values) > MOST_KEYS:
         why = f"{state.ask} has {len(spec.values)} values, but there are {MOST_KEYS} keys"
         place = report.at(name, "states", sid, "ask")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ivr.dialogue.mistakes import listing, suggestion
 from ivr.dialogue.model import Choice, EdgeSpec, Flow, State, VariableSpec
 from ivr.dialogue.phrases import PhraseError, parse_phrase
 from ivr.dialogue.proof.condition import Text, read
+from ivr.dialogue.proof.edges import conditions_in, edges_of, leaves
 from ivr.dialogue.proof.graph import HTTP_OUTCOMES, spoken
 from ivr.dialogue.proof.report import Report
 from ivr.dialogue.proof.texts import prompt_texts, slots_in
@@ -272,7 +273,7 @@ class _Names:
             place = self.at("states", sid, "http", "service")
             self.unknown("unknown-service", place, "service", state.http.service, known)
         self.text(state.http.path, self.at("states", sid, "http", "path"))
-        for value, path in _leaves(state.http.body, ("states", sid, "http", "body")):
+        for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
             self.expression(value, self.at(*path))
         for mine in state.http.returns:
             self.assigned(mine, self.key("states", sid, "http", "returns", mine))
@@ -315,40 +316,6 @@ class _Names:
 
     def _resume(self, sid: str, state: State) -> None:
         self._outcomes(sid, state, ("none",) if state.goto is None else (), "taking up a call")
-
-
-def edges_of(state: State) -> Iterator[tuple[tuple[str | int, ...], EdgeSpec]]:
-    """Every edge of a state, with its path."""
-    if state.goto is not None:
-        yield ("goto",), state.goto
-    for outcome, edge in state.on.items():
-        yield ("on", outcome), edge
-    for index, choice in enumerate(state.choices):
-        yield ("choices", index), choice
-    for index, case in enumerate(state.when):
-        yield ("when", index), case
-    if state.confirm is not None and state.confirm.no is not None:
-        yield ("confirm", "no"), state.confirm.no
-
-
-def conditions_in(prompt: object, path: tuple[str | int, ...]) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """The ``if`` of each item of a tapered prompt."""
-    if isinstance(prompt, dict):
-        for count, items in prompt.items():
-            for place, item in enumerate(items):
-                if item.condition:
-                    yield item.condition, (*path, count, place, "if")
-
-
-def _leaves(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[object, tuple[str | int, ...]]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _leaves(inner, (*path, str(key)))
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, (*path, index))
-    else:
-        yield value, path
 
 
 def _wordings(report: Report, facts: frozenset[str]) -> None:

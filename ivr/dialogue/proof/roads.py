@@ -28,22 +28,12 @@ from collections.abc import Iterator
 from ivr.dialogue.mistakes import listing
 from ivr.dialogue.proof.circles import components
 from ivr.dialogue.proof.condition import HOURS
-from ivr.dialogue.proof.graph import FlowGraph, Use, graphs_of
+from ivr.dialogue.proof.filling import check_filled, check_resumed
+from ivr.dialogue.proof.graph import FlowGraph
 from ivr.dialogue.proof.report import Report
-from ivr.dialogue.proof.walk import (
-    AT_END,
-    AT_NOTHING,
-    AT_RETURN,
-    HANDOFF_TRIED,
-    OWED,
-    RESUMED,
-    Config,
-    Exit,
-    Move,
-    Run,
-    Walker,
-    unfilled,
-)
+from ivr.dialogue.proof.run import AT_END, AT_NOTHING, AT_RETURN, HANDOFF_TRIED, OWED, RESUMED, Config, Exit, Move, Run
+from ivr.dialogue.proof.steps import graphs_of
+from ivr.dialogue.proof.walk import Walker
 from ivr.dialogue.source import Place
 
 NOBODY = frozenset[str]()
@@ -78,8 +68,8 @@ def check_roads(report: Report) -> None:
         _loops(report, walker, run, seen)
         _ends(report, walker, run, seen)
         _unfinished(report, run, seen)
-        _unfilled(report, walker, run, seen)
-    _resumed(report, walker, seen)
+        check_filled(report, walker, run, seen)
+    check_resumed(report, walker, seen)
 
 
 def _hours_matter(report: Report) -> bool:
@@ -132,21 +122,17 @@ def _unreachable(report: Report, walker: Walker, called: set[str]) -> None:
             flow = run.graph.flow.flow
             why = f"{flow} has too many combinations of filled variables to walk them all"
             report.add("too-complex", report.at(flow, "flow"), why, "split it into sub-flows", severity="warning")
-    used: set[str] = set()
-    for flow, states in visited.items():
-        graph = walker.graphs[flow]
+    for flow, graph in walker.graphs.items():
+        if flow not in visited:
+            if flow in called:
+                why, remedy = f"no call can ever come to {flow}", "call it from a state that is reached"
+                report.add("unused-flow", report.at(flow, "flow"), why, remedy, severity="warning")
+            continue
         for index, node in enumerate(graph.nodes):
             place = report.key(flow, "states", node.name)
-            if index in states or not _own(report, flow, place):
-                continue
-            why = f"no call can ever come to {node.name}"
-            report.add("unreachable", place, why, f"lead a way to {node.name}, or delete it")
-    for flow, graph in walker.graphs.items():
-        used |= {graph.nodes[i].call for i in visited.get(flow, ())}
-    for flow in walker.graphs:
-        if flow not in visited and flow in called - used:
-            place = report.at(flow, "flow")
-            report.add("unused-flow", place, f"no call can ever come to {flow}", "call it from a state that is reached")
+            if index not in visited[flow] and _own(report, flow, place):
+                why = f"no call can ever come to {node.name}"
+                report.add("unreachable", place, why, f"lead a way to {node.name}, or delete it")
 
 
 def _own(report: Report, flow: str, place: Place) -> bool:
@@ -230,96 +216,6 @@ def _unfinished(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None
             place = report.key(flow, "states", node.name, "when")
             why = f"none of the conditions of {node.name} need hold, and then nothing happens"
             report.add("no-else", place, why, "end the list with a case without if:", path=run.path_to(config))
-
-
-# --- filled before used --------------------------------------------------------------------------------------------
-
-
-def _place(report: Report, flow: str, use: Use) -> Place:
-    if use.overlay is not None:
-        return report.overlay(use.overlay, *use.path)
-    return report.at(flow, *use.path)
-
-
-def _unfilled(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
-    flow = run.graph.flow.flow
-    for config, use, missing in unfilled(run):
-        for variable in run.graph.variables(missing):
-            key = ("filled", flow, use.path, use.overlay, variable)
-            if key in seen:
-                continue
-            seen.add(key)
-            path = _without(walker, run, config, run.graph.bits[variable])
-            why = f"{variable} is used here, but may not be filled yet"
-            remedy = f"ask for {variable} before, or come here only if filled({variable})"
-            report.add("not-filled", _place(report, flow, use), why, remedy, path=path)
-
-
-def _without(walker: Walker, run: Run, config: Config, bit: int) -> tuple[str, ...]:
-    """A path to ``config`` on which the variable ``bit`` is not filled, by walking again with it tracked."""
-    finer = walker.again(run, run.tracked | bit)
-    for other in finer.moves:
-        state, known, mode = other
-        if state == config[0] and mode == config[2] and not known & bit and known & run.tracked == config[1]:
-            return finer.path_to(other)
-    return run.path_to(config)
-
-
-def _resumed(report: Report, walker: Walker, seen: set[tuple[object, ...]]) -> None:
-    """A dropped call taken up again has only what survives: nothing else may be used without being asked again."""
-    library = report.library
-    if not any(state.resume for flow in library.flows.values() for state in flow.states.values()):
-        return
-    for run, reachable in _after_resume(walker):
-        flow = run.graph.flow
-        everything = {**flow.parameters, **flow.variables}
-        surviving = sum(bit for v, bit in run.graph.bits.items() if everything[v].survive)
-        starts: dict[Config, int] = {}
-        for config in reachable:
-            if not (run.listens(config) or run.graph.nodes[config[0]].kind in ("action", "http")):
-                continue
-            mask = run.filled[config] & surviving
-            key = (config[0], config[1] & surviving, config[2] | RESUMED)
-            starts[key] = starts.get(key, mask) & mask
-        if not starts:
-            continue
-        taken_up = walker.again(run, run.tracked, list(starts.items()))
-        for config, use, missing in unfilled(taken_up):
-            for variable in run.graph.variables(missing):
-                key2 = ("filled", flow.flow, use.path, use.overlay, variable)
-                if key2 in seen:
-                    continue
-                seen.add(key2)
-                why = f"after a dropped call is taken up again, {variable} is used here but was not kept"
-                remedy = f"declare {variable} with survive: true, or ask for it again"
-                path = ("[the call drops and is taken up again]", *taken_up.path_to(config))
-                report.add("lost-on-resume", _place(report, flow.flow, use), why, remedy, path=path)
-
-
-def _after_resume(walker: Walker) -> Iterator[tuple[Run, set[Config]]]:
-    """What can follow a ``resume`` state, run by run: before it nobody is known whose call could be taken up."""
-    found: dict[int, tuple[Run, set[Config]]] = {}
-    queue: deque[tuple[Run, Config]] = deque()
-
-    def visit(run: Run, config: Config) -> None:
-        _, configs = found.setdefault(id(run), (run, set()))
-        if config not in configs:
-            configs.add(config)
-            queue.append((run, config))
-
-    for run in list(walker.runs.values()):
-        for config in run.moves:
-            if run.graph.nodes[config[0]].kind == "resume":
-                visit(run, config)
-    while queue:
-        run, config = queue.popleft()
-        for move in run.moves.get(config, ()):
-            if isinstance(move.to, tuple):
-                visit(run, move.to)
-        for inner in run.calls.get(config, ()):
-            for start, _ in inner.starts:
-                visit(inner, start)
-    yield from found.values()
 
 
 # --- the human flow ------------------------------------------------------------------------------------------------

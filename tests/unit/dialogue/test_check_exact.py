@@ -27,7 +27,7 @@ def states(flows: dict[str, Spec], findings: list[Finding], code: str) -> set[tu
     return {where[f.file, f.line] for f in findings if f.code == code}
 
 
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**48))
 def test_checker_and_search_agree(seed: int) -> None:
     flows = random_flows(seed)
