@@ -18,6 +18,7 @@ from ivr.dialogue.phrases import SlotMark, Template, Variant
 from ivr.dialogue.slots import DigitSlot, Slot
 
 MOST_PHRASES = 8000
+SLACK = 2  # how much more than its equal share a way of saying something may take, if that completes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,29 +207,36 @@ def _expanded(
 ) -> Iterator[tuple[str, Meaning]]:
     """Every slotted variant times its slots' forms, within ``room`` phrases.
 
-    Trimmed where it doesn't fit. First each intent's shortest way of saying it gets two thirds of the room, so that
-    as many values as possible can be said at all; then every other variant gets an equal share of the rest. What
-    small ones leave goes to the large. The widest slot of a variant is narrowed first, and each keeps the head of its
-    forms: the first vocabulary before the second, a term's own name before its nicknames, small numbers before large.
+    Trimmed where it doesn't fit, in rounds. First each intent's shortest way of saying it, with one form of every
+    value, so that as much as possible can be said at all; then the other variants, likewise; then other forms of the
+    values. Within a round small variants go first, up to twice an equal share; the large get what is left, and their
+    widest slot is narrowed from the end: the first vocabulary comes before the second, small numbers before large.
     """
     forms = {name: slot.forms() for name, slot in slots.items()}
-    jobs = [job for entry, variant in slotted if (job := _job(entry, variant, forms)).total]
+    essential = {name: slot.essential for name, slot in slots.items()}
+    jobs = [_job(entry, variant, forms, essential) for entry, variant in slotted]
+    jobs = sorted((job for job in jobs if prod(job.full)), key=lambda job: (prod(job.essential), prod(job.full)))
+    meanings: dict[tuple[object, ...], Meaning] = {}
+    seen: set[str] = set()
     shortest: dict[str, _Job] = {}
     for job in jobs:
         known = shortest.get(job.entry.intent)
-        if known is None or (job.total, -len(job.variant)) > (known.total, -len(known.variant)):
+        if known is None or (len(job.names), -len(job.variant)) > (len(known.names), -len(known.variant)):
             shortest[job.entry.intent] = job
-    first = sorted(shortest.values(), key=lambda job: job.total)
-    rest = sorted((job for job in jobs if job not in first), key=lambda job: job.total)
-    meanings: dict[tuple[object, ...], Meaning] = {}
-    whole = sum(job.total for job in jobs) <= room
-    for batch, share in ((first, room if whole else room * 2 // 3), (rest, room)):
-        left = min(share, room)
+    first = [job for job in jobs if job is shortest[job.entry.intent]]
+    rest = [job for job in jobs if job is not shortest[job.entry.intent]]
+    rounds = [(first, False), (rest, False), (jobs, True)]
+    if sum(prod(job.full) for job in jobs) <= room:
+        rounds = rounds[2:]
+    for batch, whole in rounds:
         for done, job in enumerate(batch):
-            sizes = job.within(max(left, 0) // (len(batch) - done))
+            left = max(room - len(seen), 0)
+            share = min(left, SLACK * left // (len(batch) - done))
+            sizes = job.within(share, job.full if whole else job.essential)
             for phrase, meaning in job.phrases(sizes, forms, meanings):
-                left, room = left - 1, room - 1
-                yield phrase, meaning
+                if phrase not in seen:
+                    seen.add(phrase)
+                    yield phrase, meaning
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,15 +244,12 @@ class _Job:
     entry: Entry
     variant: Variant
     names: tuple[str, ...]
-    sizes: tuple[int, ...]
+    full: tuple[int, ...]  # forms of each slot
+    essential: tuple[int, ...]  # those that say every value once
 
-    @property
-    def total(self) -> int:
-        return prod(self.sizes)
-
-    def within(self, share: int) -> list[int]:
+    def within(self, share: int, wanted: Sequence[int]) -> list[int]:
         """How much of each slot's forms fits; [] when nothing does."""
-        sizes = list(self.sizes)
+        sizes = list(wanted)
         while prod(sizes) > share and max(sizes) > 1:
             widest = sizes.index(max(sizes))
             sizes[widest] = max(1, min(sizes[widest] - 1, sizes[widest] * 9 // 10))
@@ -272,6 +277,16 @@ class _Job:
             yield " ".join([next(said)[0] if piece is None else piece for piece in pieces]), meaning
 
 
-def _job(entry: Entry, variant: Variant, forms: Mapping[str, Sequence[tuple[str, SlotValue]]]) -> _Job:
+def _job(
+    entry: Entry,
+    variant: Variant,
+    forms: Mapping[str, Sequence[tuple[str, SlotValue]]],
+    essential: Mapping[str, int],
+) -> _Job:
     names = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
-    return _Job(entry, variant, names, tuple(len(forms.get(name, ())) for name in names))
+    full = tuple(len(forms.get(name, ())) for name in names)
+    alone = len(names) == 1
+    few = tuple(
+        size if alone and size <= 100 else essential.get(name, 0) for name, size in zip(names, full, strict=True)
+    )
+    return _Job(entry, variant, names, full, few)

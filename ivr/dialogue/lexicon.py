@@ -16,7 +16,9 @@ from ivr.dialogue.spoken import fold, speech_form, tongue
 from ivr.events import Term
 
 NEAR = 86.0  # two terms at least this alike (0..100) are a minimal pair: always confirmed
-ALIKE = 76.0  # a window of words at least this alike is taken for a term, with doubt
+ALIKE = 72.0  # a window of words at least this alike is taken for a term, with doubt
+MANGLED = 64.0  # and this much in a short list
+SHORT_LIST = 60  # terms
 _BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
 _ARTICLES = {
     "en": frozenset({"the", "a", "an"}),
@@ -175,6 +177,13 @@ class Vocabulary:
         return sorted(chosen, key=lambda s: s.start)
 
 
+def _enough(lex: Lexicon, key: str) -> float:
+    """Short names must be said well; in a short list a long one may be mangled: little else is meant by it."""
+    if len(key) <= 4:
+        return 88.0
+    return MANGLED if len(lex.terms) <= SHORT_LIST and len(key) >= 7 else ALIKE
+
+
 def _sightings(
     lex: Lexicon,
     words: Sequence[str],
@@ -199,7 +208,7 @@ def _sightings(
     for row, (i, j) in enumerate(fuzzy):
         best = int(scores[row].argmax())
         score = float(scores[row][best])
-        if score < (ALIKE if len(lex.keys[best]) > 4 else 88.0):
+        if score < _enough(lex, lex.keys[best]):
             continue
         term = lex.forms[lex.keys[best]][0]
         rivals = [

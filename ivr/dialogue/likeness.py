@@ -57,12 +57,14 @@ class _Shape:
 def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
     """Readings by likeness, the likest first, one per meaning; [] when nothing is like enough."""
     shapes = _shapes(grammar)
-    denied = negated(words, grammar.language)
     found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Like] = {}
     words = renumbered(words, grammar.language)
-    likes = [*_by_slots(words, grammar, shapes), *_by_spelling(words, grammar, shapes)]
+    titles = _titles(words, grammar)
+    outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
+    denied = negated(outside, grammar.language)  # "not for radu" is a title, misheard
+    likes = [*_by_slots(words, titles, grammar, shapes), *_by_spelling(words, grammar, shapes)]
     if (turned := _turned(words, grammar)) is not None:
-        likes += [like for like in _by_slots(turned, grammar, shapes) if like.meaning.slots]
+        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, shapes) if like.meaning.slots]
     for like in likes:
         if denied and not negated(_spoken(like.text), grammar.language):
             continue
@@ -131,8 +133,9 @@ def _by_spelling(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_
     ]
 
 
-def _by_slots(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Like]:
-    titles = _titles(words, grammar)
+def _by_slots(
+    words: Sequence[str], titles: list[_Found], grammar: StateGrammar, shapes: Sequence[_Shape]
+) -> list[Like]:
     best: list[Like] = []
     for spotted in _alternatives(words, titles, grammar):
         slotless, sequence = _sequence(words, spotted, shapes, grammar)

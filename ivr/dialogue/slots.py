@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from itertools import chain
 from typing import Protocol
 
 from ivr.dialogue.carriers import empty_words
@@ -28,6 +29,7 @@ from ivr.dialogue.spoken import (
 )
 from ivr.events import Term
 
+SMALL = 12  # numbers that are likely beside another slot
 UNBOUNDED = 99  # how far numbers without a maximum are expected in speech
 
 
@@ -51,6 +53,11 @@ class Slot(Protocol):
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         """Recogniser's words -> value, the likeliest first. May be long; empty where forms are without number."""
+        ...
+
+    @property
+    def essential(self) -> int:
+        """How many of the first forms say (nearly) every value once."""
         ...
 
 
@@ -85,11 +92,15 @@ class TitleSlot:
 
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         seen: dict[str, SlotValue] = {}
-        for lex in self.vocabulary.lexicons:
-            for form, term in (*lex.primary, *lex.other):
-                if form not in seen:
-                    seen[form] = titled(term)
+        lexicons = self.vocabulary.lexicons
+        for form, term in chain(*(lex.primary for lex in lexicons), *(lex.other for lex in lexicons)):
+            if form not in seen:
+                seen[form] = titled(term)
         return list(seen.items())
+
+    @property
+    def essential(self) -> int:
+        return len({form for lex in self.vocabulary.lexicons for form, _ in lex.primary})
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +121,11 @@ class NumberSlot:
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         last = UNBOUNDED if self.maximum is None else min(self.maximum, 2000)
         return _numbers(self.minimum, last, self.language, self.type == "ordinal")
+
+    @property
+    def essential(self) -> int:
+        """Places far down a list are rarely named in one breath with what goes there."""
+        return min(SMALL, len(self.forms()))
 
 
 @lru_cache(maxsize=64)
@@ -134,6 +150,10 @@ class DigitSlot:
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         return ()
 
+    @property
+    def essential(self) -> int:
+        return 0
+
 
 @dataclass(frozen=True, eq=False)
 class DateSlot:
@@ -150,10 +170,19 @@ class DateSlot:
     def forms(self) -> Sequence[tuple[str, SlotValue]]:
         return _dates(self.today, self.language)
 
+    @property
+    def essential(self) -> int:
+        return len({value.value for _, value in self.forms()})
+
 
 @lru_cache(maxsize=8)
 def _dates(today: date, language: str) -> Sequence[tuple[str, SlotValue]]:
-    return [(form, dated(day, language)) for form, day in date_forms(today, language).items()]
+    """Each day's usual form first, then the others."""
+    usual: dict[date, str] = {}
+    for form, day in date_forms(today, language).items():
+        usual[day] = usual.get(day, form)
+    forms = sorted(date_forms(today, language).items(), key=lambda item: usual[item[1]] != item[0])
+    return [(form, dated(day, language)) for form, day in forms]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,3 +223,7 @@ class ChoiceSlot:
             for value, phrases in self.phrases.items()
             for phrase in phrases
         ]
+
+    @property
+    def essential(self) -> int:
+        return len(self.forms())

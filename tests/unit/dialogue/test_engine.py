@@ -541,3 +541,15 @@ def test_an_accepted_hypothesis_is_not_questioned_by_a_doubtful_one() -> None:
     talk = Talk()
     spoken(talk, ("put casablanca first", 0.7, Accept.CONFIRM), ("agent", 0.68, Accept.CONFIRM))
     assert talk.connects
+
+
+def test_a_reprompt_asks_again_but_does_not_tell_again() -> None:
+    talk = Talk().say("put Vertigo first")
+    assert talk.said == "Done. Vertigo is at the top now. Anything else?"
+    assert talk.silence().said == "I didn't hear anything. Anything else?"
+    assert talk.say("repeat").said == "Done. Vertigo is at the top now. Anything else?"
+
+
+def test_a_very_long_utterance_costs_nothing() -> None:
+    talk = Talk().say("vertigo metropolis " * 50_000)
+    assert not talk.performed and talk.said

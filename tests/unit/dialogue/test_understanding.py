@@ -140,3 +140,10 @@ def test_a_title_that_holds_a_risky_word_is_a_title() -> None:
 def test_two_titles_that_sound_alike_are_offered() -> None:
     talk = Talk(queue=("Gold Rush", "Cold Rush", "Vertigo")).say("please would you put bold rush first")
     assert talk.said.startswith("Did you mean") and not talk.performed
+
+
+@pytest.mark.parametrize("misheard", ["not for radu", "not ferrado", "not forado"])
+def test_a_title_the_recogniser_cannot_spell(misheard: str) -> None:
+    talk = open_question().say(f"put {misheard} before vertigo")
+    assert heard(talk) == ("move_before", {"title": "Nosferatu", "other": "Vertigo"}) and not talk.performed
+    assert not open_question().say(f"do not put {misheard} before vertigo").performed
