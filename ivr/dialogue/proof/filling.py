@@ -20,6 +20,8 @@ def _place(report: Report, flow: str, use: Use) -> Place:
 
 def check_filled(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
     flow = run.graph.flow.flow
+    if any(True for _ in unfilled(run)):
+        run = walker.exactly(run)
     for config, use, missing in unfilled(run):
         for variable in run.graph.variables(missing):
             key = ("filled", flow, use.path, use.overlay, variable)

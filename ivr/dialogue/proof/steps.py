@@ -31,7 +31,7 @@ from ivr.dialogue.proof.graph import (
 )
 from ivr.dialogue.signature import IMPLICIT_OUTCOMES
 
-_MOST_TRACKED = 12
+_MOST_TRACKED = 10
 
 
 def graphs_of(library: FlowLibrary) -> dict[str, FlowGraph]:

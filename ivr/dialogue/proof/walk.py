@@ -42,7 +42,7 @@ from ivr.dialogue.proof.run import (
     Run,
 )
 
-MOST_CONFIGS = 200_000
+MOST_CONFIGS = 60_000
 
 
 class Walker:
