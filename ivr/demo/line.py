@@ -46,6 +46,7 @@ class LineSetup:
     sip: str = "127.0.0.1:0"
     max_calls: int = 200
     allow: tuple[str, ...] = ("127.0.0.1/32",)
+    hours: str = "00:00-24:00"
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     cache: Path = ROOT / "audio" / ".cache"
@@ -68,6 +69,8 @@ class LineSetup:
             '[http]\nlisten = "127.0.0.1:0"',
             f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = {str(self.redact).lower()}',
         ]
+        days = "\n".join(f'{day} = "{self.hours}"' for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+        lines.append(f"[desk.hours]\n{days}")
         for agent in self.agents:
             skills = ", ".join(f'"{skill}"' for skill in agent.skills)
             lines.append(

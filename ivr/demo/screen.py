@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,15 @@ class Screen:
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
+        self._calls_over: asyncio.Queue[str] = asyncio.Queue()
+
+    def call_ended(self, call_id: str) -> None:
+        self._calls_over.put_nowait(call_id)
+
+    async def call_over(self, timeout_s: float = 20.0) -> None:
+        """Returns when the log has told of the end of one more call."""
+        async with asyncio.timeout(timeout_s):
+            await self._calls_over.get()
 
     def heading(self, text: str) -> None:
         self._console.print()
@@ -43,7 +53,13 @@ class Screen:
     def mapping(self, title: str, values: Mapping[str, Any]) -> None:
         table = Table(title=title, title_justify="left", show_header=False)
         for key, value in values.items():
-            table.add_row(key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+            table.add_row(key, _readable(value))
+        self._console.print(table)
+
+    def figures(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        table = Table("", "measured", "aim", title="Measured on the wire", title_justify="left")
+        for row in rows:
+            table.add_row(*row)
         self._console.print(table)
 
     def turns(self, rows: Sequence[tuple[str, str, str]]) -> None:
@@ -56,6 +72,14 @@ class Screen:
 
     def plain(self, text: str) -> None:
         self._console.print(text)
+
+
+def _readable(value: Any) -> str:
+    """A transcript as a conversation, anything else as JSON."""
+    if isinstance(value, list) and value and all(isinstance(e, dict) and "text" in e for e in value):
+        who = {"prompt": "line", "heard": "caller", "key": "key"}
+        return "\n".join(f"{who.get(str(e.get('kind')), e.get('kind'))}: {e['text']}" for e in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 async def show_log(screen: Screen, path: Path) -> None:
@@ -90,6 +114,7 @@ def show_entry(screen: Screen, entry: Mapping[str, Any]) -> None:
             screen.line(
                 "engine", f"call over: {entry.get('outcome')} ({entry.get('ended_by')}: {entry.get('end_reason')})"
             )
+            screen.call_ended(str(entry.get("call_id")))
         case _:
             if entry.get("level") in {"error", "warning"}:
                 screen.line("engine", f"{entry['level']}: {entry.get('event')} {entry.get('error', '')}")
