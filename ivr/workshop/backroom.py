@@ -247,6 +247,11 @@ class ScratchRoom(_Room):
     async def callbacks(self) -> tuple[Callback, ...]:
         return await self._remembering(("callbacks",), super().callbacks)
 
+    async def knows(self, phone: str) -> bool:
+        """Whether a demonstration member calls from this number."""
+        await self._asking()
+        return bool(await self.membership.numbers_by_phone(phone))
+
     async def _remembering(self, key: object, work: Callable[[], Awaitable[R]]) -> R:
         if self.down:
             return await work()

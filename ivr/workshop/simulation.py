@@ -70,7 +70,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. ``state`` is where ("flow.state").
+    """One thing that happened. ``state`` is where ("flow.state"), ``at`` when, by the call's own clock.
 
     ``kind``: "caller" (do: say, key, silence, hangup, call, fail, mend, time, agitated, answer; text), "prompt" (text,
     ids), "state" (state), "heard" (text, intent, slots, confidence, doubt, how), "key" (key), "decision" (as the
@@ -80,6 +80,7 @@ class Entry:
 
     kind: str
     state: str
+    at: datetime
     data: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -430,7 +431,7 @@ class Simulation:
         self._entry("end", {"outcome": outcome})
 
     def _entry(self, kind: str, data: Mapping[str, object]) -> None:
-        entry = Entry(kind, self._dialogue.state if self._begun else "", data)
+        entry = Entry(kind, self._dialogue.state if self._begun else "", self.now, data)
         self._new.append(entry)
         self.entries.append(entry)
 

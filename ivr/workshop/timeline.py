@@ -39,13 +39,13 @@ def timeline(simulation: Simulation) -> dict[str, Any]:
             "handoff_reason": connect.reason if connect is not None else "",
             "resolved": simulation.dialogue.resolved,
         },
-        "entries": [_record(entry, simulation.now) for entry in simulation.entries],
+        "entries": [_record(entry) for entry in simulation.entries],
     }
 
 
-def _record(entry: Entry, at: datetime) -> dict[str, Any]:
+def _record(entry: Entry) -> dict[str, Any]:
     data = {f"to_{key}" if key in OWN_COLUMNS else key: value for key, value in entry.data.items()}
-    return {**data, "kind": entry.kind, "at": at.isoformat(), "state": entry.state}
+    return {**data, "kind": entry.kind, "at": entry.at.isoformat(), "state": entry.state}
 
 
 async def keep(kept: Mapping[str, Any], records: Records) -> None:

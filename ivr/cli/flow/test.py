@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from rich.text import Text
 
 from ivr.cli.flow.options import add_paths, config_of, paths_of
 from ivr.cli.options import Subparsers
+from ivr.config import Config
 from ivr.errors import ConfigError, IvrError
 from ivr.workshop.coverage import lines
+from ivr.workshop.folder import folders, library_of
+from ivr.workshop.recording import append, load, past_call, record
 from ivr.workshop.rehearsal import Rehearsal, Stage, scripts_by_folder, together
 from ivr.workshop.runner import CallResult, Report
 from ivr.workshop.verdict import failure_lines, summary, write_junit
@@ -30,6 +34,12 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the results as JUnit XML too")
     parser.add_argument("--coverage", action="store_true", help="which states and edges no call has seen")
     parser.add_argument("--watch", action="store_true", help="again whenever a file changes, until Ctrl-C")
+    recording = parser.add_argument_group("make a script of a call, for the flows in PATH")
+    recording.add_argument("--record", metavar="CALL_ID", help="a call that was really made, from the database")
+    recording.add_argument("--record-simulation", type=Path, metavar="FILE", help="saved by ivr flow simulate --save")
+    recording.add_argument("--database", metavar="URL", help="instead of [store] url")
+    recording.add_argument("--output", type=Path, metavar="FILE", help="add it to this script; default: print it")
+    recording.add_argument("--name", default="", metavar="TEXT", help="what the call shows")
     parser.set_defaults(handler=handle)
 
 
@@ -40,6 +50,8 @@ def handle(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     paths = paths_of(arguments, config)
+    if arguments.record or arguments.record_simulation:
+        return await _record(arguments, config, paths)
     scripts_by_folder(paths)  # a path without scripts is wrong usage, watched or not
     stage = Stage(config)
     try:
@@ -48,6 +60,33 @@ async def _run(arguments: argparse.Namespace) -> int:
         return await _once(stage, paths, arguments)
     finally:
         await stage.close()
+
+
+async def _record(arguments: argparse.Namespace, config: Config | None, paths: Sequence[Path]) -> int:
+    if arguments.record:
+        call = await past_call(arguments.record, _database(arguments, config))
+    else:
+        call = load(arguments.record_simulation)
+    library = library_of(folders(paths[:1])[0])
+    plan = next((n for n in config.flows.numbers if n.called == call.get("called")), None) if config else None
+    language = (plan.language if plan else "") or (config.flows.language if config else "en-US")
+    persona = (plan.persona if plan else "") or (config.flows.persona if config else "neutral")
+    recording = await record(call, library, language=language, persona=persona, name=arguments.name)
+    if arguments.output:
+        append(arguments.output, recording)
+    else:
+        print(recording.text, end="")
+    for remark in recording.remarks:
+        print(f"ivr: {remark}", file=sys.stderr)
+    return 0 if recording.faithful else 1
+
+
+def _database(arguments: argparse.Namespace, config: Config | None) -> str:
+    if arguments.database:
+        return str(arguments.database)
+    if config is None:
+        raise ConfigError("which database is the call in?", remedy="pass --database URL or --config FILE")
+    return config.store.resolved()
 
 
 async def _once(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
