@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow import check, graph, simulate, test
+from ivr.cli.flow import canary, check, diff, graph, history, publish, rollback, simulate, test
 from ivr.cli.options import Subparsers
 
 EPILOG = """\
@@ -12,6 +12,9 @@ a designer's day:
   ivr flow check flows            everything that is wrong, where, why, and what to do about it
   ivr flow simulate main          talk to it by typing
   ivr flow test flows --watch     run the scripts beside the flows, again at every change
+  ivr flow diff rev:HEAD          what I have changed, in words
+  ivr flow history                what served callers since when; ivr flow rollback takes the last step back
+  ivr flow canary DIR --percent 10  what I have changed, for every tenth caller first
 """
 
 
@@ -23,5 +26,5 @@ def add(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for module in (check, simulate, test, graph):
+    for module in (check, simulate, test, diff, graph, history, publish, canary, rollback):
         module.add(tools)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ivr.actions import signatures
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
+from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
 from ivr.dialogue.library import FlowLibrary, load_library
 from ivr.errors import ConfigError, FlowError
-from ivr.store import Store
 from ivr.workshop.folder import Folder, examine, library_of
 from ivr.workshop.graph import render_folder_svg, render_svg
 from ivr.workshop.mermaid import render_mermaid
@@ -83,7 +83,7 @@ def _library(folder: Folder) -> FlowLibrary:
 
 
 async def _traffic(url: str, most: int) -> Traffic:
-    store = Store(url)
+    store = existing_store(url)
     try:
         visits: list[Visit] = []
         for call in await store.calls.recent(most):
