@@ -1,4 +1,7 @@
-"""The `ivr` command. Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration, 130 interrupted."""
+"""The `ivr` command.
+
+Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage or configuration, 130 interrupted.
+"""
 
 from __future__ import annotations
 

@@ -231,8 +231,9 @@ class SpeechService(Protocol):
         """Compile ahead of the first use."""
         ...
 
-    async def render(self, text: str, language: str, voice: str = "") -> Clip:
-        """Synthesise, or fetch from the prompt cache; a recording in audio/<language>/ wins.
+    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
+        """Synthesise, or fetch from the prompt cache; a recording in audio/<language>/ wins: the one named
+        ``recording``, else the text's own.
 
         Raises SpeechUnavailable."""
         ...

@@ -17,7 +17,7 @@ from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
-from ivr.dialogue.fixed import fixed_prompts
+from ivr.dialogue.announcements import fixed_words
 from ivr.dialogue.library import FlowLibrary
 from ivr.errors import IvrError, StoreUnavailable
 from ivr.media.engine import ProcessMediaEngine
@@ -169,7 +169,12 @@ class Service:
     async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
         """Everything a version can say without knowing who calls, rendered. Raises UnavailableError."""
         voices = self._openings.voices()
-        prompts = [p for language, persona in voices for p in fixed_prompts(library, language, persona)]
+        prompts = [
+            (words.text, language, voice)
+            for language, persona in voices
+            for words, voice in fixed_words(library, language, persona)
+            if words.text
+        ]
         clips = await self._speech.render_all(prompts, progress)
         await self._media.preload(clips)
 

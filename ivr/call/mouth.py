@@ -91,7 +91,7 @@ class Mouth:
             if not words.text and not words.audio:
                 continue
             try:
-                clip = await self._speech.render(words.text, say.language, say.voice)
+                clip = await self._speech.render(words.text, say.language, say.voice, words.audio)
             except SpeechUnavailable as error:
                 log.error("prompt.unspoken", prompt=words.prompt_id, error=str(error))
                 self._on_failure(str(error))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ivr.dialogue.library import UNIVERSALS, FlowLibrary
-from ivr.dialogue.model import State, TaperedPrompt
+from ivr.dialogue.model import TaperedPrompt
+from ivr.dialogue.proof.graph import spoken
 from ivr.dialogue.system_words import SYSTEM_PROMPTS
 from ivr.dialogue.turns import Words
 from ivr.dialogue.wording import Wordings
@@ -29,35 +30,9 @@ def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tupl
 def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
     for name, flow in library.flows.items():
         for sid, state in flow.states.items():
-            for part, base in _parts(state):
+            for part, base, _ in spoken(state):
                 prompt_id = f"{sid}.{part}" if part else sid
                 yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, base)
     for name in SYSTEM_PROMPTS:
         for owner in (UNIVERSALS, *library.flows):  # the line speaks with the voice of the flow it is in
             yield owner, f"system.{name}", wordings.system(name)
-
-
-def _parts(state: State) -> Iterator[tuple[str, TaperedPrompt | None]]:
-    yield "", state.prompt
-    for part, prompt in (
-        ("help", state.help),
-        ("wait", state.wait),
-        ("noinput", state.noinput),
-        ("nomatch", state.nomatch),
-    ):
-        if prompt is not None:
-            yield part, prompt
-    if state.confirm is not None:
-        yield "confirm", state.confirm.prompt
-        if state.confirm.no is not None:
-            yield "no", state.confirm.no.say
-    if state.goto is not None:
-        yield "goto", state.goto.say
-    for outcome, edge in state.on.items():
-        yield f"on.{outcome}", edge.say
-    for choice in state.choices:
-        yield f"choice.{choice.intent}", choice.say
-    for index, case in enumerate(state.when):
-        yield f"when.{index}", case.say
-    for universal, override in state.universals.items():
-        yield f"universal.{universal}", override.prompt

@@ -54,10 +54,13 @@ class Recordings:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def find(self, text: str, language: str) -> Path | None:
+    def find(self, text: str, language: str, name: str = "") -> Path | None:
+        """``name``: the recording that a flow's ``audio`` asks for; else the text's own."""
         folder = language_directory(self._root, language)
         if folder is None:
             return None
+        if name and (path := folder / f"{slug(name)}.wav").is_file():
+            return path
         manifest = folder / "prompts.toml"
         if manifest.is_file():
             try:
@@ -70,9 +73,9 @@ class Recordings:
         path = folder / f"{slug(text)}.wav"
         return path if slug(text) and path.is_file() else None
 
-    def clip(self, text: str, language: str) -> Clip | None:
+    def clip(self, text: str, language: str, name: str = "") -> Clip | None:
         """The recording of ``text``; None when there is none, or none that can be read (logged)."""
-        path = self.find(text, language)
+        path = self.find(text, language, name)
         if path is None:
             return None
         try:

@@ -191,8 +191,8 @@ class WorkerSpeechService:
         reply = await worker.ask(order, phrases + pcm, timeout_s=_RECOGNISE_S)
         return unpack_recognition(reply.head["recognition"])
 
-    async def render(self, text: str, language: str, voice: str = "") -> Clip:
-        recorded = await asyncio.to_thread(self._recordings.clip, text, language)
+    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
+        recorded = await asyncio.to_thread(self._recordings.clip, text, language, recording)
         if recorded is not None:
             return recorded
         offers = selection.synthesisers_for(self._synthesiser_offers, language, voice)

@@ -254,7 +254,7 @@ class FakeSpeech:
     async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
         return None
 
-    async def render(self, text: str, language: str, voice: str = "") -> Clip:
+    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))

@@ -32,7 +32,7 @@ def test_an_hour_long_call_holds_memory_flat(library: FlowLibrary) -> None:
         rig = Rig(library)
         rig.records = ForgetfulRecords()
         async with rig.call():
-            sizes = []
+            sizes: list[int] = []
             turns = 0
             while (now := asyncio.get_running_loop().time()) < 3600:
                 if now > 1800 and not sizes:

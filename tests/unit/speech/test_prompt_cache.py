@@ -135,3 +135,14 @@ def test_every_usual_format_is_read(tmp_path: Path, width: int, channels: int, r
     samples, got = read_wav(tmp_path / "a.wav")
     assert got == rate and len(samples) == len(TONE)
     assert np.abs(samples - np.array(TONE)).max() < 0.02
+
+
+def test_a_recording_named_by_the_flow_wins_over_the_texts_own(tmp_path: Path) -> None:
+    folder = tmp_path / "en-US"
+    folder.mkdir()
+    for name, seconds in (("hello", 0.5), ("welcome-by-sam", 1.0)):
+        write(folder / f"{name}.wav", [0.1] * int(8000 * seconds))
+    recordings = Recordings(tmp_path)
+    assert recordings.find("Hello!", "en-US") == folder / "hello.wav"
+    assert recordings.find("Hello!", "en-US", "welcome by Sam") == folder / "welcome-by-sam.wav"
+    assert recordings.find("Hello!", "en-US", "never recorded") == folder / "hello.wav"
