@@ -1,211 +1,81 @@
-"""A line without audio: the real Dialogue, actions and store; what the caller does comes from a script's steps.
-
-It runs the calls in flows/*.test.yaml, so that they are proved by more than the tool that is made for them."""
+"""The reference flows as tests call them: the workshop's simulation, step by step, with the scripts' own steps."""
 
 from __future__ import annotations
 
-import re
-from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from ivr.actions import StoreActions
 from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.turns import (
-    ActionDone,
-    Connect,
-    DialogueEvent,
-    Effect,
-    End,
-    HandoffDone,
-    KeyPressed,
-    KeysPaused,
-    Listen,
-    LoadResume,
-    NoInput,
-    Note,
-    PartFailed,
-    Perform,
-    ResumeLoaded,
-    Said,
-    Say,
-    SpeechHeard,
-)
-from ivr.errors import ActionError
-from ivr.events import ActionResult, Cause, Recognition, Term
-from ivr.ports import ActionCall
-from ivr.store import Store
+from ivr.dialogue.turns import Connect, DialogueEvent
+from ivr.workshop.backroom import TIME_ZONE, ScratchRoom
+from ivr.workshop.runner import perform, setting_of, unended, unexpected
+from ivr.workshop.scripts import Call, End, Step, Suite
+from ivr.workshop.simulation import Simulation
 from tests.flows.reference import library
-
-MOST_EFFECTS = 2000
 
 
 class Line:
-    """One caller's calls. ``said`` is what was said since the caller's last step."""
+    """One caller's calls."""
 
-    def __init__(self, store: Store, catalogue: tuple[Term, ...], script: Mapping[str, Any], at: datetime) -> None:
-        self._actions = StoreActions(store)
-        self._store = store
-        self._catalogue = catalogue
-        self._script = script
-        self.now = at
-        self.broken: set[str] = set()
-        self.answers: dict[str, ActionResult] = {}  # by action or "desk", instead of the real one's
-        self.visited: list[str] = []
-        self.said: list[str] = []
-        self.performed: list[str] = []
-        self.connected: Connect | None = None
-        self.ended = ""
-        self._snapshots: dict[str, Mapping[str, object]] = {}
-        self._calls = 0
-        self._listen = 0
-        self.dialogue: Dialogue
-
-    def _fact(self, name: str) -> object:
-        open_ = self.now.weekday() < 6 and time(8) <= self.now.time() < time(20)
-        return open_ if name == "hours.open" else None
-
-    async def call(self) -> None:
-        self._calls += 1
-        caller = str(self._script.get("from", "5035550101"))
-        language = str(self._script.get("language", "en-US"))
-        self.said, self.connected, self.ended = [], None, ""
-        self.dialogue = Dialogue(
-            library(),
-            entry=str(self._script.get("entry", "main")),
-            language=language,
-            persona=str(self._script.get("persona", "neutral")),
-            facts={"call.id": self._id, "call.caller": caller, "call.called": "5035550199", "call.language": language},
-            vocabularies={"catalogue": self._catalogue},
-            fact_source=self._fact,
-            call_id=self._id,
-        )
-        await self._carry_out(self.dialogue.begin(self.now))
+    def __init__(self, simulation: Simulation, room: ScratchRoom) -> None:
+        self.simulation = simulation
+        self._room = room
 
     @property
-    def _id(self) -> str:
-        return f"call-{self._calls}"
+    def dialogue(self) -> Dialogue:
+        return self.simulation.dialogue
 
-    async def hang_up(self) -> None:
-        member = self.dialogue.facts.get("member.number")
-        snapshot = self.dialogue.snapshot()
-        if member and snapshot is not None:
-            self._snapshots[str(member)] = snapshot
+    @property
+    def connected(self) -> Connect | None:
+        return self.simulation.connected
+
+    @property
+    def ended(self) -> str:
+        return self.simulation.outcome
+
+    @property
+    def said(self) -> Sequence[str]:
+        return self.simulation.said
+
+    @property
+    def visited(self) -> Sequence[str]:
+        return [str(entry.data["state"]) for entry in self.simulation.entries if entry.kind == "state"]
 
     async def feed(self, *events: DialogueEvent) -> None:
+        self.simulation.said.clear()
         for event in events:
-            await self._carry_out(self.dialogue.handle(event, self.now))
-
-    async def _carry_out(self, effects: Sequence[Effect]) -> None:
-        todo = deque(effects)
-        for _ in range(MOST_EFFECTS):
-            if not todo:
-                return
-            event = await self._one(todo.popleft())
-            if event is not None:
-                todo.extend(self.dialogue.handle(event, self.now))
-        raise AssertionError("the dialogue never comes to rest")
-
-    async def _one(self, effect: Effect) -> DialogueEvent | None:
-        match effect:
-            case Say(token=token, words=words):
-                self.said.extend(w.text for w in words)
-                return Said(token)
-            case Listen(token=token):
-                self._listen = token
-            case Perform():
-                return ActionDone(effect.token, await self._perform(effect))
-            case Connect(token=token):
-                if "desk" in self.answers:
-                    return HandoffDone(token, self.answers["desk"].outcome)
-                if "agent" in self.broken:
-                    return HandoffDone(token, "failed")
-                self.connected = effect
-                return HandoffDone(token, "connected")
-            case LoadResume(token=token, member=member):
-                return ResumeLoaded(token, self._snapshots.pop(member, None))
-            case End(outcome=outcome):
-                self.ended = outcome
-            case Note(kind="state", data=data):
-                self.visited.append(str(data["state"]))
-        return None
-
-    async def _perform(self, effect: Perform) -> ActionResult:
-        self.performed.append(effect.name)
-        if f"action:{effect.name}" in self.broken or "store" in self.broken:
-            return ActionResult("failed")
-        if effect.name in self.answers:
-            return self.answers[effect.name]
-        if effect.name == "http.call":
-            return ActionResult("ok")
-        call = ActionCall(effect.name, effect.arguments, effect.key, self._id, self.dialogue.facts)
-        try:
-            return await self._actions.perform(call)
-        except ActionError as error:
-            raise AssertionError(f"{effect.name}: {error}") from error
-
-    # --- steps --------------------------------------------------------------------------------------------
+            await self.simulation.feed(event)
 
     async def step(self, step: Mapping[str, Any]) -> None:
-        ((kind, value),) = step.items()
-        if kind == "expect":
-            self._expect(value)
-            return
-        if kind not in ("fail", "time"):
-            self.said = []
-        match kind:
-            case "say":
-                heard = Recognition(Cause.SUCCESS, transcript=str(value))
-                await self.feed(SpeechHeard(heard, self._listen))
-            case "key":
-                await self.feed(*(KeyPressed(key) for key in str(value)), KeysPaused())
-            case "silence":
-                await self.feed(NoInput(self._listen))
-            case "time":
-                hour, minute = str(value).split(":")
-                moment = self.now.replace(hour=int(hour), minute=int(minute))
-                self.now = moment if moment >= self.now else moment + timedelta(days=1)
-            case "fail" if value == "recogniser":
-                await self.feed(PartFailed("recogniser"))
-            case "fail":
-                self.broken.add(str(value))
-            case "hangup":
-                await self.hang_up()
-            case "call":
-                await self.call()
-            case _:
-                raise AssertionError(f"no such step: {kind}")
-
-    def _expect(self, wanted: Mapping[str, Any]) -> None:
-        heard = " ".join(self.said)
-        prompts = wanted.get("prompt", [])
-        for part in [prompts] if isinstance(prompts, str) else prompts:
-            if part.startswith("/") and part.endswith("/"):
-                assert re.search(part[1:-1], heard), f"{part} does not match: {heard}"
-            else:
-                assert part.lower() in heard.lower(), f"{part!r} is not in: {heard}"
-        if "state" in wanted:
-            assert self.dialogue.state == wanted["state"], f"in {self.dialogue.state} after: {heard}"
+        wanted = Step.model_validate(step, by_alias=True)
+        if wanted.expect is not None:
+            assert list(unexpected(self.simulation, wanted.expect)) == []
+        else:
+            await perform(self.simulation, wanted)
 
     async def finish(self, end: Mapping[str, Any]) -> None:
-        outcome = "connected" if self.connected is not None else self.ended
-        assert end.get("outcome", outcome) == outcome, f"{outcome!r}, in {self.dialogue.state}: {self.said}"
-        if self.connected is not None:
-            for name in ("reason", "skill", "priority"):
-                value = getattr(self.connected, name)
-                assert end.get(name, value) == value, f"{name} is {value!r}"
-        else:
-            assert "reason" not in end, f"nobody was connected: {self.said}"
-        for action in end.get("actions", []):
-            assert action in self.performed
-        if "queue" in end:
-            profile = await self._store.membership.profile(str(self.dialogue.facts["member.number"]))
-            assert profile is not None
-            assert [title.name for title in profile.queue] == end["queue"]
+        wrong = [found async for found in unended(self._room, self.simulation, End.model_validate(end))]
+        assert wrong == [], self.simulation.said
+
+
+async def called(
+    room: ScratchRoom, script: Mapping[str, Any], at: datetime, answers: Mapping[str, str] | None = None
+) -> Line:
+    """A call of the script given, begun on fresh data."""
+    call = Call.model_validate({"name": "a test", "steps": [], **script}, by_alias=True)
+    suite = Suite.model_validate({"tests": "main", "at": at.isoformat(), "calls": []}, by_alias=True)
+    await room.reset(at)
+    simulation = Simulation(library(), room, setting_of(suite, call, at))
+    for action, outcome in (answers or {}).items():
+        simulation.answer(action, outcome)
+    line = Line(simulation, room)
+    await simulation.begin()
+    return line
 
 
 def moment(text: object) -> datetime:
-    """The scripts' local time as an aware one; the dialogue only wants a calendar and a clock."""
+    """The scripts' local time as an aware one."""
     at = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
-    return at.replace(tzinfo=UTC)
+    return at.replace(tzinfo=ZoneInfo(TIME_ZONE))

@@ -62,7 +62,8 @@ async def reach(begin: Begin, state: str) -> AsyncIterator[Any]:
         for step in call["steps"][:count]:
             await line.step(step)
         assert line.dialogue.state == state
-        line.broken.clear()
+        for part in tuple(line.simulation.broken):
+            await line.simulation.mend(part)
         return line
 
     yield go
@@ -92,7 +93,6 @@ async def test_worried_words_bring_a_human_with_the_reason(state: str, reach: An
 async def test_a_broken_part_brings_a_human(state: str, reach: Any) -> None:
     for part in ("recogniser", "store"):
         line = await reach()
-        line.said = []
         await line.feed(PartFailed(part))
         if state.startswith("human.") and line.connected is None:  # a human was tried already: by keys from here on
             await line.step({"expect": {"state": state, "prompt": "press zero"}})

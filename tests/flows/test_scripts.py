@@ -1,4 +1,4 @@
-"""Every call in flows/*.test.yaml, on the real engine, actions and store."""
+"""Every call in flows/*.test.yaml, as ``ivr flow test`` runs it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.flows.conftest import Begin
+from ivr.workshop.backroom import ScratchRoom
+from ivr.workshop.coverage import Observation
+from ivr.workshop.runner import Runner
+from ivr.workshop.scripts import against, read_script, script_files
+from ivr.workshop.verdict import failure_lines
 from tests.flows.line import moment
 from tests.flows.reference import FLOWS, library
+
+FILES = [read_script(path) for path in script_files([FLOWS])]
 
 
 def scripts() -> Iterator[tuple[str, datetime, Mapping[str, Any]]]:
@@ -24,12 +30,27 @@ def scripts() -> Iterator[tuple[str, datetime, Mapping[str, Any]]]:
 SCRIPTS = list(scripts())
 
 
-@pytest.mark.parametrize(("at", "call"), [pytest.param(at, call, id=name) for name, at, call in SCRIPTS])
-async def test_call(at: datetime, call: Mapping[str, Any], begin: Begin) -> None:
-    line = await begin(call, at)
-    for step in call["steps"]:
-        await line.step(step)
-    await line.finish(call.get("end", {}))
+def test_the_scripts_name_only_what_there_is() -> None:
+    assert [finding.render() for file in FILES for finding in against(file, library())] == []
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in SCRIPTS])
+async def test_call(name: str, room: ScratchRoom) -> None:
+    report = await Runner(library(), room).run(FILES, only=name)
+    own = [result for result in report.results if f"{result.suite}: {result.name}" == name]
+    assert len(own) == 1
+    assert own[0].failure is None, "\n".join(failure_lines(own[0], own[0].failure))
+
+
+async def test_they_visit_every_state_that_callers_can_bring_about(room: ScratchRoom) -> None:
+    observation = Observation(library())
+    with observation.watching():
+        report = await Runner(library(), room).run(FILES)
+    assert report.passed
+    coverage = observation.coverage()
+    # what only another database brings about is tried in test_reference_flows.py
+    assert set(coverage.unvisited) <= {"discs.not_out", "human.nobody_here"}
+    assert coverage.edge_share > 0.6
 
 
 def test_every_flow_has_scripts() -> None:
