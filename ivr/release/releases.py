@@ -77,7 +77,8 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the history. ``changed``: the flows that differ from the release before it."""
+    """One line of the history. ``changed``: the flows that differ from ``previous``, what was live before (or, for a
+    canary, beside it)."""
 
     version: str
     previous: str
@@ -158,12 +159,16 @@ class Releases:
     async def history(self, flow: str = "", limit: int = 50) -> Sequence[Step]:
         """Newest first; of one flow: what changed it. Raises FlowError for a flow that no version has."""
         steps, known = [], False
-        for entry in await self._versions.history(LIBRARY, 1000 if flow else limit):
-            now, before = await self._content(entry.version), await self._content(entry.previous)
+        entries = await self._versions.history(LIBRARY, 1000)
+        for index, entry in enumerate(entries[: None if flow else limit]):
+            previous = entry.previous
+            if entry.kind in ("canary", "withdraw"):  # on trial beside what was live then
+                previous = next((e.version for e in entries[index:] if e.kind in ("publish", "rollback")), "")
+            now, before = await self._content(entry.version), await self._content(previous)
             known = known or flow in now or flow in before
             changed = tuple(sorted(name for name in {*now, *before} if now.get(name) != before.get(name)))
             if not flow or flow in changed:
-                steps.append(Step(entry.version, entry.previous, entry.kind, entry.by, entry.at, changed))
+                steps.append(Step(entry.version, previous, entry.kind, entry.by, entry.at, changed))
         if flow and not known:
             raise FlowError(f"no version has a flow {flow}", remedy="ivr flow history, without a name, shows all")
         return steps[:limit]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,17 @@ from structlog.testing import capture_logs
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.media.description import MediaDescription
-from ivr.ports import Clip
-from tests.call.fakes import FakeActions, FakeDesk, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords
+from ivr.ports import Clip, Ears
+from tests.call.fakes import (
+    FakeActions,
+    FakeDesk,
+    FakeEars,
+    FakeEndpoint,
+    FakeLeg,
+    FakeMedia,
+    FakeMediaLeg,
+    FakeRecords,
+)
 from tests.call.fakes import FakeSpeech as Slow
 from tests.release.edition import Desk, Press, WallClock
 
@@ -26,7 +36,19 @@ SAID = re.compile(r"edition (\d+)")
 class FastSpeech(Slow):
     """Speaks so fast that a turn takes a fraction of a second of real time."""
 
-    async def render(self, text: str, language: str, voice: str = "") -> Clip:
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: defaultdict[str, asyncio.Future[FakeEars]] = defaultdict(asyncio.Future)
+
+    async def open(self, call_id: str, language: str) -> Ears:
+        ears = await super().open(call_id, language)
+        self._opened[call_id].set_result(self.ears[-1])
+        return ears
+
+    async def opened(self, call_id: str) -> FakeEars:
+        return await self._opened[call_id]
+
+    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         return Clip(text, bytes(2 * 8 * 20))
 
 
@@ -68,11 +90,8 @@ class Caller:
         self._task = asyncio.create_task(self._talk())
 
     async def _talk(self) -> None:
-        ears_before = len(self._speech.ears)
         running = asyncio.create_task(self.session.run())
-        while len(self._speech.ears) == ears_before:
-            await asyncio.sleep(0)
-        ears = self._speech.ears[-1]
+        ears = await self._speech.opened(self.session.call_id)
         media = next(leg for leg in self._media.legs if leg.name == self.session.call_id)
         assert isinstance(media, ListenedTo)
         await media.hears("What would you like?", 1)

@@ -1,0 +1,30 @@
+"""`ivr flow rollback`: new calls get an earlier version again."""
+
+from __future__ import annotations
+
+import argparse
+
+from ivr.cli.flow.versions import NOTICED, add_store, user, with_releases
+from ivr.cli.options import Subparsers
+from ivr.config import Config
+from ivr.release.releases import Releases
+
+EPILOG = f"""{NOTICED}
+The files stay as they are: the next edit of them goes live again."""
+
+
+def add(tools: Subparsers) -> None:
+    parser = tools.add_parser("rollback", help="back to the version before, or to a named one", epilog=EPILOG)
+    parser.add_argument(
+        "version", nargs="?", default="", metavar="VERSION", help="default: the one before the live one"
+    )
+    add_store(parser)
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    async def work(releases: Releases, _: Config) -> str:
+        return await releases.roll_back(user(), arguments.version)
+
+    print(f"live: {with_releases(arguments, work)}")
+    return 0
