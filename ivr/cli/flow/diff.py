@@ -15,6 +15,7 @@ from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
 from ivr.errors import ConfigError, FlowError
 from ivr.release.releases import LIBRARY, Releases
+from ivr.store import Store
 from ivr.workshop.diff import Comparison, compare
 from ivr.workshop.revisions import REVISION, Side, side_in_git, side_on_disk
 
@@ -75,11 +76,10 @@ def _side(name: str, folder: Path, url: str | None) -> Side:
     path = Path(name)
     if path.exists() or "/" in name or path.suffix or not url:
         return side_on_disk(path)
-    return asyncio.run(_stored(name, url))
+    return asyncio.run(_stored(name, existing_store(url)))
 
 
-async def _stored(name: str, url: str) -> Side:
-    store = existing_store(url)
+async def _stored(name: str, store: Store) -> Side:
     try:
         releases = Releases(store.flow_versions)
         if name == "live":

@@ -1,0 +1,50 @@
+"""`ivr flow explain`: what can happen in a state, in words."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
+from ivr.cli.options import Subparsers
+from ivr.workshop.explain import explain_flow, explain_state
+from ivr.workshop.folder import folders, library_of
+from ivr.workshop.selection import state_of
+
+EPILOG = """\
+examples:
+  ivr flow explain queue.to_top                 one state
+  ivr flow explain pick_up                      the same, where only one flow has such a state
+  ivr flow explain queue                        a flow: what it is for, its states one by one
+  ivr flow explain main.ask --language es-ES    as callers hear it in Spanish
+"""
+
+
+def add(tools: Subparsers) -> None:
+    parser = tools.add_parser(
+        "explain",
+        help="what can happen in a state, in words",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("state", metavar="STATE|FLOW", help="e.g. queue.to_top, or queue")
+    parser.add_argument("--flows", type=Path, metavar="FOLDER", help="default: flows")
+    parser.add_argument("--language", metavar="TAG", help="default: the flow's own")
+    parser.add_argument("--persona", metavar="NAME", default="neutral", help="default: neutral")
+    add_config_file(parser)
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    config = config_of(arguments)
+    folder = arguments.flows or (config.flows.directory if config is not None else DEFAULT_FLOWS)
+    library = library_of(folders([folder])[0])
+    chosen: str = arguments.state
+    words = {"language": arguments.language, "persona": arguments.persona}
+    if chosen in library.flows:
+        explanation = explain_flow(library, chosen, **words)
+    else:
+        explanation = explain_state(library, *state_of(library, chosen), **words)
+    sys.stdout.write(explanation.render())
+    return 0
