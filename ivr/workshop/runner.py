@@ -12,7 +12,7 @@ from ivr.dialogue.finding import Finding
 from ivr.dialogue.library import FlowLibrary
 from ivr.dialogue.source import Place
 from ivr.errors import IvrError
-from ivr.workshop.backroom import Effects, ScratchRoom
+from ivr.workshop.backroom import Backroom, Effects, ScratchRoom
 from ivr.workshop.scripts import Call, End, Expect, ScriptFile, Step, Suite, against, pattern_in
 from ivr.workshop.simulation import MEMBER, Entry, Setting, Simulation
 
@@ -123,50 +123,52 @@ class Runner:
                 at = ("calls", index, "steps", number)
                 doing = step.kind
                 if step.expect is not None:
-                    wrong = tuple(_unexpected(simulation, step.expect))
+                    wrong = tuple(unexpected(simulation, step.expect))
                 else:
                     await perform(simulation, step)
                     wrong = ()
                 if wrong:
                     return Failure(file.place(*at), doing, wrong, tuple(simulation.entries))
             at, doing = ("calls", index, "end"), "end"
-            wrong = tuple([mismatch async for mismatch in self._unended(simulation, call.end)])
+            wrong = tuple([mismatch async for mismatch in unended(self._room, simulation, call.end)])
         except IvrError as error:
             wrong = (Mismatch("", "", str(error)),)
         return Failure(file.place(*at), doing, wrong, tuple(simulation.entries)) if wrong else None
 
-    async def _unended(self, simulation: Simulation, end: End) -> AsyncIterator[Mismatch]:
-        connect = simulation.connected
-        if end.outcome is not None and end.outcome != simulation.result:
-            yield Mismatch("outcome", end.outcome, simulation.result or f"the call goes on in {simulation.state}")
-        for name in ("reason", "skill", "priority"):
-            wanted = getattr(end, name)
-            if wanted is not None:
-                found = getattr(connect, name) if connect is not None else "nobody was connected"
-                if found != wanted:
-                    yield Mismatch(name, str(wanted), str(found))
-        for action in end.actions:
-            if action not in simulation.performed:
-                yield Mismatch("actions", action, ", ".join(simulation.performed) or "no action ran")
-        if end.resolved is not None and end.resolved != simulation.dialogue.resolved:
-            yield Mismatch("resolved", str(end.resolved), str(simulation.dialogue.resolved))
-        if end.callbacks is not None:
-            waiting = [(c.number, c.skill) for c in await self._room.callbacks()]
-            wanted_ = [(c.number, c.skill) for c in end.callbacks]
-            if len(waiting) != len(wanted_) or any(
-                number != n or skill not in (None, s) for (number, skill), (n, s) in zip(wanted_, waiting, strict=True)
-            ):
-                yield Mismatch(
-                    "callbacks", _listed(f"{n} {s or ''}" for n, s in wanted_), _listed(f"{n} {s}" for n, s in waiting)
-                )
-        if any(getattr(end, name) is not None for name in ("queue", "discs", "notes", "hold_until")):
-            member = simulation.facts.get(MEMBER)
-            effects = await self._room.effects(str(member)) if member else None
-            if effects is None:
-                yield Mismatch("member", "somebody known", "nobody was identified in this call")
-            else:
-                for mismatch in _effects(end, effects):
-                    yield mismatch
+
+async def unended(room: Backroom, simulation: Simulation, end: End) -> AsyncIterator[Mismatch]:
+    """What is otherwise than ``end`` says, in the call and in the database."""
+    connect = simulation.connected
+    if end.outcome is not None and end.outcome != simulation.result:
+        yield Mismatch("outcome", end.outcome, simulation.result or f"the call goes on in {simulation.state}")
+    for name in ("reason", "skill", "priority"):
+        wanted = getattr(end, name)
+        if wanted is not None:
+            found = getattr(connect, name) if connect is not None else "nobody was connected"
+            if found != wanted:
+                yield Mismatch(name, str(wanted), str(found))
+    for action in end.actions:
+        if action not in simulation.performed:
+            yield Mismatch("actions", action, ", ".join(simulation.performed) or "no action ran")
+    if end.resolved is not None and end.resolved != simulation.dialogue.resolved:
+        yield Mismatch("resolved", str(end.resolved), str(simulation.dialogue.resolved))
+    if end.callbacks is not None:
+        waiting = [(c.number, c.skill) for c in await room.callbacks()]
+        wanted_ = [(c.number, c.skill) for c in end.callbacks]
+        if len(waiting) != len(wanted_) or any(
+            number != n or skill not in (None, s) for (number, skill), (n, s) in zip(wanted_, waiting, strict=True)
+        ):
+            yield Mismatch(
+                "callbacks", _listed(f"{n} {s or ''}" for n, s in wanted_), _listed(f"{n} {s}" for n, s in waiting)
+            )
+    if any(getattr(end, name) is not None for name in ("queue", "discs", "notes", "hold_until")):
+        member = simulation.facts.get(MEMBER)
+        effects = await room.effects(str(member)) if member else None
+        if effects is None:
+            yield Mismatch("member", "somebody known", "nobody was identified in this call")
+        else:
+            for mismatch in _effects(end, effects):
+                yield mismatch
 
 
 def setting_of(suite: Suite, call: Call, moment: datetime) -> Setting:
@@ -213,7 +215,8 @@ async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:
     return ()
 
 
-def _unexpected(simulation: Simulation, expect: Expect) -> Iterator[Mismatch]:
+def unexpected(simulation: Simulation, expect: Expect) -> Iterator[Mismatch]:
+    """What is otherwise than ``expect`` says, now."""
     said = " ".join(simulation.said)
     for text in expect.prompt:
         if not _occurs(text, said):

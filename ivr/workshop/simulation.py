@@ -191,7 +191,7 @@ class Simulation:
 
     async def hear(self, recognition: Recognition) -> None:
         """What a recogniser made of it; the entries come with the next call. For tools that really listen."""
-        await self._feed(SpeechHeard(recognition, self._listen.token if self._listen is not None else 0))
+        await self.feed(SpeechHeard(recognition, self._listen.token if self._listen is not None else 0))
 
     async def press(self, keys: str) -> Sequence[Entry]:
         """Keys in a row, then the pause that ends what is being keyed."""
@@ -199,22 +199,22 @@ class Simulation:
         for key in keys:
             if self.over:
                 break
-            await self._feed(KeyPressed(key))
+            await self.feed(KeyPressed(key))
         if self._listen is not None and self._listen.interdigit_s and not self.over:
-            await self._feed(KeysPaused())
+            await self.feed(KeysPaused())
         return self._taken()
 
     async def silence(self) -> Sequence[Entry]:
         """Nothing, for as long as the line waits."""
         self._act("silence")
         if self._listen is not None and self._listen.timeout_s is not None:
-            await self._feed(NoInput(self._listen.token))
+            await self.feed(NoInput(self._listen.token))
         return self._taken()
 
     async def agitated(self, evidence: str) -> Sequence[Entry]:
         """Louder, faster, mashing keys: what the line makes of the manner."""
         self._act("agitated", evidence)
-        await self._feed(Agitated(evidence))
+        await self.feed(Agitated(evidence))
         return self._taken()
 
     async def hangup(self) -> Sequence[Entry]:
@@ -227,6 +227,11 @@ class Simulation:
             self._ended("abandoned" if self.connected is None else "connected")
         return self._taken()
 
+    async def feed(self, event: DialogueEvent) -> None:
+        """Any event there is, and all that follows from it; the entries come with the next call."""
+        self.events += 1
+        await self._rest(self._dialogue.handle(event, self.now))
+
     # -- what the world does -------------------------------------------------------------------------------------
 
     async def fail(self, part: str) -> Sequence[Entry]:
@@ -236,7 +241,7 @@ class Simulation:
         self.broken.add(part)
         self._room.down = "store" in self.broken
         if part in ("recogniser", "synthesiser") and not self.over:
-            await self._feed(PartFailed(part))
+            await self.feed(PartFailed(part))
         return self._taken()
 
     async def mend(self, part: str) -> Sequence[Entry]:
@@ -313,10 +318,6 @@ class Simulation:
             return await self._room.catalogue()
         except IvrError:
             return ()
-
-    async def _feed(self, event: DialogueEvent) -> None:
-        self.events += 1
-        await self._rest(self._dialogue.handle(event, self.now))
 
     async def _rest(self, effects: Sequence[Effect]) -> None:
         """Carry out effects, and what comes of them, until the line waits for the caller."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli.flow.options import add_paths, config_of, paths_of
+from ivr.cli.flow.voice import speak_scripts
 from ivr.cli.options import Subparsers
 from ivr.config import Config
 from ivr.errors import ConfigError, IvrError
@@ -34,6 +35,18 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the results as JUnit XML too")
     parser.add_argument("--coverage", action="store_true", help="which states and edges no call has seen")
     parser.add_argument("--watch", action="store_true", help="again whenever a file changes, until Ctrl-C")
+    voicing = parser.add_argument_group("speak the scripts' lines and hear them")
+    voicing.add_argument(
+        "--voice", action="store_true", help="synthesis, G.711, recognition, under the states' grammars"
+    )
+    voicing.add_argument("--snr", type=float, metavar="DB", help="noise, so much below the speech; default: none")
+    voicing.add_argument(
+        "--as",
+        dest="voices",
+        action="append",
+        metavar="VOICE",
+        help="a caller's voice (joe, espeak:en-us+f3, …) or line, the line's own; may be repeated",
+    )
     recording = parser.add_argument_group("make a script of a call, for the flows in PATH")
     recording.add_argument("--record", metavar="CALL_ID", help="a call that was really made, from the database")
     recording.add_argument("--record-simulation", type=Path, metavar="FILE", help="saved by ivr flow simulate --save")
@@ -52,6 +65,8 @@ async def _run(arguments: argparse.Namespace) -> int:
     paths = paths_of(arguments, config)
     if arguments.record or arguments.record_simulation:
         return await _record(arguments, config, paths)
+    if arguments.voice:
+        return await speak_scripts(arguments, config, paths)
     scripts_by_folder(paths)  # a path without scripts is wrong usage, watched or not
     stage = Stage(config)
     try:
