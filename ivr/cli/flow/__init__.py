@@ -26,5 +26,5 @@ def add(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for module in (check, simulate, test, diff, explain, fmt, graph, history, publish, canary, rollback):
+    for module in (check, simulate, test, diff, explain, fmt, graph, schema, history, publish, canary, rollback):
         module.add(tools)
