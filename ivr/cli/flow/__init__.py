@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow import canary, check, diff, explain, fmt, graph, history, publish, rollback, schema, simulate, test
+from ivr.cli.flow import (
+    canary,
+    check,
+    diff,
+    explain,
+    fmt,
+    graph,
+    history,
+    new,
+    publish,
+    rollback,
+    schema,
+    simulate,
+    test,
+)
 from ivr.cli.options import Subparsers
 
 EPILOG = """\
@@ -26,5 +40,5 @@ def add(commands: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for module in (check, simulate, test, diff, explain, fmt, graph, schema, history, publish, canary, rollback):
+    for module in (check, simulate, test, diff, explain, new, fmt, graph, schema, history, publish, canary, rollback):
         module.add(tools)
