@@ -32,6 +32,9 @@ from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
 from ivr.web.api import Backend, Readiness
 from ivr.web.app import HttpServer, application
+from ivr.web.console.backend import ConsoleBackend
+from ivr.web.feed import Feed
+from ivr.workshop.console import ConsoleWorkshop
 
 log = structlog.get_logger(__name__)
 
@@ -74,14 +77,11 @@ class Service:
         self._stopping: list[Callable[[], Any]] = []
         self._line: Line | None = None
         self._openings = Openings(config.flows, self.shelf, self._fact)
-        self.flows = LiveFlows(
-            config.flows,
-            Surroundings.of(config, signatures()),
-            Releases(self.store.flow_versions),
-            self.shelf,
-            self._clock,
-            self._prepare_prompts,
-        )
+        releases = Releases(self.store.flow_versions)
+        around = Surroundings.of(config, signatures())
+        self.flows = LiveFlows(config.flows, around, releases, self.shelf, self._clock, self._prepare_prompts)
+        self.feed = Feed()
+        self._workshop = ConsoleWorkshop(config, self.shelf, self.flows, releases)
 
     # -- start and stop ------------------------------------------------------------------------------------
 
@@ -111,7 +111,10 @@ class Service:
                 context=self._handoff_context,
             ),
             token=config.http.token.reveal() if self._token_needed() else "",
+            console_backend=ConsoleBackend(self._workshop, self.feed, config.logs.redact, library.languages),
         )
+        self._stopping.append(self._workshop.close)
+        self.registry.on_move = self.flows.on_change = self.feed.touch
         self._http = HttpServer(app, config.http.listen.host, config.http.listen.port)
         await self._begin(self._http.start(), self._http.stop)
         self._desk = ConfiguredDesk(
@@ -170,7 +173,7 @@ class Service:
         """Everything a version can say without knowing who calls, rendered. Raises UnavailableError."""
         voices = self._openings.voices()
         prompts = [
-            (words.text, language, voice)
+            (words.text, words.language or language, voice)
             for language, persona in voices
             for words, voice in fixed_words(library, language, persona)
             if words.text

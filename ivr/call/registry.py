@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 
@@ -25,6 +25,7 @@ class CallRegistry:
         self._contexts: dict[str, Mapping[str, Any]] = {}
         self._changed = asyncio.Condition()
         self.started = 0
+        self.on_move: Callable[[], None] = lambda: None  # a call came, went or changed its state
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -45,6 +46,7 @@ class CallRegistry:
         await self._notify()
 
     async def _notify(self) -> None:
+        self.on_move()
         async with self._changed:
             self._changed.notify_all()
 

@@ -309,6 +309,7 @@ class CallSession:
             self._fields["flow"] = self._state.partition(".")[0]
         if note.kind == "heard":
             self._turns += 1
+        self._line.registry.on_move()
         emit = log.error if note.kind == "error" else log.info
         emit(f"dialogue.{note.kind}", **{_entry_key(k): v for k, v in data.items()})
         at = self._line.clock.now().isoformat()

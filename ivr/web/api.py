@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from ivr.errors import IvrError
+from ivr.web.access import Handler
 
 STORE_TIMEOUT_S = 2.0
 
@@ -43,13 +44,14 @@ class Backend:
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)
 
 
-def add_routes(app: web.Application) -> None:
+def add_routes(app: web.Application, handoff: Handler | None = None) -> None:
+    """``handoff`` replaces the handler that answers agents with JSON only."""
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/api/calls", calls)
     app.router.add_get("/api/calls/{call_id}", call)
     app.router.add_get("/api/members/{number}/queue", member_queue)
-    app.router.add_get("/handoff/{token}", handoff)
+    app.router.add_get("/handoff/{token}", handoff or handoff_json)
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -73,13 +75,13 @@ async def calls(request: web.Request) -> web.Response:
     if live_text not in {"", "true", "false"}:
         return problem(400, "live must be true or false")
     live = None if not live_text else live_text == "true"
-    rows = await _from_store(request.app[BACKEND].calls.recent(int(limit_text), live))
+    rows = await from_store(request.app[BACKEND].calls.recent(int(limit_text), live))
     return web.json_response({"calls": list(rows)}, dumps=dumps)
 
 
 async def call(request: web.Request) -> web.Response:
     call_id = request.match_info["call_id"]
-    found = await _from_store(request.app[BACKEND].calls.get(call_id))
+    found = await from_store(request.app[BACKEND].calls.get(call_id))
     if found is None:
         return problem(404, f"no call {call_id}")
     return web.json_response(found, dumps=dumps)
@@ -87,15 +89,15 @@ async def call(request: web.Request) -> web.Response:
 
 async def member_queue(request: web.Request) -> web.Response:
     number = request.match_info["number"]
-    entries = await _from_store(request.app[BACKEND].queue(number))
+    entries = await from_store(request.app[BACKEND].queue(number))
     if entries is None:
         return problem(404, "no such member")
     return web.json_response({"member": number, "queue": list(entries)}, dumps=dumps)
 
 
-async def handoff(request: web.Request) -> web.Response:
+async def handoff_json(request: web.Request) -> web.Response:
     """The context behind the URL an agent's phone got; the token in it is the only key."""
-    context = await _from_store(request.app[BACKEND].context(request.match_info["token"]))
+    context = await from_store(request.app[BACKEND].context(request.match_info["token"]))
     if context is None:
         return problem(404, "this hand-over is unknown or has expired")
     return web.json_response(context, dumps=dumps, headers={"Cache-Control": "no-store"})
@@ -109,10 +111,13 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-async def _from_store(work: Awaitable[Any]) -> Any:
+async def from_store(work: Awaitable[Any], *, passing: type[IvrError] | tuple[()] = ()) -> Any:
+    """What the store answers, or 503; errors ``passing`` are the handler's own."""
     try:
         async with asyncio.timeout(STORE_TIMEOUT_S):
             return await work
+    except passing:
+        raise
     except (IvrError, TimeoutError) as error:
         raise web.HTTPServiceUnavailable(
             text='{"error": "the store does not answer"}', content_type="application/json"

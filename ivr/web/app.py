@@ -6,30 +6,24 @@ import structlog
 from aiohttp import web
 
 from ivr.errors import ConfigError
-from ivr.web import api
-from ivr.web.access import OPEN_PATHS, Handler, bearer, from_loopback, matches
+from ivr.web import api, console
+from ivr.web.access import GATE, Gate, Handler
+from ivr.web.console.backend import ConsoleBackend
 
 log = structlog.get_logger(__name__)
 
+MOST_BYTES = 64 * 1024
 
-def application(backend: api.Backend, *, token: str) -> web.Application:
-    """``token``: what a bearer must show; "" admits loopback and nobody else."""
 
-    @web.middleware
-    async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(OPEN_PATHS):
-            allowed = matches(bearer(request), token) if token else from_loopback(request)
-            if not allowed:
-                raise web.HTTPUnauthorized(
-                    text='{"error": "send Authorization: Bearer TOKEN"}',
-                    content_type="application/json",
-                    headers={"WWW-Authenticate": "Bearer"},
-                )
-        return await handler(request)
-
-    app = web.Application(middlewares=[_errors, authorise])
+def application(backend: api.Backend, *, token: str, console_backend: ConsoleBackend | None = None) -> web.Application:
+    """``token``: what a bearer must show; "" admits loopback and nobody else. Without ``console_backend``: API only."""
+    gate = Gate(token)
+    app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
+    app[GATE] = gate
     app[api.BACKEND] = backend
-    api.add_routes(app)
+    api.add_routes(app, console.handoff if console_backend is not None else None)
+    if console_backend is not None:
+        console.add_routes(app, console_backend)
     return app
 
 

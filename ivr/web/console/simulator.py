@@ -1,0 +1,80 @@
+"""The telephone made of text, over a WebSocket: one connection, one simulated caller."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from aiohttp import WSMsgType, web
+
+from ivr.errors import IvrError
+from ivr.web.api import dumps
+from ivr.web.console.backend import CONSOLE, Trial
+
+log = structlog.get_logger(__name__)
+
+LONGEST_LINE = 300
+LONGEST_MESSAGE = 4096
+MOST_AT_ONCE = 20
+IDLE_S = 900.0
+
+_OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("simulators", set)
+
+
+def _sockets(app: web.Application) -> set[web.WebSocketResponse]:
+    return app[_OPEN]
+
+
+def prepare(app: web.Application) -> None:
+    app[_OPEN] = set()
+
+
+async def socket(request: web.Request) -> web.WebSocketResponse:
+    """In: {"call": {"caller", "language"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
+    flow = request.match_info["flow"]
+    open_now = _sockets(request.app)
+    if len(open_now) >= MOST_AT_ONCE:
+        raise web.HTTPServiceUnavailable(text="too many simulations are open: close one")
+    ws = web.WebSocketResponse(heartbeat=30.0, max_msg_size=LONGEST_MESSAGE, receive_timeout=IDLE_S)
+    await ws.prepare(request)
+    open_now.add(ws)
+    trial: Trial | None = None
+    try:
+        async for message in ws:
+            if message.type is not WSMsgType.TEXT:
+                break
+            try:
+                asked = _asked(message.data)
+                if "call" in asked:
+                    if trial is not None:
+                        await trial.close()
+                    trial = await request.app[CONSOLE].flows.trial(flow, asked["call"], asked["language"])
+                    told = await trial.begin()
+                elif trial is None:
+                    told = {"error": "call first"}
+                else:
+                    told = await trial.obey(asked["line"])
+            except IvrError as error:
+                told = {"error": str(error)}
+            except ValueError as error:
+                told = {"error": f"not understood: {error}"}
+            await ws.send_str(dumps(told))
+    except TimeoutError:
+        await ws.close(message=b"idle")
+    finally:
+        open_now.discard(ws)
+        if trial is not None:
+            await trial.close()
+    return ws
+
+
+def _asked(text: str) -> dict[str, str]:
+    """Raises ValueError."""
+    data: Any = json.loads(text)
+    if isinstance(data, dict) and isinstance(data.get("line"), str):
+        return {"line": data["line"][:LONGEST_LINE]}
+    if isinstance(data, dict) and isinstance(data.get("call"), dict):
+        call = data["call"]
+        return {"call": str(call.get("caller", ""))[:30], "language": str(call.get("language", "en-US"))[:20]}
+    raise ValueError("send line or call")

@@ -1,0 +1,98 @@
+// What every page does: local times, the banner, live calls as they move. Server-sent events; no library.
+"use strict";
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
+
+function localTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    if (isNaN(at)) continue;
+    const today = at.toDateString() === new Date().toDateString();
+    element.textContent = today ? CLOCK.format(at) : `${DAY.format(at)}, ${CLOCK.format(at)}`;
+    element.title = at.toLocaleString();
+  }
+}
+
+function make(name, text, attributes = {}) {
+  const element = document.createElement(name);
+  if (text !== undefined) element.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+function liveRow(call) {
+  const row = make("tr", undefined, { "data-call": call.call_id });
+  const caller = make("td");
+  caller.append(make("a", call.caller, { href: `/calls/${encodeURIComponent(call.call_id)}` }));
+  const version = make("td");
+  version.append(make("code", call.flow_version));
+  const since = make("td");
+  since.append(make("time", "", { datetime: call.started_at }));
+  row.append(caller, make("td", call.outcome || call.state), version, make("td", call.language), since);
+  return row;
+}
+
+function showLive(calls) {
+  const table = document.getElementById("live");
+  if (!table) return;
+  const body = table.tBodies[0];
+  const before = new Map([...body.rows].map((row) => [row.dataset.call, row]));
+  const focused = document.activeElement?.closest?.("tr")?.dataset.call;
+  const rows = calls.map((call) => {
+    const row = liveRow(call);
+    const old = before.get(call.call_id);
+    if (old && old.cells[1].textContent !== row.cells[1].textContent) row.classList.add("moved");
+    return row;
+  });
+  body.replaceChildren(...rows);
+  localTimes(body);
+  if (focused) body.querySelector(`tr[data-call="${CSS.escape(focused)}"] a`)?.focus();
+  document.getElementById("live-count").textContent = String(calls.length);
+  document.getElementById("nobody").hidden = calls.length > 0;
+  setTimeout(() => rows.forEach((row) => row.classList.remove("moved")), 900);
+}
+
+let shownTurns = null;
+async function showCall(calls) {
+  const place = document.getElementById("call");
+  if (!place || place.dataset.live !== "yes") return;
+  const call = calls.find((each) => each.call_id === place.dataset.call);
+  const now = call ? `${call.turns} ${call.state} ${call.outcome}` : "ended";
+  if (shownTurns === null && call) { shownTurns = now; return; }
+  if (now === shownTurns) return;
+  shownTurns = now;
+  const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } });
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.getElementById("main").replaceChildren(...fresh.getElementById("main").childNodes);
+  localTimes(document);
+}
+
+function showFlows(flows) {
+  const banner = document.getElementById("banner");
+  banner.hidden = !flows.banner;
+  if (banner.firstElementChild.textContent !== flows.banner) banner.firstElementChild.textContent = flows.banner;
+  if (flows.revision === document.body.dataset.revision) return;
+  if (location.pathname === "/flows") location.reload();
+  const stale = document.getElementById("stale");
+  if (stale && !document.body.dataset.revision.startsWith(`${flows.version}-`)) stale.hidden = false;
+}
+
+function listen() {
+  const state = document.getElementById("link-state");
+  const source = new EventSource("/events");
+  source.onopen = () => { state.textContent = ""; };
+  source.onerror = () => { state.textContent = "Connection lost, trying again…"; };
+  source.onmessage = (event) => {
+    const now = JSON.parse(event.data);
+    showLive(now.calls);
+    showCall(now.calls);
+    showFlows(now.flows);
+    document.dispatchEvent(new CustomEvent("ivr:now", { detail: now }));
+  };
+  addEventListener("pagehide", () => source.close());
+}
+
+localTimes(document);
+if (document.getElementById("banner")) listen();

@@ -1,0 +1,130 @@
+// One flow: its picture with the live calls on it, and a telephone made of text to try it with.
+"use strict";
+
+const bench = document.querySelector(".workbench");
+const flow = bench.dataset.flow;
+const canvas = document.getElementById("canvas");
+const svg = canvas.querySelector("svg");
+const natural = { width: svg.viewBox.baseVal.width, height: svg.viewBox.baseVal.height };
+let scale = 1;
+
+function zoom(to) {
+  const middle = (canvas.scrollLeft + canvas.clientWidth / 2) / scale;
+  scale = Math.min(2.5, Math.max(0.1, to));
+  svg.setAttribute("width", natural.width * scale);
+  svg.setAttribute("height", natural.height * scale);
+  canvas.scrollLeft = middle * scale - canvas.clientWidth / 2;
+}
+const fitted = () => Math.min(1, canvas.clientWidth / natural.width);
+
+for (const button of document.querySelectorAll("[data-zoom]")) {
+  button.addEventListener("click", () => {
+    zoom(button.dataset.zoom === "fit" ? fitted() : scale * (button.dataset.zoom === "in" ? 1.25 : 0.8));
+  });
+}
+
+function card(state) {
+  const [owner, name] = state.split(".");
+  return owner === flow ? document.getElementById(`state-${owner}-${name}`) : null;
+}
+
+function reveal(element) {
+  if (!document.getElementById("follow").checked || !element) return;
+  const box = element.getBoundingClientRect(), frame = canvas.getBoundingClientRect();
+  canvas.scrollBy({
+    left: box.left + box.width / 2 - frame.left - frame.width / 2,
+    top: box.top + box.height / 2 - frame.top - frame.height / 2,
+    behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+  });
+}
+
+document.addEventListener("ivr:now", (event) => {
+  const counts = new Map();
+  for (const call of event.detail.calls) {
+    if (call.state.startsWith(`${flow}.`)) counts.set(call.state, (counts.get(call.state) || 0) + 1);
+  }
+  svg.querySelectorAll(".live-here").forEach((element) => element.classList.remove("live-here"));
+  let total = 0;
+  for (const [state, count] of counts) {
+    card(state)?.classList.add("live-here");
+    total += count;
+  }
+  document.getElementById("on-it").textContent = total ? `${total} live ${total === 1 ? "call" : "calls"} here` : "";
+});
+
+// -- the telephone --------------------------------------------------------------------------------------------------
+
+const talk = document.getElementById("talk");
+const controls = bench.querySelectorAll(".simulator [disabled]");
+const WHO = { caller: "You", prompt: "Line", heard: "Heard", action: "Action", handoff: "Human", end: "End", error: "Broken", state: "State" };
+let socket = null;
+
+function add(kind, text) {
+  const line = make("li", undefined, { class: kind });
+  line.append(make("span", WHO[kind] || kind, { class: "who" }), make("span", text, { class: "what" }));
+  talk.append(line);
+  talk.scrollTop = talk.scrollHeight;
+}
+
+function show(told) {
+  if (told.error) { add("error", told.error); return; }
+  for (const entry of told.entries) if (entry.text) add(entry.kind, entry.text);
+  if (told.text) add("other", told.text);
+  svg.querySelectorAll(".current").forEach((element) => element.classList.remove("current"));
+  const here = card(told.state);
+  here?.classList.add("current");
+  reveal(here);
+  document.getElementById("state").textContent = told.state || "–";
+  const slots = Object.entries(told.slots).map(([name, value]) => {
+    const pair = make("div");
+    pair.append(make("dt", name), make("dd", String(value)));
+    return pair;
+  });
+  document.getElementById("slots").replaceChildren(...slots);
+  document.getElementById("queue").replaceChildren(...told.queue.map((title) => make("li", title)));
+}
+
+function send(message) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function connect(started) {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  socket = new WebSocket(`${scheme}://${location.host}/flows/${encodeURIComponent(flow)}/simulator`);
+  socket.onopen = started;
+  socket.onmessage = (event) => show(JSON.parse(event.data));
+  socket.onclose = () => {
+    controls.forEach((element) => { element.disabled = true; });
+    add("error", "The simulator is closed: call to begin again.");
+  };
+}
+
+document.getElementById("dial").addEventListener("submit", (event) => {
+  event.preventDefault();
+  talk.replaceChildren();
+  bench.querySelectorAll("[data-part]").forEach((box) => { box.checked = false; });
+  const call = { caller: document.getElementById("caller").value, language: document.getElementById("language").value };
+  const start = () => {
+    controls.forEach((element) => { element.disabled = false; });
+    send({ call });
+    document.getElementById("words").focus();
+  };
+  if (socket && socket.readyState === WebSocket.OPEN) start(); else connect(start);
+});
+
+document.getElementById("say").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const words = document.getElementById("words");
+  if (words.value.trim()) send({ line: words.value.trim() });
+  words.value = "";
+});
+
+bench.querySelectorAll("[data-line]").forEach((button) => {
+  button.addEventListener("click", () => send({ line: button.dataset.line }));
+});
+bench.querySelectorAll("[data-part]").forEach((box) => {
+  box.addEventListener("change", () => send({ line: `/${box.checked ? "fail" : "mend"} ${box.dataset.part}` }));
+});
+
+zoom(Math.max(fitted(), 0.55));
+if (location.hash) reveal(document.querySelector(location.hash));

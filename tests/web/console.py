@@ -1,0 +1,175 @@
+"""The console as the service wires it: real flows, database and simulator; calls are real sessions on a fake line."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ivr.actions import signatures
+from ivr.call.registry import CallRegistry
+from ivr.call.session import CallSession, Line
+from ivr.config import Agent, Config, DeskConfig, FlowsConfig
+from ivr.dialogue.library import FlowLibrary
+from ivr.release.candidate import Surroundings
+from ivr.release.live import LiveFlows
+from ivr.release.openings import Openings
+from ivr.release.releases import Releases
+from ivr.release.shelf import Shelf
+from ivr.store import Store
+from ivr.web.api import Backend, Readiness
+from ivr.web.app import HttpServer, application
+from ivr.web.console.backend import ConsoleBackend
+from ivr.web.feed import Feed
+from ivr.workshop.console import ConsoleWorkshop
+from tests.call.fakes import FakeActions, FakeDesk, FakeEndpoint, FakeLeg, FakeMedia, FakeRecords, FakeSpeech
+from tests.release.edition import WallClock
+
+FLOWS = Path(__file__).parents[2] / "flows"
+AGENT = Agent(name="desk", target="sip:agent@127.0.0.1:5090", skills=("general", "retention", "discs"), on_call=True)
+CONTEXT: dict[str, Any] = {
+    "call_id": "c0ffee",
+    "reason": "cancellation-risk",
+    "skill": "retention",
+    "priority": 9,
+    "caller": {"number": "5035550101", "display": "", "uri": ""},
+    "language": "en-US",
+    "facts": {"member.name": "Rosa Diaz", "member.number": "10001", "queue.size": 8, "call.caller": "5035550101"},
+    "transcript": [
+        {"kind": "prompt", "text": "What can I do for you?"},
+        {"kind": "heard", "text": "I'm thinking of <b>cancelling</b>", "intent": "risk:cancel"},
+    ],
+    "tried": ["move_to_top"],
+    "flow": "main",
+    "state": "ask",
+}
+
+
+@dataclass
+class Calls:
+    """web.api.Calls on the registry and the records of the fake line."""
+
+    registry: CallRegistry
+    records: FakeRecords
+    past: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
+        now = [call.view() for call in self.registry] if live is not False else []
+        return [*now, *(self.past if not live else [])][:limit]
+
+    async def get(self, call_id: str) -> Mapping[str, Any] | None:
+        live = self.registry.get(call_id)
+        return live.view() if live is not None else None
+
+
+class Caller:
+    """A call in progress."""
+
+    def __init__(self, leg: FakeLeg, session: CallSession, speech: FakeSpeech) -> None:
+        self.leg = leg
+        self._speech = speech
+        self.call_id = session.call_id
+        self._task = asyncio.create_task(session.run())
+
+    def say(self, text: str) -> None:
+        self._speech.ears[-1].hear(text)
+
+    async def hang_up(self) -> None:
+        self.leg.end()
+        await self._task
+
+
+class Brisk(FakeSpeech):
+    """Speaks ten times as fast as people do."""
+
+    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Any:
+        clip = await super().render(text, language, voice)
+        return type(clip)(clip.key, clip.pcm[: len(clip.pcm) // 20 // 320 * 320 or 320])
+
+
+@dataclass
+class Console:
+    """``folder`` holds the flows; ``base`` is where the console listens."""
+
+    folder: Path
+    base: str
+    shelf: Shelf
+    flows: LiveFlows
+    line: Line
+    openings: Openings
+    speech: Brisk
+
+    def call(self, number: str = "5035550142") -> Caller:
+        name = f"{len(self.speech.ears) + 1:016x}"
+        leg = FakeLeg(f"leg-{name}", number=number)
+        return Caller(leg, CallSession(name, leg, self.line, self.openings.open), self.speech)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        file = self.folder / name
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@asynccontextmanager
+async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncIterator[Console]:
+    flows_folder = folder / "flows"
+    shutil.copytree(FLOWS, flows_folder)
+    config = Config(flows=FlowsConfig(directory=flows_folder), desk=DeskConfig(agents=(AGENT,)))
+    store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
+    await store.upgrade()
+    shelf, feed, registry, records, speech = Shelf(), Feed(), CallRegistry(), FakeRecords(), Brisk()
+
+    async def nothing_to_render(_: FlowLibrary) -> None:
+        return None
+
+    releases = Releases(store.flow_versions)
+    around = Surroundings.of(config, signatures())
+    live = LiveFlows(config.flows, around, releases, shelf, WallClock(), nothing_to_render, poll_s=0.5)
+    library = await live.start()
+    registry.on_move = live.on_change = feed.touch
+    workshop = ConsoleWorkshop(config, shelf, live, releases)
+
+    async def readiness() -> Readiness:
+        return Readiness(True, {"flows": live.status()})
+
+    async def queue(_: str) -> None:
+        return None
+
+    async def context(secret: str) -> Mapping[str, Any] | None:
+        return CONTEXT if secret == "right" else None
+
+    app = application(
+        Backend(Calls(registry, records), readiness, queue, context),
+        token=token,
+        console_backend=ConsoleBackend(workshop, feed, mask, library.languages),
+    )
+    server = HttpServer(app, "127.0.0.1", 0)
+    await server.start()
+    line = Line(
+        endpoint=FakeEndpoint(),
+        media=FakeMedia(),
+        speech=speech,
+        actions=FakeActions(),
+        desk=FakeDesk(),
+        records=records,
+        clock=WallClock(),
+        registry=registry,
+        caller_id="sip:line@test",
+    )
+    openings = Openings(config.flows, shelf, lambda name: name == "hours.open" or None)
+    work = asyncio.create_task(live.run())
+    try:
+        yield Console(flows_folder, f"http://127.0.0.1:{server.port}", shelf, live, line, openings, speech)
+    finally:
+        for call in registry:
+            await call.end("test over")
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await server.stop()
+        await workshop.close()
+        await store.close()
