@@ -62,7 +62,13 @@ class _Turn:
 
 
 async def record(
-    call: Mapping[str, Any], library: FlowLibrary, *, language: str = "en-US", persona: str = "neutral", name: str = ""
+    call: Mapping[str, Any],
+    library: FlowLibrary,
+    room: ScratchRoom,
+    *,
+    language: str = "en-US",
+    persona: str = "neutral",
+    name: str = "",
 ) -> Recording:
     """A script of ``call`` (as the store or a timeline has it), tried once on the demonstration data.
 
@@ -73,33 +79,29 @@ async def record(
         entry = first.partition(".")[0]
     if entry not in library.flows:
         raise FlowError(f"the call began in {entry}, which is not among these flows", remedy="name their folder")
-    room = ScratchRoom()
-    try:
-        at = datetime.fromisoformat(str(call["started_at"])).astimezone(room.zone)
-        await room.reset(at)
-        remarks: list[str] = []
-        caller = await _caller(room, str(call.get("caller") or ""), remarks)
-        head: Step_ = {
-            "name": name or f"call {call.get('call_id', '')}".strip(),
-            "from": caller,
-            "entry": entry,
-            "language": str(call.get("language") or language),
-            "persona": str(call.get("persona") or persona),
-        }
-        if call.get("keys_led"):
-            head["keys_led"] = True
-        turns = list(_turns(call))
-        for turn in turns:
-            for step in turn.before:
-                if "time" in step:  # on the company's clock
-                    step["time"] = f"{step['time'].astimezone(room.zone):%H:%M}"
-        setting = Setting(at, caller, entry=entry, language=head["language"], persona=head["persona"])
-        await _settle(turns, Simulation(library, room, setting), remarks)
-        text = _script(entry, at, head, turns, _end(call, turns))
-        file = parse_script(Path("recorded.test.yaml"), text)
-        replay = await Runner(library, room).run([file])
-    finally:
-        await room.close()
+    at = datetime.fromisoformat(str(call["started_at"])).astimezone(room.zone)
+    await room.reset(at)
+    remarks: list[str] = []
+    caller = await _caller(room, str(call.get("caller") or ""), remarks)
+    head: Step_ = {
+        "name": name or f"call {call.get('call_id', '')}".strip(),
+        "from": caller,
+        "entry": entry,
+        "language": str(call.get("language") or language),
+        "persona": str(call.get("persona") or persona),
+    }
+    if call.get("keys_led"):
+        head["keys_led"] = True
+    turns = list(_turns(call))
+    for turn in turns:
+        for step in turn.before:
+            if "time" in step:  # on the company's clock
+                step["time"] = f"{step['time'].astimezone(room.zone):%H:%M}"
+    setting = Setting(at, caller, entry=entry, language=head["language"], persona=head["persona"])
+    await _settle(turns, Simulation(library, room, setting), remarks)
+    text = _script(entry, at, head, turns, _end(call, turns))
+    file = parse_script(Path("recorded.test.yaml"), text)
+    replay = await Runner(library, room).run([file])
     remarks += [finding.render() for finding in replay.findings]
     for result in replay.results:
         if result.failure is not None:
@@ -151,7 +153,7 @@ def append(path: Path, recording: Recording) -> None:
 
 
 def _first_state(entries: Sequence[Mapping[str, Any]]) -> str:
-    return next((str(e.get("to_state")) for e in entries if e.get("kind") == "state"), "")
+    return next((str(e.get("to_state") or "") for e in entries if e.get("kind") == "state"), "")
 
 
 def _turns(call: Mapping[str, Any]) -> Iterator[_Turn]:

@@ -32,7 +32,14 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _true(value: object) -> object:
+    if value is not True:
+        raise ValueError("it happens or it doesn't: write true, or leave the step out")
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_text)]
+Happens = Annotated[Literal[True], BeforeValidator(_true)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
@@ -97,8 +104,8 @@ class Step(_Model):
     say: Text | None = Field(None, description="what the caller says")
     doubt: bool = Field(False, description="beside say: heard, but not surely")
     key: Text | None = Field(None, description="what the caller keys: 0-9 * #")
-    silence: Literal[True] | None = Field(None, description="the caller says nothing")
-    hangup: Literal[True] | None = Field(None, description="the line drops")
+    silence: Happens | None = Field(None, description="the caller says nothing")
+    hangup: Happens | None = Field(None, description="the line drops")
     call: Literal["again"] | None = Field(None, description="the same person calls again")
     agitated: str | None = Field(None, description="how: louder, faster, mashed keys")
     fail: str | None = Field(None, description="what breaks: recogniser, synthesiser, store, agent, action:NAME")

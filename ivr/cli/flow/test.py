@@ -17,6 +17,7 @@ from ivr.cli.flow.voice import speak_scripts
 from ivr.cli.options import Subparsers
 from ivr.config import Config
 from ivr.errors import ConfigError, IvrError
+from ivr.workshop.backroom import ScratchRoom
 from ivr.workshop.coverage import lines
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.recording import append, load, past_call, record
@@ -86,7 +87,11 @@ async def _record(arguments: argparse.Namespace, config: Config | None, paths: S
     plan = next((n for n in config.flows.numbers if n.called == call.get("called")), None) if config else None
     language = (plan.language if plan else "") or (config.flows.language if config else "en-US")
     persona = (plan.persona if plan else "") or (config.flows.persona if config else "neutral")
-    recording = await record(call, library, language=language, persona=persona, name=arguments.name)
+    room = ScratchRoom(config)
+    try:
+        recording = await record(call, library, room, language=language, persona=persona, name=arguments.name)
+    finally:
+        await room.close()
     if arguments.output:
         append(arguments.output, recording)
     else:

@@ -1,0 +1,217 @@
+"""What a run reports: readable when something is otherwise, JUnit for CI, and what was covered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from ivr.workshop.backroom import ScratchRoom
+from ivr.workshop.coverage import Observation, lines
+from ivr.workshop.runner import CallResult, Report, Runner
+from ivr.workshop.scripts import parse_script
+from ivr.workshop.verdict import failure_lines, junit, summary, write_junit
+from tests.flows.reference import library
+
+HEAD = "tests: queue\nat: 2026-03-03T10:00\ncalls:\n"
+HERE = Path("flows/queue.test.yaml")
+
+
+async def run(room: ScratchRoom, *calls: str) -> Report:
+    text = HEAD + "".join(f"  - name: call {n}\n    steps:\n{call}" for n, call in enumerate(calls))
+    file = parse_script(HERE, text)
+    assert file.findings == ()
+    return await Runner(library(), room).run([file])
+
+
+async def mismatches(room: ScratchRoom, call: str) -> Sequence[tuple[str, str, str]]:
+    (result,) = (await run(room, call)).results
+    return [(m.what, m.wanted, m.found) for m in result.failure.mismatches] if result.failure else []
+
+
+async def test_a_failure_says_where_what_and_what_led_there(room: ScratchRoom) -> None:
+    report = await run(
+        room,
+        "      - say: remove Vertigo\n"
+        "      - expect: {state: queue.removed, prompt: [Take Vertigo out, Really]}\n"
+        "      - say: yes\n",
+    )
+    (result,) = report.results
+    assert result.failure is not None
+    assert list(failure_lines(result, result.failure)) == [
+        "FAILED  queue: call 0",
+        "  flows/queue.test.yaml:7:9: expect",
+        '    prompt: expected "Really"',
+        "            but it was Take Vertigo out of your queue?",
+        "    state: expected queue.removed",
+        "           but it was queue.remove",
+        "  the call so far:",
+        "             → main.greet",
+        "       line  Hello, this is Marquee, your title queue. You can talk to me, or press zero for a person.",
+        "     action  member.identify_by_caller: found",
+        "             → main.welcome",
+        "             → main.pick_up",
+        "       line  Hi, Ada.",
+        "             → main.ask",
+        "       line  What can I do for you?",
+        "     caller  “remove Vertigo”",
+        "             heard remove (title: Vertigo) 100%",
+        "             → main.removing",
+        "             → main.remove_title",
+        "             → queue.route",
+        "             → queue.which_title",
+        "             → queue.which_way",
+        "             → queue.remove",
+        "       line  Take Vertigo out of your queue?",
+    ]
+    assert summary(report).startswith("1 call, 1 failed; ")
+
+
+async def test_a_wrong_queue_is_shown_beside_the_right_one(room: ScratchRoom) -> None:
+    report = await run(
+        room,
+        "      - say: remove Vertigo\n      - say: yes\n"
+        "    end: {queue: [Metropolis, Vertigo, Casablanca, The General, City Lights, Nosferatu, The Third Man]}\n",
+    )
+    (result,) = report.results
+    assert result.failure is not None
+    shown = list(failure_lines(result, result.failure))
+    assert shown[1] == "  flows/queue.test.yaml:8:10: end"
+    assert shown[2:7] == [
+        "    queue:",
+        "           expected       but it was",
+        "         1 Metropolis     Metropolis",
+        "      !  2 Vertigo        Casablanca",
+        "      !  3 Casablanca     The General",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        ("      - say: what's next\n      - expect: {prompt: '/Next is [A-Z]/', unsaid: sorry}\n", []),
+        ("      - expect: {prompt: /^Goodbye/}\n", ["prompt"]),
+        ("      - expect: {unsaid: Ada}\n", ["unsaid"]),
+        ("      - say: remove Vertigo\n      - expect: {slots: {title: Vertigo, other: null}}\n", []),
+        ("      - say: remove Vertigo\n      - expect: {slots: {title: Nosferatu}}\n", ["slots.title"]),
+        ("      - expect: {slots: {title: Nosferatu}}\n", ["slots.title"]),
+        ("      - say: remove Vertigo\n      - expect: {slots: {title: null}}\n", ["slots.title"]),
+        ("      - say: remove Vertigo\n      - expect: {intent: remove}\n", []),
+        ("      - say: remove Vertigo\n      - expect: {intent: hear_queue}\n", ["intent"]),
+        ("      - say: agent\n    end: {outcome: connected, reason: asked, skill: general, priority: 5}\n", []),
+        ("      - say: agent\n    end: {reason: bored, skill: discs, priority: 9}\n", ["reason", "skill", "priority"]),
+        ("      - say: goodbye\n    end: {outcome: connected}\n", ["outcome"]),
+        ("      - say: goodbye\n    end: {reason: asked}\n", ["reason"]),
+        ("      - say: what's next\n    end: {actions: queue.next, resolved: 1}\n", []),
+        ("      - say: what's next\n    end: {actions: [queue.undo], resolved: 7}\n", ["actions", "resolved"]),
+        ("      - say: what's next\n    end: {outcome: goodbye}\n", ["outcome"]),
+        ("      - say: goodbye\n      - say: one more thing\n", [""]),
+        ("      - key: 0\n    end: {callbacks: []}\n", []),
+        ("      - key: 0\n    end: {callbacks: [{number: 5035550101}]}\n", ["callbacks"]),
+        (
+            "      - fail: agent\n      - key: 0\n      - key: 1\n      - key: 1\n"
+            "    end: {outcome: callback, callbacks: [{number: 5035550101, skill: general}]}\n",
+            [],
+        ),
+        ("      - say: what's next\n    end: {notes: [], hold_until: ''}\n", []),
+        ("      - say: what's next\n    end: {notes: [likes trains]}\n", ["notes"]),
+        ("      - say: what's next\n    end: {discs: [Vertigo], hold_until: 2026-07-04}\n", ["discs", "hold_until"]),
+        (
+            "      - answer: {action: queue.next, outcome: empty}\n      - say: what's next\n"
+            "      - expect: {prompt: empty}\n",
+            [],
+        ),
+        ("      - time: 03:00\n      - say: agent\n      - expect: {prompt: office is closed}\n", []),
+        (
+            "      - agitated: louder\n      - agitated: faster\n      - agitated: louder\n"
+            "    end: {skill: retention}\n",
+            [],
+        ),
+        ("      - {say: put Vertigo first, doubt: true}\n      - expect: {state: queue.to_top}\n", []),
+    ],
+)
+async def test_what_is_expected_is_held_against_what_is(room: ScratchRoom, call: str, wrong: list[str]) -> None:
+    assert [what for what, _, _ in await mismatches(room, call)] == wrong
+
+
+async def test_a_slot_is_shown_by_its_name(room: ScratchRoom) -> None:
+    found = await mismatches(room, "      - say: remove Vertigo\n      - expect: {slots: {title: Nosferatu}}\n")
+    assert found == [("slots.title", "Nosferatu", "Vertigo (253)")]
+
+
+async def test_one_failing_call_stops_no_other(room: ScratchRoom) -> None:
+    told: list[CallResult] = []
+    text = HEAD + (
+        "  - {name: bad, steps: [{expect: {state: queue.menu}}]}\n  - {name: good, steps: [{say: what's next}]}\n"
+    )
+    report = await Runner(library(), room).run([parse_script(HERE, text)], watch=told.append)
+    assert [(r.name, r.passed) for r in report.results] == [("bad", False), ("good", True)]
+    assert told == list(report.results)
+    only = await Runner(library(), room).run([parse_script(HERE, text)], only="queue: GOOD")
+    assert [r.name for r in only.results] == ["good"]
+
+
+async def test_a_script_with_faults_is_not_run(room: ScratchRoom) -> None:
+    file = parse_script(HERE, HEAD + "  - {name: x, steps: [{sya: hello}]}\n")
+    report = await Runner(library(), room).run([file])
+    assert not report.passed
+    assert report.results == ()
+    assert [f.code for f in report.findings] == ["unknown-key"]
+
+
+async def test_junit_says_the_same(room: ScratchRoom, tmp_path: Path) -> None:
+    text = HEAD + (
+        "  - {name: 'good & <well>', steps: [{say: what's next}]}\n"
+        '  - {name: bad, steps: [{say: "remove Vertigo"}, {expect: {prompt: Really}}]}\n'
+    )
+    broken = parse_script(Path("flows/hold.test.yaml"), HEAD + "  - {name: x, steps: [{sya: hello}]}\n")
+    report = await Runner(library(), room).run([parse_script(HERE, text), broken])
+    path = tmp_path / "reports" / "junit.xml"
+    write_junit(report, path)
+    root = ElementTree.parse(path).getroot()
+    assert root.tag == "testsuites"
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "1", "1")
+    first, second = root
+    assert (first.get("name"), first.get("tests"), first.get("failures")) == ("queue", "2", "1")
+    good, bad = first
+    assert (good.get("name"), good.get("file"), good.get("line")) == ("good & <well>", str(HERE), "4")
+    assert len(good) == 0
+    failure = bad[0]
+    assert failure.tag == "failure"
+    assert failure.get("message") == "prompt: expected Really, but it was Take Vertigo out of your queue?"
+    assert failure.text is not None and "flows/queue.test.yaml:5:" in failure.text and "the call so far" in failure.text
+    assert second[0][0].tag == "error"
+    assert "sya means nothing" in str(second[0][0].get("message"))
+
+
+async def test_junit_survives_what_callers_may_say(room: ScratchRoom) -> None:
+    text = HEAD + '  - {name: odd, steps: [{say: "bell \\a and \\x1b"}, {expect: {prompt: Really}}]}\n'
+    report = await Runner(library(), room).run([parse_script(HERE, text)])
+    assert ElementTree.fromstring(ElementTree.tostring(junit(report))).get("failures") == "1"
+
+
+async def test_coverage_names_what_no_call_has_seen(room: ScratchRoom) -> None:
+    observation = Observation(library())
+    text = HEAD.replace("queue", "hold") + (
+        "  - {name: x, steps: [{say: hold my deliveries until July fourth}, {say: yes}]}\n"
+    )
+    with observation.watching():
+        report = await Runner(library(), room).run([parse_script(Path("hold.test.yaml"), text)])
+    assert report.passed
+    await run(room, "      - say: what's next\n")  # not watched
+    hold = observation.coverage().of(["hold"])
+    assert hold.unvisited == ["hold.sorry"]
+    assert hold.state_share == 0.8
+    assert "hold.hold: on refused" in hold.untaken
+    assert "hold.hold: not confirmed" in hold.untaken
+    assert "hold.hold: on ok" not in hold.untaken
+    shown = list(lines(observation.coverage(), ["hold"]))
+    assert shown[0].startswith("hold: states 4 of 5 (80%), edges ")
+    assert "    never entered: hold.sorry" in shown
+    assert "    never taken: hold.hold: on refused" in shown
+    assert not any("hold.sorry:" in line for line in shown), "an edge nobody could take goes without saying"
+    queue = observation.coverage().of(["queue"])
+    assert queue.state_share == 0.0
+    assert "queue.menu: choice move_after (key 4)" in " ".join(queue.untaken)
