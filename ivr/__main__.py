@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ivr import __version__
 from ivr.cli import call, db, doctor, flow, models, say, serve, tail
 from ivr.errors import ConfigError, IvrError
-from ivr.logs import configure_logging
+from ivr.logs import StandardError, configure_logging
 
 EPILOG = """\
 first steps:
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    configure_logging(path="-", level="warning", redact=True, stream=sys.stderr)  # `serve` sets its own
+    configure_logging(path="-", level="warning", redact=True, stream=StandardError())  # `serve` sets its own
     try:
         return int(arguments.handler(arguments))
     except ConfigError as error:

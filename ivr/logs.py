@@ -80,9 +80,9 @@ class Redaction:
         return value
 
 
-def configure_logging(*, path: str, level: str, redact: bool, stream: TextIO | None = None) -> None:
+def configure_logging(*, path: str, level: str, redact: bool, stream: TextIO | StandardError | None = None) -> None:
     """Send structlog to ``path`` ("-": standard output) as JSON lines; the standard library's loggers join it."""
-    out = stream or (sys.stdout if path == "-" else _open(path))
+    out: Any = stream or (sys.stdout if path == "-" else _open(path))
     threshold = getattr(logging, level.upper())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -111,6 +111,16 @@ def configure_logging(*, path: str, level: str, redact: bool, stream: TextIO | N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(threshold, logging.WARNING))
+
+
+class StandardError:
+    """Whatever sys.stderr is when something is written: a command's own, or a test's that replaces it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _open(path: str) -> TextIO:
