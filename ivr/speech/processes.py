@@ -167,7 +167,6 @@ class Worker:
                 watch = tasks.create_task(self._watch(process))
                 reason = await self._read(reader)
                 watch.cancel()
-            return reason
         finally:
             writer.close()
             try:
@@ -175,6 +174,7 @@ class Worker:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        return f"{reason} ({process.returncode})"
 
     async def _read(self, reader: asyncio.StreamReader) -> str:
         try:
