@@ -1,0 +1,113 @@
+"""States in plain words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.errors import FlowError
+from ivr.workshop.explain import explain_flow, explain_state
+from ivr.workshop.roads import AT_HUMAN, way_to, way_to_human
+from ivr.workshop.selection import state_of
+from ivr.workshop.ways import ways
+from tests.unit.workshop.reference import reference
+
+STATES = [(f.flow, s) for f in reference().flows.values() for s in f.states]
+
+
+def _section(text: str, heading: str) -> str:
+    blocks = [b for b in text.split("\n\n") if b.startswith(heading)]
+    assert len(blocks) == 1, f"one {heading!r} in\n{text}"
+    return " ".join(blocks[0].split())
+
+
+@pytest.mark.parametrize("language", ["en-US", "es-ES"])
+@pytest.mark.parametrize(("flow", "state"), STATES)
+def test_every_state_can_be_explained(flow: str, state: str, language: str) -> None:
+    text = explain_state(reference(), flow, state, language=language).render()
+    assert text.startswith(f"{flow}.{state}: ")
+    assert _section(text, "To a human")
+    assert "no call comes here" not in text
+    arrivals = _section(text, "How callers get here")
+    for name, other in reference().flows[flow].states.items():
+        if any(w.target == state for w in ways(other)):
+            assert name in arrivals
+
+
+def test_a_question_says_what_callers_hear_say_and_key() -> None:
+    text = explain_state(reference(), "notes", "what_now").render()
+    assert "Should we keep them, delete them, or correct something?" in _section(text, "What they hear")
+    said = _section(text, "What they can say")
+    assert "“keep them”" in said
+    assert "a human (reason: wants a note corrected)" in said
+    assert "3: correcting something" in _section(text, "What they can key")
+    patience = _section(text, "When callers are silent")
+    assert "nothing is heard for 6 s" in patience
+    assert "the third time" in patience
+
+
+def test_phrases_carry_real_titles() -> None:
+    text = _section(explain_state(reference(), "main", "ask").render(), "What they can say")
+    assert "“remove Casablanca”" in text
+    assert "{" not in text
+
+
+def test_an_action_says_what_is_confirmed_and_what_fails() -> None:
+    text = explain_state(reference(), "queue", "remove").render()
+    done = _section(text, "What is done")
+    assert "always asked before" in done
+    assert "“Take {title} out of your queue?”" in done
+    assert "after 'ok': removed" in _section(text, "Where it leads")
+    assert "when something of ours breaks (failed or timeout): sorry (and so to a human)" in _section(
+        text, "To a human"
+    )
+
+
+def test_spanish_words() -> None:
+    text = explain_state(reference(), "hold", "until", language="es-ES").render()
+    assert "¿Hasta qué día detenemos sus envíos?" in text
+    assert "cuatro de julio" in _section(text, "What they can say")
+
+
+def test_hours_of_the_human_flow() -> None:
+    text = explain_state(reference(), "human", "after_hours").render()
+    assert "after 'closed': nobody_here" in _section(text, "Where it leads")
+
+
+def test_a_flow_lists_its_states_and_who_calls_it() -> None:
+    text = explain_flow(reference(), "hold").render()
+    assert "main.hold_until calls it" in text
+    assert "returns" in text
+    for state in reference().flows["hold"].states:
+        assert f"  {state}: " in text
+
+
+@pytest.mark.parametrize(("flow", "state"), STATES)
+def test_roads_are_real(flow: str, state: str) -> None:
+    library = reference()
+    road = way_to(library, (flow, state))
+    assert road is not None
+    for one, other in zip(road, road[1:], strict=False):
+        assert one.target == other.source
+    for stretch in road:
+        if stretch.way is not None:
+            assert stretch.way in list(ways(library.flows[stretch.source[0]].states[stretch.source[1]]))
+
+
+def test_the_way_knows_what_was_passed_on() -> None:
+    road = way_to(reference(), ("queue", "swap"))
+    assert road is not None
+    assert ("main", "swap") in [s.source for s in road], "only that call passes request: swap"
+
+
+def test_the_way_to_a_human() -> None:
+    road = way_to_human(reference(), ("hold", "hold"))
+    assert road is not None
+    assert [s.target for s in road] == [("hold", "sorry"), AT_HUMAN]
+
+
+def test_names_of_states() -> None:
+    assert state_of(reference(), "pick_up") == ("main", "pick_up")
+    with pytest.raises(FlowError, match="several flows"):
+        state_of(reference(), "sorry")
+    with pytest.raises(FlowError, match="which_title"):
+        state_of(reference(), "queue.wich_title")
