@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -60,7 +61,9 @@ def _single(path: Path) -> Side:
     parsed = parse(path.name, text)
     name = f"{parsed.name}.yaml" if parsed.kind in ("flow", "fragment", "universals") else path.name
     only = parsed.name if parsed.kind in ("flow", "fragment", "universals") else path.name.partition(".")[0]
-    return Side(str(path), {**sources, name: text}, frozenset({only}))
+    twin = re.compile(rf"^{parsed.kind}:\s*{re.escape(parsed.name)}\s*$", re.MULTILINE)
+    siblings = {n: t for n, t in sources.items() if parsed.kind not in ("flow", "fragment") or not twin.search(t)}
+    return Side(str(path), {**siblings, name: text}, frozenset({only}))
 
 
 def side_in_git(revision: str, folder: Path) -> Side:

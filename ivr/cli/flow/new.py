@@ -59,8 +59,8 @@ def _next_steps(made: NewFlow, folder: Path, template: str, missing_service: str
         f"  ivr flow check {folder}",
         "  Callers reach it when a flow calls it. In main.yaml, for instance: what they say,",
         f"    intents:  {name}: [phrases that callers use for it]",
-        "  one choice of the open question,",
-        f"    - {{intent: {name}, goto: {name}}}",
+        "  one choice of the open question, with a key that is free,",
+        f'    - {{intent: {name}, key: 9, label: "how the key menu names it", goto: {name}}}',
         "  and the state that calls it,",
         f"    {name}: {{call: {name}, on: {{done: ask}}}}",
     ]

@@ -47,9 +47,8 @@ def test_diff_of_folders_and_files(folder: Path, capsys: pytest.CaptureFixture[s
 def test_diff_of_a_copy_beside_the_flow(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(folder / "hold.yaml", folder / "holding.yaml")
     _edit(folder / "holding.yaml", "Until which day", "To which day")
-    assert main(["flow", "diff", "flows/hold.yaml", "flows/holding.yaml"]) == 2, "two files claim one flow"
-    (folder / "holding.yaml").rename(folder.parent / "holding.yaml")
-    capsys.readouterr()
+    assert main(["flow", "diff", "flows/hold.yaml", "flows/holding.yaml"]) == 1
+    assert "‹To› which day" in capsys.readouterr().out
 
 
 def test_diff_with_git(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +157,7 @@ def test_new(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_fmt(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _edit(folder / "hold.yaml", "start: until", "start:    until   # here")
     assert main(["flow", "fmt", "--check", "flows/hold.yaml"]) == 1
-    assert "+start: until # here" in capsys.readouterr().out.replace("  #", " #")
+    assert "+start: until  " in capsys.readouterr().out
     assert main(["flow", "fmt", "flows/hold.yaml"]) == 0
     assert main(["flow", "fmt", "--check", "flows/hold.yaml"]) == 0
     assert "# here" in (folder / "hold.yaml").read_text("utf-8")
