@@ -53,7 +53,7 @@ def _keys(library: FlowLibrary) -> Iterator[Finding]:
     for flow in library.flows.values():
         for name, state in flow.states.items():
             for index, choice in enumerate(state.choices):
-                if choice.key is None and not state.ask and choice.intent not in ("yes", "no"):
+                if not choice.key and not state.ask and choice.intent not in ("yes", "no"):
                     place = library.place(flow.flow, "states", name, "choices", index)
                     yield _finding(
                         place,
