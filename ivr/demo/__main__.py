@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import shutil
 import sys
@@ -20,8 +21,8 @@ from ivr.softphone.voices import CallerVoice
 OUT = Path("demo-out")
 
 
-async def demo() -> int:
-    screen = Screen()
+async def demo(picture: Path | None) -> int:
+    screen = Screen(recording=picture is not None)
     screen.heading("Setting up")
     OUT.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="ivr-demo-"))
@@ -36,7 +37,10 @@ async def demo() -> int:
             watching = asyncio.create_task(show_log(screen, line.log))
             stack.callback(watching.cancel)
             voice = CallerVoice("joe")
-            outcomes = [await scene(line, agent, voice, screen, OUT) for scene in (reorder, zero_out, agitated)]
+            outcomes = [await reorder(line, agent, voice, screen, OUT)]
+            if picture is not None:
+                screen.save_picture(picture, "make demo")
+            outcomes += [await scene(line, agent, voice, screen, OUT) for scene in (zero_out, agitated)]
         return report(screen, outcomes)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,8 +79,10 @@ def figures(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m ivr.demo", description=__doc__)
+    parser.add_argument("--picture", type=Path, metavar="SVG", help="save the first call as a picture, for the README")
     try:
-        return asyncio.run(demo())
+        return asyncio.run(demo(parser.parse_args().picture))
     except IvrError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -47,6 +47,8 @@ class LineSetup:
     max_calls: int = 200
     allow: tuple[str, ...] = ("127.0.0.1/32",)
     hours: str = "00:00-24:00"
+    media_timeout_s: float = 30.0
+    drain_s: float = 1.0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     cache: Path = ROOT / "audio" / ".cache"
@@ -62,7 +64,7 @@ class LineSetup:
         lines = [
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
             f'[[sip.trunks]]\nname = "loopback"\nallow = [{allowed}]',
-            '[media]\nports = "20000-29999"',
+            f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{ROOT / "audio"}"\ncache = "{self.cache}"',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             f'[store]\nurl = "{self.database or self._sqlite}"',
@@ -103,7 +105,7 @@ class RunningLine:
         if seed:
             await _run("db", "seed", "--config", str(config), environment=environment)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", "1"),
+            *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", str(setup.drain_s)),
             stderr=asyncio.subprocess.PIPE,
             env=environment,
         )
@@ -132,12 +134,12 @@ class RunningLine:
             await line.stop()
 
     async def stop(self) -> None:
-        """SIGTERM, drain for a second, and make sure."""
+        """SIGTERM, drain for ``drain_s``, and make sure."""
         await self._session.close()
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(self.process.wait(), 15)
+                await asyncio.wait_for(self.process.wait(), 15 + self.setup.drain_s)
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()

@@ -20,8 +20,8 @@ STYLES = {"caller": "bold cyan", "line": "green", "agent": "bold magenta", "engi
 class Screen:
     """Prints for people; plain where output is no terminal."""
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+    def __init__(self, *, recording: bool = False) -> None:
+        self._console = Console(highlight=False, soft_wrap=True, record=recording, width=108 if recording else None)
         self._calls_over: asyncio.Queue[str] = asyncio.Queue()
 
     def call_ended(self, call_id: str) -> None:
@@ -31,6 +31,11 @@ class Screen:
         """Returns when the log has told of the end of one more call."""
         async with asyncio.timeout(timeout_s):
             await self._calls_over.get()
+
+    def save_picture(self, path: Path, title: str) -> None:
+        """What was shown since the last picture, as SVG."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._console.save_svg(str(path), title=title)
 
     def heading(self, text: str) -> None:
         self._console.print()
