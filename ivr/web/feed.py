@@ -13,10 +13,16 @@ class Feed:
         self._listeners: set[asyncio.Event] = set()
         self._most_often_s = most_often_s
         self._at_least_s = at_least_s
+        self._closed = False
 
     def touch(self) -> None:
         for event in self._listeners:
             event.set()
+
+    def close(self) -> None:
+        """Everybody who listens is told that there is nothing more."""
+        self._closed = True
+        self.touch()
 
     async def changes(self) -> AsyncIterator[bool]:
         """Whether something moved, at once and then whenever; False now and then, so that dead connections show."""
@@ -24,7 +30,7 @@ class Feed:
         self._listeners.add(event)
         try:
             yield True
-            while True:
+            while not self._closed:
                 try:
                     async with asyncio.timeout(self._at_least_s):
                         await event.wait()
@@ -32,7 +38,8 @@ class Feed:
                     yield False
                     continue
                 event.clear()
-                yield True
-                await asyncio.sleep(self._most_often_s)
+                if not self._closed:
+                    yield True
+                    await asyncio.sleep(self._most_often_s)
         finally:
             self._listeners.discard(event)

@@ -16,6 +16,7 @@ STATIC = Path(__file__).parents[1] / "static"
 def add_routes(app: web.Application, backend: ConsoleBackend) -> None:
     app[CONSOLE] = backend
     simulator.prepare(app)
+    app.on_shutdown.append(_say_goodbye)
     app.router.add_static("/static/", STATIC)
     router = app.router
     router.add_get("/", home)
@@ -30,6 +31,12 @@ def add_routes(app: web.Application, backend: ConsoleBackend) -> None:
     router.add_get("/flows/{flow}/simulator", simulator.socket)
     router.add_get("/events", events.stream)
     router.add_get("/api/flows", flows.as_json)
+
+
+async def _say_goodbye(app: web.Application) -> None:
+    """Open pages hold connections that would keep the server waiting."""
+    app[CONSOLE].feed.close()
+    await simulator.hang_up(app)
 
 
 async def home(_: web.Request) -> web.Response:

@@ -62,7 +62,8 @@ def _live(call: Mapping[str, Any]) -> Markup:
 def _past(request: web.Request, calls: Sequence[Mapping[str, Any]]) -> Markup:
     rows = Markup("").join(
         Markup(
-            '<tr><td><a href="/calls/{0}">{1}</a></td><td>{2}</td><td><code>{3}</code></td><td>{4}</td><td>{5}</td></tr>'
+            '<tr><td><a href="/calls/{0}">{1}</a></td><td>{2}</td><td><code>{3}</code></td><td>{4}</td>'
+            "<td>{5}</td></tr>"
         ).format(
             call["call_id"],
             number(request, call.get("caller")),
@@ -133,22 +134,18 @@ async def detail(request: web.Request) -> web.Response:
 def _about(request: web.Request, call: Mapping[str, Any]) -> list[tuple[str, Any]]:
     state = str(call.get("state", ""))
     flow, _, name = state.partition(".")
+    version = call.get("flow_version", "")
+    called = str(call.get("called", ""))
     link = Markup('<a href="/flows/{}#state-{}-{}">{}</a>').format(flow, flow, name, state) if name else state
     return [
         (label, shown)
         for label, shown in (
             ("Call id", Markup("<code>{}</code>").format(call["call_id"])),
-            (
-                "Called",
-                number(request, call.get("called")) if str(call.get("called")).isdigit() else call.get("called"),
-            ),
+            ("Called", number(request, called) if called.isdigit() else called),
             ("Began", moment(call.get("started_at"))),
             ("Ended", moment(call.get("ended_at"))),
             ("State", link),
-            (
-                "Flow version",
-                Markup("<code>{}</code>").format(call["flow_version"]) if call.get("flow_version") else "",
-            ),
+            ("Flow version", version and Markup("<code>{}</code>").format(version)),
             ("Language", call.get("language", "")),
         )
         if shown
@@ -221,11 +218,8 @@ async def handoff(request: web.Request) -> web.Response:
         return page(request, "Expired", gone, framed=False, scripts=(), status=404)
     facts = {k: v for k, v in (context.get("facts") or {}).items() if not k.startswith("call.")}
     caller = context.get("caller") or {}
-    who = (
-        facts.get("member.name")
-        or (caller.get("number") if isinstance(caller, Mapping) else caller)
-        or "Unknown caller"
-    )
+    phone = caller.get("number") if isinstance(caller, Mapping) else caller
+    who = facts.get("member.name") or phone or "Unknown caller"
     content = Markup("""\
 <article class="handoff">
 <p class="eyebrow">Call handed over to you</p>
@@ -252,7 +246,7 @@ async def handoff(request: web.Request) -> web.Response:
         about=table(
             [
                 ("Call id", context.get("call_id")),
-                ("Number", caller.get("number") if isinstance(caller, Mapping) else caller),
+                ("Number", phone),
                 ("Language", context.get("language")),
                 ("Was at", f"{context.get('flow', '')}.{context.get('state', '')}".strip(".")),
             ],

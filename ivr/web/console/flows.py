@@ -82,8 +82,8 @@ def _history(request: web.Request, steps: Sequence[Mapping[str, Any]], live: str
         if version != live and step["kind"] in ("publish", "rollback"):
             back = Markup(
                 '<form method="post" action="/flows/rollback"><input type="hidden" name="csrf" value="{}">'
-                '<input type="hidden" name="version" value="{}"><button class="plain" aria-label="Go back to {}">Go back'
-                " to this</button></form>"
+                '<input type="hidden" name="version" value="{}"><button class="plain" aria-label="Go back to {}">'
+                "Go back to this</button></form>"
             ).format(csrf(request), version, version)
         rows.append(
             Markup("<tr><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>").format(
@@ -91,9 +91,10 @@ def _history(request: web.Request, steps: Sequence[Mapping[str, Any]], live: str
             )
         )
     return Markup(
-        '<div class="scroll" tabindex="0" role="region" aria-labelledby="history-title"><table><thead><tr><th scope="col">'
-        'When</th><th scope="col">What</th><th scope="col">Version</th><th scope="col">Flows changed</th><th scope="col">'
-        'By</th><th scope="col"><span class="hidden">Action</span></th></tr></thead><tbody>{}</tbody></table></div>'
+        '<div class="scroll" tabindex="0" role="region" aria-labelledby="history-title"><table><thead><tr>'
+        '<th scope="col">When</th><th scope="col">What</th><th scope="col">Version</th>'
+        '<th scope="col">Flows changed</th><th scope="col">By</th><th scope="col"><span class="hidden">Action</span>'
+        "</th></tr></thead><tbody>{}</tbody></table></div>"
     ).format(Markup("").join(rows))
 
 
@@ -142,11 +143,12 @@ _FLOW = Markup("""\
 autocomplete="off"><label for="language" class="hidden">Language</label><select id="language">{languages}</select>\
 <button class="primary">Call</button></form>
 <ol id="talk" class="story talk" role="log" aria-live="polite" aria-label="Conversation"></ol>
-<form id="say" class="line"><label for="words" class="hidden">Say</label><input id="words" placeholder="Say something, or \
-type keys" autocomplete="off" maxlength="300" disabled><button disabled>Say</button></form>
+<form id="say" class="line"><label for="words" class="hidden">Say</label><input id="words" \
+placeholder="Say something, or type keys" autocomplete="off" maxlength="300" disabled>\
+<button disabled>Say</button></form>
 <div class="keypad" role="group" aria-label="Keypad">{keys}</div>
-<div class="line wrap" role="group" aria-label="What else may happen"><button type="button" data-line="/silence" disabled>\
-Silence</button><button type="button" data-line="/hangup" disabled>Hang up</button>\
+<div class="line wrap" role="group" aria-label="What else may happen"><button type="button" data-line="/silence" \
+disabled>Silence</button><button type="button" data-line="/hangup" disabled>Hang up</button>\
 <button type="button" data-line="/call" disabled>Call again</button></div>
 <fieldset class="line wrap parts"><legend>Break</legend>{parts}</fieldset>
 <div class="facts"><p><strong>State</strong> <code id="state">–</code></p>

@@ -44,9 +44,9 @@ _FRAME = Markup("""\
 _HEADER = Markup("""\
 <a class="skip" href="#main">Skip to content</a>
 <header class="top">
-<a class="brand" href="/calls"><svg aria-hidden="true" viewBox="0 0 24 24" width="22" height="22"><path d="M6.6 10.8a15 \
-15 0 0 0 6.6 6.6l2.2-2.2a1 1 0 0 1 1-.25 11.4 11.4 0 0 0 3.6.57 1 1 0 0 1 1 1V20a1 1 0 0 1-1 1A17 17 0 0 1 3 4a1 1 0 0 \
-1 1-1h3.5a1 1 0 0 1 1 1c0 1.25.2 2.45.57 3.57a1 1 0 0 1-.25 1z"/></svg>ivr</a>
+<a class="brand" href="/calls"><svg aria-hidden="true" viewBox="0 0 24 24" width="22" height="22"><path d="M6.6 \
+10.8a15 15 0 0 0 6.6 6.6l2.2-2.2a1 1 0 0 1 1-.25 11.4 11.4 0 0 0 3.6.57 1 1 0 0 1 1 1V20a1 1 0 0 1-1 1A17 17 0 0 1 \
+3 4a1 1 0 0 1 1-1h3.5a1 1 0 0 1 1 1c0 1.25.2 2.45.57 3.57a1 1 0 0 1-.25 1z"/></svg>ivr</a>
 <nav aria-label="Console">{links}</nav>
 <span id="link-state" class="quiet" role="status" aria-live="polite"></span>
 {leave}
@@ -79,7 +79,7 @@ def page(
         headers={
             "Content-Security-Policy": POLICY.format(nonce=nonce or secrets.token_urlsafe(12)),
             "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": "same-origin",  # "no-referrer" would make a form's Origin "null"
             "Cache-Control": "no-store",
         },
     )

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
 from ivr.web.api import dumps
@@ -28,6 +28,12 @@ def _sockets(app: web.Application) -> set[web.WebSocketResponse]:
 
 def prepare(app: web.Application) -> None:
     app[_OPEN] = set()
+
+
+async def hang_up(app: web.Application) -> None:
+    """Close every simulation: the service stops."""
+    for ws in tuple(_sockets(app)):
+        await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
 async def socket(request: web.Request) -> web.WebSocketResponse:

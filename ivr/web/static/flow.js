@@ -71,7 +71,8 @@ function show(told) {
   for (const entry of told.entries) if (entry.text) add(entry.kind, entry.text);
   if (told.text) add("other", told.text);
   svg.querySelectorAll(".current").forEach((element) => element.classList.remove("current"));
-  const here = card(told.state);
+  // a sub-flow that has returned leaves its mark where it ended
+  const here = [told.state, ...told.states.toReversed()].map(card).find(Boolean);
   here?.classList.add("current");
   reveal(here);
   document.getElementById("state").textContent = told.state || "–";

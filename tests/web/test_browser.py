@@ -1,0 +1,191 @@
+"""The console in a real Chromium: what agents, ops and flow designers see and do there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.web.browser import Window, chromium, window
+from tests.web.console import Console, console
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Console]:
+    async with console(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def shown(browser: Browser) -> AsyncIterator[Window]:
+    async with window(browser) as opened:
+        yield opened
+        assert not opened.complaints, "scripts failed, or the policy forbade something of ours"
+
+
+async def test_live_calls_move_as_they_talk(served: Console, shown: Window) -> None:
+    page = shown.page
+    await page.goto(served.base)
+    await expect(page.locator("#nobody")).to_be_visible()
+    caller, other = served.call("5035550142"), served.call("5035550177")
+    rows = page.locator("#live tbody tr")
+    await expect(rows).to_have_count(2)
+    mine = page.locator(f'tr[data-call="{caller.call_id}"]')
+    await expect(mine).to_contain_text("••••••••42")
+    await expect(mine).to_contain_text("main.ask")
+    await expect(mine).to_contain_text(served.shelf.live.version)
+
+    await mine.locator("a").click()
+    await expect(page.locator(".story .prompt").last).to_contain_text("What can I do for you?")
+    caller.say("what's in my queue")
+    await expect(page.locator(".story .heard")).to_contain_text("what's in my queue")
+    await expect(page.locator(".story .prompt").last).to_contain_text("Casablanca")
+
+    await page.goto(served.base)
+    await other.hang_up()
+    await expect(rows).to_have_count(1)
+    await caller.hang_up()
+    await expect(page.locator("#nobody")).to_be_visible()
+
+
+async def test_a_flow_is_a_picture_with_the_live_calls_on_it(served: Console, shown: Window) -> None:
+    page = shown.page
+    served.call()
+    await page.goto(f"{served.base}/flows")
+    await page.get_by_role("link", name="main").first.click()
+    await expect(page.locator("h1")).to_contain_text(served.shelf.live.versions["main"])
+    states = served.shelf.live.flows["main"].states
+    await expect(page.locator("svg [id^=state-main-]")).to_have_count(len(states))
+    await expect(page.locator("#state-main-ask")).to_have_class("state card question live-here")
+    await expect(page.locator("#on-it")).to_have_text("1 live call here")
+    frame = page.locator("#state-main-ask > .frame").first
+    assert await frame.evaluate("e => getComputedStyle(e).strokeWidth") == "3px", "the picture's style is allowed"
+
+
+async def test_a_designer_talks_to_the_flow(served: Console, shown: Window) -> None:
+    page = shown.page
+    await page.goto(f"{served.base}/flows/main")
+    await page.get_by_role("button", name="Call", exact=True).click()
+    talk = page.locator("#talk")
+    await expect(talk.locator(".prompt").last).to_contain_text("What can I do for you?")
+    before = await page.locator("#queue li").all_text_contents()
+    assert "Casablanca" in before and before[0] != "Casablanca"
+    await _say(page, "move Casablanca to the top")
+    await expect(talk.locator(".prompt").last).to_contain_text("Casablanca is at the top")
+    after = await page.locator("#queue li").all_text_contents()
+    assert after == ["Casablanca", *(title for title in before if title != "Casablanca")]
+    await expect(page.locator("#state-main-ask")).to_have_class("state card question current")
+    await expect(page.locator("#state")).to_have_text("main.ask")
+
+    await page.get_by_role("button", name="Silence").click()
+    await expect(talk.locator(".caller").last).to_contain_text("silence")
+    await _say(page, "goodbye")
+    await expect(talk.locator(".end")).to_be_visible()
+    await _say(page, "hello?")
+    await expect(talk.locator(".error").last).to_contain_text("the call is over")
+    await page.get_by_role("button", name="Call again").click()
+    await page.get_by_role("button", name="0", exact=True).click()
+    await expect(talk.locator(".handoff")).to_contain_text("connected")
+
+
+async def _say(page: Page, text: str) -> None:
+    await page.get_by_label("Say").fill(text)
+    await page.keyboard.press("Enter")
+
+
+async def test_broken_parts_bring_a_human_in_the_simulator(served: Console, shown: Window) -> None:
+    page = shown.page
+    await page.goto(f"{served.base}/flows/main")
+    await page.get_by_role("button", name="Call", exact=True).click()
+    await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?")
+    await page.get_by_label("recogniser").check()
+    await expect(page.locator("#talk .handoff")).to_contain_text("connected")
+
+
+async def test_a_rejected_edit_is_a_banner_everywhere_until_it_is_mended(served: Console, shown: Window) -> None:
+    page = shown.page
+    await page.goto(served.base)
+    banner = page.locator("#banner")
+    await expect(banner).to_be_hidden()
+    good = served.shelf.live.version
+    served.edit("main.yaml", "goto:", "gotoo:")
+    await expect(banner).to_contain_text(f"Version {good} keeps serving")
+    await banner.get_by_role("link").click()
+    findings = page.locator("#findings .finding")
+    rejected = served.shelf.rejected
+    assert rejected is not None
+    await expect(findings).to_have_count(len(rejected.findings))
+    await expect(page.locator("#findings")).to_contain_text("did you mean goto?")
+    served.edit("main.yaml", "gotoo:", "goto:")
+    await expect(banner).to_be_hidden()
+    await expect(findings).to_have_count(0)
+
+
+async def test_going_back_to_an_earlier_version(served: Console, shown: Window) -> None:
+    page = shown.page
+    first = served.shelf.live.version
+    await page.goto(f"{served.base}/flows")
+    served.edit("main.yaml", "What can I do for you?", "What would you like?")
+    rows = page.locator("table tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("main")
+    await page.get_by_role("button", name=f"Go back to {first}").click()
+    await expect(page.locator("h1")).to_contain_text(first)
+    assert served.shelf.live.version == first
+    await expect(rows.first).to_contain_text("rollback")
+
+
+async def test_the_token_is_asked_for_once(tmp_path: Path, browser: Browser) -> None:
+    async with console(tmp_path, token="hunter2") as served, window(browser) as opened:
+        page = opened.page
+        await page.goto(f"{served.base}/flows/main")
+        assert "/login" in page.url
+        await _log_in(page, "wrong")
+        await expect(page.get_by_role("alert")).to_contain_text("not the token")
+        await _log_in(page, "hunter2")
+        await expect(page.locator("h1")).to_contain_text("main")
+        cookie = (await page.context.cookies())[0]
+        assert cookie.get("httpOnly") and cookie.get("sameSite") == "Strict"
+        assert "hunter2" not in str(cookie.get("value"))
+        await page.get_by_role("button", name="Call", exact=True).click()
+        await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?")
+        await page.get_by_role("button", name="Log out").click()
+        assert "/login" in page.url
+        await page.goto(f"{served.base}/calls")
+        assert "/login" in page.url
+        for _ in range(5):
+            await _log_in(page, "guess")
+        await expect(page.get_by_role("alert")).to_contain_text("Too many attempts")
+        await _log_in(page, "hunter2")
+        await expect(page.get_by_role("alert")).to_contain_text("Too many attempts")
+
+
+async def _log_in(page: Page, token: str) -> None:
+    await page.get_by_label("Access token").fill(token)
+    await page.get_by_role("button", name="Log in").click()
+
+
+async def test_an_agent_reads_the_whole_story(served: Console, shown: Window) -> None:
+    page = shown.page
+    await page.goto(f"{served.base}/handoff/right")
+    await expect(page.locator("h1")).to_have_text("Rosa Diaz")
+    await expect(page.locator(".reason")).to_contain_text("cancellation risk")
+    await expect(page.locator(".story .heard")).to_contain_text("<b>cancelling</b>")
+    await expect(page.locator(".tag.urgent")).to_have_text("priority 9")
+
+
+@pytest.mark.parametrize("path", ["/calls", "/flows", "/flows/main", "/handoff/right"])
+async def test_a_phone_shows_it_without_scrolling_sideways(served: Console, browser: Browser, path: str) -> None:
+    served.call()
+    async with window(browser, 360, 740) as opened:
+        await opened.page.goto(served.base + path)
+        await expect(opened.page.locator("h1")).to_be_visible()
+        assert await opened.page.evaluate("document.documentElement.scrollWidth") <= 360
