@@ -50,17 +50,17 @@ def profile(name: str) -> Profile:
 
 
 def _keys(library: FlowLibrary) -> Iterator[Finding]:
+    """That each request has a key somewhere is the checker's business; here, that no question is for voices only."""
     for flow in library.flows.values():
         for name, state in flow.states.items():
-            for index, choice in enumerate(state.choices):
-                if not choice.key and not state.ask and choice.intent not in ("yes", "no"):
-                    place = library.place(flow.flow, "states", name, "choices", index)
-                    yield _finding(
-                        place,
-                        "gethuman-keys",
-                        f"{choice.intent!r} can be said but not keyed; speech needs keys to fall back on",
-                        "give the choice a key: and a label:",
-                    )
+            said = [choice for choice in state.choices if choice.intent not in ("yes", "no")]
+            if said and not state.ask and not any(choice.key for choice in said):
+                yield _finding(
+                    library.place(flow.flow, "states", name, "choices"),
+                    "gethuman-keys",
+                    "nothing here can be keyed; speech needs keys to fall back on",
+                    "give the choices a key: and a label:",
+                )
 
 
 def _short(library: FlowLibrary) -> Iterator[Finding]:

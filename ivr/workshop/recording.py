@@ -24,9 +24,10 @@ from ivr.errors import ConfigError, FlowError
 from ivr.store import Store
 from ivr.store.members import digits_of
 from ivr.workshop.backroom import ScratchRoom
+from ivr.workshop.driving import ACTION, DESK, Setting
 from ivr.workshop.runner import Report, Runner, perform
 from ivr.workshop.scripts import MASKED, Step, parse_script
-from ivr.workshop.simulation import ACTION, DESK, Setting, Simulation
+from ivr.workshop.simulation import Simulation
 
 FICTIONAL = "5035550101"  # a demonstration member; 555-01xx belongs to nobody
 LATER = timedelta(minutes=30)

@@ -13,8 +13,9 @@ from ivr.dialogue.library import FlowLibrary
 from ivr.dialogue.source import Place
 from ivr.errors import IvrError
 from ivr.workshop.backroom import Backroom, Effects, ScratchRoom
+from ivr.workshop.driving import MEMBER, Entry, Setting
 from ivr.workshop.scripts import Call, End, Expect, ScriptFile, Step, Suite, against, pattern_in
-from ivr.workshop.simulation import MEMBER, Entry, Setting, Simulation
+from ivr.workshop.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)

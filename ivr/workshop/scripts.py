@@ -16,7 +16,7 @@ from ivr.dialogue.library import FlowLibrary
 from ivr.dialogue.mistakes import fault_of, locate, suggestion
 from ivr.dialogue.source import Place, read_file
 from ivr.dialogue.tree import MAX_FAULTS, Fault, Spot, read_tree
-from ivr.workshop.simulation import ACTION, DESK, PARTS
+from ivr.workshop.driving import ACTION, DESK, PARTS
 
 SUFFIX = ".test.yaml"
 MASKED = "•"  # what stands where a recorded call had something secret

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ivr.errors import FlowError
-from ivr.workshop.simulation import ACTION, PARTS, Entry, Simulation
+from ivr.workshop.driving import ACTION, PARTS, Entry
+from ivr.workshop.simulation import Simulation
 
 KEYED = re.compile(r"[0-9*#][0-9*# ]*")
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ivr.ports import CallRecords
-from ivr.workshop.simulation import Entry, Simulation
+from ivr.workshop.driving import Entry
+from ivr.workshop.simulation import Simulation
 
 OWN_COLUMNS = frozenset({"event", "state", "kind", "at"})  # of an entry in the store; a note's own words give way
 INSIDE = frozenset({"caller", "resume", "end"})  # entries of a simulation that no phone call has

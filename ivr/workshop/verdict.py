@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ivr.workshop.driving import Entry
 from ivr.workshop.runner import CallResult, Failure, Mismatch, Report
-from ivr.workshop.simulation import Entry
 
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 WHO = "{:>7}  "

@@ -156,12 +156,14 @@ class Audition:
         typed = await self._so_far(runner, suite, call, number)
         text = str(call.steps[number].say)
         listening = typed.listening
-        key = (typed.setting.language, typed.state, text)
-        if listening is None or key in known:
+        if listening is None:
+            return []
+        key = (listening.grammar.speech.language, typed.state, text)
+        if key in known:
             return []
         known.add(key)
-        state, language = typed.state, typed.setting.language
-        grammar = listening.grammar.speech
+        state, grammar = typed.state, listening.grammar.speech
+        language = grammar.language
         await typed.say(text)
         meant = dict(typed.heard)
         lines = []

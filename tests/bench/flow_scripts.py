@@ -22,7 +22,7 @@ from ivr.dialogue.engine import Dialogue
 from ivr.dialogue.library import FlowLibrary, load_library
 from ivr.dialogue.source import read_directory
 from ivr.dialogue.turns import DialogueEvent, Effect
-from ivr.workshop import simulation
+from ivr.workshop import driving
 from ivr.workshop.backroom import ScratchRoom
 from ivr.workshop.rehearsal import Stage
 from ivr.workshop.runner import Report, Runner
@@ -76,7 +76,7 @@ async def scripts() -> None:
     await runner.run(files)
     warm = [await runner.run(files) for _ in range(ROUNDS)]
     assert cold.passed and all(report.passed for report in warm)
-    with patch.object(simulation, "Dialogue", Recorded):
+    with patch.object(driving, "Dialogue", Recorded):
         await runner.run(files)
     bare = statistics.median(events / seconds for events, seconds in (floor() for _ in range(ROUNDS)))
     fresh = await unremembered(library, files)

@@ -18,9 +18,10 @@ from ivr.cli.options import Subparsers
 from ivr.config import Config
 from ivr.errors import ConfigError, FlowError, IvrError
 from ivr.workshop.backroom import ScratchRoom, StoreRoom, store_room
+from ivr.workshop.driving import Entry, Setting
 from ivr.workshop.folder import folders
 from ivr.workshop.session import HELP, Typed, obey
-from ivr.workshop.simulation import Entry, Setting, Simulation
+from ivr.workshop.simulation import Simulation
 from ivr.workshop.timeline import keep, timeline
 from ivr.workshop.trial import entry_of, flow_name
 from ivr.workshop.verdict import entry_lines

@@ -113,7 +113,7 @@ async def _once(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespa
     screen = _Screen()
     rehearsals = await stage.rehearse(paths, only=arguments.only, watch=screen.result)
     report = together(rehearsals)
-    screen.report(report, rehearsals, full=arguments.coverage)
+    screen.report(report, rehearsals, full=arguments.coverage, part=bool(arguments.only))
     if arguments.junit:
         try:
             write_junit(report, arguments.junit)
@@ -159,7 +159,8 @@ class _Screen:
         for line in rest:
             self.say(line)
 
-    def report(self, report: Report, rehearsals: Sequence[Rehearsal], *, full: bool) -> None:
+    def report(self, report: Report, rehearsals: Sequence[Rehearsal], *, full: bool, part: bool) -> None:
+        """``part``: only some calls ran, so what none of them visited means nothing."""
         for finding in report.findings:
             self.say(finding.render(), "red")
         for rehearsal in rehearsals:
@@ -167,8 +168,8 @@ class _Screen:
             if full:
                 for line in lines(rehearsal.coverage, rehearsal.tested):
                     self.say(line)
-            elif own.unvisited and report.results:
+            elif own.unvisited and report.results and not part:
                 self.say(f"no script has visited: {', '.join(own.unvisited)}", "yellow")
-            if own.states:
+            if own.states and (full or not part):
                 self.say(own.summary(), "dim")
         self.say(summary(report), "green" if report.passed else "bold red")

@@ -40,7 +40,8 @@ async def test_a_failure_says_where_what_and_what_led_there(room: ScratchRoom) -
     )
     (result,) = report.results
     assert result.failure is not None
-    assert list(failure_lines(result, result.failure)) == [
+    shown = list(failure_lines(result, result.failure))
+    assert shown[:7] == [
         "FAILED  queue: call 0",
         "  flows/queue.test.yaml:7:9: expect",
         '    prompt: expected "Really"',
@@ -48,24 +49,13 @@ async def test_a_failure_says_where_what_and_what_led_there(room: ScratchRoom) -
         "    state: expected queue.removed",
         "           but it was queue.remove",
         "  the call so far:",
-        "             → main.greet",
-        "       line  Hello, this is Marquee, your title queue. You can talk to me, or press zero for a person.",
-        "     action  member.identify_by_caller: found",
-        "             → main.welcome",
-        "             → main.pick_up",
-        "       line  Hi, Ada.",
-        "             → main.ask",
-        "       line  What can I do for you?",
-        "     caller  “remove Vertigo”",
-        "             heard remove (title: Vertigo) 100%",
-        "             → main.removing",
-        "             → main.remove_title",
-        "             → queue.route",
-        "             → queue.which_title",
-        "             → queue.which_way",
-        "             → queue.remove",
-        "       line  Take Vertigo out of your queue?",
     ]
+    spoke = shown.index("     caller  “remove Vertigo”")
+    before, after = shown[7:spoke], shown[spoke:]
+    assert "     action  member.identify_by_caller: found" in before
+    assert before[-1] == "       line  What can I do for you?"
+    assert after[1] == "             heard remove (title: Vertigo) 100%"
+    assert after[-2:] == ["             → queue.remove", "       line  Take Vertigo out of your queue?"]
     assert summary(report).startswith("1 call, 1 failed; ")
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from ivr.errors import FlowError
 from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.simulation import CallOver, Entry, Setting, Simulation
+from ivr.workshop.driving import CallOver, Entry, Setting
+from ivr.workshop.simulation import Simulation
 from tests.flows.reference import library
 from tests.unit.workshop.conftest import MORNING
 
