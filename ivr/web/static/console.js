@@ -79,17 +79,19 @@ function showFlows(flows) {
   if (stale && !document.body.dataset.revision.startsWith(`${flows.version}-`)) stale.hidden = false;
 }
 
+let latest = null; // for scripts that are loaded after the first news
+
 function listen() {
   const state = document.getElementById("link-state");
   const source = new EventSource("/events");
   source.onopen = () => { state.textContent = ""; };
   source.onerror = () => { state.textContent = "Connection lost, trying again…"; };
   source.onmessage = (event) => {
-    const now = JSON.parse(event.data);
+    const now = latest = JSON.parse(event.data);
     showLive(now.calls);
     showCall(now.calls);
     showFlows(now.flows);
-    document.dispatchEvent(new CustomEvent("ivr:now", { detail: now }));
+    document.dispatchEvent(new Event("ivr:now"));
   };
   addEventListener("pagehide", () => source.close());
 }

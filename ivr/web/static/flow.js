@@ -38,9 +38,9 @@ function reveal(element) {
   });
 }
 
-document.addEventListener("ivr:now", (event) => {
+function showCalls() {
   const counts = new Map();
-  for (const call of event.detail.calls) {
+  for (const call of latest?.calls || []) {
     if (call.state.startsWith(`${flow}.`)) counts.set(call.state, (counts.get(call.state) || 0) + 1);
   }
   svg.querySelectorAll(".live-here").forEach((element) => element.classList.remove("live-here"));
@@ -50,7 +50,9 @@ document.addEventListener("ivr:now", (event) => {
     total += count;
   }
   document.getElementById("on-it").textContent = total ? `${total} live ${total === 1 ? "call" : "calls"} here` : "";
-});
+}
+document.addEventListener("ivr:now", showCalls);
+showCalls();
 
 // -- the telephone --------------------------------------------------------------------------------------------------
 
