@@ -31,6 +31,7 @@ WORRIED = (
     ("I'm thinking of leaving", "thinking of cancelling"),
     ("I'm so angry", "upset"),
 )
+IN_SPANISH = ("es-ES", "5415550104")  # by number called, or by what the member's file says
 BY_KEY = ("*0", "#0")
 
 
@@ -47,7 +48,7 @@ def leading_to(state: str) -> Iterator[tuple[datetime, Mapping[str, Any], int]]:
     found = []
     for _, at, call in SCRIPTS:
         for count, step in enumerate(call["steps"]):
-            if step.get("expect", {}).get("state") == state and not call.get("language"):
+            if step.get("expect", {}).get("state") == state and call.get("language", call.get("from")) not in IN_SPANISH:
                 found.append((at, call, count))
     yield from sorted(found, key=lambda way: way[2])
 
