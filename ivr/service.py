@@ -28,6 +28,7 @@ from ivr.release.openings import Openings
 from ivr.release.releases import Releases
 from ivr.release.shelf import Shelf
 from ivr.sip.agent import SipUserAgent
+from ivr.speech.engines import serves
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
 from ivr.web.api import Backend, Readiness
@@ -135,7 +136,9 @@ class Service:
             caller_id=config.desk.caller_id,
         )
         for work, name in ((self._refresh_catalogue(actions), "catalogue"), (self.flows.run(), "flows")):
-            self._stopping.append(partial(_cancelled, asyncio.create_task(work, name=name)))
+            task = asyncio.create_task(work, name=name)
+            task.add_done_callback(_tell_of_death)
+            self._stopping.append(partial(_cancelled, task))
         await self._begin(self._endpoint.start(self._on_call), self._endpoint.stop)
         log.info("service.ready", sip=self.sip_address, http=self.http_address, flow_version=library.version)
 
@@ -171,7 +174,7 @@ class Service:
 
     async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
         """Everything a version can say without knowing who calls, rendered. Raises UnavailableError."""
-        voices = self._openings.voices()
+        voices = self._openings.voices(self._choosable(library))
         prompts = [
             (words.text, words.language or language, voice)
             for language, persona in voices
@@ -180,6 +183,11 @@ class Service:
         ]
         clips = await self._speech.render_all(prompts, progress)
         await self._media.preload(clips)
+
+    def _choosable(self, library: FlowLibrary) -> list[str]:
+        """Languages that callers may choose and that something here can speak."""
+        voices = [lang for status in self._speech.synthesisers() if status.healthy for lang in status.languages]
+        return [language for language in library.universals.languages if serves(voices, language)]
 
     # -- calls -------------------------------------------------------------------------------------------------
 
@@ -267,6 +275,12 @@ class Service:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell_of_death(task: asyncio.Task[None]) -> None:
+    """What runs beside the calls never ends by itself; the line goes on without it, but somebody must know."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("service.part_died", part=task.get_name(), exc_info=error)
 
 
 class _Calls:

@@ -16,6 +16,7 @@ import structlog
 from ivr.call.hearing import Hearing
 from ivr.call.keys import KeyFilter
 from ivr.call.mouth import Mouth
+from ivr.call.unrest import Unrest
 from ivr.dialogue.engine import Dialogue
 from ivr.dialogue.turns import (
     ActionDone,
@@ -95,6 +96,7 @@ class Conductor:
         self._call_id = call_id
         self._inbox: asyncio.Queue[_Inbox] = asyncio.Queue()
         self._keys = KeyFilter()
+        self._unrest = Unrest()
         self._listen: Listen | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._user_speaking = False
@@ -159,7 +161,11 @@ class Conductor:
             return
         await self.mouth.stop()
         self._cancel("noinput")
+        entering = self._listen is not None and self._listen.interdigit_s > 0 and digit.key.isdecimal()
+        agitated = self._unrest.key(self._clock.monotonic(), entering=entering)
         await self._tell(KeyPressed(digit.key))
+        if agitated is not None:
+            await self._tell(agitated)
         if self._listen is not None and self._listen.interdigit_s:
             self._set("interdigit", self._listen.interdigit_s, self._listen.token)
 
@@ -170,6 +176,7 @@ class Conductor:
         self._cancel("noinput")
         if self.mouth.speaking and self._listen is not None and not self._listen.hotword and self.mouth.bargein:
             self.barge_ins += 1
+            self._unrest.talked_over()
             await self.mouth.stop()
 
     async def _heard(self, heard: Heard) -> None:
@@ -190,7 +197,10 @@ class Conductor:
         )
         if self._bridged or self._listen is None:
             return
+        agitated = self._unrest.heard(recognition, self._clock.monotonic())
         await self._tell(SpeechHeard(heard.recognition, self._listen.token))
+        if agitated is not None:
+            await self._tell(agitated)
         self._arm()
 
     async def _timer(self, timer: _Timer) -> None:
@@ -228,7 +238,9 @@ class Conductor:
         for kind in ("noinput", "interdigit"):
             self._cancel(kind)
         self._listen = listen
-        await self._hearing.listen(listen)
+        deaf_because = await self._hearing.listen(listen)
+        if deaf_because and not self._dialogue.keys_led:
+            self.answer(PartFailed("recogniser", deaf_because))
 
     def _arm(self) -> None:
         """Start the silence timer once nothing is being said by either side."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from ivr.call.journal import Journal
 from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine import Dialogue
+from ivr.dialogue.opening import Installed
 from ivr.dialogue.opening import Opening as Opening
 from ivr.dialogue.turns import Connect, Note, PartFailed
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
@@ -27,6 +28,7 @@ from ivr.ports import (
     CallRecords,
     Clock,
     Desk,
+    EngineStatus,
     HandoffContext,
     Leg,
     LegStats,
@@ -63,7 +65,7 @@ class Line:
 class CallSession:
     """Answers one leg and stays with it until it is gone."""
 
-    def __init__(self, call_id: str, leg: Leg, line: Line, opening: Callable[[str, Leg, bool], Opening]) -> None:
+    def __init__(self, call_id: str, leg: Leg, line: Line, opening: Callable[[str, Leg, Installed], Opening]) -> None:
         self.call_id = call_id
         self._leg = leg
         self._line = line
@@ -77,7 +79,6 @@ class CallSession:
         self._connected: Connected | None = None
         self._context: HandoffContext | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._language = "en-US"
         self._human_wanted_at: float | None = None
         self._to_human_s: float | None = None
         self._turns = 0
@@ -110,7 +111,7 @@ class CallSession:
             "listening_for": dialogue.mode.value if dialogue and dialogue.mode else "",
             "flow": self._fields["flow"],
             "flow_version": self._fields["flow_version"],
-            "language": self._language,
+            "language": dialogue.language if dialogue else "",
             "slots": dict(dialogue.slots) if dialogue else {},
             "facts": dict(dialogue.facts) if dialogue else {},
             "transcript": list(dialogue.transcript) if dialogue else [],
@@ -174,12 +175,8 @@ class CallSession:
 
     async def _converse(self, media: MediaLeg) -> None:
         line = self._line
-        deaf_languages = {lang for s in line.speech.recognisers() if s.healthy for lang in s.languages}
-        opening = self._opening(self.call_id, self._leg, False)
-        self._language = opening.language
-        keys_led = not any(_same_language(lang, opening.language) for lang in deaf_languages)
-        if keys_led:
-            opening = self._opening(self.call_id, self._leg, True)
+        installed = Installed(_served(line.speech.recognisers()), _served(line.speech.synthesisers()))
+        opening = self._opening(self.call_id, self._leg, installed)
         self._fields.update(flow=opening.flow, flow_version=opening.flow_version)
         self._journal.update(flow=opening.flow, flow_version=opening.flow_version)
         self._dialogue = opening.dialogue
@@ -211,7 +208,7 @@ class CallSession:
                 tasks.create_task(self._audio(media, hearing, conductor))
                 tasks.create_task(hearing.run(conductor.post))
                 tasks.create_task(conductor.mouth.run())
-                if deaf_because and not keys_led:
+                if deaf_because and not opening.dialogue.keys_led:
                     conductor.answer(PartFailed("recogniser", deaf_because))
                 await conductor.run()
         finally:
@@ -286,7 +283,7 @@ class CallSession:
             skill=connect.skill,
             priority=connect.priority,
             caller=self._leg.caller,
-            language=self._language,
+            language=dialogue.language,
             facts=dict(dialogue.facts),
             transcript=tuple(dialogue.transcript),
             tried=tuple(dialogue.tried),
@@ -376,8 +373,8 @@ def _entry_key(key: str) -> str:
     return f"to_{key}" if key in {"event", "state", "kind", "at"} else key
 
 
-def _same_language(one: str, other: str) -> bool:
-    return one.partition("-")[0] == other.partition("-")[0]
+def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
+    return frozenset(language for engine in engines if engine.healthy for language in engine.languages)
 
 
 def _first_end(group: BaseExceptionGroup[CallEnded]) -> CallEnded:

@@ -13,17 +13,20 @@ from ivr.dialogue.wording import Wordings
 
 
 def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:
-    """(words, voice) pairs, each once, as Say effects will carry them; texts with {slots} are left out."""
+    """(words, voice) pairs, each once, as Say effects will carry them; texts with {slots} are left out.
+
+    Words with a ``language`` of their own are spoken in that."""
     wordings = Wordings(library, language, persona)
-    found: dict[tuple[str, str, str], tuple[Words, str]] = {}
+    found: dict[tuple[str, str, str, str], tuple[Words, str]] = {}
     for owner, prompt_id, tapered in _prompts(library, wordings):
-        voice = wordings.voice(owner)
         for prompt in tapered.values():
             for item in prompt:
+                other = item.language if item.language != language else ""
+                voice = (Wordings(library, other, persona) if other else wordings).voice(owner)
                 for text in item.variants or (item.say,):
                     if (text.strip() or item.audio) and "{" not in text:
-                        words = Words(text.strip(), item.audio, prompt_id, True)
-                        found.setdefault((words.text, words.audio, voice), (words, voice))
+                        words = Words(text.strip(), item.audio, prompt_id, True, other)
+                        found.setdefault((words.text, words.audio, voice, other), (words, voice))
     return tuple(found.values())
 
 

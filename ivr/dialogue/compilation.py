@@ -10,7 +10,7 @@ from ivr.dialogue.cursor import TransitionTable
 from ivr.dialogue.grammars import Entry, Outline, StateGrammar
 from ivr.dialogue.library import FlowLibrary
 from ivr.dialogue.phrases import PhraseError, parse_phrase
-from ivr.dialogue.reading import ANSWER, HUMAN, OPTION, RISK, UNIVERSALS
+from ivr.dialogue.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.risk import RiskWords
 from ivr.dialogue.slots import Slot
 from ivr.dialogue.system_words import ask_carriers, option_answers
@@ -50,7 +50,9 @@ class Compilation:
     def sequences(self) -> Mapping[str, str]:
         """Universals by their keys."""
         universals = self.library.universals
-        return {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}
+        named = {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}
+        chosen = {key: f"{LANGUAGE}{name}" for name, spec in universals.languages.items() for key in spec.keys}
+        return {**chosen, **named}
 
     def universals(self, words: Wordings) -> tuple[Entry, ...]:
         """Entries that every state has."""
@@ -63,6 +65,8 @@ class Compilation:
             ]
             for name in UNIVERSALS:
                 found += entries(name, words.universal(name), words.language, rank=0 if name == HUMAN else 1)
+            for name, spec in self.library.universals.languages.items():
+                found += entries(f"{LANGUAGE}{name}", spec.phrases, words.language)
             self._universal[key] = tuple(found)
         return self._universal[key]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -19,12 +19,13 @@ from ivr.dialogue.outbox import Outbox
 from ivr.dialogue.risk import Temper
 from ivr.dialogue.slots import ChoiceSlot, DateSlot, DigitSlot, NumberSlot, Slot, TitleSlot, counted, dated, titled
 from ivr.dialogue.turns import Words
-from ivr.dialogue.wording import Wordings, at_count, interpolated, labelled, words_of
+from ivr.dialogue.wording import Wordings, at_count, interpolated, labelled, same_tongue, words_of
 from ivr.events import Term
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
 SHORT_LIST = 200  # terms
 MASK = "•••"
+CHOSEN = "call.language_chosen"  # the fact that the caller said or keyed which language to speak
 
 
 class CallScope(Mapping[str, object]):
@@ -64,7 +65,7 @@ class Conversation:
     words: Wordings
     call_id: str
     seed: int
-    keys_led: bool
+    keys_led: bool  # the key menu is said at once: nothing can be understood in the call's language
     facts: dict[str, object]
     fact_source: Callable[[str], object] | None
     vocabularies: dict[str, tuple[Term, ...]]
@@ -83,11 +84,50 @@ class Conversation:
     outcome: str = ""
     left_at: str = ""  # where the caller was when a human was sent for
     steps: int = 0  # states entered since the last question
+    recognised: Collection[str] | None = None  # languages that recognisers serve; None: any
+    spoken: Collection[str] | None = None  # languages that synthesisers serve; None: any
+    deaf: bool = False  # whatever the language
 
     def __post_init__(self) -> None:
         self.scope = CallScope(self)
+        self.keys_led = self.keys_led or not self.hears(self.language)
         self._lexicons: dict[str, Lexicon] = {}
         self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
+
+    # -- the language -----------------------------------------------------------------------------------------
+
+    def hears(self, language: str) -> bool:
+        return not self.deaf and _served(language, self.recognised)
+
+    def speaks(self, language: str) -> bool:
+        return _served(language, self.spoken)
+
+    def speak(self, language: str, persona: str) -> bool:
+        """Go on in another language or manner: words, voice, grammars and what values are called. False where that
+        changes nothing, or the line has no voice for it."""
+        if (language, persona) == (self.words.language, self.words.persona) or not self.speaks(language):
+            return False
+        self.words = self.shared.wordings(language, persona)
+        self.outbox.language = self.facts["call.language"] = language
+        self.keys_led = not self.hears(language)
+        self._lexicons.clear()
+        self._slots.clear()
+        for frame in self.stack:
+            for name, value in frame.variables.items():
+                frame.variables[name] = self._renamed(frame.flow, name, value)
+        self.outbox.note("decision", {"language": language, "persona": persona, "keys_led": self.keys_led})
+        return True
+
+    def _renamed(self, flow: str, name: str, value: SlotValue) -> SlotValue:
+        """A value as it is called in the language now spoken; titles and texts keep their names."""
+        spec = self.variable(name, flow)
+        match spec:
+            case VariableSpec(type="number" | "ordinal" | "digits" | "date"):
+                return self.fitted(value.value, spec) or value
+            case VariableSpec(type="choice") if isinstance(value.value, str):
+                phrases = self.words.values(flow, name, spec.values).get(value.value, ())
+                return SlotValue(value.value, phrases[0] if phrases else value.label)
+        return value
 
     # -- where -----------------------------------------------------------------------------------------------
 
@@ -175,6 +215,7 @@ class Conversation:
             scope=self.scope,
             look=self.look,
             language=self.language,
+            speaks=self.speaks,
         )
 
     def own(self, part: str, base: TaperedPrompt | None, count: int = 1) -> tuple[Words, ...]:
@@ -194,13 +235,18 @@ class Conversation:
             scope=self.scope,
             look=lambda wanted: values.get(wanted, self.look(wanted)),
             language=self.language,
+            speaks=self.speaks,
         )
 
     def filled_text(self, text: str) -> str:
         return interpolated(text, self.look, self.language)
 
     def say(self, words: Sequence[Words], *, bargein: bool = True) -> None:
-        self.outbox.say(words, bargein=bargein, voice=self.words.voice(self.frame.flow) if self.stack else "")
+        self.outbox.say(words, bargein=bargein, voice=self._voice)
+
+    def _voice(self, language: str) -> str:
+        words = self.words if language == self.language else self.shared.wordings(language, self.words.persona)
+        return words.voice(self.frame.flow) if self.stack else ""
 
     def record(self, kind: str, **data: object) -> None:
         self.transcript.append({"kind": kind, "state": self.here, **data})
@@ -262,12 +308,20 @@ class Conversation:
     def names_in(self, text: object) -> frozenset[str]:
         return parse_expression(text).names if isinstance(text, str) else frozenset()
 
+    def holds(self, condition: str) -> bool:
+        """Whether an ``if`` does; no condition always does."""
+        return not condition or parse_expression(condition).holds(self.scope)
+
     def evaluate(self, value: object) -> object:
         """A value in a file: texts are expressions, a bare name keeps its label; anything else is itself."""
         if not isinstance(value, str):
             return value
         expression = parse_expression(value)
         return self.look(expression.bare) if expression.bare in expression.names else expression.evaluate(self.scope)
+
+
+def _served(language: str, by: Collection[str] | None) -> bool:
+    return by is None or any(same_tongue(language, one) for one in by)
 
 
 def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SKILL = "general"
 DEFAULT_PRIORITY = 5
+ASKED_AGAIN_PRIORITY = 7  # who has to ask for a person twice waits behind fewer people
 
 
 class Departure:
@@ -41,11 +42,15 @@ class Departure:
                 need.skill or call.need.skill,
                 need.priority if need.priority is not None else call.need.priority,
             )
+        if self.in_human_flow and need.reason == "asked":
+            call.temper.agitated("asked again", 0.3)
+            call.need.priority = max(ASKED_AGAIN_PRIORITY, call.need.priority or 0)
         if not self.in_human_flow:
             call.left_at = call.here
         flow = call.library.flows[call.library.universals.human_flow]
         call.outbox.note("decision", {"to": "human", "reason": call.need.reason, "from": call.here})
         self.walk.let_go()
+        self.walk.kept = None
         call.stack[:] = [Frame(flow.flow)]
         call.intent_doubt = call.request_open = False
         return f"{flow.flow}.{flow.start}"

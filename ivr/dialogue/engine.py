@@ -5,7 +5,7 @@ Whatever goes wrong inside, the caller goes to a human: ``handle`` never raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from ivr.dialogue.compilation import compiled
@@ -41,6 +41,8 @@ class Dialogue:
 
     ``facts`` are what the driver knows at the start (dotted names); ``fact_source`` is asked at each use for facts that
     change (``hours.open``) and returns None for those it doesn't know. ``seed`` chooses among prompt variants.
+    ``recognised``, ``spoken``: languages that can be listened to and spoken in (None: all); a call in a language that
+    nobody recognises is led by keys. ``keys_led``: this one is, whatever its language.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Dialogue:
         call_id: str,
         seed: int = 0,
         keys_led: bool = False,
+        recognised: Collection[str] | None = None,
+        spoken: Collection[str] | None = None,
     ) -> None:
         shared = compiled(library)
         self._entry = entry
@@ -71,6 +75,9 @@ class Dialogue:
             vocabularies={},
             outbox=Outbox(language),
             stack=[Frame(entry)],
+            recognised=recognised,
+            spoken=spoken,
+            deaf=keys_led,
         )
         self._call.learn(vocabularies)
         self._walk = Walk(self._call)
@@ -152,8 +159,8 @@ class Dialogue:
                 return self._resume(event)
             case PartFailed(part=part, detail=detail):
                 return self._part_failed(part, detail)
-            case Agitated(evidence=evidence):
-                return self._agitated(evidence)
+            case Agitated(evidence=evidence, weight=weight):
+                return self._agitated(evidence, weight)
 
     def _current(self, token: int) -> bool:
         """Is this the Listen we are at? Token 0 stands for whichever that is. Silent ones (actions) have no timeout."""
@@ -208,7 +215,7 @@ class Dialogue:
         if walk.departure.in_human_flow:
             listening = walk.listening
             if part in ("recogniser", "synthesiser") and listening is not None:
-                call.keys_led = True  # the way to the human goes on by keys
+                call.keys_led = call.deaf = True  # the way to the human goes on by keys
                 self._exchange.patience.offer_keys(listening)
                 return None
             walk.departure.connect_directly(f"{part} failed")
@@ -216,9 +223,9 @@ class Dialogue:
         call.say(call.system("apology"))
         return walk.departure.human(HandoffNeed(f"{part} failed"))
 
-    def _agitated(self, evidence: str) -> str | None:
+    def _agitated(self, evidence: str, weight: float) -> str | None:
         call, walk = self._call, self._walk
-        call.temper.agitated(evidence)
+        call.temper.agitated(evidence, weight)
         call.outbox.note("decision", {"agitated": evidence, "level": round(call.temper.level, 2)})
         if call.temper.enough and not walk.departure.in_human_flow and walk.departure.connecting is None:
             return walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
@@ -236,6 +243,16 @@ class Dialogue:
     def state(self) -> str:
         """ "flow.state"."""
         return self._call.here
+
+    @property
+    def language(self) -> str:
+        """What is spoken now: the opening's, until a flow or the caller chose another."""
+        return self._call.language
+
+    @property
+    def keys_led(self) -> bool:
+        """Whether nothing can be recognised in the language now spoken."""
+        return self._call.keys_led
 
     @property
     def left_at(self) -> str:

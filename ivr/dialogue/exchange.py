@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ivr.dialogue.conversation import MASK, Conversation, HandoffNeed
+from ivr.dialogue.conversation import CHOSEN, MASK, Conversation, HandoffNeed
 from ivr.dialogue.grammar import Meaning, SlotValue
 from ivr.dialogue.keypad import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.listening import Listening, Mode, key_menu, option_label
 from ivr.dialogue.patience import NOT_UNDERSTOOD, Patience
-from ivr.dialogue.reading import ANSWER, HUMAN, OPTION, RISK, UNIVERSALS, Reading
+from ivr.dialogue.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS, Reading
 from ivr.dialogue.snapshot import restore
 from ivr.dialogue.understanding import understand
 from ivr.dialogue.walk import Walk
@@ -22,6 +22,7 @@ class Exchange:
         self.call = conversation
         self.walk = walk
         self.patience = Patience(conversation, walk)
+        walk.take_up = self.take_up
 
     # -- speech -----------------------------------------------------------------------------------------------
 
@@ -54,10 +55,27 @@ class Exchange:
         if call.temper.enough and (best is None or not best.leads_out) and not self.walk.departure.in_human_flow:
             return self.walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
         if best is None or (listening.mode is Mode.RUNNING and not best.sure and not best.leads_out):
+            if listening.mode is Mode.RUNNING and recognition.transcript:
+                self.walk.kept = recognition  # for the question that comes, if it can be answered with this
             return self.patience.misunderstood()  # which, while an action runs, only means: go on listening
         if found.rival is not None and not best.leads_out:
             return self._which(best, found.rival)
         return self.take(best)
+
+    def take_up(self, listening: Listening) -> Callable[[], str | None] | None:
+        """What was said while an action ran, if it answers this question word for word; heard with doubt all the same,
+        since it was recognised without this question's grammar: what changes anything is asked about first."""
+        call, kept = self.call, self.walk.kept
+        assert kept is not None
+        said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
+        found = understand(said, listening.grammar, call.shared.risks(call.words))
+        best = found.best
+        if best is None or found.rival is not None or found.how != "transcript" or self.secret:
+            return None
+        if best.leads_out or best.meaning.intent in (*UNIVERSALS, "yes", "no") or _names_language(best.meaning.intent):
+            return None
+        call.outbox.note("decision", {"taken_up": best.text, "intent": best.meaning.intent})
+        return lambda: self._answered(best)
 
     @property
     def secret(self) -> bool:
@@ -99,7 +117,7 @@ class Exchange:
         listening = self.walk.listening
         assert listening is not None
         intent = reading.meaning.intent
-        if intent in UNIVERSALS or intent.startswith(RISK):
+        if intent in UNIVERSALS or intent.startswith(RISK) or _names_language(intent):
             return self.universal(intent, sure=reading.sure)
         match listening.mode:
             case Mode.QUESTION:
@@ -124,7 +142,7 @@ class Exchange:
                 return call.here
             return self.walk.edge("goto", state.goto, "goto")
         for index, choice in enumerate(state.choices):
-            if choice.intent != reading.meaning.intent or (choice.condition and not call.evaluate(choice.condition)):
+            if choice.intent != reading.meaning.intent or not call.holds(choice.condition):
                 continue
             return self._choice(index, reading)
         return self.patience.misunderstood()
@@ -132,6 +150,7 @@ class Exchange:
     def _choice(self, index: int, reading: Reading) -> str | None:
         call = self.call
         choice = call.state.choices[index]
+        self.walk.kept = None
         self._fill(reading, reading.meaning.slots)
         call.intent_doubt = not reading.sure
         call.request_open = True
@@ -190,6 +209,7 @@ class Exchange:
             return None
         if not yes:
             return walk.not_resumed()
+        walk.kept = None
         target = restore(call, listening.snapshot)
         if target is None:
             return walk.not_resumed()
@@ -205,6 +225,9 @@ class Exchange:
             return walk.departure.human(self._need(name))
         if listening is None:
             return None
+        if _names_language(name):
+            return self._language(name.removeprefix(LANGUAGE), listening, sure)
+        walk.kept = None
         if name == "goodbye" and not sure:
             call.say(call.system("confirm_goodbye"))
             walk.listen(walk.listener.yes_no(Mode.GOODBYE, beneath=_base(listening)), asked=True)
@@ -231,6 +254,20 @@ class Exchange:
                     self._help(listening)
                 walk.listen(listening)
                 return None
+        walk.say_again(listening)
+        return None
+
+    def _language(self, language: str, listening: Listening, sure: bool) -> str | None:
+        """The caller chose a language: the same question again, in that."""
+        call, walk = self.call, self.walk
+        if not sure:
+            return self.patience.misunderstood()
+        if not call.speaks(language):
+            return walk.departure.human(HandoffNeed(f"asked for {language}"))
+        call.facts[CHOSEN] = True
+        if call.speak(language, call.words.persona):
+            call.say(call.system("language_chosen"))
+            return walk.anew(listening)
         walk.say_again(listening)
         return None
 
@@ -327,6 +364,10 @@ class Exchange:
             case Mode.CHOOSE:
                 return self._chosen(Reading(Meaning(f"{OPTION}{index if index < 2 else 'none'}"), "", 1.0))
         return self._decided(listening, index == 0)
+
+
+def _names_language(intent: str) -> bool:
+    return intent.startswith(LANGUAGE)
 
 
 def _base(listening: Listening) -> Listening:

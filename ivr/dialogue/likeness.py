@@ -18,7 +18,7 @@ from ivr.dialogue.carriers import concepts, negated, plain_words, relates, renum
 from ivr.dialogue.grammar import Meaning, SlotValue
 from ivr.dialogue.grammars import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.phrases import SlotMark, Variant
-from ivr.dialogue.reading import OPTION, RISK, UNIVERSALS
+from ivr.dialogue.reading import LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.slots import ChoiceSlot, Fill, NumberSlot, Slot, TitleSlot, titled
 
 ENOUGH = 0.64
@@ -112,7 +112,7 @@ def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | No
 
 
 def _universal(intent: str) -> bool:
-    return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION))
+    return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION, LANGUAGE))
 
 
 def _by_spelling(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Like]:

@@ -66,11 +66,7 @@ class Listener:
 
     def question(self) -> Listening:
         call, state = self._call, self._call.state
-        active = tuple(
-            index
-            for index, choice in enumerate(state.choices)
-            if not choice.condition or call.evaluate(choice.condition)
-        )
+        active = tuple(index for index, choice in enumerate(state.choices) if call.holds(choice.condition))
         spec = call.variable(state.ask) if state.ask else None
 
         def build() -> Iterable[PhraseEntry]:
@@ -189,7 +185,7 @@ def key_menu(call: Conversation, listening: Listening) -> tuple[Words, ...]:
         said += call.system("did_you_mean_keys", first=first, second=second)
     elif listening.mode is Mode.QUESTION:
         for choice in call.state.choices:
-            if choice.key and choice.label and (not choice.condition or call.evaluate(choice.condition)):
+            if choice.key and choice.label and call.holds(choice.condition):
                 label = call.words.label(call.frame.flow, call.frame.state, choice.intent, choice.label)
                 said += call.system("key_menu_item", label=call.filled_text(label), key=_key_name(call, choice.key))
         if listening.keypad.entry is not None:

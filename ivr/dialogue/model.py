@@ -44,11 +44,15 @@ Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=600)]
 
 
 class PromptItem(Node):
-    """One piece of a prompt: ``say`` with {slots}, or one of ``variants``; ``audio`` names a recording that wins."""
+    """One piece of a prompt: ``say`` with {slots}, or one of ``variants``; ``audio`` names a recording that wins.
+
+    ``language``: said by a voice of that language; left out where the line has none.
+    """
 
     say: str = ""
     variants: tuple[str, ...] = ()
     audio: str = ""
+    language: str = ""
     condition: str = Field("", alias="if")
 
 
@@ -82,7 +86,8 @@ def _edge(value: object) -> object:
 class EdgeSpec(Node):
     """Where to go next: a state of this flow or a reserved target.
 
-    ``reason``, ``skill`` and ``priority`` go with the target ``human``.
+    ``reason``, ``skill`` and ``priority`` go with the target ``human``. ``language`` and ``persona``: how the call is
+    spoken and listened to from here on, to its end.
     """
 
     goto: str
@@ -92,6 +97,8 @@ class EdgeSpec(Node):
     reason: str = ""
     skill: str = ""
     priority: int | None = Field(None, ge=0, le=10)
+    language: str = ""
+    persona: str = ""
 
 
 Edge = Annotated[EdgeSpec, BeforeValidator(_edge)]
@@ -301,7 +308,7 @@ class Wording(Node):
     """A ``wording:`` file: the words of a flow (or of the universals) in another language or persona.
 
     ``prompts`` by id: ``<state>``, ``<state>.noinput|nomatch|help|confirm|wait``, ``<state>.on.<outcome>``,
-    ``<state>.choice.<intent>``, or a system prompt's name. ``labels``: ``<state>.<intent>``.
+    ``<state>.choice.<intent>``, or a system prompt's name. ``labels``: ``<state>.<intent>``. ``keywords``: by risk.
     """
 
     wording: str
@@ -312,6 +319,7 @@ class Wording(Node):
     intents: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     values: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)  # choice variables' phrases
     labels: dict[str, str] = Field(default_factory=dict)
+    keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of the universals' risks, by name
 
 
 class Universal(Node):
@@ -345,6 +353,7 @@ class Universals(Node):
     goodbye: Universal
     yes: tuple[str, ...]
     no: tuple[str, ...]
+    languages: dict[str, Universal] = Field(default_factory=dict)  # how callers choose one, in whichever they speak
     risks: dict[str, Risk] = Field(default_factory=dict)
     prompts: dict[str, TaperedPrompt] = Field(default_factory=dict)
 

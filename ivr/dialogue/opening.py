@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ivr.dialogue.engine import Dialogue
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Languages that recognisers and synthesisers serve now; None: any. Calls in others are led by keys."""
+
+    recognised: Collection[str] | None = None
+    spoken: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

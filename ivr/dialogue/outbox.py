@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ivr.dialogue.turns import Effect, Note, Say, Words
 
 
 class Outbox:
     def __init__(self, language: str) -> None:
-        self._language = language
+        self.language = language  # the call's, until the caller chooses another
+        self._language = language  # of the words gathered
         self._effects: list[Effect] = []
         self._words: list[Words] = []
         self._bargein = True
@@ -31,14 +32,16 @@ class Outbox:
         self._token += 1
         return self._token
 
-    def say(self, words: Sequence[Words], *, bargein: bool = True, voice: str = "") -> None:
-        if not words:
-            return
-        if self._words and (bargein, voice) != (self._bargein, self._voice):
-            self._flush()
-        self._bargein, self._voice = bargein, voice
-        self._words.extend(words)
-        self.turn.extend(words)
+    def say(self, words: Sequence[Words], *, bargein: bool = True, voice: Callable[[str], str] = lambda _: "") -> None:
+        """``voice``: of a language. One Say is spoken by one voice."""
+        for piece in words:
+            language = piece.language or self.language
+            manner = (bargein, voice(language), language)
+            if self._words and manner != (self._bargein, self._voice, self._language):
+                self._flush()
+            self._bargein, self._voice, self._language = manner
+            self._words.append(piece)
+            self.turn.append(piece)
 
     def put(self, effect: Effect) -> None:
         self._flush()

@@ -50,6 +50,7 @@ class Patience:
         call, walk = self.call, self.walk
         listening = walk.listening
         assert listening is not None
+        walk.kept = None
         walk.failures += 1
         count = walk.failures
         silent = reason == SILENT

@@ -8,6 +8,7 @@ from ivr.dialogue.grammar import Meaning
 
 HUMAN = "human"
 RISK = "risk."  # and the risk's name
+LANGUAGE = "language."  # and the language asked for
 ANSWER = "answer"  # fills the variable a state asks for
 OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
 UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")

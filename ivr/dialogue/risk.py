@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 ALIKE = 88.0  # a transcript this much like a risk phrase (0..100) is one
 ENOUGH = 1.0
+CLEAN_DB = 10.0  # signal to noise from which a manner can be judged
+FIRST = 3  # utterances that make a caller's own normal
+LOUDER_DB, FASTER, HIGHER = 6.0, 1.5, 1.4  # beyond that normal: decibels, and factors of pace and pitch
 
 
 _Starts = dict[str, list[tuple[tuple[str, ...], str]]]
@@ -104,6 +107,16 @@ def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, .
     return tuple(left)
 
 
+def _above(value: float, usual: list[float], factor: float) -> bool:
+    """Whether ``value`` is far above the caller's own first ones, which it joins while they are few. 0 is unknown."""
+    if value <= 0:
+        return False
+    if len(usual) < FIRST:
+        usual.append(value)
+        return False
+    return value > factor * sum(usual) / len(usual)
+
+
 @dataclass(slots=True)
 class Temper:
     """How much has added up. Each sign is weak alone; calm turns let it fade.
@@ -115,27 +128,28 @@ class Temper:
     level: float = 0.0
     evidence: list[str] = field(default_factory=list)
     _rates: list[float] = field(default_factory=list)
+    _pitches: list[float] = field(default_factory=list)
 
     def heard(self, manner: Manner) -> None:
         sign = 0.0
-        if manner.snr_db >= 10 and manner.loudness_db >= 6:
+        clean = manner.snr_db >= CLEAN_DB
+        if clean and manner.loudness_db >= LOUDER_DB:
             sign += 0.3
             self._note("louder")
-        if manner.words_per_second > 0:
-            usual = sum(self._rates) / len(self._rates) if self._rates else 0.0
-            if len(self._rates) == 3 and manner.snr_db >= 10 and manner.words_per_second > 1.5 * usual:
-                sign += 0.2
-                self._note("faster")
-            elif len(self._rates) < 3:
-                self._rates.append(manner.words_per_second)
+        if _above(manner.words_per_second, self._rates, FASTER) and clean:
+            sign += 0.2
+            self._note("faster")
+        if _above(manner.pitch_hz, self._pitches, HIGHER) and clean:
+            sign += 0.1
+            self._note("higher voice")
         self.level = self.level + sign if sign else self.level * 0.8
 
     def failed(self) -> None:
         """The line did not understand: that alone upsets."""
         self.level += 0.2
 
-    def agitated(self, evidence: str) -> None:
-        self.level += 0.6
+    def agitated(self, evidence: str, weight: float = 0.6) -> None:
+        self.level += max(0.0, weight)
         self._note(evidence)
 
     @property

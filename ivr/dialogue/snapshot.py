@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ivr.dialogue.conversation import Conversation
+from ivr.dialogue.conversation import CHOSEN, Conversation
 from ivr.dialogue.cursor import Frame
 from ivr.dialogue.grammar import SlotValue
 
@@ -34,6 +34,8 @@ def snapshot(call: Conversation, *, human_flow: bool) -> dict[str, object] | Non
         "version": call.library.version,
         "versions": {frame.flow: call.library.versions.get(frame.flow, "") for frame in call.stack},
         "state": call.here,
+        "language": call.language,
+        "persona": call.words.persona,
         "stack": stack,
     }
 
@@ -60,6 +62,14 @@ def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
     call.stack[:] = frames
     call.intent_doubt = True
     return f"{last.flow}.{last.state}"
+
+
+def speak_as(call: Conversation, found: Mapping[str, object]) -> None:
+    """Go on in the language of the dropped call, unless the caller has chosen one in this."""
+    language, persona = found.get("language"), found.get("persona")
+    if isinstance(language, str) and language in call.library.languages and not call.facts.get(CHOSEN):
+        known = (language, persona) in call.library.voices
+        call.speak(language, str(persona) if known else call.words.persona)
 
 
 def _frame(call: Conversation, entry: object) -> Frame | None:

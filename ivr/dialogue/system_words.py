@@ -40,6 +40,7 @@ _ENGLISH: Mapping[str, str] = {
     "goodbye": "Thanks for calling. Goodbye.",
     "resume_offer": "We were cut off last time. Shall we go on where we stopped?",
     "resumed": "Good. Here's where we were.",
+    "language_chosen": "All right, in English.",
 }
 
 _SPANISH: Mapping[str, str] = {
@@ -73,6 +74,7 @@ _SPANISH: Mapping[str, str] = {
     "goodbye": "Gracias por llamar. Adiós.",
     "resume_offer": "La última vez se cortó la llamada. ¿Seguimos donde estábamos?",
     "resumed": "Bien. Estábamos aquí.",
+    "language_chosen": "Bien, en español.",
 }
 
 SYSTEM_PROMPTS: tuple[str, ...] = tuple(_ENGLISH)

@@ -95,9 +95,13 @@ class PartFailed:
 
 @dataclass(frozen=True, slots=True)
 class Agitated:
-    """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner."""
+    """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
+
+    ``weight``: how much it counts; a human is sent for at 1.
+    """
 
     evidence: str
+    weight: float = 0.6
 
 
 DialogueEvent = (
@@ -119,12 +123,16 @@ DialogueEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present."""
+    """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present.
+
+    ``language``: other than the call's; "" is the call's own.
+    """
 
     text: str
     audio: str = ""
     prompt_id: str = ""
     fixed: bool = False  # True when the text has no slots: rendered ahead, at start-up
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

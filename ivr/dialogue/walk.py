@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ivr.dialogue.broken import Broken
 from ivr.dialogue.conversation import Conversation, HandoffNeed
@@ -11,7 +11,9 @@ from ivr.dialogue.departure import Departure
 from ivr.dialogue.errand import Errands
 from ivr.dialogue.listening import Listener, Listening, Mode, key_menu
 from ivr.dialogue.model import EdgeSpec
+from ivr.dialogue.snapshot import speak_as
 from ivr.dialogue.turns import LoadResume
+from ivr.events import Recognition
 
 MOST_STEPS = 50  # states without listening: more is a loop
 
@@ -25,6 +27,8 @@ class Walk:
         self.departure = Departure(conversation, self)
         self.loading: int | None = None
         self.failures = 0  # noinput and nomatch since the last progress
+        self.kept: Recognition | None = None  # said while nobody could take it up
+        self.take_up: Callable[[Listening], Callable[[], str | None] | None] = lambda listening: None
 
     # -- moving -----------------------------------------------------------------------------------------------
 
@@ -48,9 +52,10 @@ class Walk:
         if state.ask and state.ask in call.frame.variables and state.goto is not None:
             return self.edge("goto", state.goto, "goto")  # answered already: passed through silently
         call.visits[target] = call.visits.get(target, 0) + 1
-        bargein = call.flow.defaults.bargein if state.bargein is None else state.bargein
+        if state.kinds[0] == "question" and self.kept is not None and (go_on := self._taken_up()) is not None:
+            return go_on()
         if not state.resume:  # whose prompt is an offer, made once there is something to offer
-            call.say(call.own("", state.prompt, call.visits[target]), bargein=bargein)
+            self._prompt()
         match state.kinds[0]:
             case "question":
                 return self.ask()
@@ -78,6 +83,8 @@ class Walk:
         if edge.say is not None:
             call.say(call.own(part, edge.say, max(1, call.visits.get(call.here, 1))))
         self._set(edge.set)
+        if edge.language or edge.persona:
+            call.speak(edge.language or call.language, edge.persona or call.words.persona)
         need = HandoffNeed(call.filled_text(edge.reason), call.filled_text(edge.skill), edge.priority)
         call.frame.clear(*leaving.clear, *edge.clear)
         target = call.shared.table.take(call.cursor, trigger)
@@ -107,14 +114,52 @@ class Walk:
 
     # -- questions ----------------------------------------------------------------------------------------------
 
+    def _prompt(self) -> None:
+        call, state = self.call, self.call.state
+        bargein = call.flow.defaults.bargein if state.bargein is None else state.bargein
+        call.say(call.own("", state.prompt, max(1, call.visits.get(call.here, 1))), bargein=bargein)
+
+    def _taken_up(self) -> Callable[[], str | None] | None:
+        """What the caller said earlier, where this question is one that it answers: nothing is asked then."""
+        self.listening = self.listener.question()
+        go_on = self.take_up(self.listening)
+        if go_on is None:
+            self.listening = None
+            return None
+        self.kept = None
+        self._asking()
+        return go_on
+
+    def _asking(self) -> None:
+        asked = self.call.frame.asked
+        self.failures = 0
+        self.call.steps = 0
+        if not asked or asked[-1].state != self.call.frame.state:
+            asked.append(Asked(self.call.frame.state))
+            del asked[:-50]
+
+    def anew(self, listening: Listening) -> str | None:
+        """Ask what was being asked once more, from its first word, in the language now spoken."""
+        match listening.mode:
+            case Mode.QUESTION:
+                self._prompt()
+                return self.ask()
+            case Mode.CONFIRM:
+                return self.errands.ask_confirmation()
+            case Mode.RESUME:
+                self.offer_resume(listening.snapshot)
+            case Mode.RUNNING:
+                self.listen(self.listener.running(), asked=True)
+            case Mode.STRANDED:
+                self.departure.strand()
+            case _:
+                assert listening.beneath is not None
+                return self.anew(listening.beneath)
+        return None
+
     def ask(self) -> str | None:
         call = self.call
-        self.failures = 0
-        call.steps = 0
-        asked = call.frame.asked
-        if not asked or asked[-1].state != call.frame.state:
-            asked.append(Asked(call.frame.state))
-            del asked[:-50]
+        self._asking()
         listening = self.listener.question()
         if call.keys_led:
             call.say(key_menu(call, listening))
@@ -167,7 +212,7 @@ class Walk:
     def _branch(self) -> str | None:
         call = self.call
         for index, case in enumerate(call.state.when):
-            if not case.condition or call.evaluate(case.condition):
+            if call.holds(case.condition):
                 return self.edge(f"when.{index}", case, f"when.{index}")
         raise Broken(f"no case of {call.here} holds")
 
@@ -225,6 +270,7 @@ class Walk:
         call = self.call
         self.failures = 0
         call.steps = 0
+        speak_as(call, snapshot)
         call.say(call.own("", call.state.prompt, 1) or call.system("resume_offer"))
         listening = self.listener.yes_no(Mode.RESUME)
         listening.snapshot = snapshot

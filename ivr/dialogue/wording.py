@@ -55,7 +55,7 @@ class Wordings:
         for overlay in self._overlays(UNIVERSALS):
             if name in overlay.prompts:
                 return overlay.prompts[name]
-        if name in universals.prompts and _same_tongue(universals.language, self.language):
+        if name in universals.prompts and same_tongue(universals.language, self.language):
             return universals.prompts[name]
         words = system_words(name, self.language)
         if words:
@@ -74,7 +74,7 @@ class Wordings:
             if intent in overlay.intents:
                 return overlay.intents[intent]
         owner = self._library.flows.get(flow)
-        if owner is None or intent not in owner.intents or not _same_tongue(owner.language, self.language):
+        if owner is None or intent not in owner.intents or not same_tongue(owner.language, self.language):
             return ()
         return owner.intents[intent].phrases
 
@@ -91,7 +91,7 @@ class Wordings:
             if name in overlay.intents:
                 return overlay.intents[name]
         universals = self._library.universals
-        if not _same_tongue(universals.language, self.language):
+        if not same_tongue(universals.language, self.language):
             return ()
         if name in universals.risks:
             return universals.risks[name].phrases
@@ -102,11 +102,14 @@ class Wordings:
         return found
 
     def risk_keywords(self, name: str) -> tuple[str, ...]:
+        for overlay in self._overlays(UNIVERSALS):
+            if name in overlay.keywords:
+                return overlay.keywords[name]
         universals = self._library.universals
-        return universals.risks[name].keywords if _same_tongue(universals.language, self.language) else ()
+        return universals.risks[name].keywords if same_tongue(universals.language, self.language) else ()
 
 
-def _same_tongue(one: str, other: str) -> bool:
+def same_tongue(one: str, other: str) -> bool:
     return one.partition("-")[0] == other.partition("-")[0]
 
 
@@ -117,18 +120,31 @@ def at_count(tapered: TaperedPrompt, count: int) -> Prompt:
 
 
 def words_of(
-    prompt: Prompt, *, prompt_id: str, count: int, seed: int, scope: Scope, look: Look, language: str
+    prompt: Prompt,
+    *,
+    prompt_id: str,
+    count: int,
+    seed: int,
+    scope: Scope,
+    look: Look,
+    language: str,
+    speaks: Callable[[str], bool] = lambda language: True,
 ) -> tuple[Words, ...]:
-    """A prompt as words: conditions tested, a variant chosen by (seed, count), slots filled in."""
+    """A prompt as words: conditions tested, a variant chosen by (seed, count), slots filled in.
+
+    ``speaks``: whether the line has a voice for a language; items in one it hasn't are left out."""
     said: list[Words] = []
     for place, item in enumerate(prompt):
         if item.condition and not _holds(item.condition, scope):
             continue
+        if item.language and not speaks(item.language):
+            continue
         text = item.variants[(seed + count - 1 + place) % len(item.variants)] if item.variants else item.say
         fixed = "{" not in text
-        text = text if fixed else interpolated(text, look, language)
+        text = text if fixed else interpolated(text, look, item.language or language)
         if text.strip() or item.audio:
-            said.append(Words(text.strip(), item.audio, prompt_id, fixed))
+            other = item.language if item.language != language else ""
+            said.append(Words(text.strip(), item.audio, prompt_id, fixed, other))
     return tuple(said)
 
 

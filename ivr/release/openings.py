@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ivr.config import FlowsConfig, NumberPlan
 from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.opening import Opening
+from ivr.dialogue.opening import Installed, Opening
 from ivr.events import Term
 from ivr.ports import Leg
 from ivr.release.shelf import Shelf
@@ -21,7 +21,7 @@ class Openings:
         self._fact_source = fact_source
         self.catalogue: tuple[Term, ...] = ()
 
-    def open(self, call_id: str, leg: Leg, keys_led: bool) -> Opening:
+    def open(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
         """The call keeps this version until its end, whatever goes live meanwhile."""
         config = self._config
         library = self._shelf.choose(leg.caller.number, leg.called.number, call_id)
@@ -43,13 +43,17 @@ class Openings:
             fact_source=self._fact_source,
             call_id=call_id,
             seed=int(call_id[:8], 16),
-            keys_led=keys_led,
+            recognised=installed.recognised,
+            spoken=installed.spoken,
         )
         return Opening(dialogue, entry, library.version, language, persona)
 
-    def voices(self) -> list[tuple[str, str]]:
-        """(language, persona) of everybody who can call, to render prompts ahead."""
+    def voices(self, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
+        """(language, persona) of everybody who can call, to render prompts ahead.
+
+        ``chosen``: languages that callers may choose on the way."""
         config = self._config
         plans = [(config.language, config.persona)]
         plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
+        plans += [(language, config.persona) for language in chosen]
         return list(dict.fromkeys(plans))

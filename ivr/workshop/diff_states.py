@@ -211,6 +211,11 @@ class StatePair:
             if before != after and old.target == new.target:
                 text = f"{told}: the {key} given to the human is {named(after)}, was {named(before)}"
                 yield self._change("handoff", text, effect=_HANDED.get(key, ""))
+        for key in ("language", "persona"):
+            before, after = getattr(old.edge, key), getattr(new.edge, key)
+            if before != after:
+                text = f"{told}: the {key} from here on is {named(after)}, was {named(before)}"
+                yield self._change(key, text, effect="callers are spoken to otherwise for the rest of the call")
         yield from self._choice(old, new)
 
     def _choice(self, old: Way, new: Way) -> Iterator[Change]:
@@ -272,7 +277,7 @@ def _only(condition: str) -> str:
 
 
 def _extras(edge: EdgeSpec) -> str:
-    parts = [f"{key} {getattr(edge, key)}" for key in ("reason", "skill", "priority") if getattr(edge, key)]
+    parts = [f"{key} {getattr(edge, key)}" for key in ("reason", "skill", "priority", "language", "persona") if getattr(edge, key)]
     if edge.say:
         parts.append(f"saying “{spelled(edge.say)}”")
     if edge.clear:

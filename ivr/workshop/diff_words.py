@@ -99,6 +99,13 @@ def universal_changes(old: Universals, new: Universals) -> Iterator[Change]:
             text = f"its keys are {named(after.keys)}, were {named(before.keys)}"
             human: Weight = "care" if name == "human" and lost else "plain"
             yield Change(section, name, "key", text, weight=human)
+    for name in dict.fromkeys((*old.languages, *new.languages)):
+        was_chosen, is_chosen = (u.languages.get(name) or Universal(phrases=()) for u in (old, new))
+        place = f"language {name}"
+        yield from phrase_changes(section, place, was_chosen.phrases, is_chosen.phrases)
+        if was_chosen.keys != is_chosen.keys:
+            text = f"its keys are {named(is_chosen.keys)}, were {named(was_chosen.keys)}"
+            yield Change(section, place, "key", text)
     for name in ("yes", "no"):
         yield from phrase_changes(section, name, getattr(old, name), getattr(new, name))
     for name in dict.fromkeys((*old.risks, *new.risks)):
@@ -185,6 +192,9 @@ def _wording(library: FlowLibrary, key: OverlayKey, old: Wording, new: Wording) 
         for value in dict.fromkeys((*one, *other)):
             what = f" (for {name} {value})"
             yield from phrase_changes(section, place, one.get(value, ()), other.get(value, ()), what)
+    for name in dict.fromkeys((*old.keywords, *new.keywords)):
+        one_risk, other_risk = old.keywords.get(name, ()), new.keywords.get(name, ())
+        yield from phrase_changes(key[0], place, one_risk, other_risk, f" in all that is said (for {name})", care=True)
     if old.voice != new.voice:
         text = f"the voice is {named(new.voice)}, was {named(old.voice)}"
         yield Change(_owner(library, key), place, "voice", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from ivr.events import (
     EarEvent,
     Heard,
     LegEnded,
+    Manner,
     MediaEvent,
     PlayDone,
     RecogniserFailed,
@@ -203,11 +205,15 @@ class FakeMedia:
 
 
 class FakeEars:
-    def __init__(self) -> None:
+    def __init__(self, language: str = "en-US") -> None:
+        self.language = language
+        self.closed = False
         self.requests: list[ListenRequest | None] = []
         self._queue: asyncio.Queue[EarEvent] = asyncio.Queue()
 
     async def listen(self, request: ListenRequest | None) -> None:
+        assert request is None or request.grammar.language == self.language, "a grammar that nobody here can hear"
+        assert not self.closed
         self.requests = [*self.requests[-4:], request]
 
     def feed(self, pcm: bytes, at: float) -> None:
@@ -216,12 +222,12 @@ class FakeEars:
     def begin(self) -> None:
         self._queue.put_nowait(SpeechStarted())
 
-    def hear(self, text: str) -> None:
+    def hear(self, text: str, manner: Manner | None = None) -> None:
         """The caller said ``text``: start, end, and what a perfect free transcription makes of it."""
         self.begin()
         self._queue.put_nowait(SpeechEnded())
         cause = Cause.SUCCESS if text else Cause.NO_MATCH
-        self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0)))
+        self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0, manner=manner or Manner())))
 
     def crash(self) -> None:
         self._queue.put_nowait(RecogniserFailed("killed"))
@@ -231,7 +237,7 @@ class FakeEars:
             yield await self._queue.get()
 
     async def close(self) -> None:
-        return None
+        self.closed = True
 
 
 class FakeSpeech:
@@ -239,6 +245,9 @@ class FakeSpeech:
 
     def __init__(self) -> None:
         self.ears: list[FakeEars] = []
+        self.rendered: deque[tuple[str, str]] = deque(maxlen=100)  # (language, text)
+        self.recognised: tuple[str, ...] = ("en-US",)
+        self.voices: tuple[str, ...] = ("en-US", "es-ES")
         self.mute = False
         self.deaf = False
 
@@ -246,9 +255,9 @@ class FakeSpeech:
         return None
 
     async def open(self, call_id: str, language: str) -> Ears:
-        if self.deaf:
+        if self.deaf or language not in self.recognised:
             raise SpeechUnavailable("no recogniser")
-        self.ears.append(FakeEars())
+        self.ears.append(FakeEars(language))
         return self.ears[-1]
 
     async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
@@ -257,6 +266,7 @@ class FakeSpeech:
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
+        self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 
     async def render_all(
@@ -268,10 +278,10 @@ class FakeSpeech:
         return Recognition(Cause.NO_MATCH)
 
     def recognisers(self) -> Sequence[EngineStatus]:
-        return [EngineStatus("fake", ("en-US",), True)]
+        return [EngineStatus("fake", self.recognised, True)]
 
     def synthesisers(self) -> Sequence[EngineStatus]:
-        return [EngineStatus("fake", ("en-US",), not self.mute)]
+        return [EngineStatus("fake", self.voices, not self.mute)]
 
     async def stop(self) -> None:
         return None

@@ -15,6 +15,7 @@ from ivr.call.registry import CallRegistry
 from ivr.call.session import CONVERSATION_S, CallSession, Line, Opening
 from ivr.dialogue.engine import Dialogue
 from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.opening import Installed
 from ivr.dialogue.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
 from ivr.ports import Leg
@@ -55,26 +56,28 @@ class Rig:
         self.records = FakeRecords()
         self.registry = CallRegistry()
         self.leg = FakeLeg()
+        self.language = "en-US"
         self._started = asyncio.Event()
 
-    def _opening(self, call_id: str, leg: Leg, keys_led: bool) -> Opening:
+    def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
         dialogue = Dialogue(
             self.library,
             entry="main",
-            language="en-US",
+            language=self.language,
             persona="neutral",
             facts={
                 "call.caller": leg.caller.number,
                 "call.called": "ivr",
                 "call.id": call_id,
-                "call.language": "en-US",
+                "call.language": self.language,
             },
             vocabularies={},
             fact_source=lambda name: self.desk.open if name == "hours.open" else None,
             call_id=call_id,
-            keys_led=keys_led,
+            recognised=installed.recognised,
+            spoken=installed.spoken,
         )
-        return Opening(dialogue, "main", self.library.version, "en-US", "neutral")
+        return Opening(dialogue, "main", self.library.version, self.language, "neutral")
 
     @asynccontextmanager
     async def call(self, settle_s: float = 9.0) -> AsyncIterator[CallSession]:

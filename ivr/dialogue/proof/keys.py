@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ivr.dialogue.mistakes import listing
-from ivr.dialogue.model import Flow, State
+from ivr.dialogue.model import Flow, State, Universal
 from ivr.dialogue.proof.circles import components
 from ivr.dialogue.proof.edges import edges_of
 from ivr.dialogue.proof.report import Report
@@ -28,10 +28,16 @@ def check_keys(report: Report) -> None:
 def _universal_keys(report: Report) -> dict[str, str]:
     universals = report.library.universals
     taken: dict[str, str] = {}
-    for name in _UNIVERSALS:
-        universal = getattr(universals, name)
+    everywhere: list[tuple[tuple[str, ...], str, Universal]]
+    everywhere = [((name,), name, getattr(universals, name)) for name in _UNIVERSALS]
+    everywhere += [(("languages", name), f"speaking {name}", spec) for name, spec in universals.languages.items()]
+    for path, name, universal in everywhere:
+        if path[0] == "languages" and not universal.keys:
+            why = f"{name} can be said but not keyed, and who speaks no other language may not be understood"
+            place = report.universals(*path, key=True)
+            report.add("no-key", place, why, 'add keys: ["*3"], or another that is free', text=path[-1])
         for index, key in enumerate(universal.keys):
-            place = report.universals(name, "keys", index)
+            place = report.universals(*path, "keys", index)
             if not re.fullmatch(r"[0-9*#]{1,2}", key):
                 report.add("bad-key", place, f"{key} is not a key", "use one or two of 0-9, * and #", text=key)
             elif key in taken:

@@ -16,7 +16,9 @@ from ivr.dialogue.signature import IMPLICIT_OUTCOMES, ActionSignature
 from ivr.dialogue.source import Place
 from ivr.dialogue.wording import FILTERS
 
-FACTS = frozenset({"call.id", "call.caller", "call.called", "call.language", "hours.open", "entry"})
+FACTS = frozenset(
+    {"call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "hours.open", "entry"}
+)
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (
     {"number", "ordinal", "money"},

@@ -57,6 +57,10 @@ def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said
         for phrase in words.universal(name):
             for text in _expand(phrase, {}, report, language):
                 yield Said(text, _sound(text, language), name, phrase)
+    for name, spec in report.library.universals.languages.items():
+        for phrase in spec.phrases:
+            for text in _expand(phrase, {}, report, language):
+                yield Said(text, _sound(text, language), f"the language {name}", phrase)
     for name in report.library.universals.risks:
         for phrase in words.universal(name):
             for text in _expand(phrase, {}, report, language):
@@ -68,8 +72,8 @@ def _among(report: Report, everywhere: Sequence[Said]) -> None:
     for said in everywhere:
         other = known.setdefault(said.text, said)
         if other.owner != said.owner and not (other.owner.startswith("the risk") and said.owner.startswith("the risk")):
-            name = said.owner.removeprefix("the risk ")
-            path = ("risks", name, "phrases") if said.owner.startswith("the risk") else (name, "phrases")
+            kind, _, name = said.owner.removeprefix("the ").rpartition(" ")
+            path = (f"{kind}s", name, "phrases") if kind else (name, "phrases")
             place = report.universals(*path)
             why = f"“{said.phrase}” means both {other.owner} and {said.owner}, everywhere"
             report.add("same-phrase", place, why, "leave it to one of them", text=said.phrase)

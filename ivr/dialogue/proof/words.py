@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ivr.dialogue.library import UNIVERSALS, OverlayKey
 from ivr.dialogue.mistakes import listing, suggestion
 from ivr.dialogue.model import Flow, TaperedPrompt, VariableSpec, Wording
+from ivr.dialogue.proof.edges import edges_of
 from ivr.dialogue.proof.graph import spoken
 from ivr.dialogue.proof.report import Path, Report, tongue
 from ivr.dialogue.proof.texts import has_words, prompt_texts
@@ -51,6 +52,7 @@ def check_words(report: Report) -> None:
     for language, persona in report.library.voices:
         _complete(report, language, persona)
     _recognised(report)
+    _languages(report)
 
 
 # --- each text by itself -------------------------------------------------------------------------------------------
@@ -102,9 +104,15 @@ def _prompt(report: Report, prompt: TaperedPrompt, place_of: Locator, path: Path
             if not item.say and not item.variants and not item.audio:
                 report.add("empty-prompt", spot, "this prompt says nothing", "add say:, or remove it")
             recorded = report.around.recorded
-            if item.audio and recorded is not None and not recorded(item.audio, language):
-                why = f"there is no recording {item.audio} in {language}; the text is synthesised instead"
-                remedy = f"record audio/{language}/{item.audio}, or remove audio:"
+            spoken_in = item.language or language
+            if item.language and item.language not in report.library.languages:
+                remedy = f"languages here: {listing(report.library.languages)}"
+                why = f"no file speaks {item.language}"
+                where = place_of(*path, count, index, "language")
+                report.add("unknown-language", where, why, remedy, text=item.language)
+            if item.audio and recorded is not None and not recorded(item.audio, spoken_in):
+                why = f"there is no recording {item.audio} in {spoken_in}; the text is synthesised instead"
+                remedy = f"record audio/{spoken_in}/{item.audio}, or remove audio:"
                 where = place_of(*path, count, index, "audio")
                 report.add("no-recording", where, why, remedy, severity="warning")
 
@@ -191,6 +199,9 @@ class _Voice:
         for name in (*_UNIVERSAL_INTENTS, *universals.risks):
             if not self.has("intents", name):
                 self.missing("intents", name, f"the universal {name}", "what callers say for it")
+        for name, risk in universals.risks.items():
+            if risk.keywords and not self.has("keywords", name):
+                self.missing("keywords", name, f"the risk {name}", "keywords to be spotted in free speech")
         for name, prompt in universals.prompts.items():
             texts = [t for t, _ in prompt_texts(prompt, ()) if has_words(t)]
             if texts and not self.has("prompts", name):
@@ -221,6 +232,7 @@ def _unknown_ids(report: Report) -> None:
             universals = library.universals
             prompts: set[str] = {*SYSTEM_PROMPTS, *universals.prompts}
             known = {"prompts": prompts, "intents": {*_UNIVERSAL_INTENTS, *universals.risks}, "labels": set[str]()}
+            known["keywords"] = {*universals.risks}
             known["values"] = set()
         else:
             flows = [f for n, f in library.flows.items() if words.wording in (n, *f.use)]
@@ -262,7 +274,30 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
         "labels": labels,
         "intents": {i for f in flows for i in f.intents},
         "values": {v for f in flows for v in (*f.parameters, *f.variables)},
+        "keywords": set(),
     }
+
+
+def _languages(report: Report) -> None:
+    """Languages that can be chosen: some file must speak them."""
+    library = report.library
+
+    def known(language: str, place: Place) -> None:
+        if language and language not in library.languages:
+            remedy = suggestion(language, library.languages, f"languages here: {listing(library.languages)}")
+            report.add("unknown-language", place, f"no file speaks {language}", remedy, text=language)
+
+    for name in library.universals.languages:
+        known(name, report.universals("languages", name, key=True))
+    for name, flow in library.flows.items():
+        for sid, state in flow.states.items():
+            for path, edge in edges_of(state):
+                known(edge.language, report.at(name, "states", sid, *path, "language"))
+                personas = {p for _, p in library.voices}
+                if edge.persona and edge.persona not in personas:
+                    place = report.at(name, "states", sid, *path, "persona")
+                    remedy = suggestion(edge.persona, personas, f"personas here: {listing(sorted(personas))}")
+                    report.add("unknown-persona", place, f"nobody speaks as {edge.persona}", remedy, text=edge.persona)
 
 
 def _recognised(report: Report) -> None:
