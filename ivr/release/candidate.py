@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the checker holds flows against: the line around them."""
+    """What the checker holds flows against: the line around them. Empty is not known, and not checked."""
 
     signatures: Mapping[str, ActionSignature]
     skills: tuple[str, ...]
@@ -59,7 +59,11 @@ def examine(sources: Mapping[str, str], around: Surroundings) -> Candidate:
 
     What the checker itself stumbles over is a finding: a file may stay out, but it never takes the line down."""
     began = time.perf_counter()
-    demands: dict[str, Any] = {"skills": around.skills, "services": around.services or None, "entries": around.entries}
+    demands: dict[str, Any] = {
+        "skills": around.skills or None,
+        "services": around.services or None,
+        "entries": around.entries,
+    }
     try:
         library = load_library(sources, around.signatures).library
         if library is not None:

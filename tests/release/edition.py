@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,8 +74,11 @@ class Press:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        for name in ("universals.yaml", "human.yaml"):
-            shutil.copy(FLOWS / name, folder / name)
+        shutil.copy(FLOWS / "human.yaml", folder / "human.yaml")
+        universals = (FLOWS / "universals.yaml").read_text(encoding="utf-8")
+        # the small folder speaks one language: nobody can ask for another
+        one_language = re.sub(r"^languages:\n(?:(?: .*)?\n)*", "", universals, flags=re.MULTILINE)
+        (folder / "universals.yaml").write_text(one_language, encoding="utf-8")
         self.print(0)
 
     def print(self, edition: int, text: str = MAIN) -> None:

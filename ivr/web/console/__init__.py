@@ -31,6 +31,7 @@ def add_routes(app: web.Application, backend: ConsoleBackend) -> None:
     router.add_get("/flows/{flow}/simulator", simulator.socket)
     router.add_get("/events", events.stream)
     router.add_get("/api/flows", flows.as_json)
+    router.add_post("/api/flows/rollback", flows.roll_back_json)
 
 
 async def _say_goodbye(app: web.Application) -> None:

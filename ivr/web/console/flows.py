@@ -108,6 +108,20 @@ async def roll_back(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/flows")
 
 
+async def roll_back_json(request: web.Request) -> web.Response:
+    """``{"version": VERSION}``, or {} for the one before the live one; what is live then."""
+    try:
+        body = await request.json()
+        version = str(body.get("version", ""))
+    except (ValueError, AttributeError):
+        return problem(400, 'send {"version": VERSION} or {}')
+    try:
+        live = await from_store(request.app[CONSOLE].flows.roll_back("api", version), passing=FlowError)
+    except FlowError as error:
+        return problem(409, str(error))
+    return web.json_response({"version": live})
+
+
 async def as_json(request: web.Request) -> web.Response:
     """What is live, what was rejected and why."""
     flows = request.app[CONSOLE].flows

@@ -1,0 +1,135 @@
+"""Who gets in, and what other sites can't make a browser do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from ivr.web.feed import Feed
+from ivr.web.sessions import ATTEMPTS, LIFE_S, WITHIN_S, Guesses, Sessions
+from tests.web.console import Console, console
+
+BEARER = {"Authorization": "Bearer hunter2"}
+BROWSER = {"Accept": "text/html"}
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield session
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Console]:
+    async with console(tmp_path, token="hunter2") as running:
+        yield running
+
+
+@pytest.fixture
+async def open_one(tmp_path: Path) -> AsyncIterator[Console]:
+    async with console(tmp_path) as running:
+        yield running
+
+
+async def test_a_form_needs_its_own_page(guarded: Console, client: aiohttp.ClientSession) -> None:
+    base = guarded.base
+    async with client.get(f"{base}/calls", headers=BROWSER) as answer:
+        assert answer.url.path == "/login"
+    for onwards in ("//evil.example/", "https://evil.example/", "/\\evil.example"):
+        async with client.post(
+            f"{base}/login", data={"token": "hunter2", "next": onwards}, allow_redirects=False
+        ) as answer:
+            assert answer.headers["Location"] == "/calls"
+    async with client.get(f"{base}/calls", headers=BROWSER) as answer:
+        page = await answer.text()
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-store"
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    for data, headers in (
+        ({}, {}),
+        ({"csrf": "guess"}, {}),
+        ({"csrf": found[1]}, {"Origin": "http://evil.example"}),
+        ({"csrf": found[1]}, {"Origin": "null"}),
+    ):
+        async with client.post(f"{base}/flows/rollback", data=data, headers=headers) as answer:
+            assert answer.status == 403
+    async with client.post(f"{base}/logout", data={"csrf": found[1]}, headers={"Origin": base}) as answer:
+        assert answer.url.path == "/login"
+    async with client.get(f"{base}/api/calls") as answer:
+        assert answer.status == 401
+
+
+async def test_another_site_cannot_open_the_simulator(open_one: Console, client: aiohttp.ClientSession) -> None:
+    address = f"{open_one.base}/flows/main/simulator"
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await client.ws_connect(address, headers={"Origin": "http://evil.example"})
+    assert refused.value.status == 403
+    async with client.ws_connect(address, headers={"Origin": open_one.base}) as ws:
+        await ws.send_str("[1")
+        assert "error" in await ws.receive_json()
+        await ws.send_json({"line": "hello"})
+        assert (await ws.receive_json())["error"] == "call first"
+        await ws.send_json({"call": {"caller": "5035550101"}})
+        assert (await ws.receive_json())["state"] == "main.ask"
+        await ws.send_json({"line": "/fail nonsense"})
+        assert "nonsense" in (await ws.receive_json())["error"]
+
+
+async def test_without_a_token_only_plain_addresses_are_served(
+    open_one: Console, client: aiohttp.ClientSession
+) -> None:
+    for host, status in (("evil.example", 401), ("localhost", 200), ("127.0.0.1", 200)):
+        async with client.get(f"{open_one.base}/api/calls", headers={"Host": host}) as answer:
+            assert answer.status == status
+
+
+async def test_programs_roll_back_with_a_bearer(guarded: Console, client: aiohttp.ClientSession) -> None:
+    url = f"{guarded.base}/api/flows/rollback"
+    async with client.post(url, json={}) as answer:
+        assert answer.status == 401
+    async with client.post(url, json={}, headers=BEARER) as answer:
+        assert answer.status == 409, "nothing before it"
+    async with client.post(url, data="nonsense", headers=BEARER) as answer:
+        assert answer.status == 400
+    async with client.get(f"{guarded.base}/api/flows", headers=BEARER) as answer:
+        body = await answer.json()
+    assert body["version"] == guarded.shelf.live.version
+    assert body["findings"] == [] and len(body["flows"]) == len(guarded.shelf.live.flows)
+
+
+async def test_what_is_not_there(open_one: Console, client: aiohttp.ClientSession) -> None:
+    for path in ("/calls/none", "/flows/none", "/handoff/wrong", "/static/../access.py", "/static/none.js"):
+        async with client.get(f"{open_one.base}{path}", headers=BROWSER) as answer:
+            assert answer.status == 404
+    async with client.get(f"{open_one.base}/handoff/right") as answer:
+        assert (await answer.json())["reason"] == "cancellation-risk", "programs get JSON"
+
+
+def test_sessions_end_and_guesses_are_counted() -> None:
+    now = [0.0]
+    sessions, guesses = Sessions(lambda: now[0]), Guesses(lambda: now[0])
+    session = sessions.begin()
+    assert sessions.find(session.id) == session
+    for _ in range(ATTEMPTS):
+        assert guesses.wait_s("192.0.2.1") == 0
+        guesses.failed("192.0.2.1")
+    assert guesses.wait_s("192.0.2.1") == WITHIN_S
+    assert guesses.wait_s("192.0.2.2") == 0
+    now[0] = WITHIN_S
+    assert guesses.wait_s("192.0.2.1") == 0
+    now[0] = LIFE_S
+    assert sessions.find(session.id) is None
+
+
+async def test_the_feed_ends_when_it_is_closed() -> None:
+    feed = Feed(most_often_s=0)
+    heard = []
+    async for moved in feed.changes():
+        heard.append(moved)
+        feed.touch() if len(heard) == 1 else feed.close()
+    assert heard == [True, True]
