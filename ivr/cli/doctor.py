@@ -72,8 +72,8 @@ def examine(config: Config) -> Iterator[Finding]:
 
 def _speech(config: Config) -> Iterator[Finding]:
     recognisers, synthesisers = recogniser_offers(config.speech), synthesiser_offers(config.speech)
-    languages = dict.fromkeys([config.flows.language, *(n.language for n in config.flows.numbers if n.language)])
-    for language in languages:
+    answered = dict.fromkeys([config.flows.language, *(n.language for n in config.flows.numbers if n.language)])
+    for language in dict.fromkeys([*answered, *_chosen(config)]):
         name = recogniser_for(recognisers, language)
         if name:
             yield Finding("ok", f"recogniser for {language}", name)
@@ -88,10 +88,21 @@ def _speech(config: Config) -> Iterator[Finding]:
         voices = [o.name for o in synthesisers if serves(o.languages, language)]
         if voices:
             yield Finding("ok", f"synthesiser for {language}", ", ".join(voices))
-        else:
+        elif language in answered:
             yield Finding(
                 "bad", f"synthesiser for {language}", "none: prompts would be silent", "pip install 'ivr[espeak]'"
             )
+        else:
+            detail = "none: it is not offered, and who asks for it gets a human"
+            yield Finding("note", f"synthesiser for {language}", detail, "pip install 'ivr[espeak]'")
+
+
+def _chosen(config: Config) -> tuple[str, ...]:
+    """Languages that callers may choose on the way."""
+    if not config.flows.directory.is_dir():
+        return ()
+    library = load_library(read_directory(config.flows.directory), signatures()).library
+    return tuple(library.universals.languages) if library is not None else ()
 
 
 def _flows(config: Config) -> Iterator[Finding]:
