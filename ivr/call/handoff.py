@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 CONTEXT_TIMEOUT_S = 1.0
 WHISPER_TIMEOUT_S = 6.0
 REFER_TIMEOUT_S = 40.0
+# A phone that is gone answers no BYE; the leg goes on trying by itself, and the caller need not wait for that.
+HANGUP_TIMEOUT_S = 0.5
 _WHISPER_TOKEN = 1_000_000
 _RINGBACK_TOKEN = 1_000_001
 
@@ -148,7 +151,7 @@ class Handoff:
             if not joined:
                 await self._media.stop_playing()
                 if agent is not None:
-                    await agent.hangup("not joined")
+                    await _let_go(agent, "not joined")
                 await media.close()
 
     async def _ring_back(self, ringing: asyncio.Event) -> None:
@@ -221,5 +224,11 @@ async def talk(connected: Connected) -> tuple[str, str]:
     try:
         return await _race(signalling(), audio())
     finally:
-        await agent.hangup("the other side left")
+        await _let_go(agent, "the other side left")
         await media.close()
+
+
+async def _let_go(agent: Leg, reason: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HANGUP_TIMEOUT_S):
+            await agent.hangup(reason)
