@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -134,6 +135,7 @@ class Service:
             clock=self._clock,
             registry=self.registry,
             caller_id=config.desk.caller_id,
+            time_zone=ZoneInfo(config.flows.time_zone),
         )
         for work, name in ((self._refresh_catalogue(actions), "catalogue"), (self.flows.run(), "flows")):
             task = asyncio.create_task(work, name=name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 import structlog
@@ -83,6 +84,7 @@ class Conductor:
         hearing: Hearing,
         actions: Actions,
         clock: Clock,
+        time_zone: tzinfo,
         surroundings: Surroundings,
         tasks: asyncio.TaskGroup,
         call_id: str,
@@ -91,6 +93,7 @@ class Conductor:
         self._hearing = hearing
         self._actions = actions
         self._clock = clock
+        self._time_zone = time_zone
         self._surroundings = surroundings
         self._tasks = tasks
         self._call_id = call_id
@@ -122,7 +125,7 @@ class Conductor:
     # -- the loop ------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        await self._carry_out(self._dialogue.begin(self._clock.now()))
+        await self._carry_out(self._dialogue.begin(self._now()))
         while True:
             await self._take(await self._inbox.get())
 
@@ -153,8 +156,11 @@ class Conductor:
         if self._ending is not None and not self.mouth.speaking:
             raise CallEnded("service", self._ending.outcome)
 
+    def _now(self) -> datetime:
+        return self._clock.now().astimezone(self._time_zone)
+
     async def _tell(self, event: DialogueEvent) -> None:
-        await self._carry_out(self._dialogue.handle(event, self._clock.now()))
+        await self._carry_out(self._dialogue.handle(event, self._now()))
 
     async def _digit(self, digit: Digit) -> None:
         if self._bridged or not self._keys.admit(digit, self._clock.monotonic()):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import structlog
 
+from ivr.call.account import canonical_line, context_view, entry_key, outcome_of
 from ivr.call.conductor import Conductor
 from ivr.call.handoff import Connected, Handoff, talk
 from ivr.call.hearing import Hearing
@@ -23,6 +24,7 @@ from ivr.dialogue.turns import Connect, Note, PartFailed
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
 from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
 from ivr.logs import bind_call
+from ivr.media.negotiation import NoCommonCodec
 from ivr.ports import (
     Actions,
     CallRecords,
@@ -60,6 +62,7 @@ class Line:
     clock: Clock
     registry: CallRegistry
     caller_id: str
+    time_zone: tzinfo = UTC  # the company's: "tomorrow" is a day there
 
 
 class CallSession:
@@ -116,7 +119,7 @@ class CallSession:
             "facts": dict(dialogue.facts) if dialogue else {},
             "transcript": list(dialogue.transcript) if dialogue else [],
             "outcome": "with agent" if self._connected else "",
-            "handoff": _context_view(self._context),
+            "handoff": context_view(self._context),
         }
 
     async def end(self, reason: str) -> None:
@@ -144,6 +147,9 @@ class CallSession:
             await self._converse(media)
         except* CallEnded as group:
             ended = _first_end(group)
+        except* NoCommonCodec as group:
+            ended = CallEnded("service", f"media: {group.exceptions[0]}")
+            await self._refuse(488, "Not Acceptable Here")
         except* MediaUnavailable as group:
             ended = CallEnded("service", f"media: {group.exceptions[0]}")
             await self._refuse()
@@ -158,9 +164,9 @@ class CallSession:
             await self._line.registry.leave(self)
             bind_call(None)
 
-    async def _refuse(self) -> None:
+    async def _refuse(self, status: int = 503, reason: str = "Service Unavailable") -> None:
         if not self._answered:
-            await self._leg.reject(503, "Service Unavailable", retry_after_s=10)
+            await self._leg.reject(status, reason, retry_after_s=10 if status == 503 else None)
 
     async def _answer(self) -> MediaLeg:
         media = await self._line.media.open(self.call_id, self._leg.remote)
@@ -178,7 +184,12 @@ class CallSession:
         installed = Installed(_served(line.speech.recognisers()), _served(line.speech.synthesisers()))
         opening = self._opening(self.call_id, self._leg, installed)
         self._fields.update(flow=opening.flow, flow_version=opening.flow_version)
-        self._journal.update(flow=opening.flow, flow_version=opening.flow_version)
+        self._journal.update(
+            flow=opening.flow,
+            flow_version=opening.flow_version,
+            language=opening.language,
+            persona=opening.persona,
+        )
         self._dialogue = opening.dialogue
         hearing, deaf_because = await Hearing.open(media, line.speech, self.call_id, opening.language)
         self._handoff = Handoff(
@@ -199,6 +210,7 @@ class CallSession:
                     hearing=hearing,
                     actions=line.actions,
                     clock=line.clock,
+                    time_zone=line.time_zone,
                     surroundings=self,
                     tasks=tasks,
                     call_id=self.call_id,
@@ -308,10 +320,10 @@ class CallSession:
             self._turns += 1
         self._line.registry.on_move()
         emit = log.error if note.kind == "error" else log.info
-        emit(f"dialogue.{note.kind}", **{_entry_key(k): v for k, v in data.items()})
+        emit(f"dialogue.{note.kind}", **{entry_key(k): v for k, v in data.items()})
         at = self._line.clock.now().isoformat()
         self._journal.append(
-            {**{_entry_key(k): v for k, v in data.items()}, "kind": note.kind, "at": at, "state": self._state}
+            {**{entry_key(k): v for k, v in data.items()}, "kind": note.kind, "at": at, "state": self._state}
         )
 
     # -- the end -----------------------------------------------------------------------------------------------
@@ -326,51 +338,31 @@ class CallSession:
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
         now = self._line.clock.now()
         dialogue = self._dialogue
-        outcome = self._outcome(ended)
+        outcome = outcome_of(
+            ended, dialogue, with_agent=self._connected is not None, handing_over=self._context is not None
+        )
         if dialogue is not None and outcome == "abandoned":
             self._keep_place(dialogue, now)
-        canonical: dict[str, Any] = {
-            "outcome": outcome,
-            "ended_by": ended.by,
-            "end_reason": ended.reason,
-            "seconds": round(self._line.clock.monotonic() - self._started, 2),
-            "answered": self._answered,
-            "turns": self._turns,
-            "resolved": dialogue.resolved if dialogue else 0,
-            "barge_ins": self._conductor.barge_ins if self._conductor else 0,
-            "handoff_reason": self._context.reason if self._context else "",
-            "seconds_to_human": self._to_human_s,
-            "journal_lost": self._journal.lost,
-            "codec": stats.codec,
-            "packets_sent": stats.packets_sent,
-            "packets_received": stats.packets_received,
-            "packets_lost": stats.packets_lost,
-            "jitter_ms": stats.jitter_ms,
-            "concealed_ms": stats.concealed_ms,
-            "audio_dropped_frames": stats.audio_dropped_frames,
-        }
+        canonical = canonical_line(
+            ended,
+            dialogue,
+            stats,
+            outcome=outcome,
+            seconds=round(self._line.clock.monotonic() - self._started, 2),
+            answered=self._answered,
+            turns=self._turns,
+            barge_ins=self._conductor.barge_ins if self._conductor else 0,
+            handoff_reason=self._context.reason if self._context else "",
+            seconds_to_human=self._to_human_s,
+            journal_lost=self._journal.lost,
+        )
         await self._journal.finish(outcome, now, canonical)
         log.info("call.end", **canonical)
-
-    def _outcome(self, ended: CallEnded) -> str:
-        dialogue = self._dialogue
-        if self._connected is not None:
-            return "handed over"
-        if dialogue is not None and dialogue.ended:
-            return dialogue.outcome or "goodbye"
-        if ended.by == "caller":
-            return "resolved" if dialogue is not None and dialogue.resolved and not self._context else "abandoned"
-        return "failed"
 
     def _keep_place(self, dialogue: Dialogue, now: datetime) -> None:
         snapshot, member = dialogue.snapshot(), dialogue.facts.get("member.number")
         if snapshot is not None and member:
             self._journal.save_resume_point(str(member), snapshot, now)
-
-
-def _entry_key(key: str) -> str:
-    """A note's own words give way to the columns that every entry has."""
-    return f"to_{key}" if key in {"event", "state", "kind", "at"} else key
 
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
@@ -380,19 +372,3 @@ def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
 def _first_end(group: BaseExceptionGroup[CallEnded]) -> CallEnded:
     first = group.exceptions[0]
     return _first_end(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _context_view(context: HandoffContext | None) -> Mapping[str, Any] | None:
-    if context is None:
-        return None
-    return {
-        "reason": context.reason,
-        "skill": context.skill,
-        "priority": context.priority,
-        "caller": context.caller.number,
-        "language": context.language,
-        "facts": dict(context.facts),
-        "transcript": list(context.transcript),
-        "tried": list(context.tried),
-        "state": f"{context.flow}.{context.state}",
-    }
