@@ -161,6 +161,7 @@ class ConsoleTrial:
                 if e.kind in SHOWN
             ],
             "text": text,
+            "states": [str(e.data["state"]) for e in entries if e.kind == "state"],
             "state": simulation.state,
             "slots": {name: simulation.label(name, value) for name, value in simulation.slots.items()},
             "queue": list(effects.queue) if effects is not None else [],
