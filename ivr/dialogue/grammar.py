@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+
+Pieces = tuple[str, ...]  # a template: words, and slots as "{name}"
+
+
+def slot_name(piece: str) -> str | None:
+    """The slot that a template's piece refers to; None for a word."""
+    return piece[1:-1] if piece.startswith("{") and piece.endswith("}") else None
+
+
+def filled(template: Pieces, values: Sequence[str]) -> str:
+    """The template as a phrase; ``values`` in the order of its slots."""
+    following = iter(values)
+    return " ".join(piece if slot_name(piece) is None else next(following) for piece in template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +30,43 @@ class DigitRun:
 
 @dataclass(frozen=True, slots=True)
 class SpeechGrammar:
-    """Plain phrases in one language.
+    """Plain phrases in one language, and templates with slots.
 
-    ``key`` identifies the content (same key, same phrases), so that engines may cache what they compile.
-    Hypothesis.phrase indexes ``phrases``: lower-case words, no punctuation. ``digits``: also accept digit
-    strings (such hypotheses carry phrase=None and a text of digits only).
+    ``key`` identifies the content (same key, same phrases, templates and values), so that engines may cache what they
+    compile. ``phrases``: lower-case words, no punctuation; Hypothesis.phrase indexes them. ``templates``: each stands
+    for every combination of its slots' values but those that say one value twice; a slot occurs once in a template. A
+    template whose slot has no values says nothing. What came through a template carries phrase=None and the whole
+    phrase as its text. ``slots``: (name, values), the likeliest value first. ``digits``: also accept digit strings
+    (such hypotheses carry phrase=None and a text of digits only).
     """
 
     key: str
     language: str
     phrases: tuple[str, ...]
     digits: DigitRun | None = None
+    templates: tuple[Pieces, ...] = ()
+    slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def covers(self, text: str) -> bool:
+        """Whether ``text`` is one of the phrases, word for word; digit strings aside."""
+        words = text.lower().split()
+        if " ".join(words) in self.phrases:
+            return True
+        values = {name: frozenset(known) for name, known in self.slots}
+        return any(_spells(template, words, values) for template in self.templates)
+
+
+def _spells(template: Pieces, words: Sequence[str], values: Mapping[str, frozenset[str]]) -> bool:
+    """Whether the words are the template, filled."""
+    if not template or not words:
+        return not template and not words
+    if (name := slot_name(template[0])) is None:
+        return template[0] == words[0] and _spells(template[1:], words[1:], values)
+    known = values.get(name, frozenset())
+    return any(
+        " ".join(words[:end]) in known and _spells(template[1:], words[end:], values)
+        for end in range(1, len(words) - len(template) + 2)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +87,27 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class CompiledGrammar:
-    """``meanings[i]`` is what ``speech.phrases[i]`` means; several phrases may mean the same."""
+    """``meanings[i]`` is what ``speech.phrases[i]`` means; several phrases may mean the same.
+
+    ``intents[i]`` is what ``speech.templates[i]`` asks for, and ``values[i]`` what ``speech.slots[i]``'s values mean.
+    """
 
     speech: SpeechGrammar
     meanings: tuple[Meaning, ...]
+    intents: tuple[str, ...] = ()
+    values: tuple[tuple[SlotValue, ...], ...] = ()
+
+    def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:
+        """Every phrase that means ``intent`` with slots of these labels."""
+        for phrase, meaning in zip(self.speech.phrases, self.meanings, strict=True):
+            if meaning.intent == intent and {n: v.label for n, v in meaning.slots.items()} == labels:
+                yield phrase
+        forms: dict[str, list[str]] = {}
+        for (name, spoken), values in zip(self.speech.slots, self.values, strict=True):
+            wanted = labels.get(name)
+            forms[name] = [form for form, value in zip(spoken, values, strict=True) if value.label == wanted]
+        for template, asked in zip(self.speech.templates, self.intents, strict=True):
+            names = [name for piece in template if (name := slot_name(piece)) is not None]
+            if asked == intent and set(names) == set(labels):
+                for combination in product(*(forms.get(name, ()) for name in names)):
+                    yield filled(template, combination)

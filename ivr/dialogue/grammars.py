@@ -1,7 +1,8 @@
-"""What a state listens for: phrases of its intents, kept as a trie of templates and expanded only for recognisers.
+"""What a state listens for: phrases of its intents, kept as a trie of templates. Nothing is ever multiplied out.
 
-A typed sentence is matched against the trie (a few microseconds, whatever the size of the vocabulary); the thousands of
-phrases that a recogniser wants are expanded when somebody looks at them, once per state and vocabulary.
+A sentence, typed or from a recogniser, is matched against the trie (a few microseconds, whatever the size of the
+vocabulary). Recognisers get the same templates and the spoken values of their slots: what does not depend on the
+caller's vocabulary is made once per outline, and the values once per vocabulary.
 """
 
 from __future__ import annotations
@@ -9,16 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
-from math import prod
+from typing import cast
 
-from ivr.dialogue.grammar import CompiledGrammar, DigitRun, Meaning, SlotValue, SpeechGrammar
+from ivr.dialogue.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
 from ivr.dialogue.numerals import plain
 from ivr.dialogue.phrases import SlotMark, Template, Variant
 from ivr.dialogue.slots import DigitSlot, Slot
-
-MOST_PHRASES = 8000
-SLACK = 2  # how much more than its equal share a way of saying something may take, if that completes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
 
 
 class DeferredGrammar(CompiledGrammar):
-    """A CompiledGrammar that expands its phrases when they are first looked at. Pickles as a plain one."""
+    """A CompiledGrammar that is made when it is first looked at. Pickles as a plain one."""
 
     __slots__ = ("_made", "_make")
 
@@ -143,6 +140,14 @@ class DeferredGrammar(CompiledGrammar):
     def meanings(self) -> tuple[Meaning, ...]:
         return self._compiled().meanings
 
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return self._compiled().intents
+
+    @property
+    def values(self) -> tuple[tuple[SlotValue, ...], ...]:
+        return self._compiled().values
+
     def __eq__(self, other: object) -> bool:
         return self is other
 
@@ -153,7 +158,7 @@ class DeferredGrammar(CompiledGrammar):
         return f"DeferredGrammar({self._made.speech.key if self._made else '…'})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (CompiledGrammar, (self.speech, self.meanings))
+        return (CompiledGrammar, (self.speech, self.meanings, self.intents, self.values))
 
 
 class StateGrammar:
@@ -180,113 +185,60 @@ class StateGrammar:
         return None
 
     def _compile(self) -> CompiledGrammar:
-        phrases: dict[str, Meaning] = {}
-        slotted: list[tuple[Entry, Variant]] = []
-        for entry in sorted(self.outline.entries, key=lambda e: e.rank):
-            for variant in entry.template.variants:
-                if any(isinstance(piece, SlotMark) for piece in variant):
-                    slotted.append((entry, variant))
-                else:
-                    phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
-        for phrase, meaning in _expanded(slotted, self.slots, MOST_PHRASES - len(phrases)):
-            phrases.setdefault(phrase, meaning)
+        fixed = _fixed(self.outline)
         digits = None
         if (bare := self.digit_slot) is not None:
             slot = self.slots[bare[1]]
             assert isinstance(slot, DigitSlot)
             digits = DigitRun(slot.minimum, slot.maximum)
-        ordered = tuple(phrases)[:MOST_PHRASES]
-        key = hashlib.blake2s("\n".join((self.language, repr(digits), *ordered)).encode(), digest_size=12).hexdigest()
-        return CompiledGrammar(
-            SpeechGrammar(key, self.language, ordered, digits), tuple(phrases[phrase] for phrase in ordered)
+        spoken = [(name, self.slots[name].forms()) for name in fixed.slots if name in self.slots]
+        content = hashlib.blake2s(fixed.digest, digest_size=12)
+        content.update("\n".join((self.language, repr(digits), *(n + forms.digest for n, forms in spoken))).encode())
+        speech = SpeechGrammar(
+            content.hexdigest(),
+            self.language,
+            fixed.phrases,
+            digits,
+            fixed.templates,
+            tuple((name, forms.said) for name, forms in spoken),
         )
+        return CompiledGrammar(speech, fixed.meanings, fixed.intents, tuple(forms.values for _, forms in spoken))
 
 
-def _expanded(
-    slotted: Sequence[tuple[Entry, Variant]], slots: Mapping[str, Slot], room: int
-) -> Iterator[tuple[str, Meaning]]:
-    """Every slotted variant times its slots' forms, within ``room`` phrases.
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What of a compiled grammar is the outline's alone. ``slots``: those that templates use."""
 
-    Trimmed where it doesn't fit, in rounds. First each intent's shortest way of saying it, with one form of every
-    value, so that as much as possible can be said at all; then the other variants, likewise; then other forms of the
-    values. Within a round small variants go first, up to twice an equal share; the large get what is left, and their
-    widest slot is narrowed from the end: the first vocabulary comes before the second, small numbers before large.
-    """
-    forms = {name: slot.forms() for name, slot in slots.items()}
-    essential = {name: slot.essential for name, slot in slots.items()}
-    jobs = [_job(entry, variant, forms, essential) for entry, variant in slotted]
-    jobs = sorted((job for job in jobs if prod(job.full)), key=lambda job: (prod(job.essential), prod(job.full)))
-    meanings: dict[tuple[object, ...], Meaning] = {}
-    seen: set[str] = set()
-    shortest: dict[str, _Job] = {}
-    for job in jobs:
-        known = shortest.get(job.entry.intent)
-        if known is None or (len(job.names), -len(job.variant)) > (len(known.names), -len(known.variant)):
-            shortest[job.entry.intent] = job
-    first = [job for job in jobs if job is shortest[job.entry.intent]]
-    rest = [job for job in jobs if job is not shortest[job.entry.intent]]
-    rounds = [(first, False), (rest, False), (jobs, True)]
-    if sum(prod(job.full) for job in jobs) <= room:
-        rounds = rounds[2:]
-    for batch, whole in rounds:
-        for done, job in enumerate(batch):
-            left = max(room - len(seen), 0)
-            share = min(left, SLACK * left // (len(batch) - done))
-            sizes = job.within(share, job.full if whole else job.essential)
-            for phrase, meaning in job.phrases(sizes, forms, meanings):
-                if phrase not in seen:
-                    seen.add(phrase)
-                    yield phrase, meaning
+    phrases: tuple[str, ...]
+    meanings: tuple[Meaning, ...]
+    templates: tuple[Pieces, ...]
+    intents: tuple[str, ...]
+    slots: tuple[str, ...]
+    digest: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Job:
-    entry: Entry
-    variant: Variant
-    names: tuple[str, ...]
-    full: tuple[int, ...]  # forms of each slot
-    essential: tuple[int, ...]  # those that say every value once
-
-    def within(self, share: int, wanted: Sequence[int]) -> list[int]:
-        """How much of each slot's forms fits; [] when nothing does."""
-        sizes = list(wanted)
-        while prod(sizes) > share and max(sizes) > 1:
-            widest = sizes.index(max(sizes))
-            sizes[widest] = max(1, min(sizes[widest] - 1, sizes[widest] * 9 // 10))
-        return sizes if prod(sizes) <= share else []
-
-    def phrases(
-        self,
-        sizes: Sequence[int],
-        forms: Mapping[str, Sequence[tuple[str, SlotValue]]],
-        known: dict[tuple[object, ...], Meaning],
-    ) -> Iterator[tuple[str, Meaning]]:
-        """``known``: meanings made so far; ways to say the same share one."""
-        if not sizes:
-            return
-        pieces = [None if isinstance(piece, SlotMark) else piece for piece in self.variant]
-        intent, names = self.entry.intent, self.names
-        for combination in product(*(forms[name][:size] for name, size in zip(names, sizes, strict=True))):
-            key = (intent, names, *(id(value) for _, value in combination))
-            if (meaning := known.get(key)) is None:
-                values = {name: value for name, (_, value) in zip(names, combination, strict=True)}
-                meaning = known[key] = Meaning(intent, values)
-            if len(names) > 1 and len({(type(v.value), v.value) for v in meaning.slots.values()}) < len(names):
-                continue  # nobody moves a title before itself
-            said = iter(combination)
-            yield " ".join([next(said)[0] if piece is None else piece for piece in pieces]), meaning
-
-
-def _job(
-    entry: Entry,
-    variant: Variant,
-    forms: Mapping[str, Sequence[tuple[str, SlotValue]]],
-    essential: Mapping[str, int],
-) -> _Job:
-    names = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
-    full = tuple(len(forms.get(name, ())) for name in names)
-    alone = len(names) == 1
-    few = tuple(
-        size if alone and size <= 100 else essential.get(name, 0) for name, size in zip(names, full, strict=True)
+def _fixed(outline: Outline) -> _Fixed:
+    known = cast("_Fixed | None", outline.memo.get("fixed"))
+    if known is not None:
+        return known
+    phrases: dict[str, Meaning] = {}
+    templates: dict[Pieces, str] = {}
+    for entry in sorted(outline.entries, key=lambda e: e.rank):
+        for variant in entry.template.variants:
+            marks = [piece.name for piece in variant if isinstance(piece, SlotMark)]
+            if not marks:
+                phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
+            elif len(set(marks)) == len(marks):  # a slot that is filled twice is never read
+                pieces = tuple(f"{{{p.name}}}" if isinstance(p, SlotMark) else p for p in variant)
+                templates.setdefault(pieces, entry.intent)
+    text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
+    made = _Fixed(
+        tuple(phrases),
+        tuple(phrases.values()),
+        tuple(templates),
+        tuple(templates.values()),
+        tuple(name for name in outline.slots if any(f"{{{name}}}" in template for template in templates)),
+        hashlib.blake2s(text.encode(), digest_size=12).digest(),
     )
-    return _Job(entry, variant, names, full, few)
+    outline.memo["fixed"] = made
+    return made

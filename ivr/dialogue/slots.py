@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from ivr.dialogue.carriers import empty_words
 from ivr.dialogue.grammar import SlotValue
-from ivr.dialogue.lexicon import Vocabulary
+from ivr.dialogue.lexicon import Lexicon, Vocabulary
 from ivr.dialogue.numerals import digits_of
 from ivr.dialogue.spoken import (
     date_forms,
@@ -29,7 +30,6 @@ from ivr.dialogue.spoken import (
 )
 from ivr.events import Term
 
-SMALL = 12  # numbers that are likely beside another slot
 UNBOUNDED = 99  # how far numbers without a maximum are expected in speech
 
 
@@ -43,6 +43,31 @@ class Fill:
     rivals: tuple[SlotValue, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Recogniser's words and what each means. Made once for what doesn't change; ``digest`` identifies the words."""
+
+    said: tuple[str, ...]
+    values: tuple[SlotValue, ...]
+    digest: str
+
+    def pairs(self) -> Iterator[tuple[str, SlotValue]]:
+        return zip(self.said, self.values, strict=True)
+
+
+def spoken_forms(pairs: Iterable[tuple[str, SlotValue]]) -> Forms:
+    """The first meaning of a form wins."""
+    known: dict[str, SlotValue] = {}
+    for form, value in pairs:
+        if form:
+            known.setdefault(form, value)
+    digest = hashlib.blake2s("\n".join(known).encode(), digest_size=12).hexdigest()
+    return Forms(tuple(known), tuple(known.values()), digest)
+
+
+NO_FORMS = spoken_forms(())
+
+
 class Slot(Protocol):
     """One variable as something that can be spoken."""
 
@@ -51,13 +76,8 @@ class Slot(Protocol):
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]: ...
 
-    def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        """Recogniser's words -> value, the likeliest first. May be long; empty where forms are without number."""
-        ...
-
-    @property
-    def essential(self) -> int:
-        """How many of the first forms say (nearly) every value once."""
+    def forms(self) -> Forms:
+        """What a recogniser should expect, the likeliest first. May be long; empty where forms are without number."""
         ...
 
 
@@ -90,17 +110,15 @@ class TitleSlot:
                 sure = len(terms) == 1 and not self.vocabulary.near(terms[0])
                 yield Fill(end, titled(terms[0]), sure, tuple(titled(t) for t in terms[1:]))
 
-    def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        seen: dict[str, SlotValue] = {}
-        lexicons = self.vocabulary.lexicons
-        for form, term in chain(*(lex.primary for lex in lexicons), *(lex.other for lex in lexicons)):
-            if form not in seen:
-                seen[form] = titled(term)
-        return list(seen.items())
+    def forms(self) -> Forms:
+        return _titles(self.vocabulary.lexicons)
 
-    @property
-    def essential(self) -> int:
-        return len({form for lex in self.vocabulary.lexicons for form, _ in lex.primary})
+
+@lru_cache(maxsize=256)
+def _titles(lexicons: tuple[Lexicon, ...]) -> Forms:
+    """Every title before its other names."""
+    every = chain(*(lex.primary for lex in lexicons), *(lex.other for lex in lexicons))
+    return spoken_forms((form, titled(term)) for form, term in every)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +136,17 @@ class NumberSlot:
             if n is not None and n >= self.minimum and (self.maximum is None or n <= self.maximum):
                 yield Fill(end, counted(n, self.language, ordinal))
 
-    def forms(self) -> Sequence[tuple[str, SlotValue]]:
+    def forms(self) -> Forms:
         last = UNBOUNDED if self.maximum is None else min(self.maximum, 2000)
         return _numbers(self.minimum, last, self.language, self.type == "ordinal")
 
-    @property
-    def essential(self) -> int:
-        """Places far down a list are rarely named in one breath with what goes there."""
-        return min(SMALL, len(self.forms()))
-
 
 @lru_cache(maxsize=64)
-def _numbers(first: int, last: int, language: str, ordinal: bool) -> Sequence[tuple[str, SlotValue]]:
+def _numbers(first: int, last: int, language: str, ordinal: bool) -> Forms:
     every = ordinal_forms if ordinal else number_forms
-    return [(form, counted(n, language, ordinal)) for n in range(first, last + 1) for form in every(n, language)]
+    return spoken_forms(
+        (form, counted(n, language, ordinal)) for n in range(first, last + 1) for form in every(n, language)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +162,8 @@ class DigitSlot:
             if digits is not None and self.minimum <= len(digits) <= self.maximum:
                 yield Fill(end, digited(digits, self.language))
 
-    def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        return ()
-
-    @property
-    def essential(self) -> int:
-        return 0
+    def forms(self) -> Forms:
+        return NO_FORMS
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,22 +178,18 @@ class DateSlot:
             if (day := known.get(" ".join(words[start:end]))) is not None:
                 yield Fill(end, dated(day, self.language))
 
-    def forms(self) -> Sequence[tuple[str, SlotValue]]:
+    def forms(self) -> Forms:
         return _dates(self.today, self.language)
-
-    @property
-    def essential(self) -> int:
-        return len({value.value for _, value in self.forms()})
 
 
 @lru_cache(maxsize=8)
-def _dates(today: date, language: str) -> Sequence[tuple[str, SlotValue]]:
+def _dates(today: date, language: str) -> Forms:
     """Each day's usual form first, then the others."""
     usual: dict[date, str] = {}
     for form, day in date_forms(today, language).items():
         usual[day] = usual.get(day, form)
     forms = sorted(date_forms(today, language).items(), key=lambda item: usual[item[1]] != item[0])
-    return [(form, dated(day, language)) for form, day in forms]
+    return spoken_forms((form, dated(day, language)) for form, day in forms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,13 +224,9 @@ class ChoiceSlot:
         }
         return self.value(values.pop()) if len(values) == 1 else None  # type: ignore[arg-type]
 
-    def forms(self) -> Sequence[tuple[str, SlotValue]]:
-        return [
+    def forms(self) -> Forms:
+        return spoken_forms(
             (speech_form(phrase, self.language), self.value(value))
             for value, phrases in self.phrases.items()
             for phrase in phrases
-        ]
-
-    @property
-    def essential(self) -> int:
-        return len(self.forms())
+        )

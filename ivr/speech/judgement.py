@@ -33,13 +33,15 @@ _EMPTY = frozenset({"the", "a", "an", "please", "my", "is", "to", "in", "of", "i
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One finished path. ``phrase`` None: ``text`` is a digit string. ``twin``: another phrase sounds just like it."""
+    """One finished path. ``phrase``: its index; None for filled templates and digit strings. ``twin``: another phrase
+    sounds just like it. ``digits``: ``text`` is a digit string."""
 
     text: str
     phrase: int | None
     v: float
     llr: float
     twin: bool = False
+    digits: bool = False
 
 
 def margin(one: Evidence, others: Sequence[Evidence]) -> float:
@@ -90,7 +92,7 @@ def judge(
     nbest: list[Hypothesis] = []
     for one in found[:_NBEST]:
         clear = margin(one, found)
-        if one.phrase is None:
+        if one.digits:
             sure, opinion = digits_verdict(one, clear, transcript, duration_s)
         else:
             sure = confidence(one.v, one.llr, clear)

@@ -9,11 +9,8 @@ is merged (with and without cache), [B, 8, len, 36] keys and values for six laye
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,11 +23,13 @@ from numpy.typing import NDArray
 from ivr.errors import SpeechUnavailable
 from ivr.events import Recognition
 from ivr.ports import SpeechGrammar
+from ivr.speech.beam import Path as Found
+from ivr.speech.beam import search
+from ivr.speech.compilation import Compiled, Compiler
 from ivr.speech.engines import TELEPHONE_RATE, Cancelled, Samples, never
 from ivr.speech.judgement import Evidence, judge
-from ivr.speech.nearness import Nearness
-from ivr.speech.trie import DIGITS, Lattice, Tokens, search
-from ivr.speech.trie import Path as Found
+from ivr.speech.nearness import Near
+from ivr.speech.trie import Ending, Tokens
 
 BOS, EOS = 1, 2
 _BYTES = 3  # ids of the 256 byte tokens start here
@@ -38,7 +37,6 @@ _RATE = 16000
 _FRAME = 384  # samples of 16 kHz audio behind one encoder frame
 _TOKENS_PER_SECOND = 6.5  # Moonshine's own bound against endless loops
 _WIDTH = 8
-_GRAMMARS = 64
 _FUZZY = 6
 _CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing better can be near it
 Row = NDArray[np.float32]
@@ -211,13 +209,6 @@ class Utterance:
         return totals
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    lattice: Lattice
-    nearness: Nearness
-    phrases: tuple[str, ...] = field(repr=False)
-
-
 def weights() -> Path:
     """Where the wheel keeps tiny-en. Raises SpeechUnavailable."""
     spec = find_spec("moonshine_voice")
@@ -238,8 +229,7 @@ class MoonshineRecogniser:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._tokenizer: Tokenizer | None = None
-        self._compiled: OrderedDict[str, Compiled] = OrderedDict()
-        self._lock = threading.Lock()
+        self._compiler: Compiler | None = None
 
     @property
     def version(self) -> str:
@@ -248,6 +238,7 @@ class MoonshineRecogniser:
     def load(self) -> None:
         directory = weights()
         self._tokenizer = Tokenizer((directory / "tokenizer.bin").read_bytes())
+        self._compiler = Compiler(self._tokenizer)
         self._graph = Graph(directory)
         self._graph.encode(np.zeros(_RATE // 4, np.float32))  # first runs allocate: not in a caller's turn
 
@@ -256,20 +247,9 @@ class MoonshineRecogniser:
         return ()
 
     def _grammar(self, grammar: SpeechGrammar) -> Compiled:
-        with self._lock:
-            known = self._compiled.get(grammar.key)
-            if known is not None:
-                self._compiled.move_to_end(grammar.key)
-                return known
-        if self._tokenizer is None:
+        if self._compiler is None:
             raise SpeechUnavailable("moonshine is not loaded", remedy="call load first")
-        lattice = Lattice(self._tokenizer, grammar.phrases, grammar.digits)
-        made = Compiled(lattice, Nearness(grammar.phrases), grammar.phrases)
-        with self._lock:
-            self._compiled[grammar.key] = made
-            while len(self._compiled) > _GRAMMARS:
-                self._compiled.popitem(last=False)
-        return made
+        return self._compiler.compiled(grammar)
 
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
         if self._graph is None or self._tokenizer is None:
@@ -290,28 +270,34 @@ class MoonshineRecogniser:
             raise Cancelled
         if not found or found[0].v - free < _CERTAIN_LLR:
             found = self._joined(utterance, compiled, found, transcript)
-        evidence = [
-            Evidence(compiled.phrases[p.phrase], p.phrase, p.v, p.v - free, compiled.nearness.twin(p.phrase))
-            if p.phrase != DIGITS
-            else Evidence(p.digits, None, p.v, p.v - free)
-            for p in found
-        ]
+        numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
+        evidence = [self._evidence(path, numbers, compiled, free) for path in found]
         return judge(evidence, transcript, free, duration, time.perf_counter() - started, self.name)
+
+    @staticmethod
+    def _evidence(path: Found, numbers: Mapping[str, int], compiled: Compiled, free: float) -> Evidence:
+        llr = path.v - free
+        if path.ending.digits:
+            return Evidence(path.text, None, path.v, llr, digits=True)
+        if path.text in numbers:
+            return Evidence(path.text, numbers[path.text], path.v, llr, compiled.nearness.twin(path.text))
+        twin = compiled.nearness.twins(path.ending.template, path.emitted)
+        return Evidence(path.text, None, path.v, llr, twin)
 
     def _joined(self, utterance: Utterance, compiled: Compiled, found: list[Found], transcript: str) -> list[Found]:
         """The beam may lose the right phrase on its first word; the free transcript often still knows it."""
-        known = {p.phrase for p in found}
+        known = {p.text for p in found}
         assert self._tokenizer is not None
-        spelt: list[tuple[int, Tokens]] = []
-        for index in compiled.nearness.nearest(transcript, _FUZZY):
-            if index not in known:
-                texts = _written_like(compiled.phrases[index], transcript)
-                spelt.extend((index, self._tokenizer.encode(t) + self._tokenizer.glued(".")) for t in texts)
-        best: dict[int, Found] = {}
-        for (index, ids), total in zip(spelt, utterance.score([ids for _, ids in spelt]), strict=True):
-            path = Found(index, "", total, len(ids) + 1)
-            if index not in best or path.v > best[index].v:
-                best[index] = path
+        spelt: list[tuple[Near, Tokens]] = []
+        for near in compiled.nearness.nearest(transcript, _FUZZY):
+            if near.text not in known:
+                texts = _written_like(near.text, transcript)
+                spelt.extend((near, self._tokenizer.encode(t) + self._tokenizer.glued(".")) for t in texts)
+        best: dict[str, Found] = {}
+        for (near, ids), total in zip(spelt, utterance.score([ids for _, ids in spelt]), strict=True):
+            path = Found(Ending(template=near.template, words=near.text), near.text, near.values, total, len(ids) + 1)
+            if near.text not in best or path.v > best[near.text].v:
+                best[near.text] = path
         joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
         return sorted(joined, key=lambda p: -p.v)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from ivr.events import Accept, Cause, Hypothesis, Manner, Recognition
@@ -35,13 +36,27 @@ def unpack_recognition(value: Mapping[str, Any]) -> Recognition:
 
 
 def pack_grammar(grammar: SpeechGrammar) -> tuple[dict[str, Any], bytes]:
-    """Head and blob; the phrases go as lines, so that a worker which knows the key need not parse them."""
+    """Head and blob. The blob holds lines, so that a worker which knows the key need not parse them: phrases, then
+    templates, then the values of each slot; the head says how many of each."""
     digits = [grammar.digits.minimum, grammar.digits.maximum] if grammar.digits else None
-    head = {"key": grammar.key, "language": grammar.language, "digits": digits, "count": len(grammar.phrases)}
-    return head, "\n".join(grammar.phrases).encode()
+    head = {
+        "key": grammar.key,
+        "language": grammar.language,
+        "digits": digits,
+        "phrases": len(grammar.phrases),
+        "templates": len(grammar.templates),
+        "slots": [[name, len(values)] for name, values in grammar.slots],
+    }
+    lines = [*grammar.phrases, *(" ".join(template) for template in grammar.templates)]
+    for _, values in grammar.slots:
+        lines.extend(values)
+    return head, "\n".join(lines).encode()
 
 
 def unpack_grammar(head: Mapping[str, Any], blob: bytes) -> SpeechGrammar:
-    phrases = tuple(blob.decode().split("\n")) if head["count"] else ()
+    lines = iter(blob.decode().split("\n"))
+    phrases = tuple(islice(lines, head["phrases"]))
+    templates = tuple(tuple(line.split(" ")) for line in islice(lines, head["templates"]))
+    slots = tuple((name, tuple(islice(lines, count))) for name, count in head["slots"])
     digits = DigitRun(*head["digits"]) if head["digits"] else None
-    return SpeechGrammar(head["key"], head["language"], phrases, digits)
+    return SpeechGrammar(head["key"], head["language"], phrases, digits, templates, slots)
