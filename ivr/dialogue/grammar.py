@@ -11,13 +11,18 @@ Pieces = tuple[str, ...]  # a template: words, and slots as "{name}"
 
 def slot_name(piece: str) -> str | None:
     """The slot that a template's piece refers to; None for a word."""
-    return piece[1:-1] if piece.startswith("{") and piece.endswith("}") else None
+    return piece[1:-1] if piece[:1] == "{" else None
+
+
+def slot_names(template: Pieces) -> list[str]:
+    """The slots of a template, in order."""
+    return [name for piece in template if (name := slot_name(piece)) is not None]
 
 
 def filled(template: Pieces, values: Sequence[str]) -> str:
     """The template as a phrase; ``values`` in the order of its slots."""
     following = iter(values)
-    return " ".join(piece if slot_name(piece) is None else next(following) for piece in template)
+    return " ".join([next(following) if piece[:1] == "{" else piece for piece in template])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class CompiledGrammar:
             wanted = labels.get(name)
             forms[name] = [form for form, value in zip(spoken, values, strict=True) if value.label == wanted]
         for template, asked in zip(self.speech.templates, self.intents, strict=True):
-            names = [name for piece in template if (name := slot_name(piece)) is not None]
+            names = slot_names(template)
             if asked == intent and set(names) == set(labels):
                 for combination in product(*(forms.get(name, ()) for name in names)):
                     yield filled(template, combination)

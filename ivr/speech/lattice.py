@@ -77,7 +77,7 @@ class Lattice:
                     children.append((child, onward))
                     emits.append(emitted)
             pending.extend((target, onward, (*emitted, emit) if emit else emitted) for emit, target in at.arcs)
-            for name, after in at.slots.items():
+            for name, after in at.slots:
                 if (values := self._slots.get(name)) is not None:
                     pending.append((values, after, emitted))
             if at.value is not None and onward is not None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +76,12 @@ class Tokenizer:
     def glued(self, text: str) -> Tokens:
         parts = [c.encode() for c in text]
         while True:
-            merges = [
-                (self._ids[parts[i] + parts[i + 1]], i)
-                for i in range(len(parts) - 1)
-                if parts[i] + parts[i + 1] in self._ids
-            ]
+            merges = [found for pair in pairwise(parts) if (found := self._ids.get(pair[0] + pair[1])) is not None]
             if not merges:
                 break
-            _, i = min(merges)
-            parts[i : i + 2] = [parts[i] + parts[i + 1]]
+            lowest = self._pieces[min(merges)]
+            i = next(i for i, pair in enumerate(pairwise(parts)) if pair[0] + pair[1] == lowest)
+            parts[i : i + 2] = [lowest]
         out: list[int] = []
         for part in parts:
             out.extend([self._ids[part]] if part in self._ids else [_BYTES + b for b in part])

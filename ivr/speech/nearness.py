@@ -12,7 +12,7 @@ import jellyfish
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.grammar import Pieces, filled, slot_name
+from ivr.dialogue.grammar import Pieces, filled, slot_name, slot_names
 
 _FEW = 5  # values of a slot that are tried in its templates
 _FAINT = 40.0  # a value less like anything that was heard isn't
@@ -53,10 +53,7 @@ class Spoken:
         self.phrases = phrases
         self._longest = max((p.count(" ") + 1 for p in phrases), default=0)
         self._known = frozenset(phrases)
-
-    @cached_property
-    def _sounds(self) -> list[str]:
-        return [sound(p) for p in self.phrases]
+        self._sounds = [sound(p) for p in phrases]
 
     @cached_property
     def _by_sound(self) -> dict[str, set[str]]:
@@ -123,7 +120,7 @@ class Nearness:
         self._phrases = Spoken(phrases)
         self._slots = {name: values for name, values in (slots or {}).items() if values.phrases}
         self._known = frozenset(templates)
-        self._templates = [t for t in templates if all(name in self._slots for name in _names(t))]
+        self._templates = [t for t in templates if all(name in self._slots for name in slot_names(t))]
         self._literal = Spoken([" ".join(t) for t in templates])
 
     def nearest(self, transcript: str, count: int) -> list[Near]:
@@ -146,10 +143,10 @@ class Nearness:
                 few[id(values)] = values.within(words, _FEW)
         made: dict[str, Near] = {}
         for template in self._templates:
-            for values in product(*(few[id(self._slots[name])] for name in _names(template))):
-                if len(set(values)) == len(values):
-                    text = filled(template, values)
-                    made.setdefault(text, Near(text, template, values))
+            for chosen in product(*(few[id(self._slots[name])] for name in slot_names(template))):
+                if len(set(chosen)) == len(chosen):
+                    text = filled(template, chosen)
+                    made.setdefault(text, Near(text, template, chosen))
         return made
 
     def twin(self, phrase: str) -> bool:
@@ -169,10 +166,6 @@ class Nearness:
                     if here in self._known and values.twin(value):
                         return True
         return False
-
-
-def _names(template: Pieces) -> list[str]:
-    return [name for piece in template if (name := slot_name(piece)) is not None]
 
 
 def likeness(transcript: str, phrase: str) -> float:

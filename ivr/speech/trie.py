@@ -9,8 +9,9 @@ Digit strings are a chain of counting nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from ivr.dialogue.grammar import Pieces, filled, slot_name
@@ -44,18 +45,37 @@ class Ending:
 
 class Node:
     """A state. ``edges`` consume a token; ``arcs`` lead on without one and may emit a digit; ``slots`` lead on past
-    any value of the slot. ``value``: what a slot's value that ends here is."""
+    any value of the slot. ``value``: what a slot's value that ends here is. ``words``: for building only. Most nodes
+    of the tens of thousands have one edge or one arc and nothing else: they hold no empty containers."""
 
     __slots__ = ("arcs", "edges", "ending", "pause", "slots", "value", "words")
 
     def __init__(self, *, pause: bool = False) -> None:
-        self.edges: dict[int, Node] = {}
-        self.arcs: list[tuple[str, Node]] = []
-        self.words: dict[str, Node] = {}
-        self.slots: dict[str, Node] = {}
+        self.edges: Mapping[int, Node] = _NO_EDGES
+        self.arcs: tuple[tuple[str, Node], ...] = ()
+        self.words: dict[str, Node] | None = None
+        self.slots: tuple[tuple[str, Node], ...] = ()
         self.ending: Ending | None = None
         self.value: str | None = None
         self.pause = pause
+
+    def put(self, token: int, child: Node) -> None:
+        if self.edges is _NO_EDGES:
+            self.edges = {}
+        assert isinstance(self.edges, dict)
+        self.edges[token] = child
+
+    def past(self, slot: str) -> Node:
+        """The node behind the slot, made where it is missing."""
+        for name, node in self.slots:
+            if name == slot:
+                return node
+        node = Node()
+        self.slots = (*self.slots, (slot, node))
+        return node
+
+
+_NO_EDGES: Mapping[int, Node] = MappingProxyType({})
 
 
 class Encoder(Protocol):
@@ -77,9 +97,7 @@ class Tries:
         self._stops = [encoder.glued(mark) for mark in (".", "?", "!")]
         self._spelt: dict[str, tuple[Tokens, ...]] = {}
 
-    def trunk(
-        self, phrases: Sequence[str], templates: Sequence[Pieces] = (), digits: DigitRun | None = None
-    ) -> Node:
+    def trunk(self, phrases: Sequence[str], templates: Sequence[Pieces] = (), digits: DigitRun | None = None) -> Node:
         """A grammar without the values of its slots."""
         root = Node()
         for phrase in phrases:
@@ -91,7 +109,7 @@ class Tries:
                 if (name := slot_name(piece)) is None:
                     words.append(piece)
                 else:
-                    node = self._follow(node, words).slots.setdefault(name, Node())
+                    node = self._follow(node, words).past(name)
                     words = []
             self._finish(self._follow(node, words), Ending(template=template))
         if digits is not None:
@@ -114,8 +132,10 @@ class Tries:
             nodes.append(self._step(nodes[-1], word, self._word(word)))
         for start, end, written in runs(words):
             key = f"{start - end} {written}"  # no word contains a space: cannot collide
-            if key not in nodes[start].words:
-                nodes[start].words[key] = nodes[end]
+            known = nodes[start].words
+            assert known is not None  # the next word was put there
+            if key not in known:
+                known[key] = nodes[end]
                 self._link(nodes[start], self._encoder.word(written), "", nodes[end])
         return nodes[-1]
 
@@ -126,6 +146,8 @@ class Tries:
         return self._spelt[word]
 
     def _step(self, node: Node, word: str, forms: Iterable[Tokens]) -> Node:
+        if node.words is None:
+            node.words = {}
         target = node.words.get(word)
         if target is None:
             target = node.words[word] = Node()
@@ -136,8 +158,8 @@ class Tries:
 
     def _pause(self, node: Node) -> None:
         rest = Node(pause=True)
-        rest.arcs.append(("", node))
-        node.edges[self._comma[0]] = rest
+        rest.arcs = (("", node),)
+        node.put(self._comma[0], rest)
 
     def _finish(self, node: Node, ending: Ending) -> None:
         if node.ending is not None:  # the first of two equal phrases wins
@@ -146,29 +168,33 @@ class Tries:
         for stop in self._stops:
             end = Node()
             end.ending = ending
-            node.edges[stop[0]] = end
+            node.put(stop[0], end)
 
     @staticmethod
     def _link(node: Node, tokens: Tokens, emit: str, target: Node) -> None:
         for token in tokens:
-            node = node.edges.setdefault(token, Node())
+            child = node.edges.get(token)
+            if child is None:
+                child = Node()
+                node.put(token, child)
+            node = child
         if (emit, target) not in node.arcs:
-            node.arcs.append((emit, target))
+            node.arcs = (*node.arcs, (emit, target))
 
     def _count(self, root: Node, run: DigitRun) -> None:
         counts = [Node() for _ in range(run.maximum + 1)]
-        root.arcs.append(("", counts[0]))
+        root.arcs = (*root.arcs, ("", counts[0]))
         for carrier in CARRIERS:
             node = root
             for word in carrier.split():
                 node = self._step(node, word, self._word(word))
-            node.arcs.append(("", counts[0]))
+            node.arcs = (*node.arcs, ("", counts[0]))
         for n, node in enumerate(counts):
             if n:
                 self._pause(node)
                 rest = Node(pause=True)
-                rest.arcs.append(("", node))
-                node.edges[self._encoder.glued("-")[0]] = rest
+                rest.arcs = (("", node),)
+                node.put(self._encoder.glued("-")[0], rest)
             if n >= max(1, run.minimum):
                 self._finish(node, Ending())
             for digit, forms in digit_spellings():

@@ -25,6 +25,7 @@ from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.engines import TELEPHONE_RATE, Cancelled, Samples, never, primary
+from ivr.speech.expansion import expanded
 
 UNKNOWN = "[unk]"
 _RATE = 16000
@@ -32,6 +33,7 @@ _FRAMES_PER_SECOND = 100 / 3  # frame subsampling of Vosk's chain models
 _NBEST = 5
 _CHUNK = 3200  # samples between looks at ``cancelled``
 _GRAMMARS = 64
+_PHRASES = 8000  # of a grammar, templates multiplied out: Vosk takes no slots
 _ACCEPT, _CONFIRM = 0.8, 0.5
 _NEAR, _FAR = 0.16, 0.3  # nats a frame that the free transcript may be better by: accept, confirm
 _DIGITS = {
@@ -54,10 +56,11 @@ def model_directories(root: Path) -> dict[str, Path]:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """``json``: the grammar as Vosk takes it; ``indices``: phrase as Vosk writes it -> index in our grammar."""
+    """``json``: the grammar as Vosk takes it; ``indices``: phrase as Vosk writes it -> index in our grammar, None for
+    what came of a template."""
 
     json: str
-    indices: dict[str, int]
+    indices: dict[str, int | None]
     digits: dict[str, str]
     run: DigitRun | None
     unknown: tuple[str, ...]
@@ -116,9 +119,11 @@ class VoskRecogniser:
             return made
 
     def _make(self, grammar: SpeechGrammar) -> Compiled:
-        indices: dict[str, int] = {}
+        indices: dict[str, int | None] = {}
         unknown: dict[str, None] = {}
-        for index, phrase in enumerate(grammar.phrases):
+        phrases: list[tuple[int | None, str]] = [*enumerate(grammar.phrases)]
+        phrases += [(None, phrase) for phrase in expanded(grammar, _PHRASES - len(phrases))]
+        for index, phrase in phrases:
             words = phrase.replace('"', " ").split()
             missing = [w for w in words if not self.knows(w)]
             unknown.update(dict.fromkeys(missing))

@@ -45,15 +45,15 @@ PARAPHRASES = (
 GOAL = 2000.0
 
 
-def identified() -> Talk:
-    talk = Talk(reference(), entry="main", queue=QUEUE, perform=False)
+def identified(queue: Sequence[str] = QUEUE) -> Talk:
+    talk = Talk(reference(), entry="main", queue=queue, perform=False)
     facts = {
         "member.number": "10001",
         "member.first_name": "Ada",
-        "queue.size": len(QUEUE),
+        "queue.size": len(queue),
         "member.damaged_reports": 0,
     }
-    answered(talk, ActionResult("found", facts=facts, vocabularies={"queue": terms(QUEUE)}))
+    answered(talk, ActionResult("found", facts=facts, vocabularies={"queue": terms(queue)}))
     return talk
 
 
@@ -86,10 +86,13 @@ def main() -> int:
     rate(PARAPHRASES, 0.1)
     exact, likened = rate(PHRASES), rate(PARAPHRASES)
     began = time.perf_counter()
-    phrases = identified().listen.grammar.speech.phrases
+    speech = identified().listen.grammar.speech
     print(f"turns a second, phrases of the flows: {exact:8.0f}  ({exact / GOAL:.1f} x goal)")
     print(f"turns a second, paraphrases:          {likened:8.0f}  ({likened / GOAL:.1f} x goal)")
-    print(f"compiling the widest grammar:         {len(phrases)} phrases in {time.perf_counter() - began:.3f} s")
+    print(
+        f"compiling the widest grammar:         {len(speech.phrases)} phrases and {len(speech.templates)} templates",
+        f"in {time.perf_counter() - began:.3f} s",
+    )
     return 0 if exact >= GOAL else 1
 
 

@@ -82,7 +82,7 @@ def measure(part: str, count: int) -> list[Outcome]:
             best.verdict if best else Accept.REJECT,
             tasks[best.phrase] if best and best.phrase is not None else None,
             by_phrase.get(plain_text),
-            tasks[near[0]] if near else None,
+            by_phrase[near[0].text] if near else None,
             result.took_s,
             len(speech) / 8000,
             result.transcript,

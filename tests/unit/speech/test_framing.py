@@ -63,7 +63,15 @@ def test_a_recognition_survives_the_trip() -> None:
 @given(
     st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1), max_size=5),
     st.one_of(st.none(), st.just(DigitRun(3, 8))),
+    st.lists(st.lists(st.sampled_from(["move", "{title}", "{n}"]), min_size=1).map(tuple), max_size=3),
+    st.dictionaries(st.sampled_from(["title", "n"]), st.lists(st.sampled_from(["alien", "two", "e t"]))),
 )
-def test_a_grammar_survives_the_trip(phrases: list[str], digits: DigitRun | None) -> None:
-    grammar = SpeechGrammar("k", "en-US", tuple(phrases), digits)
+def test_a_grammar_survives_the_trip(
+    phrases: list[str],
+    digits: DigitRun | None,
+    templates: list[tuple[str, ...]],
+    slots: dict[str, list[str]],
+) -> None:
+    values = tuple((name, tuple(said)) for name, said in slots.items())
+    grammar = SpeechGrammar("k", "en-US", tuple(phrases), digits, tuple(templates), values)
     assert unpack_grammar(*pack_grammar(grammar)) == grammar

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.events import Accept, Cause
 from ivr.speech.judgement import Evidence, confidence, judge, margin
-from ivr.speech.nearness import Nearness
+from ivr.speech.nearness import Nearness, Spoken
 
 
 def judged(*found: Evidence, transcript: str = "", duration_s: float = 2.0) -> tuple[Cause, list[Accept]]:
@@ -51,7 +51,50 @@ def test_a_transcript_about_something_else_is_asked_about() -> None:
 )
 def test_twins(phrases: tuple[str, ...], twins: list[bool]) -> None:
     nearness = Nearness(phrases)
-    assert [nearness.twin(i) for i in range(len(phrases))] == twins
+    assert [nearness.twin(phrase) for phrase in phrases] == twins
+
+
+TITLES = Spoken(("alien", "aliens", "vertigo", "rear window", "casablanca"))
+NUMBERS = Spoken(("one", "two", "thirteen", "thirty", "nineteenth", "ninetieth"))
+TEMPLATES = (("move", "{title}", "to", "number", "{n}"), ("swap", "{title}", "and", "{other}"), ("add", "{film}"))
+NEARNESS = Nearness(
+    ("what's next",), TEMPLATES, {"title": TITLES, "other": TITLES, "n": NUMBERS, "film": Spoken(("laura",))}
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "values", "twin"),
+    [
+        (0, ("alien", "one"), True),
+        (0, ("vertigo", "two"), False),
+        (0, ("vertigo", "thirteen"), True),
+        (0, ("vertigo", "ninetieth"), True),
+        (1, ("vertigo", "aliens"), True),
+        (1, ("vertigo", "rear window"), False),
+        (2, ("laura",), False),
+    ],
+)
+def test_twins_by_the_values_of_templates(template: int, values: tuple[str, ...], twin: bool) -> None:
+    assert NEARNESS.twins(TEMPLATES[template], values) is twin
+
+
+def test_a_value_that_another_slot_takes_in_the_same_place_may_be_its_twin() -> None:
+    templates = (("add", "{film}"), ("add", "{title}"), ("drop", "{title}"))
+    nearness = Nearness((), templates, {"title": Spoken(("alien",)), "film": Spoken(("aliens",))})
+    assert nearness.twins(templates[1], ("alien",)) and not nearness.twins(templates[2], ("alien",))
+
+
+def test_templates_nearest_to_a_transcript_are_filled_with_its_values() -> None:
+    for heard, text in (
+        ("Move rare widow to number to.", "move rear window to number two"),
+        ("Swap casa blanker and Vertigo", "swap casablanca and vertigo"),
+        ("What's text?", "what's next"),
+        ("Add Lora.", "add laura"),
+    ):
+        assert NEARNESS.nearest(heard, 6)[0].text == text
+    near = NEARNESS.nearest("Swap casa blanker and Vertigo", 1)[0]
+    assert (near.template, near.values) == (TEMPLATES[1], ("casablanca", "vertigo"))
+    assert NEARNESS.nearest(" ", 6) == []
 
 
 def test_what_fits_badly_is_rejected() -> None:
@@ -82,13 +125,13 @@ def test_confidence_rises_with_every_kind_of_evidence() -> None:
 
 
 def test_digits_need_digits_in_the_transcript() -> None:
-    loop = Evidence("66666666", None, -0.5, 0.2)
+    loop = Evidence("66666666", None, -0.5, 0.2, digits=True)
     assert judged(loop, transcript="You know")[0] is Cause.NO_MATCH
-    agreed = Evidence("417290", None, -0.6, -0.3)
+    agreed = Evidence("417290", None, -0.6, -0.3, digits=True)
     assert judged(agreed, transcript="My number is 417290.", duration_s=3.0)[1] == [Accept.ACCEPT]
 
 
 def test_digits_faster_than_anyone_speaks_are_rejected() -> None:
-    assert judged(Evidence("66666666", None, -0.2, 0.0), transcript="6 6 6 6 6 6 6 6", duration_s=0.6)[1] == [
-        Accept.REJECT
-    ]
+    assert judged(Evidence("66666666", None, -0.2, 0.0, digits=True), transcript="6 6 6 6 6 6 6 6", duration_s=0.6)[
+        1
+    ] == [Accept.REJECT]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from hypothesis import given, settings
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
-from ivr.speech.trie import DIGITS, Lattice, Path, Tokens, search
+from ivr.speech.beam import Path, search
+from ivr.speech.lattice import Lattice, Place
+from ivr.speech.trie import Tokens, Tries
 
 VOCABULARY = 400
 END = 2
@@ -61,9 +64,21 @@ def favouring(tokens: Tokens, strength: float = 6.0) -> Memoryless:
     return Memoryless(rows)
 
 
+def made(
+    letters: Letters,
+    phrases: Sequence[str],
+    digits: DigitRun | None = None,
+    templates: Sequence[str] = (),
+    slots: Mapping[str, Sequence[str]] | None = None,
+) -> Lattice:
+    tries = Tries(letters)
+    trunk = tries.trunk(phrases, [tuple(t.split()) for t in templates], digits)
+    return Lattice(trunk, {name: tries.values(values) for name, values in (slots or {}).items()})
+
+
 def best(written: str, phrases: Sequence[str], digits: DigitRun | None = None) -> Path:
     letters = Letters()
-    lattice = Lattice(letters, phrases, digits)
+    lattice = made(letters, phrases, digits)
     return search(favouring(letters.sentence(written)), lattice, END)[0]
 
 
@@ -76,12 +91,12 @@ def test_finds_what_is_written_in_any_casing_and_punctuation() -> None:
         ("Move alien to number two", 1),
         ("What's next", 2),
     ):
-        assert best(written, phrases).phrase == phrase
+        assert best(written, phrases).text == phrases[phrase]
 
 
 def test_punctuation_costs_nothing_in_the_grammar() -> None:
     letters = Letters()
-    lattice = Lattice(letters, ("yes please",), None)
+    lattice = made(letters, ("yes please",))
     tokens = (*letters.word("Yes"), *letters.glued(","), *letters.word("please"), *letters.glued("."))
     path = search(favouring(tokens, 12.0), lattice, END)[0]
     assert path.length == len(tokens) + 1
@@ -98,7 +113,7 @@ def test_numbers_are_also_written_in_figures() -> None:
         ("Part II", 3),
         ("part 2", 3),
     ):
-        assert best(written, phrases).phrase == phrase
+        assert best(written, phrases).text == phrases[phrase]
 
 
 def test_digit_strings() -> None:
@@ -112,34 +127,34 @@ def test_digit_strings() -> None:
         ("triple five nine", "5559"),
     ):
         path = best(written, ("agent",), run)
-        assert (path.phrase, path.digits) == (DIGITS, digits)
+        assert path.ending.digits and path.text == digits
 
 
 def test_digit_strings_keep_to_their_length() -> None:
     letters = Letters()
-    lattice = Lattice(letters, (), DigitRun(4, 5))
+    lattice = made(letters, (), DigitRun(4, 5))
     found = search(favouring(letters.sentence("1 2 3")), lattice, END, width=32, patience=50.0, spread=500.0)
-    assert found and all(4 <= len(p.digits) <= 5 for p in found)
+    assert found and all(4 <= len(p.text) <= 5 for p in found)
 
 
 def test_a_phrase_beside_digits_is_still_a_phrase() -> None:
     path = best("agent", ("agent", "help"), DigitRun(3, 7))
-    assert (path.phrase, path.digits) == (0, "")
+    assert not path.ending.digits and path.text == "agent"
 
 
 def test_each_phrase_comes_once_and_best_first() -> None:
     letters = Letters()
-    lattice = Lattice(letters, ("alien", "aliens", "allen"), None)
+    lattice = made(letters, ("alien", "aliens", "allen"))
     found = search(favouring(letters.sentence("Alien")), lattice, END, patience=50.0, spread=500.0)
-    assert found[0].phrase == 0
-    assert len({p.phrase for p in found}) == len(found)
+    assert found[0].text == "alien"
+    assert len({p.text for p in found}) == len(found)
     assert [p.v for p in found] == sorted((p.v for p in found), reverse=True)
 
 
 def test_clear_speech_keeps_the_beam_narrow() -> None:
     letters = Letters()
     phrases = [f"move {a}{b} up" for a in "abcdefgh" for b in "abcdefgh"]
-    lattice = Lattice(letters, phrases, None)
+    lattice = made(letters, phrases)
     clear, dim = favouring(letters.sentence("move ca up"), 14.0), favouring(letters.sentence("move ca up"), 0.5)
     search(clear, lattice, END)
     search(dim, lattice, END)
@@ -148,12 +163,12 @@ def test_clear_speech_keeps_the_beam_narrow() -> None:
 
 def test_cancelled_in_the_middle_finds_nothing() -> None:
     letters = Letters()
-    lattice = Lattice(letters, ("yes",), None)
+    lattice = made(letters, ("yes",))
     assert search(favouring(letters.sentence("yes")), lattice, END, cancelled=lambda: True) == []
 
 
 def test_an_empty_grammar_finds_nothing() -> None:
-    assert search(favouring((5,)), Lattice(Letters(), ()), END) == []
+    assert search(favouring((5,)), made(Letters(), ()), END) == []
 
 
 @settings(max_examples=150, deadline=None)
@@ -164,12 +179,123 @@ def test_an_empty_grammar_finds_nothing() -> None:
 def test_a_wide_beam_is_exact(words: list[str], seed: int) -> None:
     """Against the score of every lower-case, unpunctuated spelling: the beam can only do better."""
     letters = Letters()
-    lattice = Lattice(letters, words, None)
+    lattice = made(letters, words)
     raw = np.random.default_rng(seed).normal(0, 2, (60, VOCABULARY)).astype(np.float32)
     rows = raw - np.log(np.exp(raw).sum(1, keepdims=True))
     found = search(Memoryless(rows), lattice, END, width=500, patience=1e9, spread=1e9)
-    by_phrase = {p.phrase: p.v for p in found}
-    for index, word in enumerate(words):
+    by_phrase = {p.text: p.v for p in found}
+    for word in words:
         tokens = (*letters.word(word), END)
         exact = float(sum(rows[i, t] for i, t in enumerate(tokens))) / len(tokens)
-        assert by_phrase[index] >= exact - 1e-4
+        assert by_phrase[word] >= exact - 1e-4
+
+
+# -- templates ------------------------------------------------------------------------------------------------
+
+TITLES = ("alien", "alien three", "e t", "the general", "north by northwest")
+
+
+def accepted(lattice: Lattice, tokens: Tokens) -> bool:
+    """Whether some path takes exactly these tokens and may end there."""
+    places = {lattice.root}
+    for token in tokens:
+        following = set()
+        for place in places:
+            state = lattice.opened(place)
+            following |= {lattice.place(*c) for t, c in zip(state.tokens, state.children, strict=True) if t == token}
+        places = following
+    return any(lattice.opened(place).ends for place in places)
+
+
+def everything(lattice: Lattice, longest: int) -> set[str]:
+    """The texts of all paths, by walking the whole lattice; repeated values left out as the beam leaves them out."""
+    found: set[str] = set()
+    live: set[tuple[Place, tuple[str, ...]]] = {(lattice.root, ())}
+    for _ in range(longest):
+        following: set[tuple[Place, tuple[str, ...]]] = set()
+        for place, emitted in live:
+            state = lattice.opened(place)
+            for ending, more in state.ends:
+                if not ending.repeats((*emitted, *more)):
+                    found.add(ending.text((*emitted, *more)))
+            for child, more in zip(state.children, state.emits, strict=True):
+                following.add((lattice.place(*child), (*emitted, *more)))
+        live = following
+    assert not live, "longest is too short"
+    return found
+
+
+def test_a_template_takes_every_value_in_every_spelling() -> None:
+    letters = Letters()
+    lattice = made(
+        letters,
+        ("what's next",),
+        templates=("move {title} to number {n}", "put {title} before {other}", "{title} first"),
+        slots={"title": TITLES, "other": TITLES, "n": ("two", "twenty one")},
+    )
+    for written, text, values in (
+        ("move alien to number two", "move alien to number two", ("alien", "two")),
+        ("Move Alien 3 to number 21", "move alien three to number twenty one", ("alien three", "twenty one")),
+        ("Put ET before The General", "put e t before the general", ("e t", "the general")),
+        ("E.T. first", "e t first", ("e t",)),
+        ("What's next", "what's next", ()),
+    ):
+        path = search(favouring(letters.sentence(written)), lattice, END)[0]
+        assert (path.text, path.emitted) == (text, values)
+
+
+def test_punctuation_between_values_and_words_costs_nothing() -> None:
+    letters = Letters()
+    lattice = made(letters, (), templates=("put {title} before {title2}",), slots={"title": TITLES, "title2": TITLES})
+    tokens = letters.sentence("Put Alien") + letters.glued(",") + letters.sentence("before the General")
+    assert accepted(lattice, tokens) and accepted(lattice, tokens + letters.glued("?"))
+    assert not accepted(lattice, letters.sentence("Put Alien") + letters.glued(",") + letters.glued(","))
+
+
+def test_no_title_goes_before_itself() -> None:
+    letters = Letters()
+    lattice = made(letters, (), templates=("{a} before {b}",), slots={"a": TITLES, "b": TITLES})
+    found = search(favouring(letters.sentence("alien before alien")), lattice, END, patience=50.0, spread=500.0)
+    assert found and all(p.emitted[0] != p.emitted[1] for p in found)
+
+
+def test_a_slot_without_values_says_nothing() -> None:
+    letters = Letters()
+    lattice = made(letters, ("stop",), templates=("{disc} is cracked", "my {title}"), slots={"title": ("alien",)})
+    assert everything(lattice, 40) == {"stop", "my alien"}
+
+
+def test_only_what_is_visited_is_made() -> None:
+    """A thousand values times a thousand: one sentence looks at a few dozen places."""
+    letters = Letters()
+    names = [f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwxyzabcd"]
+    lattice = made(letters, (), templates=("put {a} before {b}",), slots={"a": names, "b": names})
+    assert search(favouring(letters.sentence("Put aku before jtd"), 14.0), lattice, END)[0].text == "put aku before jtd"
+    assert len(lattice._places) < 500
+
+
+WORDS = st.sampled_from(["a", "b", "ab", "two", "twenty", "one"])
+SAID = st.lists(WORDS, min_size=1, max_size=2).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(SAID, max_size=3, unique=True),
+    st.lists(st.lists(st.one_of(WORDS, st.sampled_from(["{x}", "{y}"])), min_size=1, max_size=3), max_size=3),
+    st.lists(SAID, max_size=3, unique=True),
+    st.lists(SAID, max_size=3, unique=True),
+)
+def test_a_lattice_is_the_product_and_nothing_else(
+    phrases: list[str], drawn: list[list[str]], xs: list[str], ys: list[str]
+) -> None:
+    templates = [t for t in drawn if t.count("{x}") < 2 and t.count("{y}") < 2]
+    expected, slots = set(phrases), {"{x}": xs, "{y}": ys}
+    for template in templates:
+        for words in product(*(slots.get(piece, [piece]) for piece in template)):
+            chosen = [word for word, piece in zip(words, template, strict=True) if piece in slots]
+            if len(set(chosen)) == len(chosen):
+                expected.add(" ".join(words))
+    letters = Letters()
+    lattice = made(letters, phrases, None, [" ".join(t) for t in templates], {"x": xs, "y": ys})
+    assert everything(lattice, 80) == expected
+    assert all(accepted(lattice, letters.sentence(text)) for text in expected)
