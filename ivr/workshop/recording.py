@@ -309,11 +309,7 @@ def _words(turn: _Turn, simulation: Simulation, remarks: list[str]) -> None:
 
 def _phrase(grammar: CompiledGrammar, said: str, intent: str, slots: Mapping[str, str]) -> str:
     """The grammar's own words for a meaning, nearest to what was said; "" when they are fine as they are."""
-    wanted = [
-        phrase
-        for phrase, meaning in zip(grammar.speech.phrases, grammar.meanings, strict=True)
-        if meaning.intent == intent and {name: value.label for name, value in meaning.slots.items()} == slots
-    ]
+    wanted = list(grammar.ways(intent, slots))
     plain = " ".join(re.findall(r"[\w']+", said.lower()))
     if not wanted or plain in wanted:
         return ""

@@ -66,7 +66,7 @@ class Simulation(Driver):
             hypothesis = Hypothesis(text, DOUBT, None, Accept.CONFIRM)
             heard = self._listen.grammar.speech if self._listen is not None else None
             digits = heard is not None and heard.digits is not None and text.replace(" ", "").isdecimal()
-            known = heard is not None and (digits or text.lower() in heard.phrases)
+            known = heard is not None and (digits or heard.covers(text))
             recognition = Recognition(Cause.SUCCESS, (hypothesis,), "" if known else text)
         await self.hear(recognition)
         return self._taken()

@@ -51,20 +51,8 @@ SIZES = (8, 12)
 VOICES = ("hibari", "joe", "espeak")
 NOISES: tuple[float | None, ...] = (None, 15.0)
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-PLACES = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-]
+PLACES = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+PLACES += ["eleventh", "twelfth"]
 STRANGE = (
     "Move Jurassic Park before The Godfather.",
     "Can I put something between the two?",
