@@ -25,6 +25,7 @@ class Journal:
         self._records = records
         self._call_id = call_id
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue(BACKLOG)
+        self._entries: list[Mapping[str, Any]] = []  # appended since the writer last looked: one transaction for all
         self._task: asyncio.Task[None] | None = None
         self.lost = 0
 
@@ -33,7 +34,20 @@ class Journal:
         self._put(lambda: self._records.begin(self._call_id, caller, called, at, extra))
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        self._put(lambda: self._records.append(self._call_id, entry))
+        if len(self._entries) >= BACKLOG:
+            self.lost += 1
+            return
+        self._entries.append(entry)
+        if len(self._entries) == 1:
+            self._put(self._append_gathered)
+
+    async def _append_gathered(self) -> None:
+        entries, self._entries = self._entries, []
+        try:
+            await self._records.append_all(self._call_id, entries)
+        except BaseException:
+            self.lost += len(entries) - 1  # the writer counts one
+            raise
 
     def update(self, **changes: Any) -> None:
         self._put(lambda: self._records.update(self._call_id, **changes))
@@ -48,6 +62,13 @@ class Journal:
         if self._task is not None:
             await self._task
 
+    def _give_up(self, write: Callable[[], Awaitable[None]]) -> None:
+        if write == self._append_gathered:
+            self.lost += len(self._entries)
+            self._entries = []
+        else:
+            self.lost += 1
+
     def _put(self, write: Callable[[], Awaitable[None]] | None) -> None:
         try:
             self._queue.put_nowait(write)
@@ -60,7 +81,7 @@ class Journal:
         failing = False
         while (write := await self._queue.get()) is not None:
             if failing and not self._queue.empty():
-                self.lost += 1  # the store is down: don't wait two seconds for each of a thousand entries
+                self._give_up(write)  # the store is down: don't wait two seconds for each of a hundred writes
                 continue
             try:
                 async with asyncio.timeout(WRITE_TIMEOUT_S):

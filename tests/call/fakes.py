@@ -425,6 +425,10 @@ class FakeRecords:
         self._work()
         self.entries.append(entry)
 
+    async def append_all(self, call_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        for entry in entries:
+            await self.append(call_id, entry)
+
     async def update(self, call_id: str, **changes: Any) -> None:
         self._work()
 

@@ -122,5 +122,28 @@ def test_the_journal_keeps_order_and_survives_a_dead_store() -> None:
 
     records, journal, took = run(scenario())
     assert [entry["n"] for entry in records.entries] == [0, 1, 2]
-    assert journal.lost == 501
+    assert journal.lost == 501, "500 entries and the end of the call"
     assert took <= WRITE_TIMEOUT_S
+
+
+def test_the_journal_writes_again_once_the_store_is_back() -> None:
+    async def scenario() -> tuple[FakeRecords, Journal]:
+        records = FakeRecords()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {})
+        records.broken = True
+        for i in range(5):
+            journal.append({"n": i})
+            journal.update(n=i)
+            await asyncio.sleep(0.1)
+        records.broken = False
+        journal.append({"n": 99})
+        await asyncio.sleep(0.1)
+        journal.append({"n": 100})
+        await journal.finish("done", NOW, {})
+        return records, journal
+
+    records, journal = run(scenario())
+    assert [entry["n"] for entry in records.entries] == [99, 100]
+    assert "c1" in records.finished
+    assert journal.lost >= 10
