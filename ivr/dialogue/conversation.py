@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from ivr.dialogue.compilation import Compilation
@@ -236,6 +236,23 @@ class Conversation:
             look=lambda wanted: values.get(wanted, self.look(wanted)),
             language=self.language,
             speaks=self.speaks,
+        )
+
+    def system_in(self, language: str, name: str) -> tuple[Words, ...]:
+        """One of the line's own prompts in another language, by a voice of that."""
+        prompt = at_count(self.shared.wordings(language, self.words.persona).system(name), 1)
+        return tuple(
+            replace(words, language=language)
+            for words in words_of(
+                prompt,
+                prompt_id=f"system.{name}",
+                count=1,
+                seed=self.seed,
+                scope=self.scope,
+                look=self.look,
+                language=language,
+                speaks=self.speaks,
+            )
         )
 
     def filled_text(self, text: str) -> str:

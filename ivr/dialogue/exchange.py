@@ -14,6 +14,7 @@ from ivr.dialogue.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSA
 from ivr.dialogue.snapshot import restore
 from ivr.dialogue.understanding import understand
 from ivr.dialogue.walk import Walk
+from ivr.dialogue.wording import same_tongue
 from ivr.events import Cause, Recognition
 
 
@@ -126,7 +127,7 @@ class Exchange:
                 return self._confirmed(reading)
             case Mode.CHOOSE:
                 return self._chosen(reading)
-            case Mode.RESUME | Mode.GOODBYE:
+            case Mode.RESUME | Mode.GOODBYE | Mode.LANGUAGE:
                 if intent in ("yes", "no") and (reading.sure or intent == "no"):
                     return self._decided(listening, intent == "yes")
                 return self.patience.misunderstood()
@@ -207,6 +208,12 @@ class Exchange:
             assert beneath is not None
             walk.say_again(beneath)
             return None
+        if listening.mode is Mode.LANGUAGE:
+            if yes:
+                return self._language(listening.language, listening, True)
+            assert listening.beneath is not None
+            walk.say_again(listening.beneath)
+            return None
         if not yes:
             return walk.not_resumed()
         walk.kept = None
@@ -258,10 +265,18 @@ class Exchange:
         return None
 
     def _language(self, language: str, listening: Listening, sure: bool) -> str | None:
-        """The caller chose a language: the same question again, in that."""
+        """The caller chose a language: the same question again, in that. Heard with doubt, it is offered in that
+        language: recognisers of another seldom are sure of such a word, and keys are plain in any."""
         call, walk = self.call, self.walk
-        if not sure:
-            return self.patience.misunderstood()
+        insists = listening.mode is Mode.LANGUAGE and listening.language == language
+        if not sure and not insists and call.speaks(language):
+            if same_tongue(language, call.language):
+                return self.patience.misunderstood()
+            call.say(call.system_in(language, "confirm_language"))
+            offer = walk.listener.yes_no(Mode.LANGUAGE, beneath=_base(listening))
+            offer.language = language
+            walk.listen(offer, asked=True)
+            return None
         if not call.speaks(language):
             return walk.departure.human(HandoffNeed(f"asked for {language}"))
         call.facts[CHOSEN] = True

@@ -25,13 +25,14 @@ class Mode(StrEnum):
     CHOOSE = "choose"  # did you mean A or B
     RESUME = "resume"
     GOODBYE = "goodbye"
+    LANGUAGE = "language"  # heard with doubt, as is likely of a word in another language
     RUNNING = "running"  # an action
     STRANDED = "stranded"  # no human could be reached and the human flow is broken
 
 
 @dataclass(slots=True)
 class Listening:
-    """``prompt`` is what "repeat" says. ``beneath`` is what a side question (CHOOSE, GOODBYE) returns to."""
+    """``prompt`` is what "repeat" says. ``beneath`` is what a side question (CHOOSE, GOODBYE, LANGUAGE) returns to."""
 
     mode: Mode
     grammar: StateGrammar
@@ -44,6 +45,7 @@ class Listening:
     options: tuple[Reading, ...] = ()
     snapshot: Mapping[str, object] = field(default_factory=dict)
     beneath: Listening | None = None
+    language: str = ""  # that LANGUAGE offers
 
     def effect(self) -> Listen:
         """Single keys decide at once, unless a value is being keyed or a star waits for its second key."""
@@ -178,7 +180,7 @@ class Listener:
 def key_menu(call: Conversation, listening: Listening) -> tuple[Words, ...]:
     """The keys of a question, generated from its choices' labels and from what its variable takes; a human is last."""
     said: list[Words] = []
-    if listening.mode in (Mode.CONFIRM, Mode.RESUME, Mode.GOODBYE):
+    if listening.mode in (Mode.CONFIRM, Mode.RESUME, Mode.GOODBYE, Mode.LANGUAGE):
         said += call.system("confirm_keys")
     elif listening.mode is Mode.CHOOSE:
         first, second = (option_label(call, listening.options, index) for index in (0, 1))

@@ -41,6 +41,7 @@ _ENGLISH: Mapping[str, str] = {
     "resume_offer": "We were cut off last time. Shall we go on where we stopped?",
     "resumed": "Good. Here's where we were.",
     "language_chosen": "All right, in English.",
+    "confirm_language": "For English, press one, or say yes.",
 }
 
 _SPANISH: Mapping[str, str] = {
@@ -75,6 +76,7 @@ _SPANISH: Mapping[str, str] = {
     "resume_offer": "La última vez se cortó la llamada. ¿Seguimos donde estábamos?",
     "resumed": "Bien. Estábamos aquí.",
     "language_chosen": "Bien, en español.",
+    "confirm_language": "Para español, pulse uno.",
 }
 
 SYSTEM_PROMPTS: tuple[str, ...] = tuple(_ENGLISH)
