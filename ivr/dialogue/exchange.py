@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from ivr.dialogue.conversation import CHOSEN, MASK, Conversation, HandoffNeed
+from ivr.dialogue.conversation import MASK, Conversation, HandoffNeed
 from ivr.dialogue.grammar import Meaning, SlotValue
+from ivr.dialogue.kept import answer_in
 from ivr.dialogue.keypad import Entered, Picked, Pressed, Stray, Universal
+from ivr.dialogue.languages import Languages
 from ivr.dialogue.listening import Listening, Mode, key_menu, option_label
 from ivr.dialogue.patience import NOT_UNDERSTOOD, Patience
 from ivr.dialogue.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS, Reading
 from ivr.dialogue.snapshot import restore
 from ivr.dialogue.understanding import understand
 from ivr.dialogue.walk import Walk
-from ivr.dialogue.wording import same_tongue
 from ivr.events import Cause, Recognition
 
 
@@ -23,6 +24,7 @@ class Exchange:
         self.call = conversation
         self.walk = walk
         self.patience = Patience(conversation, walk)
+        self.languages = Languages(conversation, walk, self.patience)
         walk.take_up = self.take_up
 
     # -- speech -----------------------------------------------------------------------------------------------
@@ -64,19 +66,13 @@ class Exchange:
         return self.take(best)
 
     def take_up(self, listening: Listening) -> Callable[[], str | None] | None:
-        """What was said while an action ran, if it answers this question word for word; heard with doubt all the same,
-        since it was recognised without this question's grammar: what changes anything is asked about first."""
-        call, kept = self.call, self.walk.kept
-        assert kept is not None
-        said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
-        found = understand(said, listening.grammar, call.shared.risks(call.words))
-        best = found.best
-        if best is None or found.rival is not None or found.how != "transcript" or self.secret:
+        """What was said while an action ran, if it answers this question."""
+        kept = self.walk.kept
+        reading = None if kept is None or self.secret else answer_in(self.call, kept, listening)
+        if reading is None:
             return None
-        if best.leads_out or best.meaning.intent in (*UNIVERSALS, "yes", "no") or _names_language(best.meaning.intent):
-            return None
-        call.outbox.note("decision", {"taken_up": best.text, "intent": best.meaning.intent})
-        return lambda: self._answered(best)
+        self.call.outbox.note("decision", {"taken_up": reading.text, "intent": reading.meaning.intent})
+        return lambda: self._answered(reading)
 
     @property
     def secret(self) -> bool:
@@ -118,7 +114,7 @@ class Exchange:
         listening = self.walk.listening
         assert listening is not None
         intent = reading.meaning.intent
-        if intent in UNIVERSALS or intent.startswith(RISK) or _names_language(intent):
+        if intent in UNIVERSALS or intent.startswith((RISK, LANGUAGE)):
             return self.universal(intent, sure=reading.sure)
         match listening.mode:
             case Mode.QUESTION:
@@ -210,7 +206,7 @@ class Exchange:
             return None
         if listening.mode is Mode.LANGUAGE:
             if yes:
-                return self._language(listening.language, listening, True)
+                return self.languages.choose(listening.language, listening, True)
             assert listening.beneath is not None
             walk.say_again(listening.beneath)
             return None
@@ -232,12 +228,12 @@ class Exchange:
             return walk.departure.human(self._need(name))
         if listening is None:
             return None
-        if _names_language(name):
-            return self._language(name.removeprefix(LANGUAGE), listening, sure)
+        if name.startswith(LANGUAGE):
+            return self.languages.choose(name.removeprefix(LANGUAGE), listening, sure)
         walk.kept = None
         if name == "goodbye" and not sure:
             call.say(call.system("confirm_goodbye"))
-            walk.listen(walk.listener.yes_no(Mode.GOODBYE, beneath=_base(listening)), asked=True)
+            walk.listen(walk.listener.yes_no(Mode.GOODBYE, beneath=listening.base), asked=True)
             return None
         override = call.state.universals.get(name)
         if override is not None and override.prompt is not None:
@@ -261,28 +257,6 @@ class Exchange:
                     self._help(listening)
                 walk.listen(listening)
                 return None
-        walk.say_again(listening)
-        return None
-
-    def _language(self, language: str, listening: Listening, sure: bool) -> str | None:
-        """The caller chose a language: the same question again, in that. Heard with doubt, it is offered in that
-        language: recognisers of another seldom are sure of such a word, and keys are plain in any."""
-        call, walk = self.call, self.walk
-        insists = listening.mode is Mode.LANGUAGE and listening.language == language
-        if not sure and not insists and call.speaks(language):
-            if same_tongue(language, call.language):
-                return self.patience.misunderstood()
-            call.say(call.system_in(language, "confirm_language"))
-            offer = walk.listener.yes_no(Mode.LANGUAGE, beneath=_base(listening))
-            offer.language = language
-            walk.listen(offer, asked=True)
-            return None
-        if not call.speaks(language):
-            return walk.departure.human(HandoffNeed(f"asked for {language}"))
-        call.facts[CHOSEN] = True
-        if call.speak(language, call.words.persona):
-            call.say(call.system("language_chosen"))
-            return walk.anew(listening)
         walk.say_again(listening)
         return None
 
@@ -379,15 +353,6 @@ class Exchange:
             case Mode.CHOOSE:
                 return self._chosen(Reading(Meaning(f"{OPTION}{index if index < 2 else 'none'}"), "", 1.0))
         return self._decided(listening, index == 0)
-
-
-def _names_language(intent: str) -> bool:
-    return intent.startswith(LANGUAGE)
-
-
-def _base(listening: Listening) -> Listening:
-    """Side questions don't pile up."""
-    return listening.beneath if listening.beneath is not None else listening
 
 
 def _unheard(recognition: Recognition) -> Cause:

@@ -47,6 +47,11 @@ class Listening:
     beneath: Listening | None = None
     language: str = ""  # that LANGUAGE offers
 
+    @property
+    def base(self) -> Listening:
+        """What is returned to: side questions don't pile up."""
+        return self.beneath if self.beneath is not None else self
+
     def effect(self) -> Listen:
         """Single keys decide at once, unless a value is being keyed or a star waits for its second key."""
         patient = self.keypad.entry is not None and not self.keypad.entry.single
