@@ -1,0 +1,125 @@
+"""Simultaneous calls to a whole line: ``python -m tests.bench.line_load [--calls 100] [--seconds 15]``.
+
+SIPp's user agent places the calls; their audio goes to far ends of ours, which take the kernel's time of each packet
+and talk back, so all calls hear the prompts of the flows that ship. Beside it stands the floor from the same minute: a
+bare timer loop that sends as many packets. Aim: gap p99 under 30 ms, no call lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from watchfiles import awatch
+
+from ivr.demo.line import LineSetup, RunningLine
+from tests.bench.rtp_sinks import Report, Sinks, bare_loop
+from tests.wire.sipp import SippResult, start_sipp
+
+SCENARIO = Path(__file__).with_name("uac_listens.xml")
+AIM_P99_MS = 30.0
+RATE = 20.0  # calls a second
+ROLES = {"ivr.media": "media", "listen": "listening", "speak": "speaking"}
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def roles(line: RunningLine) -> dict[str, int]:
+    """Process ids of the line by what they do."""
+    found = {"line": line.process.pid}
+    for child in Path(f"/proc/{line.process.pid}/task").glob("*/children"):
+        for pid in child.read_text().split():
+            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            name = next((role for word, role in ROLES.items() if word in words), "")
+            if name:
+                found[name] = int(pid)
+    return found
+
+
+async def floor(sinks: Sinks, seconds: float) -> tuple[Report, float]:
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        await loop.run_in_executor(pool, os.getpid)  # started before it is measured
+        sinks.begin()
+        cpu = await loop.run_in_executor(pool, bare_loop, list(sinks.ports), seconds)
+    return sinks.end(), cpu
+
+
+async def load(
+    line: RunningLine, sinks: Sinks, seconds: float, folder: Path
+) -> tuple[Report, dict[str, float], SippResult]:
+    calls = len(sinks.ports)
+    ports = folder / "ports.csv"
+    ports.write_text("SEQUENTIAL\n" + "".join(f"{port};\n" for port in sinks.ports))
+    ramp = calls / RATE
+    hold_ms = round((ramp + seconds + 3) * 1000)
+    sipp = await start_sipp(
+        SCENARIO,
+        folder,
+        target=line.sip,
+        calls=calls,
+        rate=RATE,
+        deadline_s=2 * ramp + seconds + 40,
+        options=["-inf", str(ports), "-d", str(hold_ms)],
+    )
+    try:
+        async with asyncio.timeout(ramp + 15):
+            async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True):
+                if len(await line.calls(live=True)) >= calls:
+                    break
+        pids = roles(line)
+        began = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        sinks.begin()
+        await asyncio.sleep(seconds)
+        report = sinks.end()
+        cpu = {name: cpu_seconds(pid) - began[name] for name, pid in pids.items()}
+        return report, cpu, await sipp.result()
+    finally:
+        await sipp.stop()
+
+
+async def measure(calls: int, seconds: float) -> bool:
+    folder = Path(tempfile.mkdtemp(prefix="ivr-load-"))
+    with Sinks.open(calls) as bare, Sinks.open(calls) as sinks:
+        floor_report, floor_cpu = await floor(bare, seconds)
+        async with RunningLine.running(LineSetup(folder / "line", max_calls=calls + 10)) as line:
+            report, cpu, sipp = await load(line, sinks, seconds, folder)
+    span = calls * seconds
+    lost = calls - sipp.successful + report.silent_calls
+    print(
+        f"{calls} calls for {seconds:g} s on {os.cpu_count()} cores; {report.audible:.0%} of the packets were prompts"
+    )
+    print(f"{floor_report.line('bare loop')}   CPU {1000 * floor_cpu / span:.2f} ms per call-second")
+    print(f"{report.line('the line')}")
+    parts = "  ".join(f"{name} {1000 * used / span:.2f}" for name, used in cpu.items())
+    total = sum(cpu.values())
+    print(f"{'':14} CPU in ms per call-second: {parts}  together {1000 * total / span:.2f}")
+    print(f"{'':14} calls lost: {lost} of {calls}" + (f"\n{sipp.errors[-800:]}" if lost else ""))
+    ratio_p99, ratio_cpu = report.p99 / max(floor_report.p99, 1e-9), total / max(floor_cpu, 1e-9)
+    met = report.p99 < AIM_P99_MS and not lost and not report.missing
+    print(
+        f"p99 gap {ratio_p99:.2f} x the floor, CPU {ratio_cpu:.1f} x;"
+        f" aim of {AIM_P99_MS:g} ms, nothing lost: {'met' if met else 'MISSED'}"
+    )
+    return met
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    options = parser.parse_args()
+    return 0 if asyncio.run(measure(options.calls, options.seconds)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

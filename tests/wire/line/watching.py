@@ -1,0 +1,67 @@
+"""What a running line wrote in its log, which processes it has, and who of its agents has a call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ivr.cli.tail import follow
+from ivr.demo.line import RunningLine
+from ivr.softphone.phone import Softphone
+
+
+def mark(line: RunningLine) -> int:
+    """Here the log ends now; for ``logged``'s ``since``."""
+    return line.log.stat().st_size
+
+
+async def logged(
+    line: RunningLine, event: str, *, since: int = 0, timeout_s: float = 30.0, **fields: object
+) -> dict[str, Any]:
+    """The first line after ``since`` with that event and these fields. Raises TimeoutError."""
+    with line.log.open(encoding="utf-8") as stream:
+        stream.seek(since)
+        async with asyncio.timeout(timeout_s):
+            async for text in follow(line.log, stream):
+                entry = json.loads(text)
+                if entry.get("event") == event and all(entry.get(k) == v for k, v in fields.items()):
+                    return dict(entry)
+    raise AssertionError("the log ended")
+
+
+async def reached_state(line: RunningLine, state: str, call: str, *, since: int = 0, timeout_s: float = 30.0) -> None:
+    """The call came to ``state`` after ``since``."""
+    await logged(line, "dialogue.state", since=since, timeout_s=timeout_s, to_state=state, call_id=call)
+
+
+async def call_of(line: RunningLine, number: str) -> dict[str, Any]:
+    """The live call from ``number``."""
+    (call,) = [call for call in await line.calls(live=True) if call["caller"] == number]
+    return call
+
+
+async def with_human(line: RunningLine, phones: Sequence[Softphone], call: str, *, since: int) -> Softphone:
+    """The call is joined with an agent: the line says so, and one of the phones was rung for it and answered."""
+    await logged(line, "handoff.connected", since=since, call_id=call)
+    (phone,) = [p for p in phones if p.incoming is not None and p.incoming.headers["x-ivr-call-id"] == call]
+    await phone.wait_answered(1)
+    return phone
+
+
+def processes(line: RunningLine, *words_wanted: str) -> list[int]:
+    """Children of this line whose command line has all these words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == line.process.pid and set(words_wanted) <= set(words):
+            found.append(int(entry.name))
+    return found
