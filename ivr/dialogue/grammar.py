@@ -41,7 +41,8 @@ class SpeechGrammar:
     compile. ``phrases``: lower-case words, no punctuation; Hypothesis.phrase indexes them. ``templates``: each stands
     for every combination of its slots' values but those that say one value twice; a slot occurs once in a template. A
     template whose slot has no values says nothing. What came through a template carries phrase=None and the whole
-    phrase as its text. ``slots``: (name, values), the likeliest value first. ``digits``: also accept digit strings
+    phrase as its text. ``slots``: (name, values), the likeliest value first; ``counted``: slots of numbers,
+    which get rarer as they grow. ``digits``: also accept digit strings
     (such hypotheses carry phrase=None and a text of digits only).
     """
 
@@ -51,6 +52,7 @@ class SpeechGrammar:
     digits: DigitRun | None = None
     templates: tuple[Pieces, ...] = ()
     slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    counted: frozenset[str] = frozenset()
 
     def covers(self, text: str) -> bool:
         """Whether ``text`` is one of the phrases, word for word; digit strings aside."""

@@ -15,7 +15,7 @@ from typing import cast
 from ivr.dialogue.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
 from ivr.dialogue.numerals import plain
 from ivr.dialogue.phrases import SlotMark, Template, Variant
-from ivr.dialogue.slots import DigitSlot, Slot
+from ivr.dialogue.slots import DigitSlot, NumberSlot, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,11 @@ class StateGrammar:
             digits = DigitRun(slot.minimum, slot.maximum)
         spoken = [(name, self.slots[name].forms()) for name in fixed.slots if name in self.slots]
         content = hashlib.blake2s(fixed.digest, digest_size=12)
-        content.update("\n".join((self.language, repr(digits), *(n + forms.digest for n, forms in spoken))).encode())
+        content.update(
+            "\n".join(
+                (self.language, repr(digits), *(n + self.slots[n].type + forms.digest for n, forms in spoken))
+            ).encode()
+        )
         speech = SpeechGrammar(
             content.hexdigest(),
             self.language,
@@ -201,6 +205,7 @@ class StateGrammar:
             digits,
             fixed.templates,
             tuple((name, forms.said) for name, forms in spoken),
+            frozenset(name for name, _ in spoken if isinstance(self.slots[name], NumberSlot)),
         )
         return CompiledGrammar(speech, fixed.meanings, fixed.intents, tuple(forms.values for _, forms in spoken))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ivr.dialogue.grammar import Pieces, slot_names
 from ivr.ports import SpeechGrammar
 from ivr.speech.lattice import Lattice
 from ivr.speech.nearness import Nearness, Spoken
@@ -16,6 +18,7 @@ from ivr.speech.trie import Encoder, Node, Tries
 _GRAMMARS = 64
 _TRUNKS = 64
 _VALUES = 256
+_LIKELY = 12
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -24,6 +27,27 @@ V = TypeVar("V")
 class Compiled:
     lattice: Lattice
     nearness: Nearness
+    likelihood: Likelihood
+
+
+class Likelihood:
+    """How likely it is that somebody says these values at all, before anything is heard."""
+
+    def __init__(self, grammar: SpeechGrammar) -> None:
+        self._ranks = {
+            name: {value: rank for rank, value in enumerate(values, 1)}
+            for name, values in grammar.slots
+            if name in grammar.counted
+        }
+
+    def __call__(self, template: Pieces, chosen: Sequence[str]) -> float:
+        """Log-probability, 0 for what is likely. Places far down a list are rarely named in one breath with what goes
+        there (Zipf's law from the first dozen on); a number asked for alone may be any."""
+        names = slot_names(template)
+        if len(names) < 2 or not self._ranks:
+            return 0.0
+        ranks = (self._ranks.get(name, {}).get(value, 1) for name, value in zip(names, chosen, strict=True))
+        return -sum(math.log(max(1.0, rank / _LIKELY)) for rank in ranks)
 
 
 class Compiler:
@@ -48,7 +72,8 @@ class Compiler:
         }
         lattice = Lattice(trunk, {name: node for name, (node, _) in slots.items()})
         spoken = {name: values for name, (_, values) in slots.items()}
-        return Compiled(lattice, Nearness(grammar.phrases, grammar.templates, spoken))
+        nearness = Nearness(grammar.phrases, grammar.templates, spoken)
+        return Compiled(lattice, nearness, Likelihood(grammar))
 
 
 class _Recent(Generic[K, V]):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import metadata
 from importlib.util import find_spec
 from itertools import pairwise
@@ -268,6 +269,7 @@ class MoonshineRecogniser:
             raise Cancelled
         if not found or found[0].v - free < _CERTAIN_LLR:
             found = self._joined(utterance, compiled, found, transcript)
+        found = sorted((_weighed(path, compiled) for path in found), key=lambda path: -path.v)
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
         evidence = [self._evidence(path, numbers, compiled, free) for path in found]
         return judge(evidence, transcript, free, duration, time.perf_counter() - started, self.name)
@@ -298,6 +300,12 @@ class MoonshineRecogniser:
                 best[near.text] = path
         joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
         return sorted(joined, key=lambda p: -p.v)
+
+
+def _weighed(path: Found, compiled: Compiled) -> Found:
+    """``path`` with what speaks for or against its values beside the sound."""
+    prior = compiled.likelihood(path.ending.template, path.emitted) if path.ending.template else 0.0
+    return replace(path, logprob=path.logprob + prior) if prior else path
 
 
 def _written_like(phrase: str, transcript: str) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def pack_grammar(grammar: SpeechGrammar) -> tuple[dict[str, Any], bytes]:
         "phrases": len(grammar.phrases),
         "templates": len(grammar.templates),
         "slots": [[name, len(values)] for name, values in grammar.slots],
+        "counted": sorted(grammar.counted),
     }
     lines = [*grammar.phrases, *(" ".join(template) for template in grammar.templates)]
     for _, values in grammar.slots:
@@ -59,4 +60,4 @@ def unpack_grammar(head: Mapping[str, Any], blob: bytes) -> SpeechGrammar:
     templates = tuple(tuple(line.split(" ")) for line in islice(lines, head["templates"]))
     slots = tuple((name, tuple(islice(lines, count))) for name, count in head["slots"])
     digits = DigitRun(*head["digits"]) if head["digits"] else None
-    return SpeechGrammar(head["key"], head["language"], phrases, digits, templates, slots)
+    return SpeechGrammar(head["key"], head["language"], phrases, digits, templates, slots, frozenset(head["counted"]))

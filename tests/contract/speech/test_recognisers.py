@@ -16,6 +16,19 @@ from ivr.speech.vosk import VoskRecogniser
 from tests.contract.speech.conftest import KOREAN_MODEL, Subject
 
 
+def test_templates_are_heard_like_phrases(subject: Subject) -> None:
+    """The same sentence, as a value in a template; its whole text comes back, and no phrase's number."""
+    said = subject.grammar.phrases[0]
+    words = said.split()
+    template = ("{first}", *words[1:])
+    values = tuple(dict.fromkeys(phrase.split()[0] for phrase in subject.grammar.phrases))
+    grammar = SpeechGrammar(
+        f"slots-{subject.recogniser.name}", subject.grammar.language, (), None, (template,), (("first", values),)
+    )
+    heard = subject.recogniser.recognise(subject.say(said), grammar)
+    assert heard.cause is Cause.SUCCESS and (heard.nbest[0].text, heard.nbest[0].phrase) == (said, None)
+
+
 def test_hears_every_phrase_of_the_grammar(subject: Subject) -> None:
     wrong = []
     for index, phrase in enumerate(subject.grammar.phrases):

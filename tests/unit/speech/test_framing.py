@@ -73,5 +73,5 @@ def test_a_grammar_survives_the_trip(
     slots: dict[str, list[str]],
 ) -> None:
     values = tuple((name, tuple(said)) for name, said in slots.items())
-    grammar = SpeechGrammar("k", "en-US", tuple(phrases), digits, tuple(templates), values)
+    grammar = SpeechGrammar("k", "en-US", tuple(phrases), digits, tuple(templates), values, frozenset(slots))
     assert unpack_grammar(*pack_grammar(grammar)) == grammar
