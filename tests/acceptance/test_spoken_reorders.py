@@ -98,9 +98,10 @@ async def calls(
     for speaker in speakers:
         mine = [call for call in found if call.voice == speaker.name]
         right = [call for call in mine if call.right]
+        at_once, asked = sum(not c.heard[1:] for c in right), sum(bool(c.asked) for c in right)
         print(
-            f"{speaker.name:12} {len(right)} of {len(mine)} right; of these at once {sum(not c.heard[1:] for c in right)}"
-            f", said twice {sum(c.repeated for c in right)}, a question answered {sum(bool(c.asked) for c in right)}"
+            f"{speaker.name:12} {len(right)} of {len(mine)} right; of these at once {at_once},"
+            f" said twice {sum(c.repeated for c in right)}, a question answered {asked}"
         )
     print("\n".join(call.row for call in found if not call.right))
     return found

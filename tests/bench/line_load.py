@@ -74,7 +74,7 @@ async def load(
     try:
         async with asyncio.timeout(ramp + 15):
             async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True):
-                if len(await line.calls(live=True)) >= calls:
+                if len((await line.get(f"/api/calls?live=true&limit={calls}"))["calls"]) >= calls:
                     break
         pids = roles(line)
         began = {name: cpu_seconds(pid) for name, pid in pids.items()}
