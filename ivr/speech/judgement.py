@@ -20,7 +20,7 @@ from ivr.speech.nearness import likeness, plain
 from ivr.speech.spelling import digits_in
 
 ACCEPT = 0.93
-CONFIRM = 0.6
+CONFIRM = 0.5
 _MARGIN = 0.3  # to accept
 _LIKENESS = 0.5  # to accept: a transcript that holds less of the phrase was about something else
 _LLR_ACCEPT, _LLR_CONFIRM = -0.9, -1.3
