@@ -60,7 +60,7 @@ async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, scree
         "move Rear Window to number three": lambda queue: queue[2] == "Rear Window",
         "swap Metropolis and Vertigo": lambda queue: queue.index("Metropolis") > queue.index("Vertigo"),
     }
-    for sentence in [*requests, HEAR, "yes", "that's all"]:
+    for sentence in [*requests, HEAR, "yes", "no", "that's all"]:
         await voice.speak_soon(sentence)
     said: list[str] = []
     async with Softphone.open() as phone:
@@ -84,9 +84,11 @@ async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, scree
             await caller.prompt_begin()
             await caller.press("#")  # any key silences the line; this one means nothing more
             await caller.prompt_end()
+            await say("no")
+            await caller.prompt_end()
             await say(HEAR)
             await caller.prompt_begin()
-            await say("that's all")
+            await say("that's all")  # the caller need not wait until the line is done
             await phone.wait_ended(20)
         phone.save(outcome.recording)
     measured = [None if r.overlapped else r.seconds for r in responses(phone.timeline)]

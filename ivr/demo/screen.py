@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from rich.text import Text
 from ivr.cli.tail import follow
 
 STYLES = {"caller": "bold cyan", "line": "green", "agent": "bold magenta", "engine": "dim", "call": "dim"}
+
+
+# The picture must not fetch anything when it is looked at: any monospaced font will do.
+_FONTS = re.compile(r"@font-face \{.*?\}|<!--.*?-->", re.DOTALL)
 
 
 class Screen:
@@ -35,7 +40,8 @@ class Screen:
     def save_picture(self, path: Path, title: str) -> None:
         """What was shown since the last picture, as SVG."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._console.save_svg(str(path), title=title)
+        svg = self._console.export_svg(title=title)
+        path.write_text(_FONTS.sub("", svg), encoding="utf-8")
 
     def heading(self, text: str) -> None:
         self._console.print()

@@ -134,7 +134,7 @@ class Caller:
         if self.voice is None:
             raise ConfigError("this caller has no voice", remedy="give it a CallerVoice, or let it press keys")
         pcm = await self.voice.speak_soon(text)
-        self.tell("caller", f"says {text!r}")
+        self.tell("caller", f"says “{text}”")
         ended = await self.phone.say(pcm)
         self._listening.acted(ended - _TRAILING_S)
         return ended
@@ -177,7 +177,7 @@ class Caller:
         while (piece := await self._pieces.get()) is not None:
             text = await self._transcriber(piece.pcm) if self._transcriber else ""
             self.heard.append((piece, text))
-            self.tell("line", f"says {text!r}" if text else f"talks for {piece.end - piece.start:.1f} s", piece.start)
+            self.tell("line", f"says “{text}”" if text else f"talks for {piece.end - piece.start:.1f} s", piece.start)
 
 
 # --- `ivr call` ------------------------------------------------------------------------------------------------

@@ -277,7 +277,11 @@ def _only(condition: str) -> str:
 
 
 def _extras(edge: EdgeSpec) -> str:
-    parts = [f"{key} {getattr(edge, key)}" for key in ("reason", "skill", "priority", "language", "persona") if getattr(edge, key)]
+    parts = [
+        f"{key} {getattr(edge, key)}"
+        for key in ("reason", "skill", "priority", "language", "persona")
+        if getattr(edge, key)
+    ]
     if edge.say:
         parts.append(f"saying “{spelled(edge.say)}”")
     if edge.clear:
