@@ -16,11 +16,12 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.voices import CallerVoice
 from tests.postgres import PostgresMissing, PostgresServer, start_server, stop_server
-from tests.wire.line.watching import call_of, logged, mark, with_human
+from tests.wire.line.watching import call_of, logged, mark, reached_state, with_human
 
 pytestmark = [pytest.mark.wire, pytest.mark.postgres, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-ADA, ADA_NUMBER = "5035550101", "10001"
+ADA = "5035550101"
+JUNE, JUNE_NUMBER = "5035550103", "10003"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -118,14 +119,15 @@ async def test_afterwards_calls_work_without_a_restart(
             await with_human(line, [desk], call["call_id"], since=since)  # nobody can be identified: a human
         await desk.wait_ended(10)
     await recovered(line)
-    before = await line.queue(ADA_NUMBER)
-    wanted = f"move {before[-1]} to the top"
-    await joe.speak_soon(wanted)
-    async with Softphone.open() as phone, Caller.calling(phone, line.uri, joe, from_number=ADA) as caller:
-        await caller.prompt_end()
-        await caller.say(wanted)
-        await caller.prompt_end()
-        if (await call_of(line, ADA))["listening_for"] == "confirm":
-            await caller.press("1")
-            await caller.prompt_end()
-    assert await line.queue(ADA_NUMBER) == [before[-1], *before[:-1]]
+    before = await line.queue(JUNE_NUMBER)
+    async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=JUNE) as caller:
+        await caller.prompt_begin()
+        call = await call_of(line, JUNE)
+        since = mark(line)
+        await caller.press("3")
+        await reached_state(line, "queue.menu", call["call_id"], since=since)
+        await caller.press("1")
+        await reached_state(line, "queue.which_title", call["call_id"], since=since)
+        await caller.press(f"{len(before)}#")
+        await reached_state(line, "queue.at_top", call["call_id"], since=since)
+    assert await line.queue(JUNE_NUMBER) == [before[-1], *before[:-1]]
