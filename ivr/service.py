@@ -40,6 +40,7 @@ from ivr.workshop.console import ConsoleWorkshop
 
 log = structlog.get_logger(__name__)
 
+STOP_CALLS_S = 3.0
 CATALOGUE_REFRESH_S = 300.0
 
 
@@ -153,6 +154,10 @@ class Service:
 
     async def stop(self) -> None:
         """End every call, then every part, last started first."""
+        for call in self.registry:
+            await call.end("the service stops")
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=STOP_CALLS_S)
         for task in tuple(self._calls):
             task.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)

@@ -151,7 +151,7 @@ class Handoff:
             if not joined:
                 await self._media.stop_playing()
                 if agent is not None:
-                    await _let_go(agent, "not joined")
+                    await let_go(agent, "not joined")
                 await media.close()
 
     async def _ring_back(self, ringing: asyncio.Event) -> None:
@@ -224,11 +224,12 @@ async def talk(connected: Connected) -> tuple[str, str]:
     try:
         return await _race(signalling(), audio())
     finally:
-        await _let_go(agent, "the other side left")
+        await let_go(agent, "the other side left")
         await media.close()
 
 
-async def _let_go(agent: Leg, reason: str) -> None:
+async def let_go(leg: Leg, reason: str) -> None:
+    """Hang up without waiting long for a phone that may be gone; the leg itself goes on trying."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(HANGUP_TIMEOUT_S):
-            await agent.hangup(reason)
+            await leg.hangup(reason)

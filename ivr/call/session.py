@@ -12,7 +12,7 @@ import structlog
 
 from ivr.call.account import canonical_line, context_view, entry_key, outcome_of
 from ivr.call.conductor import Conductor
-from ivr.call.handoff import Connected, Handoff, talk
+from ivr.call.handoff import Connected, Handoff, let_go, talk
 from ivr.call.hearing import Hearing
 from ivr.call.journal import Journal
 from ivr.call.mouth import Mouth
@@ -85,6 +85,7 @@ class CallSession:
         self._human_wanted_at: float | None = None
         self._to_human_s: float | None = None
         self._turns = 0
+        self._acted = False  # did the caller say or key anything?
         self._answered = False
         self._fields: dict[str, Any] = {
             "call_id": call_id,
@@ -159,7 +160,7 @@ class CallSession:
         finally:
             if media is not None:
                 stats = await self._close_media(media)
-            await self._leg.hangup(ended.reason)
+            await let_go(self._leg, ended.reason)
             await self._finish(ended, stats)
             await self._line.registry.leave(self)
             bind_call(None)
@@ -318,6 +319,7 @@ class CallSession:
             self._fields["flow"] = self._state.partition(".")[0]
         if note.kind == "heard":
             self._turns += 1
+        self._acted = self._acted or note.kind in {"heard", "key"}
         self._line.registry.on_move()
         emit = log.error if note.kind == "error" else log.info
         emit(f"dialogue.{note.kind}", **{entry_key(k): v for k, v in data.items()})
@@ -341,7 +343,7 @@ class CallSession:
         outcome = outcome_of(
             ended, dialogue, with_agent=self._connected is not None, handing_over=self._context is not None
         )
-        if dialogue is not None and outcome == "abandoned":
+        if dialogue is not None and outcome == "abandoned" and self._acted:
             self._keep_place(dialogue, now)
         canonical = canonical_line(
             ended,

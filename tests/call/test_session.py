@@ -392,6 +392,16 @@ def test_a_dropped_call_is_taken_up_again(library: FlowLibrary) -> None:
     run(scenario())
 
 
+def test_a_caller_who_left_without_a_word_was_not_cut_off(library: FlowLibrary) -> None:
+    async def scenario() -> FakeRecords:
+        rig = Rig(library)
+        async with rig.call(1.0):
+            pass
+        return rig.records
+
+    assert not run(scenario()).resume_points
+
+
 def test_the_operator_can_end_a_call(library: FlowLibrary) -> None:
     async def scenario() -> None:
         rig = Rig(library)

@@ -46,7 +46,8 @@ def handle(arguments: argparse.Namespace) -> int:
     else:
         show(findings, errors, warnings)
         if not findings:
-            print(f"nothing wrong: {_counted(len(folders), 'folder')} checked; every state of every flow reaches a human")
+            checked = _counted(len(folders), "folder")
+            print(f"nothing wrong: {checked} checked; every state of every flow reaches a human")
     return 1 if errors or (arguments.strict and warnings) else 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from ivr.errors import FlowError
@@ -86,7 +88,7 @@ def test_roads_are_real(flow: str, state: str) -> None:
     library = reference()
     road = way_to(library, (flow, state))
     assert road is not None
-    for one, other in zip(road, road[1:], strict=False):
+    for one, other in itertools.pairwise(road):
         assert one.target == other.source
     for stretch in road:
         if stretch.way is not None:
