@@ -1,4 +1,4 @@
-"""How the suite is spread over two cores: a file stays together, and whatever lives in real time stays on one of them."""
+"""How the suite is spread over two cores: a file stays together, and what lives in real time stays on one of them."""
 
 from __future__ import annotations
 
