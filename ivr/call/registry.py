@@ -18,11 +18,10 @@ class LiveCall(Protocol):
 
 
 class CallRegistry:
-    """Knows every live call; keeps hand-over contexts in memory too, so that they outlive a dead database."""
+    """Knows every live call."""
 
     def __init__(self) -> None:
         self._calls: dict[str, LiveCall] = {}
-        self._contexts: dict[str, Mapping[str, Any]] = {}
         self._changed = asyncio.Condition()
         self.started = 0
         self.on_move: Callable[[], None] = lambda: None  # a call came, went or changed its state

@@ -9,7 +9,7 @@ from aiosipua import SipRequest, SipResponse
 
 from ivr.sip.message import Peer, branch_of, cseq_of, encode, response_to
 from ivr.sip.server_transaction import Key, Send
-from ivr.sip.timers import GIVE_UP, T2, T4, Backoff, Timer, Timers
+from ivr.sip.timers import GIVE_UP, T2, T4, Backoff, Timed, Timers
 
 
 class ClientLayer(Protocol):
@@ -22,13 +22,14 @@ class ClientLayer(Protocol):
     def drop_client(self, transaction: ClientTransaction) -> None: ...
 
 
-class ClientTransaction:
+class ClientTransaction(Timed):
     """One request sent. ``on_response`` hears provisionals, one final (every 2xx of an INVITE: RFC 6026), and a
     408 or 503 made here when nobody answers."""
 
     def __init__(
         self, layer: ClientLayer, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]
     ) -> None:
+        super().__init__(layer.timers)
         self._layer = layer
         self.request = request
         self.peer = peer
@@ -38,11 +39,9 @@ class ClientTransaction:
         self._ack: bytes | None = None
         self.provisional = False
         self.final: SipResponse | None = None
-        timers = layer.timers
-        self._backoff: Backoff | None = None
         if not peer.reliable:
-            self._backoff = Backoff(timers, self._transmit, GIVE_UP if self.invite else T2)
-        self._end: Timer | None = timers.call_later(GIVE_UP, self._timed_out)
+            self._backoff = Backoff(layer.timers, self._transmit, GIVE_UP if self.invite else T2)
+        self._finish_in(GIVE_UP, self._timed_out)
 
     @property
     def invite(self) -> bool:
@@ -112,22 +111,6 @@ class ClientTransaction:
             ack.headers.append("Route", route)
         return ack
 
-    def _finish_in(self, delay: float, then: Callable[[], None]) -> None:
-        if self._end is not None:
-            self._end.cancel()
-        self._end = self._layer.timers.call_later(delay, then)
-
-    def _stop_repeating(self) -> None:
-        if self._backoff is not None:
-            self._backoff.stop()
-            self._backoff = None
-
     def _forget(self) -> None:
         self.close()
         self._layer.drop_client(self)
-
-    def close(self) -> None:
-        self._stop_repeating()
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None

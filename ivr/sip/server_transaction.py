@@ -8,7 +8,7 @@ from typing import Protocol
 from aiosipua import SipRequest, SipResponse
 
 from ivr.sip.message import Peer, encode, response_to, sent_by, stamp_source
-from ivr.sip.timers import GIVE_UP, T4, Backoff, Timer, Timers
+from ivr.sip.timers import GIVE_UP, T4, Backoff, Timed, Timers
 
 Key = tuple[str, ...]
 Send = Callable[[bytes, Peer, Peer | None], None]
@@ -25,10 +25,11 @@ class ServerLayer(Protocol):
     def drop_server(self, transaction: ServerTransaction) -> None: ...
 
 
-class ServerTransaction:
+class ServerTransaction(Timed):
     """One request received. ``respond`` answers it; retransmissions get the last answer again."""
 
     def __init__(self, layer: ServerLayer, key: Key, request: SipRequest, source: Peer) -> None:
+        super().__init__(layer.timers)
         self._layer = layer
         self.key = key
         self.request = request
@@ -36,8 +37,6 @@ class ServerTransaction:
         self._reply_to = stamp_source(request, source)
         self._fallback = sent_by(request, source) if source.reliable else None
         self._last: bytes | None = None
-        self._backoff: Backoff | None = None
-        self._end: Timer | None = None
         self.final: SipResponse | None = None
         self.acknowledged = False
         self.on_no_ack: Callable[[], None] | None = None
@@ -92,22 +91,6 @@ class ServerTransaction:
         if waited and self.on_no_ack is not None:
             self.on_no_ack()
 
-    def _finish_in(self, delay: float, then: Callable[[], None]) -> None:
-        if self._end is not None:
-            self._end.cancel()
-        self._end = self._layer.timers.call_later(delay, then)
-
-    def _stop_repeating(self) -> None:
-        if self._backoff is not None:
-            self._backoff.stop()
-            self._backoff = None
-
     def _forget(self) -> None:
         self.close()
         self._layer.drop_server(self)
-
-    def close(self) -> None:
-        self._stop_repeating()
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None

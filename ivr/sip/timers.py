@@ -43,3 +43,28 @@ class Backoff:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Timed:
+    """What both kinds of transaction do with time: repeat what they sent, and end."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._backoff: Backoff | None = None
+        self._end: Timer | None = None
+
+    def _finish_in(self, delay: float, then: Callable[[], None]) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        self._end = self._timers.call_later(delay, then)
+
+    def _stop_repeating(self) -> None:
+        if self._backoff is not None:
+            self._backoff.stop()
+            self._backoff = None
+
+    def close(self) -> None:
+        self._stop_repeating()
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
