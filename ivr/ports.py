@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from ivr.dialogue.grammar import DigitRun as DigitRun
-from ivr.dialogue.grammar import SpeechGrammar as SpeechGrammar
+from ivr.dialogue.understanding.grammar import DigitRun as DigitRun
+from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
 from ivr.events import (
     ActionResult,
     Digit,

@@ -14,12 +14,11 @@ from typing import Any, Protocol
 
 import structlog
 
-from ivr.call.hearing import Hearing
-from ivr.call.keys import KeyFilter
+from ivr.call.agitation import Unrest
+from ivr.call.dtmf_filter import KeyFilter
+from ivr.call.ears import Hearing
 from ivr.call.mouth import Mouth
-from ivr.call.unrest import Unrest
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
     Connect,
@@ -40,6 +39,7 @@ from ivr.dialogue.turns import (
     Say,
     SpeechHeard,
 )
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import ActionError, CallEnded, IvrError
 from ivr.events import ActionResult, Digit, EarEvent, Heard, PlayDone, RecogniserFailed, SpeechEnded, SpeechStarted
 from ivr.ports import ActionCall, Actions, Clock

@@ -10,17 +10,17 @@ from typing import Any
 
 import structlog
 
-from ivr.call.account import canonical_line, context_view, entry_key, outcome_of
 from ivr.call.conductor import Conductor
+from ivr.call.ears import Hearing
 from ivr.call.handoff import Connected, Handoff, let_go, talk
-from ivr.call.hearing import Hearing
 from ivr.call.journal import Journal
 from ivr.call.mouth import Mouth
+from ivr.call.outcome import canonical_line, context_view, entry_key, outcome_of
 from ivr.call.registry import CallRegistry
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.opening import Installed
-from ivr.dialogue.opening import Opening as Opening
-from ivr.dialogue.turns import Connect, Note, PartFailed
+from ivr.dialogue.engine.contract import Connect, Note, PartFailed
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.opening import Installed
+from ivr.dialogue.engine.opening import Opening as Opening
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
 from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
 from ivr.logs import bind_call

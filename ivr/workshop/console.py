@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ivr.config import Config
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
-from ivr.release.shelf import Shelf
+from ivr.release.serving import Shelf
 from ivr.web.console.backend import FlowSummary
-from ivr.workshop.backroom import ScratchRoom
 from ivr.workshop.folder import Folder
-from ivr.workshop.graph import render_svg
-from ivr.workshop.session import obey
-from ivr.workshop.simulation import MEMBER, Entry, Setting, Simulation
-from ivr.workshop.trial import entry_of
-from ivr.workshop.verdict import entry_lines
+from ivr.workshop.picture.svg import render_svg
+from ivr.workshop.scripts.verdict import entry_lines
+from ivr.workshop.simulate.alone import entry_of
+from ivr.workshop.simulate.commands import obey
+from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.simulation import MEMBER, Entry, Setting, Simulation
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ivr.dialogue.grammar import SpeechGrammar
+from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
     ActionResult,

@@ -8,7 +8,7 @@ import tracemalloc
 from collections.abc import Mapping
 from typing import Any
 
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary
 from tests.call.fakes import TITLES, FakeRecords
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from ivr.call.dtmf_filter import SAME_PRESS_S, KeyFilter
 from ivr.call.journal import WRITE_TIMEOUT_S, Journal
-from ivr.call.keys import SAME_PRESS_S, KeyFilter
 from ivr.call.mouth import Mouth
-from ivr.dialogue.turns import Say, Words
+from ivr.dialogue.engine.contract import Say, Words
 from ivr.events import Digit, PlayDone
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech
 from tests.call.virtual import run

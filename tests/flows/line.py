@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.turns import Connect, DialogueEvent
-from ivr.workshop.backroom import TIME_ZONE, ScratchRoom
-from ivr.workshop.runner import perform, setting_of, unended, unexpected
-from ivr.workshop.scripts import Call, End, Step, Suite
-from ivr.workshop.simulation import Simulation
+from ivr.dialogue.engine.contract import Connect, DialogueEvent
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.workshop.scripts.runner import perform, setting_of, unended, unexpected
+from ivr.workshop.scripts.script import Call, End, Step, Suite
+from ivr.workshop.simulate.room import TIME_ZONE, ScratchRoom
+from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library
 
 

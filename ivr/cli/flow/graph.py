@@ -11,13 +11,13 @@ from ivr.actions import signatures
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
-from ivr.dialogue.library import FlowLibrary, load_library
+from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import ConfigError, FlowError
 from ivr.workshop.folder import Folder, examine, library_of
-from ivr.workshop.graph import render_folder_svg, render_svg
-from ivr.workshop.mermaid import render_mermaid
+from ivr.workshop.picture.mermaid import render_mermaid
+from ivr.workshop.picture.svg import render_folder_svg, render_svg
+from ivr.workshop.picture.traffic import Traffic, Visit, count
 from ivr.workshop.selection import flow_of, select, state_of
-from ivr.workshop.traffic import Traffic, Visit, count
 
 EPILOG = """\
 examples:

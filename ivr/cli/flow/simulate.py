@@ -17,14 +17,14 @@ from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.options import Subparsers
 from ivr.config import Config
 from ivr.errors import ConfigError, FlowError, IvrError
-from ivr.workshop.backroom import ScratchRoom, StoreRoom, store_room
-from ivr.workshop.driving import Entry, Setting
 from ivr.workshop.folder import folders
-from ivr.workshop.session import HELP, Typed, obey
-from ivr.workshop.simulation import Simulation
-from ivr.workshop.timeline import keep, timeline
-from ivr.workshop.trial import entry_of, flow_name
-from ivr.workshop.verdict import entry_lines
+from ivr.workshop.scripts.verdict import entry_lines
+from ivr.workshop.simulate.alone import entry_of, flow_name
+from ivr.workshop.simulate.commands import HELP, Typed, obey
+from ivr.workshop.simulate.driving import Entry, Setting
+from ivr.workshop.simulate.room import ScratchRoom, StoreRoom, store_room
+from ivr.workshop.simulate.simulation import Simulation
+from ivr.workshop.simulate.timeline import keep, timeline
 
 EPILOG = f"""\
 Type what the caller says, or digits for keys.

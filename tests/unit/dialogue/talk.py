@@ -9,10 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ivr.actions import signatures
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.signature import ActionSignature, Parameter
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
     DialogueEvent,
@@ -30,6 +27,9 @@ from ivr.dialogue.turns import (
     Say,
     SpeechHeard,
 )
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.events import ActionResult, Cause, Recognition, Term
 
 ROOT = Path(__file__).parents[3]

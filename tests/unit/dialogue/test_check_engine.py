@@ -11,9 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.library import load_library
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
     DialogueEvent,
@@ -27,6 +25,8 @@ from ivr.dialogue.turns import (
     Note,
     Perform,
 )
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.flows.library import load_library
 from ivr.events import ActionResult
 from tests.unit.dialogue.brute import SIGNATURES, Verdict, as_files, random_flows, search
 

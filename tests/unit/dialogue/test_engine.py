@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
     Agitated,
@@ -22,6 +21,7 @@ from ivr.dialogue.turns import (
     Say,
     SpeechHeard,
 )
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
 from tests.unit.dialogue.talk import NOW, Talk, small, text
 

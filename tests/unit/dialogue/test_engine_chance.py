@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.dialogue.library import FlowLibrary
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
     Agitated,
@@ -28,6 +27,7 @@ from ivr.dialogue.turns import (
     Said,
     SpeechHeard,
 )
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
 from tests.unit.dialogue.talk import NOW, Talk, reference, small
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.dialogue.turns import ActionDone, Note
+from ivr.dialogue.engine.contract import ActionDone, Note
 from ivr.events import ActionResult
 from tests.unit.dialogue.talk import Talk, reference, terms
 

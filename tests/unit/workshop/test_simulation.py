@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ivr.errors import FlowError
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.driving import CallOver, Entry, Setting
-from ivr.workshop.simulation import Simulation
+from ivr.workshop.simulate.driving import CallOver, Entry, Setting
+from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library
 from tests.unit.workshop.conftest import MORNING
 
