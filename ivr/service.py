@@ -6,23 +6,27 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from ivr.actions import StoreActions, signatures
+from ivr.actions import ActionRegistry
+from ivr.actions.callbacks import CallbackActions
+from ivr.actions.http import HttpActions
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
+from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
 from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import IvrError, StoreUnavailable
+from ivr.events import Term
 from ivr.media.engine import ProcessMediaEngine
-from ivr.ports import Actions, Leg
+from ivr.ports import Leg
 from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
@@ -41,7 +45,8 @@ from ivr.workshop.console import ConsoleWorkshop
 log = structlog.get_logger(__name__)
 
 STOP_CALLS_S = 3.0
-CATALOGUE_REFRESH_S = 300.0
+VOCABULARY_REFRESH_S = 300.0
+PURGE_EVERY_S = 24 * 3600.0
 
 
 class SystemClock:
@@ -65,7 +70,13 @@ class Service:
         self._clock = SystemClock()
         self.registry = CallRegistry()
         self.shelf = Shelf()
-        self.store = Store(config.store.resolved())
+        company = company_of(config)
+        self.store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+        self._company = company.on(self.store.database, Times(self._clock.now, ZoneInfo(config.flows.time_zone)))
+        self._http_actions = HttpActions(config.flows.services)
+        self._actions = ActionRegistry(
+            self._company.actions, CallbackActions(self.store.callbacks).actions, self._http_actions.actions
+        )
         self._media = ProcessMediaEngine(
             host=config.sip.listen.host,
             port_range=config.media.port_range,
@@ -81,7 +92,7 @@ class Service:
         self._line: Line | None = None
         self._openings = Openings(config.flows, self.shelf, self._fact)
         releases = Releases(self.store.flow_versions)
-        around = Surroundings.of(config, signatures())
+        around = Surroundings.of(config, company.all_signatures)
         self.flows = LiveFlows(config.flows, around, releases, self.shelf, self._clock, self._prepare_prompts)
         self.feed = Feed()
         self._workshop = ConsoleWorkshop(config, self.shelf, self.flows, releases)
@@ -99,22 +110,22 @@ class Service:
     async def _start(self, progress: Callable[[int, int], None] | None) -> None:
         config = self._config
         await self._begin(self.store.upgrade(), self.store.close)
+        await self._reconcile_calls()
         library = await self.flows.start()
         await self._begin(self._media.start(), self._media.stop)
         await self._begin(self._speech.start(), self._speech.stop)
         await self._prepare_prompts(library, progress)
-        actions = StoreActions(self.store, config.flows.services, time_zone=config.flows.time_zone)
-        self._stopping.append(actions.close)
-        self._openings.catalogue = await actions.vocabulary("catalogue")
+        self._stopping.append(self._http_actions.close)
+        self._openings.vocabularies = await self._vocabularies()
         app = application(
             Backend(
                 calls=_Calls(self.registry, self.store),
                 readiness=self.readiness,
-                queue=self._member_queue,
                 context=self._handoff_context,
             ),
             token=config.http.token.reveal() if self._token_needed() else "",
             console_backend=ConsoleBackend(self._workshop, self.feed, config.logs.redact, library.languages),
+            routes=self._company.routes(),
         )
         self._stopping.append(self._workshop.close)
         self.registry.on_move = self.flows.on_change = self.feed.touch
@@ -130,7 +141,7 @@ class Service:
             endpoint=self._endpoint,
             media=self._media,
             speech=self._speech,
-            actions=actions,
+            actions=self._actions,
             desk=self._desk,
             records=self.store.calls,
             clock=self._clock,
@@ -138,7 +149,11 @@ class Service:
             caller_id=config.desk.caller_id,
             time_zone=ZoneInfo(config.flows.time_zone),
         )
-        for work, name in ((self._refresh_catalogue(actions), "catalogue"), (self.flows.run(), "flows")):
+        for work, name in (
+            (self._refresh_vocabularies(), "vocabularies"),
+            (self.flows.run(), "flows"),
+            (self._purge_old_calls(), "retention"),
+        ):
             task = asyncio.create_task(work, name=name)
             task.add_done_callback(_tell_of_death)
             self._stopping.append(partial(_cancelled, task))
@@ -198,14 +213,34 @@ class Service:
 
     # -- calls -------------------------------------------------------------------------------------------------
 
-    async def _refresh_catalogue(self, actions: Actions) -> None:
-        """Titles added to the database are heard by calls that begin a few minutes later."""
+    async def _vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
+        return {name: await self._actions.vocabulary(name) for name in self._actions.vocabularies}
+
+    async def _refresh_vocabularies(self) -> None:
+        """What is added to the company's word lists is heard by calls that begin a few minutes later."""
         while True:
-            await self._clock.sleep(CATALOGUE_REFRESH_S)
+            await self._clock.sleep(VOCABULARY_REFRESH_S)
             try:
-                self._openings.catalogue = await actions.vocabulary("catalogue")
+                self._openings.vocabularies = await self._vocabularies()
             except IvrError as error:
-                log.warning("catalogue.stale", error=str(error))
+                log.warning("vocabularies.stale", error=str(error))
+
+    async def _reconcile_calls(self) -> None:
+        """Calls that this node left behind when it crashed are over."""
+        count = await self.store.calls.end_unfinished("lost", self._clock.now())
+        if count:
+            log.warning("calls.reconciled", count=count)
+
+    async def _purge_old_calls(self) -> None:
+        """Once a day, what is older than ``[retention] calls_days``."""
+        days = self._config.retention.calls_days
+        while days:
+            try:
+                counts = await self.store.retention.purge(self._clock.now() - timedelta(days=days))
+                log.info("retention.purged", older_than_days=days, **counts)
+            except StoreUnavailable as error:
+                log.warning("retention.failed", error=str(error))
+            await self._clock.sleep(PURGE_EVERY_S)
 
     def _on_call(self, leg: Leg) -> None:
         assert self._line is not None
@@ -272,12 +307,6 @@ class Service:
     async def _handoff_context(self, token: str) -> Mapping[str, Any] | None:
         return await self._desk.context(token)
 
-    async def _member_queue(self, number: str) -> Sequence[Mapping[str, Any]] | None:
-        profile = await self.store.membership.profile(number)
-        if profile is None:
-            return None
-        return [{"position": i, "title": t.name, "id": t.id} for i, t in enumerate(profile.queue, 1)]
-
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
@@ -306,5 +335,7 @@ class _Calls:
         return [*now, *(row for row in past if row["call_id"] not in ids)][:limit]
 
     async def get(self, call_id: str) -> Mapping[str, Any] | None:
+        """With ``changes``: what the call changed, by the audit trail."""
         live = self._registry.get(call_id)
-        return live.view() if live is not None else await self._store.calls.get(call_id)
+        found = live.view() if live is not None else await self._store.calls.get(call_id)
+        return found and {**found, "changes": await self._store.audit.of_call(call_id)}

@@ -55,7 +55,7 @@ class Surroundings(Protocol):
     """What the conductor needs of the session: connecting to humans, snapshots, and the timeline."""
 
     async def connect(self, connect: Connect) -> str: ...
-    async def load_resume(self, member: str) -> Mapping[str, object] | None: ...
+    async def load_resume(self, caller_id: str) -> Mapping[str, object] | None: ...
     def note(self, note: Note) -> None: ...
 
 
@@ -321,7 +321,7 @@ class Conductor:
         self.answer(HandoffDone(connect.token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:
-        self.answer(ResumeLoaded(load.token, await self._surroundings.load_resume(load.member)))
+        self.answer(ResumeLoaded(load.token, await self._surroundings.load_resume(load.caller_id)))
 
     async def bridged(self, on: bool) -> None:
         """While a human has the call the dialogue hears nothing; afterwards it listens again."""

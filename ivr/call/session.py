@@ -22,7 +22,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.engine.opening import Installed
 from ivr.dialogue.engine.opening import Opening as Opening
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
-from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
+from ivr.events import CALLER_ID, Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
 from ivr.logs import bind_call
 from ivr.media.negotiation import NoCommonCodec
 from ivr.ports import (
@@ -304,10 +304,10 @@ class CallSession:
             state=state,
         )
 
-    async def load_resume(self, member: str) -> Mapping[str, object] | None:
+    async def load_resume(self, caller_id: str) -> Mapping[str, object] | None:
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                return await self._line.records.take_resume_point(member, self._line.clock.now() - RESUME_WITHIN)
+                return await self._line.records.take_resume_point(caller_id, self._line.clock.now() - RESUME_WITHIN)
         except (IvrError, TimeoutError, OSError) as error:
             log.warning("resume.unavailable", error=str(error) or "timeout")
             return None
@@ -362,9 +362,9 @@ class CallSession:
         log.info("call.end", **canonical)
 
     def _keep_place(self, dialogue: Dialogue, now: datetime) -> None:
-        snapshot, member = dialogue.snapshot(), dialogue.facts.get("member.number")
-        if snapshot is not None and member:
-            self._journal.save_resume_point(str(member), snapshot, now)
+        snapshot, caller_id = dialogue.snapshot(), dialogue.facts.get(CALLER_ID)
+        if snapshot is not None and caller_id:
+            self._journal.save_resume_point(str(caller_id), snapshot, now)
 
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:

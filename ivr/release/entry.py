@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from ivr.config import FlowsConfig, NumberPlan
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -13,13 +13,13 @@ from ivr.release.serving import Shelf
 
 
 class Openings:
-    """``fact_source`` answers facts that change (``hours.open``); ``catalogue`` is what new calls know of titles."""
+    """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know."""
 
     def __init__(self, config: FlowsConfig, shelf: Shelf, fact_source: Callable[[str], object]) -> None:
         self._config = config
         self._shelf = shelf
         self._fact_source = fact_source
-        self.catalogue: tuple[Term, ...] = ()
+        self.vocabularies: Mapping[str, tuple[Term, ...]] = {}
 
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
         """The call keeps this version until its end, whatever goes live meanwhile."""
@@ -39,7 +39,7 @@ class Openings:
                 "call.called": leg.called.number,
                 "call.language": language,
             },
-            vocabularies={"catalogue": self.catalogue},
+            vocabularies=self.vocabularies,
             fact_source=self._fact_source,
             call_id=call_id,
             seed=int(call_id[:8], 16),

@@ -1,4 +1,4 @@
-"""The JSON API: health, readiness, calls, members' queues, and the hand-over context that agents open."""
+"""The JSON API: health, readiness, calls, and the hand-over context that agents open."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class Backend:
 
     calls: Calls
     readiness: Callable[[], Awaitable[Readiness]]
-    queue: Callable[[str], Awaitable[Sequence[Mapping[str, Any]] | None]]
     context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
 
 
@@ -50,7 +49,6 @@ def add_routes(app: web.Application, handoff: Handler | None = None) -> None:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/api/calls", calls)
     app.router.add_get("/api/calls/{call_id}", call)
-    app.router.add_get("/api/members/{number}/queue", member_queue)
     app.router.add_get("/handoff/{token}", handoff or handoff_json)
 
 
@@ -85,14 +83,6 @@ async def call(request: web.Request) -> web.Response:
     if found is None:
         return problem(404, f"no call {call_id}")
     return web.json_response(found, dumps=dumps)
-
-
-async def member_queue(request: web.Request) -> web.Response:
-    number = request.match_info["number"]
-    entries = await from_store(request.app[BACKEND].queue(number))
-    if entries is None:
-        return problem(404, "no such member")
-    return web.json_response({"member": number, "queue": list(entries)}, dumps=dumps)
 
 
 async def handoff_json(request: web.Request) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import structlog
 from aiohttp import web
 
@@ -15,8 +17,15 @@ log = structlog.get_logger(__name__)
 MOST_BYTES = 64 * 1024
 
 
-def application(backend: api.Backend, *, token: str, console_backend: ConsoleBackend | None = None) -> web.Application:
-    """``token``: what a bearer must show; "" admits loopback and nobody else. Without ``console_backend``: API only."""
+def application(
+    backend: api.Backend,
+    *,
+    token: str,
+    console_backend: ConsoleBackend | None = None,
+    routes: Iterable[web.AbstractRouteDef] = (),
+) -> web.Application:
+    """``token``: what a bearer must show; "" admits loopback and nobody else. Without ``console_backend``: API only.
+    ``routes`` are further resources, behind the same token."""
     gate = Gate(token)
     app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
@@ -24,6 +33,7 @@ def application(backend: api.Backend, *, token: str, console_backend: ConsoleBac
     api.add_routes(app, console.handoff if console_backend is not None else None)
     if console_backend is not None:
         console.add_routes(app, console_backend)
+    app.add_routes(routes)
     return app
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivr.actions import signatures
+from ivr.company import Company, company_of
 from ivr.config import Config
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.flows.finding import Finding
@@ -17,10 +17,11 @@ from ivr.errors import ConfigError, FlowError
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder of flows. ``chosen``: the files in it that were named; empty when all of it was."""
+    """One folder of a company's flows. ``chosen``: the files in it that were named; empty when all of it was."""
 
     path: Path
     sources: Mapping[str, str]
+    company: Company
     chosen: frozenset[str] = frozenset()
 
     def concerns(self, finding: Finding) -> bool:
@@ -31,8 +32,9 @@ class Folder:
         return replace(finding, file=str(self.path / finding.file))
 
 
-def folders(paths: Sequence[Path]) -> list[Folder]:
+def folders(paths: Sequence[Path], config: Config | None) -> list[Folder]:
     """``paths`` by folder: a flow only means something together with its siblings. Raises ConfigError."""
+    company = company_of(config)
     whole: list[Path] = []
     single: dict[Path, set[str]] = {}
     for path in paths:
@@ -42,8 +44,10 @@ def folders(paths: Sequence[Path]) -> list[Folder]:
             single.setdefault(path.parent, set()).add(path.name)
         else:
             raise ConfigError(f"{path}: no such file or folder", remedy="name a folder of flows, or a file in one")
-    found = [Folder(path, _read(path)) for path in dict.fromkeys(whole)]
-    found += [Folder(path, _read(path), frozenset(names)) for path, names in single.items() if path not in whole]
+    found = [Folder(path, _read(path), company) for path in dict.fromkeys(whole)]
+    found += [
+        Folder(path, _read(path), company, frozenset(names)) for path, names in single.items() if path not in whole
+    ]
     return found
 
 
@@ -58,7 +62,11 @@ def examine(folder: Folder, config: Config | None) -> tuple[Finding, ...]:
     """All that is wrong in a folder, by its placed files; against the line's configuration where there is one."""
     around = _Around.of(config)
     found = check_sources(
-        folder.sources, signatures(), skills=around.skills, services=around.services, entries=around.entries
+        folder.sources,
+        folder.company.all_signatures,
+        skills=around.skills,
+        services=around.services,
+        entries=around.entries,
     )
     return tuple(folder.placed(f) for f in found if folder.concerns(f))
 
@@ -85,7 +93,7 @@ class _Around:
 
 def library_of(folder: Folder) -> FlowLibrary:
     """The folder's flows, ready to run. Raises FlowError with every finding that forbids it."""
-    loaded = load_library(folder.sources, signatures())
+    loaded = load_library(folder.sources, folder.company.all_signatures)
     if loaded.library is None:
         text = "\n".join(folder.placed(f).render() for f in loaded.errors)
         raise FlowError(f"these flows can't run\n{text}", remedy=f"ivr flow check {folder.path}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ivr.actions import signatures
 from ivr.dialogue.checker.graph import spoken
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, load_library
@@ -29,7 +28,7 @@ class Profile:
 
     def examine(self, folder: Folder) -> tuple[Finding, ...]:
         """Nothing for a folder that does not load: the checker says why."""
-        library = load_library(folder.sources, signatures()).library
+        library = load_library(folder.sources, folder.company.all_signatures).library
         if library is None:
             return ()
         found = ordered(finding for rule in self.rules for finding in rule(library))

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ivr.actions import signatures
 from ivr.cli.options import add_config, configuration
+from ivr.company import company_of
 from ivr.config import Config
 from ivr.errors import FlowError
 from ivr.release.candidate import Surroundings, examine_folder
@@ -46,7 +46,9 @@ async def recorded(releases: Releases, config: Config, what: str) -> str:
     folder = Path(what)
     if not folder.is_dir():
         return await releases.resolve(what)
-    candidate = await asyncio.to_thread(examine_folder, folder, Surroundings.of(config, signatures()))
+    candidate = await asyncio.to_thread(
+        examine_folder, folder, Surroundings.of(config, company_of(config).all_signatures)
+    )
     if candidate.library is None:
         found = "\n".join(f.render() for f in candidate.errors)
         raise FlowError(f"these flows don't pass\n{found}", remedy=f"ivr flow check {folder}")

@@ -13,7 +13,7 @@ from ivr.dialogue.engine.errand import Errands
 from ivr.dialogue.engine.gather import Listener, Listening, Mode, key_menu
 from ivr.dialogue.engine.snapshot import speak_as
 from ivr.dialogue.flows.model import EdgeSpec
-from ivr.events import Recognition
+from ivr.events import CALLER_ID, Recognition
 
 MOST_STEPS = 50  # states without listening: more is a loop
 
@@ -250,11 +250,11 @@ class Walk:
 
     def _load_resume(self) -> str | None:
         call = self.call
-        member = call.facts.get("member.number")
-        if not member:
+        caller_id = call.facts.get(CALLER_ID)
+        if not caller_id:
             return self.not_resumed()
         self.loading = call.outbox.token()
-        call.outbox.put(LoadResume(self.loading, str(member)))
+        call.outbox.put(LoadResume(self.loading, str(caller_id)))
         self.listen(self.listener.running(), asked=True)
         return None
 

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from markupsafe import Markup
 
+from ivr.events import CALLER_NAME
 from ivr.web.access import wants_html
 from ivr.web.api import BACKEND, from_store, handoff_json
 from ivr.web.console.events import row
@@ -219,7 +220,7 @@ async def handoff(request: web.Request) -> web.Response:
     facts = {k: v for k, v in (context.get("facts") or {}).items() if not k.startswith("call.")}
     caller = context.get("caller") or {}
     phone = caller.get("number") if isinstance(caller, Mapping) else caller
-    who = facts.get("member.name") or phone or "Unknown caller"
+    who = facts.get(CALLER_NAME) or phone or "Unknown caller"
     content = Markup("""\
 <article class="handoff">
 <p class="eyebrow">Call handed over to you</p>

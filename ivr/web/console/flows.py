@@ -167,7 +167,7 @@ disabled>Silence</button><button type="button" data-line="/hangup" disabled>Hang
 <fieldset class="line wrap parts"><legend>Break</legend>{parts}</fieldset>
 <div class="facts"><p><strong>State</strong> <code id="state">–</code></p>
 <div><strong>Slots</strong><dl id="slots" class="pairs"></dl></div>
-<div><strong>Queue</strong><ol id="queue"></ol></div></div>
+<div id="records"></div></div>
 </section>
 </div>
 """)

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import product
-from typing import Protocol
 
 from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words
 from ivr.events import Term
+from ivr.reference.records import Title
 
 ARTICLES = ("the", "a", "an")
 MOST_FORMS = 16  # a title with three numbers in it would otherwise fill a grammar on its own
@@ -36,19 +36,6 @@ _COUNTED = re.compile(r"(\d{1,6})(st|nd|rd|th)")
 _ROMAN_FORM = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ENGLISH = "en-US"  # the catalogue's titles are read as English, whatever language the call is in
-
-
-class Named(Protocol):
-    """What a term is made of."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def year(self) -> int: ...
-    @property
-    def spoken(self) -> tuple[str, ...]: ...
 
 
 def plain(text: str) -> str:
@@ -153,14 +140,18 @@ def roman(text: str) -> int | None:
     return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
 
 
-def terms(titles: Iterable[Named]) -> tuple[Term, ...]:
+def terms(titles: Iterable[Title]) -> tuple[Term, ...]:
     """A vocabulary, in the given order. Titles of one name are told apart by their year."""
-    listed = tuple(titles)
+    return _terms(tuple(titles))
+
+
+@lru_cache(maxsize=1_000)
+def _terms(listed: tuple[Title, ...]) -> tuple[Term, ...]:
     names = Counter(title.name for title in listed)
     return tuple(_term(title, doubled=names[title.name] > 1) for title in listed)
 
 
-def _term(title: Named, *, doubled: bool) -> Term:
+def _term(title: Title, *, doubled: bool) -> Term:
     forms = spoken_forms(title.name, title.spoken)
     if not doubled:
         return Term(str(title.id), title.name, forms)
