@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.config import load_config
+from ivr.reference import COMPANY
 from ivr.release.candidate import Candidate, Surroundings, examine_folder
 from ivr.release.live import aside
 
@@ -51,7 +51,7 @@ async def _measure(name: str, work: Callable[[], object]) -> None:
 
 async def main() -> None:
     config = load_config(ROOT / "config.toml")
-    around = Surroundings.of(config, signatures())
+    around = Surroundings.of(config, COMPANY.all_signatures)
     folder = config.flows.directory
 
     def checked() -> Candidate:

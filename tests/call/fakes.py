@@ -302,6 +302,7 @@ class FakeActions:
     def _state(self) -> dict[str, Any]:
         return {
             "facts": {
+                "caller.id": "10001",
                 "member.number": "10001",
                 "member.name": "Rosa Diaz",
                 "member.first_name": "Rosa",

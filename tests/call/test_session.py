@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CONVERSATION_S, CallSession, Line, Opening
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -19,6 +18,7 @@ from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
 from ivr.ports import Leg
+from ivr.reference import COMPANY
 from tests.call.fakes import (
     FakeActions,
     FakeDesk,
@@ -37,7 +37,7 @@ FLOWS = Path(__file__).parents[2] / "flows"
 
 @pytest.fixture(scope="module")
 def library() -> FlowLibrary:
-    loaded = load_library(read_directory(FLOWS), signatures())
+    loaded = load_library(read_directory(FLOWS), COMPANY.all_signatures)
     assert loaded.library is not None, [f.render() for f in loaded.findings]
     return loaded.library
 

@@ -37,6 +37,7 @@ QUEUE = tuple(Term(str(i), name, (name.lower(),)) for i, name in enumerate(("Cas
 MEMBER = ActionResult(
     "found",
     facts={
+        "caller.id": "10001",
         "member.number": "10001",
         "member.first_name": "Ada",
         "member.name": "Ada Moreno",

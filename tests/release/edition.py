@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.config import Config, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import SpeechUnavailable
+from ivr.reference import COMPANY
 from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
@@ -98,7 +98,7 @@ class Desk:
         self.shelf = Shelf()
         self.prompts = Prompts()
         self.openings = Openings(self.config.flows, self.shelf, lambda name: name == "hours.open" or None)
-        around = Surroundings.of(self.config, signatures())
+        around = Surroundings.of(self.config, COMPANY.all_signatures)
         # no agents are configured here, but the flows do hand over
         around = Surroundings(around.signatures, ("general", "retention", "discs"), (), around.entries)
         self.flows = LiveFlows(

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Ears
+from ivr.reference import COMPANY
 from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
@@ -39,7 +39,13 @@ CONTEXT: dict[str, Any] = {
     "priority": 9,
     "caller": {"number": "5035550101", "display": "", "uri": ""},
     "language": "en-US",
-    "facts": {"member.name": "Rosa Diaz", "member.number": "10001", "queue.size": 8, "call.caller": "5035550101"},
+    "facts": {
+        "caller.name": "Rosa Diaz",
+        "member.name": "Rosa Diaz",
+        "member.number": "10001",
+        "queue.size": 8,
+        "call.caller": "5035550101",
+    },
     "transcript": [
         {"kind": "prompt", "text": "What can I do for you?"},
         {"kind": "heard", "text": "I'm thinking of <b>cancelling</b>", "intent": "risk:cancel"},
@@ -138,7 +144,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         return None
 
     releases = Releases(store.flow_versions)
-    around = Surroundings.of(config, signatures())
+    around = Surroundings.of(config, COMPANY.all_signatures)
     live = LiveFlows(config.flows, around, releases, shelf, WallClock(), nothing_to_render, poll_s=0.5)
     library = await live.start()
     registry.on_move = live.on_change = feed.touch
@@ -147,14 +153,11 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     async def readiness() -> Readiness:
         return Readiness(True, {"flows": live.status()})
 
-    async def queue(_: str) -> None:
-        return None
-
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
     app = application(
-        Backend(Calls(registry, records), readiness, queue, context),
+        Backend(Calls(registry, records), readiness, context),
         token=token,
         console_backend=ConsoleBackend(workshop, feed, mask, library.languages),
     )

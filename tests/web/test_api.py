@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import aiohttp.web
 import pytest
 
+from ivr.company import Times
 from ivr.errors import ConfigError, StoreUnavailable
+from ivr.reference import COMPANY
+from ivr.store.memory import MemoryLedger
 from ivr.web.api import Backend, Readiness
 from ivr.web.app import HttpServer, application
+from tests.films import ZONE
 
 CALL: dict[str, Any] = {"call_id": "c1", "state": "main.ask", "transcript": []}
 
@@ -34,20 +39,19 @@ class Calls:
 
 @asynccontextmanager
 async def serving(
-    token: str = "", ready: bool = True, calls: Calls | None = None
+    token: str = "", ready: bool = True, calls: Calls | None = None, routes: Sequence[aiohttp.web.RouteDef] = ()
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     async def readiness() -> Readiness:
         return Readiness(ready, {"store": "ok"})
-
-    async def queue(number: str) -> Sequence[Mapping[str, Any]] | None:
-        return [{"position": 1, "title": "Vertigo"}] if number == "10001" else None
 
     async def context(secret: str) -> Mapping[str, Any] | None:
         if secret == "boom":
             raise RuntimeError("a bug")
         return {"reason": "asked"} if secret == "right" else None
 
-    server = HttpServer(application(Backend(calls or Calls(), readiness, queue, context), token=token), "127.0.0.1", 0)
+    server = HttpServer(
+        application(Backend(calls or Calls(), readiness, context), token=token, routes=routes), "127.0.0.1", 0
+    )
     await server.start()
     try:
         async with aiohttp.ClientSession() as session:
@@ -67,7 +71,7 @@ async def test_health_and_readiness() -> None:
         assert await fetch(f"{base}/readyz", session) == (503, {"status": "not ready", "store": "ok"})
 
 
-async def test_calls_and_queues() -> None:
+async def test_calls() -> None:
     calls = Calls()
     async with serving(calls=calls) as (base, session):
         assert await fetch(f"{base}/api/calls?limit=3&live=true", session) == (200, {"calls": [CALL]})
@@ -76,9 +80,17 @@ async def test_calls_and_queues() -> None:
         assert (await fetch(f"{base}/api/calls?live=perhaps", session))[0] == 400
         assert await fetch(f"{base}/api/calls/c1", session) == (200, CALL)
         assert (await fetch(f"{base}/api/calls/c2", session))[0] == 404
-        status, body = await fetch(f"{base}/api/members/10001/queue", session)
-        assert (status, body["queue"][0]["title"]) == (200, "Vertigo")
-        assert (await fetch(f"{base}/api/members/1/queue", session))[0] == 404
+
+
+async def test_a_companys_own_resources() -> None:
+    films = COMPANY.in_memory(Times(lambda: datetime.now(UTC), ZONE), MemoryLedger())
+    async with serving(token="hunter2", routes=films.routes()) as (base, session):
+        url, known = f"{base}/api/members/10001/queue", {"Authorization": "Bearer hunter2"}
+        assert (await fetch(url, session))[0] == 401
+        status, body = await fetch(url, session, **known)
+        assert (status, body["member"], body["queue"][1]["title"]) == (200, "10001", "Vertigo")
+        assert [entry["position"] for entry in body["queue"]] == list(range(1, 9))
+        assert (await fetch(f"{base}/api/members/1/queue", session, **known))[0] == 404
 
 
 async def test_a_token_is_asked_for_and_compared() -> None:

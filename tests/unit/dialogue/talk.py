@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
@@ -31,6 +30,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.events import ActionResult, Cause, Recognition, Term
+from ivr.reference import COMPANY
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 3, 3, 10)
@@ -198,7 +198,7 @@ def reference() -> FlowLibrary:
     """The flows that ship."""
     flows = sorted((ROOT / "flows").glob("*.yaml"))
     sources = {p.name: p.read_text(encoding="utf-8") for p in flows if not p.name.endswith(".test.yaml")}
-    return made(sources, signatures())
+    return made(sources, COMPANY.all_signatures)
 
 
 @lru_cache(maxsize=1)
@@ -243,7 +243,7 @@ class Talk:
             entry=entry,
             language=language,
             persona=persona,
-            facts={"hours.open": True, "member.number": "10001", **(facts or {})},
+            facts={"hours.open": True, "caller.id": "10001", "member.number": "10001", **(facts or {})},
             vocabularies={"queue": tuple(self.queue), "catalogue": catalogue()},
             call_id="test",
             seed=seed,

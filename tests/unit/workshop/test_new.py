@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
+from ivr.reference import COMPANY
 from ivr.workshop.scripts.runner import Runner
 from ivr.workshop.scripts.script import parse_script
 from ivr.workshop.simulate.room import ScratchRoom
@@ -45,9 +45,11 @@ def _called(name: str) -> dict[str, str]:
 def test_a_template_checks_clean(template: str) -> None:
     made = new_flow("newcomer", template, library=reference(), taken=sources())
     flows = {f: t for f, t in made.files.items() if not f.endswith(".test.yaml")}
-    findings = check_sources({**_called("newcomer"), **flows}, signatures(), services=("deliveries", "my_service"))
+    findings = check_sources(
+        {**_called("newcomer"), **flows}, COMPANY.all_signatures, services=("deliveries", "my_service")
+    )
     assert not findings, "\n".join(f.render() for f in findings)
-    alone = check_sources({**sources(), **flows}, signatures(), services=("deliveries", "my_service"))
+    alone = check_sources({**sources(), **flows}, COMPANY.all_signatures, services=("deliveries", "my_service"))
     assert {f.code for f in alone} <= {"unused-flow"}, "\n".join(f.render() for f in alone)
 
 
@@ -73,7 +75,7 @@ def test_it_is_tidy_and_commented(template: str) -> None:
 
 def test_only_languages_of_the_folder_are_written() -> None:
     english = {f: t for f, t in sources().items() if ".es-ES." not in f}
-    loaded = load_library(english, signatures())
+    loaded = load_library(english, COMPANY.all_signatures)
     made = new_flow("newcomer", "menu", library=loaded.library)
     assert set(made.files) == {"newcomer.yaml", "newcomer.test.yaml"}
     assert set(new_flow("newcomer", "menu", library=reference()).files) == {

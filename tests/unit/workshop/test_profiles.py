@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.dialogue.flows.source import read_directory
+from ivr.reference import COMPANY
 from ivr.workshop.folder import Folder
 from ivr.workshop.profiles import GETHUMAN
 from tests.flows.reference import FLOWS
@@ -16,7 +17,7 @@ SOURCES = read_directory(FLOWS)
 
 
 def found(sources: dict[str, str], chosen: frozenset[str] = frozenset()) -> list[str]:
-    findings = GETHUMAN.examine(Folder(Path("flows"), sources, chosen))
+    findings = GETHUMAN.examine(Folder(Path("flows"), sources, COMPANY, chosen))
     assert all(f.file.startswith("flows/") and f.line and f.remedy for f in findings)
     return [f.code for f in findings]
 
