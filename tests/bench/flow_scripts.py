@@ -1,7 +1,8 @@
 """Turns a second of the reference scripts, beside the floor: the same events handled by a bare Dialogue.
 
 A turn is one event that the dialogue handles. "cold" is the first run of a process (grammars are compiled), "warm" a
-run after it, as in ``ivr flow test --watch``. Also how long the checker takes for a flow of a thousand states. Run: ``python -m tests.bench.flow_scripts``.
+run after it, as in ``ivr flow test --watch``. Also how long the checker takes for a flow of a thousand states.
+Run: ``python -m tests.bench.flow_scripts``.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def reference() -> FlowLibrary:
 
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Term, ...]:
-    seed = json.loads((ROOT / "ivr/store/seed/titles.json").read_text(encoding="utf-8"))
+    seed = json.loads((ROOT / "ivr/reference/seed/titles.json").read_text(encoding="utf-8"))
     rows = seed["titles"] if isinstance(seed, dict) else seed
     return terms(dict.fromkeys(row[0] for row in rows))
 
