@@ -1,14 +1,27 @@
-"""What the console asks of the service: flows as pictures, their versions, and calls to try them on."""
+"""Ports of the web server: what its pages and its API ask of the service."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
-from ivr.web.feed import Feed
+from ivr.errors import StoreUnavailable
+from ivr.readiness import Readiness
+
+T = TypeVar("T")
+
+STORE_TIMEOUT_S = 2.0
+
+
+class Calls(Protocol):
+    """Live and past calls, one view over both. Both raise StoreUnavailable."""
+
+    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]: ...
+    async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
 
 
 class Trial(Protocol):
@@ -34,9 +47,13 @@ class FlowSummary:
     states: int
 
 
-class ConsoleFlows(Protocol):
+class Flows(Protocol):
     def summaries(self) -> Sequence[FlowSummary]:
         """Of the live version, the entry flow first."""
+        ...
+
+    def languages(self) -> Sequence[str]:
+        """What the live version speaks."""
         ...
 
     def status(self) -> Mapping[str, Any]:
@@ -58,7 +75,7 @@ class ConsoleFlows(Protocol):
         ...
 
     async def roll_back(self, by: str, version: str) -> str:
-        """Raises FlowError, StoreUnavailable."""
+        """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
         ...
 
     async def trial(self, flow: str, caller: str, language: str) -> Trial:
@@ -67,13 +84,23 @@ class ConsoleFlows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleBackend:
-    """``mask``: hide telephone numbers, as the logs do."""
+class Backend:
+    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do."""
 
-    flows: ConsoleFlows
-    feed: Feed
+    calls: Calls
+    flows: Flows
+    readiness: Callable[[], Awaitable[Readiness]]
+    context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
     mask: bool = True
-    languages: tuple[str, ...] = ("en-US",)
 
 
-CONSOLE: web.AppKey[ConsoleBackend] = web.AppKey("console", ConsoleBackend)
+BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)
+
+
+async def in_time(work: Awaitable[T]) -> T:
+    """What the store answers while somebody waits for a page. Raises StoreUnavailable, also when that takes long."""
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            return await work
+    except TimeoutError as error:
+        raise StoreUnavailable("the store does not answer") from error

@@ -1,45 +1,35 @@
-"""The telephone made of text, over a WebSocket: one connection, one simulated caller."""
+"""The simulator's WebSocket (RFC 6455): one connection, one simulated caller."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
-from ivr.web.api import dumps
-from ivr.web.console.backend import CONSOLE, Trial
-
-log = structlog.get_logger(__name__)
+from ivr.web.backend import BACKEND, Trial
+from ivr.web.responses import dumps
 
 LONGEST_LINE = 300
 LONGEST_MESSAGE = 4096
 MOST_AT_ONCE = 20
 IDLE_S = 900.0
 
-_OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("simulators", set)
-
-
-def _sockets(app: web.Application) -> set[web.WebSocketResponse]:
-    return app[_OPEN]
-
-
-def prepare(app: web.Application) -> None:
-    app[_OPEN] = set()
+OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("simulators", set)
 
 
 async def hang_up(app: web.Application) -> None:
     """Close every simulation: the service stops."""
-    for ws in tuple(_sockets(app)):
+    open_now = app[OPEN]
+    for ws in tuple(open_now):
         await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """In: {"call": {"caller", "language"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
     flow = request.match_info["flow"]
-    open_now = _sockets(request.app)
+    open_now = request.app[OPEN]
     if len(open_now) >= MOST_AT_ONCE:
         raise web.HTTPServiceUnavailable(text="too many simulations are open: close one")
     ws = web.WebSocketResponse(heartbeat=30.0, max_msg_size=LONGEST_MESSAGE, receive_timeout=IDLE_S)
@@ -55,7 +45,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
                 if "call" in asked:
                     if trial is not None:
                         await trial.close()
-                    trial = await request.app[CONSOLE].flows.trial(flow, asked["call"], asked["language"])
+                    trial = await request.app[BACKEND].flows.trial(flow, asked["call"], asked["language"])
                     told = await trial.begin()
                 elif trial is None:
                     told = {"error": "call first"}
@@ -84,3 +74,6 @@ def _asked(text: str) -> dict[str, str]:
         call = data["call"]
         return {"call": str(call.get("caller", ""))[:30], "language": str(call.get("language", "en-US"))[:20]}
     raise ValueError("send line or call")
+
+
+ROUTES = (web.get("/flows/{flow}/simulator", socket),)

@@ -1,28 +1,15 @@
-"""Logging in with the token of the configuration, and out."""
+"""The log-in page: the token of the configuration begins a session."""
 
 from __future__ import annotations
 
 import structlog
 from aiohttp import web
-from markupsafe import Markup
 
 from ivr.web.access import COOKIE, GATE, matches, same_origin
-from ivr.web.console.page import page
+from ivr.web.rendering import page
 from ivr.web.sessions import LIFE_S
 
 log = structlog.get_logger(__name__)
-
-_FORM = Markup("""\
-<form class="login card" method="post" action="/login">
-<h1>Log in</h1>
-<input type="hidden" name="next" value="{next}">
-<label for="token">Access token</label>
-<input id="token" name="token" type="password" autocomplete="current-password" required autofocus{described}>
-{error}
-<button class="primary">Log in</button>
-<p class="quiet">It is what <code>http.token</code> in config.toml points to.</p>
-</form>
-""")
 
 
 async def form(request: web.Request) -> web.Response:
@@ -73,8 +60,8 @@ def _next(path: str) -> str:
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/calls"
 
 
-def _page(request: web.Request, onwards: str, error: str = "", status: int = 200) -> web.Response:
-    said = Markup('<p id="wrong" class="error" role="alert">{}</p>').format(error) if error else Markup("")
-    described = Markup(' aria-describedby="wrong" aria-invalid="true"') if error else Markup("")
-    content = _FORM.format(next=_next(onwards), error=said, described=described)
-    return page(request, "Log in", content, framed=False, scripts=(), status=status)
+def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200) -> web.Response:
+    return page(request, "login.html", framed=False, status=status, next=_next(onwards), wrong=wrong)
+
+
+ROUTES = (web.get("/login", form), web.post("/login", enter), web.post("/logout", leave))
