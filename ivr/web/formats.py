@@ -1,4 +1,4 @@
-"""Formats: how the console writes telephone numbers, moments, durations, numbers and names; filters of its templates."""
+"""Template filters: how the console writes telephone numbers, moments, durations, measures and names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def measure(item: object, name: str) -> str:
     if isinstance(item, bool) or not isinstance(item, int | float):
         return value(item)
     unit = "ms" if name.endswith("_ms") else "s" if name.startswith("seconds") else ""
-    return f"{item:,.1f} {unit}" if unit else f"{item:,}"
+    return f"{round(item, 1):,} {unit}" if unit else f"{item:,}"
 
 
 def label(name: str) -> str:
