@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr.logs import mask_number
+from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Understood
 
 
 def phone(number: object, *, mask: bool) -> str:
@@ -59,22 +60,20 @@ def label(name: str) -> str:
 
 
 def told(entry: Mapping[str, Any]) -> str:
-    """One entry of a call's record as a line of its story; "" for what nobody needs to read."""
-    match entry.get("kind"):
-        case "prompt":
-            return str(entry.get("text", ""))
-        case "heard":
-            meant = f" ({entry['intent']})" if entry.get("intent") else ""
-            return f"“{entry.get('text', '')}”{meant}"
-        case "key":
-            return f"pressed {entry.get('key', '')}"
-        case "action":
-            outcome = f": {entry['outcome']}" if entry.get("outcome") else ""
-            return f"{entry.get('action') or entry.get('name') or ''}{outcome}"
-        case "handoff":
-            return " → ".join(str(entry[k]) for k in ("reason", "destination") if entry.get(k))
-        case "state":
-            return str(entry.get("to_state") or entry.get("state") or "")
-        case "error":
-            return " ".join(str(entry[k]) for k in ("part", "error", "detail") if entry.get(k))
+    """One entry of a call's record or transcript as a line of its story; "" for what nobody needs to read."""
+    match Entry.from_json(entry).what:
+        case Prompted(text=text):
+            return text
+        case Understood(text=text, intent=intent):
+            return f"“{text}” ({intent})" if intent else f"“{text}”"
+        case Keyed(key=key):
+            return f"pressed {key or entry.get('text', '')}"  # a transcript has it as text
+        case Performed(action=action, outcome=outcome):
+            return ": ".join(filter(None, (action, outcome)))
+        case HandedOver(reason=reason, destination=destination):
+            return " → ".join(filter(None, (reason, destination)))
+        case Entered(state=state):
+            return state
+        case Failed(part=part, error=error, detail=detail):
+            return " ".join(filter(None, (part, error, detail)))
     return ""
