@@ -13,6 +13,7 @@ from typing import Any
 from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
+from ivr.clock import SystemClock
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Ears
@@ -27,7 +28,6 @@ from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
 from tests.call.fakes import FakeActions, FakeDesk, FakeEars, FakeEndpoint, FakeLeg, FakeMedia, FakeRecords, FakeSpeech
-from tests.release.edition import WallClock
 from tests.web.fakes import ready
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -139,7 +139,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
 
     releases = Releases(store.flow_versions)
     around = Surroundings.of(config, signatures())
-    live = LiveFlows(config.flows, around, releases, shelf, WallClock(), nothing_to_render, poll_s=0.5)
+    live = LiveFlows(config.flows, around, releases, shelf, SystemClock(), nothing_to_render, poll_s=0.5)
     await live.start()
     registry.on_move = live.on_change = feed.touch
     workshop = ConsoleWorkshop(config, shelf, live, releases)
@@ -162,7 +162,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         actions=FakeActions(),
         desk=FakeDesk(),
         records=records,
-        clock=WallClock(),
+        clock=SystemClock(),
         registry=registry,
         caller_id="sip:line@test",
     )

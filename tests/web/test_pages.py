@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from ivr.web.formats import duration, label, measure, moment, phone, value
+from ivr.web.formats import duration, label, measure, moment, phone, told, value
 from tests.web.fakes import FakeCalls, FakeFlows, serving
 
 BROWSER = {"Accept": "text/html"}
@@ -174,3 +174,5 @@ def test_numbers_moments_and_names() -> None:
     assert measure(12.25, "seconds_to_human") == "12.2 s" and measure(1.375, "jitter_ms") == "1.4 ms"
     assert measure(5301, "packets_sent") == "5,301" and measure(True, "answered") == "yes"
     assert label("seconds_to_human") == "Seconds to human" and label("jitter_ms") == "Jitter"
+    assert told({"kind": "key", "key": "0"}) == told({"kind": "key", "text": "0"}) == "pressed 0"
+    assert told({"kind": "heard", "text": "yes"}) == "“yes”" and told({"kind": "decision", "choice": "yes"}) == ""
