@@ -13,14 +13,13 @@ import structlog
 from aiosipua import (
     AuthChallenge,
     SipDigestAuth,
-    SipRequest,
-    SipResponse,
     build_credentials,
     parse_auth,
     stringify_auth,
 )
 
 from ivr.errors import ConfigError
+from ivr.sip.message import SipRequest, SipResponse
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -65,12 +64,12 @@ class DigestClient:
                 nonce_count=known.count,
             )
             if credentials is not None:
-                request.headers.set_single(header, stringify_auth(credentials))
+                request.headers.set(header, stringify_auth(credentials))
 
     def learn(self, response: SipResponse, request: SipRequest, server: str) -> bool:
         """Take a 401/407. False when trying again is pointless: refused credentials, or nothing we can answer."""
         source, header = _PAIRS[response.status_code]
-        used = _parameters(request.headers.get_first(header) or "")
+        used = _parameters(request.headers.first(header))
         offers = [_lowered(parse_auth(value)) for value in response.headers.get(source)]
         for algorithm in ALGORITHMS:
             for offer in offers:
@@ -135,7 +134,7 @@ class DigestGuard:
                 parameters = {"realm": realm, "nonce": self._nonce(source), "qop": "auth", "algorithm": algorithm}
                 if stale:
                     parameters["stale"] = "true"
-                response.headers.append("WWW-Authenticate", stringify_auth(AuthChallenge("Digest", parameters)))
+                response.headers.add("WWW-Authenticate", stringify_auth(AuthChallenge("Digest", parameters)))
 
     def check(self, request: SipRequest, accounts: Sequence[Account], source: str) -> tuple[Verdict, str]:
         """The verdict, and the name of the account that passed. The digest is compared in constant time."""

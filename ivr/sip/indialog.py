@@ -1,21 +1,17 @@
-"""Requests inside a dialog: BYE, re-INVITE, UPDATE, INFO, PRACK, NOTIFY, OPTIONS, REFER."""
+"""SIP requests inside a dialog: BYE, re-INVITE, UPDATE, INFO, PRACK, NOTIFY, OPTIONS, REFER."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from aiosipua import SipResponse
 
 from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
-from ivr.sip.message import EXTENSIONS, BadBody, sdp_body, tokens
-from ivr.sip.server_transaction import ServerTransaction
+from ivr.sip.headers import BadHeader
+from ivr.sip.leg import SipLeg
+from ivr.sip.message import EXTENSIONS, BadBody, SipResponse
+from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, SessionTerms, terms_for
 from ivr.sip.transfer import digit_of, progress_of
-
-if TYPE_CHECKING:
-    from ivr.sip.leg import SipLeg
 
 
 def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
@@ -25,7 +21,7 @@ def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
         transaction.refuse(481)
     elif not leg.dialog.advance(request):
         transaction.refuse(500, "CSeq out of order")
-    elif unknown := tokens(request, "require") - set(EXTENSIONS):
+    elif unknown := request.tokens("require") - set(EXTENSIONS):
         transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
     elif leg.ended is not None:
         _after_the_end(leg, transaction)
@@ -53,10 +49,9 @@ def _info(leg: SipLeg, transaction: ServerTransaction) -> None:
         leg.respond(transaction, 200)
         leg.emit(Digit(key, "info", leg.core.timers.time()))
         return
-    kind = (request.headers.get_first("content-type") or "").lower()
     if not request.body.strip():
         leg.respond(transaction, 200)  # a keep-alive
-    elif kind.startswith("application/dtmf"):
+    elif request.media_type.startswith("application/dtmf"):
         transaction.refuse(400, "No key in the body")
     else:
         transaction.refuse(415)
@@ -64,7 +59,7 @@ def _info(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 def _notify(leg: SipLeg, transaction: ServerTransaction) -> None:
     request = transaction.request
-    event = (request.headers.get_first("event") or "").partition(";")[0].strip().lower()
+    event = request.headers.first("event").partition(";")[0].strip().lower()
     if event != "refer":
         transaction.refuse(489, Allow_Events="refer")
         return
@@ -113,9 +108,9 @@ def _reinvite(leg: SipLeg, transaction: ServerTransaction) -> None:
 def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
     """Hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311)."""
     request = transaction.request
-    invite = request.method == "INVITE"
+    invite = isinstance(transaction, InviteServerTransaction)
     try:
-        offer = sdp_body(request)
+        offer = request.sdp()
         if offer is not None and (leg.offering or not leg.confirmed):
             transaction.refuse(491)
             return
@@ -137,15 +132,14 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
     except IntervalTooSmall:
         transaction.refuse(422, Min_SE=str(MIN_SE))
         return
-    except ValueError as error:
+    except BadHeader as error:
         transaction.refuse(400, str(error)[:60])
         return
-    response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.source))
+    response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))
     add_session(response, transaction, terms)
     if body:
-        response.headers.set_single("Content-Type", "application/sdp")
-        response.text = body
-    if invite:
+        response.carry_sdp(body)
+    if isinstance(transaction, InviteServerTransaction):
         leg.await_ack(transaction, answer_expected=offer is None)
     transaction.respond(response)
     if leg.confirmed:
@@ -157,9 +151,9 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 def add_session(response: SipResponse, transaction: ServerTransaction, terms: SessionTerms) -> None:
     """Session-Expires in a 2xx (RFC 4028 section 9)."""
-    response.headers.set_single("Session-Expires", terms.header)
-    if "timer" in tokens(transaction.request, "supported") | tokens(transaction.request, "require"):
-        response.headers.set_single("Require", "timer")
+    response.headers.set("Session-Expires", terms.header)
+    if "timer" in transaction.request.extensions:
+        response.headers.set("Require", "timer")
 
 
 _HANDLERS: dict[str, Callable[[SipLeg, ServerTransaction], None]] = {

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from aiosipua import SipRequest, SipResponse
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.sip.digest import Account, DigestGuard, Verdict
-from ivr.sip.message import PRODUCT, call_id_of, response_to, stateless_tag
+from ivr.sip.message import PRODUCT, SipRequest, SipResponse, response_to, stateless_tag
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -121,7 +120,7 @@ class TrunkPolicy:
         return Refused(response, "challenged")
 
     def _forbidden(self, request: SipRequest, source: str, reason: str) -> Refused:
-        self.rejections.note(source, reason, request.method, call_id_of(request))
+        self.rejections.note(source, reason, request.method, request.call_id)
         return Refused(_stateless(request, 403), reason)
 
 

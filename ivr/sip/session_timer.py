@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aiosipua import SipRequest, SipResponse
 from aiosipua.session_timer import parse_session_expires, watchdog_delay
 
-from ivr.sip.message import tokens
+from ivr.sip.message import SipMessage, SipRequest, SipResponse
 from ivr.sip.timers import Timer, Timers
 
 MIN_SE = 90
@@ -30,17 +29,16 @@ class SessionTerms:
         return f"{self.interval_s};refresher={self.refresher}"
 
 
-def min_se(message: SipRequest | SipResponse) -> int:
-    value = (message.headers.get_first("min-se") or "").partition(";")[0].strip()
+def min_se(message: SipMessage) -> int:
+    value = message.headers.first("min-se").partition(";")[0].strip()
     return max(MIN_SE, int(value)) if value.isdecimal() and len(value) < 8 else MIN_SE
 
 
 def terms_for(request: SipRequest, ours: int) -> SessionTerms:
     """The callee's choice for an INVITE or UPDATE (section 9). Raises IntervalTooSmall."""
     floor = max(ours, min_se(request))
-    raw = request.headers.get_first("session-expires")
-    knows = "timer" in tokens(request, "supported") | tokens(request, "require")
-    if raw is None:
+    raw, knows = request.headers.first("session-expires"), "timer" in request.extensions
+    if not raw:
         return SessionTerms(floor, "uac" if knows else "uas")
     interval, refresher = parse_session_expires(raw)
     if interval < MIN_SE:
@@ -53,8 +51,8 @@ def terms_for(request: SipRequest, ours: int) -> SessionTerms:
 
 def agreed(response: SipResponse, offered: int) -> SessionTerms | None:
     """What a 2xx settled for the caller (section 7.2); None when the far end knows no timers."""
-    raw = response.headers.get_first("session-expires")
-    if raw is None:
+    raw = response.headers.first("session-expires")
+    if not raw:
         return SessionTerms(offered, "uac")  # the far end ignores it: we alone keep the session checked
     interval, refresher = parse_session_expires(raw)
     return SessionTerms(max(interval, MIN_SE), refresher or "uac") if interval > 0 else None

@@ -8,10 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
-from aiosipua import SipRequest, SipResponse
-
 from ivr.config import Address
-from ivr.sip.message import parse_message
+from ivr.sip.message import SipRequest, SipResponse, parse_message
 from tests.unit.sip.messages import response
 
 
