@@ -62,6 +62,9 @@ def test_a_copy_by_another_path_is_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "status"),
     [
+        (request("INVITE", body=OFFER).replace(b"Contact: <sip:far", b"Contact: <mailto:far"), 400),
+        (request("INVITE", body=OFFER, extra="Record-Route: <sip:>\n"), 400),
+        (request("INVITE", body=OFFER).replace(b"sip:ivr@127.0.0.1 SIP", b"sip:@ SIP"), 400),
         (request("BYE", to_tag="nobody"), 481),
         (request("BYE"), 481),
         (request("INVITE", to_tag="nobody", body=OFFER), 481),
@@ -337,6 +340,10 @@ def test_numbers_that_are_withheld_or_asserted() -> None:
             fabric.deliver(request("INVITE", body=OFFER, extra=asserted + "Privacy: id\n"))
             hidden = await legs.get()
             assert hidden.caller.number == ""
+            fabric.deliver(request("INVITE", body=OFFER, extra="P-Asserted-Identity: <nonsense\n"))
+            unproven = await legs.get()
+            assert unproven.caller.number == "5035550142"
+            await unproven.hangup()
             await leg.hangup()
             await hidden.hangup()
 
