@@ -1,4 +1,4 @@
-"""SIP user agent: listeners, admission, calls in both directions, registrations."""
+"""SIP user agent: it listens, admits requests, takes and makes calls, and keeps registrations."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg, Party, RegistrationStatus
 from ivr.sip import indialog
-from ivr.sip.dialog import CallDialog
+from ivr.sip.dialog import CallDialog, present
 from ivr.sip.dialogs import Dialogs
 from ivr.sip.headers import BadHeader
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.message import (
-    ALLOW,
     EXTENSIONS,
     METHODS,
     PRODUCT,
-    SUPPORTED,
     BadBody,
     MalformedMessage,
     Peer,
@@ -79,7 +77,7 @@ class SipUserAgent:
     # --- ports.SipEndpoint ---
 
     async def start(self, on_call: Callable[[Leg], None]) -> None:
-        """Raises ConfigError when the address cannot be bound."""
+        """Listen, and register where configured. Raises ConfigError when the address cannot be bound."""
         self._on_call = on_call
         core = Signalling(self._config, self._codecs, self._network, asyncio.get_running_loop())
         self._core = core
@@ -136,12 +134,12 @@ class SipUserAgent:
 
     @property
     def address(self) -> Address:
-        """Where we listen; the real port once started with port 0."""
+        """The address that we listen on, with the real port once started with port 0."""
         return self._network.bound
 
     @property
     def calls(self) -> int:
-        """Inbound calls under way."""
+        """The number of inbound calls under way."""
         return len(self._inbound)
 
     # --- messages from the network: whatever they are, they must not hurt ---
@@ -238,7 +236,7 @@ class SipUserAgent:
         self._network.send(encode(response), stamp_source(request, source), fallback)
 
     def _cancel(self, core: Signalling, request: SipRequest, source: Peer) -> bool:
-        """False when there is nothing to cancel."""
+        """Answer a CANCEL and end its call; False when there is nothing to cancel."""
         invite = core.transactions.invite_of(request)
         if invite is None or invite.peer.host != source.host:
             return False
@@ -249,15 +247,13 @@ class SipUserAgent:
         return True
 
     def _options(self, core: Signalling, transaction: ServerTransaction) -> None:
-        """As an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
+        """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
         if self._refused(transaction):
             return
         request = transaction.request
         response = response_to(request, 200, tag=stateless_tag(request))
-        response.headers.set("Contact", core.contact(transaction.peer))
-        response.headers.set("Allow", ALLOW)
+        present(response, core.contact(transaction.peer))
         response.headers.set("Accept", "application/sdp")
-        response.headers.set("Supported", SUPPORTED)
         transaction.respond(response)
 
     def _refused(self, transaction: ServerTransaction) -> bool:

@@ -1,4 +1,4 @@
-"""SIP client transactions: figure 5 of RFC 3261 with RFC 6026's "accepted" for INVITE, figure 6 for all others."""
+"""SIP client transactions: INVITE by RFC 3261's figure 5 with RFC 6026's "accepted", all others by figure 6."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ivr.sip.transaction import TransactionState as State
 
 
 class ClientTransaction(Transaction):
-    """A request sent. ``on_response`` hears provisionals, one final (every 2xx of an INVITE), and a 408 or 503 made
-    here when nobody answers. ``start`` sends it."""
+    """One request that we send, once ``start`` is called. ``on_response`` hears provisionals, one final (every 2xx of
+    an INVITE), and a 408 or 503 made here when nobody answers."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class ClientTransaction(Transaction):
         raise NotImplementedError
 
     def fail(self, status: int, reason: str) -> None:
-        """No answer will come: report ``status`` as if it had (RFC 3261 section 8.1.3.1)."""
+        """Report ``status`` as if it had come, because no answer will (RFC 3261 section 8.1.3.1)."""
         if self.state in (State.CALLING, State.TRYING, State.PROCEEDING):
             self.terminate()
             self._on_response(response_to(self.request, status, reason))
@@ -46,7 +46,7 @@ class ClientTransaction(Transaction):
 
 
 class InviteClientTransaction(ClientTransaction):
-    """Section 17.1.1, figure 5; RFC 6026 section 8.4."""
+    """An INVITE that we send (section 17.1.1, figure 5; RFC 6026 section 8.4)."""
 
     _ack = b""
 
@@ -75,19 +75,19 @@ class InviteClientTransaction(ClientTransaction):
                 self._on_response(response)  # of a fork; a refusal and an answer may cross
 
     def cancelled(self) -> None:
-        """A CANCEL went out: 64·T1 for the 487, then 408 (section 9.1)."""
+        """Wait 64·T1 for the 487 to a CANCEL that went out, then report 408 (section 9.1)."""
         if self.state is State.PROCEEDING:
             self._running["CANCEL"] = self._timers.call_later(TIMEOUT, self._timed_out)
 
     def _ack_for(self, response: SipResponse) -> SipRequest:
-        """Section 17.1.1.3: the ACK for a non-2xx belongs to the INVITE's transaction."""
+        """Make the ACK for a non-2xx, which belongs to the INVITE's transaction (section 17.1.1.3)."""
         ack = within(self.request, "ACK")
         ack.headers.set("To", response.headers.first("to"))
         return ack
 
 
 class NonInviteClientTransaction(ClientTransaction):
-    """Section 17.1.2, figure 6."""
+    """Any other request that we send (section 17.1.2, figure 6)."""
 
     def start(self) -> None:
         self._enter(State.TRYING, E=self._transmit, F=self._timed_out)
@@ -106,8 +106,8 @@ class NonInviteClientTransaction(ClientTransaction):
 
 
 def within(invite: SipRequest, method: str) -> SipRequest:
-    """The ACK of a refusal or the CANCEL of ``invite``: same URI, top Via, Route, From, To, Call-ID and CSeq number
-    (sections 9.1 and 17.1.1.3)."""
+    """Make the CANCEL of ``invite`` or the ACK of its refusal (sections 9.1 and 17.1.1.3): with its URI, top Via, Route,
+    From, To, Call-ID and CSeq number."""
     request = SipRequest(method=method, uri=invite.uri)
     request.headers.set("Via", str(invite.top_via))
     for name in ("From", "To", "Call-ID"):

@@ -1,4 +1,4 @@
-"""SIP dialog (RFC 3261 section 12): tags, CSeq, route set, remote target; the requests and responses inside it."""
+"""SIP dialog (RFC 3261 section 12): its tags, CSeq, route set and remote target, its requests and responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CallDialog:
 
     @classmethod
     def of_request(cls, invite: SipRequest, tag: str) -> CallDialog:
-        """The callee's side (section 12.1.1). Raises BadHeader without a usable Contact or Record-Route."""
+        """Make the callee's side (section 12.1.1). Raises BadHeader without a usable Contact or Record-Route."""
         return cls(
             call_id=invite.call_id,
             local_tag=tag,
@@ -38,7 +38,7 @@ class CallDialog:
 
     @classmethod
     def of_response(cls, invite: SipRequest, response: SipResponse) -> CallDialog:
-        """The caller's side (section 12.1.2). Raises BadHeader without a usable Contact or Record-Route."""
+        """Make the caller's side (section 12.1.2). Raises BadHeader without a usable Contact or Record-Route."""
         return cls(
             call_id=invite.call_id,
             local_tag=invite.from_.tag,
@@ -56,7 +56,7 @@ class CallDialog:
         return str(Address.parse(self.routes[0]).uri) if self.routes else self.target
 
     def matches(self, request: SipRequest) -> bool:
-        """Call-ID and tags (section 12.2.2); anything else is 481."""
+        """Whether Call-ID and tags are the dialog's (section 12.2.2); anything else is answered with 481."""
         tags = (request.from_.tag, request.to.tag)
         return request.call_id == self.call_id and tags == (self.remote_tag, self.local_tag)
 
@@ -68,12 +68,12 @@ class CallDialog:
         return True
 
     def retarget(self, message: SipMessage) -> None:
-        """A target refresh moves the far end's contact (section 12.2). Raises BadHeader."""
+        """Follow the far end's new contact, if any (target refresh, section 12.2). Raises BadHeader."""
         if message.headers.get("contact"):
             self.target = _target(message)
 
     def request(self, method: str, via: str, contact: str, *, number: int | None = None) -> SipRequest:
-        """A request inside the dialog (section 12.2.1.1); ``number`` reuses a CSeq, for ACK."""
+        """Make a request inside the dialog (section 12.2.1.1); ``number`` reuses a CSeq, for ACK."""
         routes, uri = self.routes, self.target
         if routes and "lr" not in Address.parse(routes[0]).uri.params:
             uri, routes = self.next_hop, [*routes[1:], f"<{self.target}>"]  # a strict router of RFC 2543
@@ -90,20 +90,20 @@ class CallDialog:
         headers.set("CSeq", f"{number} {method}")
         headers.set("Max-Forwards", "70")
         if method not in ("ACK", "BYE", "PRACK"):
-            _present(request, contact)
+            present(request, contact)
         return request
 
     def response(self, request: SipRequest, status: int, reason: str = "", *, contact: str = "") -> SipResponse:
-        """An answer inside the dialog; with ``contact`` one that forms or refreshes it."""
+        """Make an answer inside the dialog; with ``contact`` it forms or refreshes the dialog."""
         response = response_to(request, status, reason, tag=self.local_tag)
         if contact:
-            _present(response, contact)
+            present(response, contact)
             if request.method == "INVITE":
                 response.headers.set("Record-Route", *request.headers.get("record-route"))
         return response
 
 
-def _present(message: SipMessage, contact: str) -> None:
+def present(message: SipMessage, contact: str) -> None:
     message.headers.set("Contact", contact)
     message.headers.set("Allow", ALLOW)
     message.headers.set("Supported", SUPPORTED)

@@ -1,4 +1,4 @@
-"""SIP dialog table: which leg a request inside a dialog belongs to (RFC 3261 section 12.2.2)."""
+"""SIP dialog table: it finds the leg that a request inside a dialog belongs to (RFC 3261 section 12.2.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ivr.sip.message import SipRequest
 
 
 class Dialogs:
-    """Legs by Call-ID and our tag. A leg leaves by itself when it is released."""
+    """All legs by Call-ID and our tag. A leg leaves by itself when it is released."""
 
     def __init__(self) -> None:
         self._legs: dict[tuple[str, str], SipLeg] = {}
@@ -27,7 +27,9 @@ class Dialogs:
         return self._legs.get((request.call_id, request.to.tag))
 
     def deliver_ack(self, ack: SipRequest) -> bool:
-        """ACK of a 2xx. Some callers send another To tag than ours: then Call-ID and CSeq decide."""
+        """Hand the ACK of a 2xx to its leg; False when none waits for it.
+
+        Some callers send another To tag than ours: then Call-ID and CSeq decide."""
         leg = self.leg_of(ack)
         if leg is not None:
             return leg.receive_ack(ack)

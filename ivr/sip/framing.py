@@ -1,4 +1,4 @@
-"""SIP message framing on a byte stream (RFC 3261 section 18.3): partial, pipelined, capped."""
+"""SIP message framing on a byte stream (RFC 3261 section 18.3): messages may be partial or pipelined, not endless."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FramingError(ValueError):
 
 
 class StreamFramer:
-    """Feed bytes, get whole messages. ``pings`` counts keep-alives (RFC 5626) since last read."""
+    """It takes bytes and gives whole messages. ``pings`` counts keep-alives (RFC 5626) since last read."""
 
     def __init__(self, limit: int = MAX_MESSAGE) -> None:
         self._buffer = bytearray()
@@ -29,7 +29,7 @@ class StreamFramer:
         return bool(self._buffer.strip())
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that ``data`` completed. Raises FramingError."""
+        """Return the messages that ``data`` completed. Raises FramingError."""
         self._buffer += data
         messages: list[bytes] = []
         while message := self._next():

@@ -1,5 +1,6 @@
-"""SIP header fields: the list of a message's fields, and typed values for those that SIP itself reads (RFC 3261
-section 20). A value that cannot be read raises ``BadHeader``, which is answered with 400."""
+"""SIP header fields (RFC 3261 section 20): a message's list of them, and typed values of those that SIP itself reads.
+
+A value that cannot be read raises ``BadHeader``, which is answered with 400."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ def host_port(host: str, port: int | None) -> str:
 
 
 def listed(value: str) -> list[str]:
-    """The parts of a comma-separated value; commas in quotes and angle brackets separate nothing."""
+    """Split a comma-separated value; commas in quotes and angle brackets separate nothing."""
     if "," not in value:
         return [value]
     return [part for found in _LISTED.findall(value) if (part := found.strip())]
@@ -68,7 +69,7 @@ class Uri:
 
     @classmethod
     def parse(cls, text: str) -> Uri:
-        """``text`` without angle brackets. Raises BadHeader."""
+        """Read ``text``, which has no angle brackets. Raises BadHeader."""
         found = _URI.fullmatch(text.strip())
         if found is None:
             raise BadHeader(f"{text[:80]!r} is not a URI")
@@ -86,7 +87,7 @@ class Uri:
 
     @property
     def bare(self) -> Uri:
-        """Without embedded headers: the URI to send a request to."""
+        """The URI without embedded headers, to send a request to."""
         return replace(self, headers="")
 
     def __str__(self) -> str:
@@ -105,7 +106,7 @@ class Address:
 
     @classmethod
     def parse(cls, value: str) -> Address:
-        """Raises BadHeader."""
+        """Read ``value``. Raises BadHeader."""
         display, rest = "", value.strip()
         if rest.startswith('"'):
             quoted = _QUOTED.match(rest)
@@ -129,7 +130,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Via:
-    """A Via value (section 20.42, RFC 3581): where responses go. ``transport`` is upper-case."""
+    """A Via value (section 20.42, RFC 3581), which says where responses go. ``transport`` is upper-case."""
 
     transport: str
     host: str
@@ -138,7 +139,7 @@ class Via:
 
     @classmethod
     def parse(cls, value: str) -> Via:
-        """Raises BadHeader."""
+        """Read ``value``. Raises BadHeader."""
         found = _VIA.fullmatch(value.strip())
         if found is None:
             raise BadHeader("bad Via")
@@ -171,7 +172,7 @@ class CSeq:
 
     @classmethod
     def parse(cls, value: str) -> CSeq:
-        """Raises BadHeader."""
+        """Read ``value``. Raises BadHeader."""
         found = _CSEQ.fullmatch(value.strip())
         if found is None or int(found[1]) >= 2**31:
             raise BadHeader("bad CSeq")
@@ -200,8 +201,9 @@ class Headers:
 
     @classmethod
     def parse(cls, text: str) -> Headers:
-        """The lines of a message's head: unfolded, compact names in full (section 7.3). A line without a colon is
-        passed over. Raises BadHeader for too many."""
+        """Read the lines of a message's head, unfold them and write compact names in full (section 7.3).
+
+        A line without a colon is passed over. Raises BadHeader for too many."""
         lines = re.sub(r"\n[ \t]+", " ", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
         if len(lines) > MAX_HEADERS:
             raise BadHeader("too many headers")
@@ -216,17 +218,17 @@ class Headers:
         return headers
 
     def get(self, name: str) -> list[str]:
-        """All values, to be read only."""
+        """Return all values, to be read only."""
         found = self._fields.get(name.lower())
         return found[1] if found else []
 
     def first(self, name: str) -> str:
-        """The first value; "" where there is none."""
+        """Return the first value, "" where there is none."""
         found = self._fields.get(name.lower())
         return found[1][0] if found else ""
 
     def typed(self, name: str, parse: Callable[[str], T]) -> T:
-        """The first value as ``parse`` reads it, read once. ``name`` in lower case. Raises BadHeader."""
+        """Return the first value as ``parse`` reads it, read only once; ``name`` is lower-case. Raises BadHeader."""
         known = self._typed.get(name)
         if known is None:
             if name not in self._fields:
@@ -235,7 +237,7 @@ class Headers:
         return cast(T, known)
 
     def set(self, name: str, *values: str) -> None:
-        """``values`` in the place of what was there, none to remove it. Raises ValueError for a line break in one."""
+        """Put ``values`` in the place of what was there, or remove it. Raises ValueError for a line break in one."""
         key = name.lower()
         self._typed.pop(key, None)
         if values:
@@ -244,15 +246,15 @@ class Headers:
             self._fields.pop(key, None)
 
     def add(self, name: str, value: str) -> None:
-        """One more value. Raises ValueError for a line break, which would smuggle in a header."""
+        """Add one more value. Raises ValueError for a line break, which would smuggle in a header."""
         self._fields.setdefault(name.lower(), (name, []))[1].append(_safe(name, value))
 
     def items(self) -> Iterator[tuple[str, list[str]]]:
-        """Names as they were given, with all their values."""
+        """Iterate over names as they were given, with all their values."""
         return iter(self._fields.values())
 
     def joined(self) -> dict[str, str]:
-        """By lower-case name, several values joined by ", "."""
+        """Return the fields by lower-case name, several values joined by ", "."""
         return {name: ", ".join(values) for name, (_, values) in self._fields.items()}
 
     def copy(self) -> Headers:

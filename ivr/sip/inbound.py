@@ -1,4 +1,4 @@
-"""Inbound SIP leg: ringing (reliably where wanted, RFC 3262), answer, refusal, CANCEL."""
+"""Inbound SIP leg: a call to us that rings (reliably where wanted, RFC 3262), is answered, refused or cancelled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ivr.sip.timers import TIMEOUT, Backoff, Timer
 
 
 class InboundLeg(SipLeg):
-    """Made for an admitted INVITE whose offer, if any, can be served. ``on_end`` is called once."""
+    """It is made for an admitted INVITE whose offer, if any, can be served. ``on_end`` is called once."""
 
     far = "caller"
 

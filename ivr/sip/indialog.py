@@ -15,7 +15,7 @@ from ivr.sip.transfer import digit_of, progress_of
 
 
 def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
-    """Answer ``transaction``; every path does."""
+    """Answer ``transaction``; every path of this function does."""
     request = transaction.request
     if not leg.dialog.matches(request):
         transaction.refuse(481)
@@ -94,10 +94,6 @@ def _prack(leg: SipLeg, transaction: ServerTransaction) -> None:
         transaction.refuse(481)
 
 
-def _update(leg: SipLeg, transaction: ServerTransaction) -> None:
-    _modify(leg, transaction)
-
-
 def _reinvite(leg: SipLeg, transaction: ServerTransaction) -> None:
     if not leg.confirmed:
         transaction.refuse(500, Retry_After="1")  # RFC 3261 section 14.2: the first one isn't settled
@@ -106,7 +102,7 @@ def _reinvite(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 
 def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
-    """Hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311)."""
+    """Answer hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311)."""
     request = transaction.request
     invite = isinstance(transaction, InviteServerTransaction)
     try:
@@ -150,7 +146,7 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 
 def add_session(response: SipResponse, transaction: ServerTransaction, terms: SessionTerms) -> None:
-    """Session-Expires in a 2xx (RFC 4028 section 9)."""
+    """Put Session-Expires into a 2xx (RFC 4028 section 9)."""
     response.headers.set("Session-Expires", terms.header)
     if "timer" in transaction.request.extensions:
         response.headers.set("Require", "timer")
@@ -164,5 +160,5 @@ _HANDLERS: dict[str, Callable[[SipLeg, ServerTransaction], None]] = {
     "OPTIONS": _options,
     "PRACK": _prack,
     "REFER": _refer,
-    "UPDATE": _update,
+    "UPDATE": _modify,
 }

@@ -1,4 +1,4 @@
-"""SIP leg: one dialog as the call engine sees it; the parts that inbound and outbound legs share."""
+"""SIP leg: one dialog as the call engine sees it, with what inbound and outbound legs share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ivr.events import Digit, LegEnded
 from ivr.media.description import MediaDescription
 from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
+from ivr.sip.headers import BadHeader
 from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
@@ -30,7 +31,7 @@ MAX_WAITING_DIGITS = 256
 
 
 class SipLeg:
-    """Implements ``ivr.ports.Leg``. ``far`` names the other end in logs and CallEnded: "caller" or "agent"."""
+    """It implements ``ivr.ports.Leg``. ``far`` names the other end in logs and CallEnded: "caller" or "agent"."""
 
     far = "caller"
 
@@ -89,7 +90,7 @@ class SipLeg:
         raise RuntimeError("only an inbound leg can be rejected")
 
     async def hangup(self, reason: str = "") -> None:
-        """Idempotent: everybody who calls it waits for the same BYE."""
+        """Hang up once: everybody who calls this waits for the same BYE."""
         if self._closing is None:
             if self.ended is not None:
                 return
@@ -119,7 +120,7 @@ class SipLeg:
         raise TransferFailed(status, response.reason_phrase)
 
     async def events(self) -> AsyncIterator[LegEvent]:
-        """For one consumer at a time: whoever comes next goes on where the one before stopped."""
+        """Yield events to one consumer at a time: whoever comes next goes on where the one before stopped."""
         if self._consumed:
             raise RuntimeError("a leg's events have one consumer at a time")
         self._consumed = True
@@ -132,7 +133,7 @@ class SipLeg:
     # --- life ---
 
     def check(self) -> None:
-        """Raises CallEnded once the leg is over."""
+        """Raise CallEnded once the leg is over."""
         if self.ended is not None:
             raise CallEnded(self.ended.by, self.ended.reason)
 
@@ -145,7 +146,7 @@ class SipLeg:
         self._queue.put_nowait(event)
 
     def end(self, by: str, reason: str, status: int = 0, *, forget: bool = True) -> None:
-        """The leg is over, whoever ended it; LegEnded goes out once."""
+        """Note that the leg is over, whoever ended it; LegEnded goes out once."""
         if self.ended is not None:
             return
         self._queue.put_nowait(LegEnded(self.id, by, reason, status))
@@ -177,7 +178,7 @@ class SipLeg:
             task.cancel()
 
     async def _close(self) -> None:
-        """What hanging up means in this state; overridden before the answer."""
+        """Do what hanging up means in this state; inbound legs override it for the time before the answer."""
         await self.bye()
 
     async def bye(self) -> None:
@@ -198,14 +199,14 @@ class SipLeg:
         return False
 
     def await_ack(self, transaction: InviteServerTransaction, *, answer_expected: bool) -> None:
-        """A 2xx is about to go out; its ACK carries the answer when the 2xx carried our offer."""
+        """Expect the ACK of a 2xx that is about to go out; it carries the answer when the 2xx carried our offer."""
         number = transaction.request.cseq.number
         self._unacked[number] = (transaction, answer_expected)
         self.offering = self.offering or answer_expected
         transaction.on_no_ack = lambda: self._no_ack(number)
 
     def receive_ack(self, request: SipRequest) -> bool:
-        """Only From decides: some callers change the To tag on the way."""
+        """Take an ACK of ours; only From decides, because some callers change the To tag on the way."""
         waiting = self._unacked.get(request.cseq.number)
         if waiting is None or request.from_.tag != self.dialog.remote_tag:
             return False
@@ -219,7 +220,7 @@ class SipLeg:
         return True
 
     def acked(self) -> None:
-        """An ACK came; inbound legs wait for the first."""
+        """Hear that an ACK came; inbound legs wait for the first."""
 
     def _late_answer(self, ack: SipRequest) -> None:
         try:
@@ -241,7 +242,7 @@ class SipLeg:
             self.core.spawn(self.bye(), "sip-abort")
 
     def respond(self, transaction: ServerTransaction, status: int, reason: str = "", **headers: str) -> None:
-        """An answer without a body."""
+        """Respond without a body."""
         contact = self.core.contact(transaction.peer) if 200 <= status < 300 else ""
         response = self.dialog.response(transaction.request, status, reason, contact=contact)
         for name, value in headers.items():
@@ -262,7 +263,7 @@ class SipLeg:
             self.core.spawn(self._refresh(), "sip-refresh")
 
     async def _refresh(self) -> None:
-        """UPDATE where the far end takes it, else a re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
+        """Send UPDATE where the far end takes it, else re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
         interval = self.session.interval_s
         try:
             peer = await self.core.peer_of(self.dialog, self.arrival)
@@ -317,10 +318,10 @@ class SipLeg:
         self.core.transactions.invite(request, peer, heard)
         response = await done
         if response.status_code < 300:
-            self.dialog.retarget(response)
             try:
+                self.dialog.retarget(response)
                 if (body := response.sdp()) and (changed := self.audio.take_later_answer(body)):
                     self.emit(MediaChanged(changed))
-            except BadBody as error:
+            except (BadHeader, BadBody) as error:
                 self.log.warning("sip.bad_answer", error=str(error))
         return response

@@ -1,4 +1,4 @@
-"""SIP message (RFC 3261 section 7): parsing what arrives, typed headers, the requests and responses we build."""
+"""SIP message (RFC 3261 section 7): what arrives is parsed, with typed headers; requests and responses are built."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Where a message came from or goes to; for TCP also the key of its connection."""
+    """The far end that a message came from or goes to; for TCP also the key of its connection."""
 
     transport: str  # "udp" or "tcp"
     host: str  # an IP literal, without brackets
@@ -54,7 +54,7 @@ class BadBody(Exception):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class SipMessage:
-    """What requests and responses share. Typed headers raise BadHeader; those that every message must have were read
+    """A request or a response. Typed headers raise BadHeader; those that every message must have were read
     once by ``parse_message``, so that they don't."""
 
     headers: Headers = field(default_factory=Headers)
@@ -78,7 +78,7 @@ class SipMessage:
 
     @property
     def contact(self) -> Address:
-        """The first one."""
+        """The first Contact."""
         return self.headers.typed("contact", Address.parse)
 
     @property
@@ -92,11 +92,11 @@ class SipMessage:
 
     @property
     def extensions(self) -> frozenset[str]:
-        """Option tags that the sender knows: Supported and Require."""
+        """The option tags that the sender knows: those in Supported and Require."""
         return self.tokens("supported") | self.tokens("require")
 
     def tokens(self, header: str) -> frozenset[str]:
-        """The comma-separated tokens of ``header``, lower-case."""
+        """Return the comma-separated tokens of ``header``, lower-case."""
         return frozenset(t.strip().lower() for value in self.headers.get(header) for t in value.split(",") if t.strip())
 
     @property
@@ -109,7 +109,7 @@ class SipMessage:
         self.body = text.encode()
 
     def sdp(self) -> str | None:
-        """The SDP in the body, also inside multipart (RFC 5621); None for no body. Raises BadBody(415)."""
+        """Return the SDP in the body, also inside multipart (RFC 5621), None for no body. Raises BadBody(415)."""
         if not self.body.strip():
             return None
         if (self.headers.first("content-encoding") or "identity").lower() != "identity":
@@ -151,7 +151,7 @@ class MalformedMessage(ValueError):
 
 
 def parse_message(data: bytes) -> SipRequest | SipResponse:
-    """One whole message (a datagram, or a frame of a stream). Raises MalformedMessage."""
+    """Read one whole message (a datagram, or a frame of a stream). Raises MalformedMessage."""
     if len(data) > MAX_MESSAGE:
         raise MalformedMessage("message too large")
     head, gap, body = data.partition(b"\r\n\r\n")
@@ -183,7 +183,7 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
 
 
 def _check(message: SipRequest | SipResponse) -> None:
-    """What must be there, is there once and can be read. Raises BadHeader."""
+    """Raise BadHeader unless everything that must be there is there, once, and can be read."""
     headers = message.headers
     if missing := [name for name in _REQUIRED if not headers.first(name)]:
         raise BadHeader("missing " + ", ".join(missing))
@@ -210,7 +210,7 @@ def _cut(message: SipMessage) -> None:
 
 
 def _refusal(message: SipRequest | SipResponse, status: int) -> SipResponse | None:
-    """The answer to a request whose Via and dialog headers can be copied; None for anything less."""
+    """Answer a request whose Via and dialog headers can be copied; None for anything less."""
     if not isinstance(message, SipRequest) or message.method == "ACK":
         return None
     if not all(message.headers.first(name) for name in _REQUIRED):
@@ -222,7 +222,7 @@ def _refusal(message: SipRequest | SipResponse, status: int) -> SipResponse | No
 
 
 def encode(message: SipRequest | SipResponse) -> bytes:
-    """Wire form."""
+    """Return the wire form."""
     if isinstance(message, SipRequest):
         lines = [f"{message.method} {message.uri} SIP/2.0"]
     else:
@@ -234,13 +234,13 @@ def encode(message: SipRequest | SipResponse) -> bytes:
 
 
 def stateless_tag(request: SipRequest) -> str:
-    """A To tag that is the same for every retransmission (RFC 3261 section 8.2.7)."""
+    """Return a To tag that is the same for every retransmission (RFC 3261 section 8.2.7)."""
     seed = "|".join(request.headers.first(name) for name in ("call-id", "from", "cseq"))
     return hashlib.sha256(seed.encode()).hexdigest()[:16]
 
 
 def response_to(request: SipRequest, status: int, reason: str = "", *, tag: str = "") -> SipResponse:
-    """RFC 3261 section 8.2.6.2. ``tag`` completes To where the request had none."""
+    """Make a response (RFC 3261 section 8.2.6.2). ``tag`` completes To where the request had none."""
     response = SipResponse(status_code=status, reason_phrase=reason or REASONS.get(status, "Response"))
     headers = response.headers
     headers.set("Via", *request.headers.get("via"))
@@ -262,7 +262,7 @@ def response_to(request: SipRequest, status: int, reason: str = "", *, tag: str 
 
 
 def stamp_source(request: SipRequest, source: Peer) -> Peer:
-    """Note the source in the top Via (received, rport: RFC 3581); where responses go (section 18.2.2)."""
+    """Note the source in the top Via (received, rport: RFC 3581); return where responses go (section 18.2.2)."""
     via, port = request.top_via, request.top_via.sent_by_port
     if "rport" in via.params:
         via, port = via.with_params(rport=str(source.port), received=source.host), source.port
@@ -273,5 +273,5 @@ def stamp_source(request: SipRequest, source: Peer) -> Peer:
 
 
 def sent_by(request: SipRequest, source: Peer) -> Peer:
-    """Where a new connection reaches the sender, once the one it used is gone (RFC 3261 section 18.2.2)."""
+    """Return where a new connection reaches the sender, once the one it used is gone (RFC 3261 section 18.2.2)."""
     return Peer(source.transport, source.host, request.top_via.sent_by_port)

@@ -1,8 +1,9 @@
-"""Outbound SIP call: INVITE, challenges, ringing, the first of forked answers, CANCEL."""
+"""Outbound SIP call: we invite, answer challenges, take the first of forked answers, or cancel."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from ivr.ports import Party
 from ivr.sip.client_transaction import InviteClientTransaction, within
 from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import Dialogs
-from ivr.sip.headers import Headers, host_port
+from ivr.sip.headers import BadHeader, Headers, host_port
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import ALLOW, PRODUCT, SUPPORTED, BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
@@ -66,7 +67,7 @@ class Dial:
     _rang: bool = False
 
     async def run(self, ring_timeout_s: float) -> OutboundLeg:
-        """Raises DialFailed; cancelling it cancels the call."""
+        """Call until answered. Raises DialFailed; cancelling this cancels the call."""
         try:
             async with asyncio.timeout(ring_timeout_s):
                 return await self._run()
@@ -92,12 +93,7 @@ class Dial:
             request = self._invite(str(uri), peer, audio.offer(self.local))
         except (ValueError, Unresolvable) as error:
             raise DialFailed(400 if isinstance(error, ValueError) else 503, str(error)) from error
-        log.info(
-            "sip.dial",
-            called=party_of(uri).number,
-            trunk=self._trunk,
-            sip_call_id=request.call_id,
-        )
+        log.info("sip.dial", called=party_of(uri).number, trunk=self._trunk, sip_call_id=request.call_id)
         account = self.core.accounts.get(self._trunk)
         if account is not None:
             account.authorise(request, peer.host)
@@ -151,7 +147,7 @@ class Dial:
         return request
 
     async def _attempt(self, request: SipRequest, peer: Peer) -> SipResponse:
-        """The final response; provisionals are dealt with on the way."""
+        """Return the final response; provisionals are dealt with on the way."""
         self._branches.clear()
         self._transaction = self.core.transactions.invite(request, peer, self._heard)
         while True:
@@ -161,8 +157,7 @@ class Dial:
             self._provisional(request, response, peer)
 
     def _heard(self, response: SipResponse) -> None:
-        status = response.status_code
-        tag = response.to.tag
+        status, tag = response.status_code, response.to.tag
         if self._abandoned:
             if status < 200:
                 self._cancel()
@@ -194,19 +189,18 @@ class Dial:
                 return  # seen, or out of order (RFC 3262 section 4)
             branch.rseq = int(rseq)
             branch.answer = response.sdp() or branch.answer
-        except (ValueError, BadBody) as error:
+        except (BadHeader, BadBody) as error:
             log.debug("sip.provisional_ignored", error=str(error))
             return
-        self.core.spawn(self._prack(branch.dialog, f"{rseq} {request.cseq}", peer), "sip-prack")
+        self.core.spawn(self._send("PRACK", branch.dialog, peer, RAck=f"{rseq} {request.cseq}"), "sip-prack")
 
-    async def _prack(self, dialog: CallDialog, rack: str, peer: Peer) -> None:
-        try:
+    async def _send(self, method: str, dialog: CallDialog, peer: Peer, **headers: str) -> None:
+        with contextlib.suppress(Unresolvable):
             peer = await self.core.peer_of(dialog, peer)
-        except Unresolvable:
-            return
-        request = dialog.request("PRACK", self.core.via(peer), "")
-        request.headers.set("RAck", rack)
-        await self.core.request(request, peer, self._trunk, dialog)
+            request = dialog.request(method, self.core.via(peer), "")
+            for name, value in headers.items():
+                request.headers.set(name, value)
+            await self.core.request(request, peer, self._trunk, dialog)
 
     async def _established(
         self, request: SipRequest, response: SipResponse, peer: Peer, audio: OfferAnswer
@@ -215,7 +209,7 @@ class Dial:
         early = self._branches.get(tag)
         try:
             dialog = CallDialog.of_response(request, response)
-        except ValueError as error:
+        except BadHeader as error:
             raise DialFailed(502, f"unusable answer: {error}") from error
         if early is not None:
             dialog.local_cseq = early.dialog.local_cseq
@@ -246,7 +240,7 @@ class Dial:
         return leg
 
     def _acknowledge(self, dialog: CallDialog, then: Callable[[], object] | None = None) -> None:
-        """ACK a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials."""
+        """Send the ACK of a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials."""
         if self._transaction is None:
             return
         invite, peer = self._transaction.request, self._transaction.peer
@@ -289,19 +283,12 @@ class Dial:
         transaction.cancelled()
 
     def _discard(self, response: SipResponse) -> None:
-        """An answer that nobody waits for: ACK, then BYE."""
+        """Send ACK and BYE to an answer that nobody waits for."""
         transaction = self._transaction
         if transaction is None:
             return
         try:
             dialog = CallDialog.of_response(transaction.request, response)
-        except ValueError:
+        except BadHeader:
             return
-        self._acknowledge(dialog, lambda: self.core.spawn(self._bye(dialog, transaction.peer), "sip-discard"))
-
-    async def _bye(self, dialog: CallDialog, peer: Peer) -> None:
-        try:
-            peer = await self.core.peer_of(dialog, peer)
-        except Unresolvable:
-            return
-        await self.core.request(dialog.request("BYE", self.core.via(peer), ""), peer, self._trunk, dialog)
+        self._acknowledge(dialog, lambda: self.core.spawn(self._send("BYE", dialog, transaction.peer), "sip-discard"))

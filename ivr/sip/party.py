@@ -12,7 +12,7 @@ _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", 
 
 
 def party_of(address: Address | Uri) -> Party:
-    """The party that an address names. Withheld numbers become ""."""
+    """Return the party that an address names. Withheld numbers become ""."""
     uri, display = (address.uri, address.display) if isinstance(address, Address) else (address, "")
     user = unquote(uri.user.partition(";")[0].partition(":")[0])
     number = "" if user.lower() in _WITHHELD else user
@@ -22,7 +22,7 @@ def party_of(address: Address | Uri) -> Party:
 
 
 def caller_of(request: SipRequest) -> Party:
-    """Who calls: the network's assertion (RFC 3325) unless the caller asked for privacy, else From."""
+    """Return who calls: the network's assertion (RFC 3325) unless the caller asked for privacy, else From."""
     if request.tokens("privacy") & {"id", "user"}:
         return Party(number="", display="", uri="")
     claimed = party_of(request.from_)
@@ -37,7 +37,7 @@ def caller_of(request: SipRequest) -> Party:
 
 
 def called_of(request: SipRequest, own_users: frozenset[str]) -> Party:
-    """Whom they called: the Request-URI, or To where the Request-URI is only the contact we registered.
+    """Return whom they called: the Request-URI, or To where the Request-URI is only the contact we registered.
 
     Raises BadHeader."""
     target, to = party_of(Uri.parse(request.uri)), party_of(request.to)
@@ -45,7 +45,7 @@ def called_of(request: SipRequest, own_users: frozenset[str]) -> Party:
 
 
 def target_uri(text: str) -> Uri:
-    """A dialable SIP URI without embedded headers. Raises ValueError."""
+    """Read a dialable SIP URI and drop embedded headers. Raises ValueError."""
     if not text.lower().startswith("sip:") or any(c in text for c in " \t\r\n<>\"'"):
         raise ValueError(f"{text!r} is not a sip: URI")
     return Uri.parse(text).bare

@@ -1,4 +1,4 @@
-"""Registration with trunks (RFC 3261 section 10): refresh, back-off with jitter, unregister."""
+"""SIP registration with a trunk (RFC 3261 section 10): it is refreshed, tried again with jitter, and withdrawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNREGISTER_TIMEOUT_S = 2.0
 
 
 class _Refused(Exception):
-    """Why a REGISTER failed, and how long the registrar asks us to stay away."""
+    """A failed REGISTER: why, and how long the registrar asks us to stay away."""
 
     def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -35,13 +35,13 @@ class _Refused(Exception):
 
 
 def back_off(failures: int, chance: float) -> float:
-    """Seconds before the next try after ``failures`` (1, 2, …); ``chance`` in 0..1 spreads many clients."""
+    """Return the seconds before the next try after ``failures`` (1, 2, …); ``chance`` in 0..1 spreads many clients."""
     ceiling = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
     return float(ceiling * (0.5 + chance / 2))
 
 
 class Registration:
-    """Keeps one trunk's registration alive. ``run`` until cancelled; ``sleep`` and ``chance`` are for tests."""
+    """It keeps one trunk's registration alive. ``run`` until cancelled; ``sleep`` and ``chance`` are for tests."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Registration:
             await self._sleep(wait)
 
     async def register(self) -> int:
-        """One REGISTER with its challenges; the seconds granted."""
+        """Send one REGISTER and answer its challenges; return the seconds granted."""
         response = await self._send(self._expires_s)
         if response.status_code == 423:  # Interval Too Brief
             least = response.headers.first("min-expires")
@@ -104,7 +104,7 @@ class Registration:
         return granted
 
     async def unregister(self) -> None:
-        """Expires: 0, without waiting long for an answer."""
+        """Send Expires: 0, without waiting long for an answer."""
         if self.status.state != "registered":
             return
         self.status = RegistrationStatus(self._trunk.name, "trying", "unregistering")
@@ -143,7 +143,7 @@ class Registration:
         return SipRequest(method="REGISTER", uri=self._registrar, headers=Headers(headers))
 
     def _granted(self, response: SipResponse) -> int:
-        """Our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
+        """Return our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
         ours = Address.parse(self._contact).uri
         for value in response.headers.get("contact"):
             with contextlib.suppress(BadHeader):  # somebody else's contact

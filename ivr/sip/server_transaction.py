@@ -1,4 +1,4 @@
-"""SIP server transactions: figure 7 of RFC 3261 with RFC 6026's "accepted" for INVITE, figure 8 for all others."""
+"""SIP server transactions: INVITE by RFC 3261's figure 7 with RFC 6026's "accepted", all others by figure 8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ivr.sip.transaction import TransactionState as State
 
 
 class ServerTransaction(Transaction):
-    """A request received from ``peer``. ``respond`` answers it; retransmissions get the last answer again."""
+    """One request received from ``peer``. ``respond`` answers it; retransmissions get the last answer again."""
 
     def __init__(self, key: Key, request: SipRequest, peer: Peer, send: Send, timers: Timers) -> None:
         super().__init__(key, request, peer, send, timers)
@@ -33,14 +33,14 @@ class ServerTransaction(Transaction):
             self._answered(response.status_code)
 
     def refuse(self, status: int, reason: str = "", *, tag: str = "", **headers: str) -> None:
-        """A final answer without a body; ``headers`` with _ for -."""
+        """Respond finally, without a body; ``headers`` are named with _ for -."""
         response = response_to(self.request, status, reason, tag=tag or stateless_tag(self.request))
         for name, value in headers.items():
             response.headers.set(name.replace("_", "-"), value)
         self.respond(response)
 
     def repeat(self) -> None:
-        """The request came again: so does our last answer."""
+        """Send the last answer again, because the request came again."""
         self._transmit()
 
     def _answered(self, status: int) -> None:
@@ -52,8 +52,8 @@ class ServerTransaction(Transaction):
 
 
 class InviteServerTransaction(ServerTransaction):
-    """Section 17.2.1, figure 7; RFC 6026 section 8.7. It also repeats a 2xx until its ACK, on any transport, which
-    section 13.3.1.4 leaves to the user agent. ``on_no_ack``: a 2xx was never acknowledged."""
+    """An INVITE received (section 17.2.1, figure 7; RFC 6026 section 8.7). It also repeats a 2xx until its ACK, on any
+    transport, which section 13.3.1.4 leaves to the user agent; ``on_no_ack`` hears of an ACK that never came."""
 
     state = State.PROCEEDING
 
@@ -74,7 +74,7 @@ class InviteServerTransaction(ServerTransaction):
             self._transmit()
 
     def acknowledge(self) -> None:
-        """The ACK came."""
+        """Note that the ACK came."""
         if self.state is State.COMPLETED:
             self._enter(State.CONFIRMED, I=self.terminate)
         else:
@@ -88,7 +88,7 @@ class InviteServerTransaction(ServerTransaction):
 
 
 class NonInviteServerTransaction(ServerTransaction):
-    """Section 17.2.2, figure 8."""
+    """Any other request received (section 17.2.2, figure 8)."""
 
     state = State.TRYING
 

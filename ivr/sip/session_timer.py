@@ -1,4 +1,4 @@
-"""Session timers (RFC 4028): who refreshes, how often, and what happens when nobody does."""
+"""SIP session timer (RFC 4028): who refreshes, how often, and what happens when nobody does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MIN_SE = 90
 
 
 class IntervalTooSmall(Exception):
-    """To be answered with 422 and Min-SE."""
+    """An interval to be answered with 422 and Min-SE."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """What was agreed. ``refresher`` is "uac" or "uas" of the request that carried it."""
+    """The agreed terms. ``refresher`` is "uac" or "uas" of the request that carried it."""
 
     interval_s: int
     refresher: str
@@ -35,7 +35,7 @@ def min_se(message: SipMessage) -> int:
 
 
 def terms_for(request: SipRequest, ours: int) -> SessionTerms:
-    """The callee's choice for an INVITE or UPDATE (section 9). Raises IntervalTooSmall."""
+    """Choose, as the callee, for an INVITE or UPDATE (section 9). Raises IntervalTooSmall."""
     floor = max(ours, min_se(request))
     raw, knows = request.headers.first("session-expires"), "timer" in request.extensions
     if not raw:
@@ -50,7 +50,7 @@ def terms_for(request: SipRequest, ours: int) -> SessionTerms:
 
 
 def agreed(response: SipResponse, offered: int) -> SessionTerms | None:
-    """What a 2xx settled for the caller (section 7.2); None when the far end knows no timers."""
+    """Return what a 2xx settled for the caller (section 7.2), None when the far end knows no timers."""
     raw = response.headers.first("session-expires")
     if not raw:
         return SessionTerms(offered, "uac")  # the far end ignores it: we alone keep the session checked
@@ -59,7 +59,7 @@ def agreed(response: SipResponse, offered: int) -> SessionTerms | None:
 
 
 class SessionTimer:
-    """Refreshes at half the interval, or calls ``expire`` when the far end's refresh stays away (section 10)."""
+    """It refreshes at half the interval, or calls ``expire`` when the far end's refresh stays away (section 10)."""
 
     def __init__(self, timers: Timers, refresh: Callable[[], None], expire: Callable[[], None]) -> None:
         self._timers, self._refresh, self._expire = timers, refresh, expire
@@ -68,7 +68,7 @@ class SessionTimer:
         self.ours = False
 
     def start(self, interval_s: int, *, ours: bool) -> None:
-        """(Re)arm; ``ours``: we refresh."""
+        """Start anew; with ``ours`` it is we who refresh."""
         self.stop()
         self.interval_s, self.ours = interval_s, ours
         delay = interval_s / 2 if ours else watchdog_delay(interval_s)

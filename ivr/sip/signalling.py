@@ -1,4 +1,4 @@
-"""SIP user agent core: what legs, dials and registrations share: identity, addresses, transactions, credentials."""
+"""SIP user agent core: the identity, addresses, transactions and credentials that legs and registrations share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _hidden(host: str) -> bool:
 
 
 class Signalling:
-    """One per user agent. ``timers`` is the event loop, or a test's clock."""
+    """The core of one user agent. ``timers`` is the event loop, or a test's clock."""
 
     def __init__(self, config: SipConfig, codecs: Sequence[str], network: Network, timers: Timers) -> None:
         self.config = config
@@ -56,7 +56,7 @@ class Signalling:
         return self.config.advertise.strip("[]") or self.network.local_host(host)
 
     def media_host_toward(self, host: str) -> str:
-        """The address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
+        """Return the address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
         advertised = self.config.advertise.strip("[]")
         try:
             return str(ipaddress.ip_address(advertised))
@@ -74,7 +74,7 @@ class Signalling:
     # --- where to send ---
 
     async def resolve(self, text: str, transport: str = "udp") -> Peer:
-        """RFC 3263 without SRV: literal or A/AAAA, the URI's port or 5060. Raises Unresolvable."""
+        """Resolve a URI by RFC 3263 without SRV: literal or A/AAAA, its port or 5060. Raises Unresolvable."""
         try:
             uri = Uri.parse(text)
         except ValueError as error:
@@ -101,7 +101,7 @@ class Signalling:
         return Peer(transport, str(found[0][4][0]), port)
 
     async def peer_of(self, dialog: CallDialog, arrival: Peer | None) -> Peer:
-        """Where the dialog's next request goes. ``arrival`` is whom the dialog began with: its TCP connection is
+        """Return where the dialog's next request goes. ``arrival`` is whom the dialog began with: its TCP connection is
         used again while it lasts, and it stands in for a contact that DNS doesn't know."""
         try:
             peer = await self.resolve(dialog.next_hop)
@@ -120,7 +120,7 @@ class Signalling:
     # --- requests we send ---
 
     async def request(self, request: SipRequest, peer: Peer, trunk: str, dialog: CallDialog | None) -> SipResponse:
-        """A non-INVITE request with its challenges answered from ``trunk``'s account; the final response."""
+        """Send a non-INVITE request, answer challenges from ``trunk``'s account, return the final response."""
         account = self.accounts.get(trunk)
         if account is not None:
             account.authorise(request, peer.host)
@@ -135,7 +135,7 @@ class Signalling:
     def challenged(
         self, request: SipRequest, response: SipResponse, peer: Peer, trunk: str, dialog: CallDialog | None
     ) -> SipRequest | None:
-        """The request to try again with after a 401/407, all its headers kept; None when there is no point."""
+        """Return the request to try again with after a 401/407, all headers kept; None when there is no point."""
         account = self.accounts.get(trunk)
         if account is None or response.status_code not in (401, 407):
             return None
@@ -152,7 +152,7 @@ class Signalling:
     # --- background work ---
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """A task whose failure is logged, never lost."""
+        """Start a task whose failure is logged, never lost."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -1,4 +1,4 @@
-"""SIP timers: the intervals of RFC 3261 table 4 and RFC 6026 by letter, and a clock that tests can turn by hand."""
+"""SIP timers: the intervals of RFC 3261's table 4 and RFC 6026 by letter, and the clock they run on."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Backoff:
         self._action()
 
     def slow_down(self) -> None:
-        """From now on at the cap's pace."""
+        """Repeat at the cap's pace from now on."""
         self._interval = self._cap
 
     def cancel(self) -> None:

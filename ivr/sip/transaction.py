@@ -1,4 +1,4 @@
-"""SIP transaction (RFC 3261 section 17, RFC 6026): its states, and its timers by the RFC's letters."""
+"""SIP transaction (RFC 3261 section 17, RFC 6026): its state, and its timers by the RFC's letters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Send = Callable[[bytes, Peer, Peer | None], None]
 
 
 class TransactionState(StrEnum):
-    """Figures 5 to 8; ``ACCEPTED`` is RFC 6026's, of an INVITE that a 2xx answered."""
+    """The states of figures 5 to 8; ``ACCEPTED`` is RFC 6026's, of an INVITE that a 2xx answered."""
 
     CALLING = "calling"
     TRYING = "trying"
@@ -44,7 +44,7 @@ class Transaction:
         return frozenset(self._running)
 
     def _enter(self, state: TransactionState, **timers: Callable[[], None]) -> None:
-        """Into ``state``: timers of the state before stop, those named start; what they do when they fire."""
+        """Go into ``state``: timers of the state before stop, those named start, with what they do when they fire."""
         self._stop(*self._running)
         self.state = state
         for letter, action in timers.items():

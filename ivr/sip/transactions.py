@@ -1,4 +1,4 @@
-"""SIP transaction layer (RFC 3261 section 17): every transaction by key. No sockets; time is passed in."""
+"""SIP transaction layer (RFC 3261 section 17): it finds every transaction by key. No sockets; time is passed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_SERVER = 20_000  # beyond, new requests get 503: a flood must not eat the me
 
 
 def server_key(request: SipRequest) -> Key:
-    """RFC 3261 section 17.2.3; ACK finds the INVITE's transaction."""
+    """Return the key of RFC 3261 section 17.2.3; an ACK finds the INVITE's transaction."""
     via, method = request.top_via, "INVITE" if request.method == "ACK" else request.method
     if via.branch.startswith("z9hG4bK") and len(via.branch) > 7:
         return (via.branch, via.host.lower(), str(via.sent_by_port), method)
@@ -29,7 +29,7 @@ def server_key(request: SipRequest) -> Key:
 
 
 class TransactionLayer:
-    """Hands requests and responses to their transactions; forgets those that terminate."""
+    """It hands requests and responses to their transactions, and forgets those that terminate."""
 
     def __init__(self, send: Send, timers: Timers) -> None:
         self._send = send
@@ -41,7 +41,7 @@ class TransactionLayer:
     # --- requests received ---
 
     def absorb(self, request: SipRequest) -> bool:
-        """True for a retransmission, and for the ACK of a refusal: already dealt with."""
+        """Deal with a retransmission, and with the ACK of a refusal; False for anything else."""
         found = self._servers.get(server_key(request))
         if found is None:
             return False
@@ -54,7 +54,7 @@ class TransactionLayer:
         return refused  # the ACK of a 2xx belongs to the dialog, whatever its branch
 
     def merged(self, request: SipRequest) -> bool:
-        """A copy of a request under way that came by another path (RFC 3261 section 8.2.2.2)."""
+        """Whether this is a copy of a request under way that came by another path (RFC 3261 section 8.2.2.2)."""
         return not request.to.tag and _fork_key(request) in self._requests
 
     @property
@@ -79,14 +79,14 @@ class TransactionLayer:
         return self._servers.get(server_key(request))
 
     def invite_of(self, cancel: SipRequest) -> InviteServerTransaction | None:
-        """The INVITE that a CANCEL means (RFC 3261 section 9.2)."""
+        """Return the INVITE that a CANCEL means (RFC 3261 section 9.2)."""
         found = self._servers.get((*server_key(cancel)[:-1], "INVITE"))
         return found if isinstance(found, InviteServerTransaction) else None
 
     # --- requests sent ---
 
     def start(self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> None:
-        """A non-INVITE request."""
+        """Send a non-INVITE request."""
         self._started(NonInviteClientTransaction(request, peer, self._send, self._timers, on_response))
 
     def _started(self, transaction: C) -> C:
@@ -101,7 +101,7 @@ class TransactionLayer:
         return self._started(InviteClientTransaction(request, peer, self._send, self._timers, on_response))
 
     async def request(self, request: SipRequest, peer: Peer) -> SipResponse:
-        """Send a non-INVITE request; its final response, or a 408/503 made here."""
+        """Send a non-INVITE request; return its final response, or a 408/503 made here."""
         done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
 
         def heard(response: SipResponse) -> None:
@@ -112,7 +112,7 @@ class TransactionLayer:
         return await done
 
     def receive_response(self, response: SipResponse) -> bool:
-        """False for a response to nothing we sent."""
+        """Hand a response to its transaction; False for a response to nothing we sent."""
         found = self._clients.get((response.top_via.branch, response.cseq.method))
         if found is None:
             return False
@@ -135,7 +135,7 @@ class TransactionLayer:
 
 
 def renewed(request: SipRequest, number: int) -> SipRequest:
-    """The same request as a new transaction: fresh branch, CSeq ``number``, all other headers kept."""
+    """Return the same request as a new transaction: fresh branch, CSeq ``number``, all other headers kept."""
     copy = SipRequest(method=request.method, uri=request.uri, headers=request.headers.copy(), body=request.body)
     via = copy.top_via.with_params(branch=generate_branch())
     copy.headers.set("Via", str(via), *copy.headers.get("via")[1:])

@@ -1,4 +1,4 @@
-"""REFER and its progress (RFC 3515, RFC 3892), and keys by INFO: the payloads, no state."""
+"""SIP payloads of REFER and its NOTIFY (RFC 3515, RFC 3892), and of DTMF by INFO; no state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One NOTIFY: the status line in its body, and whether it was the last."""
+    """One NOTIFY's status line, and whether it was the last."""
 
     status: int
     reason: str
@@ -30,7 +30,7 @@ class Progress:
 
 
 def progress_of(notify: SipRequest) -> Progress | None:
-    """None for a NOTIFY that says nothing about a transfer."""
+    """Read a NOTIFY; None for one that says nothing about a transfer."""
     found = _STATUS.match(notify.text.lstrip())
     last = notify.headers.first("subscription-state").lower().startswith("terminated")
     if found is None:
@@ -42,7 +42,7 @@ def progress_of(notify: SipRequest) -> Progress | None:
 
 
 def digit_of(info: SipRequest) -> str | None:
-    """The key in an INFO: application/dtmf-relay (``Signal=5``) or application/dtmf (``5``)."""
+    """Return the key in an INFO: application/dtmf-relay (``Signal=5``) or application/dtmf (``5``)."""
     if info.media_type == "application/dtmf-relay":
         found = _SIGNAL.search(info.text)
         return _KEYS.get(found[1].upper()) if found else None
@@ -52,7 +52,7 @@ def digit_of(info: SipRequest) -> str | None:
 
 
 def add_headers(request: SipRequest, headers: Mapping[str, str]) -> None:
-    """Context headers (User-to-User, X-IVR-*). Raises ValueError for a reserved name or an unsafe value."""
+    """Set context headers (User-to-User, X-IVR-*). Raises ValueError for a reserved name or an unsafe value."""
     for name, value in headers.items():
         if name.lower() in _RESERVED or not re.fullmatch(r"[A-Za-z0-9\-]{1,64}", name):
             raise ValueError(f"header {name!r} cannot be set from outside")
