@@ -23,7 +23,7 @@ _URI = re.compile(r"^<?sip:(?:(?P<user>[^@>;?]*)@)?(?P<host>[^:>;?@]+)(?::(?P<po
 
 
 class Softphone:
-    """A telephone: ``async with Softphone.open(...)``, or ``await Softphone.start(...)`` and ``await phone.close()``."""
+    """A telephone. Use ``async with Softphone.open(...)``, or ``Softphone.start(...)`` and ``close()``."""
 
     def __init__(self, process: asyncio.subprocess.Process, host: str, port: int) -> None:
         self.host = host

@@ -180,7 +180,7 @@ async def test_events_tell_the_call_from_ringing_to_its_end(caller: Softphone, a
     await caller.hangup()
     await agent.wait_ended(5)
     kinds = [type(event).__name__ async for event in caller.events()]
-    assert kinds == ["Ringing", "Answered", "Ended"]
+    assert kinds == ["Ringing", "Answered", "CallOver"]
     seen = [event async for event in agent.events()]
     assert isinstance(seen[0], Incoming)
     assert isinstance(seen[-1], CallOver)
