@@ -91,8 +91,8 @@ class DirectClient(SIPClient):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind((host, port))
         self._report, self._on_message = report, on_message
-        self.tap = TracedSocket(sock, self._traced("in"), self._traced("out"), wait_s=0.05)
-        bound = self.tap.getsockname()[1]
+        self.socket = TracedSocket(sock, self._traced("in"), self._traced("out"), wait_s=0.05)
+        bound = self.socket.getsockname()[1]
         super().__init__(host, 5060, "anonymous", "", phone, myIP=host, myPort=bound, callCallback=phone.callback)
         self.own_ack = own_ack
         # pyVoIP derives Call-IDs from a counter: start anywhere, or two runs on one port make the same ones.
@@ -100,7 +100,7 @@ class DirectClient(SIPClient):
 
     def start(self) -> None:
         self.NSD = True
-        self.s = self.out = cast(socket.socket, self.tap)
+        self.s = self.out = cast(socket.socket, self.socket)
         threading.Thread(target=self.recv_loop, name="SIP receiver", daemon=True).start()
 
     def recv(self) -> None:

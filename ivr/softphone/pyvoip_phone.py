@@ -209,7 +209,7 @@ class DirectPhone(VoIPPhone):
 
     def _callback_MSG_Invite(self, request: SIPMessage) -> None:
         call_id = request.headers["Call-ID"]
-        self._aim(self.sip.tap.source)
+        self._aim(self.sip.socket.source)
         if call_id in self._ended:
             self.sip.transmit(self._ended[call_id])
         elif call_id in self.calls:
@@ -253,7 +253,7 @@ class DirectPhone(VoIPPhone):
 
     def cancelled(self, message: SIPMessage) -> None:
         """Answer CANCEL with 200, its INVITE with 487 (RFC 3261 section 9.2). pyVoIP only sends the 200."""
-        self._aim(self.sip.tap.source)
+        self._aim(self.sip.socket.source)
         self.sip.transmit(self.sip.gen_ok(message))
         call = self.find(message)
         if call is not None and call.state == CallState.RINGING:

@@ -115,8 +115,8 @@ class PacedAudio(RTPClient):
         if self._started:
             return
         self._started = True
-        tap = TracedSocket(self._sock, self._received, self._sent, self.keys.replace)
-        self.sin = self.sout = cast(socket.socket, tap)
+        traced = TracedSocket(self._sock, self._received, self._sent, self.keys.replace)
+        self.sin = self.sout = cast(socket.socket, traced)
         self._deadline = time.monotonic()
         for name, loop in (("RTP receiver", self.recv), ("RTP transmitter", self.trans)):
             threading.Thread(target=loop, name=name, daemon=True).start()
