@@ -106,8 +106,8 @@ class NonInviteClientTransaction(ClientTransaction):
 
 
 def within(invite: SipRequest, method: str) -> SipRequest:
-    """Make the CANCEL of ``invite`` (section 9.1) or the ACK of its refusal (17.1.1.3): it has the INVITE's URI, top Via,
-    Route, From, To, Call-ID and CSeq number."""
+    """Make the CANCEL of ``invite`` (section 9.1) or the ACK of its refusal (17.1.1.3): with its URI, top Via, Route,
+    From, To, Call-ID and CSeq number."""
     request = SipRequest(method=method, uri=invite.uri)
     request.headers.set("Via", str(invite.top_via))
     for name in ("From", "To", "Call-ID"):

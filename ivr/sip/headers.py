@@ -20,15 +20,15 @@ _COMPACT = {
 _LISTS = frozenset({"via", "contact", "route", "record-route"})  # one value each from here on
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(\S*)")
-_HOST_PORT = re.compile(r"(\[[^\]\s]+\]|[^\s\[\]<>\"]+?)(?::(\d{1,5}))?")
+_HOST_PORT = re.compile(r"(\[[^\]\s]+\]|[^\s\[\]<>\"]+?)(?::([0-9]{1,5}))?")
 _QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*+)"\s*')
 _PARAM = re.compile(r';\s*([^\s;=,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*+"|[^\s;,"]*))?')
 _VIA = re.compile(
     r"[A-Z]+\s*/\s*\d\.\d\s*/\s*(UDP|TCP|TLS|WSS?|SCTP)\s+"
-    r"(\[[^\]\s]+\]|[^\s;,]+?)\s*(?::\s*(\d{1,5}))?\s*(;.*)?",
+    r"(\[[^\]\s]+\]|[^\s;,]+?)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_CSEQ = re.compile(r"(\d{1,10})\s+(\S+)")
+_CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
 _LISTED = re.compile(r'(?:"(?:[^"\\]|\\.?)*+"?|<[^>]*+>?|[^,"<]++)++')  # matches anywhere: linear on hostile values
 
 
@@ -45,7 +45,7 @@ def listed(value: str) -> list[str]:
     """Split a comma-separated value; commas in quotes and angle brackets separate nothing."""
     if "," not in value:
         return [value]
-    return [part for found in _LISTED.findall(value) if (part := found.strip())]
+    return [part for found in _LISTED.findall(value) if (part := found.strip())] or [value]
 
 
 def _params(text: str) -> dict[str, str]:

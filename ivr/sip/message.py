@@ -19,7 +19,6 @@ PRODUCT = "ivr"
 _REQUEST_LINE = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]{1,64}) ([^\s<>\"]{1,2048}) SIP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: (.*))?")
 _REQUIRED = ("via", "from", "to", "call-id", "cseq")  # Max-Forwards is left out by too many inside a dialog
-_SINGLE = ("from", "to", "call-id", "cseq")
 
 REASONS = {
     100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized",
@@ -117,10 +116,8 @@ class SipMessage:
         if self.media_type == "application/sdp":
             return self.text
         if self.media_type.startswith("multipart/"):
-            kind = self.headers.first("content-type").encode()
-            for part in message_from_bytes(
-                b"MIME-Version: 1.0\r\nContent-Type: %b\r\n\r\n%b" % (kind, self.body)
-            ).walk():
+            envelope = f"MIME-Version: 1.0\r\nContent-Type: {self.headers.first('content-type')}\r\n\r\n"
+            for part in message_from_bytes(envelope.encode() + self.body).walk():
                 payload = part.get_payload(decode=True)
                 if part.get_content_type() == "application/sdp" and isinstance(payload, bytes):
                     return payload.decode("utf-8", errors="replace")
@@ -187,7 +184,7 @@ def _check(message: SipRequest | SipResponse) -> None:
     headers = message.headers
     if missing := [name for name in _REQUIRED if not headers.first(name)]:
         raise BadHeader("missing " + ", ".join(missing))
-    for name in _SINGLE:
+    for name in _REQUIRED[1:]:
         if len(headers.get(name)) > 1:
             raise BadHeader(f"more than one {name}")
     if isinstance(message, SipRequest) and message.cseq.method != message.method:

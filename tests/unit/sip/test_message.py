@@ -15,11 +15,17 @@ from ivr.sip.message import (
     SipRequest,
     encode,
     parse_message,
+    response_to,
     stamp_source,
 )
 from ivr.sip.party import called_of, party_of, target_uri
 from ivr.sip.transfer import digit_of, progress_of
 from tests.unit.sip.messages import OFFER, parsed_request, request
+
+HOSTILE = [
+    b'"', b"<", b">", b";", b",", b":", b"@", b"\\", b"\r\n", b"\n ", b"\r", b"\0", b"\xff", b"[", b"]", b"=", b"?", b"tag=",
+    b"sip:", b"\xc2\x85", b"\xe2\x80\xa8", b"\xd9\xa1", b"CSeq: 1 INVITE\r\n", b"%", b"*", b" ", b",,", b"Via: ,\r\n", b"",
+]  # fmt: skip
 
 
 def test_what_is_encoded_parses_to_the_same() -> None:
@@ -54,6 +60,7 @@ def test_compact_headers_and_folding() -> None:
         (b"Max-Forwards: 70", b"From: <sip:b@c>;tag=2", True),
         (b"192.0.2.9:5070;branch", b"192.0.2.9:99999;branch", True),
         (b"SIP/2.0/UDP", b"SIP/2.0/PIGEON", True),
+        (b"Via: ", b"Via: , \r\nX: ", True),
         (b"Content-Length: 0", b"Content-Length: 9", True),
         (b"Content-Length: 0", b"Content-Length: -1", True),
         (b"Content-Length: 0", b"Content-Length: 0\r\nl: 1", True),
@@ -82,6 +89,28 @@ def test_nothing_else_escapes_the_parser(noise: bytes) -> None:
             parse_message(data)
         except MalformedMessage:
             continue
+
+
+@given(st.lists(st.tuples(st.integers(0, 420), st.integers(0, 5), st.sampled_from(HOSTILE)), max_size=8))
+def test_a_damaged_request_is_malformed_or_can_be_answered(damage: list[tuple[int, int, bytes]]) -> None:
+    data = request("INVITE", body=OFFER, extra="Record-Route: <sip:a;lr>, <sip:b>\n")
+    for at, length, piece in damage:
+        data = data[:at] + piece + data[at + length :]
+    try:
+        message = parse_message(data)
+    except MalformedMessage as error:
+        assert error.reply is None or encode(error.reply)
+        return
+    assert isinstance(message, SipRequest)
+    stamp_source(message, Peer("udp", "198.51.100.1", 7777))
+    again = parse_message(encode(message))
+    assert (again.top_via, again.from_, again.to, again.cseq) == (
+        message.top_via,
+        message.from_,
+        message.to,
+        message.cseq,
+    )
+    assert encode(response_to(message, 400, tag="t"))
 
 
 @pytest.mark.parametrize(
