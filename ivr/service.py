@@ -18,19 +18,19 @@ from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
-from ivr.dialogue.announcements import fixed_words
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.fixed_prompts import fixed_words
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import IvrError, StoreUnavailable
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import Actions, Leg
 from ivr.release.candidate import Surroundings
+from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
-from ivr.release.openings import Openings
 from ivr.release.releases import Releases
-from ivr.release.shelf import Shelf
+from ivr.release.serving import Shelf
 from ivr.sip.agent import SipUserAgent
-from ivr.speech.engines import serves
 from ivr.speech.service import WorkerSpeechService
+from ivr.speech.worker.engines import serves
 from ivr.store.store import Store
 from ivr.web.api import Backend, Readiness
 from ivr.web.app import HttpServer, application

@@ -21,7 +21,7 @@ from yarl import URL
 
 from ivr.actions.invocation import Handler, Invocation
 from ivr.config import HttpService
-from ivr.dialogue.signature import FAILED, TIMEOUT, ActionSignature, Parameter
+from ivr.dialogue.flows.signature import FAILED, TIMEOUT, ActionSignature, Parameter
 from ivr.errors import ActionError, ConfigError
 from ivr.events import ActionResult
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ivr.dialogue.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import ActionResult
 from ivr.ports import ActionCall

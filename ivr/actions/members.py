@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ivr.actions.backend import Membership, ProfileRecord
 from ivr.actions.invocation import Handler, Invocation
 from ivr.actions.titles import terms
-from ivr.dialogue.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import ActionResult
 

@@ -9,8 +9,8 @@ from ivr.actions.backend import Edit, EditRecord, Membership, Queues
 from ivr.actions.invocation import Handler, Invocation
 from ivr.actions.members import MEMBER_FACTS, VOCABULARIES, refreshed
 from ivr.actions.titles import terms
-from ivr.dialogue.signature import ActionSignature, Parameter
-from ivr.dialogue.spoken import listed
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.spoken.values import listed
 from ivr.events import ActionResult
 
 AT_ONCE = 5  # nobody remembers more titles than that

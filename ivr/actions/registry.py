@@ -15,7 +15,7 @@ from ivr.actions.queue import QueueActions
 from ivr.actions.services import ServiceActions
 from ivr.actions.titles import terms
 from ivr.config import HttpService
-from ivr.dialogue.signature import ActionSignature
+from ivr.dialogue.flows.signature import ActionSignature
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall

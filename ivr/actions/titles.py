@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Protocol
 
-from ivr.dialogue.numerals import digit_words, number_forms, number_words, ordinal_words
+from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words
 from ivr.events import Term
 
 ARTICLES = ("the", "a", "an")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ivr.dialogue.turns import Say
+from ivr.dialogue.engine.contract import Say
 from ivr.errors import SpeechUnavailable
 from ivr.events import PlayDone
 from ivr.ports import MediaLeg, SpeechService

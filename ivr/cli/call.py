@@ -6,7 +6,7 @@ import argparse
 import asyncio
 
 from ivr.cli.options import Subparsers, add_config, configuration
-from ivr.dialogue.grammar import SpeechGrammar
+from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import IvrError
 from ivr.softphone.script import add_arguments, run_call
 from ivr.speech.service import WorkerSpeechService

@@ -18,11 +18,11 @@ from rich.text import Text
 from ivr.actions import signatures
 from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
 from ivr.config import Address, Config
-from ivr.dialogue.library import load_library
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.source import read_directory
 from ivr.errors import IvrError
-from ivr.speech.engines import serves
-from ivr.speech.selection import recogniser_for, recogniser_offers, synthesiser_offers
+from ivr.speech.offers import recogniser_for, recogniser_offers, synthesiser_offers
+from ivr.speech.worker.engines import serves
 from ivr.store import commands as store
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}

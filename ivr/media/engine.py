@@ -17,12 +17,12 @@ import structlog
 
 from ivr.errors import MediaUnavailable
 from ivr.events import DigitSource
-from ivr.media import messages
+from ivr.media import wire
 from ivr.media.clip import Clip
 from ivr.media.description import MediaDescription
 from ivr.media.leg import ProcessMediaLeg
-from ivr.media.messages import REQUEST, Kind
 from ivr.media.negotiation import NoCommonCodec
+from ivr.media.wire import REQUEST, Kind
 
 _START_S = 15.0
 _REPLY_S = 5.0
@@ -39,7 +39,7 @@ class _Wire(asyncio.Protocol):
 
     def __init__(self, engine: ProcessMediaEngine) -> None:
         self._engine = engine
-        self._splitter = messages.Splitter()
+        self._splitter = wire.Splitter()
         self.ended = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
@@ -117,11 +117,11 @@ class ProcessMediaEngine:
         self._last_leg += 1
         number = self._last_leg
         try:
-            value = await self.request(Kind.OPEN, number, messages.described(remote))
+            value = await self.request(Kind.OPEN, number, wire.described(remote))
         except asyncio.CancelledError:
             self.send(Kind.CLOSE, number, REQUEST.pack(0))
             raise
-        local = messages.description(value)
+        local = wire.description(value)
         assert local is not None
         opened = self._legs[number] = ProcessMediaLeg(self, number, leg, local)
         return opened
@@ -148,7 +148,7 @@ class ProcessMediaEngine:
     def send(self, kind: Kind, leg: int, body: bytes = b"") -> None:
         """Tell the process; nothing happens when there is none (its legs know already, or will at once)."""
         if self._transport is not None:
-            self._transport.write(messages.frame(kind, leg, body))
+            self._transport.write(wire.frame(kind, leg, body))
 
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any:
         """Ask the process. Raises MediaUnavailable (or NoCommonCodec) when it refuses, dies or hangs."""
@@ -159,7 +159,7 @@ class ProcessMediaEngine:
         self._last_request = number = (self._last_request + 1) & 0xFFFFFFFF
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._requests[number] = future
-        self.send(kind, leg, REQUEST.pack(number) + messages.pack(value))
+        self.send(kind, leg, REQUEST.pack(number) + wire.pack(value))
         try:
             async with asyncio.timeout(_START_S if kind is Kind.SETUP else _REPLY_S):
                 return await future
@@ -171,7 +171,7 @@ class ProcessMediaEngine:
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None:
         """Ship what the process lacks, then the order to play it."""
         numbers = [self._ship(clip) for clip in clips]
-        self.send(Kind.PLAY, leg, messages.play(token, numbers, stop_on_key=stop_on_key, gap_ms=gap_ms))
+        self.send(Kind.PLAY, leg, wire.play(token, numbers, stop_on_key=stop_on_key, gap_ms=gap_ms))
         for clip, number in zip(clips, numbers, strict=True):
             if not clip.key:
                 self.send(Kind.FORGET, number)
@@ -207,13 +207,13 @@ class ProcessMediaEngine:
     def received(self, kind: int, number: int, body: bytes) -> None:
         """One frame from the process."""
         if kind == Kind.AUDIO:
-            for target, at, pcm in messages.parse_audio(body):
+            for target, at, pcm in wire.parse_audio(body):
                 leg = self._legs.get(target)
                 if leg is not None:
                     leg.on_audio(pcm, at)
             return
         if kind in (Kind.REPLY, Kind.READY, Kind.REFUSED):
-            self._answered(kind, REQUEST.unpack_from(body)[0], messages.unpack(body[REQUEST.size :]))
+            self._answered(kind, REQUEST.unpack_from(body)[0], wire.unpack(body[REQUEST.size :]))
             return
         if kind == Kind.PONG:
             self._heard_at = time.monotonic()
@@ -222,13 +222,13 @@ class ProcessMediaEngine:
         if leg is None:
             return
         if kind == Kind.DIGIT:
-            key, source, at = messages.parse_digit(body)
+            key, source, at = wire.parse_digit(body)
             how: DigitSource = "rtp" if source == "rtp" else "tone"
             leg.on_digit(key, how, at)
         elif kind == Kind.DONE:
-            leg.on_done(*messages.parse_done(body))
+            leg.on_done(*wire.parse_done(body))
         elif kind == Kind.TIMEOUT:
-            leg.on_timeout(messages.SECONDS.unpack(body)[0])
+            leg.on_timeout(wire.SECONDS.unpack(body)[0])
         elif kind == Kind.BROKEN:
             _log.error("media.leg_broken", leg=leg.name, error=body.decode())
             del self._legs[number]
@@ -257,7 +257,7 @@ class ProcessMediaEngine:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "ivr.media",
+                "ivr.media.process",
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
 from ivr.events import Audio, Digit, DigitSource, MediaEvent, MediaLost, MediaTimeout, PlayDone
-from ivr.media import messages
+from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
-from ivr.media.messages import REQUEST, Kind
-from ivr.media.telephone_event import KEYS
+from ivr.media.process.dtmf_event import KEYS
+from ivr.media.wire import REQUEST, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
 
@@ -67,8 +67,8 @@ class ProcessMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
-        value = await self._link.request(Kind.UPDATE, self._number, messages.described(remote))
-        local = messages.description(value)
+        value = await self._link.request(Kind.UPDATE, self._number, wire.described(remote))
+        local = wire.description(value)
         assert local is not None
         self._local = local
         return local
@@ -182,7 +182,7 @@ class ProcessMediaLeg:
         self._events.put_nowait(None)
 
     def _keep(self, values: Any) -> None:
-        stats = messages.statistics(values)
+        stats = wire.statistics(values)
         self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
 
     def _tell(self, kind: Kind, body: bytes = b"") -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import structlog
 
 from ivr.config import Config
-from ivr.dialogue.check import check, check_sources
-from ivr.dialogue.finding import Finding
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.signature import ActionSignature
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.checker.check import check, check_sources
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.signature import ActionSignature
+from ivr.dialogue.flows.source import read_directory
 
 log = structlog.get_logger(__name__)
 

@@ -16,13 +16,13 @@ import structlog
 from watchfiles import Change, awatch
 
 from ivr.config import FlowsConfig
-from ivr.dialogue.compilation import compiled
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, Surroundings, author, examine, examine_folder, fingerprint
 from ivr.release.releases import Release, Releases
-from ivr.release.shelf import Canary, Shelf, digits
+from ivr.release.serving import Canary, Shelf, digits
 
 log = structlog.get_logger(__name__)
 

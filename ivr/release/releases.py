@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
 
 LIBRARY = "*"  # the name under which the store keeps the set; no flow can have it

@@ -73,7 +73,7 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Silencing:
+class BargeIn:
     """The time that a prompt went on after the caller's key or first word; None when none was playing, or unknown."""
 
     at: float
@@ -120,15 +120,15 @@ def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: fl
     return found
 
 
-def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[Silencing]:
+def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[BargeIn]:
     """Measure, for each key, from its first event packet to the first silent packet heard."""
-    return [Silencing(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
+    return [BargeIn(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
 
 
-def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Silencing]:
+def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[BargeIn]:
     """Measure, for each utterance, from its first voiced packet to the first silent packet heard (barge-in)."""
     return [
-        Silencing(span.start, _until_silent(timeline, span.start, audible_db))
+        BargeIn(span.start, _until_silent(timeline, span.start, audible_db))
         for span in spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
     ]
 

@@ -21,9 +21,9 @@ import structlog
 
 from ivr.errors import ConfigError
 from ivr.ports import Clip
-from ivr.speech.engines import TELEPHONE_RATE, Samples
-from ivr.speech.loudness import prompt_pcm
-from ivr.speech.selection import language_directory
+from ivr.speech.offers import language_directory
+from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
+from ivr.speech.worker.loudness import prompt_pcm
 
 log = structlog.get_logger()
 _RENDERING = "2"  # raise when trimming, levelling or wording change: old entries are then made anew

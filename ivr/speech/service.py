@@ -15,12 +15,12 @@ from ivr.config import SpeechConfig
 from ivr.errors import SpeechUnavailable
 from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
-from ivr.speech import selection
-from ivr.speech.engines import serves
+from ivr.speech import offers
 from ivr.speech.framing import Message
 from ivr.speech.processes import Worker
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key
 from ivr.speech.wire_values import pack_grammar, unpack_recognition
+from ivr.speech.worker.engines import serves
 
 log = structlog.get_logger()
 _OPEN_S = 2.0  # a new call waits so long for a worker that is being restarted
@@ -102,8 +102,8 @@ class WorkerSpeechService:
         self._sessions: dict[int, WorkerEars] = {}
         self._numbers = itertools.count(1)
         self._packed: OrderedDict[str, tuple[dict[str, Any], bytes]] = OrderedDict()
-        self._recogniser_offers = selection.recogniser_offers(config)
-        self._synthesiser_offers = selection.synthesiser_offers(config)
+        self._recogniser_offers = offers.recogniser_offers(config)
+        self._synthesiser_offers = offers.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._rendering: dict[str, asyncio.Future[Clip]] = {}
         settings = {"recogniser": config.recogniser, "vosk_models": str(config.vosk_models.absolute())}
@@ -140,7 +140,7 @@ class WorkerSpeechService:
         await asyncio.gather(*(w.stop() for w in (*self.listeners, self.speaker)))
 
     async def open(self, call_id: str, language: str) -> Ears:
-        if selection.recogniser_for(self._recogniser_offers, language) is None:
+        if offers.recogniser_for(self._recogniser_offers, language) is None:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         worker = await self._least_loaded(language)
         session = next(self._numbers)
@@ -195,11 +195,11 @@ class WorkerSpeechService:
         recorded = await asyncio.to_thread(self._recordings.clip, text, language, recording)
         if recorded is not None:
             return recorded
-        offers = selection.synthesisers_for(self._synthesiser_offers, language, voice)
-        if not offers:
+        able = offers.synthesisers_for(self._synthesiser_offers, language, voice)
+        if not able:
             raise SpeechUnavailable(f"nothing here speaks {language}", remedy="pip install 'ivr[espeak]', or record it")
         problem = ""
-        for offer in offers:
+        for offer in able:
             try:
                 return await self._rendered(text, language, voice, offer)
             except SpeechUnavailable as error:
@@ -208,8 +208,8 @@ class WorkerSpeechService:
                 log.warning("synthesis.failed", engine=offer.name, language=language, error=problem)
         raise SpeechUnavailable(f"{language}: {problem}")
 
-    async def _rendered(self, text: str, language: str, voice: str, offer: selection.Offer) -> Clip:
-        spoken_by = selection.voice_of(offer, voice)
+    async def _rendered(self, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
+        spoken_by = offers.voice_of(offer, voice)
         key = clip_key(text, language, offer.name, offer.version, spoken_by)
         clip = self._cache.recall(key) or await asyncio.to_thread(self._cache.fetch, key)
         if clip is not None:
@@ -221,7 +221,7 @@ class WorkerSpeechService:
         running.add_done_callback(lambda _: self._rendering.pop(key, None))
         return await asyncio.shield(running)
 
-    async def _made(self, key: str, text: str, language: str, voice: str, offer: selection.Offer) -> Clip:
+    async def _made(self, key: str, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
         order = {"op": "render", "engine": offer.name, "text": text, "language": language, "voice": voice}
         reply = await self.speaker.ask(order, timeout_s=_RENDER_S)
         self._failures.pop(offer.name, None)

@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ivr.config import Config
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
+from ivr.record import Entered, Entry
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
-from ivr.release.shelf import Shelf
+from ivr.release.serving import Shelf
 from ivr.web.console.backend import FlowSummary
-from ivr.workshop.backroom import ScratchRoom
 from ivr.workshop.folder import Folder
-from ivr.workshop.graph import render_svg
-from ivr.workshop.session import obey
-from ivr.workshop.simulation import MEMBER, Entry, Setting, Simulation
-from ivr.workshop.trial import entry_of
-from ivr.workshop.verdict import entry_lines
+from ivr.workshop.picture.svg import render_svg
+from ivr.workshop.scripts.verdict import entry_lines
+from ivr.workshop.simulate.alone import entry_of
+from ivr.workshop.simulate.commands import obey
+from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.simulation import MEMBER, Setting, Simulation
 
 T = TypeVar("T")
 
@@ -161,7 +162,7 @@ class ConsoleTrial:
                 if e.kind in SHOWN
             ],
             "text": text,
-            "states": [str(e.data["state"]) for e in entries if e.kind == "state"],
+            "states": [e.what.state for e in entries if isinstance(e.what, Entered)],
             "state": simulation.state,
             "slots": {name: simulation.label(name, value) for name, value in simulation.slots.items()},
             "queue": list(effects.queue) if effects is not None else [],

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ivr.actions import signatures
 from ivr.config import Config
-from ivr.dialogue.check import check_sources
-from ivr.dialogue.finding import Finding
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
 from ivr.errors import ConfigError, FlowError
 
 

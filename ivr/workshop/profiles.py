@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ivr.actions import signatures
-from ivr.dialogue.finding import Finding, ordered
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.model import TaperedPrompt
-from ivr.dialogue.proof.graph import spoken
-from ivr.dialogue.source import Place
+from ivr.dialogue.checker.graph import spoken
+from ivr.dialogue.flows.finding import Finding, ordered
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.model import TaperedPrompt
+from ivr.dialogue.flows.source import Place
 from ivr.errors import ConfigError
 from ivr.workshop.folder import Folder
 

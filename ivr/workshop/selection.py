@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.dialogue.library import FlowLibrary
-from ivr.dialogue.mistakes import listing, suggestion
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.errors import ConfigError, FlowError
 from ivr.workshop.folder import Folder, folders
 

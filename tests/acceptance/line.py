@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ivr.actions import StoreActions
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
     DialogueEvent,
@@ -21,6 +20,7 @@ from ivr.dialogue.turns import (
     Said,
     Say,
 )
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.events import Term
 from ivr.ports import ActionCall
 from ivr.store import Store

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import soxr
 
-from ivr.dialogue.listening import Mode
-from ivr.dialogue.turns import SpeechHeard
+from ivr.dialogue.engine.contract import SpeechHeard
+from ivr.dialogue.engine.gather import Mode
 from ivr.events import Heard, RecogniserFailed, Recognition
-from ivr.media.codec import PCMU
 from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription
-from ivr.media.hearing import Hearing
-from ivr.media.pcm import FRAME, FRAME_S, power
-from ivr.media.rtp import Packet, build
+from ivr.media.process.codec import PCMU
+from ivr.media.process.pcm import FRAME, FRAME_S, power
+from ivr.media.process.receiver import Hearing
+from ivr.media.process.rtp import Packet, build
 from ivr.ports import Ears, ListenRequest
 from ivr.softphone.g711 import encode
 from ivr.softphone.voices import CallerVoice

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from ivr.dialogue.turns import ActionDone, Perform
+from ivr.dialogue.engine.contract import ActionDone, Perform
 from ivr.events import ActionResult
 from tests.unit.dialogue.talk import Talk, reference, terms
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import yaml
 
-from ivr.dialogue.check import check
-from ivr.dialogue.library import load_library
-from ivr.dialogue.signature import ActionSignature, Parameter
+from ivr.dialogue.checker.check import check
+from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
 
 SIGNATURES = {
     s.name: s

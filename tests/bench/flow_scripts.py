@@ -17,16 +17,16 @@ from typing import Any
 from unittest.mock import patch
 
 from ivr.actions import signatures
-from ivr.dialogue.check import check
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.source import read_directory
-from ivr.dialogue.turns import DialogueEvent, Effect
-from ivr.workshop import driving
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.rehearsal import Stage
-from ivr.workshop.runner import Report, Runner
-from ivr.workshop.scripts import read_script, script_files
+from ivr.dialogue.checker.check import check
+from ivr.dialogue.engine.contract import DialogueEvent, Effect
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
+from ivr.workshop.scripts.run import Stage
+from ivr.workshop.scripts.runner import Report, Runner
+from ivr.workshop.scripts.script import read_script, script_files
+from ivr.workshop.simulate import driving
+from ivr.workshop.simulate.room import ScratchRoom
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
 ROUNDS = 7

@@ -25,7 +25,7 @@ from tests.wire.sipp import SippResult, start_sipp
 SCENARIO = Path(__file__).with_name("uac_listens.xml")
 AIM_P99_MS = 30.0
 RATE = 20.0  # calls a second
-ROLES = {"ivr.media": "media", "listen": "listening", "speak": "speaking"}
+ROLES = {"ivr.media.process": "media", "listen": "listening", "speak": "speaking"}
 
 
 def cpu_seconds(pid: int) -> float:

@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from ivr.media.clip import Clip
-from ivr.media.codec import PCMU
 from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.leg import ProcessMediaLeg
-from ivr.media.pcm import FRAME, RATE, clipped
-from ivr.media.rtp import sequence_ahead
+from ivr.media.process.codec import PCMU
+from ivr.media.process.pcm import FRAME, RATE, clipped
+from ivr.media.process.rtp import sequence_ahead
 
 _TICK = 0.02
 _TIMESTAMP = struct.Struct("qq")

@@ -15,9 +15,9 @@ import numpy as np
 import soxr
 
 from ivr.ports import SpeechGrammar
-from ivr.speech.engines import Samples
-from ivr.speech.hibari import HibariSynthesiser
-from ivr.speech.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.synthesisers.hibari import HibariSynthesiser
+from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.worker.engines import Samples
 
 Task = tuple[str, ...]
 

@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ivr.dialogue.grammar import Meaning
-from ivr.dialogue.grammars import StateGrammar
-from ivr.dialogue.reading import Interpretation
-from ivr.dialogue.risk import RiskWords
-from ivr.dialogue.understanding import understand
+from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.reading import Interpretation
+from ivr.dialogue.understanding.risk import RiskWords
+from ivr.dialogue.understanding.understand import understand
 from ivr.events import Accept, Recognition
-from ivr.speech.engines import Samples
-from ivr.speech.moonshine import MoonshineRecogniser
-from ivr.speech.silero import SileroModel, speech_span
+from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+from ivr.speech.worker.engines import Samples
+from ivr.speech.worker.silero import SileroModel, speech_span
 from tests.bench.dialogue_turns import identified
 from tests.bench.speech_accuracy import label, percent
 from tests.bench.speech_corpus import telephone, voices

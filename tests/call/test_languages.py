@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 
 from ivr.config import FlowsConfig
-from ivr.dialogue.library import FlowLibrary
-from ivr.dialogue.opening import Installed, Opening
+from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Leg, Party
-from ivr.release.openings import Openings
-from ivr.release.shelf import Shelf
+from ivr.release.entry import Openings
+from ivr.release.serving import Shelf
 from tests.call.fakes import FakeActions
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run

@@ -13,10 +13,10 @@ import pytest
 from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CONVERSATION_S, CallSession, Line, Opening
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.opening import Installed
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.opening import Installed
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
 from ivr.ports import Leg
 from tests.call.fakes import (
@@ -142,7 +142,7 @@ def test_a_request_is_done_and_the_call_is_accounted_for(library: FlowLibrary) -
     rig = run(scenario())
     assert rig.canonical["outcome"] == "resolved"
     assert rig.canonical["resolved"] == 1
-    kinds = {entry["kind"] for entry in rig.records.entries}
+    kinds = {entry.kind for entry in rig.records.entries}
     assert {"state", "prompt", "heard", "action"} <= kinds
     assert rig.leg.hung_up
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from ivr.call.unrest import BARGED_TIMES, MASHED_KEYS, Unrest
-from ivr.dialogue.library import FlowLibrary
+from ivr.call.agitation import BARGED_TIMES, MASHED_KEYS, Unrest
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.events import Cause, Manner, Recognition
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ivr.workshop.backroom import ScratchRoom
+from ivr.workshop.simulate.room import ScratchRoom
 from tests.flows.line import Line, called
 
 Begin = Callable[..., Awaitable[Line]]

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from ivr.actions.registry import signatures
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
 

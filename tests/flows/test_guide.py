@@ -10,12 +10,12 @@ import yaml
 from pydantic import BaseModel
 
 from ivr.actions.registry import signatures
-from ivr.dialogue import model
-from ivr.dialogue.check import check
-from ivr.dialogue.library import load_library
-from ivr.dialogue.source import read_directory
-from ivr.dialogue.system_words import SYSTEM_PROMPTS
-from ivr.dialogue.wording import FILTERS
+from ivr.dialogue.checker.check import check
+from ivr.dialogue.flows import model
+from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.source import read_directory
+from ivr.dialogue.flows.wording import FILTERS
+from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
 from tests.flows.reference import FLOWS
 
 GUIDE = (FLOWS / "README.md").read_text()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ivr.dialogue.check import check
-from ivr.dialogue.turns import PartFailed
+from ivr.dialogue.checker.check import check
+from ivr.dialogue.engine.contract import PartFailed
 from tests.flows.conftest import Begin
 from tests.flows.line import Line, moment
 from tests.flows.reference import library

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.coverage import Observation
-from ivr.workshop.runner import Runner
-from ivr.workshop.scripts import against, read_script, script_files
-from ivr.workshop.verdict import failure_lines
+from ivr.workshop.scripts.coverage import Observation
+from ivr.workshop.scripts.runner import Runner
+from ivr.workshop.scripts.script import against, read_script, script_files
+from ivr.workshop.scripts.verdict import failure_lines
+from ivr.workshop.simulate.room import ScratchRoom
 from tests.flows.line import moment
 from tests.flows.reference import FLOWS, library
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ivr.dialogue.library import UNIVERSALS
-from ivr.dialogue.model import Prompt, State, TaperedPrompt
-from ivr.dialogue.phrases import parse_phrase
-from ivr.dialogue.system_words import SYSTEM_PROMPTS
-from ivr.dialogue.wording import SLOT
+from ivr.dialogue.flows.library import UNIVERSALS
+from ivr.dialogue.flows.model import Prompt, State, TaperedPrompt
+from ivr.dialogue.flows.phrases import parse_phrase
+from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
 from tests.flows.reference import library
 
 REORDER = ("move_to_top", "move_to_end", "move_to_position", "move_before", "move_after", "swap")

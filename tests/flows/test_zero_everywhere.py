@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ivr.dialogue.engine import Dialogue
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
     DialogueEvent,
@@ -29,6 +28,7 @@ from ivr.dialogue.turns import (
     ResumeLoaded,
     SpeechHeard,
 )
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.events import ActionResult, Cause, Recognition, Term
 from tests.flows.reference import library
 

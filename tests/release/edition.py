@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ivr.actions import signatures
 from ivr.config import Config, FlowsConfig
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import SpeechUnavailable
 from ivr.release.candidate import Surroundings
+from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
-from ivr.release.openings import Openings
 from ivr.release.releases import Releases
-from ivr.release.shelf import Shelf
+from ivr.release.serving import Shelf
 from ivr.store import Store
 
 FLOWS = Path(__file__).parents[2] / "flows"

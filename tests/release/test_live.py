@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.errors import FlowError
-from ivr.release.shelf import BUCKETS, bucket
+from ivr.release.serving import BUCKETS, bucket
 from tests.release.edition import BROKEN, MAIN, Desk, Press, edition_of
 
 

@@ -14,13 +14,13 @@ from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
-from ivr.dialogue.library import FlowLibrary
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Ears
 from ivr.release.candidate import Surroundings
+from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
-from ivr.release.openings import Openings
 from ivr.release.releases import Releases
-from ivr.release.shelf import Shelf
+from ivr.release.serving import Shelf
 from ivr.store import Store
 from ivr.web.api import Backend, Readiness
 from ivr.web.app import HttpServer, application

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ivr.cli.flow.options import add_paths, config_of, folders_of
 from ivr.cli.options import Subparsers
-from ivr.dialogue.finding import Finding
+from ivr.dialogue.flows.finding import Finding
 from ivr.workshop.folder import examine
 from ivr.workshop.profiles import PROFILES, profile
 

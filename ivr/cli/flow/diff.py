@@ -16,8 +16,8 @@ from ivr.cli.options import Subparsers
 from ivr.errors import ConfigError, FlowError
 from ivr.release.releases import LIBRARY, Releases
 from ivr.store import Store
-from ivr.workshop.diff import Comparison, compare
-from ivr.workshop.revisions import REVISION, Side, side_in_git, side_on_disk
+from ivr.workshop.compare.diff import Comparison, compare
+from ivr.workshop.compare.sides import REVISION, Side, side_in_git, side_on_disk
 
 EPILOG = """\
 A and B are each one of

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.options import Subparsers
-from ivr.workshop.explain import explain_flow, explain_state
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.selection import state_of
+from ivr.workshop.tell.explain import explain_flow, explain_state
 
 EPILOG = """\
 examples:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ivr.cli.flow.options import add_paths, config_of, paths_of
 from ivr.cli.options import Subparsers
-from ivr.dialogue.format import format_text
-from ivr.dialogue.source import read_file
+from ivr.dialogue.flows.format import format_text
+from ivr.dialogue.flows.source import read_file
 from ivr.errors import ConfigError
 
 EPILOG = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 from ivr.actions import signatures
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.options import Subparsers
-from ivr.dialogue.library import load_library
+from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
 from ivr.workshop.folder import folders
 from ivr.workshop.templates import SERVICE, TEMPLATES, NewFlow, new_flow

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.options import Subparsers
-from ivr.dialogue.schema import FILE_NAME, schema_text
+from ivr.dialogue.flows.schema import FILE_NAME, schema_text
 from ivr.errors import ConfigError
 
 EPILOG = f"""\

@@ -17,14 +17,14 @@ from ivr.cli.flow.voice import speak_scripts
 from ivr.cli.options import Subparsers
 from ivr.config import Config
 from ivr.errors import ConfigError, IvrError
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.coverage import lines
 from ivr.workshop.folder import folders, library_of
-from ivr.workshop.recording import append, load, past_call, record
-from ivr.workshop.rehearsal import Rehearsal, Stage, scripts_by_folder, together
-from ivr.workshop.runner import CallResult, Report
-from ivr.workshop.verdict import failure_lines, summary, write_junit
-from ivr.workshop.watching import changes
+from ivr.workshop.scripts.coverage import lines
+from ivr.workshop.scripts.from_call import append, load, past_call, record
+from ivr.workshop.scripts.run import Rehearsal, Stage, scripts_by_folder, together
+from ivr.workshop.scripts.runner import CallResult, Report
+from ivr.workshop.scripts.verdict import failure_lines, summary, write_junit
+from ivr.workshop.scripts.watching import changes
+from ivr.workshop.simulate.room import ScratchRoom
 
 EPILOG = "Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usage."
 

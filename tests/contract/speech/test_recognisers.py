@@ -11,8 +11,8 @@ import pytest
 
 from ivr.events import Accept, Cause
 from ivr.ports import DigitRun, SpeechGrammar
-from ivr.speech.engines import Cancelled
-from ivr.speech.vosk import VoskRecogniser
+from ivr.speech.recognisers.vosk import VoskRecogniser
+from ivr.speech.worker.engines import Cancelled
 from tests.contract.speech.conftest import KOREAN_MODEL, Subject
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause
-from ivr.speech.engines import Synthesiser, serves
-from ivr.speech.hibari import HibariSynthesiser
-from ivr.speech.loudness import active_level_db, prompt_pcm
-from ivr.speech.pyttsx3 import Pyttsx3Synthesiser, voice_for
+from ivr.speech.synthesisers.hibari import HibariSynthesiser
+from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser, voice_for
+from ivr.speech.worker.engines import Synthesiser, serves
+from ivr.speech.worker.loudness import active_level_db, prompt_pcm
 from tests.contract.speech.conftest import Subject
 
 LINES = ("Move Casablanca to the top.", "What's next?", "Cancel my membership.")

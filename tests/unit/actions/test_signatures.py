@@ -9,7 +9,7 @@ import pytest
 
 from ivr.actions import signatures
 from ivr.actions.invocation import LAST, parse
-from ivr.dialogue.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.ports import ActionCall
 

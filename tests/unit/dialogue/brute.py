@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ivr.dialogue.signature import ActionSignature
+from ivr.dialogue.flows.signature import ActionSignature
 
 SIGNATURES = {
     "act": ActionSignature("act", outcomes=("ok", "no"), returns={"value": "number"}),

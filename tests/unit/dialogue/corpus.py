@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ivr.dialogue.check import check_sources
-from ivr.dialogue.finding import Finding
-from ivr.dialogue.signature import ActionSignature, Parameter
-from ivr.dialogue.source import read_directory, read_file
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.source import read_directory, read_file
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 MEMBER = ("member.number", "member.first_name")

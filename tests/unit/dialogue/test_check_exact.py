@@ -7,10 +7,10 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ivr.dialogue.finding import Finding
-from ivr.dialogue.library import load_library
-from ivr.dialogue.proof.report import Report, Surroundings
-from ivr.dialogue.proof.roads import check_roads
+from ivr.dialogue.checker.reaches_human import check_roads
+from ivr.dialogue.checker.report import Report, Surroundings
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.library import load_library
 from tests.unit.dialogue.brute import SIGNATURES, Spec, as_files, line_of, random_flows, search
 
 

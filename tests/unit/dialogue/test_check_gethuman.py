@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.dialogue.check import check_sources
-from ivr.dialogue.finding import Finding
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.flows.finding import Finding
 from tests.unit.dialogue.corpus import SIGNATURES, good
 
 

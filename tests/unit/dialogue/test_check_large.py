@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ivr.dialogue.check import check
-from ivr.dialogue.finding import Finding
-from ivr.dialogue.library import load_library
+from ivr.dialogue.checker.check import check
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.library import load_library
 from tests.bench.flow_check import HUMAN, SIGNATURES, UNIVERSALS, large_flow, words
 
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.dialogue.library import FlowLibrary
-from ivr.dialogue.turns import (
+from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
     Agitated,
@@ -28,6 +27,7 @@ from ivr.dialogue.turns import (
     Said,
     SpeechHeard,
 )
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
 from tests.unit.dialogue.talk import NOW, Talk, reference, small
 
@@ -124,7 +124,7 @@ def aimed(event: DialogueEvent, talk: Talk) -> DialogueEvent:
 
 def engine_errors(talk: Talk) -> list[object]:
     """What the engine itself stumbled over. "Broken" is a flow's fault, and one of ours is broken on purpose."""
-    return [note.data for note in talk.errors if "error" in note.data and note.data["error"] != "Broken"]
+    return [failed for failed in talk.errors if failed.error not in ("", "Broken")]
 
 
 def meant_goodbye(event: DialogueEvent, talk: Talk) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.expression import ExpressionError, parse_expression
+from ivr.dialogue.flows.expression import ExpressionError, parse_expression
 
 SCOPE: dict[str, object] = {
     "title": "vertigo",

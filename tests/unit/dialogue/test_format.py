@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.dialogue.format import format_text
-from ivr.dialogue.source import read_directory
-from ivr.dialogue.tree import read_tree
+from ivr.dialogue.flows.format import format_text
+from ivr.dialogue.flows.source import read_directory
+from ivr.dialogue.flows.yaml_tree import read_tree
 from tests.unit.dialogue.brute import as_files, random_flows
 
 FLOWS = Path(__file__).parents[3] / "flows"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.grammar import CompiledGrammar, Meaning, filled, slot_names
-from ivr.dialogue.grammars import Entry, Outline, StateGrammar
-from ivr.dialogue.lexicon import Vocabulary, lexicon
-from ivr.dialogue.phrases import MOST_VARIANTS, PhraseError, SlotMark, parse_phrase
-from ivr.dialogue.slots import NumberSlot, Slot, TitleSlot
-from ivr.dialogue.spoken import fold
+from ivr.dialogue.flows.phrases import MOST_VARIANTS, PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.spoken.values import fold
+from ivr.dialogue.understanding.grammar import CompiledGrammar, Meaning, filled, slot_names
+from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
+from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
+from ivr.dialogue.understanding.slots import NumberSlot, Slot, TitleSlot
 from tests.unit.dialogue.talk import catalogue, terms
 
 QUEUE = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.keypad import Entered, Entry, Keypad, Picked, Pressed, Stray, Universal, letters_of
-from ivr.dialogue.lexicon import Vocabulary, lexicon
-from ivr.dialogue.slots import ChoiceSlot, DateSlot, DigitSlot, NumberSlot, Slot, TitleSlot, titled
+from ivr.dialogue.engine.dtmf_input import Entered, Entry, Keypad, Picked, Pressed, Stray, Universal, letters_of
+from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
+from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, DigitSlot, NumberSlot, Slot, TitleSlot, titled
 from tests.unit.dialogue.talk import QUEUE, terms
 
 SEQUENCES = {"0": "human", "*0": "human", "#0": "human", "**": "repeat", "*1": "help", "*2": "back", "*9": "goodbye"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.dialogue.library import load_library
+from ivr.dialogue.flows.library import load_library
 
 UNIVERSALS = """\
 universals: true

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ivr.dialogue.risk import Temper
+from ivr.dialogue.understanding.risk import Temper
 from ivr.events import Manner
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ivr.dialogue import model
-from ivr.dialogue.hovers import DESCRIPTIONS
-from ivr.dialogue.schema import FILE_NAME, flow_schema, schema_text
+from ivr.dialogue.flows import model
+from ivr.dialogue.flows.key_help import DESCRIPTIONS
+from ivr.dialogue.flows.schema import FILE_NAME, flow_schema, schema_text
 
 FLOWS = Path(__file__).parents[3] / "flows"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.dialogue.model import Flow
-from ivr.dialogue.source import parse, read_directory
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.source import parse, read_directory
 
 GOOD = """\
 # a comment

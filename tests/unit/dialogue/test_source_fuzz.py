@@ -11,11 +11,11 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ivr.dialogue.check import check_sources
-from ivr.dialogue.finding import Finding
-from ivr.dialogue.format import format_text
-from ivr.dialogue.schema import flow_schema
-from ivr.dialogue.source import Parsed, parse, read_directory
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.format import format_text
+from ivr.dialogue.flows.schema import flow_schema
+from ivr.dialogue.flows.source import Parsed, parse, read_directory
 from tests.unit.dialogue.corpus import SIGNATURES, good
 
 FLOWS = Path(__file__).parents[3] / "flows"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.numerals import (
+from ivr.dialogue.spoken.numerals import (
     digit_words,
     digits_of,
     number_forms,
@@ -16,7 +16,7 @@ from ivr.dialogue.numerals import (
     ordinal_of,
     ordinal_words,
 )
-from ivr.dialogue.spoken import (
+from ivr.dialogue.spoken.values import (
     date_forms,
     date_words,
     dates_heard,

@@ -4,13 +4,13 @@ from datetime import date
 
 import pytest
 
-from ivr.dialogue.announcements import fixed_words
-from ivr.dialogue.compilation import compiled
-from ivr.dialogue.grammar import SlotValue
-from ivr.dialogue.model import PromptItem, TaperedPrompt
-from ivr.dialogue.system_words import SYSTEM_PROMPTS, system_words
-from ivr.dialogue.turns import Say, Words
-from ivr.dialogue.wording import at_count, interpolated, words_of
+from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.engine.contract import Say, Words
+from ivr.dialogue.flows.fixed_prompts import fixed_words
+from ivr.dialogue.flows.model import PromptItem, TaperedPrompt
+from ivr.dialogue.flows.wording import at_count, interpolated, words_of
+from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, system_words
+from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import Term
 from tests.unit.dialogue.talk import Talk, reference, small
 

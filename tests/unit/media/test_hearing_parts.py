@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivr.media import pcm
-from ivr.media.concealment import HISTORY, LONGEST, conceal, pitch_lag, resumed
-from ivr.media.gate import VoiceGate
-from ivr.media.latch import SourceLatch
-from ivr.media.pcm import FRAME, RATE, Samples, clipped
+from ivr.media.process import pcm
+from ivr.media.process.concealment import HISTORY, LONGEST, conceal, pitch_lag, resumed
+from ivr.media.process.latch import SourceLatch
+from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
+from ivr.media.process.voice_gate import VoiceGate
 
 
 def noise(frames: int, level_db: float, seed: int = 1) -> Samples:

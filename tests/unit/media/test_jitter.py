@@ -7,7 +7,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.media.jitter import JitterBuffer
+from ivr.media.process.jitter import JitterBuffer
 
 BASE = 0xFFFFFF00  # so that every test crosses the wrap of the timestamp
 

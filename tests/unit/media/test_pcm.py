@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.media import pcm
-from ivr.media.codec import G722, coder
+from ivr.media.process import pcm
+from ivr.media.process.codec import G722, coder
 
 # Decision values of the first, second and last levels of some segments, from the ITU's tables 1a and 2a,
 # scaled to 16 bits (x8 for A-law's 13 bits sign included, x4 for µ-law's 14).

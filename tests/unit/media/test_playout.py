@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.media import messages
-from ivr.media.codec import G722, PCMU
-from ivr.media.messages import Kind, Splitter
-from ivr.media.outbox import Outbox
-from ivr.media.pacing import Gaps, Pacer
-from ivr.media.playout import PlayQueue, Recording
+from ivr.media import wire
+from ivr.media.process.codec import G722, PCMU
+from ivr.media.process.outbox import Outbox
+from ivr.media.process.pacing import Gaps, Pacer
+from ivr.media.process.playout import PlayQueue, Recording
+from ivr.media.wire import Kind, Splitter
 
 
 class Dones:
@@ -148,7 +148,7 @@ def test_gap_percentiles_leave_hold_out() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**32 - 1), st.binary(max_size=50))), st.data())
 def test_frames_survive_any_cutting_of_the_stream(frames: list[tuple[Kind, int, bytes]], data: st.DataObject) -> None:
-    stream = b"".join(messages.frame(*one) for one in frames)
+    stream = b"".join(wire.frame(*one) for one in frames)
     splitter, out = Splitter(), []
     while stream:
         size = data.draw(st.integers(1, len(stream)))
@@ -175,11 +175,11 @@ def test_audio_is_dropped_and_counted_when_the_line_is_behind_but_keys_are_not()
     while outbox.pending:
         for kind, _, body in splitter.feed(theirs.recv(1 << 20)):
             digits += kind == Kind.DIGIT
-            audio += len(list(messages.parse_audio(body))) if kind == Kind.AUDIO else 0
+            audio += len(list(wire.parse_audio(body))) if kind == Kind.AUDIO else 0
         outbox.flush()
     for kind, _, body in splitter.feed(theirs.recv(1 << 20)):
         digits += kind == Kind.DIGIT
-        audio += len(list(messages.parse_audio(body))) if kind == Kind.AUDIO else 0
+        audio += len(list(wire.parse_audio(body))) if kind == Kind.AUDIO else 0
     assert digits == 400
     assert audio + dropped == 6000
     ours.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.media import rtcp
-from ivr.media.rtp import Packet, build, parse, sequence_ahead, timestamp_ahead
+from ivr.media.process import rtcp
+from ivr.media.process.rtp import Packet, build, parse, sequence_ahead, timestamp_ahead
 
 packets = st.builds(
     Packet,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivr.media.codec import coder
-from ivr.media.pcm import FRAME, RATE, Samples, clipped
-from ivr.media.telephone_event import KEYS
-from ivr.media.tone import COLUMNS, ROWS, ToneDetector, tones
+from ivr.media.process.codec import coder
+from ivr.media.process.dtmf_event import KEYS
+from ivr.media.process.dtmf_tone import COLUMNS, ROWS, ToneDetector, tones
+from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
 
 
 def detected(signal: Samples) -> str:

@@ -23,8 +23,8 @@ from ivr.sip.transfer import digit_of, progress_of
 from tests.unit.sip.messages import OFFER, parsed_request, request
 
 HOSTILE = [
-    b'"', b"<", b">", b";", b",", b":", b"@", b"\\", b"\r\n", b"\n ", b"\r", b"\0", b"\xff", b"[", b"]", b"=", b"?", b"tag=",
-    b"sip:", b"\xc2\x85", b"\xe2\x80\xa8", b"\xd9\xa1", b"CSeq: 1 INVITE\r\n", b"%", b"*", b" ", b",,", b"Via: ,\r\n", b"",
+    *(bytes([c]) for c in b"\"<>;,:@\\\r\0\xff[]=?%* "), b"", b"\r\n", b"\n ", b",,", b"tag=", b"sip:",
+    b"\xc2\x85", b"\xe2\x80\xa8", b"\xd9\xa1", b"CSeq: 1 INVITE\r\n", b"Via: ,\r\n",
 ]  # fmt: skip
 
 

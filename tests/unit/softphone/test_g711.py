@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ivr.media import codec
+from ivr.media.process import codec
 from ivr.softphone.g711 import SILENCE, Law, decode, encode
 
 LAWS: tuple[Law, ...] = ("PCMU", "PCMA")

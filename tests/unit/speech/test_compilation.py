@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ivr.ports import SpeechGrammar
-from ivr.speech.beam import search
-from ivr.speech.compilation import Compiler, Likelihood
-from ivr.speech.expansion import expanded
+from ivr.speech.recognisers.beam import search
+from ivr.speech.recognisers.compiled_grammars import Compiler, Likelihood
+from ivr.speech.recognisers.expansion import expanded
 from tests.unit.speech.test_trie import END, Letters, favouring
 
 NUMBERS = tuple(f"n{n}" for n in range(1, 100))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.speech.endpointing import End, Endpointer, Start
+from ivr.speech.worker.endpointing import End, Endpointer, Start
 
 W = 0.032
 

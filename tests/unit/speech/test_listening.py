@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ivr.events import Accept, Cause, EarEvent, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
-from ivr.speech.listening import Attempt, Listener, Outcome
-from ivr.speech.manner import Measured
+from ivr.speech.worker.manner import Measured
+from ivr.speech.worker.utterance import Attempt, Listener, Outcome
 
 VOICE = b"\x10\x27" * 160  # 20 ms, loud
 QUIET = bytes(320)

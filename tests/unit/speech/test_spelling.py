@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.speech.spelling import digits_in, ordinal_figure, runs, spellings
-from ivr.speech.wording import said
+from ivr.speech.recognisers.spelling import digits_in, ordinal_figure, runs, spellings
+from ivr.speech.synthesisers.reading_text import said
 
 
 @pytest.mark.parametrize(

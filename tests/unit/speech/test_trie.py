@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
-from ivr.speech.beam import Path, search
-from ivr.speech.lattice import Lattice, Place
-from ivr.speech.trie import Tokens, Tries
+from ivr.speech.recognisers.beam import Path, search
+from ivr.speech.recognisers.lattice import Lattice, Place
+from ivr.speech.recognisers.trie import Tokens, Tries
 
 VOCABULARY = 400
 END = 2

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ivr.workshop.backroom import TIME_ZONE, ScratchRoom
-from ivr.workshop.driving import Setting
-from ivr.workshop.simulation import Simulation
+from ivr.workshop.simulate.driving import Setting
+from ivr.workshop.simulate.room import TIME_ZONE, ScratchRoom
+from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library
 
 MORNING = datetime(2026, 3, 3, 10, tzinfo=ZoneInfo(TIME_ZONE))

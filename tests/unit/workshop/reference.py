@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from ivr.actions import signatures
-from ivr.dialogue.library import FlowLibrary, load_library
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
 
 FLOWS = Path(__file__).parents[3] / "flows"
 

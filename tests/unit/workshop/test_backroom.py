@@ -9,7 +9,7 @@ import pytest
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import ActionResult
 from ivr.ports import ActionCall
-from ivr.workshop.backroom import Effects, ScratchRoom, store_room
+from ivr.workshop.simulate.room import Effects, ScratchRoom, store_room
 from tests.unit.workshop.conftest import MORNING
 
 CALLER = {"call.caller": "5035550101"}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ivr.dialogue.library import FlowLibrary
-from ivr.dialogue.model import Flow, State
-from ivr.workshop.change import marked
-from ivr.workshop.diff import compare
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model import Flow, State
+from ivr.workshop.compare.change import marked
+from ivr.workshop.compare.diff import compare
 from tests.unit.workshop.reference import changed, library, reference, sources
 
 MUTATIONS: dict[str, tuple[tuple[str, str, str], str, str]] = {

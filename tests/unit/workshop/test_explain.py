@@ -7,10 +7,10 @@ import itertools
 import pytest
 
 from ivr.errors import FlowError
-from ivr.workshop.explain import explain_flow, explain_state
-from ivr.workshop.roads import AT_HUMAN, way_to, way_to_human
 from ivr.workshop.selection import state_of
-from ivr.workshop.ways import ways
+from ivr.workshop.tell.explain import explain_flow, explain_state
+from ivr.workshop.tell.routes import AT_HUMAN, way_to, way_to_human
+from ivr.workshop.tell.ways import ways
 from tests.unit.workshop.reference import reference
 
 STATES = [(f.flow, s) for f in reference().flows.values() for s in f.states]

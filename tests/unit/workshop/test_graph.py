@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import pytest
 
 from ivr.actions import signatures
-from ivr.dialogue.check import check_sources
+from ivr.dialogue.checker.check import check_sources
 from ivr.errors import FlowError
-from ivr.workshop.canvas import canvas_of
-from ivr.workshop.graph import element_id, render_folder_svg, render_svg
-from ivr.workshop.mermaid import render_mermaid
-from ivr.workshop.traffic import count
-from ivr.workshop.ways import ways
+from ivr.workshop.picture.canvas import canvas_of
+from ivr.workshop.picture.mermaid import render_mermaid
+from ivr.workshop.picture.svg import element_id, render_folder_svg, render_svg
+from ivr.workshop.picture.traffic import count
+from ivr.workshop.tell.ways import ways
 from tests.unit.workshop.reference import changed, reference, sources
 
 FLOWS = tuple(reference().flows)

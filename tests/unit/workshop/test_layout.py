@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.workshop.layout import Box, Link, layered, ranks_of
+from ivr.workshop.picture.layout import Box, Link, layered, ranks_of
 
 
 @st.composite

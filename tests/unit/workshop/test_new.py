@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from ivr.actions import signatures
-from ivr.dialogue.check import check_sources
-from ivr.dialogue.format import format_text
-from ivr.dialogue.library import load_library
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.flows.format import format_text
+from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.runner import Runner
-from ivr.workshop.scripts import parse_script
+from ivr.workshop.scripts.runner import Runner
+from ivr.workshop.scripts.script import parse_script
+from ivr.workshop.simulate.room import ScratchRoom
 from ivr.workshop.templates import TEMPLATES, new_flow
 from tests.unit.workshop.reference import library, reference, sources
 

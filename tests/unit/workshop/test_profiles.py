@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.dialogue.source import read_directory
+from ivr.dialogue.flows.source import read_directory
 from ivr.workshop.folder import Folder
 from ivr.workshop.profiles import GETHUMAN
 from tests.flows.reference import FLOWS

@@ -11,14 +11,14 @@ import pytest
 
 from ivr.errors import ConfigError, FlowError
 from ivr.store import Store
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.driving import Setting
-from ivr.workshop.recording import Recording, append, load, past_call, record
-from ivr.workshop.runner import Runner, perform
-from ivr.workshop.scripts import parse_script, read_script, script_files
-from ivr.workshop.session import obey
-from ivr.workshop.simulation import Simulation
-from ivr.workshop.timeline import INSIDE, keep, timeline
+from ivr.workshop.scripts.from_call import Recording, append, load, past_call, record
+from ivr.workshop.scripts.runner import Runner, perform
+from ivr.workshop.scripts.script import parse_script, read_script, script_files
+from ivr.workshop.simulate.commands import obey
+from ivr.workshop.simulate.driving import Setting
+from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.simulation import Simulation
+from ivr.workshop.simulate.timeline import INSIDE, keep, timeline
 from tests.flows.reference import FLOWS, library
 from tests.unit.workshop.conftest import MORNING
 

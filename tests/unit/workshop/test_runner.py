@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.coverage import Observation, lines
-from ivr.workshop.runner import CallResult, Report, Runner
-from ivr.workshop.scripts import parse_script
-from ivr.workshop.verdict import failure_lines, junit, summary, write_junit
+from ivr.workshop.scripts.coverage import Observation, lines
+from ivr.workshop.scripts.runner import CallResult, Report, Runner
+from ivr.workshop.scripts.script import parse_script
+from ivr.workshop.scripts.verdict import failure_lines, junit, summary, write_junit
+from ivr.workshop.simulate.room import ScratchRoom
 from tests.flows.reference import library
 
 HEAD = "tests: queue\nat: 2026-03-03T10:00\ncalls:\n"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.errors import ConfigError
-from ivr.workshop.rehearsal import scripts_by_folder
-from ivr.workshop.scripts import against, parse_script, script_files
+from ivr.workshop.scripts.run import scripts_by_folder
+from ivr.workshop.scripts.script import against, parse_script, script_files
 from tests.flows.reference import FLOWS, library
 
 HEAD = "tests: queue\nat: 2026-03-03T10:00\ncalls:\n  - name: one\n    steps:\n"

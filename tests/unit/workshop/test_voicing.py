@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from ivr.config import SpeechConfig
-from ivr.dialogue.grammar import SpeechGrammar
+from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.media.pcm import samples
+from ivr.media.process.pcm import samples
 from ivr.speech.service import WorkerSpeechService
-from ivr.workshop.backroom import ScratchRoom
-from ivr.workshop.scripts import parse_script
-from ivr.workshop.voicing import DOUBTED, LOST, MISHEARD, RIGHT, UNTRIED, Audition, Telephone, VoiceReport
+from ivr.workshop.scripts.script import parse_script
+from ivr.workshop.scripts.voicing import DOUBTED, LOST, MISHEARD, RIGHT, UNTRIED, Audition, Telephone, VoiceReport
+from ivr.workshop.simulate.room import ScratchRoom
 from tests.flows.reference import library
 
 TONE = (8000 * np.sin(np.arange(8000) * 2 * np.pi * 440 / 8000)).astype(np.int16).tobytes()

@@ -181,7 +181,7 @@ async def test_a_killed_media_process_ends_its_calls_and_new_ones_work(line: Run
     ended = asyncio.create_task(logged(line, "call.end", 60))
     async with calling(line, joe) as (phone, caller):
         await caller.prompt_begin()
-        (pid,) = processes(line, "ivr.media")
+        (pid,) = processes(line, "ivr.media.process")
         os.kill(pid, signal.SIGKILL)
         assert (await phone.wait_ended(15)).by == "remote"
     assert "media lost" in (await ended)["end_reason"]

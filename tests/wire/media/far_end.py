@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ivr.media.codec import Coder, coder
 from ivr.media.description import Codec, Direction, MediaDescription
-from ivr.media.pcm import FRAME, SILENCE, Samples
-from ivr.media.rtp import Packet, build, parse
+from ivr.media.process.codec import Coder, coder
+from ivr.media.process.pcm import FRAME, SILENCE, Samples
+from ivr.media.process.rtp import Packet, build, parse
 
 
 @dataclass(frozen=True)

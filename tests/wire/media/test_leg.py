@@ -16,10 +16,10 @@ from ivr.media.clip import Clip
 from ivr.media.description import G722, PCMA, PCMU, Codec, Direction
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.negotiation import NoCommonCodec
-from ivr.media.pcm import FRAME, RATE, Samples, clipped
-from ivr.media.rtp import Packet, build
-from ivr.media.telephone_event import KEYS
-from ivr.media.tone import tones
+from ivr.media.process.dtmf_event import KEYS
+from ivr.media.process.dtmf_tone import tones
+from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
+from ivr.media.process.rtp import Packet, build
 from tests.wire.media.conftest import Connect, Line
 from tests.wire.media.far_end import Arrival, FarEnd
 
@@ -311,7 +311,7 @@ async def test_empty_and_far_packets_of_the_stream_itself_cost_nothing(connect: 
 
 
 async def test_rtcp_tells_the_round_trip(engine: ProcessMediaEngine, connect: Connect) -> None:
-    from ivr.media import rtcp
+    from ivr.media.process import rtcp
 
     loop = asyncio.get_running_loop()
     reports: asyncio.Queue[rtcp.Report] = asyncio.Queue()

@@ -1,0 +1,119 @@
+"""One call's ears: opens the recogniser's session, feeds it, and says so when it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from ivr.dialogue.engine.contract import Listen
+from ivr.errors import SpeechUnavailable
+from ivr.events import Audio, EarEvent, RecogniserFailed
+from ivr.ports import Ears, ListenRequest, MediaLeg, SpeechService
+
+log = structlog.get_logger(__name__)
+
+
+class Hearing:
+    """Wraps an Ears session; without one (no recogniser for the language) it is deaf and the call is led by keys."""
+
+    def __init__(self, media: MediaLeg, speech: SpeechService, call_id: str) -> None:
+        self._media = media
+        self._speech = speech
+        self._call_id = call_id
+        self._ears: Ears | None = None
+        self._language = ""  # that the ears understand, or were found not to
+        self._broken: set[str] = set()  # languages whose ears failed on this call
+        self._changed = asyncio.Event()
+
+    @classmethod
+    async def open(cls, media: MediaLeg, speech: SpeechService, call_id: str, language: str) -> tuple[Hearing, str]:
+        """The ears, and why they are deaf ("" when they hear)."""
+        hearing = cls(media, speech, call_id)
+        return hearing, await hearing._attune(language)
+
+    async def _attune(self, language: str) -> str:
+        """Ears for ``language`` in place of those there are; why there are none, "" when there are."""
+        await self._part()
+        self._language = language
+        if language in self._broken:
+            return ""  # that they are gone was told when it happened
+        try:
+            self._ears = await self._speech.open(self._call_id, language)
+        except SpeechUnavailable as error:
+            log.warning("recogniser.unavailable", language=language, error=str(error))
+            return str(error)
+        finally:
+            self._changed.set()
+        return ""
+
+    @property
+    def deaf(self) -> bool:
+        return self._ears is None
+
+    async def listen(self, listen: Listen | None) -> str:
+        """Switch to the grammar of ``listen``, and to ears for its language; None closes them (the call is somebody
+        else's now). Why the ears just went deaf, "" when they hear or were deaf already."""
+        deaf_because = ""
+        if listen is not None and listen.grammar.speech.language != self._language:
+            deaf_because = await self._attune(listen.grammar.speech.language)
+            if self._ears is None:
+                await self._media.listen(False)
+        if self._ears is None:
+            return deaf_because
+        if listen is None:
+            await self._media.listen(False)
+            await self._ears.listen(None)
+            return ""
+        await self._ears.listen(ListenRequest(listen.grammar.speech, listen.hangover_s, listen.max_utterance_s))
+        await self._media.listen(True)
+        return ""
+
+    def feed(self, audio: Audio) -> None:
+        if self._ears is not None:
+            self._ears.feed(audio.pcm, audio.at)
+
+    async def run(self, post: Callable[[EarEvent], None]) -> None:
+        """Pass on what is heard, by whichever ears there are, for as long as the call lasts."""
+        while True:
+            self._changed.clear()
+            ears = self._ears
+            if ears is None:
+                await self._changed.wait()
+                continue
+            pump = asyncio.create_task(self._pump(ears, post))
+            changed = asyncio.create_task(self._changed.wait())
+            try:
+                await asyncio.wait((pump, changed), return_when=asyncio.FIRST_COMPLETED)
+                if pump.done():
+                    pump.result()
+                    await changed
+            finally:
+                pump.cancel()
+                changed.cancel()
+
+    async def _pump(self, ears: Ears, post: Callable[[EarEvent], None]) -> None:
+        async for event in ears.events():
+            if ears is not self._ears:
+                return  # heard in a language that is not spoken any more
+            if isinstance(event, RecogniserFailed):
+                log.error("recogniser.failed", reason=event.reason)
+                self._broken.add(self._language)
+                self._ears = None
+                await self._media.listen(False)
+                post(event)
+                return
+            post(event)
+
+    async def close(self) -> None:
+        await self._part()
+
+    async def _part(self) -> None:
+        ears, self._ears = self._ears, None
+        if ears is not None:
+            try:
+                async with asyncio.timeout(1):
+                    await ears.close()
+            except (TimeoutError, SpeechUnavailable):
+                log.warning("recogniser.close_failed")

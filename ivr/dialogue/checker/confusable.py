@@ -1,0 +1,201 @@
+"""Phrases that mean different things and sound the same: what a recogniser cannot tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jellyfish
+from rapidfuzz import fuzz, process
+
+from ivr.dialogue.checker.report import Report, tongue
+from ivr.dialogue.flows.model import Flow, VariableSpec
+from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.values import fold
+
+ALIKE = 88.0  # spelling, 0..100: "put Vertigo first" and "but Vertigo first"
+SAME_SOUND = 94.0  # sounds run together
+_UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
+_SAMPLES: Mapping[str, str] = {
+    "title": "casablanca",
+    "number": "three",
+    "ordinal": "third",
+    "digits": "one two three four",
+    "date": "july fourth",
+    "boolean": "yes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One phrase as it may be heard. ``owner`` is an intent, a universal or a risk."""
+
+    text: str
+    sound: str
+    owner: str
+    phrase: str
+    place: tuple[str | int, ...] = ()
+
+
+def check_sounds(report: Report) -> None:
+    library = report.library
+    languages = dict.fromkeys([library.universals.language, *(language for language, _ in library.voices)])
+    for language in languages:
+        words = Wordings(library, language, "neutral")
+        everywhere = list(_everywhere(report, words, language))
+        _among(report, everywhere)
+        for name, flow in library.flows.items():
+            _Flow(report, name, flow, words, language, everywhere).check()
+
+
+def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said]:
+    """What is understood in every state: universals and risks."""
+    for name in _UNIVERSALS:
+        for phrase in words.universal(name):
+            for text in _expand(phrase, {}, report, language):
+                yield Said(text, _sound(text, language), name, phrase)
+    for name, spec in report.library.universals.languages.items():
+        for phrase in spec.phrases:
+            for text in _expand(phrase, {}, report, language):
+                yield Said(text, _sound(text, language), f"the language {name}", phrase)
+    for name in report.library.universals.risks:
+        for phrase in words.universal(name):
+            for text in _expand(phrase, {}, report, language):
+                yield Said(text, _sound(text, language), f"the risk {name}", phrase)
+
+
+def _among(report: Report, everywhere: Sequence[Said]) -> None:
+    known: dict[str, Said] = {}
+    for said in everywhere:
+        other = known.setdefault(said.text, said)
+        if other.owner != said.owner and not (other.owner.startswith("the risk") and said.owner.startswith("the risk")):
+            kind, _, name = said.owner.removeprefix("the ").rpartition(" ")
+            path = (f"{kind}s", name, "phrases") if kind else (name, "phrases")
+            place = report.universals(*path)
+            why = f"“{said.phrase}” means both {other.owner} and {said.owner}, everywhere"
+            report.add("same-phrase", place, why, "leave it to one of them", text=said.phrase)
+
+
+class _Flow:
+    def __init__(
+        self, report: Report, name: str, flow: Flow, words: Wordings, language: str, everywhere: Sequence[Said]
+    ) -> None:
+        self.report, self.name, self.flow, self.words, self.language = report, name, flow, words, language
+        self.everywhere = everywhere
+        self.variables = {**flow.parameters, **flow.variables}
+        self.said: dict[str, list[Said]] = {}
+        self.reported: set[frozenset[tuple[str, str]]] = set()
+
+    def phrases(self, intent: str) -> list[Said]:
+        if intent not in self.said:
+            self.said[intent] = [
+                Said(text, _sound(text, self.language), intent, phrase, ("intents", intent, "phrases", index))
+                for index, phrase in enumerate(self.words.phrases(self.name, intent))
+                for text in _expand(phrase, self.variables, self.report, self.language)
+            ]
+        return self.said[intent]
+
+    def check(self) -> None:
+        used = dict.fromkeys(c.intent for s in self.flow.states.values() for c in s.choices)
+        mine = [said for intent in used if intent in self.flow.intents for said in self.phrases(intent)]
+        self._compare(mine, self.everywhere)
+        together: set[tuple[str, ...]] = set()
+        for state in self.flow.states.values():
+            intents = tuple(dict.fromkeys(c.intent for c in state.choices if c.intent in self.flow.intents))
+            if len(intents) > 1 and intents not in together:
+                together.add(intents)
+                here = [said for intent in intents for said in self.phrases(intent)]
+                self._compare(here, here)
+
+    def _compare(self, ours: Sequence[Said], theirs: Sequence[Said]) -> None:
+        if not ours or not theirs:
+            return
+        spelling = process.cdist([s.text for s in ours], [s.text for s in theirs], scorer=fuzz.ratio, score_cutoff=60)
+        for row, column in zip(*spelling.nonzero(), strict=True):
+            one, other = ours[int(row)], theirs[int(column)]
+            if one.owner == other.owner or (ours is theirs and column < row):
+                continue
+            alike = float(spelling[row][column])
+            if alike == 100.0 or one.text == other.text:
+                self._report("same-phrase", one, other)
+            elif _confusable(one, other, alike):
+                self._report("near-phrases", one, other)
+
+    def _report(self, code: str, one: Said, other: Said) -> None:
+        pair = frozenset({(one.owner, one.phrase), (other.owner, other.phrase)})
+        if pair in self.reported:
+            return
+        self.reported.add(pair)
+        if one.place and other.place and other.place > one.place:
+            one, other = other, one
+        same = code == "same-phrase"
+        why = (
+            f"“{one.phrase}” means both {one.owner} and {other.owner}"
+            if same
+            else f"“{one.phrase}” ({one.owner}) sounds like “{other.phrase}” ({other.owner})"
+        )
+        remedy = "leave it to one of them" if same else "say one of them in other words"
+        place = self._place(one)
+        self.report.add(code, place, why, remedy, severity="error" if same else "warning", text=one.phrase)
+
+    def _place(self, said: Said) -> Place:
+        _, intent, _, index = said.place
+        key = (self.name, self.language, "neutral")
+        overlay = self.report.library.wordings.get(key)
+        if overlay is not None and intent in overlay.intents:
+            return self.report.overlay(key, "intents", intent, index)
+        return self.report.at(self.name, *said.place)
+
+
+def _confusable(one: Said, other: Said, spelling: float) -> bool:
+    if len(one.sound) < 2 or len(other.sound) < 2:
+        return False
+    if one.sound == other.sound:
+        return True
+    if spelling < ALIKE or len(one.text.split()) != len(other.text.split()):
+        return False
+    if fuzz.ratio(one.sound, other.sound) < SAME_SOUND:
+        return False
+    pairs = [(a, b) for a, b in zip(one.text.split(), other.text.split(), strict=True) if a != b]
+    return all(_words_alike(a, b) for a, b in pairs)
+
+
+def _words_alike(one: str, other: str) -> bool:
+    a, b = jellyfish.metaphone(one), jellyfish.metaphone(other)
+    return a == b or (fuzz.ratio(one, other) >= 70 and fuzz.ratio(a, b) >= 70)
+
+
+@lru_cache(maxsize=65536)
+def _sound(text: str, language: str) -> str:
+    """Metaphone of the words run together; letters without accents where the language is not English."""
+    joined = text.replace(" ", "")
+    return jellyfish.metaphone(joined) or joined if tongue(language) == "en" else joined
+
+
+def _expand(phrase: str, variables: Mapping[str, VariableSpec], report: Report, language: str) -> Iterator[str]:
+    """A phrase with its options and a sample value in each slot."""
+    try:
+        template = parse_phrase(phrase, language)
+    except PhraseError:
+        return
+    for variant in template.variants[:8]:
+        words = [_sample(p.name, variables, report) if isinstance(p, SlotMark) else p for p in variant]
+        text = " ".join(fold(" ".join(words), language))
+        if text:
+            yield text
+
+
+def _sample(name: str, variables: Mapping[str, VariableSpec], report: Report) -> str:
+    spec = variables.get(name)
+    if spec is None:
+        return "something"
+    if spec.type == "choice":
+        return next((p for phrases in spec.values.values() for p in phrases), "this")
+    for vocabulary in spec.vocabularies:
+        terms = report.around.examples.get(vocabulary)
+        if terms:
+            return terms[0].label
+    return _SAMPLES.get(spec.type, "something")

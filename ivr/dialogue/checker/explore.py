@@ -1,0 +1,305 @@
+"""Walking every path: configurations of one flow in one context, explored to the end.
+
+A configuration is (state, which of the tracked variables are filled, what the caller is owed). Tracked are exactly the
+variables whose being filled decides where a call goes, so the configurations reached are those a call can reach; for
+all other variables "filled on every path to here" is the greatest fixpoint over them. Conditions on anything else
+(facts, values) may go either way; the hours are the same throughout a walk.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from ivr.dialogue.checker.graph import (
+    BACK,
+    CALLBACK,
+    CALLBACK_FAILED,
+    END,
+    HUMAN,
+    KEEP,
+    OWE,
+    SETTLE,
+    TRIED,
+    FlowGraph,
+    Node,
+    Step,
+    Use,
+)
+from ivr.dialogue.checker.run import (
+    ASKED,
+    AT_BACK,
+    AT_END,
+    AT_HUMAN,
+    AT_NOTHING,
+    AT_RETURN,
+    HANDOFF_TRIED,
+    OWED,
+    RESUMED,
+    Config,
+    Exit,
+    Move,
+    Run,
+)
+
+MOST_CONFIGS = 60_000
+
+
+class Walker:
+    """Runs of every flow, shared between their callers. Flows that call each other in circles are cut, not followed."""
+
+    def __init__(self, graphs: dict[str, FlowGraph], human_flow: str) -> None:
+        self.graphs = graphs
+        self.human_flow = human_flow
+        self.runs: dict[tuple[object, ...], Run] = {}
+        self._open: set[str] = set()
+
+    def run(
+        self, flow: str, given: frozenset[str], mode: int, hours: bool, perhaps: frozenset[str] = frozenset()
+    ) -> Run:
+        """``flow`` entered with the parameters ``given`` filled, and ``perhaps`` those given from facts."""
+        graph = self.graphs[flow]
+        key = (flow, given, perhaps, mode, hours)
+        if key not in self.runs:
+            masks = {0}
+            for name in sorted(given | perhaps):
+                bit = graph.bits.get(name, 0) if name in graph.flow.parameters else 0
+                masks = {m | bit for m in masks} | (masks if name in perhaps else set())
+            starts = [((graph.start, m & graph.tracked, mode), m) for m in sorted(masks)]
+            self._open.add(flow)
+            try:
+                self.runs[key] = self._explore(graph, starts, hours, graph.tracked)
+            finally:
+                self._open.discard(flow)
+        return self.runs[key]
+
+    def again(self, run: Run, tracked: int, starts: list[tuple[Config, int]] | None = None) -> Run:
+        """The same with other variables tracked as well, or from other beginnings."""
+        begin = starts if starts is not None else run.starts
+        fitted = [((c[0], m & tracked, c[2]), m) for c, m in begin]
+        self._open.add(run.graph.flow.flow)
+        try:
+            return self._explore(run.graph, fitted, run.open, tracked)
+        finally:
+            self._open.discard(run.graph.flow.flow)
+
+    def exactly(self, run: Run) -> Run:
+        """The same run with every variable tracked that is asked for; itself where that is so already."""
+        asked = 0
+        for node in run.graph.nodes:
+            asked |= node.ask
+        if not asked & ~run.tracked:
+            return run
+        finer = self.again(run, run.tracked | asked)
+        return run if finer.overflow else finer
+
+    # --- exploring ---------------------------------------------------------------------------------------------
+
+    def _explore(self, graph: FlowGraph, starts: list[tuple[Config, int]], hours: bool, tracked: int) -> Run:
+        run = Run(graph, hours, tracked, starts)
+        queue: deque[Config] = deque()
+        for config, mask in starts:
+            if config in run.filled:
+                run.filled[config] &= mask
+            else:
+                run.filled[config] = mask
+                run.came[config] = None
+                queue.append(config)
+        while queue:
+            config = queue.popleft()
+            if config in run.moves:
+                continue
+            if len(run.moves) > MOST_CONFIGS:
+                run.overflow = True
+                break
+            moves = list(self._moves(run, config))
+            run.moves[config] = moves
+            for move in moves:
+                if isinstance(move.to, Exit):
+                    run.exits.setdefault(move.to, False)
+                    run.exit_from.setdefault(move.to, (config, move.step.label))
+                elif move.to not in run.came:
+                    run.came[move.to] = (config, move.step.label)
+                    queue.append(move.to)
+        self._settle(run)
+        self._silent_exits(run)
+        return run
+
+    def _settle(self, run: Run) -> None:
+        """What is filled on every path: meet over all predecessors, to the fixpoint."""
+        queue = deque(c for c, _ in run.starts)
+        waiting = set(queue)
+        filled = run.filled
+        nodes = run.graph.nodes
+        while queue:
+            config = queue.popleft()
+            waiting.discard(config)
+            mask = filled[config] | nodes[config[0]].fills
+            for move in run.moves.get(config, ()):
+                to = move.to
+                if isinstance(to, Exit):
+                    continue
+                after = (((mask & ~move.lost) | move.before) & ~move.step.kill) | move.step.gen
+                known = filled.get(to)
+                if known is None:
+                    filled[to] = after
+                elif known & after != known:
+                    filled[to] = known & after
+                else:
+                    continue
+                if to not in waiting:
+                    waiting.add(to)
+                    queue.append(to)
+
+    def _silent_exits(self, run: Run) -> None:
+        queue = deque(c for c, _ in run.starts)
+        seen = set(queue)
+        while queue:
+            config = queue.popleft()
+            for move in run.silent_moves(config):
+                if isinstance(move.to, Exit):
+                    run.exits[move.to] = True
+                elif move.to not in seen:
+                    seen.add(move.to)
+                    queue.append(move.to)
+
+    def _moves(self, run: Run, config: Config) -> Iterator[Move]:
+        state, known, mode = config
+        graph = run.graph
+        node = graph.nodes[state]
+        known |= node.fills & run.tracked
+        match node.kind:
+            case "end":
+                yield Move(Exit(AT_END, mode), _ENDED, False)
+            case "return":
+                yield Move(Exit(AT_RETURN, mode, node.state.result, node.returned), _ENDED, False)
+            case "branch":
+                yield from self._cases(run, node, config, known)
+            case "call":
+                yield from self._calls(run, node, config, known)
+            case "question":
+                yield from self._question(run, node, config, known)
+            case _:
+                if node.state.action == CALLBACK:
+                    run.promises = True
+                for step in node.steps:
+                    yield self._move(run, config, known, step)
+
+    def _move(
+        self, run: Run, config: Config, known: int, step: Step, *, mode: int | None = None, before: int = 0
+    ) -> Move:
+        mode = config[2] if mode is None else mode
+        mode = _owed(mode, step)
+        if step.heard and run.graph.nodes[config[0]].kind == "question":
+            mode |= ASKED
+        after = (((known | before) & ~step.kill) | step.gen) & run.tracked
+        return Move(self._arrival(run, step.target, after, mode), step, step.heard, before)
+
+    def _arrival(self, run: Run, target: int, known: int, mode: int) -> Config | Exit:
+        if target >= 0:
+            return (target, known, mode)
+        if target == END:
+            return Exit(AT_END, mode)
+        if target == BACK:
+            return Exit(AT_BACK if mode & ASKED else AT_NOTHING, mode)
+        if run.graph.flow.flow == self.human_flow:
+            return (run.graph.start, 0, mode | OWED)  # "human" again starts it anew
+        return Exit(AT_HUMAN, mode | OWED)
+
+    def _question(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
+        if node.ask and node.passed is not None and (known & node.ask or not node.ask & run.tracked):
+            yield self._move(run, config, known, node.passed)
+            if known & node.ask:
+                return
+        for step in node.steps:
+            if step.guard is None or step.guard(known, run.open) is not False:
+                yield self._move(run, config, known, step)
+        yield self._move(run, config, known, _THIRD_TIME)
+
+    def _cases(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
+        yield from (self._move(run, config, known, step) for step in node.steps if step.heard)
+        for step in node.steps:
+            if step.heard:
+                continue
+            holds = step.guard(known, run.open) if step.guard else True
+            if holds is False:
+                continue
+            yield self._move(run, config, known, step)
+            if holds:
+                return
+        run.unfinished.append(config)
+
+    def _calls(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
+        for step in node.steps:
+            yield self._move(run, config, known, step)
+        if node.call not in self.graphs or node.call in self._open:
+            return
+        inner = self.run(node.call, node.given, config[2] & ~RESUMED, run.open, node.perhaps)
+        run.calls.setdefault(config, []).append(inner)
+        run.promises |= inner.promises
+        for exit_, silently in inner.exits.items():
+            mode = exit_.mode | (config[2] & RESUMED)
+            if exit_.kind != AT_RETURN:
+                step = Step(HUMAN if exit_.kind == AT_HUMAN else END, f"{node.call}: {exit_.kind}", not silently)
+                if exit_.kind == AT_HUMAN:
+                    yield Move(self._arrival(run, HUMAN, 0, mode), step, not silently)
+                continue  # its ends are its own to answer for
+            for heard in (True, False) if silently else (True,):
+                yield self._returned(run, node, config, known, exit_, mode, heard)
+
+    def _returned(self, run: Run, node: Node, config: Config, known: int, exit_: Exit, mode: int, heard: bool) -> Move:
+        step = node.steps_by_result.get(exit_.result) or node.otherwise or _UNEXPECTED
+        filled = lost = 0
+        for mine, theirs in node.state.returns.items():
+            bit = run.graph.bits.get(mine, 0)
+            filled, lost = (filled | bit, lost) if theirs in exit_.values else (filled, lost | bit)
+        move = self._move(run, config, known & ~lost, step, mode=mode, before=filled & ~step.kill)
+        return Move(move.to, step, heard, filled, lost)
+
+
+def _owed(mode: int, step: Step) -> int:
+    match step.debt:
+        case _ if step.debt == KEEP:
+            return mode
+        case _ if step.debt == OWE:
+            return mode | OWED
+        case _ if step.debt == SETTLE:
+            return mode & ~OWED
+        case _ if step.debt == TRIED:
+            return mode | OWED | HANDOFF_TRIED
+        case _ if step.debt == CALLBACK_FAILED:
+            return mode & ~OWED if mode & HANDOFF_TRIED else mode | OWED
+    return mode
+
+
+_ENDED = Step(END, "then", False)
+_THIRD_TIME = Step(HUMAN, "three times silent or not understood", True)
+_UNEXPECTED = Step(HUMAN, "a result without an edge", False)
+
+
+def unfilled(run: Run) -> Iterator[tuple[Config, Use, int]]:
+    """Every use of a variable that some path leaves unfilled: where, which use, and which variables."""
+    for config, moves in run.moves.items():
+        node = run.graph.nodes[config[0]]
+        mask = run.filled[config]
+        for use in node.uses:
+            inside = mask | (0 if use.path[2:3] == ("set",) else node.fills)
+            if missing := _missing(use, inside, run):
+                yield config, use, missing
+        if run.listens(config):
+            for use in node.asks:
+                if missing := _missing(use, mask | node.fills, run):
+                    yield config, use, missing
+        for move in moves:
+            for use in move.step.uses:
+                if missing := _missing(
+                    use, ((mask | node.fills) & ~move.lost & ~move.step.lost) | move.step.before | move.before, run
+                ):
+                    yield config, use, missing
+
+
+def _missing(use: Use, mask: int, run: Run) -> int:
+    missing = use.need & ~mask
+    if missing and use.guard is not None and use.guard(mask & run.tracked, run.open) is False:
+        return 0
+    return missing

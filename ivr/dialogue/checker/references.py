@@ -1,0 +1,337 @@
+"""Every name means something: variables, facts, filters, actions and what they take and give, services, skills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ivr.dialogue.checker.condition import Text, read
+from ivr.dialogue.checker.edges import conditions_in, edges_of, leaves
+from ivr.dialogue.checker.graph import HTTP_OUTCOMES, spoken
+from ivr.dialogue.checker.report import Report
+from ivr.dialogue.checker.texts import prompt_texts, slots_in
+from ivr.dialogue.flows.model import Choice, EdgeSpec, Flow, State, VariableSpec
+from ivr.dialogue.flows.model_errors import listing, suggestion
+from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
+from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, ActionSignature
+from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.wording import FILTERS
+
+FACTS = frozenset(
+    {"call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "hours.open", "entry"}
+)
+SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
+_ALIKE = (
+    {"number", "ordinal", "money"},
+    {"digits", "number", "text"},
+    {"choice", "text", "boolean"},
+    {"title", "text"},
+)
+_KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
+    "question": {"ask", "choices", "noinput", "nomatch", "help", "timeout", "hangover", "bargein", "goto"},
+    "action": {"action", "arguments", "confirm", "wait", "returns", "on", "timeout", "hangover", "bargein", "help"},
+    "http": {"http", "confirm", "wait", "on", "timeout", "hangover", "bargein", "help"},
+    "branch": {"when"},
+    "call": {"call", "arguments", "returns", "on", "goto"},
+    "return": {"result", "values"},
+    "handoff": {"handoff", "on", "bargein"},
+    "end": {"end", "bargein"},
+    "resume": {"resume", "on", "goto", "help", "noinput", "nomatch", "timeout", "hangover", "bargein"},
+    "say": {"goto", "bargein"},
+}
+_ALIASES = {"arguments": "with", "result": "return"}
+
+
+def check_names(report: Report) -> None:
+    facts = FACTS | {f for s in report.library.signatures.values() for f in s.facts}
+    for name, flow in report.library.flows.items():
+        _Names(report, name, flow, facts).check()
+    _wordings(report, facts)
+
+
+class _Names:
+    def __init__(self, report: Report, name: str, flow: Flow, facts: frozenset[str]) -> None:
+        self.report, self.name, self.flow, self.facts = report, name, flow, facts
+        self.variables: Mapping[str, VariableSpec] = {**flow.parameters, **flow.variables}
+
+    def at(self, *path: str | int) -> Place:
+        return self.report.at(self.name, *path)
+
+    def key(self, *path: str | int) -> Place:
+        return self.report.key(self.name, *path)
+
+    def unknown(self, code: str, place: Place, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        remedy = suggestion(name, names, f"{kind}s here: {listing(names)}")
+        self.report.add(code, place, f"there is no {kind} {name}", remedy, text=name)
+
+    def check(self) -> None:
+        for section in ("parameters", "variables"):
+            for variable, spec in getattr(self.flow, section).items():
+                self._variable(section, variable, spec)
+        for intent, spec in self.flow.intents.items():
+            for index, phrase in enumerate(spec.phrases):
+                self.phrase(phrase, self.at("intents", intent, "phrases", index))
+            if not spec.phrases:
+                self.report.add("no-phrases", self.key("intents", intent), f"{intent} has no phrases", "add an example")
+        for sid, state in self.flow.states.items():
+            self._state(sid, state)
+
+    def _variable(self, section: str, name: str, spec: VariableSpec) -> None:
+        place = self.key(section, name)
+        if spec.type == "title" and not spec.vocabularies:
+            why, remedy = f"the title {name} comes from no vocabulary", "add from: [catalogue]"
+            self.report.add("no-vocabulary", place, why, remedy)
+        if spec.type == "choice" and not spec.values:
+            why, remedy = f"the choice {name} has no values", "add values: with phrases for each"
+            self.report.add("no-values", place, why, remedy)
+        low, high = spec.minimum, spec.maximum
+        if isinstance(spec.length, tuple):
+            low, high = spec.length
+        if low is not None and high is not None and low > high:
+            self.report.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
+
+    def phrase(self, text: str, place: Place) -> None:
+        try:
+            template = parse_phrase(text)
+        except PhraseError as error:
+            self.report.add("bad-phrase", place, error.message, error.remedy or "correct the brackets", text=text)
+            return
+        for slot in template.slots:
+            if slot not in self.variables:
+                self.unknown("unknown-variable", place, "variable", slot, self.variables)
+            elif self.variables[slot].type not in SPOKEN_TYPES:
+                kind = self.variables[slot].type
+                why = f"{slot} is {kind}, which nobody can say"
+                self.report.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
+
+    def expression(self, text: object, place: Place) -> Text | None:
+        """Report what is wrong with a value or condition; its names otherwise."""
+        if not isinstance(text, str) or not text:
+            return None
+        found = read(text)
+        if found.error:
+            remedy = found.remedy or "write a variable, a fact, or a comparison such as tries < 2"
+            self.report.add("bad-expression", place, f"{text!r} cannot be read: {found.error}", remedy, text=text)
+            return None
+        for name in sorted(found.names | found.tested):
+            self.named(name, place)
+        return found
+
+    def named(self, name: str, place: Place) -> None:
+        if name in self.variables or name in self.facts:
+            return
+        if "." in name:
+            self.unknown("unknown-fact", place, "fact", name, self.facts)
+            return
+        known = {*self.variables, *self.facts}
+        remedy = suggestion(
+            name, known, f"variables here: {listing(sorted(self.variables))}; quote texts: \"'{name}'\""
+        )
+        self.report.add("unknown-variable", place, f"there is no variable {name}", remedy, text=name)
+
+    def assigned(self, name: str, place: Place) -> None:
+        if name not in self.variables:
+            self.unknown("unknown-variable", place, "variable", name, self.variables)
+
+    def _state(self, sid: str, state: State) -> None:
+        kind = state.kinds[0]
+        base = ("states", sid)
+        for field in state.model_fields_set - _KEYS[kind] - {"prompt", "set", "clear", "about", "universals"}:
+            alias = _ALIASES.get(field, field)
+            if len(state.kinds) > 1 or not getattr(state, field):
+                continue
+            why = f"{alias} means nothing in {sid}, which is {'an' if kind[0] in 'aeiou' else 'a'} {kind} state"
+            allowed = listing(sorted(_ALIASES.get(k, k) for k in _KEYS[kind]))
+            self.report.add("unused-key", self.key(*base, alias), why, f"remove it; this kind of state takes {allowed}")
+        for part, value in state.set.items():
+            self.assigned(part, self.key(*base, "set", part))
+            self.expression(value, self.at(*base, "set", part))
+        for index, variable in enumerate(state.clear):
+            self.assigned(variable, self.at(*base, "clear", index))
+        for path, edge in edges_of(state):
+            self._edge(edge, (*base, *path))
+        for _, prompt, path in spoken(state):
+            self._prompt(prompt, (*base, *path))
+        for name in state.universals:
+            if name not in ("human", "repeat", "help", "back", "goodbye"):
+                known = ("human", "repeat", "help", "back", "goodbye")
+                self.unknown("unknown-universal", self.key(*base, "universals", name), "universal", name, known)
+        getattr(self, f"_{kind}", self._nothing)(sid, state)
+
+    def _nothing(self, sid: str, state: State) -> None:
+        """Kinds that name nothing else."""
+
+    def _edge(self, edge: EdgeSpec, path: tuple[str | int, ...]) -> None:
+        for part, value in edge.set.items():
+            self.assigned(part, self.key(*path, "set", part))
+            self.expression(value, self.at(*path, "set", part))
+        for index, variable in enumerate(edge.clear):
+            self.assigned(variable, self.at(*path, "clear", index))
+        condition = getattr(edge, "condition", "")
+        if condition:
+            self.expression(condition, self.at(*path, "if"))
+        self._skill(edge.skill, self.at(*path, "skill"))
+        if edge.skill and edge.goto != "human":
+            why = "reason, skill and priority only go with the target human"
+            self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
+
+    def _skill(self, skill: str, place: Place) -> None:
+        known = self.report.around.skills
+        if skill and known is not None and "{" not in skill and skill not in known:
+            self.unknown("unknown-skill", place, "skill", skill, known)
+
+    def _prompt(self, prompt: object, path: tuple[str | int, ...]) -> None:
+        for text, here in prompt_texts(prompt, path):
+            self.text(text, self.at(*here))
+        for condition, here in conditions_in(prompt, path):
+            self.expression(condition, self.at(*here))
+
+    def text(self, text: str, place: Place) -> None:
+        for name, chosen, stray in slots_in(text):
+            if stray:
+                why, remedy = f"a slot is written {{title}}, not {stray}", "correct the braces"
+                self.report.add("bad-slot", place, why, remedy, text=text)
+                continue
+            self.named(name, place)
+            if chosen and chosen not in FILTERS:
+                self.unknown("unknown-filter", place, "filter", chosen, FILTERS)
+
+    # --- by kind -----------------------------------------------------------------------------------------------
+
+    def _question(self, sid: str, state: State) -> None:
+        if state.ask:
+            place = self.at("states", sid, "ask")
+            if state.ask not in self.variables:
+                self.unknown("unknown-variable", place, "variable", state.ask, self.variables)
+            elif self.variables[state.ask].type not in SPOKEN_TYPES:
+                why = f"{state.ask} is {self.variables[state.ask].type}, which nobody can say or key"
+                self.report.add("not-askable", place, why, "give the variable a type that can be said")
+            if state.goto is None:
+                why = f"once {state.ask} is known nothing happens"
+                self.report.add("dead-end", self.key("states", sid), why, "add goto: with the next state")
+        elif state.goto is not None:
+            why = "goto is only taken after an ask; here the choices lead on"
+            self.report.add("unused-key", self.key("states", sid, "goto"), why, "remove it")
+        for index, choice in enumerate(state.choices):
+            self._choice(sid, index, choice)
+
+    def _choice(self, sid: str, index: int, choice: Choice) -> None:
+        if choice.intent not in self.flow.intents and choice.intent not in ("yes", "no"):
+            known = [*self.flow.intents, "yes", "no"]
+            place = self.at("states", sid, "choices", index, "intent")
+            self.unknown("unknown-intent", place, "intent", choice.intent, known)
+
+    def _action(self, sid: str, state: State) -> None:
+        signature = self.report.library.signatures.get(state.action)
+        if signature is None:
+            known = self.report.library.signatures
+            self.unknown("unknown-action", self.at("states", sid, "action"), "action", state.action, known)
+            return
+        self._arguments(sid, state, signature)
+        for mine, theirs in state.returns.items():
+            self.assigned(mine, self.key("states", sid, "returns", mine))
+            if theirs not in signature.returns:
+                place = self.at("states", sid, "returns", mine)
+                self.unknown("unknown-value", place, f"value of {state.action} called", theirs, signature.returns)
+        self._outcomes(sid, state, signature.all_outcomes, state.action)
+
+    def _arguments(self, sid: str, state: State, signature: ActionSignature) -> None:
+        for name, value in state.arguments.items():
+            place = self.at("states", sid, "with", name)
+            parameter = signature.parameter(name)
+            if parameter is None:
+                known = [p.name for p in signature.parameters]
+                key = self.key("states", sid, "with", name)
+                self.unknown("unknown-parameter", key, f"parameter of {signature.name} called", name, known)
+            found = self.expression(value, place)
+            if parameter is None or found is None or found.bare not in self.variables:
+                continue
+            given, wanted = self.variables[found.bare].type, parameter.type
+            if given != wanted and wanted != "text" and not any(given in a and wanted in a for a in _ALIKE):
+                why = f"{signature.name} wants a {wanted} for {name}, and {found.bare} is a {given}"
+                self.report.add("wrong-type", place, why, f"pass a variable of type {wanted}")
+        for parameter in signature.parameters:
+            if parameter.required and parameter.name not in state.arguments:
+                why = f"{signature.name} needs {parameter.name} ({parameter.type})"
+                place = self.at("states", sid, "action")
+                self.report.add("missing-parameter", place, why, f"add it under with: {parameter.name}: …")
+
+    def _outcomes(self, sid: str, state: State, outcomes: tuple[str, ...], what: str) -> None:
+        for outcome in outcomes:
+            if outcome not in state.on:
+                place = self.key("states", sid, "on") if state.on else self.key("states", sid)
+                why = f"{what} can end in {outcome}, and {sid} has no edge for it"
+                to = "human" if outcome in IMPLICIT_OUTCOMES else "…"
+                self.report.add("missing-outcome", place, why, f"add {outcome}: {to} under on:")
+        for outcome in state.on:
+            if outcome not in outcomes:
+                place = self.key("states", sid, "on", outcome)
+                self.unknown("unknown-outcome", place, f"outcome of {what} called", outcome, outcomes)
+
+    def _http(self, sid: str, state: State) -> None:
+        assert state.http is not None
+        known = self.report.around.services
+        if known is not None and state.http.service not in known:
+            place = self.at("states", sid, "http", "service")
+            self.unknown("unknown-service", place, "service", state.http.service, known)
+        self.text(state.http.path, self.at("states", sid, "http", "path"))
+        for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
+            self.expression(value, self.at(*path))
+        for mine in state.http.returns:
+            self.assigned(mine, self.key("states", sid, "http", "returns", mine))
+        self._outcomes(sid, state, HTTP_OUTCOMES, "an http call")
+
+    def _call(self, sid: str, state: State) -> None:
+        callee = self.report.library.flows.get(state.call)
+        for name, value in state.arguments.items():
+            self.expression(value, self.at("states", sid, "with", name))
+            if callee is not None and name not in callee.parameters:
+                place = self.key("states", sid, "with", name)
+                self.unknown("unknown-parameter", place, f"parameter of {state.call} called", name, callee.parameters)
+        if callee is None:
+            return
+        if not callee.results:
+            why = f"{state.call} never returns"
+            remedy = f"give {state.call} a state with return:, or go there another way"
+            self.report.add("never-returns", self.at("states", sid, "call"), why, remedy)
+            return
+        given = {value for s in callee.states.values() for value in s.values}
+        for mine, theirs in state.returns.items():
+            self.assigned(mine, self.key("states", sid, "returns", mine))
+            if theirs not in given:
+                place = self.at("states", sid, "returns", mine)
+                self.unknown("unknown-value", place, f"value of {state.call} called", theirs, given)
+        results = callee.results if state.goto is None else tuple(r for r in callee.results if r in state.on)
+        self._outcomes(sid, state, results, state.call)
+
+    def _return(self, sid: str, state: State) -> None:
+        for name, value in state.values.items():
+            self.expression(value, self.at("states", sid, "values", name))
+
+    def _handoff(self, sid: str, state: State) -> None:
+        assert state.handoff is not None
+        for part in ("reason", "skill"):
+            self.text(getattr(state.handoff, part), self.at("states", sid, "handoff", part))
+        self._skill(state.handoff.skill, self.at("states", sid, "handoff", "skill"))
+        outcomes = ("closed", "failed", "dropped") if "dropped" in state.on else ("closed", "failed")
+        self._outcomes(sid, state, outcomes, "a handoff")
+
+    def _resume(self, sid: str, state: State) -> None:
+        self._outcomes(sid, state, ("none",) if state.goto is None else (), "taking up a call")
+
+
+def _wordings(report: Report, facts: frozenset[str]) -> None:
+    """The same for overlays' texts and phrases, in each flow they speak for."""
+    for overlay, wording in report.library.wordings.items():
+        flow = report.library.flows.get(overlay[0])
+        if flow is None:
+            continue
+        names = _Names(report, overlay[0], flow, facts)
+        for prompt_id, prompt in wording.prompts.items():
+            for text, path in prompt_texts(prompt, ("prompts", prompt_id)):
+                names.text(text, report.overlay(overlay, *path))
+            for condition, path in conditions_in(prompt, ("prompts", prompt_id)):
+                names.expression(condition, report.overlay(overlay, *path))
+        for intent, phrases in wording.intents.items():
+            for index, phrase in enumerate(phrases):
+                names.phrase(phrase, report.overlay(overlay, "intents", intent, index))

@@ -1,0 +1,1 @@
+"""The dialogue engine: events in, effects out. No I/O, no clock."""

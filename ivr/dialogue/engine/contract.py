@@ -1,0 +1,211 @@
+"""What goes into a dialogue and what comes out: the whole contract between the engine and whoever drives it.
+
+The phone (ivr.call) and the simulator (ivr.workshop) drive the same engine:
+
+    dialogue = Dialogue(library, entry="main", ...)
+    effects = dialogue.begin(now)
+    ... for every event:  effects = dialogue.handle(event, now)
+
+Effects are carried out in order. An effect with a ``token`` is answered by an event with that token; answers to
+tokens the dialogue no longer waits for are ignored, so a late answer can never disturb a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ivr.dialogue.understanding.grammar import CompiledGrammar
+from ivr.events import ActionResult, Recognition
+from ivr.record import Happening
+
+# --- into the dialogue --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechHeard:
+    """An utterance was recognised under the grammar of Listen ``token``."""
+
+    recognition: Recognition
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPaused:
+    """The inter-digit timeout of the current Listen ran out after at least one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoInput:
+    """Listen ``token``'s timeout passed in silence after the prompt."""
+
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Say ``token`` was played, or cut short by the caller (``completed`` False)."""
+
+    token: int
+    completed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDone:
+    """Perform ``token`` ended. Broken back ends come as outcome "failed", late ones as "timeout"."""
+
+    token: int
+    result: ActionResult
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSlow:
+    """Perform ``token`` has been running for a second: time for the state's ``wait`` prompt."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffDone:
+    """Connect ``token``: "connected" (the call is the agent's now), "closed", "failed" or "dropped"."""
+
+    token: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeLoaded:
+    """LoadResume ``token``: the snapshot of a dropped call by this member, or None."""
+
+    token: int
+    snapshot: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartFailed:
+    """Something inside broke ("recogniser", "synthesiser", "store", "engine"): the caller goes to a human."""
+
+    part: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Agitated:
+    """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
+
+    ``weight``: how much it counts; a human is sent for at 1.
+    """
+
+    evidence: str
+    weight: float = 0.6
+
+
+DialogueEvent = (
+    SpeechHeard
+    | KeyPressed
+    | KeysPaused
+    | NoInput
+    | Said
+    | ActionDone
+    | ActionSlow
+    | HandoffDone
+    | ResumeLoaded
+    | PartFailed
+    | Agitated
+)
+
+# --- out of the dialogue ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present.
+
+    ``language``: other than the call's; "" is the call's own.
+    """
+
+    text: str
+    audio: str = ""
+    prompt_id: str = ""
+    fixed: bool = False  # True when the text has no slots: rendered ahead, at start-up
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Play these. ``bargein``: speech stops it (keys always do). Stops whatever is playing first if ``cut``."""
+
+    token: int
+    words: tuple[Words, ...]
+    bargein: bool = True
+    language: str = "en-US"
+    voice: str = ""
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Listen from now on (also during the prompt). The silence timer starts when all that is being said has ended.
+
+    ``timeout_s`` None: no silence timer (e.g. while an action runs). ``hotword``: speech stops a prompt only once it
+    was recognised. ``interdigit_s`` is 0 where single keys decide.
+    """
+
+    token: int
+    grammar: CompiledGrammar
+    timeout_s: float | None
+    hangover_s: float = 0.5
+    max_utterance_s: float = 12.0
+    hotword: bool = False
+    interdigit_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Run an action; ``key`` makes it idempotent. Answer with ActionDone; outcome "timeout" after ``timeout_s``."""
+
+    token: int
+    name: str
+    arguments: Mapping[str, object]
+    key: str
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts)."""
+
+    token: int
+    reason: str
+    skill: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResume:
+    """Look for a snapshot of ``member``'s dropped call."""
+
+    token: int
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Hang up once everything was said. ``outcome`` is for the log: "resolved", "goodbye", …"""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something for the call's record and the log."""
+
+    what: Happening
+
+
+Effect = Say | Listen | Perform | Connect | LoadResume | End | Record

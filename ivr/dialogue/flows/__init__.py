@@ -1,0 +1,1 @@
+"""The flow language: model, source files, library, wording, conditions. Pure."""

@@ -1,0 +1,340 @@
+"""All flow files of a directory as one immutable library: fragments merged, overlays matched, versions computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ivr.dialogue.flows.finding import Finding, ordered
+from ivr.dialogue.flows.model import RESERVED_TARGETS, Flow, Fragment, State, Universals, Wording
+from ivr.dialogue.flows.model_errors import listing, suggestion
+from ivr.dialogue.flows.signature import ActionSignature
+from ivr.dialogue.flows.source import Parsed, Place, Positions, parse
+
+OverlayKey = tuple[str, str, str]
+"""(flow or "universals", language, persona)"""
+
+UNIVERSALS = "universals"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLibrary:
+    """Everything a call needs to know of the flow files. Shared by all calls; never changes.
+
+    ``flows`` by name, their fragments merged in; ``wordings`` by (flow or "universals", language, persona), a
+    fragment's overlays merged into those of the flows that use it. ``version`` and ``versions`` (by flow) are hashes of
+    the files' texts: twelve hexadecimal digits. ``sources`` keeps the texts, ``parsed`` the positions, by file name.
+    """
+
+    flows: Mapping[str, Flow]
+    universals: Universals
+    wordings: Mapping[OverlayKey, Wording]
+    signatures: Mapping[str, ActionSignature]
+    version: str
+    versions: Mapping[str, str]
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    parsed: Mapping[str, Parsed] = field(default_factory=dict, compare=False, repr=False)
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def overlay(self, flow: str, language: str, persona: str) -> Iterator[Wording]:
+        """The overlays that apply, the most particular first: (language, persona), then (language, neutral)."""
+        for key in dict.fromkeys(((flow, language, persona), (flow, language, "neutral"))):
+            if key in self.wordings:
+                yield self.wordings[key]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Every language that some file speaks, the universals' own first."""
+        found = [self.universals.language, *(f.language for f in self.flows.values()), *(k[1] for k in self.wordings)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def voices(self) -> tuple[tuple[str, str], ...]:
+        """Every (language, persona) that callers can be spoken to in: the bases' and each overlay's."""
+        base = [(self.universals.language, self.universals.persona)]
+        base += [(f.language, f.persona) for f in self.flows.values()]
+        return tuple(dict.fromkeys(base + [(k[1], k[2]) for k in self.wordings]))
+
+    def positions(self, flow: str, section: str = "", name: str = "") -> Positions:
+        """The file in which ``section.name`` of ``flow`` stands: its own, or the fragment it came from."""
+        files = self.files.get(flow, ())
+        for file in files:
+            positions = self.parsed[file].positions
+            if not section or positions.has(section, name):
+                return positions
+        return self.parsed[files[0]].positions
+
+    def place(self, flow: str, *path: str | int) -> Place:
+        """Where the value at ``path`` of a flow stands."""
+        return self._positions(flow, path).value(*path)
+
+    def key_place(self, flow: str, *path: str | int) -> Place:
+        """Where the key at ``path`` of a flow stands."""
+        return self._positions(flow, path).key(*path)
+
+    def _positions(self, flow: str, path: tuple[str | int, ...]) -> Positions:
+        return self.positions(flow, str(path[0]), str(path[1])) if len(path) > 1 else self.positions(flow)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """``library`` is None if there is any error. ``draft`` is then what could be made of the files, for the checker."""
+
+    library: FlowLibrary | None
+    findings: tuple[Finding, ...]
+    draft: FlowLibrary | None = None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.severity == "error")
+
+
+def load_library(sources: Mapping[str, str], signatures: Mapping[str, ActionSignature]) -> Loaded:
+    """Parse every file (name -> text) and put them together. Reports what makes the library unusable, all at once."""
+    parsed = {name: parse(name, text) for name, text in sorted(sources.items())}
+    return assemble(parsed, sources, signatures)
+
+
+def assemble(
+    parsed: Mapping[str, Parsed], sources: Mapping[str, str], signatures: Mapping[str, ActionSignature]
+) -> Loaded:
+    """The same from files already parsed."""
+    builder = _Builder(parsed, sources, signatures)
+    draft = builder.build()
+    findings = ordered(builder.findings)
+    whole = draft is not None and not any(f.severity == "error" for f in findings)
+    return Loaded(draft if whole else None, findings, draft)
+
+
+class _Builder:
+    def __init__(
+        self, parsed: Mapping[str, Parsed], sources: Mapping[str, str], signatures: Mapping[str, ActionSignature]
+    ) -> None:
+        # files called after what they hold first: of two that claim one name, the other is the odd one
+        self.parsed = dict(sorted(parsed.items(), key=lambda item: (not item[0].startswith(item[1].name), item[0])))
+        self.sources, self.signatures = sources, signatures
+        self.findings: list[Finding] = [f for p in parsed.values() for f in p.findings]
+        self.names: dict[str, dict[str, str]] = {"flow": {}, "fragment": {}}  # kind -> name -> file
+        self.stems = {f.removesuffix(".yaml") for f, p in self.parsed.items() if p.kind in ("flow", "")}
+        self.incomplete: set[str] = set()  # flows that lack a fragment
+
+    def error(self, code: str, place: Place, why: str, remedy: str) -> None:
+        self.findings.append(Finding(code, "error", place.file, place.line, place.column, place.text, why, remedy))
+
+    def build(self) -> FlowLibrary | None:
+        for file, parsed in self.parsed.items():
+            self._register(file, parsed)
+        universals = self._universals()
+        fragments = {n: self.parsed[f].draft for n, f in self.names["fragment"].items()}
+        flows, files = {}, {}
+        for name, file in self.names["flow"].items():
+            flow = self.parsed[file].draft
+            if isinstance(flow, Flow):
+                flows[name], files[name] = self._merged(flow, file, fragments)
+        if not flows and not any(p.kind == "flow" for p in self.parsed.values()):
+            where = Place(next(iter(self.parsed), "flows"), 0, 0, "")
+            self.error("no-flow", where, "there is no flow here", "add a file that begins flow: main")
+        for name, flow in flows.items():
+            self._structure(flows, name, flow, files)
+        wordings, wording_files = self._wordings(flows)
+        if universals is None:
+            return None
+        if universals.human_flow not in self.names["flow"]:
+            place = self._universals_place("human_flow")
+            why = f"there is no flow {universals.human_flow} to bring callers to a human"
+            self.error("no-human-flow", place, why, "write a flow with a handoff state and name it in human_flow:")
+        versions = {n: self._hash(*fs, *wording_files.get(n, ())) for n, fs in files.items()}
+        return FlowLibrary(
+            flows=MappingProxyType(flows),
+            universals=universals,
+            wordings=MappingProxyType(wordings),
+            signatures=MappingProxyType(dict(self.signatures)),
+            version=self._hash(*self.parsed),
+            versions=MappingProxyType(versions),
+            sources=MappingProxyType(dict(self.sources)),
+            parsed=MappingProxyType(dict(self.parsed)),
+            files=MappingProxyType(files),
+        )
+
+    def _hash(self, *files: str) -> str:
+        digest = hashlib.sha256()
+        for file in sorted(set(files)):
+            text = self.sources.get(file, "").encode("utf-8", "surrogateescape")
+            digest.update(f"{file}\0{len(text)}\0".encode())
+            digest.update(text)
+        return digest.hexdigest()[:12]
+
+    def _register(self, file: str, parsed: Parsed) -> None:
+        stem = file.removesuffix(".yaml")
+        top = parsed.positions.value(parsed.kind) if parsed.kind else Place(file, 1, 1, "")
+        if not file.endswith(".yaml"):
+            self.error("file-name", Place(file, 0, 0, file), f"{file} does not end in .yaml", f"name it {stem}.yaml")
+        if parsed.kind in ("flow", "fragment"):
+            known = self.names[parsed.kind]
+            if parsed.name in known:
+                why = f"the {parsed.kind} {parsed.name} is already in {known[parsed.name]}"
+                self.error("duplicate-name", top, why, "rename one of the two")
+                return
+            known[parsed.name] = file
+            if stem != parsed.name and parsed.draft is not None:
+                why = f"the file is called {file} but the {parsed.kind} {parsed.name}"
+                self.error("file-name", top, why, f"call the file {parsed.name}.yaml, or the {parsed.kind} {stem}")
+        elif isinstance(parsed.draft, Wording):
+            wording = parsed.draft
+            usual = f"{wording.wording}.{wording.language}"
+            allowed = {f"{usual}.{wording.persona}"} | ({usual} if wording.persona == "neutral" else set())
+            if stem not in allowed:
+                why = f"the file is called {file} but holds {wording.language}, {wording.persona}, of {wording.wording}"
+                self.error("file-name", top, why, f"call the file {min(allowed, key=len)}.yaml")
+
+    def _universals(self) -> Universals | None:
+        found = [p for p in self.parsed.values() if p.kind == "universals"]
+        for extra in found[1:]:
+            place = extra.positions.key("universals")
+            self.error("duplicate-name", place, f"the universals are already in {found[0].file}", "merge the two files")
+        if not found:
+            where = Place("universals.yaml", 0, 0, "")
+            why = "there is no universals file, so nothing brings callers to a human"
+            self.error("no-universals", where, why, "add universals.yaml, beginning universals: true")
+            return None
+        draft = found[0].draft
+        return draft if isinstance(draft, Universals) else None
+
+    def _universals_place(self, *path: str) -> Place:
+        file = next(p for p in self.parsed.values() if p.kind == "universals")
+        return file.positions.value(*path)
+
+    def _merged(self, flow: Flow, file: str, fragments: Mapping[str, object]) -> tuple[Flow, tuple[str, ...]]:
+        """The flow with its fragments' variables, intents and states; what the flow says itself wins."""
+        files = [file]
+        parts: dict[str, dict[str, object]] = {"variables": {}, "intents": {}, "states": {}}
+        origin: dict[tuple[str, str], str] = {}
+        for index, name in enumerate(flow.use):
+            place = self.parsed[file].positions.value("use", index)
+            if name not in fragments:
+                known = self.names["fragment"]
+                remedy = suggestion(name, known, f"fragments here: {listing(known)}")
+                self.error("unknown-fragment", place, f"there is no fragment {name}", remedy)
+                self.incomplete.add(flow.flow)
+                continue
+            fragment = fragments[name]
+            if not isinstance(fragment, Fragment):
+                continue
+            files.append(self.names["fragment"][name])
+            for section, mine in parts.items():
+                for key, value in getattr(fragment, section).items():
+                    if key in mine and key not in getattr(flow, section):
+                        why = f"{section[:-1]} {key} comes from two fragments, {origin[section, key]} and {name}"
+                        self.error("fragment-clash", place, why, f"rename one, or define {key} in this flow")
+                    mine[key] = value
+                    origin[section, key] = name
+        if len(files) == 1:
+            return flow, (file,)
+        changed = {s: {**mine, **getattr(flow, s)} for s, mine in parts.items()}
+        return flow.model_copy(update=changed), tuple(files)
+
+    def _structure(
+        self, flows: Mapping[str, Flow], name: str, flow: Flow, files: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        """What the engine cannot run at all: kinds, targets, sub-flows that aren't there."""
+
+        def place(*path: str | int, key: bool = False) -> Place:
+            for file in files[name]:
+                positions = self.parsed[file].positions
+                if positions.has(*path[:2]):
+                    return positions.key(*path) if key else positions.value(*path)
+            return self.parsed[files[name][0]].positions.value(*path)
+
+        if flow.start not in flow.states:
+            remedy = suggestion(flow.start, flow.states, f"states here: {listing(flow.states)}")
+            self.error("unknown-start", place("start"), f"the flow starts at {flow.start}, which is no state", remedy)
+        for sid, state in flow.states.items():
+            if sid in RESERVED_TARGETS or not sid.replace("_", "a").isalnum():
+                why = f"{sid} cannot be a state's name" + (
+                    ": it is a target of its own" if sid in RESERVED_TARGETS else ""
+                )
+                self.error("bad-name", place("states", sid, key=True), why, "rename the state: letters, digits and _")
+            if not any(sid in self.parsed[file].mutilated for file in files[name]):
+                self._kinds(place("states", sid, key=True), sid, state)
+            for path, target in targets_of(state):
+                if target not in flow.states and target not in RESERVED_TARGETS and name not in self.incomplete:
+                    where = place("states", sid, *path)
+                    close = suggestion(
+                        target, [*flow.states, *RESERVED_TARGETS], f"states here: {listing(flow.states)}"
+                    )
+                    self.error("unknown-target", where, f"{target} is no state of {name}", close)
+            if state.call and state.call not in self.names["flow"] and state.call not in self.stems:
+                remedy = suggestion(state.call, self.names["flow"], f"flows here: {listing(self.names['flow'])}")
+                self.error("unknown-flow", place("states", sid, "call"), f"there is no flow {state.call}", remedy)
+
+    def _kinds(self, place: Place, sid: str, state: State) -> None:
+        if len(state.kinds) > 1:
+            why = f"state {sid} is several things at once: {listing(state.kinds)}"
+            self.error("several-kinds", place, why, "split it into states that follow one another")
+        elif state.kinds == ("say",) and state.goto is None:
+            known = "ask, choices, action, http, when, call, handoff, return, end, resume or goto"
+            if not state.prompt and not state.on:
+                self.error("no-kind", place, f"state {sid} does nothing and leads nowhere", f"give it {known}")
+            else:
+                self.error(
+                    "dead-end", place, f"after state {sid} nothing happens: the call would hang", f"give it {known}"
+                )
+
+    def _wordings(self, flows: Mapping[str, Flow]) -> tuple[dict[OverlayKey, Wording], dict[str, list[str]]]:
+        own: dict[OverlayKey, tuple[str, Wording]] = {}
+        known = {UNIVERSALS, *self.names["flow"], *self.names["fragment"]}
+        for file, parsed in self.parsed.items():
+            wording = parsed.draft
+            if not isinstance(wording, Wording):
+                continue
+            if wording.wording not in known:
+                remedy = suggestion(wording.wording, known, f"there are {listing(sorted(known))}")
+                why = f"these are the words of {wording.wording}, which does not exist"
+                self.error("unknown-flow", parsed.positions.value("wording"), why, remedy)
+                continue
+            key = (wording.wording, wording.language, wording.persona)
+            if key in own:
+                why = f"{own[key][0]} already holds {wording.language}, {wording.persona}, of {wording.wording}"
+                self.error("duplicate-name", parsed.positions.value("wording"), why, "merge the two files")
+                continue
+            own[key] = (file, wording)
+        result = {k: w for k, (_, w) in own.items() if k[0] in flows or k[0] == UNIVERSALS}
+        files: dict[str, list[str]] = {}
+        for (name, _, _), (file, _) in own.items():
+            files.setdefault(name, []).append(file)
+        for name, flow in flows.items():
+            for used in flow.use:
+                files.setdefault(name, []).extend(files.get(used, ()))
+                for (owner, language, persona), (_, theirs) in own.items():
+                    if owner == used:
+                        key = (name, language, persona)
+                        result[key] = _joined(result.get(key), theirs, name)
+        return result, files
+
+
+def _joined(mine: Wording | None, theirs: Wording, name: str) -> Wording:
+    """A flow's overlay with its fragment's words added where it has none of its own."""
+    if mine is None:
+        return theirs.model_copy(update={"wording": name})
+    parts = ("prompts", "intents", "values", "labels")
+    changed: dict[str, object] = {part: {**getattr(theirs, part), **getattr(mine, part)} for part in parts}
+    return mine.model_copy(update={**changed, "voice": mine.voice or theirs.voice})
+
+
+def targets_of(state: State) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every target a state names, with the path of its text below the state."""
+    if state.goto is not None:
+        yield ("goto", "goto"), state.goto.goto
+    for outcome, edge in state.on.items():
+        yield ("on", outcome, "goto"), edge.goto
+    for index, choice in enumerate(state.choices):
+        yield ("choices", index, "goto"), choice.goto
+    for index, case in enumerate(state.when):
+        yield ("when", index, "goto"), case.goto
+    if state.confirm is not None and state.confirm.no is not None:
+        yield ("confirm", "no", "goto"), state.confirm.no.goto
+    for name, override in state.universals.items():
+        if override.goto:
+            yield ("universals", name, "goto"), override.goto

@@ -1,1 +1,0 @@
-"""Proofs about flows: what holds on every path of every call, and the counter-example where it doesn't."""

@@ -1,0 +1,249 @@
+"""What a state listens for: phrases of its intents, kept as a trie of templates. Nothing is ever multiplied out.
+
+A sentence, typed or from a recogniser, is matched against the trie (a few microseconds, whatever the size of the
+vocabulary). Recognisers get the same templates and the spoken values of their slots: what does not depend on the
+caller's vocabulary is made once per outline, and the values once per vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from ivr.dialogue.flows.phrases import SlotMark, Template, Variant
+from ivr.dialogue.spoken.numerals import plain
+from ivr.dialogue.understanding.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
+from ivr.dialogue.understanding.slots import DigitSlot, NumberSlot, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One phrase template of an intent that is active now. ``rank``: lower wins where two mean different things."""
+
+    intent: str
+    template: Template
+    rank: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A reading of a whole sentence. ``literals`` counts its carrier words: more of them is more specific."""
+
+    meaning: Meaning
+    text: str
+    literals: int
+    rank: int
+    doubtful: frozenset[str] = frozenset()
+    rivals: tuple[Meaning, ...] = ()
+
+
+def comparable(word: str) -> str:
+    return plain(word).replace("'", "")
+
+
+@dataclass(slots=True)
+class _Node:
+    words: dict[str, _Node] = field(default_factory=dict)
+    slots: dict[str, _Node] = field(default_factory=dict)
+    ends: list[tuple[Entry, Variant]] = field(default_factory=list)
+
+
+class Outline:
+    """The templates active in a state, independent of any vocabulary. Shared by all calls."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
+        self.root = _Node()
+        self.memo: dict[str, object] = {}  # what readers of this outline computed once
+        self.slots = tuple(dict.fromkeys(slot for entry in entries for slot in entry.template.slots))
+        for entry in self.entries:
+            for variant in entry.template.variants:
+                node = self.root
+                for piece in variant:
+                    if isinstance(piece, SlotMark):
+                        node = node.slots.setdefault(piece.name, _Node())
+                    else:
+                        node = node.words.setdefault(comparable(piece), _Node())
+                if all(end.intent != entry.intent for end, _ in node.ends):
+                    node.ends.append((entry, variant))
+
+    def read(self, words: Sequence[str], slots: Mapping[str, Slot]) -> list[Match]:
+        """Every reading of exactly these words, the most specific first."""
+        found = list(self._walk(self.root, words, 0, slots, {}, (), 0))
+        found.sort(key=lambda m: (m.rank, -m.literals))
+        return found
+
+    def _walk(
+        self,
+        node: _Node,
+        words: Sequence[str],
+        at: int,
+        slots: Mapping[str, Slot],
+        filled: dict[str, SlotValue],
+        doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
+        literals: int,
+    ) -> Iterator[Match]:
+        if at == len(words):
+            for entry, variant in node.ends:
+                meaning = Meaning(entry.intent, dict(filled))
+                rivals = tuple(
+                    Meaning(entry.intent, {**filled, name: value}) for name, values in doubts for value in values
+                )
+                text = rendered(variant, filled)
+                yield Match(meaning, text, literals, entry.rank, frozenset(n for n, _ in doubts), rivals)
+            return
+        if (following := node.words.get(words[at])) is not None:
+            yield from self._walk(following, words, at + 1, slots, filled, doubts, literals + 1)
+        for name, following in node.slots.items():
+            slot = slots.get(name)
+            if slot is None or name in filled:
+                continue
+            for fill in slot.fills(words, at):
+                more = doubts if fill.sure else (*doubts, (name, fill.rivals))
+                yield from self._walk(following, words, fill.end, slots, {**filled, name: fill.value}, more, literals)
+
+
+def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
+    """The phrase as it would be said, slots by their labels."""
+    return " ".join(
+        (filled[piece.name].label if piece.name in filled else "something") if isinstance(piece, SlotMark) else piece
+        for piece in variant
+    )
+
+
+class DeferredGrammar(CompiledGrammar):
+    """A CompiledGrammar that is made when it is first looked at. Pickles as a plain one."""
+
+    __slots__ = ("_made", "_make")
+
+    _make: Callable[[], CompiledGrammar]
+    _made: CompiledGrammar | None
+
+    def __init__(self, make: Callable[[], CompiledGrammar]) -> None:
+        object.__setattr__(self, "_make", make)
+        object.__setattr__(self, "_made", None)
+
+    def _compiled(self) -> CompiledGrammar:
+        if self._made is None:
+            object.__setattr__(self, "_made", self._make())
+        made = self._made
+        assert made is not None
+        return made
+
+    @property
+    def speech(self) -> SpeechGrammar:
+        return self._compiled().speech
+
+    @property
+    def meanings(self) -> tuple[Meaning, ...]:
+        return self._compiled().meanings
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        return self._compiled().intents
+
+    @property
+    def values(self) -> tuple[tuple[SlotValue, ...], ...]:
+        return self._compiled().values
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"DeferredGrammar({self._made.speech.key if self._made else '…'})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (CompiledGrammar, (self.speech, self.meanings, self.intents, self.values))
+
+
+class StateGrammar:
+    """An outline bound to this call's vocabularies: what the understanding matches against."""
+
+    def __init__(self, outline: Outline, slots: Mapping[str, Slot], language: str) -> None:
+        self.outline = outline
+        self.slots = dict(slots)
+        self.language = language
+        self.compiled: CompiledGrammar = DeferredGrammar(self._compile)
+
+    def read(self, words: Sequence[str]) -> list[Match]:
+        return self.outline.read(words, self.slots) if words else []
+
+    @property
+    def digit_slot(self) -> tuple[str, str] | None:
+        """(intent, slot) of a bare digits slot: what spoken digit strings fill."""
+        for entry in self.outline.entries:
+            for variant in entry.template.variants:
+                if len(variant) == 1 and isinstance(variant[0], SlotMark):
+                    slot = self.slots.get(variant[0].name)
+                    if isinstance(slot, DigitSlot):
+                        return entry.intent, variant[0].name
+        return None
+
+    def _compile(self) -> CompiledGrammar:
+        fixed = _fixed(self.outline)
+        digits = None
+        if (bare := self.digit_slot) is not None:
+            slot = self.slots[bare[1]]
+            assert isinstance(slot, DigitSlot)
+            digits = DigitRun(slot.minimum, slot.maximum)
+        spoken = [(name, self.slots[name].forms()) for name in fixed.slots if name in self.slots]
+        content = hashlib.blake2s(fixed.digest, digest_size=12)
+        content.update(
+            "\n".join(
+                (self.language, repr(digits), *(n + self.slots[n].type + forms.digest for n, forms in spoken))
+            ).encode()
+        )
+        speech = SpeechGrammar(
+            content.hexdigest(),
+            self.language,
+            fixed.phrases,
+            digits,
+            fixed.templates,
+            tuple((name, forms.said) for name, forms in spoken),
+            frozenset(name for name, _ in spoken if isinstance(self.slots[name], NumberSlot)),
+        )
+        return CompiledGrammar(speech, fixed.meanings, fixed.intents, tuple(forms.values for _, forms in spoken))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What of a compiled grammar is the outline's alone. ``slots``: those that templates use."""
+
+    phrases: tuple[str, ...]
+    meanings: tuple[Meaning, ...]
+    templates: tuple[Pieces, ...]
+    intents: tuple[str, ...]
+    slots: tuple[str, ...]
+    digest: bytes
+
+
+def _fixed(outline: Outline) -> _Fixed:
+    known = cast("_Fixed | None", outline.memo.get("fixed"))
+    if known is not None:
+        return known
+    phrases: dict[str, Meaning] = {}
+    templates: dict[Pieces, str] = {}
+    for entry in sorted(outline.entries, key=lambda e: e.rank):
+        for variant in entry.template.variants:
+            marks = [piece.name for piece in variant if isinstance(piece, SlotMark)]
+            if not marks:
+                phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
+            elif len(set(marks)) == len(marks):  # a slot that is filled twice is never read
+                pieces = tuple(f"{{{p.name}}}" if isinstance(p, SlotMark) else p for p in variant)
+                templates.setdefault(pieces, entry.intent)
+    text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
+    made = _Fixed(
+        tuple(phrases),
+        tuple(phrases.values()),
+        tuple(templates),
+        tuple(templates.values()),
+        tuple(name for name in outline.slots if any(f"{{{name}}}" in template for template in templates)),
+        hashlib.blake2s(text.encode(), digest_size=12).digest(),
+    )
+    outline.memo["fixed"] = made
+    return made

@@ -1,0 +1,293 @@
+"""Paraphrases: sentences that no phrase covers, read by spotting slots and comparing what is left with the carriers.
+
+"I'd like Casablanca to be next" has the title of one slot and the concept TOP left; of the active templates, "move
+{title} to the top" is the likest. Order counts ("put A after B" is not "put B after A"), every slot of a template must
+be found and every slot found should be used, and one concept at least must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Indel
+
+from ivr.dialogue.flows.phrases import SlotMark, Variant
+from ivr.dialogue.spoken.concepts import concepts, negated, plain_words, relates, renumbered
+from ivr.dialogue.understanding.grammar import Meaning, SlotValue
+from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
+from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS
+from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, Slot, TitleSlot, titled
+
+ENOUGH = 0.64
+PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling
+SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    meaning: Meaning
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Something spotted at ``start``..``end``: which slot names could take it, and the value each would have."""
+
+    start: int
+    end: int
+    values: Mapping[str, SlotValue]
+    rivals: tuple[SlotValue, ...] = ()
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    entry: Entry
+    variant: Variant
+    concepts: tuple[str, ...]
+    slots: tuple[str, ...]
+    words: frozenset[str]
+    broad: bool  # may be read by its concepts; universals, yes and no only by their spelling
+
+
+def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
+    """Readings by likeness, the likest first, one per meaning; [] when nothing is like enough."""
+    shapes = _shapes(grammar)
+    found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Like] = {}
+    words = renumbered(words, grammar.language)
+    titles = _titles(words, grammar)
+    outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
+    denied = negated(outside, grammar.language)  # "not for radu" is a title, misheard
+    likes = [*_by_slots(words, titles, grammar, shapes), *_by_spelling(words, grammar, shapes)]
+    if (turned := _turned(words, grammar)) is not None:
+        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, shapes) if like.meaning.slots]
+    for like in likes:
+        if denied and not negated(_spoken(like.text), grammar.language):
+            continue
+        key = (like.meaning.intent, tuple(sorted(like.meaning.slots.items(), key=lambda item: item[0])))
+        if key not in found or found[key].score < like.score:
+            found[key] = like
+    return sorted(found.values(), key=lambda like: -like.score)[:3]
+
+
+def _spoken(text: str) -> list[str]:
+    return [comparable(word) for word in text.lower().split()]
+
+
+def _shapes(grammar: StateGrammar) -> list[_Shape]:
+    """Each template as concepts; computed once per outline."""
+    known = cast("list[_Shape] | None", grammar.outline.memo.get("shapes"))
+    if known is None:
+        known = []
+        for entry in grammar.outline.entries:
+            for variant in entry.template.variants:
+                slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
+                plain = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
+                known.append(
+                    _Shape(
+                        entry,
+                        variant,
+                        concepts(plain, grammar.language),
+                        slots,
+                        frozenset(word for word in plain if not word.startswith("<")),
+                        bool(slots) or not _universal(entry.intent),
+                    )
+                )
+        grammar.outline.memo["shapes"] = known
+    return known
+
+
+def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | None:
+    """ "after vertigo put casablanca" -> "put casablanca after vertigo"; None when it isn't said that way round."""
+    if len(words) < 4 or not relates(words[0], grammar.language):
+        return None
+    titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
+    ends = [fill.end for slot in titles for fill in slot.fills(words, 1)]
+    end = max(ends, default=0)
+    return (*words[end:], *words[:end]) if 1 < end < len(words) else None
+
+
+def _universal(intent: str) -> bool:
+    return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION, LANGUAGE))
+
+
+def _by_spelling(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Like]:
+    """Whole phrases without slots, nearly as written ("whats in my cue")."""
+    said = " ".join(words)
+    if len(said) < 4:
+        return []
+    known = grammar.outline.memo.get("spelling")
+    if known is None:
+        unslotted = [shape for shape in shapes if not shape.slots]
+        known = (unslotted, [" ".join(comparable(str(piece)) for piece in shape.variant) for shape in unslotted])
+        grammar.outline.memo["spelling"] = known
+    plain, texts = cast("tuple[list[_Shape], list[str]]", known)
+    near = process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4)
+    return [
+        Like(Meaning(plain[index].entry.intent), " ".join(str(p) for p in plain[index].variant), score / 100)
+        for _, score, index in near
+    ]
+
+
+def _by_slots(
+    words: Sequence[str], titles: list[_Found], grammar: StateGrammar, shapes: Sequence[_Shape]
+) -> list[Like]:
+    best: list[Like] = []
+    for spotted in _alternatives(words, titles, grammar):
+        slotless, sequence = _sequence(words, spotted, shapes, grammar)
+        for shape in shapes:
+            if len(shape.slots) != len(spotted) or not shape.broad:
+                continue
+            like = _compared(shape, sequence, slotless, frozenset(words), spotted)
+            if like is not None:
+                best.append(like)
+    best.sort(key=lambda like: -like.score)
+    return _with_rivals(best[:3], titles)
+
+
+def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
+    """Titles heard, with the slots that know them. Slots that share vocabularies share the work."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    slots: dict[tuple[int, ...], TitleSlot] = {}
+    for name, slot in grammar.slots.items():
+        if isinstance(slot, TitleSlot):
+            group = tuple(id(lex) for lex in slot.vocabulary.lexicons)
+            groups.setdefault(group, []).append(name)
+            slots[group] = slot
+    found: dict[tuple[int, int], _Found] = {}
+    for group, names in groups.items():
+        for spot in slots[group].vocabulary.spot(words, plain_words(grammar.language)):
+            here = (spot.start, spot.end)
+            values = {name: titled(spot.term) for name in names}
+            if here in found:
+                values = {**values, **found[here].values}
+            rivals = tuple(titled(term) for term in spot.rivals)
+            found[here] = _Found(spot.start, spot.end, values, rivals, spot.score / 100)
+    chosen: list[_Found] = []
+    for item in sorted(found.values(), key=lambda f: -(f.score + 0.03 * (f.end - f.start))):
+        if all(item.end <= other.start or item.start >= other.end for other in chosen):
+            chosen.append(item)
+    return sorted(chosen, key=lambda f: f.start)
+
+
+def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGrammar) -> list[list[_Found]]:
+    """What might be slots: titles alone ("first" is a carrier), and titles with every number or other value."""
+    taken = [item for item in titles if item.end - item.start > 0]
+    others: list[_Found] = []
+    at = 0
+    while at < len(words):
+        if any(item.start <= at < item.end for item in taken):
+            at += 1
+            continue
+        values, end = _values_at(words, at, grammar.slots)
+        if values:
+            others.append(_Found(at, end, values))
+            at = end
+        else:
+            at += 1
+    every = sorted((*taken, *others), key=lambda f: f.start)
+    lists = [every, taken] if others else [taken]
+    if len(others) > 1:
+        lists.append(sorted((*taken, others[-1]), key=lambda f: f.start))
+    return lists
+
+
+def _values_at(words: Sequence[str], at: int, slots: Mapping[str, Slot]) -> tuple[dict[str, SlotValue], int]:
+    values: dict[str, SlotValue] = {}
+    longest = at
+    for name, slot in slots.items():
+        if isinstance(slot, TitleSlot):
+            continue
+        if (
+            isinstance(slot, NumberSlot)
+            and words[at] in ("one", "uno", "una", "un")
+            and (at == 0 or words[at - 1] == "that")
+        ):
+            continue  # "move that one": a pronoun
+        fill = next(slot.fills(words, at), None)
+        if fill is None and isinstance(slot, ChoiceSlot) and (told := slot.told_by(words[at])) is not None:
+            fill = Fill(at + 1, told, sure=False)
+        if fill is not None and fill.end >= longest:
+            if fill.end > longest:
+                values.clear()
+            values[name] = fill.value
+            longest = fill.end
+    return values, longest
+
+
+def _sequence(
+    words: Sequence[str], spotted: Sequence[_Found], shapes: Sequence[_Shape], grammar: StateGrammar
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The sentence as concepts with "<0>", "<1>" for what was spotted; unknown words as their nearest carrier."""
+    marked: list[str] = []
+    at = 0
+    starts = {item.start: index for index, item in enumerate(spotted)}
+    known = _carriers(grammar, shapes)
+    plain = plain_words(grammar.language)
+    while at < len(words):
+        if at in starts:
+            marked.append(f"<{starts[at]}>")
+            at = spotted[starts[at]].end
+            continue
+        word = words[at]
+        if word not in plain and word not in known and len(word) > 3:
+            near = process.extractOne(word, list(known), scorer=fuzz.ratio, score_cutoff=78)
+            word = near[0] if near else word
+        marked.append(word)
+        at += 1
+    sequence = concepts(marked, grammar.language)
+    return frozenset(c for c in sequence if not c.startswith("<")), sequence
+
+
+def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> frozenset[str]:
+    known = cast("frozenset[str] | None", grammar.outline.memo.get("carriers"))
+    if known is None:
+        known = frozenset(word for shape in shapes for word in shape.words)
+        grammar.outline.memo["carriers"] = known
+    return known
+
+
+def _compared(
+    shape: _Shape, sequence: tuple[str, ...], slotless: frozenset[str], said: frozenset[str], spotted: Sequence[_Found]
+) -> Like | None:
+    filled: dict[str, SlotValue] = {}
+    for name, item in zip(shape.slots, spotted, strict=True):
+        if name not in item.values:
+            return None
+        filled[name] = item.values[name]
+    if len(filled) > 1 and len({(type(v.value), v.value) for v in filled.values()}) < len(filled):
+        return None
+    names = {name: f"<{index}>" for index, name in enumerate(shape.slots)}
+    wanted = tuple(names[c[1:-1]] if c.startswith("<") else c for c in shape.concepts)
+    carriers = {c for c in wanted if not c.startswith("<")}
+    if carriers and carriers.isdisjoint(slotless):
+        return None
+    if not carriers and len(filled) < 2 and not (filled and shape.words <= said):
+        return None  # "do you have {film}" is more than its film
+    score = Indel.normalized_similarity(wanted, sequence)
+    if not filled and score < SLOTLESS_ENOUGH:
+        return None
+    for item in spotted:
+        score *= 0.5 + 0.5 * min(item.score, 1.0)
+    if score < ENOUGH:
+        return None
+    return Like(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
+
+
+def _with_rivals(likes: Sequence[Like], titles: Sequence[_Found]) -> list[Like]:
+    """A title that was nearly another one makes another reading."""
+    more: list[Like] = list(likes)
+    for like in likes[:1]:
+        for item in titles:
+            for name, value in like.meaning.slots.items():
+                if item.rivals and item.values.get(name) == value:
+                    rival = item.rivals[0]
+                    text = like.text.replace(value.label, rival.label)
+                    more.append(
+                        Like(Meaning(like.meaning.intent, {**like.meaning.slots, name: rival}), text, like.score - 0.03)
+                    )
+    return more

@@ -1,0 +1,46 @@
+"""What an utterance was taken to mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivr.dialogue.understanding.grammar import Meaning
+
+HUMAN = "human"
+RISK = "risk."  # and the risk's name
+LANGUAGE = "language."  # and the language asked for
+ANSWER = "answer"  # fills the variable a state asks for
+OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
+UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to take an utterance.
+
+    ``doubtful`` names the slots heard with doubt; ``sure`` is False when the whole of it is in doubt."""
+
+    meaning: Meaning
+    text: str
+    confidence: float
+    sure: bool = True
+    doubtful: frozenset[str] = frozenset()
+
+    @property
+    def leads_out(self) -> bool:
+        """To a human: taken even on suspicion."""
+        return self.meaning.intent == HUMAN or self.meaning.intent.startswith(RISK)
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """``best`` None: not understood. ``rival``: nearly as likely and something else; the caller decides.
+
+    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "risk", "nothing"."""
+
+    best: Reading | None
+    rival: Reading | None = None
+    how: str = "nothing"
+
+
+NOTHING = Interpretation(None)

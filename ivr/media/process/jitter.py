@@ -1,0 +1,176 @@
+"""The jitter buffer: packets in any order go in, one 20 ms frame a tick comes out, with adaptive delay.
+
+Pure: no clock. A tick is one ``pull``. Works on payload bytes, of which one is one RTP clock tick in G.711 and
+G.722, so that far ends may packetise in any length.
+"""
+
+from __future__ import annotations
+
+from ivr.media.process.rtp import timestamp_ahead
+
+_FRAME = 160
+_FAR = 8000  # 1 s: a timestamp this far off is believed only when a second packet confirms it
+_CAPACITY = 64  # packets
+_LATE_IN_A_ROW = 4
+_IDLE = 100  # pulls without audio after which the stream starts afresh
+
+
+class JitterBuffer:
+    """``late`` counts packets that came after their turn; ``target`` is the delay aimed at, in frames."""
+
+    def __init__(self, *, start: int = 2, most: int = 10) -> None:
+        self.late = 0
+        self._start = start
+        self._most = most
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream (new source, new codec); the next packet starts one."""
+        self._packets: dict[int, bytes] = {}
+        self._head: int | None = None
+        self._end = 0
+        self._wait = 0
+        self._suspect: int | None = None
+        self._late_run = 0
+        self._empty_run = 0
+        self._grow = False
+        self._slack = self._most
+        self._pulls = 0
+        self._patience = 100  # pulls of unused slack before the delay shrinks
+
+    @property
+    def playing(self) -> bool:
+        """Whether a stream runs: a missing frame is then a loss, not a silence before the start."""
+        return self._head is not None and self._wait == 0
+
+    @property
+    def delay_frames(self) -> int:
+        """Frames in hand that have not been pulled."""
+        if self._head is None:
+            return 0
+        return max(0, timestamp_ahead(self._end, self._head)) // _FRAME
+
+    def push(self, timestamp: int, payload: bytes) -> None:
+        """Take one packet; costs the same whatever its timestamp."""
+        size = len(payload)
+        if size == 0:
+            return
+        if self._head is None:
+            self._begin(timestamp)
+        ahead = timestamp_ahead(timestamp, self._head or 0)
+        if not -_FAR < ahead < _FAR:
+            expected, self._suspect = self._suspect, (timestamp + size) & 0xFFFFFFFF
+            if expected is None or not 0 <= timestamp_ahead(timestamp, expected) <= 4 * _FRAME:
+                return
+            self._begin(timestamp)
+            ahead = 0
+        elif ahead <= -size:
+            self.late += 1
+            self._late_run += 1
+            if self._late_run < _LATE_IN_A_ROW:
+                self._grow = True
+                return
+            self._begin(timestamp)  # the far end paused without counting on, or the network's delay moved for good
+            ahead = 0
+        self._late_run = 0
+        self._suspect = None
+        if len(self._packets) >= _CAPACITY:
+            return
+        if ahead < 0:  # its beginning has been played (or concealed) already
+            payload = payload[-ahead:]
+            timestamp = (timestamp - ahead) & 0xFFFFFFFF
+        self._packets[timestamp] = payload
+        end = (timestamp + len(payload)) & 0xFFFFFFFF
+        if timestamp_ahead(end, self._end) > 0:
+            self._end = end
+
+    def pull(self, *, quiet: bool = True) -> bytes | None:
+        """The next 20 ms, or None when it isn't there. ``quiet``: nobody would notice a frame skipped now."""
+        if self._head is None:
+            return None
+        if self._wait:
+            self._wait -= 1
+            return None
+        if self._grow:
+            self._grow = False
+            if self.delay_frames < self._most:
+                self._patience = min(2 * self._patience, 1500)
+                self._slack, self._pulls = self._most, 0
+                return None  # one frame later from now on
+        head = self._head
+        frame = self._packets.pop(head, None)
+        if frame is not None and len(frame) == _FRAME:
+            self._head = (head + _FRAME) & 0xFFFFFFFF
+        else:
+            if frame is not None:
+                self._packets[head] = frame
+            frame = self._take()
+        if frame is None:
+            self._empty_run += 1
+            if self._empty_run >= _IDLE:
+                self.reset()
+            return None
+        self._empty_run = 0
+        self._tighten(quiet)
+        return frame
+
+    def _begin(self, timestamp: int) -> None:
+        self._packets.clear()
+        self._head = timestamp
+        self._end = timestamp
+        self._wait = self._start
+        self._late_run = 0
+        self._grow = False
+        self._slack, self._pulls = self._most, 0
+
+    def _take(self) -> bytes | None:
+        head = self._head or 0
+        self._head = (head + _FRAME) & 0xFFFFFFFF
+        payload = self._packets.pop(head, None)
+        if payload is not None and len(payload) == _FRAME:
+            return payload
+        if payload is not None and len(payload) > _FRAME:
+            self._packets[self._head] = payload[_FRAME:]
+            return payload[:_FRAME]
+        return self._assemble(head, payload or b"") if payload or self._packets else None
+
+    def _assemble(self, head: int, begun: bytes) -> bytes | None:
+        """A frame from packets that don't line up with it; the gap before a later one is filled by repeating."""
+        pieces = bytearray(begun)
+        for start in sorted(self._packets, key=lambda t: timestamp_ahead(t, head)):
+            offset = timestamp_ahead(start, head)
+            if offset >= _FRAME:
+                break
+            payload = self._packets.pop(start)
+            if offset < 0:
+                payload = payload[-offset:]
+                offset = 0
+            if not payload:
+                continue
+            if offset > len(pieces):
+                pieces += payload[:1] * (offset - len(pieces))
+            room = _FRAME - len(pieces)
+            fresh = payload[len(pieces) - offset :]
+            pieces += fresh[:room]
+            if len(fresh) > room:
+                self._packets[(head + _FRAME) & 0xFFFFFFFF] = fresh[room:]
+                break
+        if not pieces:
+            return None
+        return bytes(pieces) + pieces[-1:] * (_FRAME - len(pieces))
+
+    def _tighten(self, quiet: bool) -> None:
+        """Give back delay that was never needed."""
+        slack = self.delay_frames
+        self._slack = min(self._slack, slack)
+        self._pulls += 1
+        if slack > self._most + 5:
+            for _ in range(slack - self._start):
+                self._take()
+            self._slack, self._pulls = self._most, 0
+        elif self._pulls >= self._patience:
+            if self._slack < self._start:
+                self._slack, self._pulls = self._most, 0
+            elif quiet or self._pulls >= 2 * self._patience:
+                self._take()
+                self._slack, self._pulls = self._most, 0

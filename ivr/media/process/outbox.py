@@ -1,0 +1,60 @@
+"""What the media process has to say to the line: control frames always, audio only while the line keeps up."""
+
+from __future__ import annotations
+
+import socket
+
+from ivr.media import wire
+from ivr.media.wire import Kind
+
+_BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
+
+
+class Outbox:
+    """Writes without blocking. Speech is collected and goes out as one frame a tick."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.broken = False
+        self._socket = sock
+        self._pending = bytearray()
+        self._speech: list[bytes] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether the line has not taken everything yet."""
+        return bool(self._pending)
+
+    def digit(self, leg: int, key: str, source: str, at: float) -> None:
+        self.put(Kind.DIGIT, leg, wire.digit(key, source, at))
+
+    def done(self, leg: int, token: int, completed: bool, played_s: float) -> None:
+        self.put(Kind.DONE, leg, wire.done(token, completed, played_s))
+
+    def timeout(self, leg: int, silent_s: float) -> None:
+        self.put(Kind.TIMEOUT, leg, wire.SECONDS.pack(silent_s))
+
+    def put(self, kind: Kind, leg: int, body: bytes = b"") -> None:
+        """Queue one control frame; never dropped."""
+        self._pending += wire.frame(kind, leg, body)
+
+    def speech(self, leg: int, frames: list[tuple[float, bytes]]) -> int:
+        """Queue 20 ms frames of one leg; how many were dropped because the line is behind."""
+        if len(self._pending) > _BACKLOG:
+            return len(frames)
+        self._speech.extend(wire.audio(leg, at, pcm) for at, pcm in frames)
+        return 0
+
+    def flush(self) -> None:
+        """Write what the socket takes now."""
+        if self._speech:
+            self._pending += wire.frame(Kind.AUDIO, 0, b"".join(self._speech))
+            self._speech.clear()
+        while self._pending and not self.broken:
+            try:
+                sent = self._socket.send(self._pending)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.broken = True
+                return
+            del self._pending[:sent]

@@ -1,0 +1,178 @@
+"""The receiving half of a leg: datagrams in; frames, keys and gated speech out. No socket, no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from ivr.media import negotiation
+from ivr.media.description import MediaDescription
+from ivr.media.process import pcm
+from ivr.media.process.codec import Coder, coder
+from ivr.media.process.concealment import HISTORY, LONGEST, conceal, resumed
+from ivr.media.process.dtmf_event import EventReceiver, KeyChange
+from ivr.media.process.dtmf_tone import ToneDetector
+from ivr.media.process.jitter import JitterBuffer
+from ivr.media.process.latch import Address, SourceLatch
+from ivr.media.process.pcm import FRAME, FRAME_S, Samples
+from ivr.media.process.rtcp import Reception
+from ivr.media.process.rtp import parse
+from ivr.media.process.voice_gate import PRE_ROLL, VoiceGate
+
+OnKey: TypeAlias = Callable[[KeyChange, str], None]  # what changed; "rtp" or "tone"
+
+Speech: TypeAlias = list[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
+
+
+class Hearing:
+    """What the far end sends. After ``tick``, ``payload`` and ``signal`` hold this tick's 20 ms, None for nothing."""
+
+    def __init__(self, preferences: Sequence[str], on_key: OnKey) -> None:
+        self.latch = SourceLatch()
+        self.reception = Reception()
+        self.jitter = JitterBuffer()
+        self.coder: Coder | None = None
+        self.payload: bytes | None = None
+        self.signal: Samples | None = None
+        self.power = 0.0
+        self._at = 0.0
+        self.concealed_ms = 0
+        self.ignored = 0  # datagrams that were no part of the stream
+        self.heard_at = 0.0
+        self.listening = False
+        self._preferences = preferences
+        self._on_key = on_key
+        self._accepted: dict[int, str] = {}
+        self._payload_type = -1
+        self._events_type = -1
+        self._events = EventReceiver()
+        self._tones: ToneDetector | None = None
+        self._gate = VoiceGate()
+        self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
+        self._history: deque[Samples] = deque([pcm.SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
+        self._lost = 0
+
+    def aim(self, remote: MediaDescription, now: float) -> None:
+        """Take what ``remote`` describes from now on."""
+        self._accepted = negotiation.receivable(remote, self._preferences)
+        self._events_type = -1 if remote.dtmf_payload_type is None else remote.dtmf_payload_type
+        if remote.dtmf_payload_type is not None:
+            self._tones = None
+        elif self._tones is None:
+            self._tones = ToneDetector()
+        self.latch.aim(negotiation.address(remote.host, remote.port))
+        self.heard_at = now
+
+    def datagram(self, data: bytes, address: Address, now: float) -> None:
+        """One UDP packet of the RTP port; anything unexpected is counted and forgotten."""
+        packet = parse(data)
+        if packet is None:
+            self.ignored += 1
+            return
+        payload_type, _, sequence, timestamp, ssrc, payload = packet
+        if (payload_type not in self._accepted and payload_type != self._events_type) or not self.latch.admit(
+            address, ssrc, sequence, now
+        ):
+            self.ignored += 1
+            return
+        reception = self.reception
+        if ssrc != reception.ssrc or not reception.received:
+            reception.begin(ssrc, sequence)
+            self.jitter.reset()
+        self.heard_at = now
+        if payload_type == self._events_type:
+            reception.received += 1
+            reception.advance(sequence)
+            change = self._events.packet(timestamp, payload)
+            if change is not None:
+                self._on_key(change, "rtp")
+            return
+        reception.packet(sequence, timestamp, now)
+        if payload_type != self._payload_type:
+            self._payload_type = payload_type
+            self.coder = coder(self._accepted[payload_type])
+            self.jitter.reset()
+        self.jitter.push(timestamp, payload)
+
+    def tick(self) -> bool:
+        """Every 20 ms: the next frame, concealed if it is missing. True: ``decoded`` is still to be called with it."""
+        change = self._events.tick()
+        if change is not None:
+            self._on_key(change, "rtp")
+        payload = self.payload = self.jitter.pull(quiet=self._gate.quiet)
+        if payload is None or self.coder is None:
+            self._miss()
+        elif self._lost or not self.coder.stateless:
+            self._decode(self.coder, payload)
+        else:
+            return True
+        return False
+
+    def decoded(self, signal: Samples, power: float) -> None:
+        """This tick's frame, decoded: 160 samples and their ``pcm.power``."""
+        self.signal = signal
+        self.power = power
+        self._history.append(signal)
+        if self._tones is not None:
+            self._find_tones(self._tones, signal)
+
+    def _decode(self, coder: Coder, payload: bytes) -> None:
+        signal = coder.decode(payload)
+        if self._lost:
+            signal = resumed(signal, self._concealed())
+            if self._lost < LONGEST:
+                self.payload = None  # the blended frame is the one to pass on
+            self._lost = 0
+        self.decoded(signal, pcm.power(signal))
+
+    def _miss(self) -> None:
+        if not self.jitter.playing or self._lost >= LONGEST:
+            self.signal = None
+            return
+        self.signal = self._concealed()
+        self.power = pcm.power(self.signal)
+        self._lost += 1
+        self.concealed_ms += 20
+        if self._tones is not None:
+            self._find_tones(self._tones, self.signal)
+
+    def _concealed(self) -> Samples:
+        return conceal(np.concatenate(self._history), self._lost)
+
+    def _find_tones(self, detector: ToneDetector, signal: Samples) -> None:
+        key = detector.frame(signal)
+        if key:
+            self._on_key(KeyChange(key, True, True), "tone")
+
+    def speech(self, now: float) -> Speech:
+        """What the voice gate lets through of this tick, pre-roll first; empty unless listening."""
+        signal = self.signal
+        at = self._at = self._time(now)
+        gate = self._gate
+        is_open = gate.frame(gate.floor if signal is None else self.power)
+        if signal is None:
+            if not is_open:
+                return []
+            signal = pcm.SILENCE
+        elif self._tones is not None and self._tones.pressed:
+            signal = pcm.SILENCE  # a key is no speech
+        if not (is_open and self.listening):
+            self._pre_roll.append(signal)
+            return []
+        frames: Speech = []
+        if self._pre_roll:
+            count = len(self._pre_roll)
+            frames = [(at - (count - i) * FRAME_S, frame.tobytes()) for i, frame in enumerate(self._pre_roll)]
+            self._pre_roll.clear()
+        frames.append((at, signal.tobytes()))
+        return frames
+
+    def _time(self, now: float) -> float:
+        """When this tick's first sample was taken, as far as the buffer's depth tells; smooth, never backwards."""
+        measured = now - FRAME_S * (1 + self.jitter.delay_frames)
+        smooth = self._at + FRAME_S
+        error = measured - smooth
+        return smooth + 0.05 * error if -0.2 < error < 0.2 else max(measured, self._at)

@@ -1,0 +1,313 @@
+"""The media process: one thread, one 20 ms ticker for all legs. Spawned and spoken to by ``ivr.media.engine``."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ivr.errors import UnavailableError
+from ivr.media import wire
+from ivr.media.process import pcm
+from ivr.media.process.codec import available, coder
+from ivr.media.process.outbox import Outbox
+from ivr.media.process.pacing import Pacer
+from ivr.media.process.pcm import FRAME, FRAME_S
+from ivr.media.process.playout import Recording
+from ivr.media.process.rtp_session import Session
+from ivr.media.process.sockets import PortPool
+from ivr.media.wire import REQUEST, Kind
+
+# Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
+_LOOKS = 4
+_COLLECT_TICKS = 1500
+_NICE = -15
+
+
+class MediaProcess:
+    """Owns every session, clip and socket. Ends when the line closes its end of ``control``."""
+
+    def __init__(self, control: socket.socket) -> None:
+        control.setblocking(False)
+        self._control = control
+        self._outbox = Outbox(control)
+        self._splitter = wire.Splitter()
+        self._sessions: dict[int, Session] = {}
+        self._readers: dict[int, tuple[Session, bool]] = {}  # by file number; True for RTCP
+        self._clips: dict[int, Recording] = {}
+        self._poll = select.epoll()
+        self._poll.register(control.fileno(), select.EPOLLIN)
+        self._open = True
+        self._ports: PortPool | None = None
+        self._codecs: tuple[str, ...] = ()
+        self._host = ""
+        self._timeout_s = 30.0
+        self._handlers: dict[int, Callable[[int, bytes], None]] = {
+            Kind.SETUP: self._setup,
+            Kind.OPEN: self._open_leg,
+            Kind.UPDATE: self._update,
+            Kind.STATS: self._stats,
+            Kind.CLOSE: self._close,
+            Kind.CLIP: self._clip,
+            Kind.FORGET: self._forget,
+            Kind.PLAY: self._play,
+            Kind.STOP: self._stop,
+            Kind.LISTEN: self._listen,
+            Kind.BRIDGE: self._bridge,
+            Kind.PRESS: self._press,
+            Kind.PING: self._ping,
+        }
+
+    def run(self) -> None:
+        """Until the line hangs up on us."""
+        looks = ticks = 0
+        pacer = Pacer(time.monotonic(), FRAME_S / _LOOKS)
+        while self._open and not self._outbox.broken:
+            if not self._sessions:
+                self._look(FRAME_S if self._outbox.pending else None)
+                pacer = Pacer(time.monotonic(), FRAME_S / _LOOKS)
+                continue
+            pause = pacer.due - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            looks = (looks + 1) % _LOOKS
+            if looks == 0:
+                self._tick()
+                ticks += 1
+                if ticks % _COLLECT_TICKS == 0:
+                    gc.collect(0)
+            self._look(0)
+            pacer.ticked(time.monotonic())
+        for session in self._sessions.values():
+            session.close(time.monotonic())
+
+    def _tick(self) -> None:
+        sessions = list(self._sessions.values())
+        self._hear([session for session in sessions if session.peer is not None])
+        clock = time.monotonic
+        for session in sessions:
+            try:
+                session.speak(clock())
+            except Exception as error:  # a fault in one leg ends that leg
+                self._break(session, error)
+        self._hear([session for session in sessions if session.peer is None])
+        now = clock()
+        for session in sessions:
+            try:
+                frames = session.hearing.speech(now)
+                if frames:
+                    session.dropped_frames += self._outbox.speech(session.number, frames)
+                session.watch(now)
+            except Exception as error:
+                self._break(session, error)
+        self._outbox.flush()
+
+    def _hear(self, sessions: list[Session]) -> None:
+        """The next frame of every leg; those of one codec are decoded in one go, which saves half the work."""
+        waiting: dict[str, list[Session]] = {}
+        for session in sessions:
+            hearing = session.hearing
+            try:
+                if session.hear() and hearing.coder is not None:
+                    waiting.setdefault(hearing.coder.name, []).append(session)
+            except Exception as error:
+                self._break(session, error)
+        for name, together in waiting.items():
+            payloads = b"".join([session.hearing.payload or b"" for session in together])
+            frames = coder(name).decode(payloads).reshape(-1, FRAME)
+            powers = pcm.powers(frames).tolist()
+            for session, frame, power in zip(together, frames, powers, strict=True):
+                try:
+                    session.hearing.decoded(frame, power)
+                except Exception as error:
+                    self._break(session, error)
+
+    def _look(self, timeout: float | None) -> None:
+        """Take what has arrived: packets, and what the line wants."""
+        now = time.monotonic()
+        for number, _ in self._poll.poll(timeout):
+            reader = self._readers.get(number)
+            if reader is None:
+                if number == self._control.fileno():
+                    self._obey()
+                continue
+            session, is_rtcp = reader
+            try:
+                if is_rtcp:
+                    session.rtcp_readable(now)
+                else:
+                    session.readable(now)
+            except Exception as error:
+                self._break(session, error)
+        self._outbox.flush()
+
+    def _obey(self) -> None:
+        try:
+            data = self._control.recv(256 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._open = False
+            return
+        for kind, leg, body in self._splitter.feed(data):
+            try:
+                self._handlers[kind](leg, body)
+            except Exception as error:
+                if leg not in self._sessions:
+                    raise
+                self._break(self._sessions[leg], error)
+
+    def _break(self, session: Session, error: Exception) -> None:
+        if self._sessions.get(session.number) is session:
+            self._drop(session)
+            self._outbox.put(Kind.BROKEN, session.number, f"{type(error).__name__}: {error}".encode())
+
+    def _drop(self, session: Session) -> bytes:
+        del self._sessions[session.number]
+        for sock in (session.rtp, session.rtcp):
+            self._poll.unregister(sock.fileno())
+            del self._readers[sock.fileno()]
+        return wire.pack(asdict(session.close(time.monotonic())))
+
+    # --- what the line says; a leg that is gone already is no error -----------------------------------------
+
+    def _setup(self, _: int, body: bytes) -> None:
+        request, values = _request(body)
+        self._ports = PortPool(values["bind"], values["low"], values["high"])
+        self._codecs = tuple(name for name in values["codecs"] if available(name))
+        self._host = values["host"]
+        self._timeout_s = values["timeout_s"]
+        self._outbox.put(Kind.READY, 0, request + wire.pack({"codecs": self._codecs}))
+
+    def _open_leg(self, leg: int, body: bytes) -> None:
+        request, values = _request(body)
+        assert self._ports is not None
+        try:
+            sockets = self._ports.bind()
+        except UnavailableError as error:
+            self._refuse(request, error)
+            return
+        session = Session(leg, sockets, self._codecs, self._host, self._timeout_s, self._outbox)
+        try:
+            local = session.aim(wire.description(values), time.monotonic())
+        except UnavailableError as error:
+            session.close(time.monotonic())
+            self._refuse(request, error)
+            return
+        self._sessions[leg] = session
+        for sock, is_rtcp in ((session.rtp, False), (session.rtcp, True)):
+            self._readers[sock.fileno()] = (session, is_rtcp)
+            self._poll.register(sock.fileno(), select.EPOLLIN)
+        self._outbox.put(Kind.REPLY, leg, request + wire.pack(wire.described(local)))
+
+    def _update(self, leg: int, body: bytes) -> None:
+        request, values = _request(body)
+        session = self._sessions.get(leg)
+        if session is None:
+            self._refuse(request, UnavailableError("the leg is gone"))
+            return
+        try:
+            local = session.aim(wire.description(values), time.monotonic())
+        except UnavailableError as error:
+            self._refuse(request, error)
+            return
+        self._outbox.put(Kind.REPLY, leg, request + wire.pack(wire.described(local)))
+
+    def _stats(self, leg: int, body: bytes) -> None:
+        request, _ = _request(body)
+        session = self._sessions.get(leg)
+        if session is None:
+            self._refuse(request, UnavailableError("the leg is gone"))
+            return
+        self._outbox.put(Kind.REPLY, leg, request + wire.pack(asdict(session.stats())))
+
+    def _close(self, leg: int, body: bytes) -> None:
+        request, _ = _request(body)
+        session = self._sessions.get(leg)
+        if session is None:
+            self._refuse(request, UnavailableError("the leg is gone"))
+            return
+        self._outbox.put(Kind.REPLY, leg, request + self._drop(session))
+
+    def _clip(self, number: int, body: bytes) -> None:
+        self._clips[number] = Recording(body)
+
+    def _forget(self, number: int, _: bytes) -> None:
+        self._clips.pop(number, None)  # legs that play it keep it until it ends
+
+    def _play(self, leg: int, body: bytes) -> None:
+        session = self._sessions.get(leg)
+        if session is not None:
+            token, stop_on_key, gap_ms, clips = wire.played(body)
+            recordings = [self._clips[number] for number in clips]
+            session.speaking.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
+
+    def _stop(self, leg: int, _: bytes) -> None:
+        session = self._sessions.get(leg)
+        if session is not None:
+            session.speaking.queue.stop()
+
+    def _listen(self, leg: int, body: bytes) -> None:
+        session = self._sessions.get(leg)
+        if session is not None:
+            session.hearing.listening = body != b"\0"
+
+    def _bridge(self, leg: int, body: bytes) -> None:
+        session = self._sessions.get(leg)
+        if session is not None:
+            session.join(self._sessions.get(REQUEST.unpack(body)[0]))
+
+    def _press(self, leg: int, body: bytes) -> None:
+        session = self._sessions.get(leg)
+        if session is not None:
+            for key in body.decode("ascii"):
+                session.speaking.press(key)
+
+    def _ping(self, _: int, body: bytes) -> None:
+        self._outbox.put(Kind.PONG, 0, body)
+
+    def _refuse(self, request: bytes, error: UnavailableError) -> None:
+        message = str(error.args[0]) if error.args else ""
+        reason = {"kind": type(error).__name__, "message": message, "remedy": error.remedy}
+        self._outbox.put(Kind.REFUSED, 0, request + wire.pack(reason))
+
+
+def _request(body: bytes) -> tuple[bytes, Any]:
+    rest = body[REQUEST.size :]
+    return body[: REQUEST.size], wire.unpack(rest) if rest else None
+
+
+def raise_priority() -> str:
+    """Go before recognition and synthesis, where the operating system lets us; how it did: "realtime", "nice", "".
+
+    Real time is safe here: the loop sleeps between its looks, and the kernel leaves 5 % to others in any case.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        return "realtime"
+    except OSError:
+        pass
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        return "nice"
+    except OSError:
+        return ""
+
+
+def serve(control_fd: int) -> None:
+    """The process's main: Ctrl-C is the line's business, which will close the control socket."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise_priority()
+    process = MediaProcess(socket.socket(fileno=control_fd))
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # no cycles are made a tick; the young ones of opening and closing legs are collected now and then
+    process.run()

@@ -1,0 +1,86 @@
+"""Which vendor serves which language, from the configuration and what is installed. Loads no model.
+
+English goes to Moonshine (measured best on 8 kHz speech), every other language to Vosk where
+``<vosk_models>/<language>/`` holds a model; Hibari speaks English, espeak-ng the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ivr.config import SpeechConfig
+from ivr.errors import SpeechUnavailable
+from ivr.speech.recognisers import moonshine, vosk
+from ivr.speech.synthesisers import hibari, pyttsx3
+from ivr.speech.worker.engines import primary, serves
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One vendor as found: ``languages`` it could serve, or what is wrong in ``detail``."""
+
+    name: str
+    version: str
+    languages: tuple[str, ...]
+    detail: str = ""
+
+
+def recogniser_offers(config: SpeechConfig) -> list[Offer]:
+    """In the order of preference for ``auto``."""
+    offers: list[Offer] = []
+    if config.recogniser in ("auto", "moonshine"):
+        try:
+            moonshine.weights()
+            offers.append(Offer("moonshine", moonshine.MoonshineRecogniser().version, ("en",)))
+        except SpeechUnavailable as error:
+            offers.append(Offer("moonshine", "", (), str(error)))
+    if config.recogniser in ("auto", "vosk"):
+        models = vosk.model_directories(config.vosk_models)
+        detail = "" if models else f"no model under {config.vosk_models} (ivr models get NAME)"
+        offers.append(Offer("vosk", vosk.version(), tuple(models), detail))
+    return offers
+
+
+def recogniser_for(offers: Sequence[Offer], language: str) -> str | None:
+    """The vendor's name, or None: such calls are led by keys."""
+    return next((o.name for o in offers if serves(o.languages, language)), None)
+
+
+def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
+    offers: list[Offer] = []
+    if config.synthesiser in ("auto", "hibari"):
+        offers.append(Offer("hibari", hibari.version(), ("en",), ""))
+    if config.synthesiser in ("auto", "pyttsx3"):
+        try:
+            offers.append(Offer("pyttsx3", pyttsx3.version(), pyttsx3.languages()))
+        except SpeechUnavailable as error:
+            offers.append(Offer("pyttsx3", "", (), str(error)))
+    return offers
+
+
+def synthesisers_for(offers: Sequence[Offer], language: str, voice: str) -> list[Offer]:
+    """Best first. A voice that only one vendor has decides; otherwise the order of preference does."""
+    able = [o for o in offers if serves(o.languages, language)]
+    if voice:
+        wanted = "hibari" if voice in hibari.bundled_voices() else "pyttsx3"
+        able.sort(key=lambda o: o.name != wanted)
+    return able
+
+
+def language_directory(root: Path, language: str) -> Path | None:
+    """``root/en-US``, or the first folder of the same primary subtag."""
+    exact = root / language
+    if exact.is_dir():
+        return exact
+    if not root.is_dir():
+        return None
+    near = sorted(d for d in root.iterdir() if d.is_dir() and primary(d.name) == primary(language))
+    return near[0] if near else None
+
+
+def voice_of(offer: Offer, voice: str) -> str:
+    """``voice`` where ``offer`` has it, "" (its default) where it belongs to another vendor."""
+    known_to_hibari = voice in hibari.bundled_voices()
+    return voice if known_to_hibari == (offer.name == "hibari") else ""

@@ -1,0 +1,97 @@
+"""Compiled grammars, kept with their parts: the trunk of templates and each slot's values outlive a caller's queue."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ivr.dialogue.understanding.grammar import Pieces, slot_names
+from ivr.ports import SpeechGrammar
+from ivr.speech.recognisers.lattice import Lattice
+from ivr.speech.recognisers.nearness import Nearness, Spoken
+from ivr.speech.recognisers.trie import Encoder, Node, Tries
+
+_GRAMMARS = 64
+_TRUNKS = 64
+_VALUES = 256
+_LIKELY = 12
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    lattice: Lattice
+    nearness: Nearness
+    likelihood: Likelihood
+
+
+class Likelihood:
+    """How likely it is that somebody says these values at all, before anything is heard."""
+
+    def __init__(self, grammar: SpeechGrammar) -> None:
+        self._ranks = {
+            name: {value: rank for rank, value in enumerate(values, 1)}
+            for name, values in grammar.slots
+            if name in grammar.counted
+        }
+
+    def __call__(self, template: Pieces, chosen: Sequence[str]) -> float:
+        """Log-probability, 0 for what is likely. Places far down a list are rarely named in one breath with what goes
+        there (Zipf's law from the first dozen on); a number asked for alone may be any."""
+        names = slot_names(template)
+        if len(names) < 2 or not self._ranks:
+            return 0.0
+        ranks = (self._ranks.get(name, {}).get(value, 1) for name, value in zip(names, chosen, strict=True))
+        return -sum(math.log(max(1.0, rank / _LIKELY)) for rank in ranks)
+
+
+class Compiler:
+    """Compiles for one encoder. Thread-safe; two threads that want the same part at once may both make it."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._tries = Tries(encoder)
+        self._grammars: _Recent[str, Compiled] = _Recent(_GRAMMARS)
+        self._trunks: _Recent[Hashable, Node] = _Recent(_TRUNKS)
+        self._values: _Recent[tuple[str, ...], tuple[Node, Spoken]] = _Recent(_VALUES)
+
+    def compiled(self, grammar: SpeechGrammar) -> Compiled:
+        return self._grammars.get(grammar.key, lambda: self._compile(grammar))
+
+    def _compile(self, grammar: SpeechGrammar) -> Compiled:
+        parts = (grammar.phrases, grammar.templates, grammar.digits)
+        trunk = self._trunks.get(parts, lambda: self._tries.trunk(*parts))
+        slots = {
+            name: self._values.get(values, lambda values=values: (self._tries.values(values), Spoken(values)))  # type: ignore[misc]
+            for name, values in grammar.slots
+            if values
+        }
+        lattice = Lattice(trunk, {name: node for name, (node, _) in slots.items()})
+        spoken = {name: values for name, (_, values) in slots.items()}
+        nearness = Nearness(grammar.phrases, grammar.templates, spoken)
+        return Compiled(lattice, nearness, Likelihood(grammar))
+
+
+class _Recent(Generic[K, V]):
+    """What was made, the most recently used of it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[K, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        made = make()  # outside the lock: a large grammar must not keep the small ones waiting
+        with self._lock:
+            made = self._known.setdefault(key, made)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return made

@@ -1,0 +1,121 @@
+"""From log-probabilities to a verdict: accept, confirm or reject, with a confidence between 0 and 1. Pure.
+
+``v`` is a phrase's log-probability per token along the grammar; ``llr`` its distance to the free transcript's (0: the
+recogniser would have written just that); ``margin`` the distance to the best phrase that means something else. The
+curve and the thresholds were fitted on one set of clips and hold on another (tests/bench/speech_accuracy.py): a wrong
+acceptance costs more than a question, so that acceptance also demands a clear margin (Alien is not Aliens).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.speech.recognisers.nearness import likeness, plain
+from ivr.speech.recognisers.spelling import digits_in
+
+ACCEPT = 0.93
+CONFIRM = 0.5
+_MARGIN = 0.3  # to accept
+_LIKENESS = 0.5  # to accept: a transcript that holds less of the phrase was about something else
+_LLR_ACCEPT, _LLR_CONFIRM = -0.9, -1.3
+_WEIGHTS = (1.85, 1.76, 0.73, 2.36)  # constant, v, llr, margin
+_CLEAR = 1.5  # a margin beyond this adds nothing: in a grammar of two phrases there is always one
+_DIGIT_S = 0.14  # nobody says digits faster
+_NBEST = 5
+_EMPTY = frozenset({"the", "a", "an", "please", "my", "is", "to", "in", "of", "it", "on", "that"})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One finished path. ``phrase``: its index; None for filled templates and digit strings. ``twin``: another phrase
+    sounds just like it. ``digits``: ``text`` is a digit string."""
+
+    text: str
+    phrase: int | None
+    v: float
+    llr: float
+    twin: bool = False
+    digits: bool = False
+
+
+def margin(one: Evidence, others: Sequence[Evidence]) -> float:
+    """How far ``one`` lies above the best of ``others`` that says something else; at most 1.5."""
+    gist = meaning(one.text)
+    rivals = [o.v for o in others if o is not one and meaning(o.text) != gist]
+    return min(_CLEAR, one.v - max(rivals)) if rivals else _CLEAR
+
+
+def meaning(text: str) -> tuple[str, ...]:
+    """The words that carry the sense: "what's next" and "what is next" are one answer."""
+    words = re.sub(r"'(s|re|m)\b", "", text).split()
+    return tuple(w for w in words if w not in _EMPTY) or tuple(words)
+
+
+def confidence(v: float, llr: float, clear: float) -> float:
+    """The chance that a hypothesis is right."""
+    constant, of_v, of_llr, of_margin = _WEIGHTS
+    return 1.0 / (1.0 + math.exp(-(constant + of_v * v + of_llr * llr + of_margin * clear)))
+
+
+def verdict(sure: float, llr: float, clear: float) -> Accept:
+    if sure >= ACCEPT and clear >= _MARGIN and llr >= _LLR_ACCEPT:
+        return Accept.ACCEPT
+    if sure >= CONFIRM and llr >= _LLR_CONFIRM:
+        return Accept.CONFIRM
+    return Accept.REJECT
+
+
+def digits_verdict(one: Evidence, clear: float, transcript: str, duration_s: float) -> tuple[float, Accept]:
+    """Digit strings score high on nearly anything (a loop repeats itself): the free transcript must hold digits too."""
+    sure = confidence(one.v, one.llr, clear)
+    written, alone = digits_in(transcript)
+    agreement = fuzz.ratio(one.text, written) / 100.0
+    if len(one.text) * _DIGIT_S > duration_s or agreement < 0.5:
+        return min(sure, 0.3), Accept.REJECT
+    if one.text == written and alone and one.llr > -0.6:
+        return max(sure, ACCEPT), Accept.ACCEPT
+    if one.v > -0.35 and one.llr > -0.15 and clear >= _MARGIN and agreement > 0.8:
+        return sure, Accept.ACCEPT
+    return min(sure, ACCEPT - 0.01), verdict(min(sure, ACCEPT - 0.01), one.llr, clear)
+
+
+def judge(
+    found: Sequence[Evidence], transcript: str, free: float, duration_s: float, took_s: float, engine: str
+) -> Recognition:
+    """The recognition of one utterance. ``found`` is best first; ``free``: the transcript's own score."""
+    nbest: list[Hypothesis] = []
+    for one in found[:_NBEST]:
+        clear = margin(one, found)
+        if one.digits:
+            sure, opinion = digits_verdict(one, clear, transcript, duration_s)
+        else:
+            sure = confidence(one.v, one.llr, clear)
+            opinion = verdict(sure, one.llr, clear)
+            if opinion is Accept.ACCEPT and (one.twin or likeness(transcript, one.text) < _LIKENESS):
+                sure, opinion = min(sure, ACCEPT - 0.01), Accept.CONFIRM
+        nbest.append(Hypothesis(one.text, round(sure, 3), one.phrase, opinion))
+    if not plain(transcript) and nbest:  # it would have written nothing: there was no speech
+        nbest = [Hypothesis(h.text, min(h.confidence, 0.1), h.phrase, Accept.REJECT) for h in nbest]
+    nbest.sort(key=lambda h: (-_RANK[h.verdict], -h.confidence))
+    ordered: list[Hypothesis] = []
+    for h in nbest:  # an accepted hypothesis outranks; its confidence then bounds the others'
+        ceiling = ordered[-1].confidence if ordered else 1.0
+        ordered.append(Hypothesis(h.text, min(h.confidence, ceiling), h.phrase, h.verdict))
+    matched = bool(ordered) and ordered[0].verdict is not Accept.REJECT
+    return Recognition(
+        cause=Cause.SUCCESS if matched else Cause.NO_MATCH,
+        nbest=tuple(ordered),
+        transcript=transcript,
+        duration_s=round(duration_s, 3),
+        took_s=round(took_s, 4),
+        engine=engine,
+    )
+
+
+_RANK = {Accept.ACCEPT: 2, Accept.CONFIRM: 1, Accept.REJECT: 0}

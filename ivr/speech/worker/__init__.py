@@ -1,0 +1,1 @@
+"""A speech worker process: voice activity, endpointing, recognition, synthesis. Never imported by the line."""

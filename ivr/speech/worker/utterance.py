@@ -1,0 +1,223 @@
+"""One call's ears inside a worker: gated audio in, SpeechStarted, SpeechEnded and Heard out.
+
+Everything here runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only
+while its gate is open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts
+speculatively a quarter of a second into a silence and is reused when the silence lasts until the hang-over.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ivr.events import Cause, EarEvent, Heard, Recognition, SpeechEnded, SpeechStarted
+from ivr.ports import ListenRequest, SpeechGrammar
+from ivr.speech.worker.endpointing import PREROLL_S, End, Endpointer, Start
+from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.manner import Baseline, Measured
+from ivr.speech.worker.silero import WINDOW, WINDOW_S
+
+SPECULATE_S = 0.25
+_BYTES_A_SECOND = 2 * TELEPHONE_RATE
+_TAIL_S = 0.25  # silence left after the speech for the recogniser
+_KEPT = int((PREROLL_S + 0.2) * _BYTES_A_SECOND) & ~1
+_JITTER_S = 0.04  # smaller gaps are scheduling, not silence
+_LATE_S = 0.08  # after so long without a frame the gate has closed
+_JUMP_S = 1.0  # ``at`` running back further than this is another stream
+
+
+class Probability(Protocol):
+    def probability(self, window: bytes) -> float: ...
+    def reset(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What recognising one utterance gave: the recognition and the voice's measures."""
+
+    recognition: Recognition
+    measured: Measured
+
+
+class Attempt:
+    """A recognition under way. ``cancelled`` is asked from the recognising thread."""
+
+    def __init__(self, pcm: bytes, grammar: SpeechGrammar) -> None:
+        self.pcm = pcm
+        self.grammar = grammar
+        self.speculative = False
+        self.outcome: Outcome | None = None
+        self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+
+class Listener:
+    """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop."""
+
+    def __init__(
+        self, vad: Probability, emit: Callable[[EarEvent], None], submit: Callable[[Listener, Attempt], None]
+    ) -> None:
+        self.vad = vad
+        self._emit = emit
+        self._submit = submit
+        self._request: ListenRequest | None = None
+        self._endpointer = Endpointer()
+        self._audio = bytearray()  # idle: the pre-roll; speaking: the utterance from its pre-roll on
+        self._pending = bytearray()  # less than one window
+        self._at_end: float | None = None  # time of the sample after the last one
+        self._arrived = 0.0
+        self._attempt: Attempt | None = None
+        self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
+        self._baseline = Baseline()
+
+    @property
+    def speaking(self) -> bool:
+        return self._endpointer.speaking
+
+    def listen(self, request: ListenRequest | None) -> None:
+        self._request = request
+        if request is None:
+            self._abandon()
+            self._endpointer.reset()
+            del self._audio[:-_KEPT]
+            return
+        self._endpointer.hangover_s = request.hangover_s
+        self._endpointer.max_utterance_s = request.max_utterance_s
+        if (
+            self._attempt is not None
+            and self._attempt.ending is None
+            and self._attempt.grammar.key != request.grammar.key
+        ):
+            self._abandon()
+
+    def feed(self, at: float, pcm: bytes, now: float) -> None:
+        """``now``: the worker's clock on arrival, for noticing that nothing arrives any more."""
+        self._arrived = now
+        if self._at_end is not None:
+            gap = at - self._at_end
+            if gap > _JITTER_S or gap < -_JUMP_S:
+                self._silence(gap if gap > 0 else _JUMP_S)
+            elif gap < -_JITTER_S:  # the gate's pre-roll repeats what we have
+                skip = min(len(pcm), int(-gap * TELEPHONE_RATE) * 2)
+                pcm, at = pcm[skip:], at + skip / _BYTES_A_SECOND
+                if not pcm:
+                    return
+        self._at_end = at + len(pcm) / _BYTES_A_SECOND
+        self._audio += pcm
+        self._pending += pcm
+        while len(self._pending) >= 2 * WINDOW:
+            window = bytes(self._pending[: 2 * WINDOW])
+            del self._pending[: 2 * WINDOW]
+            if self._request is not None:
+                self._step(self.vad.probability(window))
+        if not self._endpointer.speaking:
+            del self._audio[:-_KEPT]
+
+    def tick(self, now: float) -> None:
+        """Time passes: the closed gate sends nothing, which is silence too."""
+        unheard = now - self._arrived - _LATE_S
+        if not self._endpointer.speaking or unheard <= 0:
+            return
+        unheard += _LATE_S
+        self._speculate(unheard)
+        end = self._endpointer.due(unheard)
+        if end is not None:
+            # The hang-over's silence was never received: speech ended within what was.
+            self._end(End(max(0.0, end.ago_s - unheard), end.capped))
+
+    def close(self) -> None:
+        self._request = None
+        self._abandon()
+        for attempt in self._finishing:
+            attempt.cancel()
+        self._finishing.clear()
+
+    def _silence(self, gap: float) -> None:
+        """A gap in the stream, before the audio after it is taken in."""
+        if self._endpointer.speaking and self._request is not None:
+            fill = min(gap, self._request.hangover_s)
+            end = self._endpointer.push(0.0, gap)
+            if isinstance(end, End):
+                self._end(End(max(0.0, end.ago_s - gap), end.capped))
+            else:
+                self._audio += bytes(int(fill * TELEPHONE_RATE) * 2)
+                self._speculate(0.0)
+        if not self._endpointer.speaking:
+            self._audio.clear()
+        self._pending.clear()
+        self.vad.reset()
+
+    def _step(self, probability: float) -> None:
+        edge = self._endpointer.push(probability, WINDOW_S)
+        beyond = len(self._pending) / _BYTES_A_SECOND  # received, but not in a window yet
+        if isinstance(edge, Start):
+            keep = int((edge.ago_s + beyond + PREROLL_S) * TELEPHONE_RATE) * 2
+            del self._audio[:-keep]
+            self._emit(SpeechStarted(self._time(edge.ago_s + beyond)))
+        elif isinstance(edge, End):
+            self._end(End(edge.ago_s + beyond, edge.capped))
+        elif self._endpointer.speaking:
+            if self._endpointer.silence_s == 0.0:
+                self._abandon()  # they went on: what was guessed is out of date
+            else:
+                self._speculate(0.0)
+
+    def _time(self, ago_s: float) -> float:
+        return (self._at_end or 0.0) - ago_s
+
+    def _speculate(self, unheard_s: float) -> None:
+        pause = self._endpointer.silence_s + unheard_s
+        if self._attempt is None and self._request is not None and pause >= SPECULATE_S:
+            self._begin(self._endpointer.silence_s, self._request.grammar, speculative=True)
+
+    def _begin(self, silence_s: float, grammar: SpeechGrammar, *, speculative: bool) -> Attempt:
+        surplus = int(max(0.0, silence_s - _TAIL_S) * TELEPHONE_RATE) * 2
+        attempt = Attempt(bytes(self._audio[: len(self._audio) - surplus]), grammar)
+        attempt.speculative = speculative
+        self._attempt = attempt
+        self._submit(self, attempt)
+        return attempt
+
+    def _abandon(self) -> None:
+        if self._attempt is not None and self._attempt.ending is None:
+            self._attempt.cancel()
+            self._attempt = None
+
+    def _end(self, end: End) -> None:
+        assert self._request is not None
+        ended_at = self._time(end.ago_s)
+        self._emit(SpeechEnded(ended_at))
+        attempt = self._attempt or self._begin(end.ago_s, self._request.grammar, speculative=False)
+        attempt.ending = ended_at, end.capped
+        self._attempt = None  # the next utterance makes its own
+        self._finishing.append(attempt)
+        del self._audio[:-_KEPT]
+        self._report()
+
+    def done(self, attempt: Attempt, outcome: Outcome) -> None:
+        """The recognising thread is ready (called on the loop)."""
+        attempt.outcome = outcome
+        self._report()
+
+    def _report(self) -> None:
+        """Heard for every ended utterance that is recognised, in the order they were spoken."""
+        while self._finishing and self._finishing[0].outcome is not None:
+            attempt = self._finishing.popleft()
+            assert attempt.outcome is not None and attempt.ending is not None
+            ended_at, capped = attempt.ending
+            recognition = attempt.outcome.recognition
+            best = recognition.nbest[0].text if recognition.nbest and recognition.cause is Cause.SUCCESS else ""
+            manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
+            cause = recognition.cause
+            if capped and cause is Cause.NO_MATCH:
+                cause = Cause.RECOGNITION_TIMEOUT
+            self._emit(Heard(replace(recognition, cause=cause, manner=manner), ended_at))

@@ -1,0 +1,1 @@
+"""Two versions of the flows compared, in a designer's words."""

@@ -1,0 +1,132 @@
+"""What is new under another name: states, intents and flows that went, matched with those that came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from rapidfuzz import fuzz
+
+from ivr.dialogue.flows.model import RESERVED_TARGETS, EdgeSpec, Flow, IntentSpec, State
+from ivr.workshop.compare.change import spelled
+from ivr.workshop.tell.ways import ways
+
+T = TypeVar("T")
+ALIKE = 0.6  # below, a state that went and one that came are two different ones
+Names = Mapping[str, str]
+"""Old name -> new name"""
+
+
+def renamed_flows(old: Mapping[str, Flow], new: Mapping[str, Flow]) -> dict[str, str]:
+    return _matched(old, new, _flow_likeness)
+
+
+def renamed_intents(old: Flow, new: Flow) -> dict[str, str]:
+    return _matched(old.intents, new.intents, _intent_likeness)
+
+
+def renamed_states(old: Flow, new: Flow) -> dict[str, str]:
+    into_old, into_new = _sources(old), _sources(new)
+
+    def likeness(name: str, other: str) -> float:
+        own = _state_likeness(old.states[name], new.states[other])
+        around = _overlap(into_old.get(name, set()), into_new.get(other, set()))
+        return own * 0.8 + around * 0.2
+
+    return _matched({n: n for n in old.states}, {n: n for n in new.states}, likeness)
+
+
+def _matched(old: Mapping[str, T], new: Mapping[str, T], likeness: Callable[[T, T], float]) -> dict[str, str]:
+    """The likeliest pairs first, each name once."""
+    gone = [n for n in old if n not in new]
+    come = [n for n in new if n not in old]
+    scored = [(likeness(old[a], new[b]), -i, -j, a, b) for i, a in enumerate(gone) for j, b in enumerate(come)]
+    found: dict[str, str] = {}
+    for score, _, _, a, b in sorted(scored, reverse=True):
+        if score >= ALIKE and a not in found and b not in found.values():
+            found[a] = b
+    return found
+
+
+def _flow_likeness(old: Flow, new: Flow) -> float:
+    return _overlap(set(old.states), set(new.states))
+
+
+def _intent_likeness(old: IntentSpec, new: IntentSpec) -> float:
+    return _overlap(set(old.phrases), set(new.phrases))
+
+
+def _state_likeness(old: State, new: State) -> float:
+    if old.kinds != new.kinds or old.action != new.action or old.call != new.call:
+        return 0.0
+    words = fuzz.ratio(spelled(old.prompt), spelled(new.prompt)) / 100 if old.prompt or new.prompt else None
+    onward = _overlap({(w.kind, w.name, w.target) for w in ways(old)}, {(w.kind, w.name, w.target) for w in ways(new)})
+    rest = {"prompt", "goto", "on", "choices", "when"}
+    same = 1.0 if old.model_dump(exclude=rest) == new.model_dump(exclude=rest) else 0.4
+    parts = [onward, same] if words is None else [words, words, onward, same]
+    return sum(parts) / len(parts)
+
+
+def _sources(flow: Flow) -> dict[str, set[tuple[str, str, str]]]:
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for name, state in flow.states.items():
+        for way in ways(state):
+            found.setdefault(way.target, set()).add((name, way.kind, way.name))
+    return found
+
+
+def _overlap(one: set[Any], other: set[Any]) -> float:
+    return len(one & other) / len(one | other) if one or other else 1.0
+
+
+# --- the old flow, told in the new names -------------------------------------------------------------------------
+
+
+def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -> Flow:
+    """``flow`` with everything called what it is called now."""
+
+    def state_of(state: State) -> State:
+        changes: dict[str, Any] = {
+            "call": flows.get(state.call, state.call),
+            "goto": edge(state.goto) if state.goto else None,
+            "on": {k: edge(e) for k, e in state.on.items()},
+            "when": tuple(edge(c) for c in state.when),
+            "choices": tuple(
+                edge(c).model_copy(update={"intent": intents.get(c.intent, c.intent)}) for c in state.choices
+            ),
+            "universals": {
+                k: o.model_copy(update={"goto": target(o.goto)}) for k, o in state.universals.items()
+            },
+        }  # fmt: skip
+        if state.confirm is not None and state.confirm.no is not None:
+            changes["confirm"] = state.confirm.model_copy(update={"no": edge(state.confirm.no)})
+        return state.model_copy(update=changes)
+
+    def target(text: str) -> str:
+        return text if text in RESERVED_TARGETS else states.get(text, text)
+
+    def edge(spec: EdgeSpec) -> EdgeSpec:
+        return spec.model_copy(update={"goto": target(spec.goto)})
+
+    return flow.model_copy(
+        update={
+            "flow": name,
+            "start": target(flow.start),
+            "intents": {intents.get(k, k): v for k, v in flow.intents.items()},
+            "states": {states.get(k, k): state_of(s) for k, s in flow.states.items()},
+        }
+    )
+
+
+def retold_id(prompt_id: str, states: Names, intents: Names) -> str:
+    """A wording's prompt or label id ("state", "state.part", "state.choice.intent") in the new names."""
+    state, *rest = prompt_id.split(".")
+    if rest:
+        rest[-1] = intents.get(rest[-1], rest[-1]) if rest[0] == "choice" or len(rest) == 1 else rest[-1]
+    return ".".join((states.get(state, state), *rest))
+
+
+def in_order(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether what both have comes in the same order in both."""
+    both = set(names) & set(others)
+    return [n for n in names if n in both] == [n for n in others if n in both]

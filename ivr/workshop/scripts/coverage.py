@@ -1,0 +1,141 @@
+"""Which states were entered and which edges taken, and which never were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.engine.cursor import Cursor, TransitionTable, edges
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model import State
+
+Edge = tuple[str, str]
+"""("flow.state", trigger): "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME"."""
+
+
+class _Observed(TransitionTable):
+    """The transition table of a library, telling which edges are taken."""
+
+    def __init__(self, table: TransitionTable, taken: set[Edge], entered: set[str]) -> None:
+        self._table = table
+        self._taken = taken
+        self._entered = entered
+
+    def take(self, cursor: Cursor, trigger: str) -> str:
+        self._taken.add((cursor.state, trigger))
+        return self._table.take(cursor, trigger)
+
+    def place(self, cursor: Cursor, state: str) -> None:
+        self._entered.add(state)
+        self._table.place(cursor, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """States ("flow.state") and edges there are, and those that calls have seen."""
+
+    states: frozenset[str]
+    edges: Mapping[Edge, str]
+    entered: frozenset[str]
+    taken: frozenset[Edge]
+
+    def of(self, flows: Collection[str]) -> Coverage:
+        """The same for some flows only."""
+        return Coverage(
+            frozenset(s for s in self.states if _flow(s) in flows),
+            {edge: name for edge, name in self.edges.items() if _flow(edge[0]) in flows},
+            frozenset(s for s in self.entered if _flow(s) in flows),
+            frozenset(e for e in self.taken if _flow(e[0]) in flows),
+        )
+
+    @property
+    def unvisited(self) -> list[str]:
+        return sorted(self.states - self.entered)
+
+    @property
+    def untaken(self) -> list[str]:
+        """In words: "queue.remove: on failed"."""
+        return [name for edge, name in self.edges.items() if edge not in self.taken]
+
+    @property
+    def state_share(self) -> float:
+        """0..1."""
+        return _share(len(self.states & self.entered), len(self.states))
+
+    @property
+    def edge_share(self) -> float:
+        """0..1."""
+        return _share(len(self.edges.keys() & self.taken), len(self.edges))
+
+    def summary(self) -> str:
+        states, edges_ = len(self.states & self.entered), len(self.edges.keys() & self.taken)
+        return (
+            f"states {states} of {len(self.states)} ({self.state_share:.0%}), "
+            f"edges {edges_} of {len(self.edges)} ({self.edge_share:.0%})"
+        )
+
+
+class Observation:
+    """What the calls inside ``watching`` saw, however many libraries' versions of it they ran on."""
+
+    def __init__(self, library: FlowLibrary) -> None:
+        self._library = library
+        self._taken: set[Edge] = set()
+        self._entered: set[str] = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Every call on this library, in this process, is observed meanwhile."""
+        shared = compiled(self._library)
+        before = shared.table
+        shared.table = _Observed(before, self._taken, self._entered)
+        try:
+            yield
+        finally:
+            shared.table = before
+
+    def coverage(self) -> Coverage:
+        flows = self._library.flows.values()
+        states = frozenset(f"{flow.flow}.{name}" for flow in flows for name in flow.states)
+        named = {
+            (f"{flow.flow}.{name}", trigger): f"{flow.flow}.{name}: {edge_name(state, trigger)}"
+            for flow in flows
+            for name, state in flow.states.items()
+            for trigger, _ in edges(state)
+        }
+        return Coverage(states, named, frozenset(self._entered) & states, frozenset(self._taken))
+
+
+def edge_name(state: State, trigger: str) -> str:
+    """A trigger as a designer calls it."""
+    kind, _, rest = trigger.partition(".")
+    if kind == "choice":
+        choice = state.choices[int(rest)]
+        return f"choice {choice.intent}" + (f" (key {choice.key})" if choice.key else "")
+    if kind == "when":
+        condition = state.when[int(rest)].condition
+        return f"when {condition}" if condition else "when nothing else holds"
+    if kind == "no":
+        return "not confirmed"
+    return f"{kind} {rest}" if rest else kind
+
+
+def _flow(state: str) -> str:
+    return state.partition(".")[0]
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
+
+
+def lines(coverage: Coverage, flows: Iterable[str]) -> Iterator[str]:
+    """The report: a line a flow, then what no script has seen."""
+    for flow in flows:
+        own = coverage.of((flow,))
+        yield f"{flow}: {own.summary()}"
+        yield from (f"    never entered: {state}" for state in own.unvisited)
+        # an edge out of a state that nobody entered goes without saying
+        unvisited = set(own.unvisited)
+        yield from (f"    never taken: {name}" for name in own.untaken if name.partition(":")[0] not in unvisited)

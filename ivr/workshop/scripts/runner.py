@@ -1,0 +1,265 @@
+"""Runs scripts: each call in a simulation, each expectation held against what came of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.source import Place
+from ivr.errors import IvrError
+from ivr.record import Entry
+from ivr.workshop.scripts.script import Call, End, Expect, ScriptFile, Step, Suite, against, pattern_in
+from ivr.workshop.simulate.driving import MEMBER, Setting
+from ivr.workshop.simulate.room import Backroom, Effects, ScratchRoom
+from ivr.workshop.simulate.simulation import Simulation
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """One thing that should have been otherwise. ``what`` is the expectation's key, "" for a step that can't be."""
+
+    what: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where a call went wrong. ``so_far``: everything until then, in order."""
+
+    place: Place
+    step: str
+    mismatches: tuple[Mismatch, ...]
+    so_far: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    suite: str
+    name: str
+    place: Place
+    seconds: float
+    turns: int
+    failure: Failure | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``findings`` are what is wrong with the scripts themselves; a file that has any is not run."""
+
+    results: tuple[CallResult, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings and all(result.passed for result in self.results)
+
+    @property
+    def turns(self) -> int:
+        """Events that the dialogue handled."""
+        return sum(result.turns for result in self.results)
+
+
+class Runner:
+    """Runs any number of files on one library. ``room`` is reset for each call."""
+
+    def __init__(self, library: FlowLibrary, room: ScratchRoom) -> None:
+        self._library = library
+        self._room = room
+
+    async def run(
+        self,
+        files: Sequence[ScriptFile],
+        *,
+        only: str = "",
+        watch: Callable[[CallResult], None] | None = None,
+    ) -> Report:
+        """``only``: calls whose "suite: name" contains this; ``watch`` is told of each result at once."""
+        began = time.perf_counter()
+        results: list[CallResult] = []
+        findings: list[Finding] = []
+        for file in files:
+            wrong = against(file, self._library)
+            findings += wrong
+            if wrong or file.suite is None:
+                continue
+            for index, call in enumerate(file.suite.calls):
+                if only.lower() not in f"{file.suite.tests}: {call.name}".lower():
+                    continue
+                result = await self._call(file, file.suite, index, call)
+                results.append(result)
+                if watch is not None:
+                    watch(result)
+        return Report(tuple(results), tuple(findings), time.perf_counter() - began)
+
+    async def begin(self, suite: Suite, call: Call) -> Simulation:
+        """The simulation of one call, not begun yet, on fresh data."""
+        at = datetime.fromisoformat(str(call.at or suite.at))
+        moment = at if at.tzinfo is not None else at.replace(tzinfo=self._room.zone)
+        await self._room.reset(moment)
+        return Simulation(self._library, self._room, setting_of(suite, call, moment))
+
+    async def _call(self, file: ScriptFile, suite: Suite, index: int, call: Call) -> CallResult:
+        began = time.perf_counter()
+        simulation = await self.begin(suite, call)
+        failure = await self._steps(simulation, file, index, call)
+        place = file.place("calls", index, "name")
+        return CallResult(suite.tests, call.name, place, time.perf_counter() - began, simulation.events, failure)
+
+    async def _steps(self, simulation: Simulation, file: ScriptFile, index: int, call: Call) -> Failure | None:
+        at: tuple[str | int, ...] = ("calls", index, "name")
+        doing = "call"
+        try:
+            await simulation.begin()
+            for number, step in enumerate(call.steps):
+                at = ("calls", index, "steps", number)
+                doing = step.kind
+                if step.expect is not None:
+                    wrong = tuple(unexpected(simulation, step.expect))
+                else:
+                    await perform(simulation, step)
+                    wrong = ()
+                if wrong:
+                    return Failure(file.place(*at), doing, wrong, tuple(simulation.entries))
+            at, doing = ("calls", index, "end"), "end"
+            wrong = tuple([mismatch async for mismatch in unended(self._room, simulation, call.end)])
+        except IvrError as error:
+            wrong = (Mismatch("", "", str(error)),)
+        return Failure(file.place(*at), doing, wrong, tuple(simulation.entries)) if wrong else None
+
+
+async def unended(room: Backroom, simulation: Simulation, end: End) -> AsyncIterator[Mismatch]:
+    """What is otherwise than ``end`` says, in the call and in the database."""
+    connect = simulation.connected
+    if end.outcome is not None and end.outcome != simulation.result:
+        yield Mismatch("outcome", end.outcome, simulation.result or f"the call goes on in {simulation.state}")
+    for name in ("reason", "skill", "priority"):
+        wanted = getattr(end, name)
+        if wanted is not None:
+            found = getattr(connect, name) if connect is not None else "nobody was connected"
+            if found != wanted:
+                yield Mismatch(name, str(wanted), str(found))
+    for action in end.actions:
+        if action not in simulation.performed:
+            yield Mismatch("actions", action, ", ".join(simulation.performed) or "no action ran")
+    if end.resolved is not None and end.resolved != simulation.dialogue.resolved:
+        yield Mismatch("resolved", str(end.resolved), str(simulation.dialogue.resolved))
+    if end.callbacks is not None:
+        waiting = [(c.number, c.skill) for c in await room.callbacks()]
+        wanted_ = [(c.number, c.skill) for c in end.callbacks]
+        if len(waiting) != len(wanted_) or any(
+            number != n or skill not in (None, s) for (number, skill), (n, s) in zip(wanted_, waiting, strict=True)
+        ):
+            yield Mismatch(
+                "callbacks", _listed(f"{n} {s or ''}" for n, s in wanted_), _listed(f"{n} {s}" for n, s in waiting)
+            )
+    if any(getattr(end, name) is not None for name in ("queue", "discs", "notes", "hold_until")):
+        member = simulation.facts.get(MEMBER)
+        effects = await room.effects(str(member)) if member else None
+        if effects is None:
+            yield Mismatch("member", "somebody known", "nobody was identified in this call")
+        else:
+            for mismatch in _effects(end, effects):
+                yield mismatch
+
+
+def setting_of(suite: Suite, call: Call, moment: datetime) -> Setting:
+    """The call's own beginning, the suite's where it has none, the line's usual one where neither has."""
+    usual = Setting(moment)
+
+    def chosen(name: str) -> object:
+        own, shared = getattr(call, name), getattr(suite, name)
+        return own if own is not None else shared if shared is not None else getattr(usual, name)
+
+    return Setting(
+        at=moment,
+        caller=str(chosen("caller")),
+        called=str(chosen("called")),
+        entry=str(chosen("entry")),
+        language=str(chosen("language")),
+        persona=str(chosen("persona")),
+        keys_led=bool(chosen("keys_led")),
+    )
+
+
+async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:
+    """Do what a step says; an expectation does nothing. Raises CallOver, FlowError."""
+    if step.say is not None:
+        return await simulation.say(step.say, doubt=step.doubt)
+    if step.key is not None:
+        return await simulation.press(step.key)
+    if step.silence:
+        return await simulation.silence()
+    if step.hangup:
+        return await simulation.hangup()
+    if step.call:
+        return await simulation.begin()
+    if step.agitated is not None:
+        return await simulation.agitated(step.agitated)
+    if step.fail is not None:
+        return await simulation.fail(step.fail)
+    if step.mend is not None:
+        return await simulation.mend(step.mend)
+    if step.answer is not None:
+        return simulation.answer(step.answer.action, step.answer.outcome, step.answer.values)
+    if step.time is not None:
+        return simulation.set_time(step.time)
+    return ()
+
+
+def unexpected(simulation: Simulation, expect: Expect) -> Iterator[Mismatch]:
+    """What is otherwise than ``expect`` says, now."""
+    said = " ".join(simulation.said)
+    for text in expect.prompt:
+        if not _occurs(text, said):
+            yield Mismatch("prompt", text, said or "nothing was said")
+    for text in expect.unsaid:
+        if _occurs(text, said):
+            yield Mismatch("unsaid", text, said)
+    if expect.state is not None and expect.state != simulation.state:
+        yield Mismatch("state", expect.state, simulation.state)
+    if expect.intent is not None and expect.intent != simulation.heard.intent:
+        yield Mismatch("intent", expect.intent, simulation.heard.intent or "nothing understood")
+    slots = simulation.slots
+    for name, wanted in expect.slots.items():
+        found = slots.get(name)
+        if wanted is None and found is None:
+            continue
+        label = simulation.label(name, found) if found is not None else "not filled"
+        if wanted is None or found is None or str(wanted) not in (str(found), label):
+            shown = label if found is None or label == str(found) else f"{label} ({found})"
+            yield Mismatch(f"slots.{name}", "not filled" if wanted is None else str(wanted), shown)
+
+
+def _effects(end: End, effects: Effects) -> Iterator[Mismatch]:
+    for name in ("queue", "discs"):
+        wanted, found = getattr(end, name), getattr(effects, name)
+        if wanted is not None and wanted != found:
+            yield Mismatch(name, _listed(wanted), _listed(found))
+    if end.hold_until is not None and end.hold_until != effects.hold_until:
+        yield Mismatch("hold_until", end.hold_until or "no hold", effects.hold_until or "no hold")
+    if end.notes is not None and (
+        len(end.notes) != len(effects.notes)
+        or not all(_occurs(part, note) for part, note in zip(end.notes, effects.notes, strict=True))
+    ):
+        yield Mismatch("notes", _listed(end.notes), _listed(effects.notes))
+
+
+def _listed(items: Iterator[str] | Sequence[str]) -> str:
+    return ", ".join(items) or "none"
+
+
+def _occurs(part: str, text: str) -> bool:
+    if pattern := pattern_in(part):
+        return re.search(pattern, text) is not None
+    return part.lower() in text.lower()

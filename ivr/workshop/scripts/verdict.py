@@ -1,0 +1,194 @@
+"""What came of a run, for people (the conversation, and what should have been otherwise) and for CI (JUnit XML)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from xml.etree import ElementTree
+
+from ivr.record import (
+    CallerActed,
+    Ended,
+    Entered,
+    Entry,
+    Failed,
+    HandedOver,
+    Performed,
+    Prompted,
+    ResumeAsked,
+    Understood,
+)
+from ivr.workshop.scripts.runner import CallResult, Failure, Mismatch, Report
+
+_UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+WHO = "{:>7}  "
+
+
+def failure_lines(result: CallResult, failure: Failure) -> Iterator[str]:
+    """``file:line:column`` first, so that editors find it."""
+    place = failure.place
+    yield f"FAILED  {result.suite}: {result.name}"
+    yield f"  {place.file}:{place.line}:{place.column}: {failure.step}"
+    for mismatch in failure.mismatches:
+        yield from (f"    {line}" for line in _difference(mismatch))
+    yield "  the call so far:"
+    yield from (f"    {line}" for entry in failure.so_far for line in entry_lines(entry))
+
+
+def _difference(mismatch: Mismatch) -> Iterator[str]:
+    if not mismatch.what:
+        yield mismatch.found
+        return
+    if mismatch.what in ("queue", "discs") and "," in mismatch.wanted + mismatch.found:
+        yield f"{mismatch.what}:"
+        yield from (f"  {line}" for line in _columns(mismatch.wanted.split(", "), mismatch.found.split(", ")))
+        return
+    width = len(mismatch.what)
+    verb = "not to hear" if mismatch.what == "unsaid" else "expected"
+    yield f"{mismatch.what}: {verb} {_quoted(mismatch)}"
+    yield f"{'':{width}}  but it was {mismatch.found}"
+
+
+def _quoted(mismatch: Mismatch) -> str:
+    return f'"{mismatch.wanted}"' if mismatch.what in ("prompt", "unsaid") else mismatch.wanted
+
+
+def _columns(wanted: Sequence[str], found: Sequence[str]) -> Iterator[str]:
+    """Two lists beside each other; rows that differ are marked."""
+    width = max(len("expected"), *(len(item) for item in wanted))
+    yield f"     {'expected':{width}}  but it was"
+    for place in range(max(len(wanted), len(found))):
+        one = wanted[place] if place < len(wanted) else ""
+        other = found[place] if place < len(found) else ""
+        yield f"{'  ' if one == other else '! '}{place + 1:>2} {one:{width}}  {other}".rstrip()
+
+
+def entry_lines(entry: Entry) -> Iterator[str]:
+    """One thing that happened, as a line or none. "caller" and "line" speak; the rest is what went on inside."""
+    match entry.what:
+        case CallerActed() as acted:
+            yield WHO.format("caller") + _done(acted)
+        case Prompted(text):
+            yield WHO.format("line") + text
+        case Entered(state):
+            yield WHO.format("") + f"→ {state}"
+        case Understood() as heard:
+            yield WHO.format("") + understood(heard)
+        case Performed() as did:
+            error = f" ({did.error})" if did.error else ""
+            yield WHO.format("action") + f"{did.action}{_arguments(did)}: {did.outcome}{error}"
+        case HandedOver() as given:
+            to = f" {given.destination}" if given.destination else ""
+            skill = f"skill {given.skill}, priority {given.priority}"
+            yield WHO.format("human") + f"{given.outcome}{to}: {given.reason} ({skill})"
+        case ResumeAsked(found=True):
+            yield WHO.format("") + "a dropped call is remembered"
+        case Failed() as failed:
+            yield WHO.format("broken") + " ".join(filter(None, (failed.part, failed.error, failed.detail)))
+        case Ended(outcome):
+            yield WHO.format("end") + outcome
+
+
+def understood(heard: Understood) -> str:
+    """ "heard remove (title: Vertigo) 93 %, doubtful"."""
+    if not heard.intent:
+        return "not understood"
+    filled = ", ".join(f"{name}: {value}" for name, value in heard.slots.items())
+    doubt = ", doubtful" if heard.doubt else ""
+    return f"heard {heard.intent}{f' ({filled})' if filled else ''} {heard.confidence:.0%}{doubt}"
+
+
+def _done(acted: CallerActed) -> str:
+    match acted.do:
+        case "say":
+            return f"“{acted.text}”" + (" (doubtful)" if acted.detail.get("doubt") else "")
+        case "key":
+            return f"keys {acted.text}"
+        case "silence":
+            return "(silence)"
+        case "hangup":
+            return "hangs up"
+        case "call":
+            return "calls again"
+    return f"({acted.do} {acted.text})".replace(" )", ")")
+
+
+def _arguments(did: Performed) -> str:
+    return f" ({', '.join(f'{name}: {value}' for name, value in did.arguments.items())})" if did.arguments else ""
+
+
+def summary(report: Report) -> str:
+    """ "113 calls, 2 failed; 1315 turns in 0.42 s"."""
+    failed = sum(not result.passed for result in report.results)
+    count = len(report.results)
+    text = f"{count} call{'' if count == 1 else 's'}, {failed or 'none'} failed"
+    if report.findings:
+        text += f", {len(report.findings)} faults in the scripts"
+    return f"{text}; {report.turns} turns in {report.seconds:.2f} s"
+
+
+def junit(report: Report) -> ElementTree.Element:
+    """A testsuite for each file. Faults in a script are an error of a case named after the file."""
+    root = ElementTree.Element("testsuites", name="ivr flow test", time=f"{report.seconds:.3f}")
+    for file, results in groupby(report.results, key=lambda result: result.place.file):
+        cases = list(results)
+        failed = sum(not case.passed for case in cases)
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=cases[0].suite,
+            file=file,
+            tests=str(len(cases)),
+            failures=str(failed),
+            errors="0",
+            skipped="0",
+            time=f"{sum(case.seconds for case in cases):.3f}",
+        )
+        for result in cases:
+            _case(suite, result)
+    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
+        found = list(findings)
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=file, file=file, tests="1", failures="0", errors="1", skipped="0", time="0"
+        )
+        case = ElementTree.SubElement(suite, "testcase", classname=file, name="the script itself", time="0")
+        error = ElementTree.SubElement(case, "error", message=_xml(found[0].why))
+        error.text = _xml("\n".join(finding.render() for finding in found))
+    tests = sum(int(suite.get("tests", "0")) for suite in root)
+    for name in ("failures", "errors"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    root.set("tests", str(tests))
+    return root
+
+
+def _case(suite: ElementTree.Element, result: CallResult) -> None:
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        classname=result.suite,
+        name=_xml(result.name),
+        file=result.place.file,
+        line=str(result.place.line),
+        time=f"{result.seconds:.4f}",
+    )
+    failure = result.failure
+    if failure is not None:
+        first = failure.mismatches[0]
+        message = f"{first.what}: expected {first.wanted}, but it was {first.found}" if first.what else first.found
+        element = ElementTree.SubElement(case, "failure", message=_xml(message), type=failure.step)
+        element.text = _xml("\n".join(failure_lines(result, failure)))
+
+
+def write_junit(report: Report, path: Path) -> None:
+    """Raises OSError."""
+    root = junit(report)
+    ElementTree.indent(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _xml(text: str) -> str:
+    """XML has no way to write control characters."""
+    return _UNPRINTABLE.sub("�", text)

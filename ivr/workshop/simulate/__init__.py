@@ -1,0 +1,1 @@
+"""Simulated calls: the dialogue driven by text, on the real actions."""

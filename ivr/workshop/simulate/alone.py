@@ -1,0 +1,42 @@
+"""A flow tried alone: one that returns to whoever called it gets a caller, so that its end can be seen."""
+
+from __future__ import annotations
+
+from ivr.actions import signatures
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.errors import FlowError
+from ivr.workshop.folder import Folder, library_of
+from ivr.workshop.scripts.script import SUFFIX
+
+TRIAL = "trial"
+
+_FLOW = """\
+flow: trial
+start: who
+states:
+  who:
+    action: member.identify_by_caller
+    on: {{found: try, unknown: try, ambiguous: try, failed: try, timeout: try}}
+  try: {{call: {flow}, on: {{{edges}}}}}
+{ends}
+"""
+
+
+def entry_of(folder: Folder, flow: str) -> tuple[FlowLibrary, str]:
+    """The library to run, and the flow to enter, for trying ``flow``. Raises FlowError when there is none such."""
+    library = library_of(folder)
+    if flow not in library.flows:
+        raise FlowError(f"there is no flow {flow} in {folder.path}", remedy=f"one of {', '.join(library.flows)}")
+    results = list(dict.fromkeys(s.result for s in library.flows[flow].states.values() if s.result))
+    if not results or TRIAL in library.flows:
+        return library, flow
+    edges = ", ".join(f"{result}: over_{result}" for result in results)
+    ends = "\n".join(f"  over_{result}: {{end: returned {result}}}" for result in results)
+    text = _FLOW.format(flow=flow, edges=edges, ends=ends)
+    loaded = load_library({**folder.sources, f"{TRIAL}.yaml": text}, signatures())
+    return (loaded.library, TRIAL) if loaded.library is not None else (library, flow)
+
+
+def flow_name(argument: str) -> str:
+    """The flow that a name or a file means: ``queue``, ``flows/queue.yaml``, ``queue.test.yaml``."""
+    return argument.rpartition("/")[2].removesuffix(SUFFIX).removesuffix(".yaml").split(".")[0]

@@ -1,0 +1,96 @@
+"""What a designer types during a simulated call: speech, keys, or a command that begins with a slash.
+
+For the terminal and the web console alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ivr.errors import FlowError
+from ivr.record import Entry
+from ivr.workshop.simulate.driving import ACTION, PARTS
+from ivr.workshop.simulate.simulation import Simulation
+
+KEYED = re.compile(r"[0-9*#][0-9*# ]*")
+
+HELP = f"""\
+  /silence                  say nothing
+  /hangup, /call            the line drops; the same person calls again
+  /time 03:00               set the clock
+  /fail PART, /mend PART    break and mend: {", ".join(PARTS)}, action NAME
+  /answer ACTION OUTCOME    what that action (or the desk) answers from now on; values as name=value
+  /doubt TEXT               say it so that it is understood, but not surely
+  /state, /slots, /facts    where we are, what is known
+  /help, /quit"""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What came of a line. ``text`` answers a question about the call."""
+
+    entries: Sequence[Entry] = ()
+    text: str = ""
+    quit: bool = False
+
+
+async def obey(simulation: Simulation, line: str) -> Typed:
+    """Raises FlowError for a command that means nothing, CallOver after the end of the call."""
+    line = line.strip()
+    if not line:
+        return Typed()
+    if not line.startswith("/"):
+        if KEYED.fullmatch(line):
+            return Typed(await simulation.press(line.replace(" ", "")))
+        return Typed(await simulation.say(line))
+    command, _, rest = line[1:].partition(" ")
+    rest = rest.strip()
+    match command:
+        case "silence":
+            return Typed(await simulation.silence())
+        case "hangup":
+            return Typed(await simulation.hangup())
+        case "call":
+            return Typed(await simulation.begin())
+        case "time":
+            return Typed(simulation.set_time(rest))
+        case "fail":
+            return Typed(await simulation.fail(_part(rest)))
+        case "mend":
+            return Typed(await simulation.mend(_part(rest)))
+        case "answer":
+            return Typed(_answer(simulation, rest.split()))
+        case "doubt":
+            return Typed(await simulation.say(rest, doubt=True))
+        case "state":
+            tried = "".join(f"\n  tried {each}" for each in simulation.dialogue.tried)
+            return Typed(text=f"in {simulation.state}; {simulation.now:%A %Y-%m-%d %H:%M}{tried}")
+        case "slots":
+            slots = simulation.slots
+            return Typed(text=_table({name: simulation.label(name, value) for name, value in slots.items()}))
+        case "facts":
+            return Typed(text=_table(dict(simulation.facts)))
+        case "help":
+            return Typed(text=HELP)
+        case "quit" | "exit":
+            return Typed(quit=True)
+    raise FlowError(f"there is no command /{command}", remedy="/help lists them")
+
+
+def _part(text: str) -> str:
+    """``action NAME`` and ``action:NAME`` are one."""
+    kind, _, name = text.partition(" ")
+    return f"{ACTION}{name.strip()}" if kind == ACTION.rstrip(":") and name else text
+
+
+def _answer(simulation: Simulation, words: Sequence[str]) -> Sequence[Entry]:
+    if len(words) < 2:
+        raise FlowError("/answer wants an action and an outcome", remedy="/answer queue.read empty")
+    values = dict(word.split("=", 1) for word in words[2:] if "=" in word)
+    return simulation.answer(words[0], words[1], values)
+
+
+def _table(values: dict[str, object] | dict[str, str]) -> str:
+    return "\n".join(f"  {name} = {value}" for name, value in sorted(values.items())) or "  nothing yet"

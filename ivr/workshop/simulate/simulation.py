@@ -1,0 +1,182 @@
+"""A call without a telephone: the Dialogue that the phone drives, on the same actions, by text instead of sound.
+
+Deterministic and instant: time is what the caller of this module says it is, and nothing waits. What happens comes
+back as entries, in order, for whoever shows them: the terminal, the web console, the script runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, time, timedelta
+
+from ivr.dialogue.engine.contract import (
+    Agitated,
+    KeyPressed,
+    KeysPaused,
+    NoInput,
+    PartFailed,
+    SpeechHeard,
+)
+from ivr.errors import FlowError
+from ivr.events import Accept, ActionResult, Cause, Hypothesis, Recognition
+from ivr.record import CallerActed, Entry, Understood
+from ivr.workshop.simulate.driving import (
+    ACTION,
+    DESK,
+    DOUBT,
+    MEMBER,
+    PARTS,
+    CallOver,
+    Driver,
+    Setting,
+)
+
+__all__ = ["ACTION", "DESK", "MEMBER", "PARTS", "CallOver", "Setting", "Simulation"]
+
+
+class Simulation(Driver):
+    """One caller and their calls, one after the other. Every method returns the entries it brought about.
+
+    ``room`` is this simulation's while it runs. All methods raise CallOver once the line has hung up (until
+    ``begin`` calls again), and FlowError when the dialogue never comes to rest.
+    """
+
+    # -- what the caller does ------------------------------------------------------------------------------------
+
+    async def begin(self) -> Sequence[Entry]:
+        """Call; or call again, as the same person."""
+        if self._begun:
+            self._caller("call")
+        self._begun = True
+        self._calls += 1
+        self.said, self.connected, self.outcome, self._listen = [], None, "", None
+        self.heard = Understood()
+        self._room.moment = self.now
+        catalogue = await self._catalogue()
+        self._titles = {term.id: term.label for term in catalogue}
+        self._dialogue = self._new_dialogue({"catalogue": catalogue})
+        await self._rest(self._dialogue.begin(self.now))
+        return self._taken()
+
+    async def say(self, text: str, *, doubt: bool = False) -> Sequence[Entry]:
+        """``doubt``: the recogniser understood it, but not surely."""
+        self._act("say", text, doubt=doubt)
+        recognition = Recognition(Cause.SUCCESS, transcript=text)
+        if doubt:
+            hypothesis = Hypothesis(text, DOUBT, None, Accept.CONFIRM)
+            heard = self._listen.grammar.speech if self._listen is not None else None
+            digits = heard is not None and heard.digits is not None and text.replace(" ", "").isdecimal()
+            known = heard is not None and (digits or heard.covers(text))
+            recognition = Recognition(Cause.SUCCESS, (hypothesis,), "" if known else text)
+        await self.hear(recognition)
+        return self._taken()
+
+    async def hear(self, recognition: Recognition) -> None:
+        """What a recogniser made of it; the entries come with the next call. For tools that really listen."""
+        await self.feed(SpeechHeard(recognition, self._listen.token if self._listen is not None else 0))
+
+    async def press(self, keys: str) -> Sequence[Entry]:
+        """Keys in a row, then the pause that ends what is being keyed."""
+        self._act("key", keys)
+        for key in keys:
+            if self.over:
+                break
+            await self.feed(KeyPressed(key))
+        if self._listen is not None and self._listen.interdigit_s and not self.over:
+            await self.feed(KeysPaused())
+        return self._taken()
+
+    async def silence(self) -> Sequence[Entry]:
+        """Nothing, for as long as the line waits."""
+        self._act("silence")
+        if self._listen is not None and self._listen.timeout_s is not None:
+            await self.feed(NoInput(self._listen.token))
+        return self._taken()
+
+    async def agitated(self, evidence: str) -> Sequence[Entry]:
+        """Louder, faster, mashing keys: what the line makes of the manner."""
+        self._act("agitated", evidence)
+        await self.feed(Agitated(evidence))
+        return self._taken()
+
+    async def hangup(self) -> Sequence[Entry]:
+        """The line drops, or the caller hangs up: their place is kept where that is worth it."""
+        self._caller("hangup")
+        member, snapshot = self.facts.get(MEMBER), self._dialogue.snapshot()
+        if not self.result and member and snapshot is not None:
+            await self._room.keep_place(str(member), snapshot)
+        if not self.outcome:
+            self._ended("abandoned" if self.connected is None else "connected")
+        return self._taken()
+
+    # -- what the world does -------------------------------------------------------------------------------------
+
+    async def fail(self, part: str) -> Sequence[Entry]:
+        """Break "recogniser", "synthesiser", "store", "agent" or "action:NAME". Raises FlowError for anything else."""
+        self._known(part)
+        self._note_act("fail", part)
+        self.broken.add(part)
+        self._room.down = "store" in self.broken
+        if part in ("recogniser", "synthesiser") and not self.over:
+            await self.feed(PartFailed(part))
+        return self._taken()
+
+    async def mend(self, part: str) -> Sequence[Entry]:
+        self._known(part)
+        self._note_act("mend", part)
+        self.broken.discard(part)
+        self.answers.pop(part.removeprefix(ACTION), None)
+        self._room.down = "store" in self.broken
+        return self._taken()
+
+    def answer(self, action: str, outcome: str, values: Mapping[str, object] | None = None) -> Sequence[Entry]:
+        """From now on this comes of ``action`` (or of the "desk"), whatever the back end would say."""
+        if action != DESK:
+            self._known(f"{ACTION}{action}")
+            if outcome not in (known := self.library.signatures[action].all_outcomes):
+                raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
+        self._note_act("answer", f"{action}: {outcome}")
+        self.answers[action] = ActionResult(outcome, dict(values or {}))
+        return self._taken()
+
+    def set_time(self, when: str | time | datetime) -> Sequence[Entry]:
+        """A moment, or the next time the clock shows ``HH:MM``. Raises FlowError for what is no time."""
+        self.now = self._room.moment = self._moment(when)
+        self._note_act("time", f"{self.now:%Y-%m-%d %H:%M}")
+        return self._taken()
+
+    def _moment(self, when: str | time | datetime) -> datetime:
+        if isinstance(when, str):
+            try:
+                when = datetime.fromisoformat(when) if "-" in when else time.fromisoformat(when.strip().zfill(5))
+            except ValueError as error:
+                raise FlowError(f"{when!r} is no time", remedy="write 03:00 or 2026-03-03T03:00") from error
+        if isinstance(when, datetime):
+            return when if when.tzinfo is not None else when.replace(tzinfo=self._room.zone)
+        local = self.now.astimezone(self._room.zone)
+        moment = local.replace(hour=when.hour, minute=when.minute, second=0, microsecond=0)
+        return moment if moment >= local else moment + timedelta(days=1)
+
+    def _known(self, part: str) -> None:
+        """Raises FlowError for what can't break because it isn't there."""
+        name = part.removeprefix(ACTION)
+        if part in PARTS or (part.startswith(ACTION) and name in self.library.signatures):
+            return
+        what = f"there is no action {name}" if part.startswith(ACTION) else f"there is no part {part}"
+        raise FlowError(what, remedy=f"{', '.join(PARTS)}, or {ACTION} and an action's name")
+
+    # -- what is told about it ---------------------------------------------------------------------------------------
+
+    def _act(self, do: str, text: str = "", **more: object) -> None:
+        if not self._begun:
+            raise CallOver("nobody has called yet", remedy="begin() first")
+        if self.over:
+            raise CallOver(f"the call is over ({self.outcome})", remedy="call again first")
+        self._caller(do, text, **more)
+
+    def _caller(self, do: str, text: str = "", **more: object) -> None:
+        self.said = []
+        self._note_act(do, text, **more)
+
+    def _note_act(self, do: str, text: str = "", **more: object) -> None:
+        self._entry(CallerActed(do, text, {name: given for name, given in more.items() if given}))

@@ -1,0 +1,1 @@
+"""Flows in plain words: explanations, routes, sample sentences."""

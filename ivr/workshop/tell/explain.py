@@ -1,0 +1,323 @@
+"""A state, or a flow, in plain words: for designers who didn't write it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model import Flow, State, TaperedPrompt
+from ivr.dialogue.flows.wording import Wordings
+from ivr.workshop.compare.change import listed, named, ordinal
+from ivr.workshop.picture.cards import detail, first_words
+from ivr.workshop.tell.routes import AT_HUMAN, Spot, Stretch, way_to, way_to_human
+from ivr.workshop.tell.samples import Samples
+from ivr.workshop.tell.ways import HUMAN, Way, callers_of, leads_to_human, ways
+
+_WIDTH = 100
+_SHOWN = 3  # phrases of an intent
+_TARGETS = {
+    HUMAN: "a human",
+    "goodbye": "goodbye, and the end of the call",
+    "back": "the previous question, its answer forgotten",
+    "repeat": "this state anew",
+    "again": "this state anew",
+}
+_POLICIES = {
+    "none": "Nothing is asked before.",
+    "implicit": "Nothing is asked before; the next prompt says what was understood.",
+    "auto": "Callers are asked before when anything was heard with doubt.",
+    "explicit": "Callers are always asked before.",
+}
+_RISKS = {
+    "none": "",
+    "reversible": "It can be undone.",
+    "irreversible": "It can't be undone, so callers are always asked before.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    heading: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    title: str
+    sections: tuple[Section, ...]
+
+    def render(self) -> str:
+        blocks = [self.title]
+        for section in self.sections:
+            if section.lines:
+                body = [
+                    textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+                    for line in section.lines
+                ]
+                blocks.append("\n".join((section.heading, *body)))
+        return "\n\n".join(blocks) + "\n"
+
+
+def explain_state(
+    library: FlowLibrary, flow: str, state: str, *, language: str | None = None, persona: str = "neutral"
+) -> Explanation:
+    """``language``: None for the flow's own."""
+    owner = library.flows[flow]
+    return _StateTale(library, owner, state, Wordings(library, language or owner.language, persona)).tell()
+
+
+def explain_flow(
+    library: FlowLibrary, flow: str, *, language: str | None = None, persona: str = "neutral"
+) -> Explanation:
+    owner = library.flows[flow]
+    words = Wordings(library, language or owner.language, persona)
+    about = " ".join(owner.about.split())
+    called = [f"{f}.{s}" for f, s in callers_of(library, flow)]
+    came = [f"{s} calls it" for s in called] or ["calls are answered by it, if config.toml says so"]
+    if flow == library.universals.human_flow:
+        came = ["every road to a human ends here: zero, asking for a person, a failure, three misunderstandings"]
+    states = [f"{name}: {_brief(words, flow, name, state)}" for name, state in owner.states.items()]
+    remembered = [
+        f"{name}: {spec.type}" + (", kept when the call drops" if spec.survive else "")
+        + (f". {' '.join(spec.about.split())}" if spec.about else "")
+        for name, spec in {**owner.parameters, **owner.variables}.items()
+    ]  # fmt: skip
+    sections = (
+        Section("How callers get here", tuple(came)),
+        Section("What it can be given", (named(tuple(owner.parameters)),) if owner.parameters else ()),
+        Section("What it returns", (named(owner.results),) if owner.results else ()),
+        Section("What it remembers", tuple(remembered)),
+        Section(f"Its states, beginning at {owner.start}", tuple(states)),
+    )
+    return Explanation(f"{flow}, a flow of {len(owner.states)} states. {about}".strip(), sections)
+
+
+def _brief(words: Wordings, flow: str, name: str, state: State) -> str:
+    said = first_words(words.prompt(flow, name, state.prompt))
+    return detail(state) + (f", “{said}”" if said else "")
+
+
+class _StateTale:
+    def __init__(self, library: FlowLibrary, flow: Flow, name: str, words: Wordings) -> None:
+        self.library, self.flow, self.name, self.words = library, flow, name, words
+        self.state = flow.states[name]
+        self.kind = self.state.kinds[0]
+        self.samples = Samples(flow, words)
+
+    def tell(self) -> Explanation:
+        about = " ".join(self.state.about.split())
+        title = f"{self.flow.flow}.{self.name}: {detail(self.state)}." + (f" {about}" if about else "")
+        asks = self.kind in ("question", "resume")
+        sections = (
+            Section("How callers get here", tuple(self._arrivals())),
+            Section("What they hear", tuple(self._heard())),
+            Section("What they can say", tuple(self._sayable()) if asks else ()),
+            Section("What they can key", tuple(self._keys()) if asks else ()),
+            Section("What is done", tuple(self._done())),
+            Section("Where it leads", tuple(self._led())),
+            Section("When callers are silent or not understood", tuple(self._patience()) if asks else ()),
+            Section("To a human", tuple(self._human())),
+        )
+        return Explanation(title, sections)
+
+    # --- getting here ---------------------------------------------------------------------------------------------
+
+    def _arrivals(self) -> Iterator[str]:
+        if self.name == self.flow.start:
+            called = [f"{f}.{s}" for f, s in callers_of(self.library, self.flow.flow)]
+            yield f"{self.flow.flow} begins here" + (f"; it is called by {', '.join(called)}" if called else "")
+        arrivals: dict[str, list[str]] = {}
+        for other, state in self.flow.states.items():
+            told = [self._told(w) for w in ways(state) if w.target == self.name]
+            if told:
+                arrivals.setdefault("; ".join(told), []).append(other)
+        for how, others in arrivals.items():
+            yield f"from {', '.join(others)}: {how}"
+        road = way_to(self.library, (self.flow.flow, self.name))
+        if road is None:
+            yield "no call comes here"
+        elif road:
+            yield f"the shortest way: {self._road(road)}"
+
+    def _told(self, way: Way) -> str:
+        if way.kind == "choice":
+            said = self.samples.phrases(way.name)
+            return f"“{said[0]}”" if said else f"choosing {way.name}"
+        return way.told
+
+    def _road(self, road: Sequence[Stretch]) -> str:
+        parts = [".".join(road[0].source)]
+        for stretch in road:
+            if stretch.way is not None and stretch.way.kind != "then":
+                samples = Samples(self.library.flows[stretch.source[0]], self.words)
+                said = samples.phrases(stretch.way.name) if stretch.way.kind == "choice" else ()
+                parts.append(f"[{f'“{said[0]}”' if said else stretch.way.short}]")
+            parts.append(HUMAN if stretch.target == AT_HUMAN else _spot(stretch.target, stretch.source))
+        return " > ".join(parts).replace(" > [", " [")
+
+    # --- hearing and answering --------------------------------------------------------------------------------------
+
+    def _heard(self) -> Iterator[str]:
+        yield from self._prompt("", self.state.prompt)
+        if self.state.ask:
+            onward = self._where(self.state.goto)
+            yield f"When {self.state.ask} is known already they are not asked, and go on to {onward}."
+        if self.state.help:
+            yield from self._prompt("help", self.state.help, "asking for help: ")
+        if self.state.wait:
+            yield from self._prompt("wait", self.state.wait, "when it takes longer than a second: ")
+        if self.state.bargein is False:
+            yield "They can't answer before the end of it; zero and asking for a human work all the same."
+
+    def _prompt(self, part: str, prompt: TaperedPrompt | None, before: str = "") -> Iterator[str]:
+        found = self.words.prompt(self.flow.flow, f"{self.name}.{part}" if part else self.name, prompt)
+        for count, items in sorted(found.items()):
+            when = f"from the {ordinal(count)} time on: " if count > 1 else "the first time: " if len(found) > 1 else ""
+            for item in items:
+                said = " or ".join(f"“{text}”" for text in item.variants) if item.variants else f"“{item.say}”"
+                said += f" (recorded: {item.audio})" if item.audio else ""
+                yield before + when + (f"if {item.condition}: {said}" if item.condition else said)
+
+    def _sayable(self) -> Iterator[str]:
+        if self.kind == "resume":
+            yield "yes, to go on where the last call stopped; no, to begin anew"
+        if self.state.ask:
+            said = listed(self.samples.values(self.state.ask))
+            yield f"{self.state.ask}, for example {said}: {self._where(self.state.goto)}"
+        for way in ways(self.state):
+            if way.kind == "choice":
+                phrases = self.samples.phrases(way.name)
+                more = f" and {len(phrases) - _SHOWN} more ways" if len(phrases) > _SHOWN else ""
+                said = ", ".join(f"“{p}”" for p in phrases[:_SHOWN])
+                only = f" (only if {way.condition})" if way.condition else ""
+                yield f"{way.name}{only}: {said or 'nothing in this language'}{more}: {self._target(way)}"
+        yield "and everywhere: repeat, help, go back, goodbye, and anything that asks for a human"
+
+    def _keys(self) -> Iterator[str]:
+        for choice in self.state.choices:
+            if choice.key:
+                label = self.words.label(self.flow.flow, self.name, choice.intent, choice.label)
+                yield f"{choice.key}: {label or choice.intent}"
+        spec = self.flow.variables.get(self.state.ask) or self.flow.parameters.get(self.state.ask)
+        if spec is not None:
+            entry = first_words(self.words.system(f"key_entry_{spec.type}"))
+            if spec.type == "choice":
+                values = self.words.values(self.flow.flow, self.state.ask, spec.values)
+                entry = ", ".join(f"{i}: {p[0]}" for i, p in enumerate(values.values(), 1) if p)
+            yield f"for {self.state.ask}: {entry}"
+        if self.kind == "resume":
+            yield "1: yes, 2: no"
+        human = ", ".join(self.library.universals.human.keys)
+        others = (("repeat", "**"), ("help", "*1"), ("back", "*2"), ("goodbye", "*9"))
+        keys = [(n, ", ".join(getattr(self.library.universals, n).keys) or k) for n, k in others]
+        yield f"{human}: a human; " + "; ".join(f"{k}: {n}" for n, k in keys)
+
+    # --- doing and going on -----------------------------------------------------------------------------------------
+
+    def _done(self) -> Iterator[str]:
+        state = self.state
+        if state.set:
+            yield f"on entering: {named(state.set)}"
+        risk = "none"
+        if state.action:
+            signature = self.library.signatures.get(state.action)
+            about = f": {signature.about}" if signature and signature.about else ""
+            given = f" It is given {named(state.arguments)}." if state.arguments else ""
+            risk = signature.risk if signature else "reversible"
+            yield f"{state.action}{about}{given}"
+        if state.http is not None:
+            http = state.http
+            body = f", with {named(http.body)}" if http.body else ""
+            risk = http.risk
+            yield f"{http.method} {http.path} of the service {http.service}{body}"
+        if state.action or state.http:
+            if _RISKS[risk]:
+                yield _RISKS[risk]
+            policy = state.confirm.policy if state.confirm else "auto" if risk != "none" else "none"
+            yield _POLICIES["explicit" if risk == "irreversible" else policy]
+            if state.confirm is not None:
+                yield from self._prompt("confirm", state.confirm.prompt, "the question: ")
+            yield "While it runs a human can be asked for. Trying again never does it twice."
+        if state.call:
+            given = f", given {named(state.arguments)}" if state.arguments else ""
+            about = " ".join(self.library.flows[state.call].about.split()) if state.call in self.library.flows else ""
+            yield f"the flow {state.call} takes over{given}. {about}"
+        if state.result:
+            yield f"this flow ends with the result {state.result}; the flow that called it goes on"
+        if state.handoff is not None:
+            reason, skill = state.handoff.reason or "what led here", state.handoff.skill or "what led here wants"
+            yield f"an agent is called; reason: {reason}; skill: {skill}"
+        if state.end:
+            yield f"the call ends; its outcome is {state.end}"
+        if state.clear:
+            yield f"on leaving, {named(state.clear)} is forgotten"
+
+    def _led(self) -> Iterator[str]:
+        for way in ways(self.state):
+            if way.kind == "choice" or (way.kind == "answer"):
+                continue
+            yield f"{_when(way)}: {self._target(way)}" + self._said(way)
+        if self.kind == "handoff":
+            yield "when an agent answers: the agent has the call, with all that was said"
+            if "dropped" not in self.state.on and "failed" in self.state.on:
+                yield f"when the agent's line drops: {self._where(self.state.on['failed'])}"
+
+    def _said(self, way: Way) -> str:
+        part = f"on.{way.name}" if way.kind in ("outcome", "result") else ""
+        prompt = self.words.prompt(self.flow.flow, f"{self.name}.{part}", way.edge.say) if part else way.edge.say
+        return f", saying “{first_words(prompt)}”" if prompt and way.edge.say else ""
+
+    def _target(self, way: Way) -> str:
+        text = self._where(way.edge)
+        if way.edge.set:
+            text += f", setting {named(way.edge.set)}"
+        if way.edge.clear:
+            text += f", forgetting {named(way.edge.clear)}"
+        return text
+
+    def _where(self, edge: object) -> str:
+        target = getattr(edge, "goto", HUMAN)
+        if target in self.flow.states:
+            return target + (" (and so to a human)" if leads_to_human(self.flow, target) else "")
+        reason = getattr(edge, "reason", "")
+        return _TARGETS.get(target, target) + (f" (reason: {reason})" if reason and target == HUMAN else "")
+
+    # --- patience, and a human --------------------------------------------------------------------------------------
+
+    def _patience(self) -> Iterator[str]:
+        timeout = self.state.timeout or self.flow.defaults.timeout
+        yield f"nothing is heard for {timeout:g} s, the first time: {self._own('noinput', self.state.noinput)}"
+        yield f"nothing is understood, the first time: {self._own('nomatch', self.state.nomatch)}"
+        yield f"the second time in a row: “{first_words(self.words.system('offer_keys'))}”, and the keys are read out"
+        yield f"the third time: “{first_words(self.words.system('not_understood'))}”, and a human takes over"
+
+    def _own(self, part: str, prompt: TaperedPrompt | None) -> str:
+        own = self.words.prompt(self.flow.flow, f"{self.name}.{part}", prompt)
+        return f"“{first_words(own or self.words.system(part))}”" + ("" if own else ", and the question again")
+
+    def _human(self) -> Iterator[str]:
+        phrases = self.words.universal("human")
+        if self.flow.flow == self.library.universals.human_flow:
+            yield "This is the human flow: asking for a person here begins it anew. It never hangs up for it."
+        else:
+            yield f"saying {listed(phrases[:1] or ('agent',))} or pressing 0: at once, from here and from everywhere"
+        broken = [w for w in ways(self.state) if w.failure]
+        if broken:
+            names = " or ".join(w.name for w in broken)
+            yield f"when something of ours breaks ({names}): {self._where(broken[0].edge)}"
+        spot: Spot = (self.flow.flow, self.name)
+        road = way_to_human(self.library, spot)
+        if road:
+            yield f"the shortest way by itself: {self._road(road)}"
+        if self.kind != "handoff":
+            yield f"outside hours the flow {self.library.universals.human_flow} says so, and finds another way"
+
+
+def _when(way: Way) -> str:
+    return {"then": "then", "no": "callers who say no"}.get(way.kind, way.told)
+
+
+def _spot(spot: Spot, before: Spot) -> str:
+    return spot[1] if spot[0] == before[0] else ".".join(spot)

@@ -1,0 +1,85 @@
+"""What callers might say: phrases with their slots filled in, by titles that members of the demonstration have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from importlib.resources import files
+
+from ivr.dialogue.flows.model import Flow, VariableSpec
+from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.values import date_words, digit_words, number_words, ordinal_words
+
+_DAY = date(2026, 7, 4)
+_NUMBER = 3
+_DIGITS = "5035550142"
+
+
+@lru_cache(maxsize=1)
+def titles() -> tuple[str, ...]:
+    """Titles in the queue of the first member of the demonstration."""
+    members = json.loads(files("ivr.store").joinpath("seed/members.json").read_text(encoding="utf-8"))
+    return tuple(entry[0] for entry in members[0]["queue"])
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    flow: Flow
+    words: Wordings
+
+    def value(self, variable: str, place: int = 0) -> str:
+        """Something a caller might say for ``variable``."""
+        spec = self.flow.variables.get(variable) or self.flow.parameters.get(variable)
+        return self._value(variable, spec, place) if spec is not None else variable
+
+    def _value(self, variable: str, spec: VariableSpec, place: int) -> str:
+        language = self.words.language
+        match spec.type:
+            case "title":
+                known = titles()
+                return known[(place + 2) % len(known)]
+            case "number":
+                return number_words(max(spec.minimum or 1, _NUMBER), language)
+            case "ordinal":
+                return ordinal_words(max(spec.minimum or 1, _NUMBER), language)
+            case "digits":
+                length = spec.length if isinstance(spec.length, int) else 10
+                return digit_words((_DIGITS * 10)[:length], language)
+            case "date":
+                return date_words(_DAY, language).rpartition(", ")[2]
+            case "boolean":
+                return (self.words.universal("yes") or ("yes",))[0]
+            case "choice":
+                values = self.words.values(self.flow.flow, variable, spec.values)
+                return next((p[0] for p in values.values() if p), variable)
+            case _:
+                return variable
+
+    def values(self, variable: str) -> Sequence[str]:
+        """All that may be said for a choice; a sample of anything else."""
+        spec = self.flow.variables.get(variable) or self.flow.parameters.get(variable)
+        if spec is not None and spec.type == "choice":
+            said: Mapping[str, Sequence[str]] = self.words.values(self.flow.flow, variable, spec.values)
+            return [p[0] for p in said.values() if p]
+        if spec is not None and spec.type == "boolean":
+            return [w[0] for w in (self.words.universal("yes"), self.words.universal("no")) if w]
+        return list(dict.fromkeys(self.value(variable, place) for place in range(2)))
+
+    def phrase(self, text: str) -> str:
+        """A template as a caller would say it."""
+        try:
+            variant = parse_phrase(text, self.words.language).variants[0]
+        except PhraseError:
+            return text
+        slots = [p.name for p in variant if isinstance(p, SlotMark)]
+        return " ".join(self.value(p.name, slots.index(p.name)) if isinstance(p, SlotMark) else p for p in variant)
+
+    def phrases(self, intent: str) -> tuple[str, ...]:
+        """What callers say for ``intent``, one with slots first: it shows the most."""
+        builtin = intent in ("yes", "no") and intent not in self.flow.intents
+        found = self.words.universal(intent) if builtin else self.words.phrases(self.flow.flow, intent)
+        return tuple(self.phrase(p) for p in sorted(found, key=lambda p: "{" not in p))
