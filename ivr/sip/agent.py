@@ -16,15 +16,15 @@ from ivr.ports import Leg, Party, RegistrationStatus
 from ivr.sip import indialog
 from ivr.sip.dialog import CallDialog, present
 from ivr.sip.dialogs import Dialogs
-from ivr.sip.headers import BadHeader
+from ivr.sip.headers import BadMessage
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.message import (
     EXTENSIONS,
     METHODS,
     PRODUCT,
-    BadBody,
     MalformedMessage,
     Peer,
+    SipMessage,
     SipRequest,
     SipResponse,
     encode,
@@ -41,7 +41,7 @@ from ivr.sip.party import called_of, caller_of
 from ivr.sip.policy import Refused
 from ivr.sip.registration import Registration
 from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
-from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, terms_for
+from ivr.sip.session_timer import terms_for
 from ivr.sip.signalling import Signalling
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -158,22 +158,23 @@ class SipUserAgent:
                 self._request(core, message, source)
             elif not core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
-        except BadHeader as error:
-            self._answer(core, message, source, 400, str(error)[:60])
+        except BadMessage as error:
+            log.warning("sip.message_refused", status=error.status, error=str(error), sip_call_id=message.call_id)
+            self._refuse(core, message, source, error.status, error.phrase, **error.headers)
         except Exception:  # one message must never end the service; it is logged and answered 500
             log.exception("sip.handler_failed", sip_call_id=message.call_id, source=source.host)
-            self._answer(core, message, source, 500)
+            self._refuse(core, message, source, 500)
 
-    def _answer(
-        self, core: Signalling, message: SipRequest | SipResponse, source: Peer, status: int, reason: str = ""
+    def _refuse(
+        self, core: Signalling, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str
     ) -> None:
         if not isinstance(message, SipRequest) or message.method == "ACK":
             return
         transaction = core.transactions.find(message)
         if transaction is not None:
-            transaction.refuse(status, reason)
+            transaction.refuse(status, phrase, **headers)
         else:
-            self._stateless(response_to(message, status, reason, tag=stateless_tag(message)), message, source)
+            self._stateless(response_to(message, status, phrase, tag=stateless_tag(message)), message, source)
 
     def _note_malformed(self, core: Signalling, error: MalformedMessage, source: Peer) -> None:
         since, count = self._malformed
@@ -267,6 +268,7 @@ class SipUserAgent:
         return True
 
     def _invite(self, core: Signalling, transaction: InviteServerTransaction, trunk: str) -> None:
+        """Take the call. Raises BadMessage."""
         request, source = transaction.request, transaction.peer
         if self._refused(transaction):
             log.warning(
@@ -274,23 +276,11 @@ class SipUserAgent:
             )
             return
         audio = OfferAnswer(core.codecs, lambda: core.media_host_toward(source.host), bool(core.config.advertise))
-        try:
-            offer = request.sdp()
-            if offer is not None:
-                audio.take_offer(offer)
-            terms = terms_for(request, core.config.session_expires_s)
-            dialog = CallDialog.of_request(request, generate_tag())
-            caller, called = caller_of(request), called_of(request, self._own_users)
-        except BadBody as error:
-            log.warning("sip.offer_refused", error=str(error), status=error.status, sip_call_id=request.call_id)
-            transaction.refuse(error.status, Warning=f'399 {PRODUCT} "{str(error)[:80]}"')
-            return
-        except IntervalTooSmall:
-            transaction.refuse(422, Min_SE=str(MIN_SE))
-            return
-        except BadHeader as error:
-            transaction.refuse(400, str(error)[:60])
-            return
+        if (offer := request.sdp()) is not None:
+            audio.take_offer(offer)
+        terms = terms_for(request, core.config.session_expires_s)
+        dialog = CallDialog.of_request(request, generate_tag())
+        caller, called = caller_of(request), called_of(request, self._own_users)
         transaction.respond(response_to(request, 100))
         leg = InboundLeg(
             core,

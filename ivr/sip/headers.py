@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -32,8 +33,20 @@ _CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
 _LISTED = re.compile(r'(?:"(?:[^"\\]|\\.?)*+"?|<[^>]*+>?|[^,"<]++)++')  # matches anywhere: linear on hostile values
 
 
-class BadHeader(ValueError):
+class BadMessage(ValueError):
+    """A message that cannot be served; ``status``, ``phrase`` ("": the usual) and ``headers`` (_ for -) answer it."""
+
+    status = 400
+    phrase = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class BadHeader(BadMessage):
     """A header field that is missing or isn't what RFC 3261 says."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.phrase = reason[:60]
 
 
 def host_port(host: str, port: int | None) -> str:

@@ -6,16 +6,15 @@ from collections.abc import Callable
 
 from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
-from ivr.sip.headers import BadHeader
 from ivr.sip.leg import SipLeg
-from ivr.sip.message import EXTENSIONS, BadBody, SipResponse
+from ivr.sip.message import EXTENSIONS, SipResponse
 from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
-from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, SessionTerms, terms_for
+from ivr.sip.session_timer import SessionTerms, terms_for
 from ivr.sip.transfer import digit_of, progress_of
 
 
 def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
-    """Answer ``transaction``; every path of this function does."""
+    """Answer ``transaction``; every path of this function does, or raises BadMessage."""
     request = transaction.request
     if not leg.dialog.matches(request):
         transaction.refuse(481)
@@ -102,35 +101,21 @@ def _reinvite(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 
 def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
-    """Answer hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311)."""
+    """Answer hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311). Raises BadMessage."""
     request = transaction.request
     invite = isinstance(transaction, InviteServerTransaction)
-    try:
-        offer = request.sdp()
-        if offer is not None and (leg.offering or not leg.confirmed):
-            transaction.refuse(491)
-            return
-        if invite and leg.offering:
-            transaction.refuse(491)
-            return
-        terms = terms_for(request, leg.core.config.session_expires_s)
-        leg.dialog.retarget(request)
-        changed = None
-        body = ""
-        if offer is not None:
-            body, changed = leg.audio.reanswer(offer)
-        elif invite:
-            body = leg.audio.offer_again()
-    except BadBody as error:
-        leg.log.warning("sip.offer_refused", status=error.status, error=str(error))
-        transaction.refuse(error.status, Warning=f'399 ivr "{str(error)[:80]}"')
+    offer = request.sdp()
+    if (invite and leg.offering) or (offer is not None and (leg.offering or not leg.confirmed)):
+        transaction.refuse(491)
         return
-    except IntervalTooSmall:
-        transaction.refuse(422, Min_SE=str(MIN_SE))
-        return
-    except BadHeader as error:
-        transaction.refuse(400, str(error)[:60])
-        return
+    terms = terms_for(request, leg.core.config.session_expires_s)
+    leg.dialog.retarget(request)
+    changed = None
+    body = ""
+    if offer is not None:
+        body, changed = leg.audio.reanswer(offer)
+    elif invite:
+        body = leg.audio.offer_again()
     response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))
     add_session(response, transaction, terms)
     if body:

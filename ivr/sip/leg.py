@@ -15,7 +15,7 @@ from ivr.events import Digit, LegEnded
 from ivr.media.description import MediaDescription
 from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
-from ivr.sip.headers import BadHeader
+from ivr.sip.headers import BadMessage
 from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
@@ -322,6 +322,6 @@ class SipLeg:
                 self.dialog.retarget(response)
                 if (body := response.sdp()) and (changed := self.audio.take_later_answer(body)):
                     self.emit(MediaChanged(changed))
-            except (BadHeader, BadBody) as error:
+            except BadMessage as error:
                 self.log.warning("sip.bad_answer", error=str(error))
         return response

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from email import message_from_bytes
 
-from ivr.sip.headers import Address, BadHeader, CSeq, Headers, Via
+from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via
 
 MAX_MESSAGE = 65_535
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK", "INFO", "NOTIFY")
@@ -43,12 +43,13 @@ class Peer:
         return self.transport != "udp"
 
 
-class BadBody(Exception):
-    """A body that cannot be used; ``status`` answers it (400, 415 or 488)."""
+class BadBody(BadMessage):
+    """A body that cannot be used; ``status`` is 400, 415 or 488."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+        self.headers = {"Warning": f'399 {PRODUCT} "{reason[:80]}"'}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from ivr.ports import Party
 from ivr.sip.client_transaction import InviteClientTransaction, within
 from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import Dialogs
-from ivr.sip.headers import BadHeader, Headers, host_port
+from ivr.sip.headers import BadHeader, BadMessage, Headers, host_port
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import ALLOW, PRODUCT, SUPPORTED, BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
@@ -189,7 +189,7 @@ class Dial:
                 return  # seen, or out of order (RFC 3262 section 4)
             branch.rseq = int(rseq)
             branch.answer = response.sdp() or branch.answer
-        except (BadHeader, BadBody) as error:
+        except BadMessage as error:
             log.debug("sip.provisional_ignored", error=str(error))
             return
         self.core.spawn(self._send("PRACK", branch.dialog, peer, RAck=f"{rseq} {request.cseq}"), "sip-prack")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiosipua.session_timer import parse_session_expires, watchdog_delay
 
+from ivr.sip.headers import BadMessage
 from ivr.sip.message import SipMessage, SipRequest, SipResponse
 from ivr.sip.timers import Timer, Timers
 
 MIN_SE = 90
 
 
-class IntervalTooSmall(Exception):
+class IntervalTooSmall(BadMessage):
     """An interval to be answered with 422 and Min-SE."""
+
+    status = 422
+    headers: Mapping[str, str] = MappingProxyType({"Min_SE": str(MIN_SE)})
 
 
 @dataclass(frozen=True, slots=True)
