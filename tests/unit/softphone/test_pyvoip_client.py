@@ -1,7 +1,7 @@
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
 from pyVoIP.SIP import SIPMessage
 
-from ivr.softphone.line import header_fields, tidied
+from ivr.softphone.pyvoip_client import header_fields, tidied
 
 ODD = (
     b"INVITE sip:phone@127.0.0.1 SIP/2.0\r\n"

@@ -19,23 +19,23 @@ from typing import Protocol, cast
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
 from pyVoIP.RTP import PayloadType, RTPClient, RTPPacketManager, TransmitType
 
-from ivr.softphone.keys import KeySender
-from ivr.softphone.taps import Tap
+from ivr.softphone.dtmf_sender import DtmfSender
+from ivr.softphone.traced_socket import TracedSocket
 
 _PACKET_S = 0.02
 _HOPELESS_S = 0.2  # behind by more: forget the old deadlines instead of bursting
 
 
-class Report(Protocol):
-    """Sends one event to the other process. ``kind`` becomes its "e"."""
+class Reporter(Protocol):
+    """It sends one event to the other process. ``kind`` becomes its "e"."""
 
     def __call__(self, kind: str, **attributes: object) -> None: ...
 
 
 class Microphone(RTPPacketManager):
-    """What pyVoIP's transmitter reads: queued G.711, else silence. Held back while a key is being sent."""
+    """The buffer that pyVoIP's transmitter reads: queued G.711, else silence. Speech waits while a key is sent."""
 
-    def __init__(self, silence: bytes, keys: KeySender) -> None:
+    def __init__(self, silence: bytes, keys: DtmfSender) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.read_at = time.monotonic()
         self._silence = silence
@@ -75,16 +75,16 @@ class Microphone(RTPPacketManager):
 
 
 class Earpiece(RTPPacketManager):
-    """Where pyVoIP's receiver writes: nowhere, because the tap has reported the packet already."""
+    """The buffer that pyVoIP's receiver writes: it keeps nothing, the socket has reported the packet already."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
 
     def write(self, offset: int, data: bytes) -> None:
-        """pyVoIP would keep every sample of the call."""
+        """Drop what pyVoIP would keep: every sample of the call."""
 
 
-class Audio(RTPClient):
+class PacedAudio(RTPClient):
     """One call's RTP session on a socket that is already bound."""
 
     def __init__(
@@ -95,13 +95,13 @@ class Audio(RTPClient):
         port: int,
         remote: tuple[str, int],
         mode: TransmitType,
-        report: Report,
+        report: Reporter,
         on_key: Callable[[str], None],
     ) -> None:
         super().__init__(codecs, host, port, remote[0], remote[1], mode, dtmf=on_key)
         event = next((number for number, codec in codecs.items() if codec == PayloadType.EVENT), None)
         self.codec = str(self.preference)
-        self.keys = KeySender(event)
+        self.keys = DtmfSender(event)
         self.microphone = Microphone(b"\xd5" if self.preference == PayloadType.PCMA else b"\xff", self.keys)
         self.pmout = self.microphone
         self.pmin = Earpiece()
@@ -111,12 +111,12 @@ class Audio(RTPClient):
         self._deadline = 0.0
 
     def start(self) -> None:
-        """Idempotent, unlike pyVoIP's, which binds again on every re-INVITE."""
+        """Start once, unlike pyVoIP, which binds again on every re-INVITE."""
         if self._started:
             return
         self._started = True
-        tap = Tap(self._sock, self._received, self._sent, self.keys.replace)
-        self.sin = self.sout = cast(socket.socket, tap)
+        traced = TracedSocket(self._sock, self._received, self._sent, self.keys.replace)
+        self.sin = self.sout = cast(socket.socket, traced)
         self._deadline = time.monotonic()
         for name, loop in (("RTP receiver", self.recv), ("RTP transmitter", self.trans)):
             threading.Thread(target=loop, name=name, daemon=True).start()
@@ -130,7 +130,7 @@ class Audio(RTPClient):
 
     @property
     def trans_delay_reduction(self) -> float:
-        """pyVoIP sleeps (20 ms - work) / this: the divisor that makes it sleep until the next deadline."""
+        """The divisor that makes pyVoIP, which sleeps (20 ms - work) / this, sleep until the next deadline."""
         now = time.monotonic()
         self._deadline += _PACKET_S
         if now - self._deadline > _HOPELESS_S:

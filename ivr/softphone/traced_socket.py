@@ -1,4 +1,4 @@
-"""Sockets that tell: pyVoIP uses them like its own, and every packet is reported with the time it crossed the wire.
+"""Traced UDP socket: pyVoIP uses it like its own, and every packet is reported with the time it crossed the wire.
 
 Times are CLOCK_MONOTONIC seconds, which all processes of one machine share. Arrival is taken from the kernel
 (SO_TIMESTAMPNS) where it offers that, so a busy interpreter doesn't falsify measurements.
@@ -18,7 +18,7 @@ _TIMESPEC = struct.Struct("@ll")
 Address = tuple[str, int]
 
 
-class Tap:
+class TracedSocket:
     """A UDP socket with the few methods that pyVoIP calls."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Tap:
         self._wait_s = wait_s
 
     def recv(self, size: int) -> bytes:
-        """Waits a little, so that pyVoIP's polling doesn't delay packets; then BlockingIOError as pyVoIP expects."""
+        """Wait a little, so that pyVoIP's polling delays no packet; then raise BlockingIOError, as pyVoIP expects."""
         try:
             ready = select.select([self._sock], [], [], self._wait_s)[0]
         except ValueError as closed:
@@ -60,7 +60,7 @@ class Tap:
         return sent
 
     def setblocking(self, _: bool) -> None:
-        """pyVoIP toggles this around its lock; this socket always waits by itself."""
+        """Do nothing: pyVoIP toggles this around its lock, but this socket always waits by itself."""
 
     def getsockname(self) -> Address:
         host, port = self._sock.getsockname()[:2]
@@ -81,7 +81,7 @@ def _arrival(ancillary: list[tuple[int, int, bytes]]) -> float:
 
 
 def _wall_ahead() -> float:
-    """Wall clock minus monotonic clock, read close together even when the scheduler intervenes."""
+    """Return wall clock minus monotonic clock, read close together even when the scheduler intervenes."""
     best, ahead = float("inf"), 0.0
     for _ in range(5):
         before = time.monotonic()

@@ -1,4 +1,4 @@
-"""pyVoIP's SIP client without REGISTER, with responses and CANCEL handed to the phone.
+"""pyVoIP's SIP client without REGISTER: one UDP socket, and the messages that pyVoIP writes wrongly or not at all.
 
 pyVoIP writes the messages. Two of its mistakes that break calls to correct peers are corrected in their text: the ACK's
 To tag (``own_ack=True`` leaves pyVoIP's) and the Via of its BYE. CANCEL, which it lacks, is built from its INVITE.
@@ -12,16 +12,15 @@ import re
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import cast
 
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
-from pyVoIP.SIP import Counter, SIPClient, SIPMessage, SIPMessageType
+from pyVoIP.SIP import Counter, SIPClient, SIPMessage
+from pyVoIP.VoIP import VoIPPhone
 
-from ivr.softphone.taps import Tap
-
-if TYPE_CHECKING:
-    from ivr.softphone.signalling import Phone
-
+from ivr.softphone.pyvoip_rtp import Reporter
+from ivr.softphone.traced_socket import TracedSocket
 
 _NAMES = {
     name.lower(): name
@@ -43,7 +42,7 @@ _NAMES |= {"c": "Content-Type", "l": "Content-Length", "k": "Supported"}
 
 
 def tidied(raw: bytes) -> bytes:
-    """The same message with headers as pyVoIP insists on them: "Name: value", full names in the usual case, none empty.
+    """Rewrite headers as pyVoIP insists on them: "Name: value", full names in the usual case, none empty.
 
     RFC 3261 section 7.3 allows much more, and pyVoIP drops the whole message over it."""
     head, blank, body = raw.partition(b"\r\n\r\n")
@@ -57,7 +56,7 @@ def tidied(raw: bytes) -> bytes:
 
 
 def header_fields(raw: bytes) -> dict[str, str]:
-    """All headers of a message, names lower-case; pyVoIP's own parser cuts values at ": ". Repeats are joined."""
+    """Return all headers, names lower-case, repeats joined; pyVoIP's own parser cuts values at ": "."""
     fields: dict[str, str] = {}
     for line in raw.split(b"\r\n\r\n")[0].decode("utf8", "replace").split("\r\n")[1:]:
         name, colon, value = line.partition(":")
@@ -67,15 +66,33 @@ def header_fields(raw: bytes) -> dict[str, str]:
     return fields
 
 
-class Line(SIPClient):
-    """pyVoIP's SIP client on an already bound socket, without REGISTER."""
+def _simplified(message: SIPMessage) -> SIPMessage:
+    contact = re.search(r"<([^>]*)>", str(message.headers.get("Contact", "")))
+    if contact:
+        message.headers["Contact"] = f"<{contact[1]}>"  # pyVoIP chokes on display names and parameters
+    if len(message.body.get("c", ())) > 1:
+        message.body["c"] = message.body["c"][-1:]  # pyVoIP opens a session for each
+    return message
 
-    def __init__(self, phone: Phone, host: str, port: int, own_ack: bool) -> None:
+
+class DirectClient(SIPClient):
+    """pyVoIP's SIP client on an already bound socket. ``on_message`` gets what arrives, in the receiving thread, and
+    passes back to ``parse_message`` what pyVoIP can deal with."""
+
+    def __init__(
+        self,
+        phone: VoIPPhone,
+        host: str,
+        port: int,
+        own_ack: bool,
+        report: Reporter,
+        on_message: Callable[[SIPMessage], None],
+    ) -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind((host, port))
-        self.tap = Tap(sock, phone.traced("in"), phone.traced("out"), wait_s=0.05)
-        self.own_phone = phone
-        bound = self.tap.getsockname()[1]
+        self._report, self._on_message = report, on_message
+        self.socket = TracedSocket(sock, self._traced("in"), self._traced("out"), wait_s=0.05)
+        bound = self.socket.getsockname()[1]
         super().__init__(host, 5060, "anonymous", "", phone, myIP=host, myPort=bound, callCallback=phone.callback)
         self.own_ack = own_ack
         # pyVoIP derives Call-IDs from a counter: start anywhere, or two runs on one port make the same ones.
@@ -83,33 +100,21 @@ class Line(SIPClient):
 
     def start(self) -> None:
         self.NSD = True
-        self.s = self.out = cast(socket.socket, self.tap)
+        self.s = self.out = cast(socket.socket, self.socket)
         threading.Thread(target=self.recv_loop, name="SIP receiver", daemon=True).start()
 
     def recv(self) -> None:
-        """One datagram. pyVoIP swallows what it fails on; here it is reported, and the phone goes on."""
+        """Take one datagram. pyVoIP swallows what it fails on; here it is reported, and the phone goes on."""
         raw = self.s.recv(8192)
         if not raw.strip(b"\0\r\n"):
             return  # keep-alives
         try:
-            self.parse_message(SIPMessage(tidied(raw)))
+            self._on_message(_simplified(SIPMessage(tidied(raw))))
         except Exception as error:  # anything at all: pyVoIP's parser indexes and casts without looking
-            self.own_phone.report("trouble", t=time.monotonic(), reason=f"pyVoIP failed on a message: {error!r}")
+            self._report("trouble", t=time.monotonic(), reason=f"pyVoIP failed on a message: {error!r}")
 
-    def parse_message(self, message: SIPMessage) -> None:
-        contact = re.search(r"<([^>]*)>", str(message.headers.get("Contact", "")))
-        if contact:
-            message.headers["Contact"] = f"<{contact[1]}>"  # pyVoIP chokes on display names and parameters
-        if len(message.body.get("c", ())) > 1:
-            message.body["c"] = message.body["c"][-1:]  # pyVoIP opens a session for each
-        phone = self.own_phone
-        with phone.lock:
-            if message.type == SIPMessageType.RESPONSE:
-                phone.responded(message)
-            elif message.method == "CANCEL":
-                phone.cancelled(message)
-            else:
-                super().parse_message(message)
+    def _traced(self, direction: str) -> Callable[[bytes, float], None]:
+        return lambda data, at: self._report("sip", t=at, direction=direction, text=data.decode("utf8", "replace"))
 
     def gen_ack(self, request: SIPMessage) -> str:
         text: str = super().gen_ack(request)
@@ -122,13 +127,13 @@ class Line(SIPClient):
         return text.replace("\r\n", f"\r\n{via}", 1)
 
     def gen_refusal(self, request: SIPMessage, status: int, reason: str) -> str:
-        """pyVoIP's 486, with another status; the To tag of the 180 when there was one (RFC 3261 section 8.2.6.2)."""
+        """Write pyVoIP's 486 with another status, and the To tag of a 180 before it (RFC 3261 section 8.2.6.2)."""
         text: str = self.gen_busy(request).replace("486 Busy Here", f"{status} {reason}", 1)
         tag = self.tagLibrary.get(request.headers["Call-ID"])
         return re.sub(r"(\r\nTo: [^\r]*;tag=)[^\r]*", rf"\g<1>{tag}", text) if tag else text
 
     def gen_cancel(self, invite: SIPMessage) -> str:
-        """CANCEL, which pyVoIP lacks: the INVITE's own request line, Via, From, To and CSeq (RFC 3261 section 9.1)."""
+        """Write CANCEL, which pyVoIP lacks, out of the INVITE's own lines (RFC 3261 section 9.1)."""
         head = invite.raw.split(b"\r\n\r\n")[0].decode("utf8").split("\r\n")
         kept = [line for line in head[1:] if line.startswith(("Via:", "From:", "To:", "Call-ID:", "Max-Forwards:"))]
         cseq = f"CSeq: {invite.headers['CSeq']['check']} CANCEL"

@@ -1,4 +1,4 @@
-"""What a softphone reports about its call. Times ``at`` are CLOCK_MONOTONIC seconds."""
+"""Call events that a softphone reports. Times ``at`` are CLOCK_MONOTONIC seconds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class InviteRefused:
     """An INVITE was refused without ringing: the phone is set to busy, or a call is up."""
 
     at: float
@@ -44,7 +44,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """``headers``: of the 200 (calling) or of the INVITE (called)."""
+    """The call is up. ``headers``: of the 200 (calling) or of the INVITE (called)."""
 
     at: float
     codec: Law
@@ -54,8 +54,8 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """``by``: "local", "remote" or "network". ``status``: SIP status when the call was never answered, else 0."""
+class CallOver:
+    """The call ended. ``by``: "local", "remote" or "network". ``status``: of a call that was never answered, else 0."""
 
     at: float
     by: str
@@ -65,7 +65,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class TracedMessage:
     """A SIP message as it crossed the wire. ``direction``: "in" or "out"."""
 
     at: float
@@ -73,11 +73,11 @@ class Message:
     text: str
 
 
-PhoneEvent = Ringing | Incoming | Refused | Answered | KeyPress | Ended
-KINDS: dict[str, type[Ringing | Incoming | Refused | Answered | Ended]] = {
+PhoneEvent = Ringing | Incoming | InviteRefused | Answered | KeyPress | CallOver
+KINDS: dict[str, type[Ringing | Incoming | InviteRefused | Answered | CallOver]] = {
     "ringing": Ringing,
     "incoming": Incoming,
-    "refused": Refused,
+    "refused": InviteRefused,
     "answered": Answered,
-    "ended": Ended,
+    "ended": CallOver,
 }

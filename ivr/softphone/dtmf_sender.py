@@ -1,6 +1,6 @@
-"""Keys as RFC 4733 telephone-events, laid over an RTP stream that somebody else paces.
+"""DTMF sender: keys as RFC 4733 telephone-events, laid over an RTP stream that somebody else paces.
 
-pyVoIP sends no digits. ``KeySender.replace`` gets each audio packet just before it leaves and, while a key is held,
+pyVoIP sends no digits. ``DtmfSender.replace`` gets each audio packet just before it leaves and, while a key is held,
 returns an event packet in its place: same SSRC, same sequence numbers, timestamps of the same clock, so the far end
 sees one ordinary stream. The last packet of an event is sent three times (RFC 4733 section 2.5.1.4).
 """
@@ -18,7 +18,7 @@ _END_PACKETS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class KeyEvent:
+class DtmfEvent:
     """The payload of one event packet. ``duration`` in samples of the 8 kHz clock."""
 
     key: str
@@ -31,8 +31,8 @@ class KeyEvent:
         )
 
     @classmethod
-    def from_bytes(cls, payload: bytes) -> KeyEvent:
-        """Raises ValueError for anything that is not a DTMF event."""
+    def from_bytes(cls, payload: bytes) -> DtmfEvent:
+        """Read a payload. Raises ValueError for anything that is not a DTMF event."""
         if len(payload) < 4 or payload[0] >= len(KEYS):
             raise ValueError("not a telephone-event for a key")
         _, flags, duration = struct.unpack("!BBH", payload[:4])
@@ -50,8 +50,8 @@ class _Press:
     sent: int = 0
 
 
-class KeySender:
-    """Queue of keys waiting to go out. ``payload_type`` is the far end's telephone-event number, None: it has none."""
+class DtmfSender:
+    """A queue of keys to send. ``payload_type`` is the far end's telephone-event number, None where it has none."""
 
     def __init__(self, payload_type: int | None) -> None:
         self.payload_type = payload_type
@@ -60,7 +60,7 @@ class KeySender:
         self._lock = Lock()
 
     def press(self, token: int, keys: str, hold_ms: int = 100, gap_ms: int = 80) -> None:
-        """Raises ValueError for an empty string, an unknown key, or a far end without telephone-event."""
+        """Queue ``keys``. Raises ValueError for none, an unknown one, or a far end without telephone-event."""
         if self.payload_type is None:
             raise ValueError("the far end did not offer telephone-event, so no key can be sent")
         wrong = sorted(set(keys.upper()) - set(KEYS))
@@ -78,13 +78,13 @@ class KeySender:
         return bool(self._queue)
 
     def finished(self) -> list[int]:
-        """Tokens whose last key has left completely since the last call."""
+        """Return the tokens whose last key has left completely since the last call."""
         with self._lock:
             done, self._finished = self._finished, []
         return done
 
     def replace(self, packet: bytes) -> bytes:
-        """The packet to send instead of ``packet`` (an RTP packet without extension or CSRC)."""
+        """Return the packet to send instead of ``packet`` (an RTP packet without extension or CSRC)."""
         with self._lock:
             if not self._queue or self.payload_type is None or len(packet) < 12:
                 return packet
@@ -99,7 +99,7 @@ class KeySender:
                     self._finished.append(press.token)
             if number >= press.hold_packets + _END_PACKETS - 1:
                 return packet  # the gap between two keys
-            event = KeyEvent(
+            event = DtmfEvent(
                 press.key,
                 end=number >= press.hold_packets - 1,
                 duration=min(number + 1, press.hold_packets) * samples,

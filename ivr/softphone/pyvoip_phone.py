@@ -1,4 +1,4 @@
-"""pyVoIP's SIP client and phone without a registrar: direct calls out and in, one at a time.
+"""pyVoIP's phone and call without a registrar: direct calls out and in, one at a time.
 
 pyVoIP writes the requests and responses. What it cannot do is added here: ringing and refusals reported instead of
 printed, CANCEL both ways, INVITE retransmission (RFC 3261 section 17.1.1.2), 486 while busy, re-INVITE without
@@ -12,44 +12,44 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
 from pyVoIP.RTP import PayloadType, TransmitType
-from pyVoIP.SIP import SIPMessage
+from pyVoIP.SIP import SIPMessage, SIPMessageType
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 
-from ivr.softphone.line import Line, header_fields
-from ivr.softphone.media import Audio, Report
+from ivr.softphone.pyvoip_client import DirectClient, header_fields
+from ivr.softphone.pyvoip_rtp import PacedAudio, Reporter
 
 _T1_S = 0.5
 _GIVE_UP_S = 32.0
 _AUDIO_CODECS = {"PCMU": PayloadType.PCMU, "PCMA": PayloadType.PCMA}
 
 
-class Call(VoIPCall):
-    """pyVoIP's call over our ``Audio`` sessions."""
+class DirectCall(VoIPCall):
+    """pyVoIP's call over our ``PacedAudio`` sessions."""
 
     given_up = False  # CANCEL sent, final response awaited
     responded = False
 
     @property
-    def audio(self) -> Audio | None:
-        return cast(Audio, self.RTPClients[0]) if self.RTPClients else None
+    def audio(self) -> PacedAudio | None:
+        return cast(PacedAudio, self.RTPClients[0]) if self.RTPClients else None
 
     def create_rtp_clients(
         self, codecs: dict[int, PayloadType], ip: str, port: int, request: SIPMessage, baseport: int
     ) -> None:
-        phone = cast(Phone, self.phone)
+        phone = cast(DirectPhone, self.phone)
         remote = (request.body["c"][0]["address"], baseport)
         mode = TransmitType.SENDRECV
         self.RTPClients.append(
-            Audio(phone.sockets[port], codecs, ip, port, remote, mode, phone.report, self.dtmf_callback)
+            PacedAudio(phone.sockets[port], codecs, ip, port, remote, mode, phone.report, self.dtmf_callback)
         )
 
     def renegotiate(self, request: SIPMessage) -> None:
-        """A re-INVITE; hold is answered as RFC 3264 section 8.4 says. pyVoIP answers sendrecv to everything."""
+        """Answer a re-INVITE, and hold as RFC 3264 section 8.4 says; pyVoIP answers sendrecv to everything."""
         offered = str(request.body.get("a", {}).get("transmit_type", TransmitType.SENDRECV))
         answers = {"sendonly": TransmitType.RECVONLY, "inactive": TransmitType.INACTIVE}
         self.sendmode = answers.get(offered, TransmitType.SENDRECV)
@@ -59,33 +59,39 @@ class Call(VoIPCall):
         for client in self.RTPClients:
             client.stop()
         for port in list(self.assignedPorts):
-            cast(Phone, self.phone).sockets.pop(port).close()
+            cast(DirectPhone, self.phone).sockets.pop(port).close()
         self.state = CallState.ENDED
         self.phone.calls.pop(self.call_id, None)
 
 
-class Phone(VoIPPhone):
+class DirectPhone(VoIPPhone):
     """pyVoIP's phone: one call at a time; ``incoming`` is "answer", "ring" or "busy"."""
 
-    def __init__(self, host: str, port: int, report: Report, own_ack: bool = False) -> None:
+    def __init__(self, host: str, port: int, report: Reporter, own_ack: bool = False) -> None:
         self.lock = threading.RLock()
         self.report = report
         self.sockets: dict[int, socket.socket] = {}
         super().__init__(host, 5060, "anonymous", "", myIP=host, sipPort=port)
-        self.sip: Line = Line(self, host, port, own_ack)
+        self.sip: DirectClient = DirectClient(self, host, port, own_ack, report, self._received)
         self.incoming = "busy"
         self.answer_after_s = 0.0
         self.refusal = (486, "Busy Here")
-        self._abandoned: Call | None = None  # given up unanswered: should a 200 come after all, it gets a BYE
+        self._abandoned: DirectCall | None = None  # given up unanswered: should a 200 come after all, it gets a BYE
         self._ended: dict[str, str] = {}  # Call-ID -> our final response, for INVITEs that come again
         self.sip.start()
         self.NSD = True
 
-    def traced(self, direction: str) -> Callable[[bytes, float], None]:
-        return lambda data, at: self.report("sip", t=at, direction=direction, text=data.decode("utf8", "replace"))
+    def _received(self, message: SIPMessage) -> None:
+        with self.lock:
+            if message.type == SIPMessageType.RESPONSE:
+                self.responded(message)
+            elif message.method == "CANCEL":
+                self.cancelled(message)
+            else:
+                self.sip.parse_message(message)
 
     def request_port(self, blocking: bool = True) -> int:
-        """A port that is bound, not probed; even where possible (RFC 3550 section 11)."""
+        """Bind a port, an even one where possible (RFC 3550 section 11)."""
         for attempt in range(20):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.bind((self.myIP, 0))
@@ -98,15 +104,15 @@ class Phone(VoIPPhone):
         return port
 
     def release_ports(self, call: VoIPCall | None = None) -> None:
-        """Sockets are closed by their sessions; pyVoIP calls this from ``__del__``."""
+        """Do nothing, because sessions close their sockets; pyVoIP calls this from ``__del__``."""
 
     @property
-    def current(self) -> Call | None:
-        return next((cast(Call, call) for call in self.calls.values()), None)
+    def current(self) -> DirectCall | None:
+        return next((cast(DirectCall, call) for call in self.calls.values()), None)
 
-    def find(self, message: SIPMessage) -> Call | None:
-        """The call that ``message`` belongs to."""
-        return cast("Call | None", self.calls.get(message.headers["Call-ID"]))
+    def find(self, message: SIPMessage) -> DirectCall | None:
+        """Return the call that ``message`` belongs to."""
+        return cast("DirectCall | None", self.calls.get(message.headers["Call-ID"]))
 
     # --- calling ---------------------------------------------------------------------------------------------
 
@@ -127,12 +133,12 @@ class Phone(VoIPPhone):
             extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             invite = invite.replace("\r\nContent-Length", f"\r\n{extra}Content-Length", 1)
             request = SIPMessage(invite.encode("utf8"))
-            call = Call(self, CallState.DIALING, request, session, self.myIP, media, TransmitType.SENDRECV)
+            call = DirectCall(self, CallState.DIALING, request, session, self.myIP, media, TransmitType.SENDRECV)
             self.calls[call_id] = call
             self.sip.transmit(invite)
             self._repeat(call, invite, _T1_S, time.monotonic() + _GIVE_UP_S)
 
-    def _repeat(self, call: Call, invite: str, after_s: float, until: float) -> None:
+    def _repeat(self, call: DirectCall, invite: str, after_s: float, until: float) -> None:
         def again() -> None:
             with self.lock:
                 if call.responded or call.state != CallState.DIALING:
@@ -148,7 +154,7 @@ class Phone(VoIPPhone):
         timer.start()
 
     def hangup(self) -> None:
-        """BYE, CANCEL or a refusal, whatever the state asks for; nothing without a call."""
+        """Send BYE, CANCEL or a refusal, whatever the state asks for; nothing without a call."""
         with self.lock:
             call = self.current
             if call is None:
@@ -166,7 +172,7 @@ class Phone(VoIPPhone):
                 self.sip.transmit(self.sip.gen_cancel(call.request))
 
     def responded(self, message: SIPMessage) -> None:
-        """A response arrived."""
+        """Take a response that arrived."""
         if message.headers["CSeq"]["method"] != "INVITE":
             return
         status = int(message.status)
@@ -203,7 +209,7 @@ class Phone(VoIPPhone):
 
     def _callback_MSG_Invite(self, request: SIPMessage) -> None:
         call_id = request.headers["Call-ID"]
-        self._aim(self.sip.tap.source)
+        self._aim(self.sip.socket.source)
         if call_id in self._ended:
             self.sip.transmit(self._ended[call_id])
         elif call_id in self.calls:
@@ -216,7 +222,7 @@ class Phone(VoIPPhone):
         else:
             self.sip.transmit(self.sip.gen_ringing(request))
             session = random.randint(1, 100000)
-            call = Call(self, CallState.RINGING, request, session, self.myIP, sendmode=TransmitType.SENDRECV)
+            call = DirectCall(self, CallState.RINGING, request, session, self.myIP, sendmode=TransmitType.SENDRECV)
             self.calls[call_id] = call
             self.report(
                 "incoming",
@@ -229,7 +235,7 @@ class Phone(VoIPPhone):
                 timer.daemon = True
                 timer.start()
 
-    def answer(self, call: Call | None = None) -> None:
+    def answer(self, call: DirectCall | None = None) -> None:
         with self.lock:
             call = call or self.current
             if call is not None and call.state == CallState.RINGING and call.audio is not None:
@@ -246,8 +252,8 @@ class Phone(VoIPPhone):
                 self._finish(call, "local", code, words)
 
     def cancelled(self, message: SIPMessage) -> None:
-        """CANCEL: 200 for it, 487 for the INVITE (RFC 3261 section 9.2). pyVoIP only sends the 200."""
-        self._aim(self.sip.tap.source)
+        """Answer CANCEL with 200, its INVITE with 487 (RFC 3261 section 9.2). pyVoIP only sends the 200."""
+        self._aim(self.sip.socket.source)
         self.sip.transmit(self.sip.gen_ok(message))
         call = self.find(message)
         if call is not None and call.state == CallState.RINGING:
@@ -266,7 +272,7 @@ class Phone(VoIPPhone):
     def _aim(self, server: tuple[str, int]) -> None:
         self.server, self.port = self.sip.server, self.sip.port = server
 
-    def _report_answered(self, call: Call, headers: Mapping[str, str]) -> None:
+    def _report_answered(self, call: DirectCall, headers: Mapping[str, str]) -> None:
         audio = call.audio
         if audio is None:
             self.hangup()
@@ -280,6 +286,8 @@ class Phone(VoIPPhone):
             headers=dict(headers),
         )
 
-    def _finish(self, call: Call, by: str, status: int, reason: str, headers: Mapping[str, Any] | None = None) -> None:
+    def _finish(
+        self, call: DirectCall, by: str, status: int, reason: str, headers: Mapping[str, Any] | None = None
+    ) -> None:
         call.release()
         self.report("ended", t=time.monotonic(), by=by, status=status, reason=reason, headers=dict(headers or {}))

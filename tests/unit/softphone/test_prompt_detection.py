@@ -5,22 +5,22 @@ import asyncio
 import pytest
 
 from ivr.errors import TelephonyError
-from ivr.softphone.listening import HeardPiece, Listening
-from ivr.softphone.trace import Sound
+from ivr.softphone.prompt_detection import HeardPiece, PromptDetector
+from ivr.softphone.trace import HeardSound
 
 
-class Line:
-    """Plays packets into a Listening, moving its clock."""
+class TranscriptLine:
+    """Plays packets into a PromptDetector, moving its clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.pieces: list[HeardPiece] = []
-        self.listening = Listening(lambda: self.now, self.pieces.append)
+        self.listening = PromptDetector(lambda: self.now, self.pieces.append)
 
     async def play(self, seconds: float, level_db: float = -20.0) -> None:
         for _ in range(round(seconds / 0.02)):
             self.now += 0.02
-            self.listening.hear(Sound(self.now, b"\1\0" * 160, level_db))
+            self.listening.hear(HeardSound(self.now, b"\1\0" * 160, level_db))
             await asyncio.sleep(0)
 
     async def pause(self, seconds: float) -> None:
@@ -28,7 +28,7 @@ class Line:
 
 
 async def test_a_prompt_has_ended_after_the_quiet_that_was_asked_for() -> None:
-    line = Line()
+    line = TranscriptLine()
     ended = asyncio.create_task(line.listening.prompt_end(0.9))
     await line.pause(2.0)
     assert not ended.done()
@@ -42,7 +42,7 @@ async def test_a_prompt_has_ended_after_the_quiet_that_was_asked_for() -> None:
 
 
 async def test_the_old_prompts_tail_is_no_reaction_to_the_caller() -> None:
-    line = Line()
+    line = TranscriptLine()
     await line.play(1.0)
     line.listening.acted(line.now)
     begun = asyncio.create_task(line.listening.prompt_begin())
@@ -55,7 +55,7 @@ async def test_the_old_prompts_tail_is_no_reaction_to_the_caller() -> None:
 
 async def test_a_line_that_talks_on_is_waited_for() -> None:
     """An answer that began before the caller had finished, or a prompt that cannot be interrupted."""
-    line = Line()
+    line = TranscriptLine()
     await line.play(1.0)
     line.listening.acted(line.now)
     ended = asyncio.create_task(line.listening.prompt_end(0.5))
@@ -67,7 +67,7 @@ async def test_a_line_that_talks_on_is_waited_for() -> None:
 
 
 async def test_an_answer_quicker_than_the_news_of_our_last_packet_counts() -> None:
-    line = Line()
+    line = TranscriptLine()
     await line.pause(1.0)
     await line.play(0.1)
     line.listening.acted(0.98)
@@ -77,19 +77,19 @@ async def test_an_answer_quicker_than_the_news_of_our_last_packet_counts() -> No
 async def test_a_stream_that_stops_is_quiet_too() -> None:
     """Without packets the real clock decides."""
     loop = asyncio.get_running_loop()
-    listening = Listening(loop.time)
-    listening.hear(Sound(loop.time() + 0.001, b"", -20.0))
+    listening = PromptDetector(loop.time)
+    listening.hear(HeardSound(loop.time() + 0.001, b"", -20.0))
     await listening.prompt_end(0.05)
 
 
 async def test_a_silent_line_is_given_up() -> None:
-    listening = Listening(asyncio.get_running_loop().time)
+    listening = PromptDetector(asyncio.get_running_loop().time)
     with pytest.raises(TelephonyError, match="said nothing"):
         await listening.prompt_begin(0.05)
 
 
 async def test_waiting_ends_with_the_call() -> None:
-    line = Line()
+    line = TranscriptLine()
     waiting = asyncio.create_task(line.listening.prompt_end())
     await line.play(0.5)
     line.listening.over()
@@ -98,7 +98,7 @@ async def test_waiting_ends_with_the_call() -> None:
 
 
 async def test_pieces_begin_with_their_first_sound_and_end_at_pauses() -> None:
-    line = Line()
+    line = TranscriptLine()
     await line.pause(1.0)
     await line.play(1.0)
     await line.pause(0.3)

@@ -1,4 +1,4 @@
-"""What the line is doing, heard through the phone: when a prompt begins, when it has ended, what was said."""
+"""Prompt detection: when a prompt of the line begins and ends, and its sound, as heard through the phone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ivr.errors import TelephonyError
 from ivr.softphone.timing import AUDIBLE_DB, FRAME_S
-from ivr.softphone.trace import Sound
+from ivr.softphone.trace import HeardSound
 
 _FRESH_S = 0.1  # quiet before a sound that makes it a new one, after the caller acted
 _TAIL_S = 0.5  # longer than this after the caller acted, even an old sound is what the line says now
@@ -18,15 +18,15 @@ _LEAD_FRAMES = 10  # kept before the first audible packet
 
 @dataclass(frozen=True, slots=True)
 class HeardPiece:
-    """Something the line said, between two pauses. ``pcm``: 16-bit 8 kHz."""
+    """One thing that the line said, between two pauses. ``pcm``: 16-bit 8 kHz."""
 
     start: float
     end: float
     pcm: bytes
 
 
-class Listening:
-    """Fed with every packet; waits are decided by what was heard, and bounded by the timeouts given."""
+class PromptDetector:
+    """It is fed with every packet; waits are decided by what was heard, and bounded by the timeouts given."""
 
     def __init__(self, now: Callable[[], float], on_piece: Callable[[HeardPiece], None] | None = None) -> None:
         self._now = now
@@ -42,11 +42,11 @@ class Listening:
         self._piece_start = 0.0
 
     def acted(self, at: float) -> None:
-        """The caller finished speaking, or pressed a key, at ``at``: sounds that begin later are the reaction."""
+        """Note that the caller spoke until ``at`` or pressed a key then: sounds that begin later are the reaction."""
         self._acted_at = at
         self._fresh_at = self._sound_began if self._sound_began > at else None
 
-    def hear(self, sound: Sound) -> None:
+    def hear(self, sound: HeardSound) -> None:
         audible = sound.level_db >= AUDIBLE_DB
         if audible:
             if self._last_audible is None or sound.at - self._last_audible - FRAME_S >= _FRESH_S:
@@ -58,24 +58,24 @@ class Listening:
         self._changed.set()
 
     def over(self) -> None:
-        """The call ended: every wait ends with TelephonyError."""
+        """Note that the call ended: every wait ends with TelephonyError."""
         self._finish_piece()
         self._over = True
         self._changed.set()
 
     async def prompt_begin(self, timeout_s: float = 15.0) -> float:
-        """Until something new is heard; when. Raises TelephonyError when nothing is, or the call ends."""
+        """Wait until something new is heard; return when. Raises TelephonyError when nothing is, or the call ends."""
         await self._until(lambda: 0.0 if self._fresh_at is not None else None, timeout_s, "the line said nothing")
         assert self._fresh_at is not None
         return self._fresh_at
 
     async def prompt_end(self, quiet_s: float = 0.9, timeout_s: float = 60.0) -> None:
-        """Until something new was heard and then ``quiet_s`` of quiet. Raises TelephonyError."""
+        """Wait until something new was heard and then ``quiet_s`` of quiet. Raises TelephonyError."""
         await self.prompt_begin(min(timeout_s, 15.0))
         await self._until(lambda: self._quiet_left(quiet_s), timeout_s, "the line never stopped talking")
 
     async def quiet(self, quiet_s: float, timeout_s: float = 60.0) -> None:
-        """Until ``quiet_s`` of quiet, whether or not anything was heard before."""
+        """Wait until ``quiet_s`` of quiet, whether or not anything was heard before."""
         await self._until(lambda: self._quiet_left(quiet_s), timeout_s, "the line never stopped talking")
 
     def _quiet_left(self, quiet_s: float) -> float:
@@ -83,7 +83,7 @@ class Listening:
         return max(since, self._acted_at) + quiet_s - self._now()
 
     async def _until(self, remaining: Callable[[], float | None], timeout_s: float, complaint: str) -> None:
-        """``remaining``: seconds that must still pass without news (0 or less: done), None: wait for news."""
+        """Wait; ``remaining`` gives the seconds that must still pass without news (0: done), None to wait for news."""
         deadline = self._now() + timeout_s
         while True:
             self._changed.clear()
@@ -101,7 +101,7 @@ class Listening:
             except TimeoutError:
                 continue
 
-    def _collect(self, sound: Sound, audible: bool) -> None:
+    def _collect(self, sound: HeardSound, audible: bool) -> None:
         if self._piece:
             self._piece.append(sound.pcm)
             if self._last_audible is not None and sound.at - self._last_audible >= _PIECE_S:
