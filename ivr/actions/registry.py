@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ivr.actions import callbacks, http
 from ivr.actions.invocation import ActionSet, parse
 from ivr.errors import ActionError, StoreUnavailable
@@ -33,9 +35,8 @@ class ActionRegistry:
             raise ActionError(f"{call.name} ended in the undeclared outcome {result.outcome}")
         return result
 
-    @property
-    def vocabularies(self) -> tuple[str, ...]:
-        return tuple(self._vocabularies)
+    async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
+        return {name: await self.vocabulary(name) for name in self._vocabularies}
 
     async def vocabulary(self, name: str) -> tuple[Term, ...]:
         """Raises ActionError for a name that nobody has, or when the back end is gone."""

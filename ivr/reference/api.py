@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from ivr.reference.backend import Membership
-from ivr.web.api import dumps, from_store, problem
+from ivr.reference.records import MemberProfile
+from ivr.web.backend import in_time
+from ivr.web.responses import json_response
 
 
-def routes(membership: Membership) -> Sequence[web.RouteDef]:
+def routes(profile_of: Callable[[str], Awaitable[MemberProfile | None]]) -> Sequence[web.RouteDef]:
     async def member_queue(request: web.Request) -> web.Response:
-        """200 with the titles in order, 404 for a stranger, 503 while the store does not answer."""
+        """The titles in order; 404 for a stranger. Raises StoreUnavailable."""
         number = request.match_info["number"]
-        profile = await from_store(membership.profile(number))
+        profile = await in_time(profile_of(number))
         if profile is None:
-            return problem(404, "no such member")
+            raise web.HTTPNotFound(text="no such member")
         entries = [{"position": i, "title": t.name, "id": t.id} for i, t in enumerate(profile.queue, 1)]
-        return web.json_response({"member": number, "queue": entries}, dumps=dumps)
+        return json_response({"member": number, "queue": entries})
 
     return [web.get("/api/members/{number}/queue", member_queue)]

@@ -60,7 +60,7 @@ class OpenFilms(OpenCompany):
         return ActionSet(SIGNATURES, handlers, {CATALOGUE: catalogue.terms})
 
     def routes(self) -> Sequence[web.RouteDef]:
-        return api.routes(self.membership)
+        return api.routes(self.membership.profile)
 
     async def knows(self, phone: str) -> bool:
         return bool(await self.membership.numbers_by_phone(phone))

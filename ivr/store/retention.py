@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.errors import StoreUnavailable
+from ivr.ports import Clock
 from ivr.store.database import Database
 from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points
 
 LONG_S = 60.0  # nobody waits for it
+DAY_S = 24 * 3600.0
+
+log = structlog.get_logger(__name__)
 
 
 class Retention:
@@ -45,6 +51,15 @@ class Retention:
             }
 
         return await self._database.read(work, timeout_s=LONG_S)
+
+    async def daily(self, keep: timedelta, clock: Clock) -> None:
+        """Purge once a day what is older than ``keep``; runs until cancelled."""
+        while True:
+            try:
+                log.info("retention.purged", older_than_days=keep.days, **await self.purge(clock.now() - keep))
+            except StoreUnavailable as error:
+                log.warning("retention.failed", error=str(error))
+            await clock.sleep(DAY_S)
 
     def _old(self, older_than: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         """Calls last: the conditions before ask which of them ended."""

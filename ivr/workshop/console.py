@@ -15,17 +15,18 @@ from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
 from ivr.events import CALLER_ID
+from ivr.record import Entered, Entry
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
-from ivr.web.console.backend import FlowSummary
+from ivr.web.backend import FlowSummary
 from ivr.workshop.folder import Folder
 from ivr.workshop.picture.svg import render_svg
 from ivr.workshop.scripts.verdict import entry_lines
 from ivr.workshop.simulate.alone import entry_of
 from ivr.workshop.simulate.commands import obey
 from ivr.workshop.simulate.room import ScratchRoom
-from ivr.workshop.simulate.simulation import Entry, Setting, Simulation
+from ivr.workshop.simulate.simulation import Setting, Simulation
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ class Annex:
 
 
 class ConsoleWorkshop:
-    """Implements ``ivr.web.console.backend.ConsoleFlows``."""
+    """Implements ``ivr.web.backend.Flows``."""
 
     def __init__(self, config: Config, shelf: Shelf, live: LiveFlows, releases: Releases) -> None:
         self._config = config
@@ -70,6 +71,9 @@ class ConsoleWorkshop:
             for name in names
             if (flow := library.flows[name])
         ]
+
+    def languages(self) -> Sequence[str]:
+        return self._shelf.live.languages
 
     def status(self) -> Mapping[str, Any]:
         return self._live.status()
@@ -132,7 +136,7 @@ async def _trial(
 
 
 class ConsoleTrial:
-    """Implements ``ivr.web.console.backend.Trial``."""
+    """Implements ``ivr.web.backend.Trial``."""
 
     def __init__(self, annex: Annex, simulation: Simulation, room: ScratchRoom) -> None:
         self._annex = annex
@@ -163,7 +167,7 @@ class ConsoleTrial:
                 if e.kind in SHOWN
             ],
             "text": text,
-            "states": [str(e.data["state"]) for e in entries if e.kind == "state"],
+            "states": [e.what.state for e in entries if isinstance(e.what, Entered)],
             "state": simulation.state,
             "slots": {name: simulation.label(name, value) for name, value in simulation.slots.items()},
             "records": held or {},

@@ -87,7 +87,7 @@ class _Room:
         self.down = False
         self.times = Times(self.now, self.zone)
         self._desk = desk_of(config)
-        self._known: dict[str, tuple[Term, ...]] = {}
+        self._known: Mapping[str, tuple[Term, ...]] = {}
 
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
@@ -106,7 +106,7 @@ class _Room:
     async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
         """The company's, for everybody. They don't change while a simulation runs."""
         if not self._known:
-            self._known = {name: await self._actions.vocabulary(name) for name in self._actions.vocabularies}
+            self._known = await self._actions.vocabularies()
         return self._known
 
     async def keep_place(self, caller_id: str, snapshot: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from ivr.dialogue.engine.contract import (
 )
 from ivr.errors import FlowError
 from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
+from ivr.record import CallerActed, Entry, Understood
 from ivr.workshop.simulate.driving import (
     ACTION,
     DESK,
@@ -26,11 +27,10 @@ from ivr.workshop.simulate.driving import (
     PARTS,
     CallOver,
     Driver,
-    Entry,
     Setting,
 )
 
-__all__ = ["ACTION", "DESK", "PARTS", "CallOver", "Entry", "Setting", "Simulation"]
+__all__ = ["ACTION", "DESK", "PARTS", "CallOver", "Setting", "Simulation"]
 
 
 class Simulation(Driver):
@@ -49,7 +49,7 @@ class Simulation(Driver):
         self._begun = True
         self._calls += 1
         self.said, self.connected, self.outcome, self._listen = [], None, "", None
-        self.heard = {}
+        self.heard = Understood()
         self._room.moment = self.now
         vocabularies = await self._vocabularies()
         self._labels = {term.id: term.label for terms in vocabularies.values() for term in terms}
@@ -178,4 +178,4 @@ class Simulation(Driver):
         self._note_act(do, text, **more)
 
     def _note_act(self, do: str, text: str = "", **more: object) -> None:
-        self._entry("caller", {"do": do, "text": text, **{k: v for k, v in more.items() if v}})
+        self._entry(CallerActed(do, text, {name: given for name, given in more.items() if given}))

@@ -14,7 +14,7 @@ import pytest
 from ivr.actions import ActionRegistry
 from ivr.errors import ActionError
 from ivr.events import ActionResult
-from ivr.ports import ActionCall, Actions
+from ivr.ports import ActionCall
 from ivr.reference import COMPANY
 from tests.films import actions_on, films_store
 
@@ -26,7 +26,7 @@ ADA = "10001"  # Metropolis, Vertigo, Casablanca, The General, City Lights, Nosf
 class Caller:
     """One call: remembers facts and vocabularies as the conductor would, and gives every action a key."""
 
-    def __init__(self, actions: Actions, call_id: str = "call-1") -> None:
+    def __init__(self, actions: ActionRegistry, call_id: str = "call-1") -> None:
         self.actions = actions
         self.call_id = call_id
         self.facts: dict[str, Any] = {}

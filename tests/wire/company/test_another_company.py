@@ -1,4 +1,4 @@
-"""The product without the films company: a dentist's office, with flows and an HTTP service and no Python of its own."""
+"""The product without the films company: a dentist's office, with flows, an HTTP service and no Python of its own."""
 
 from __future__ import annotations
 
