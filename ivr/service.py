@@ -99,10 +99,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         services = HttpActions(config.flows.services)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, services.actions)
 
-        def fact(name: str) -> object:
-            return desk.open_now("general", clock.now()) if name == "hours.open" else None
-
-        openings = Openings(config.flows, shelf, fact)
+        openings = Openings(config.flows, shelf, lambda name: desk.fact(name, clock.now()))
         prompts = PromptPreparation(openings, speech, media, serves)
         releases = Releases(store.flow_versions)
         around = Surroundings.of(config, company.all_signatures)

@@ -63,6 +63,15 @@ class ConfiguredDesk:
         """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""
         return self.calendar.open_at(now) and bool(self._agents)
 
+    def fact(self, name: str, now: datetime) -> object:
+        """``hours.open``; ``hours.next_opening``, a date while closed. None for others, and when it never opens."""
+        if name == "hours.open":
+            return self.open_now(GENERAL, now)
+        if name == "hours.next_opening" and not self.calendar.open_at(now):
+            opening = self.calendar.next_opening(now)
+            return opening.date() if opening is not None else None
+        return None
+
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
         """Those with the skill, then the generalists; anybody at all before nobody. Configured order within each."""
         present = self._agents if self.calendar.open_at(now) else tuple(a for a in self._agents if a.on_call)

@@ -17,7 +17,10 @@ from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import FILTERS
 
 FACTS = frozenset(
-    {"call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "hours.open", "entry"}
+    {
+        *("call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry"),
+        *("hours.open", "hours.next_opening"),
+    }
 )
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (

@@ -151,14 +151,11 @@ class Driver:
                 "call.language": setting.language,
             },
             vocabularies=vocabularies or {},
-            fact_source=self._fact,
+            fact_source=self._room.fact,
             call_id=self.call_id,
             seed=setting.seed,
             keys_led=setting.keys_led,
         )
-
-    def _fact(self, name: str) -> object:
-        return self._room.open_now("general") if name == "hours.open" else None
 
     async def _vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
         try:

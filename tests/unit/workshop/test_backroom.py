@@ -80,7 +80,8 @@ async def test_company_services_are_never_called_from_a_simulation(room: Scratch
 
 
 async def test_the_desk_keeps_its_hours(room: ScratchRoom) -> None:
-    assert room.open_now("general")
+    assert room.fact("hours.open") and room.fact("hours.next_opening") is None
     room.moment = MORNING.replace(hour=3)
-    assert not room.open_now("general")
+    assert not room.fact("hours.open")
+    assert room.fact("hours.next_opening") == MORNING.date()
     assert [d.name for d in room.destinations("general")] == ["front-desk"], "on call at night"
