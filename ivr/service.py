@@ -15,7 +15,8 @@ import structlog
 
 from ivr.actions import StoreActions, signatures
 from ivr.call.registry import CallRegistry
-from ivr.call.session import CallSession, Line
+from ivr.call.services import CallServices
+from ivr.call.session import CallSession
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
 from ivr.dialogue.flows.fixed_prompts import fixed_words
@@ -78,7 +79,7 @@ class Service:
         self._http: HttpServer | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._stopping: list[Callable[[], Any]] = []
-        self._line: Line | None = None
+        self._line: CallServices | None = None
         self._openings = Openings(config.flows, self.shelf, self._fact)
         releases = Releases(self.store.flow_versions)
         around = Surroundings.of(config, signatures())
@@ -126,7 +127,7 @@ class Service:
             time_zone=config.flows.time_zone,
             base_url=config.http.public_url or f"http://{self.http_address}",
         )
-        self._line = Line(
+        self._line = CallServices(
             endpoint=self._endpoint,
             media=self._media,
             speech=self._speech,

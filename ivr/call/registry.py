@@ -1,4 +1,4 @@
-"""The calls in progress, for the API, the console, draining and the concurrency limit."""
+"""The registry of calls in progress, for the API, the console, draining and the concurrency limit."""
 
 from __future__ import annotations
 

@@ -6,9 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 
 from ivr.call.dtmf_filter import SAME_PRESS_S, KeyFilter
+from ivr.call.inbox import Inbox
 from ivr.call.journal import WRITE_TIMEOUT_S, Journal
 from ivr.call.mouth import Mouth
-from ivr.dialogue.engine.contract import Say, Words
+from ivr.dialogue.engine.contract import PartFailed, Said, Say, Words
 from ivr.events import Digit, PlayDone
 from ivr.record import Entry, Keyed
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech
@@ -25,16 +26,26 @@ class Bench:
         self.speech = FakeSpeech()
         self.said: list[tuple[int, bool]] = []
         self.failures: list[str] = []
-        self.mouth = Mouth(self.media, self.speech, lambda t, c: self.said.append((t, c)), self.failures.append)
+        self._inbox = Inbox()
+        self.mouth = Mouth(self.media, self.speech, self._inbox)
 
     async def __aenter__(self) -> Bench:
-        self._tasks = [asyncio.create_task(self.mouth.run()), asyncio.create_task(self._pump())]
+        work = (self.mouth.run(), self._pump(), self._take())
+        self._tasks = [asyncio.create_task(each) for each in work]
         return self
 
     async def _pump(self) -> None:
         async for event in self.media.events():
             if isinstance(event, PlayDone):
                 self.mouth.played(event)
+
+    async def _take(self) -> None:
+        while True:
+            match await self._inbox.take():
+                case Said(token, completed):
+                    self.said.append((token, completed))
+                case PartFailed("synthesiser", why):
+                    self.failures.append(why)
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:

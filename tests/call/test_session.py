@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from ivr.actions import signatures
+from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
-from ivr.call.session import CONVERSATION_S, CallSession, Line, Opening
+from ivr.call.services import CallServices
+from ivr.call.session import CallSession
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.opening import Installed
+from ivr.dialogue.engine.opening import Installed, Opening
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
@@ -81,7 +83,7 @@ class Rig:
 
     @asynccontextmanager
     async def call(self, settle_s: float = 9.0) -> AsyncIterator[CallSession]:
-        line = Line(
+        services = CallServices(
             endpoint=self.endpoint,
             media=self.media,
             speech=self.speech,
@@ -92,7 +94,7 @@ class Rig:
             registry=self.registry,
             caller_id="sip:line@test",
         )
-        self.session = CallSession("c0ffee", self.leg, line, self._opening)
+        self.session = CallSession("c0ffee", self.leg, services, self._opening)
         task = asyncio.create_task(self.session.run())
         await asyncio.sleep(settle_s)
         try:

@@ -12,7 +12,8 @@ from typing import Any
 
 from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
-from ivr.call.session import CallSession, Line
+from ivr.call.services import CallServices
+from ivr.call.session import CallSession
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Ears
@@ -109,14 +110,14 @@ class Console:
     base: str
     shelf: Shelf
     flows: LiveFlows
-    line: Line
+    services: CallServices
     openings: Openings
     speech: Brisk
 
     def call(self, number: str = "5035550142") -> Caller:
         name = f"{int(number):016x}"
         leg = FakeLeg(f"leg-{name}", number=number)
-        return Caller(leg, CallSession(name, leg, self.line, self.openings.open), self.speech)
+        return Caller(leg, CallSession(name, leg, self.services, self.openings.open), self.speech)
 
     def edit(self, name: str, old: str, new: str) -> None:
         file = self.folder / name
@@ -160,7 +161,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     )
     server = HttpServer(app, "127.0.0.1", 0)
     await server.start()
-    line = Line(
+    services = CallServices(
         endpoint=FakeEndpoint(),
         media=FakeMedia(),
         speech=speech,
@@ -174,7 +175,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     openings = Openings(config.flows, shelf, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
-        yield Console(flows_folder, f"http://127.0.0.1:{server.port}", shelf, live, line, openings, speech)
+        yield Console(flows_folder, f"http://127.0.0.1:{server.port}", shelf, live, services, openings, speech)
     finally:
         for call in registry:
             await call.end("test over")
