@@ -1,4 +1,4 @@
-"""The ears of one call: a recognition session for the language spoken now (MRCP), fed, changed, and told of when gone."""
+"""The ears of one call: a recognition session for the language spoken now, opened, changed and closed (MRCP)."""
 
 from __future__ import annotations
 

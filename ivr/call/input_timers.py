@@ -19,7 +19,7 @@ class InputTimers:
         self._running: dict[InputTimer, asyncio.TimerHandle] = {}
 
     def await_input(self, listen: Listen) -> None:
-        """Nothing is being said by either side: the no-input timer runs, unless a key was pressed or it runs already."""
+        """Nothing is being said by either side: no-input runs, unless it does already or the caller is keying."""
         if listen.timeout_s is not None and not {"no-input", "inter-digit"} & self._running.keys():
             self._start("no-input", listen.timeout_s, listen.token)
 

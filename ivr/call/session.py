@@ -83,9 +83,7 @@ class CallSession:
         leg, registry = self._leg, self._services.registry
         bind_call(self._recorder.fields)
         await registry.enter(self)
-        self._journal.begin(
-            leg.caller.number, leg.called.number, self._started_at, {"sip_call_id": leg.sip_call_id}
-        )
+        self._journal.begin(leg.caller.number, leg.called.number, self._started_at, {"sip_call_id": leg.sip_call_id})
         log.info("call.start", caller=leg.caller.number, called=leg.called.number, trunk=leg.trunk)
         ended = CallEnded("service", "error")
         stats = LegStats()

@@ -1,6 +1,6 @@
 """Headers of a hand-over's INVITE or REFER: User-to-User (RFC 7433) and X-IVR-*.
 
-Values are printable ASCII whatever goes in, so no header can be injected; personal data stays behind the context's link.
+Values are printable ASCII whatever goes in, so no header can be injected; personal data stays behind the link.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from ivr.dialogue.engine.opening import Installed, Opening
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
+from ivr.media.description import MediaDescription
 from ivr.ports import Leg
 from tests.call.fakes import (
     FakeActions,
@@ -413,3 +414,28 @@ def test_the_operator_can_end_a_call(library: FlowLibrary) -> None:
             assert rig.leg.hung_up
 
     run(scenario())
+
+
+class Unconfirmed(FakeLeg):
+    """Its ACK never comes."""
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        await asyncio.Event().wait()
+        return await super().answer(local)
+
+
+def test_a_call_that_is_still_being_answered_can_be_ended_too(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        rig.leg = Unconfirmed()
+        async with rig.call() as session:
+            assert session.view()["transcript"] == []
+            await session.end("draining")
+            await session.end("again")
+            await asyncio.sleep(1)
+            assert rig.leg.hung_up
+            assert rig.caller.closed
+        return rig
+
+    canonical = run(scenario()).canonical
+    assert (canonical["outcome"], canonical["end_reason"], canonical["answered"]) == ("failed", "draining", False)
