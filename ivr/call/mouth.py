@@ -16,9 +16,6 @@ from ivr.ports import MediaLeg, SpeechService
 
 log = structlog.get_logger(__name__)
 
-# Tokens of our plays; ring-back and whisper have theirs in bridge_transfer.
-_FIRST_PLAY_TOKEN = 1
-
 
 @dataclass(slots=True)
 class _Saying:
@@ -38,7 +35,7 @@ class Mouth:
         self._queue: asyncio.Queue[_Saying] = asyncio.Queue()
         self._sayings: dict[int, _Saying] = {}
         self._owner: dict[int, _Saying] = {}
-        self._tokens = itertools.count(_FIRST_PLAY_TOKEN)
+        self._tokens = itertools.count(1)  # of our plays; ring-back and whisper have theirs in bridge_transfer
 
     @property
     def speaking(self) -> bool:

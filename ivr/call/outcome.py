@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,30 +17,6 @@ class Answered:
 
     dialogue: Dialogue
     handoff: Handoff
-
-    def view(self) -> Mapping[str, Any]:
-        """For the API and the console: how it stands now."""
-        dialogue, context = self.dialogue, self.handoff.context
-        return {
-            "listening_for": dialogue.mode.value if dialogue.mode else "",
-            "language": dialogue.language,
-            "slots": dict(dialogue.slots),
-            "facts": dict(dialogue.facts),
-            "transcript": [utterance.to_json() for utterance in dialogue.transcript],
-            "outcome": "with agent" if self.handoff.with_agent else "",
-            "handoff": context.to_json() if context is not None else None,
-        }
-
-
-UNANSWERED_VIEW: Mapping[str, Any] = {
-    "listening_for": "",
-    "language": "",
-    "slots": {},
-    "facts": {},
-    "transcript": [],
-    "outcome": "",
-    "handoff": None,
-}
 
 
 def outcome_of(ended: CallEnded, call: Answered | None) -> str:

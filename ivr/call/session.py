@@ -15,7 +15,7 @@ from ivr.call.handoff import Handoff
 from ivr.call.inbox import Inbox
 from ivr.call.journal import Journal
 from ivr.call.mouth import Mouth
-from ivr.call.outcome import UNANSWERED_VIEW, Answered, canonical_line
+from ivr.call.outcome import Answered, canonical_line
 from ivr.call.participant import Participant, hang_up
 from ivr.call.recorder import Recorder
 from ivr.call.resume_points import ResumePoints
@@ -58,18 +58,26 @@ class CallSession:
     # -- what the API shows ----------------------------------------------------------------------------------
 
     def view(self) -> Mapping[str, Any]:
+        leg, fields, call = self._leg, self._recorder.fields, self._answered
+        context = call.handoff.context if call else None
         return {
             "call_id": self.call_id,
-            "leg": self._leg.id,
-            "sip_call_id": self._leg.sip_call_id,
-            "caller": self._leg.caller.number,
-            "called": self._leg.called.number,
+            "leg": leg.id,
+            "sip_call_id": leg.sip_call_id,
+            "caller": leg.caller.number,
+            "called": leg.called.number,
             "started_at": self._started_at.isoformat(),
             "live": True,
-            "state": self._recorder.state,
-            "flow": self._recorder.fields["flow"],
-            "flow_version": self._recorder.fields["flow_version"],
-            **(self._answered.view() if self._answered else UNANSWERED_VIEW),
+            "state": fields["state"],
+            "listening_for": call.dialogue.mode.value if call and call.dialogue.mode else "",
+            "flow": fields["flow"],
+            "flow_version": fields["flow_version"],
+            "language": call.dialogue.language if call else "",
+            "slots": dict(call.dialogue.slots) if call else {},
+            "facts": dict(call.dialogue.facts) if call else {},
+            "transcript": [utterance.to_json() for utterance in call.dialogue.transcript] if call else [],
+            "outcome": "with agent" if call and call.handoff.with_agent else "",
+            "handoff": context.to_json() if context else None,
         }
 
     async def end(self, reason: str) -> None:

@@ -15,8 +15,6 @@ from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
 from ivr.call.journal import Journal
 from ivr.call.participant import Participant
 from ivr.call.recorder import Recorder
-from ivr.call.registry import CallRegistry
-from ivr.call.services import CallServices
 from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
@@ -26,7 +24,6 @@ from ivr.ports import Destination, HandoffContext, MediaChanged
 from ivr.record import Entered, HandedOver
 from tests.call.fakes import (
     SDP,
-    FakeActions,
     FakeDesk,
     FakeEndpoint,
     FakeLeg,
@@ -34,7 +31,7 @@ from tests.call.fakes import (
     FakeMediaLeg,
     FakeRecords,
     FakeSpeech,
-    VirtualClock,
+    services,
 )
 from tests.call.test_session import library
 from tests.call.virtual import run
@@ -59,23 +56,14 @@ class Bench:
         dialogue = Dialogue(
             library, entry="main", language="en-US", persona="neutral", facts={}, vocabularies={}, call_id="c"
         )
-        clock = VirtualClock()
-        registry = CallRegistry()
+        self.services = services(
+            endpoint=self.endpoint, media=self.media, speech=self.speech, desk=self.desk, records=self.records
+        )
+        clock = self.services.clock
         journal = Journal(self.records, "c")
         journal.begin("1", "2", clock.now(), {})
-        self.recorder = Recorder("c", "leg-1", journal, registry, clock)
+        self.recorder = Recorder("c", "leg-1", journal, self.services.registry, clock)
         self.recorder.record(Entered("main.menu", "question"))
-        self.services = CallServices(
-            endpoint=self.endpoint,
-            media=self.media,
-            speech=self.speech,
-            actions=FakeActions(),
-            desk=self.desk,
-            records=self.records,
-            clock=clock,
-            registry=registry,
-            caller_id="sip:line@test",
-        )
         self._dialogue = dialogue
         self._journal = journal
         self.handoff = self._handoff()

@@ -13,7 +13,6 @@ import pytest
 from ivr.actions import signatures
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
-from ivr.call.services import CallServices
 from ivr.call.session import CallSession
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.engine.opening import Installed, Opening
@@ -31,7 +30,7 @@ from tests.call.fakes import (
     FakeMediaLeg,
     FakeRecords,
     FakeSpeech,
-    VirtualClock,
+    services,
 )
 from tests.call.virtual import run
 
@@ -50,7 +49,6 @@ class Rig:
 
     def __init__(self, library: FlowLibrary) -> None:
         self.library = library
-        self.clock = VirtualClock()
         self.media = FakeMedia()
         self.speech = FakeSpeech()
         self.actions = FakeActions()
@@ -84,18 +82,16 @@ class Rig:
 
     @asynccontextmanager
     async def call(self, settle_s: float = 9.0) -> AsyncIterator[CallSession]:
-        services = CallServices(
+        shared = services(
             endpoint=self.endpoint,
             media=self.media,
             speech=self.speech,
             actions=self.actions,
             desk=self.desk,
             records=self.records,
-            clock=self.clock,
             registry=self.registry,
-            caller_id="sip:line@test",
         )
-        self.session = CallSession("c0ffee", self.leg, services, self._opening)
+        self.session = CallSession("c0ffee", self.leg, shared, self._opening)
         task = asyncio.create_task(self.session.run())
         await asyncio.sleep(settle_s)
         try:
