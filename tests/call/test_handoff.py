@@ -18,8 +18,9 @@ from ivr.call.recorder import Recorder
 from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.errors import CallEnded
+from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
+from ivr.media.description import MediaDescription
 from ivr.ports import Destination, HandoffContext, MediaChanged
 from ivr.record import Entered, HandedOver
 from tests.call.fakes import (
@@ -71,10 +72,9 @@ class Bench:
     def _handoff(self) -> Handoff:
         return Handoff("c", Participant(self.leg, self.caller), self._dialogue, self.recorder, self.services)
 
-    def behind(self, desk: FakeDesk) -> None:
-        """Another desk takes the calls."""
-        self.desk = desk
-        self.services = replace(self.services, desk=desk)
+    def on(self, **others: Any) -> None:
+        """With another desk, or another user agent."""
+        self.services = replace(self.services, **others)
         self.handoff = self._handoff()
 
     @asynccontextmanager
@@ -149,7 +149,7 @@ def test_nobody_on_duty_is_closed(library: FlowLibrary) -> None:
 
 def test_nobody_who_answers_is_failed_and_nothing_is_left(library: FlowLibrary) -> None:
     async def scenario(bench: Bench) -> None:
-        bench.behind(TwoAgents())
+        bench.on(desk=TwoAgents())
         bench.endpoint.answers = [486, 480]
         assert await bench.run() == "failed"
         assert [target for target, _ in bench.endpoint.dialled] == ["sip:one@test", "sip:two@test"]
@@ -166,8 +166,36 @@ def test_nobody_who_answers_is_failed_and_nothing_is_left(library: FlowLibrary) 
 
 def test_whatever_breaks_is_failed(library: FlowLibrary) -> None:
     async def scenario(bench: Bench) -> None:
-        bench.behind(BrokenDesk())
+        bench.on(desk=BrokenDesk())
         assert await bench.run() == "failed"
+
+    alone(library, scenario)
+
+
+def test_what_breaks_once_they_are_joined_leaves_no_agent(library: FlowLibrary) -> None:
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[None]:
+        raise RuntimeError("a bug")
+        yield
+
+    async def scenario(bench: Bench) -> None:
+        assert await bench.handoff.run(ASKED, broken) == "failed"
+        assert bench.nothing_left()
+        assert not bench.handoff.with_agent
+
+    alone(library, scenario)
+
+
+def test_a_phone_that_never_rings_is_not_waited_for(library: FlowLibrary) -> None:
+    class Unplugged(FakeEndpoint):
+        async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
+            raise DialFailed(404, "Not Found")
+
+    async def scenario(bench: Bench) -> None:
+        bench.on(endpoint=Unplugged())
+        assert await bench.run() == "failed"
+        assert not bench.caller.heard
+        assert bench.nothing_left()
 
     alone(library, scenario)
 
@@ -206,7 +234,7 @@ def test_without_a_synthesiser_nobody_whispers_and_they_are_joined(library: Flow
 
 def test_a_context_store_that_hangs_costs_a_second_and_the_link(library: FlowLibrary) -> None:
     async def scenario(bench: Bench) -> None:
-        bench.behind(SilentDesk())
+        bench.on(desk=SilentDesk())
         talk = bench.start()
         await asyncio.sleep(CONTEXT_TIMEOUT_S + 0.1)
         assert bench.endpoint.dialled == [("sip:agent@test", {"X-IVR-Reason": "asked", "X-IVR-Context": ""})]
@@ -281,7 +309,7 @@ def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library:
 
 def test_an_agent_who_leaves_during_the_whisper_is_not_the_last_to_be_tried(library: FlowLibrary) -> None:
     async def scenario(bench: Bench) -> None:
-        bench.behind(TwoAgents())
+        bench.on(desk=TwoAgents())
         talk = bench.start()
         await asyncio.sleep(0.6)
         bench.endpoint.legs[0].end("agent", "BYE")
@@ -330,7 +358,7 @@ def test_a_refer_takes_the_call_away(library: FlowLibrary) -> None:
 
 def test_a_refer_that_comes_to_nothing_leaves_the_caller_here(library: FlowLibrary) -> None:
     async def scenario(bench: Bench) -> None:
-        bench.behind(TwoAgents(mode="refer"))
+        bench.on(desk=TwoAgents(mode="refer"))
         transfer = bench.start()
         await asyncio.sleep(1)
         bench.handoff.progress(noted(486))

@@ -21,6 +21,7 @@ from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg
+from ivr.record import Keyed
 from tests.call.fakes import (
     FakeActions,
     FakeDesk,
@@ -328,6 +329,34 @@ def test_a_dropped_agent_does_not_drop_the_caller(library: FlowLibrary) -> None:
             assert len(rig.endpoint.dialled) == 2, "the line gets somebody again"
 
     run(scenario())
+
+
+def test_while_a_human_has_the_call_the_line_is_deaf_and_hears_again_afterwards(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.press("0")
+            ears = rig.speech.ears[-1]
+            assert rig.with_agent()
+            assert ears.requests[-1] is None and not rig.caller.listening
+            turned = rig.session.view()["transcript"]
+            await rig.press("12#")
+            await rig.say("what's in my queue")
+            assert rig.session.view()["transcript"] == turned, "it is not the line that is talked to"
+            rig.endpoint.answers = [486, 486]
+            rig.media.legs[1].post(MediaTimeout("agent", 30.0))
+            await asyncio.sleep(20)
+            assert ears.requests[-1] is not None and rig.caller.listening
+            assert rig.session.view()["state"] == "human.offer_callback"
+            await rig.press("1")
+            assert rig.session.view()["state"] == "human.this_number"
+            await rig.say("yes")
+        assert ears.closed
+        return rig
+
+    rig = run(scenario())
+    keyed = [entry.what for entry in rig.records.entries if isinstance(entry.what, Keyed)]
+    assert keyed == [Keyed("0"), Keyed("1")], "what the agent's caller keys is nobody's business"
 
 
 def test_an_agent_who_is_done_ends_the_call(library: FlowLibrary) -> None:
