@@ -17,7 +17,7 @@ from ivr.record import Entered, Entry
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
-from ivr.web.console.backend import FlowSummary
+from ivr.web.backend import FlowSummary
 from ivr.workshop.folder import Folder
 from ivr.workshop.picture.svg import render_svg
 from ivr.workshop.scripts.verdict import entry_lines
@@ -51,7 +51,7 @@ class Annex:
 
 
 class ConsoleWorkshop:
-    """Implements ``ivr.web.console.backend.ConsoleFlows``."""
+    """Implements ``ivr.web.backend.Flows``."""
 
     def __init__(self, config: Config, shelf: Shelf, live: LiveFlows, releases: Releases) -> None:
         self._config = config
@@ -69,6 +69,9 @@ class ConsoleWorkshop:
             for name in names
             if (flow := library.flows[name])
         ]
+
+    def languages(self) -> Sequence[str]:
+        return self._shelf.live.languages
 
     def status(self) -> Mapping[str, Any]:
         return self._live.status()
@@ -131,7 +134,7 @@ async def _trial(
 
 
 class ConsoleTrial:
-    """Implements ``ivr.web.console.backend.Trial``."""
+    """Implements ``ivr.web.backend.Trial``."""
 
     def __init__(self, annex: Annex, simulation: Simulation, room: ScratchRoom) -> None:
         self._annex = annex

@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 
 from ivr.call.services import CallServices
 from ivr.call.session import CallSession
+from ivr.clock import SystemClock
 from ivr.media.description import MediaDescription
 from ivr.ports import Clip, Ears
 from tests.call.fakes import FakeEars, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, services
 from tests.call.fakes import FakeSpeech as Slow
-from tests.release.edition import Desk, Press, WallClock
+from tests.release.edition import Desk, Press
 
 RELOADS = 200
 CALLS = 50
@@ -116,7 +117,7 @@ async def test_reloading_two_hundred_times_disturbs_no_call(tmp_path: Path) -> N
     press = Press(tmp_path / "flows")
     desk = Desk(press.folder, tmp_path / "ivr.sqlite3")
     media, speech, records = Exchange(), FastSpeech(), FakeRecords()
-    shared = services(media=media, speech=speech, records=records, clock=WallClock())
+    shared = services(media=media, speech=speech, records=records, clock=SystemClock())
     numbers = itertools.count(1)
 
     async def call() -> Caller:
