@@ -13,17 +13,18 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from ivr.actions import StoreActions, signatures
+from ivr.actions import StoreActions
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import IvrError, StoreUnavailable
+from ivr.line_facts import line_facts
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import Actions, Leg
-from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
@@ -81,8 +82,7 @@ class Service:
         self._line: Line | None = None
         self._openings = Openings(config.flows, self.shelf, self._fact)
         releases = Releases(self.store.flow_versions)
-        around = Surroundings.of(config, signatures())
-        self.flows = LiveFlows(config.flows, around, releases, self.shelf, self._clock, self._prepare_prompts)
+        self.flows = LiveFlows(config.flows, self._facts, releases, self.shelf, self._clock, self._prepare_prompts)
         self.feed = Feed()
         self._workshop = ConsoleWorkshop(config, self.shelf, self.flows, releases)
 
@@ -99,13 +99,13 @@ class Service:
     async def _start(self, progress: Callable[[int, int], None] | None) -> None:
         config = self._config
         await self._begin(self.store.upgrade(), self.store.close)
+        actions = StoreActions(self.store, config.flows.services, time_zone=config.flows.time_zone)
+        self._stopping.append(actions.close)
+        self._openings.catalogue = await actions.vocabulary("catalogue")
         library = await self.flows.start()
         await self._begin(self._media.start(), self._media.stop)
         await self._begin(self._speech.start(), self._speech.stop)
         await self._prepare_prompts(library, progress)
-        actions = StoreActions(self.store, config.flows.services, time_zone=config.flows.time_zone)
-        self._stopping.append(actions.close)
-        self._openings.catalogue = await actions.vocabulary("catalogue")
         app = application(
             Backend(
                 calls=_Calls(self.registry, self.store),
@@ -178,6 +178,10 @@ class Service:
             log.warning("service.drain_incomplete", calls=len(self.registry))
 
     # -- flows -------------------------------------------------------------------------------------------------
+
+    def _facts(self) -> LineFacts:
+        """What a new version of the flows is held against."""
+        return line_facts(self._config, {"catalogue": self._openings.catalogue})
 
     async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
         """Everything a version can say without knowing who calls, rendered. Raises UnavailableError."""

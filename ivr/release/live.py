@@ -16,11 +16,12 @@ import structlog
 from watchfiles import Change, awatch
 
 from ivr.config import FlowsConfig
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, UnavailableError
 from ivr.ports import Clock
-from ivr.release.candidate import Candidate, Surroundings, author, examine, examine_folder, fingerprint
+from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
 from ivr.release.releases import Release, Releases
 from ivr.release.serving import Canary, Shelf, digits
 
@@ -37,12 +38,13 @@ Prepare = Callable[[FlowLibrary], Awaitable[None]]
 
 
 class LiveFlows:
-    """Fills the shelf. ``prepare`` makes a library speakable (renders its prompts) before any call gets it."""
+    """Fills the shelf. ``facts``: what is known of the line now, for the checker. ``prepare`` makes a library speakable
+    (renders its prompts) before any call gets it."""
 
     def __init__(
         self,
         config: FlowsConfig,
-        around: Surroundings,
+        facts: Callable[[], LineFacts],
         releases: Releases,
         shelf: Shelf,
         clock: Clock,
@@ -52,7 +54,7 @@ class LiveFlows:
     ) -> None:
         self._folder = config.directory
         self._config = config
-        self._around = around
+        self._facts = facts
         self._releases = releases
         self._shelf = shelf
         self._clock = clock
@@ -72,7 +74,7 @@ class LiveFlows:
         The files, unless they are broken, or are just what was rolled back from or put on trial: then the last live
         version of the store."""
         self._seen_files = fingerprint(self._folder)
-        candidate = self._seen = await aside(examine_folder, self._folder, self._around)
+        candidate = self._seen = await aside(examine_folder, self._folder, self._facts())
         stored = await self._releases.live()
         library = candidate.library
         if library is None:
@@ -105,7 +107,7 @@ class LiveFlows:
 
     async def _stored(self, release: Release) -> FlowLibrary | None:
         """A stored version, checked against this release of the software; None (and a log line a finding) if unfit."""
-        candidate = await aside(examine, release.files, self._around)
+        candidate = await aside(examine, release.files, self._facts())
         for finding in candidate.errors:
             log.error("flows.stored_unusable", flow_version=release.version, finding=finding.render())
         return candidate.library
@@ -141,7 +143,7 @@ class LiveFlows:
         """Read the files now; publish what is new and right. Never raises for what is wrong with them."""
         async with self._one_at_a_time:
             files = fingerprint(self._folder)
-            candidate = await aside(examine_folder, self._folder, self._around)
+            candidate = await aside(examine_folder, self._folder, self._facts())
             self._seen_files = files
             if self._seen is not None and candidate.sources == self._seen.sources and candidate.sources and not again:
                 return

@@ -1,4 +1,4 @@
-"""Phrases that mean different things and sound the same: what a recogniser cannot tell apart."""
+"""No two phrases with different meanings sound the same, nor two titles: what a recogniser cannot tell apart."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import jellyfish
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.checker.report import Report, tongue
-from ivr.dialogue.flows.model import Flow, VariableSpec
+from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.values import fold
+from ivr.events import Term
 
 ALIKE = 88.0  # spelling, 0..100: "put Vertigo first" and "but Vertigo first"
 SAME_SOUND = 94.0  # sounds run together
-_UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
 _SAMPLES: Mapping[str, str] = {
     "title": "casablanca",
     "number": "three",
@@ -40,7 +40,7 @@ class Said:
     place: tuple[str | int, ...] = ()
 
 
-def check_sounds(report: Report) -> None:
+def check_confusable(report: Report) -> None:
     library = report.library
     languages = dict.fromkeys([library.universals.language, *(language for language, _ in library.voices)])
     for language in languages:
@@ -49,11 +49,36 @@ def check_sounds(report: Report) -> None:
         _among(report, everywhere)
         for name, flow in library.flows.items():
             _Flow(report, name, flow, words, language, everywhere).check()
+    for vocabulary, terms in (report.facts.vocabularies or {}).items():
+        _titles(report, vocabulary, terms)
+
+
+def _titles(report: Report, vocabulary: str, terms: Sequence[Term]) -> None:
+    """Titles that cannot be told apart by ear: the line then has to ask which of them is meant."""
+    language = report.library.universals.language
+    by_sound: dict[str, dict[str, None]] = {}
+    for term in terms:
+        sound = _sound(" ".join(fold(term.label, language)), language)
+        by_sound.setdefault(sound, {})[term.label] = None
+    alike = [tuple(labels) for labels in by_sound.values() if len(labels) > 1]
+    if not alike:
+        return
+    for name, flow in report.library.flows.items():
+        for section in ("variables", "parameters"):
+            for variable, spec in getattr(flow, section).items():
+                if vocabulary in spec.vocabularies:
+                    place = report.at(name, section, variable, "from")
+                    few = "; ".join(" and ".join(f"“{label}”" for label in labels[:3]) for labels in alike[:3])
+                    more = f"; and {len(alike) - 3} more" if len(alike) > 3 else ""
+                    why = f"titles of the {vocabulary} sound alike, so callers are asked which they mean: {few}{more}"
+                    remedy = "leave it so, or let the vocabulary name them otherwise"
+                    report.add("alike-titles", place, why, remedy, severity="note", text=vocabulary)
+                    return
 
 
 def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said]:
     """What is understood in every state: universals and risks."""
-    for name in _UNIVERSALS:
+    for name in UNIVERSALS:
         for phrase in words.universal(name):
             for text in _expand(phrase, {}, report, language):
                 yield Said(text, _sound(text, language), name, phrase)
@@ -195,7 +220,7 @@ def _sample(name: str, variables: Mapping[str, VariableSpec], report: Report) ->
     if spec.type == "choice":
         return next((p for phrases in spec.values.values() for p in phrases), "this")
     for vocabulary in spec.vocabularies:
-        terms = report.around.examples.get(vocabulary)
+        terms = (report.facts.vocabularies or {}).get(vocabulary)
         if terms:
             return terms[0].label
     return _SAMPLES.get(spec.type, "something")

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 from ivr.dialogue.checker.graph import (
     BACK,
-    CALLBACK,
     CALLBACK_FAILED,
     END,
     HUMAN,
@@ -180,7 +179,7 @@ class Walker:
             case "question":
                 yield from self._question(run, node, config, known)
             case _:
-                if node.state.action == CALLBACK:
+                if node.promises:
                     run.promises = True
                 for step in node.steps:
                     yield self._move(run, config, known, step)

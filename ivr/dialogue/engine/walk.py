@@ -12,7 +12,7 @@ from ivr.dialogue.engine.departure import Departure
 from ivr.dialogue.engine.errand import Errands
 from ivr.dialogue.engine.gather import Listener, Listening, Mode, key_menu
 from ivr.dialogue.engine.snapshot import speak_as
-from ivr.dialogue.flows.model import EdgeSpec
+from ivr.dialogue.flows.state import EdgeSpec
 from ivr.events import Recognition
 
 MOST_STEPS = 50  # states without listening: more is a loop

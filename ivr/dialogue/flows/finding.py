@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
+"""An error keeps the flows from serving; a warning should be mended; a note is how the line is, and may stay so."""
 
 
 @dataclass(frozen=True, slots=True)

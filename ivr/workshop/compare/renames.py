@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from rapidfuzz import fuzz
 
-from ivr.dialogue.flows.model import RESERVED_TARGETS, EdgeSpec, Flow, IntentSpec, State
+from ivr.dialogue.flows.model import Flow, IntentSpec
+from ivr.dialogue.flows.state import RESERVED_TARGETS, EdgeSpec, State
 from ivr.workshop.compare.change import spelled
-from ivr.workshop.tell.ways import ways
 
 T = TypeVar("T")
 ALIKE = 0.6  # below, a state that went and one that came are two different ones
@@ -60,7 +60,7 @@ def _state_likeness(old: State, new: State) -> float:
     if old.kinds != new.kinds or old.action != new.action or old.call != new.call:
         return 0.0
     words = fuzz.ratio(spelled(old.prompt), spelled(new.prompt)) / 100 if old.prompt or new.prompt else None
-    onward = _overlap({(w.kind, w.name, w.target) for w in ways(old)}, {(w.kind, w.name, w.target) for w in ways(new)})
+    onward = _overlap(*({(w.kind, w.name, w.target) for w in state.transitions()} for state in (old, new)))
     rest = {"prompt", "goto", "on", "choices", "when"}
     same = 1.0 if old.model_dump(exclude=rest) == new.model_dump(exclude=rest) else 0.4
     parts = [onward, same] if words is None else [words, words, onward, same]
@@ -70,7 +70,7 @@ def _state_likeness(old: State, new: State) -> float:
 def _sources(flow: Flow) -> dict[str, set[tuple[str, str, str]]]:
     found: dict[str, set[tuple[str, str, str]]] = {}
     for name, state in flow.states.items():
-        for way in ways(state):
+        for way in state.transitions():
             found.setdefault(way.target, set()).add((name, way.kind, way.name))
     return found
 
