@@ -54,25 +54,25 @@ def handle(arguments: argparse.Namespace) -> int:
         told = {**{f"{s}s": counts[s] for s in STYLES}, "findings": found, "not_checked": unchecked}
         print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        show(findings, counts)
-        for what in unchecked:
-            print(f"not checked: {what}")
+        show(findings)
+        if unchecked:
+            print(f"not checked: {'; '.join(unchecked)}")
+        if findings:
+            said = [_counted(counts[s], s) for s in STYLES if counts[s] or s != "note"]
+            print(", ".join(said))
         if not counts["error"] and not counts["warning"]:
             checked = _counted(len(folders), "folder")
             print(f"nothing wrong: {checked} checked; every state of every flow reaches a human")
     return 1 if counts["error"] or (arguments.strict and counts["warning"]) else 0
 
 
-def show(findings: Sequence[Finding], counts: Mapping[Severity, int]) -> None:
+def show(findings: Sequence[Finding]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         first, *rest = finding.render().splitlines()
         console.print(Text(first, STYLES[finding.severity]))
         for line in rest:
             console.print(Text(line))
-    if findings:
-        said = [_counted(counts[s], s) for s in STYLES if counts[s] or s != "note"]
-        console.print(Text(", ".join(said)))
 
 
 def _counted(count: int, noun: str) -> str:

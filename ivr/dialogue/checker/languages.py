@@ -42,12 +42,12 @@ def _spoken_in(report: Report) -> Iterator[tuple[str, Place]]:
 
 def _chosen(report: Report) -> None:
     """Languages that can be chosen: some file must speak them."""
-    library = report.library
+    library, languages = report.library, report.library.languages
     personas = {p for _, p in library.voices}
 
     def known(language: str, place: Place) -> None:
-        if language and language not in library.languages:
-            remedy = suggestion(language, library.languages, f"languages here: {listing(library.languages)}")
+        if language not in languages:
+            remedy = suggestion(language, languages, f"languages here: {listing(languages)}")
             report.add("unknown-language", place, f"no file speaks {language}", remedy, text=language)
 
     for name in library.universals.languages:
@@ -56,7 +56,8 @@ def _chosen(report: Report) -> None:
         for sid, state in flow.states.items():
             for way in state.transitions():
                 edge, path = way.edge, ("states", sid, *way.path)
-                known(edge.language, report.at(name, *path, "language"))
+                if edge.language:
+                    known(edge.language, report.at(name, *path, "language"))
                 if edge.persona and edge.persona not in personas:
                     place = report.at(name, *path, "persona")
                     remedy = suggestion(edge.persona, personas, f"personas here: {listing(sorted(personas))}")

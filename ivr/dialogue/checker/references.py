@@ -171,10 +171,11 @@ class _Names:
             self.assigned(variable, self.at(*path, "clear", index))
         if way.condition:
             self.expression(way.condition, self.at(*path, "if"))
-        self._skill(edge.skill, self.at(*path, "skill"))
-        if edge.skill and edge.goto != "human":
-            why = "reason, skill and priority only go with the target human"
-            self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
+        if edge.skill:
+            self._skill(edge.skill, self.at(*path, "skill"))
+            if edge.goto != "human":
+                why = "reason, skill and priority only go with the target human"
+                self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
 
     def _skill(self, skill: str, place: Place) -> None:
         known = self.report.facts.skills

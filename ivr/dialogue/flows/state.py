@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
@@ -107,8 +106,7 @@ Path = tuple[str | int, ...]
 TransitionKind = Literal["answer", "choice", "case", "outcome", "result", "then", "no", "universal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One way on from a state.
 
     ``trigger`` is unique in the state: "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME".

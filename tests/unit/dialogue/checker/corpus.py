@@ -41,9 +41,13 @@ FACTS = LineFacts(
     services=("deliveries",),
     entries=("main",),
     recorded=lambda audio, language: audio == "hello.wav",
-    vocabularies={"catalogue": (Term("1", "Casablanca"), Term("2", "Vertigo"))},
-    recognised=("en-US", "es-ES"),
-    spoken=("en-US", "es-ES"),
+    vocabularies={
+        "catalogue": (Term("1", "Casablanca"), Term("2", "Vertigo")),
+        "alike": (Term("1", "Night Rider"), Term("2", "Casablanca"), Term("3", "Knight Rider")),
+        "everywhere": (Term("1", "Operator"), Term("2", "Vertigo")),
+    },
+    recognised=("en-US", "es-ES", "de-DE"),
+    spoken=("en-US", "es-ES", "fr-FR"),
 )
 _MARK = re.compile(r"# FAULT: ([a-z-]+)")
 _ALSO = re.compile(r"# ALSO: ([a-z-]+)")
