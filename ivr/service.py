@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -82,6 +83,7 @@ class Service:
         self._line: Line | None = None
         self._openings = Openings(config.flows, self.shelf, self._fact)
         releases = Releases(self.store.flow_versions)
+        self._known = line_facts(config)
         self.flows = LiveFlows(config.flows, self._facts, releases, self.shelf, self._clock, self._prepare_prompts)
         self.feed = Feed()
         self._workshop = ConsoleWorkshop(config, self.shelf, self.flows, releases)
@@ -181,7 +183,7 @@ class Service:
 
     def _facts(self) -> LineFacts:
         """What a new version of the flows is held against."""
-        return line_facts(self._config, {"catalogue": self._openings.catalogue})
+        return replace(self._known, vocabularies={"catalogue": self._openings.catalogue})
 
     async def _prepare_prompts(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
         """Everything a version can say without knowing who calls, rendered. Raises UnavailableError."""
