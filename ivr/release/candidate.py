@@ -1,4 +1,4 @@
-"""Flow files on their way to callers: read, put together and checked, in a thread of their own."""
+"""Candidates: flow files on their way to callers, read, put together and checked."""
 
 from __future__ import annotations
 

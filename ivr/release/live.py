@@ -1,4 +1,4 @@
-"""Flows that follow their files and the store while the line is up; the version that serves never suffers for it.
+"""Live reload: flows follow their files and the store while the line is up; what serves never suffers for it.
 
 What is live is decided in the store, where every service on it sees the same; files that pass the checker are
 published there. What can't be decided now (the store or the speech workers are gone) is held and tried again.

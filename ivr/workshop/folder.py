@@ -1,4 +1,4 @@
-"""Flow files as a designer names them on the command line: folders, or single files in them."""
+"""Folders of flow files, or single files in them, as a designer names them on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No two phrases with different meanings sound the same, nor two titles: what a recogniser cannot tell apart."""
+"""Confusable phrases and titles: what means different things and sounds the same to a recogniser."""
 
 from __future__ import annotations
 

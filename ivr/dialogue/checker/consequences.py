@@ -1,4 +1,4 @@
-"""Whoever acts for a caller asks first where it matters, and whoever may leave talks to a human."""
+"""Confirmations and risks: who acts for a caller asks first where it matters; who may leave talks to a human."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever can be said can be keyed, and no key means two things."""
+"""DTMF grammars: whatever can be said can be keyed, and no key means two things."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Walking every path: configurations of one flow in one context, explored to the end.
+"""Exploration of every path: configurations of one flow in one context, explored to the end.
 
 A configuration is (state, which of the tracked variables are filled, what the caller is owed). Tracked are exactly the
 variables whose being filled decides where a call goes, so the configurations reached are those a call can reach; for

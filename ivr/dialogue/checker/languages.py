@@ -1,4 +1,4 @@
-"""Every language that callers can choose or be spoken to in has words, a voice and a recogniser."""
+"""Languages: each that callers can choose or be spoken to in has words, a voice and a recogniser."""
 
 from __future__ import annotations
 

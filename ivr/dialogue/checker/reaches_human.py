@@ -1,4 +1,4 @@
-"""Every road leads to a human: what is proven about ways through a call, and how it is reported.
+"""Reachability of a human: what is proven about ways through a call, and how it is reported.
 
 What "reaches a human" means here. The caller is *owed* a human from the moment a call is answered, whenever something
 behind an action fails, and whenever they asked for one. The debt is settled by

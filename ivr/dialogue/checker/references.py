@@ -1,4 +1,4 @@
-"""Every name means something: variables, facts, filters, actions and what they take and give, services, skills."""
+"""References: every variable, fact, filter, action, parameter, outcome, service and skill that is named exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where findings are collected, and how a path in the model becomes a place in a file."""
+"""The report: where findings are collected, and how a path in the model becomes a place in a file."""
 
 from __future__ import annotations
 

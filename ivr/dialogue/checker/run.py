@@ -1,4 +1,4 @@
-"""One flow walked in one context: the configurations reached, the moves between them, and how it is left."""
+"""Runs: one flow walked in one context: the configurations reached, the moves between them, and how it is left."""
 
 from __future__ import annotations
 

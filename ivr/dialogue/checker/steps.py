@@ -1,4 +1,4 @@
-"""Compiling flows into graphs: the ways on from each state, what they fill and forget, and what they need filled."""
+"""The compiler of flows into graphs: the ways on from each state, what they fill, forget, and need filled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every prompt, phrase and label has words in every language and persona, and no file translates what isn't there."""
+"""Translations: every prompt, phrase and label has words in every language and persona, and none is of nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a flow file, where, why, and what to do about it."""
+"""Findings: what is wrong with a flow file, where, why, and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything fixed that a library may say in one language and persona: what can be rendered before the first call."""
+"""Fixed prompts: all a library may say without slots, in one language and persona, to be rendered ahead of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All flow files of a directory as one immutable library: fragments merged, overlays matched, versions computed."""
+"""The library: all flow files of a directory, immutable: fragments merged, overlays matched, versions computed."""
 
 from __future__ import annotations
 

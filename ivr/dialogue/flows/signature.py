@@ -1,4 +1,4 @@
-"""What a flow may know about an action without running it: arguments, outcomes, what it leaves behind, how risky.
+"""Action signatures: what flows may know of an action without running it: arguments, outcomes, values, risk.
 
 Pure data. The checker proves flows against these; ``ivr.actions`` declares one for each action it can perform.
 """

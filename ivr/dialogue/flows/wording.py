@@ -1,4 +1,4 @@
-"""Which words are used: prompts, phrases and labels by flow, language and persona; {slots} and filters filled in."""
+"""Wordings: prompts, phrases and labels by flow, language and persona, with {slots} and filters filled in."""
 
 from __future__ import annotations
 
