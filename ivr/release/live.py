@@ -97,6 +97,7 @@ class LiveFlows:
         else:
             await self._releases.record(library, _user())
             await self._releases.publish(library.version, _user())
+        _tell(candidate)
         await aside(compiled, library)
         self._shelf.publish(library)
         self._head = await self._releases.head()
@@ -153,6 +154,7 @@ class LiveFlows:
                 self._shelf.reject(candidate.errors, self._clock.now())
             else:
                 self._shelf.accept()
+                _tell(candidate)
                 await self._go_live(candidate.library, candidate.took_s)
             self.on_change()
 
@@ -240,6 +242,14 @@ async def aside(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -
         return await asyncio.to_thread(work, *arguments, **options)
     finally:
         sys.setswitchinterval(usual)
+
+
+def _tell(candidate: Candidate) -> None:
+    """What may stay as it is, but somebody may want to know."""
+    for f in candidate.findings:
+        if f.severity != "error":
+            tell = log.warning if f.severity == "warning" else log.info
+            tell("flows.doubted", file=f.file, line=f.line, column=f.column, code=f.code, finding=f.render())
 
 
 def _canary(library: FlowLibrary, release: Release) -> Canary:

@@ -10,7 +10,6 @@ import pytest
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.phrases import parse_phrase
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
-from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import SLOT
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
 from tests.flows.reference import library
@@ -22,29 +21,12 @@ UNSPEAKABLE = re.compile(r"[#*&@/\\|<>\[\]()_%$+=~^]|\d")
 BANNED = ("call volume", "your call is important", "website", "please listen", "menu options have changed", "cannot")
 
 
-def prompts_of(state: State) -> Iterator[tuple[str, TaperedPrompt]]:
-    """A state's prompts by the ids that overlays use, "" for the state's own."""
-    if state.prompt:
-        yield "", state.prompt
-    for name in ("noinput", "nomatch", "help", "wait"):
-        if (prompt := getattr(state, name)) is not None:
-            yield f".{name}", prompt
-    if state.confirm is not None and state.confirm.prompt is not None:
-        yield ".confirm", state.confirm.prompt
-    for outcome, edge in state.on.items():
-        if edge.say is not None:
-            yield f".on.{outcome}", edge.say
-    for choice in state.choices:
-        if choice.say is not None:
-            yield f".choice.{choice.intent}", choice.say
-
-
 def base_prompts() -> dict[tuple[str, str], TaperedPrompt]:
     found = {
-        (flow.flow, f"{name}{suffix}"): prompt
+        (flow.flow, f"{name}.{part}" if part else name): prompt
         for flow in library().flows.values()
         for name, state in flow.states.items()
-        for suffix, prompt in prompts_of(state)
+        for part, prompt, _ in state.prompts()
     }
     return {**found, **{(UNIVERSALS_FILE, name): prompt for name, prompt in library().universals.prompts.items()}}
 

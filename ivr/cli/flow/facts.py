@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ivr.actions import StoreActions
+from ivr.actions.registry import CATALOGUE
 from ivr.cli.flow.stored import existing_store
 from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.errors import IvrError
 from ivr.events import Term
 from ivr.line_facts import line_facts
-
-CATALOGUE = "catalogue"
 
 
 async def facts_of(config: Config | None) -> LineFacts:

@@ -40,7 +40,7 @@ _RISKS = {
 }
 _HANDED = {"skill": "other agents get them", "priority": "their place among those waiting changes"}
 _TEXTS = {"": "says", "noinput": "when nothing was heard", "nomatch": "when nothing was understood",
-          "help": "when asked for help", "wait": "while waiting"}  # fmt: skip
+          "help": "when asked for help", "wait": "while waiting", "confirm": "asks before acting"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,13 @@ class StatePair:
             yield self._change("about", "another note to colleagues", *marked(self.old.about, self.new.about))
 
     def _texts(self) -> Iterator[Change]:
-        for part, what in _TEXTS.items():
-            key = part or "prompt"
-            yield from self._prompt(getattr(self.old, key), getattr(self.new, key), what)
+        """Everything said but what is said on the ways on."""
+        old, new = ({part: prompt for part, prompt, _ in state.prompts()} for state in (self.old, self.new))
+        edges = {way.prompt_id for state in (self.old, self.new) for way in state.transitions() if way.edge.say}
+        for part in dict.fromkeys((*old, *new)):
+            if part not in edges:
+                what = _TEXTS.get(part) or f"who asks for {part.removeprefix('universal.')} hears"
+                yield from self._prompt(old.get(part), new.get(part), what)
 
     def _listening(self) -> Iterator[Change]:
         old, new = self.old, self.new
@@ -103,11 +107,6 @@ class StatePair:
             may = default if new.bargein is None else new.bargein
             effect = "they may answer while the line speaks" if may else "they must hear it out, or ask for a human"
             yield self._change("bargein", f"barge-in is {'on' if may else 'off'} now", effect=effect)
-        for name in dict.fromkeys((*old.universals, *new.universals)):
-            before_, after_ = old.universals.get(name), new.universals.get(name)
-            yield from self._prompt(
-                before_.prompt if before_ else None, after_.prompt if after_ else None, f"who asks for {name} hears"
-            )
 
     # --- what it does ---------------------------------------------------------------------------------------------
 
@@ -154,7 +153,6 @@ class StatePair:
                 effect=effect,
                 weight="care" if looser else "plain",
             )
-        yield from self._prompt(old.prompt if old else None, new.prompt if new else None, "asks before acting")
 
     def _policy(self, state: State) -> str:
         """What the line really does: what can't be undone is always asked, what is risky never goes unasked."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from rapidfuzz import fuzz
 
 from ivr.dialogue.flows.model import Flow, IntentSpec
-from ivr.dialogue.flows.state import RESERVED_TARGETS, EdgeSpec, State
+from ivr.dialogue.flows.state import RESERVED_TARGETS, Path, State
 from ivr.workshop.compare.change import spelled
 
 T = TypeVar("T")
@@ -86,27 +87,15 @@ def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -
     """``flow`` with everything called what it is called now."""
 
     def state_of(state: State) -> State:
-        changes: dict[str, Any] = {
-            "call": flows.get(state.call, state.call),
-            "goto": edge(state.goto) if state.goto else None,
-            "on": {k: edge(e) for k, e in state.on.items()},
-            "when": tuple(edge(c) for c in state.when),
-            "choices": tuple(
-                edge(c).model_copy(update={"intent": intents.get(c.intent, c.intent)}) for c in state.choices
-            ),
-            "universals": {
-                k: o.model_copy(update={"goto": target(o.goto)}) for k, o in state.universals.items()
-            },
-        }  # fmt: skip
-        if state.confirm is not None and state.confirm.no is not None:
-            changes["confirm"] = state.confirm.model_copy(update={"no": edge(state.confirm.no)})
-        return state.model_copy(update=changes)
+        told: State = state.model_copy(update={"call": flows.get(state.call, state.call)})
+        for way in state.transitions():
+            told = _placed(told, (*way.path, "goto"), target(way.target))
+            if way.kind == "choice":
+                told = _placed(told, (*way.path, "intent"), intents.get(way.name, way.name))
+        return told
 
     def target(text: str) -> str:
         return text if text in RESERVED_TARGETS else states.get(text, text)
-
-    def edge(spec: EdgeSpec) -> EdgeSpec:
-        return spec.model_copy(update={"goto": target(spec.goto)})
 
     return flow.model_copy(
         update={
@@ -116,6 +105,18 @@ def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -
             "states": {states.get(k, k): state_of(s) for k, s in flow.states.items()},
         }
     )
+
+
+def _placed(where: Any, path: Path, value: str) -> Any:
+    """The same model, mapping or list with ``value`` at ``path``."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(where, BaseModel):
+        return where.model_copy(update={str(step): _placed(getattr(where, str(step)), rest, value)})
+    if isinstance(where, Mapping):
+        return {**where, step: _placed(where[step], rest, value)}
+    return tuple(_placed(inner, rest, value) if index == step else inner for index, inner in enumerate(where))
 
 
 def retold_id(prompt_id: str, states: Names, intents: Names) -> str:
