@@ -339,10 +339,10 @@ def test_while_a_human_has_the_call_the_line_is_deaf_and_hears_again_afterwards(
             ears = rig.speech.ears[-1]
             assert rig.with_agent()
             assert ears.requests[-1] is None and not rig.caller.listening
-            turned = rig.session.view()["transcript"]
+            before = rig.session.view()["transcript"]
             await rig.press("12#")
             await rig.say("what's in my queue")
-            assert rig.session.view()["transcript"] == turned, "it is not the line that is talked to"
+            assert rig.session.view()["transcript"] == before, "it is not the line that is talked to"
             rig.endpoint.answers = [486, 486]
             rig.media.legs[1].post(MediaTimeout("agent", 30.0))
             await asyncio.sleep(20)
