@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,16 +18,17 @@ from ivr.actions.http import HttpActions
 from ivr.call.acceptor import Acceptor
 from ivr.call.history import CallHistory
 from ivr.call.registry import CallRegistry
-from ivr.call.session import Line
+from ivr.call.services import CallServices
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.errors import IvrError
+from ivr.line_facts import line_facts
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import SipEndpoint
 from ivr.readiness import Parts
-from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
 from ivr.release.prompts import PromptPreparation
@@ -96,24 +97,29 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
-        services = HttpActions(config.flows.services)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, services.actions)
+        company_http = HttpActions(config.flows.services)
+        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
         openings = Openings(config.flows, shelf, lambda name: desk.fact(name, clock.now()))
         prompts = PromptPreparation(openings, speech, media, serves)
         releases = Releases(store.flow_versions)
-        around = Surroundings.of(config, company.all_signatures)
-        flows = LiveFlows(config.flows, around, releases, shelf, clock, prompts.prepare)
+        known = line_facts(config)
+
+        def facts() -> LineFacts:
+            """What a new version of the flows is held against."""
+            return replace(known, vocabularies=openings.vocabularies)
+
+        flows = LiveFlows(config.flows, facts, releases, shelf, clock, prompts.prepare)
         registry.on_move = flows.on_change = feed.touch
 
         await _begin(stack, store.upgrade(), store.close)
         if count := await store.calls.end_unfinished("lost", clock.now()):
             log.warning("calls.reconciled", count=count)
+        await _begin(stack, openings.load_vocabularies(actions), company_http.close)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
         await _begin(stack, speech.start(), speech.stop)
         await prompts.prepare(library, progress)
-        await _begin(stack, openings.load_vocabularies(actions), services.close)
 
         workshop = ConsoleWorkshop(config, shelf, flows, releases)
         stack.push_async_callback(_stopped, workshop.close)
@@ -132,7 +138,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         http = HttpServer(app, sockets)
         await _begin(stack, http.start(), http.stop)
 
-        line = Line(
+        services = CallServices(
             endpoint=endpoint,
             media=media,
             speech=speech,
@@ -148,7 +154,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         _beside(stack, flows.run(), "flows")
         if config.retention.calls_days:
             _beside(stack, store.retention.daily(timedelta(days=config.retention.calls_days), clock), "retention")
-        acceptor = Acceptor(line, openings.open)
+        acceptor = Acceptor(services, openings.open)
         await _begin(stack, endpoint.start(acceptor.accept), endpoint.stop)
         stack.push_async_callback(acceptor.stop)
 

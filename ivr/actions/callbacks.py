@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.actions.invocation import ActionSet, Invocation
-from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.signature import CALLBACK, ActionSignature, Parameter
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
 from ivr.ports import Callbacks
 
@@ -22,6 +22,7 @@ SIGNATURES = (
         returns={"number": "digits"},
         risk="reversible",
         about="Have a human call back, on the number they called from when none is given.",
+        promises=CALLBACK,
     ),
 )
 
