@@ -84,7 +84,7 @@ class _Names:
     def _variable(self, section: str, name: str, spec: VariableSpec) -> None:
         place = self.key(section, name)
         if spec.type == "title" and not spec.vocabularies:
-            why, remedy = f"the title {name} comes from no vocabulary", "add from: [catalogue]"
+            why, remedy = f"the title {name} comes from no vocabulary", "add from: [VOCABULARY]"
             self.report.add("no-vocabulary", place, why, remedy)
         if spec.type == "choice" and not spec.values:
             why, remedy = f"the choice {name} has no values", "add values: with phrases for each"

@@ -28,7 +28,7 @@ USUAL_DESK = DeskConfig(
         Agent(
             name="front-desk",
             target="sip:agent@127.0.0.1:5090",
-            skills=("general", "retention", "discs"),
+            skills=("general",),
             on_call=True,
         ),
     ),
