@@ -36,18 +36,23 @@ class _Member:
 
 @dataclass(slots=True)
 class _Shelves:
-    """What the parts below share."""
+    """What the parts below share. A member is seeded when first asked for, as they were at ``begun``."""
 
-    titles: dict[int, Title]
-    members: dict[str, _Member]
     now: Callable[[], datetime]
+    begun: datetime
     ledger: MemoryLedger
-    notes_written: int = field(default=0)
+    members: dict[str, _Member] = field(default_factory=dict)
+    notes_written: int = 1000  # beyond the example data's own
+
+    def find(self, number: str) -> _Member | None:
+        if number not in self.members and number in _example().members:
+            self.members[number] = _seeded(_example().members[number], self.begun)
+        return self.members.get(number)
 
     def member(self, number: str) -> _Member:
-        if number not in self.members:
+        if (found := self.find(number)) is None:
             raise ActionError("no such member", remedy="identify the caller first")
-        return self.members[number]
+        return found
 
     def stamp(self, key: str, action: str, call_id: str, actor: str) -> Stamp:
         return Stamp(key, action, call_id, actor, self.now())
@@ -57,26 +62,35 @@ class MemoryFilms:
     """Implements ``ivr.reference.backend.Backend``: the example data as it is at ``now()``, and what is done to it."""
 
     def __init__(self, now: Callable[[], datetime], ledger: MemoryLedger) -> None:
-        titles, ids = _catalogue()
-        shelves = _Shelves(titles, {m.number: _seeded(m, ids, now()) for m in seed_data.members()}, now, ledger)
-        shelves.notes_written = sum(len(member.notes) for member in shelves.members.values())
+        shelves = _Shelves(now, now(), ledger)
         self.membership = _Membership(shelves)
         self.queues = _Queues(shelves)
         self.services = _Services(shelves)
 
 
-@cache
-def _catalogue() -> tuple[dict[int, Title], dict[tuple[str, int], int]]:
-    titles = {title.id: title for title in seed_data.catalogue()}
-    return titles, {(title.name, title.year): title.id for title in titles.values()}
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """The example data, by what is asked for."""
+
+    members: dict[str, SeedMember]
+    titles: dict[int, Title]
+    ids: dict[tuple[str, int], int]
+    by_name: tuple[Title, ...]
 
 
 @cache
-def _by_name() -> tuple[Title, ...]:
-    return tuple(sorted(seed_data.catalogue(), key=lambda title: (title.name, title.year)))
+def _example() -> _Example:
+    titles = seed_data.catalogue()
+    return _Example(
+        {member.number: member for member in seed_data.members()},
+        {title.id: title for title in titles},
+        {(title.name, title.year): title.id for title in titles},
+        tuple(sorted(titles, key=lambda title: (title.name, title.year))),
+    )
 
 
-def _seeded(member: SeedMember, ids: dict[tuple[str, int], int], now: datetime) -> _Member:
+def _seeded(member: SeedMember, now: datetime) -> _Member:
+    ids = _example().ids
     discs = [_Disc(ids[c.title], c.state, now - timedelta(days=c.shipped_days_ago)) for c in member.copies]
     damaged = sum(copy.state == "damaged" for copy in member.copies)
     return _Member(member, tuple(ids[entry] for entry in member.queue), discs, damaged, list(member.notes))
@@ -87,10 +101,10 @@ class _Membership:
         self._shelves = shelves
 
     async def profile(self, number: str) -> MemberProfile | None:
-        member = self._shelves.members.get(number)
+        member = self._shelves.find(number)
         if member is None:
             return None
-        titles, who = self._shelves.titles, member.who
+        titles, who = _example().titles, member.who
         out = sorted((disc for disc in member.discs if disc.state == "out"), key=lambda disc: disc.shipped_at)
         return MemberProfile(
             number=who.number,
@@ -110,16 +124,16 @@ class _Membership:
 
     async def numbers_by_phone(self, phone: str) -> Sequence[str]:
         wanted = digits_of(phone)
-        return sorted(m.who.number for m in self._shelves.members.values() if wanted in m.who.phones)
+        return sorted(member.number for member in _example().members.values() if wanted in member.phones)
 
     async def titles(self) -> Sequence[Title]:
-        return _by_name()
+        return _example().by_name
 
     async def title(self, title_id: int) -> Title | None:
-        return self._shelves.titles.get(title_id)
+        return _example().titles.get(title_id)
 
     async def count(self) -> int:
-        return len(self._shelves.members)
+        return len(_example().members)
 
 
 class _Queues:
@@ -198,7 +212,7 @@ class _Services:
         return DiscReport(report.outcome, report.damaged_reports, repeated)
 
     async def notes(self, member: str) -> Sequence[Note]:
-        known = self._shelves.members.get(member)
+        known = self._shelves.find(member)
         return sorted(known.notes, key=lambda note: (note.created_at, note.id)) if known else ()
 
     async def add_note(
