@@ -19,8 +19,8 @@ from ivr.call.outcome import canonical_line, outcome_of
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.contract import Connect, PartFailed
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.opening import Installed
-from ivr.dialogue.engine.opening import Opening as Opening
+from ivr.dialogue.engine.dialogue import Opening as Opening
+from ivr.dialogue.engine.start import Installed
 from ivr.errors import CallEnded, IvrError, MediaUnavailable
 from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
 from ivr.logs import bind_call
@@ -112,7 +112,7 @@ class CallSession:
             "started_at": self._started_at.isoformat(),
             "live": True,
             "state": self._state,
-            "listening_for": dialogue.mode.value if dialogue and dialogue.mode else "",
+            "listening_for": dialogue.mode if dialogue else "",
             "flow": self._fields["flow"],
             "flow_version": self._fields["flow_version"],
             "language": dialogue.language if dialogue else "",

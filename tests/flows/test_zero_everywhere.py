@@ -29,6 +29,7 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.events import ActionResult, Cause, Recognition, Term
 from tests.flows.reference import library
 
@@ -62,16 +63,14 @@ class Drive:
     """A dialogue, its open tokens, and whether a human was asked for."""
 
     def __init__(self) -> None:
-        self.dialogue = Dialogue(
-            library(),
-            entry="main",
-            language="en-US",
-            persona="neutral",
-            facts={"call.caller": "5035550101", "call.called": "line"},
+        start = Start(
+            "c1",
+            caller="5035550101",
+            called="line",
             vocabularies={"catalogue": QUEUE},
             fact_source=lambda name: True if name == "hours.open" else None,
-            call_id="c1",
         )
+        self.dialogue = Dialogue(library(), start)
         self.connect: Connect | None = None
         self.ended = False
         self.listen: Listen | None = None

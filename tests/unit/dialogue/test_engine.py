@@ -22,6 +22,7 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
 from ivr.record import Prompted
 from tests.unit.dialogue.talk import NOW, Talk, small, text
@@ -538,16 +539,13 @@ def test_spanish_calls_speak_spanish() -> None:
 
 def test_facts_from_a_source_are_asked_at_each_use() -> None:
     hours = {"open": False}
-    dialogue = Dialogue(
-        small(),
+    start = Start(
+        "x",
         entry="titles",
-        language="en-US",
-        persona="neutral",
-        facts={},
         vocabularies={"queue": (Term("v", "Vertigo"),)},
         fact_source=lambda name: hours["open"] if name == "hours.open" else None,
-        call_id="x",
     )
+    dialogue = Dialogue(small(), start)
     dialogue.begin(NOW)
     hours["open"] = True
     assert any(isinstance(effect, Connect) for effect in dialogue.handle(KeyPressed("0"), NOW))
