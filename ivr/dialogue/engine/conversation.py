@@ -15,25 +15,15 @@ from ivr.dialogue.engine.gather import Gather, Waiting
 from ivr.dialogue.engine.next import HandoffNeed
 from ivr.dialogue.engine.outbox import Outbox
 from ivr.dialogue.engine.start import Start
+from ivr.dialogue.engine.values import bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, State, TaperedPrompt, VariableSpec
-from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, labelled, same_tongue, words_of
-from ivr.dialogue.spoken.numerals import digit_words
+from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, same_tongue, words_of
 from ivr.dialogue.understanding.grammar import SlotValue
-from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary, lexicon
+from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
-from ivr.dialogue.understanding.slots import (
-    ChoiceSlot,
-    DateSlot,
-    DigitSlot,
-    NumberSlot,
-    Slot,
-    TitleSlot,
-    counted,
-    dated,
-    titled,
-)
+from ivr.dialogue.understanding.slots import Slot, titled
 from ivr.events import Recognition, Term
 from ivr.record import NOTHING, Decided, Utterance
 
@@ -203,30 +193,7 @@ class Conversation:
 
     def fitted(self, value: object, spec: VariableSpec | None) -> SlotValue | None:
         """Any value as a slot's: with a label to say it back. Never raises; what does not fit is text."""
-        match value:
-            case None:
-                return None
-            case SlotValue():
-                return value
-            case Term():
-                return titled(value)
-        kind = spec.type if spec is not None else "text"
-        if isinstance(value, list | tuple | Mapping):
-            return _composite(value, self.language)
-        if kind in ("number", "ordinal") and isinstance(value, int) and not isinstance(value, bool):
-            return counted(value, self.language, kind == "ordinal")
-        if kind == "digits":
-            return SlotValue(str(value), digit_words(str(value), self.language))
-        if kind == "date":
-            try:
-                return dated(date.fromisoformat(str(value)[:10]), self.language)
-            except ValueError:
-                return SlotValue(str(value), str(value))
-        if isinstance(value, str) and kind in ("title", "text") and (term := self.term(value)) is not None:
-            return titled(term)
-        if isinstance(value, str | int | float | bool):
-            return SlotValue(value, labelled(value, self.language))
-        return SlotValue(str(value), str(value))
+        return fitted(value, spec.type if spec is not None else "text", self.language, self.term)
 
     def term(self, term_id: str) -> Term | None:
         for name in self.vocabularies:
@@ -289,6 +256,11 @@ class Conversation:
         bargein = self.flow.defaults.bargein if self.state.bargein is None else self.state.bargein
         self.say(self.own("", self.state.prompt, self.visit), bargein=bargein)
 
+    def arrive(self) -> None:
+        """One more visit to the current state: it says its prompt."""
+        self.count_visit()
+        self.prompt()
+
     def transcribe(self, by: Literal["prompt", "heard", "key"], text: str, intent: str = "") -> None:
         self.transcript.append(Utterance(by, text, self.here, intent))
 
@@ -309,38 +281,9 @@ class Conversation:
         """A variable of the current flow as something to be spoken, and what tells this binding from another."""
         key = (self.frame.flow, name, self.today)
         if key not in self._slots:
-            self._slots[key] = self._slot(name)
+            spec = self.variable(name)
+            self._slots[key] = None if spec is None else bound(spec, key[:2], self.words, self._lexicon, self.today)
         return self._slots[key]
-
-    def _slot(self, name: str) -> tuple[Slot, Hashable] | None:
-        spec = self.variable(name)
-        if spec is None:
-            return None
-        low, high = spec.minimum, spec.maximum
-        match spec.type:
-            case "title":
-                lexicons = [self._lexicon(source) for source in spec.vocabularies]
-                return TitleSlot(Vocabulary(lexicons)), tuple(lexicons)
-            case "number" | "ordinal":
-                least = 1 if spec.type == "ordinal" else 0
-                slot = NumberSlot(least if low is None else low, high, self.language, spec.type)
-                return slot, (spec.type, slot.minimum, high)
-            case "digits":
-                shortest, longest = _lengths(spec.length)
-                return DigitSlot(shortest, longest, self.language), (shortest, longest)
-            case "date":
-                return DateSlot(self.today, self.language), self.today
-            case "boolean":
-                both: dict[str | bool, tuple[str, ...]] = {
-                    True: self.words.universal("yes"),
-                    False: self.words.universal("no"),
-                }
-                return ChoiceSlot(both, self.language, "boolean"), "boolean"
-            case "choice":
-                values: dict[str | bool, tuple[str, ...]] = {}
-                values.update(self.words.values(self.frame.flow, name, spec.values).items())
-                return ChoiceSlot(values, self.language), (self.frame.flow, name)
-        return None
 
     def vocabulary_order(self, spec: VariableSpec) -> tuple[SlotValue, ...]:
         """The titles of a variable's first vocabulary, in the order the caller hears them."""
@@ -357,6 +300,11 @@ class Conversation:
         """Whether an ``if`` does; no condition always does."""
         return not condition or parse_expression(condition).holds(self.scope)
 
+    def assign(self, values: Mapping[str, object]) -> None:
+        """Set variables of the current flow, to literals or by expressions; doubt passes on."""
+        for name, value in values.items():
+            self.frame.fill(name, self.fitted(self.evaluate(value), self.variable(name)), doubt=self.doubts(value))
+
     def evaluate(self, value: object) -> object:
         """A value in a file: texts are expressions, a bare name keeps its label; anything else is itself."""
         if not isinstance(value, str):
@@ -372,14 +320,3 @@ def _served(language: str, by: Collection[str] | None) -> bool:
 def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """Short lists in an order of their own, so that reordering a queue compiles nothing anew."""
     return tuple(sorted(terms, key=lambda term: term.id)) if len(terms) <= SHORT_LIST else terms
-
-
-def _lengths(length: int | tuple[int, int] | None) -> tuple[int, int]:
-    if length is None:
-        return 1, 20
-    return (length, length) if isinstance(length, int) else length
-
-
-def _composite(value: object, language: str) -> SlotValue:
-    """Lists and mappings from actions are kept whole for filters; SlotValue's declared types are what is spoken."""
-    return SlotValue(value, labelled(value, language))  # type: ignore[arg-type]

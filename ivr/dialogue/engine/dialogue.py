@@ -308,7 +308,7 @@ def _enter(call: Conversation, target: str) -> Next:
     call.shared.table.place(call.cursor, target)
     call.frame.flow, _, call.frame.state = target.partition(".")
     call.outbox.record(Entered(target, call.state.kinds[0]))
-    _set(call, call.state.set)
+    call.assign(call.state.set)
     return verb(call).enter(call)
 
 
@@ -329,7 +329,7 @@ def _take(call: Conversation, take: Take) -> Goto:
     edge, leaving = take.edge, call.state
     if edge.say is not None:
         call.say(call.own(take.part or take.trigger, edge.say, call.visit))
-    _set(call, edge.set)
+    call.assign(edge.set)
     if edge.language or edge.persona:
         call.speak(edge.language or call.language, edge.persona or call.words.persona)
     need = HandoffNeed(call.filled_text(edge.reason), call.filled_text(edge.skill), edge.priority)
@@ -338,11 +338,6 @@ def _take(call: Conversation, take: Take) -> Goto:
     if target.startswith(RESERVED):
         call.shared.table.place(call.cursor, call.here)
     return Goto(target, need)
-
-
-def _set(call: Conversation, values: Mapping[str, object]) -> None:
-    for name, value in values.items():
-        call.frame.fill(name, call.fitted(call.evaluate(value), call.variable(name)), doubt=call.doubts(value))
 
 
 def _listen(call: Conversation, gather: Gather) -> None:

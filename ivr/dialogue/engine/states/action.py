@@ -38,8 +38,7 @@ class Performing(Waiting):
 
 
 def enter(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     return confirmation.ask(call) if confirmation.due(call) else perform(call)
 
 

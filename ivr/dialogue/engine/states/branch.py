@@ -8,8 +8,7 @@ from ivr.dialogue.engine.states.verb import Verb
 
 
 def enter(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     for index, case in enumerate(call.state.when):
         if call.holds(case.condition):
             return Take(f"when.{index}", case)

@@ -11,8 +11,7 @@ from ivr.record import Decided
 
 
 def enter(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     return Done(call.state.end)
 
 

@@ -13,8 +13,7 @@ from ivr.dialogue.engine.states.verb import Arrival, Verb
 
 
 def enter(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     handoff, need = call.state.handoff, call.need
     assert handoff is not None
     priority = handoff.priority if handoff.priority is not None else need.priority

@@ -8,8 +8,7 @@ from ivr.dialogue.engine.states.verb import Verb
 
 
 def enter(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     if call.state.goto is None:
         raise Broken(f"{call.here} leads nowhere")
     return Take("goto", call.state.goto)

@@ -12,8 +12,7 @@ from ivr.dialogue.engine.states.verb import Verb
 
 
 def enter(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     flow = call.library.flows.get(call.state.call)
     if flow is None:
         raise Broken(f"there is no flow {call.state.call}")
@@ -25,8 +24,7 @@ def enter(call: Conversation) -> Next:
 
 
 def leave(call: Conversation) -> Next:
-    call.count_visit()
-    call.prompt()
+    call.arrive()
     state, here = call.state, call.here
     values = {name: call.fitted(call.evaluate(value), None) for name, value in state.values.items()}
     if len(call.stack) < 2:
