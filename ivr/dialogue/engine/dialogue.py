@@ -31,7 +31,7 @@ from ivr.dialogue.engine.contract import (
 from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.gather import Gather
-from ivr.dialogue.engine.listener import say_again
+from ivr.dialogue.engine.listener import listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,
     Anew,
@@ -51,7 +51,7 @@ from ivr.dialogue.engine.next import (
 from ivr.dialogue.engine.snapshot import snapshot
 from ivr.dialogue.engine.start import Start
 from ivr.dialogue.engine.states import action, end, question
-from ivr.dialogue.engine.states.table import handlers, verb
+from ivr.dialogue.engine.states.table import VERBS, handlers, verb
 from ivr.dialogue.engine.states.verb import Arrival
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.record import Decided, Entered, Failed, Utterance
@@ -139,7 +139,7 @@ class Dialogue:
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
-                return human.agitated(call) or STAY
+                return (human.agitated(call) if call.temper.enough else None) or STAY
             case Said():
                 return STAY
 
@@ -279,12 +279,12 @@ def _step(call: Conversation, step: Next) -> Next:
         case Take():
             return _take(call, step)
         case Ask(gather):
-            _listen(call, gather)
+            listen(call, gather)
         case Wait(waiting, gather):
             call.let_go()
             call.waiting = waiting
             if gather is not None:
-                _listen(call, gather)
+                listen(call, gather)
         case Done(outcome):
             call.outcome, call.done = outcome, True
             call.let_go()
@@ -307,9 +307,10 @@ def _enter(call: Conversation, target: str) -> Next:
         raise Broken(f"{MOST_STEPS} states without listening, the last {target}")
     call.shared.table.place(call.cursor, target)
     call.frame.flow, _, call.frame.state = target.partition(".")
-    call.outbox.record(Entered(target, call.state.kinds[0]))
+    kind = call.state.kinds[0]
+    call.outbox.record(Entered(target, kind))
     call.assign(call.state.set)
-    return verb(call).enter(call)
+    return VERBS[kind].enter(call)
 
 
 def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
@@ -338,12 +339,3 @@ def _take(call: Conversation, take: Take) -> Goto:
     if target.startswith(RESERVED):
         call.shared.table.place(call.cursor, call.here)
     return Goto(target, need)
-
-
-def _listen(call: Conversation, gather: Gather) -> None:
-    """Start (or go on) listening. What was said when a gather began is what "repeat" says again."""
-    if not gather.token:
-        gather.prompt = tuple(call.outbox.turn)
-    gather.token = call.outbox.token()
-    call.gather = gather
-    call.outbox.put(gather.effect())

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from ivr.dialogue.engine.contract import Listen, Words
-from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, Keypad
+from ivr.dialogue.engine.contract import Words
+from ivr.dialogue.engine.dtmf_input import Keypad
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.reading import Reading
 
@@ -52,18 +52,6 @@ class Gather:
     def base(self) -> Gather:
         """What is returned to: side questions don't pile up."""
         return self.beneath if self.beneath is not None else self
-
-    def effect(self) -> Listen:
-        """Single keys decide at once, unless a value is being keyed or a star waits for its second key."""
-        patient = self.keypad.entry is not None and not self.keypad.entry.single
-        return Listen(
-            self.token,
-            self.grammar.compiled,
-            self.timeout_s,
-            self.hangover_s,
-            hotword=self.hotword,
-            interdigit_s=INTERDIGIT_S if patient or self.keypad.waiting else 0.0,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,8 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
 
 
 def agitated(call: Conversation) -> Goto | None:
-    """To a human who can calm, once the signs add up; None where they don't, or one is on the way already."""
-    if not call.temper.enough or call.in_human_flow or rung(call):
-        return None
-    return to_human(call.temper.reason, "retention", 8)
+    """To somebody who can calm, now that the signs are enough; None where a human is on the way already."""
+    return None if call.in_human_flow or rung(call) else to_human(call.temper.reason, "retention", 8)
 
 
 def connect(call: Conversation, *, direct: bool = False) -> Wait:

@@ -1,12 +1,13 @@
-"""Builds gathers for the state that a call is in: a grammar with the universals, keys, and the state's timers."""
+"""Builds gathers for the state that a call is in (a grammar with the universals, keys, timers), and opens them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from ivr.dialogue.engine.compilation import yes_no_entries
+from ivr.dialogue.engine.contract import Listen
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.dtmf_input import Entry, Keypad
+from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, Entry, Keypad
 from ivr.dialogue.engine.gather import Gather, Mode
 from ivr.dialogue.engine.next import Ask
 from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
@@ -40,6 +41,29 @@ def meanwhile(call: Conversation) -> Gather:
     found = universals_only(call, Mode.RUNNING)
     found.timeout_s, found.hotword = None, True
     return found
+
+
+def listen(call: Conversation, gather: Gather) -> None:
+    """Start (or go on) listening. What was said when a gather began is what "repeat" says again.
+
+    Single keys decide at once, unless a value is being keyed or a star waits for its second key.
+    """
+    if not gather.token:
+        gather.prompt = tuple(call.outbox.turn)
+    gather.token = call.outbox.token()
+    call.gather = gather
+    keypad = gather.keypad
+    patient = keypad.waiting or (keypad.entry is not None and not keypad.entry.single)
+    call.outbox.put(
+        Listen(
+            gather.token,
+            gather.grammar.compiled,
+            gather.timeout_s,
+            gather.hangover_s,
+            hotword=gather.hotword,
+            interdigit_s=INTERDIGIT_S if patient else 0.0,
+        )
+    )
 
 
 def say_again(call: Conversation, gather: Gather) -> Ask:

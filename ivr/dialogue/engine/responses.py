@@ -9,7 +9,7 @@ from ivr.dialogue.engine.gather import Gather, Mode
 from ivr.dialogue.engine.next import STAY, Ask, Next
 from ivr.dialogue.engine.states import did_you_mean
 from ivr.dialogue.engine.states.table import handlers
-from ivr.dialogue.engine.universals import is_universal, universal
+from ivr.dialogue.engine.universals import universal
 from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.reading import ANSWER, Interpretation, Reading
 from ivr.dialogue.understanding.understand import understand
@@ -26,7 +26,7 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     best = found.best
     _record(call, gather, recognition, found)
     call.temper.heard(recognition.manner)
-    if (best is None or not best.leads_out) and (to_human := human.agitated(call)) is not None:
+    if call.temper.enough and (best is None or not best.leads_out) and (to_human := human.agitated(call)) is not None:
         return to_human
     running = gather.mode == Mode.RUNNING
     if best is None or (running and not best.sure and not best.leads_out):
@@ -64,9 +64,8 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
 
 def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
     """Act on what was meant."""
-    intent = reading.meaning.intent
-    if is_universal(intent):
-        return universal(call, gather, intent, sure=reading.sure)
+    if reading.universal:
+        return universal(call, gather, reading.meaning.intent, sure=reading.sure)
     return handlers(call, gather).filled(call, gather, reading)
 
 

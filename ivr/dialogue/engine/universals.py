@@ -10,11 +10,7 @@ from ivr.dialogue.engine.listener import say_again
 from ivr.dialogue.engine.next import BACK, Ask, Goto, Next, to_human
 from ivr.dialogue.engine.states import end, language_choice
 from ivr.dialogue.engine.states.table import handlers
-from ivr.dialogue.understanding.reading import HUMAN, LANGUAGE, RISK, UNIVERSALS
-
-
-def is_universal(intent: str) -> bool:
-    return intent in UNIVERSALS or intent.startswith((RISK, LANGUAGE))
+from ivr.dialogue.understanding.reading import HUMAN, LANGUAGE, RISK
 
 
 def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = True) -> Next:

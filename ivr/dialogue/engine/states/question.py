@@ -19,7 +19,7 @@ from ivr.dialogue.engine.next import Ask, Goto, Next, NoMatch, Take
 from ivr.dialogue.engine.states.verb import Handlers, Verb
 from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
-from ivr.dialogue.understanding.reading import ANSWER, LANGUAGE, UNIVERSALS, Reading
+from ivr.dialogue.understanding.reading import ANSWER, Reading
 from ivr.dialogue.understanding.slots import ChoiceSlot
 from ivr.dialogue.understanding.understand import understand
 from ivr.events import Cause, Recognition
@@ -70,10 +70,9 @@ def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Readin
     said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
     found = understand(said, gather.grammar, call.shared.risks(call.words))
     best = found.best
-    if best is None or found.rival is not None or found.how != "transcript" or best.leads_out:
+    if best is None or found.rival is not None or found.how != "transcript" or best.universal:
         return None
-    intent = best.meaning.intent
-    return None if intent in (*UNIVERSALS, "yes", "no") or intent.startswith(LANGUAGE) else best
+    return None if best.meaning.intent in ("yes", "no") else best
 
 
 # -- what is listened for ----------------------------------------------------------------------------------------
