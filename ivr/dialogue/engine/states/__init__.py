@@ -1,1 +1,1 @@
-"""The verbs of the flow language, one a file: each returns what comes next (``next.py``); ``table.py`` lists them."""
+"""The verbs of the flow language, one a file, and the side questions of any state; ``table.py`` lists both."""
