@@ -147,15 +147,16 @@ class Conversation:
 
     @property
     def flow(self) -> Flow:
-        return self.library.flows[self.frame.flow]
+        return self.library.flows[self.stack[-1].flow]
 
     @property
     def state(self) -> State:
-        return self.flow.states[self.frame.state]
+        frame = self.stack[-1]
+        return self.library.flows[frame.flow].states[frame.state]
 
     @property
     def here(self) -> str:
-        return f"{self.frame.flow}.{self.frame.state}" if self.stack else ""
+        return f"{self.stack[-1].flow}.{self.stack[-1].state}" if self.stack else ""
 
     @property
     def in_human_flow(self) -> bool:
@@ -239,7 +240,7 @@ class Conversation:
         return max(1, self.visits.get(self.here, 1))
 
     def filled_text(self, text: str) -> str:
-        return interpolated(text, self.look, self.language)
+        return interpolated(text, self.look, self.language) if "{" in text else text
 
     def say(self, words: Sequence[Words], *, bargein: bool = True) -> None:
         self.outbox.say(words, bargein=bargein, voice=self._voice)
@@ -253,8 +254,9 @@ class Conversation:
 
     def prompt(self) -> None:
         """Say what the current state says first."""
-        bargein = self.flow.defaults.bargein if self.state.bargein is None else self.state.bargein
-        self.say(self.own("", self.state.prompt, self.visit), bargein=bargein)
+        state = self.state
+        bargein = self.flow.defaults.bargein if state.bargein is None else state.bargein
+        self.say(self.own("", state.prompt, self.visit), bargein=bargein)
 
     def arrive(self) -> None:
         """One more visit to the current state: it says its prompt."""

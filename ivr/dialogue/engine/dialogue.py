@@ -307,9 +307,10 @@ def _enter(call: Conversation, target: str) -> Next:
         raise Broken(f"{MOST_STEPS} states without listening, the last {target}")
     call.shared.table.place(call.cursor, target)
     call.frame.flow, _, call.frame.state = target.partition(".")
-    kind = call.state.kinds[0]
+    state = call.state
+    kind = state.kinds[0]
     call.outbox.record(Entered(target, kind))
-    call.assign(call.state.set)
+    call.assign(state.set)
     return VERBS[kind].enter(call)
 
 
@@ -333,9 +334,10 @@ def _take(call: Conversation, take: Take) -> Goto:
     call.assign(edge.set)
     if edge.language or edge.persona:
         call.speak(edge.language or call.language, edge.persona or call.words.persona)
-    need = HandoffNeed(call.filled_text(edge.reason), call.filled_text(edge.skill), edge.priority)
+    reason, skill = call.filled_text(edge.reason), call.filled_text(edge.skill)  # before what they name is cleared
     call.frame.clear(*leaving.clear, *edge.clear)
     target = call.shared.table.take(call.cursor, take.trigger)
-    if target.startswith(RESERVED):
-        call.shared.table.place(call.cursor, call.here)
-    return Goto(target, need)
+    if not target.startswith(RESERVED):
+        return Goto(target)
+    call.shared.table.place(call.cursor, call.here)
+    return Goto(target, HandoffNeed(reason, skill, edge.priority))
