@@ -22,7 +22,7 @@ def go_on(call: Conversation, gather: Gather, reading: Reading | None = None) ->
 
 
 def _beneath(call: Conversation, gather: Gather) -> Next:
-    return Anew(gather.base)
+    return Ask(gather) if gather.beneath is None else Anew(gather.beneath)
 
 
 def _human_option(call: Conversation, gather: Gather) -> tuple[Words, ...]:
