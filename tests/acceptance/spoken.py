@@ -152,9 +152,9 @@ async def converse(line: InnerLine, ears: Ears, speaker: Speaker, sentence: Sent
     await say(sentence.text)
     for _ in range(MOST_ANSWERS):
         question = line.said[-1] if line.said else ""
-        if line.dialogue.mode is Mode.CONFIRM:
+        if line.dialogue.mode == Mode.CONFIRM:
             answer = "Yes." if sentence.meaning.asked_by(question) else "No."
-        elif line.dialogue.mode is Mode.QUESTION and (wanted := sentence.answer(question)):
+        elif line.dialogue.mode == Mode.QUESTION and (wanted := sentence.answer(question)):
             answer = wanted
         elif line.dialogue.state == OPEN_QUESTION and not line.performed and not found.repeated:
             found.repeated = True
@@ -166,7 +166,7 @@ async def converse(line: InnerLine, ears: Ears, speaker: Speaker, sentence: Sent
         await say(answer)
     found.after = await line.queue()
     found.state = line.dialogue.state
-    found.mode = line.dialogue.mode.value if line.dialogue.mode else ""
+    found.mode = line.dialogue.mode
     found.human = line.connected is not None
     found.said_last = " ".join(line.said)
     return found

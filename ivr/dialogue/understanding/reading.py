@@ -27,6 +27,11 @@ class Reading:
     doubtful: frozenset[str] = frozenset()
 
     @property
+    def universal(self) -> bool:
+        """Understood in every state: a universal, a risk or a language."""
+        return self.meaning.intent in UNIVERSALS or self.meaning.intent.startswith((RISK, LANGUAGE))
+
+    @property
     def leads_out(self) -> bool:
         """To a human: taken even on suspicion."""
         return self.meaning.intent == HUMAN or self.meaning.intent.startswith(RISK)

@@ -150,7 +150,7 @@ def test_nothing_raises_and_only_the_caller_ends_the_call(
             return
         snapshot = talk.dialogue.snapshot()
         assert snapshot == json.loads(json.dumps(snapshot))
-        waits = talk.dialogue.ended or talk.dialogue.mode is not None or talk.dialogue.waiting
+        waits = talk.dialogue.ended or talk.dialogue.mode or talk.dialogue.waiting
         assert waits, f"{talk.dialogue.state}: nothing is being waited for after {event}"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ivr.dialogue.engine.contract import ActionDone, Listen, LoadResume, Perform, ResumeLoaded, Say
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Installed, Start
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Recognition
 from tests.unit.dialogue.talk import NOW, SIGNATURES, Talk, made, reference, small
 
@@ -125,18 +126,7 @@ def test_choosing_what_is_spoken_already_only_repeats() -> None:
 def dialogue(
     recognised: Collection[str] | None = None, spoken: Collection[str] | None = None, *, keys_led: bool = False
 ) -> Dialogue:
-    return Dialogue(
-        reference(),
-        entry="main",
-        language="en-US",
-        persona="neutral",
-        facts={},
-        vocabularies={},
-        call_id="x",
-        keys_led=keys_led,
-        recognised=recognised,
-        spoken=spoken,
-    )
+    return Dialogue(reference(), Start("x", keys_led=keys_led, installed=Installed(recognised, spoken)))
 
 
 def test_a_call_is_led_by_keys_where_nothing_recognises_its_language() -> None:
