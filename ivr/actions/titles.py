@@ -39,8 +39,9 @@ class Named(Protocol):
 
 
 def plain(text: str) -> str:
-    """Lower-case words without accents and punctuation; figures and apostrophes inside words stay."""
-    return bare_words(unaccented(text.replace("’", "'").replace("&", " and ")))
+    """Lower-case English words without accents and punctuation; figures and apostrophes inside words stay."""
+    letters = unaccented(text.replace("’", "'").replace("&", " and "))
+    return bare_words(letters.encode("ascii", "replace").decode())  # what English has no letter for parts words
 
 
 def without_article(words: str) -> str:

@@ -225,8 +225,8 @@ def _sequence(
             at = spotted[starts[at]].end
             continue
         word = words[at]
-        if word not in plain and word not in known and len(word) > 3:
-            near = process.extractOne(word, list(known), scorer=fuzz.ratio, score_cutoff=78)
+        if word not in plain and len(word) > 3:
+            near = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=78)
             word = near[0] if near else word
         marked.append(word)
         at += 1
@@ -234,10 +234,10 @@ def _sequence(
     return frozenset(c for c in sequence if not c.startswith("<")), sequence
 
 
-def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> frozenset[str]:
-    known = cast("frozenset[str] | None", grammar.outline.memo.get("carriers"))
+def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[str]:
+    known = cast("list[str] | None", grammar.outline.memo.get("carriers"))
     if known is None:
-        known = frozenset(word for shape in shapes for word in shape.words)
+        known = sorted({word for shape in shapes for word in shape.words})
         grammar.outline.memo["carriers"] = known
     return known
 
