@@ -1,4 +1,4 @@
-"""Numbers, ordinals and digit strings as words and back. The words are the language's (``english.py``, …)."""
+"""Numerals: numbers, ordinals and digit strings as words and back. The words are the language's (``english.py``, …)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a state listens for: phrases of its intents, kept as a trie of templates. Nothing is ever multiplied out.
+"""Grammar compiler: the phrases of a state's intents as a trie of templates. Nothing is ever multiplied out.
 
 A sentence, typed or from a recogniser, is matched against the trie (a few microseconds, whatever the size of the
 vocabulary). Recognisers get the same templates and the spoken values of their slots: what does not depend on the
