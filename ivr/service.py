@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from ivr.actions import StoreActions, signatures
+from ivr.actions import StoreActions
 from ivr.call.acceptor import Acceptor
 from ivr.call.history import CallHistory
 from ivr.call.registry import CallRegistry
@@ -19,11 +19,12 @@ from ivr.call.session import Line
 from ivr.clock import SystemClock
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.errors import IvrError
+from ivr.line_facts import line_facts
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import SipEndpoint
 from ivr.readiness import Parts
-from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
 from ivr.release.prompts import PromptPreparation
@@ -98,16 +99,21 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         openings = Openings(config.flows, shelf, fact)
         prompts = PromptPreparation(openings, speech, media)
         releases = Releases(store.flow_versions)
-        around = Surroundings.of(config, signatures())
-        flows = LiveFlows(config.flows, around, releases, shelf, clock, prompts.prepare)
+        known = line_facts(config)
+
+        def facts() -> LineFacts:
+            """What a new version of the flows is held against."""
+            return replace(known, vocabularies={"catalogue": openings.catalogue})
+
+        flows = LiveFlows(config.flows, facts, releases, shelf, clock, prompts.prepare)
         registry.on_move = flows.on_change = feed.touch
 
         await _begin(stack, store.upgrade(), store.close)
+        await _begin(stack, openings.load_catalogue(actions), actions.close)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
         await _begin(stack, speech.start(), speech.stop)
         await prompts.prepare(library, progress)
-        await _begin(stack, openings.load_catalogue(actions), actions.close)
 
         workshop = ConsoleWorkshop(config, shelf, flows, releases)
         stack.push_async_callback(_stopped, workshop.close)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from ivr.actions.backend import Membership, Services
 from ivr.actions.invocation import Handler, Invocation
 from ivr.actions.members import MEMBER_FACTS, VOCABULARIES, refreshed
-from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.signature import CALLBACK, ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import ActionResult
 
@@ -63,6 +63,7 @@ SIGNATURES = (
         returns={"number": "digits"},
         risk="reversible",
         about="Have a human call back, on the number they called from when none is given.",
+        promises=CALLBACK,
     ),
     ActionSignature(
         name="hold.deliveries",

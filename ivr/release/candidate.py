@@ -1,4 +1,4 @@
-"""Flow files on their way to callers: read, put together and checked, in a thread of their own."""
+"""Candidates: flow files on their way to callers, read, put together and checked."""
 
 from __future__ import annotations
 
@@ -6,38 +6,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from ivr.config import Config
-from ivr.dialogue.checker.check import check, check_sources
+from ivr.dialogue.checker.check import Checked, check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
-from ivr.dialogue.flows.library import FlowLibrary, load_library
-from ivr.dialogue.flows.signature import ActionSignature
+from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import read_directory
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the checker holds flows against: the line around them. Empty is not known, and not checked."""
-
-    signatures: Mapping[str, ActionSignature]
-    skills: tuple[str, ...]
-    services: tuple[str, ...]
-    entries: tuple[str, ...]
-
-    @classmethod
-    def of(cls, config: Config, signatures: Mapping[str, ActionSignature]) -> Surroundings:
-        flows = config.flows
-        return cls(
-            signatures,
-            skills=tuple(dict.fromkeys(s for agent in config.desk.agents for s in agent.skills)),
-            services=tuple(service.name for service in flows.services),
-            entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +32,22 @@ class Candidate:
         return tuple(f for f in self.findings if f.severity == "error")
 
 
-def examine(sources: Mapping[str, str], around: Surroundings) -> Candidate:
+def examine(sources: Mapping[str, str], facts: LineFacts, *, profile: str = "") -> Candidate:
     """Load and check. Pure, and heavy enough (tenths of a second) to stay off the event loop.
 
     What the checker itself stumbles over is a finding: a file may stay out, but it never takes the line down."""
     began = time.perf_counter()
-    demands: dict[str, Any] = {
-        "skills": around.skills or None,
-        "services": around.services or None,
-        "entries": around.entries,
-    }
     try:
-        library = load_library(sources, around.signatures).library
-        if library is not None:
-            findings = check(library, **demands)
-        else:
-            findings = check_sources(sources, around.signatures, **demands)
+        checked = check_sources(sources, facts, profile=profile)
     except Exception as error:
         log.exception("flows.checker_failed")
-        library = None
         why = f"the checker failed on these files: {type(error).__name__}: {error}"
-        findings = (Finding("checker-failed", "error", "", 0, 0, "", why, "undo the last edit, and report this"),)
-    if any(f.severity == "error" for f in findings):
-        library = None
-    return Candidate(sources, library, findings, time.perf_counter() - began)
+        finding = Finding("checker-failed", "error", "", 0, 0, "", why, "undo the last edit, and report this")
+        checked = Checked(None, (finding,))
+    return Candidate(sources, checked.library, checked.findings, time.perf_counter() - began)
 
 
-def examine_folder(folder: Path, around: Surroundings) -> Candidate:
+def examine_folder(folder: Path, facts: LineFacts) -> Candidate:
     """The same for a folder's files; a folder that can't be read is a finding too."""
     try:
         sources = read_directory(folder)
@@ -88,7 +55,7 @@ def examine_folder(folder: Path, around: Surroundings) -> Candidate:
         why = f"the flows can't be read: {error.strerror or error}"
         remedy = "create the folder, readable by the service's user"
         return Candidate({}, None, (Finding("unreadable", "error", str(folder), 0, 0, "", why, remedy),), 0.0)
-    return examine(sources, around)
+    return examine(sources, facts)
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:

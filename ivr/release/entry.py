@@ -1,4 +1,4 @@
-"""How a call begins: which version of the flows, which entry, language and persona, by the numbers involved."""
+"""The entry of a call: which version of the flows, which entry, language and persona, by the numbers involved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flows that follow their files and the store while the line is up; the version that serves never suffers for it.
+"""Live reload: flows follow their files and the store while the line is up; what serves never suffers for it.
 
 What is live is decided in the store, where every service on it sees the same; files that pass the checker are
 published there. What can't be decided now (the store or the speech workers are gone) is held and tried again.
@@ -16,11 +16,12 @@ import structlog
 from watchfiles import Change, awatch
 
 from ivr.config import FlowsConfig
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, UnavailableError
 from ivr.ports import Clock
-from ivr.release.candidate import Candidate, Surroundings, author, examine, examine_folder, fingerprint
+from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
 from ivr.release.releases import Release, Releases
 from ivr.release.serving import Canary, Shelf, digits
 
@@ -37,12 +38,13 @@ Prepare = Callable[[FlowLibrary], Awaitable[None]]
 
 
 class LiveFlows:
-    """Fills the shelf. ``prepare`` makes a library speakable (renders its prompts) before any call gets it."""
+    """Fills the shelf. ``facts``: what is known of the line now, for the checker. ``prepare`` makes a library speakable
+    (renders its prompts) before any call gets it."""
 
     def __init__(
         self,
         config: FlowsConfig,
-        around: Surroundings,
+        facts: Callable[[], LineFacts],
         releases: Releases,
         shelf: Shelf,
         clock: Clock,
@@ -52,7 +54,7 @@ class LiveFlows:
     ) -> None:
         self._folder = config.directory
         self._config = config
-        self._around = around
+        self._facts = facts
         self._releases = releases
         self._shelf = shelf
         self._clock = clock
@@ -72,7 +74,7 @@ class LiveFlows:
         The files, unless they are broken, or are just what was rolled back from or put on trial: then the last live
         version of the store."""
         self._seen_files = fingerprint(self._folder)
-        candidate = self._seen = await aside(examine_folder, self._folder, self._around)
+        candidate = self._seen = await aside(examine_folder, self._folder, self._facts())
         stored = await self._releases.live()
         library = candidate.library
         if library is None:
@@ -95,6 +97,7 @@ class LiveFlows:
         else:
             await self._releases.record(library, _user())
             await self._releases.publish(library.version, _user())
+        _tell(candidate)
         await aside(compiled, library)
         self._shelf.publish(library)
         self._head = await self._releases.head()
@@ -105,7 +108,7 @@ class LiveFlows:
 
     async def _stored(self, release: Release) -> FlowLibrary | None:
         """A stored version, checked against this release of the software; None (and a log line a finding) if unfit."""
-        candidate = await aside(examine, release.files, self._around)
+        candidate = await aside(examine, release.files, self._facts())
         for finding in candidate.errors:
             log.error("flows.stored_unusable", flow_version=release.version, finding=finding.render())
         return candidate.library
@@ -141,7 +144,7 @@ class LiveFlows:
         """Read the files now; publish what is new and right. Never raises for what is wrong with them."""
         async with self._one_at_a_time:
             files = fingerprint(self._folder)
-            candidate = await aside(examine_folder, self._folder, self._around)
+            candidate = await aside(examine_folder, self._folder, self._facts())
             self._seen_files = files
             if self._seen is not None and candidate.sources == self._seen.sources and candidate.sources and not again:
                 return
@@ -151,6 +154,7 @@ class LiveFlows:
                 self._shelf.reject(candidate.errors, self._clock.now())
             else:
                 self._shelf.accept()
+                _tell(candidate)
                 await self._go_live(candidate.library, candidate.took_s)
             self.on_change()
 
@@ -238,6 +242,14 @@ async def aside(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -
         return await asyncio.to_thread(work, *arguments, **options)
     finally:
         sys.setswitchinterval(usual)
+
+
+def _tell(candidate: Candidate) -> None:
+    """What may stay as it is, but somebody may want to know."""
+    for f in candidate.findings:
+        if f.severity != "error":
+            tell = log.warning if f.severity == "warning" else log.info
+            tell("flows.doubted", file=f.file, line=f.line, column=f.column, code=f.code, finding=f.render())
 
 
 def _canary(library: FlowLibrary, release: Release) -> Canary:

@@ -1,14 +1,12 @@
-"""Flow files as a designer names them on the command line: folders, or single files in them."""
+"""Folders of flow files, or single files in them, as a designer names them on the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ivr.actions import signatures
-from ivr.config import Config
-from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
@@ -23,8 +21,9 @@ class Folder:
     sources: Mapping[str, str]
     chosen: frozenset[str] = frozenset()
 
-    def concerns(self, finding: Finding) -> bool:
-        return not self.chosen or finding.file in self.chosen
+    def own(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Those about the files that were named, with their whole paths."""
+        return tuple(self.placed(f) for f in findings if not self.chosen or f.file in self.chosen)
 
     def placed(self, finding: Finding) -> Finding:
         """The same with the file's whole path, as editors and CI want it."""
@@ -52,35 +51,6 @@ def _read(path: Path) -> Mapping[str, str]:
         return read_directory(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", remedy="make the folder readable") from error
-
-
-def examine(folder: Folder, config: Config | None) -> tuple[Finding, ...]:
-    """All that is wrong in a folder, by its placed files; against the line's configuration where there is one."""
-    around = _Around.of(config)
-    found = check_sources(
-        folder.sources, signatures(), skills=around.skills, services=around.services, entries=around.entries
-    )
-    return tuple(folder.placed(f) for f in found if folder.concerns(f))
-
-
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What the checker may know of the line around the flows."""
-
-    skills: tuple[str, ...] | None = None
-    services: tuple[str, ...] | None = None
-    entries: tuple[str, ...] | None = None
-
-    @classmethod
-    def of(cls, config: Config | None) -> _Around:
-        if config is None:
-            return cls()
-        flows = config.flows
-        return cls(
-            skills=tuple(s for agent in config.desk.agents for s in agent.skills),
-            services=tuple(service.name for service in flows.services) or None,
-            entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
-        )
 
 
 def library_of(folder: Folder) -> FlowLibrary:

@@ -1,4 +1,4 @@
-"""What a designer means by one word on the command line: a flow by its name, a file, a folder, or a state."""
+"""Selections: what one word on the command line names: a flow by its name, a file, a folder, or a state."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import yaml
 
 from ivr.dialogue.checker.check import check
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 
@@ -23,7 +24,7 @@ SIGNATURES = {
     for s in (
         ActionSignature("order.place", (Parameter("title", "title"), Parameter("count", "number")), risk="reversible"),
         ActionSignature("order.read", returns={"text": "text"}),
-        ActionSignature("callback.request", (Parameter("number", "digits"),), risk="reversible"),
+        ActionSignature("callback.request", (Parameter("number", "digits"),), risk="reversible", promises="callback"),
     )
 }
 UNIVERSALS = """\
@@ -147,9 +148,9 @@ def main() -> int:
     load = best(lambda: load_library(sources, SIGNATURES))
     library = load_library(sources, SIGNATURES).library
     assert library is not None, [f.render() for f in load_library(sources, SIGNATURES).findings]
-    findings = check(library)
+    findings = check(library, LineFacts())
     assert not findings, "\n".join(f.render() for f in findings[:5])
-    checked = best(lambda: check(library))
+    checked = best(lambda: check(library, LineFacts()))
     count = sum(len(f.states) for f in library.flows.values())
     print(f"{count} states, {len(text):,} characters")
     print(f"parse alone (floor)  {floor:7.3f} s")

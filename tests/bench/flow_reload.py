@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.config import load_config
-from ivr.release.candidate import Candidate, Surroundings, examine_folder
+from ivr.line_facts import line_facts
+from ivr.release.candidate import Candidate, examine_folder
 from ivr.release.live import aside
 
 ROOT = Path(__file__).parents[2]
@@ -51,11 +51,11 @@ async def _measure(name: str, work: Callable[[], object]) -> None:
 
 async def main() -> None:
     config = load_config(ROOT / "config.toml")
-    around = Surroundings.of(config, signatures())
+    facts = line_facts(config)
     folder = config.flows.directory
 
     def checked() -> Candidate:
-        return examine_folder(folder, around)
+        return examine_folder(folder, facts)
 
     assert checked().library is not None
     await _measure("nothing", lambda: asyncio.sleep(0.3))

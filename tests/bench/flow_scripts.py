@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from ivr.actions import signatures
 from ivr.dialogue.checker.check import check
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.contract import DialogueEvent, Effect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
@@ -132,7 +133,7 @@ def checker() -> None:
         began = time.perf_counter()
         library = load_library(sources, signatures()).library
         assert library is not None
-        findings = len(check(library))
+        findings = len(check(library, LineFacts()))
         times.append(time.perf_counter() - began)
     took = statistics.median(times)
     print(f"checker: a flow of {STATES:,} states in {took:.3f} s, {took:.2f} × the second wanted ({findings} findings)")

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from ivr.actions.registry import signatures
 from ivr.dialogue.checker.check import check
-from ivr.dialogue.flows import model
+from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.flows import model, prompt, state
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.wording import FILTERS
@@ -46,7 +47,7 @@ def test_after_every_step_only_the_spanish_words_are_missing(step: int) -> None:
     del sources["hold.es-ES.yaml"]  # step 7
     loaded = load_library(sources, signatures())
     assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
-    findings = check(loaded.library, skills=("general", "retention", "discs"), services=("deliveries",))
+    findings = check(loaded.library, LineFacts(skills=("general", "retention", "discs"), services=("deliveries",)))
     assert [(f.code, f.file) for f in findings] == [("missing-wording", "hold.yaml")]
 
 
@@ -74,7 +75,12 @@ def test_every_example_is_yaml() -> None:
 
 
 def aliases() -> Iterator[str]:
-    kinds = [value for value in vars(model).values() if isinstance(value, type) and issubclass(value, BaseModel)]
+    kinds = [
+        value
+        for part in (model, state, prompt)
+        for value in vars(part).values()
+        if isinstance(value, type) and issubclass(value, BaseModel)
+    ]
     for kind in kinds:
         for name, field in kind.model_fields.items():
             yield field.alias or name
@@ -99,6 +105,6 @@ def test_every_action_is_listed_with_its_outcomes(action: str) -> None:
     assert returned == set(signature.returns)
 
 
-@pytest.mark.parametrize("name", sorted({*SYSTEM_PROMPTS, *FILTERS, *model.RESERVED_TARGETS}))
+@pytest.mark.parametrize("name", sorted({*SYSTEM_PROMPTS, *FILTERS, *state.RESERVED_TARGETS}))
 def test_every_system_prompt_filter_and_target_is_named(name: str) -> None:
     assert mentioned(name)

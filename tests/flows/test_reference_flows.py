@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ivr.dialogue.checker.check import check
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.contract import PartFailed
 from tests.flows.conftest import Begin
 from tests.flows.line import Line, moment
@@ -35,7 +36,7 @@ BY_KEY = ("*0", "#0")
 
 
 def test_the_checker_finds_nothing() -> None:
-    findings = check(library(), skills=SKILLS, services=("deliveries",), entries=("main",))
+    findings = check(library(), LineFacts(skills=SKILLS, services=("deliveries",), entries=("main",)))
     assert findings == (), "\n".join(finding.render() for finding in findings)
 
 

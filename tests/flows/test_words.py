@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ivr.dialogue.flows.library import UNIVERSALS
-from ivr.dialogue.flows.model import Prompt, State, TaperedPrompt
+from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.phrases import parse_phrase
+from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
 from ivr.dialogue.flows.wording import SLOT
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
 from tests.flows.reference import library
@@ -21,31 +21,14 @@ UNSPEAKABLE = re.compile(r"[#*&@/\\|<>\[\]()_%$+=~^]|\d")
 BANNED = ("call volume", "your call is important", "website", "please listen", "menu options have changed", "cannot")
 
 
-def prompts_of(state: State) -> Iterator[tuple[str, TaperedPrompt]]:
-    """A state's prompts by the ids that overlays use, "" for the state's own."""
-    if state.prompt:
-        yield "", state.prompt
-    for name in ("noinput", "nomatch", "help", "wait"):
-        if (prompt := getattr(state, name)) is not None:
-            yield f".{name}", prompt
-    if state.confirm is not None and state.confirm.prompt is not None:
-        yield ".confirm", state.confirm.prompt
-    for outcome, edge in state.on.items():
-        if edge.say is not None:
-            yield f".on.{outcome}", edge.say
-    for choice in state.choices:
-        if choice.say is not None:
-            yield f".choice.{choice.intent}", choice.say
-
-
 def base_prompts() -> dict[tuple[str, str], TaperedPrompt]:
     found = {
-        (flow.flow, f"{name}{suffix}"): prompt
+        (flow.flow, f"{name}.{part}" if part else name): prompt
         for flow in library().flows.values()
         for name, state in flow.states.items()
-        for suffix, prompt in prompts_of(state)
+        for part, prompt, _ in state.prompts()
     }
-    return {**found, **{(UNIVERSALS, name): prompt for name, prompt in library().universals.prompts.items()}}
+    return {**found, **{(UNIVERSALS_FILE, name): prompt for name, prompt in library().universals.prompts.items()}}
 
 
 def every_prompt() -> Iterator[tuple[str, str, Prompt]]:
@@ -102,8 +85,9 @@ def test_spanish_understands_everything() -> None:
             if variable.values:
                 assert set(spanish.values[name]) == set(variable.values)
     universals = library().universals
-    wanted = {"human", "repeat", "help", "back", "goodbye", "yes", "no", *universals.risks}
-    assert wanted == set(wordings[UNIVERSALS, SPANISH, "neutral"].intents)
+    wanted = {"human", "repeat", "help", "back", "goodbye", "yes", "no"}
+    wanted |= {name for name, risk in universals.risks.items() if risk.phrases}
+    assert wanted == set(wordings[UNIVERSALS_FILE, SPANISH, "neutral"].intents)
 
 
 def test_every_system_prompt_is_worded() -> None:

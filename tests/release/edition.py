@@ -7,15 +7,14 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.clock import SystemClock
 from ivr.config import Config, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import SpeechUnavailable
-from ivr.release.candidate import Surroundings
+from ivr.line_facts import line_facts
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
@@ -85,11 +84,10 @@ class Desk:
         self.shelf = Shelf()
         self.prompts = Prompts()
         self.openings = Openings(self.config.flows, self.shelf, lambda name: name == "hours.open" or None)
-        around = Surroundings.of(self.config, signatures())
         # no agents are configured here, but the flows do hand over
-        around = Surroundings(around.signatures, ("general", "retention", "discs"), (), around.entries)
+        facts = replace(line_facts(self.config), skills=("general", "retention", "discs"))
         self.flows = LiveFlows(
-            self.config.flows, around, self.releases, self.shelf, SystemClock(), self.prompts, poll_s=poll_s
+            self.config.flows, lambda: facts, self.releases, self.shelf, SystemClock(), self.prompts, poll_s=poll_s
         )
         self._changed = asyncio.Event()
         self.flows.on_change = self._changed.set

@@ -64,6 +64,16 @@ async def test_a_broken_edit_never_goes_live_and_a_mended_one_does(press: Press,
         assert all(s.kind == "publish" for s in await desk.releases.history())
 
 
+async def test_what_is_only_doubted_goes_live_and_is_told(press: Press, desk: Desk) -> None:
+    with capture_logs() as lines:
+        async with desk.running():
+            spoken = '{{say: "Hello from edition {edition}.", audio: hello}}'
+            press.print(1, MAIN.replace('"Hello from edition {edition}."', spoken))
+            await desk.until(1)
+    told = [(line["code"], line["log_level"]) for line in lines if line["event"] == "flows.doubted"]
+    assert told == [("no-recording", "warning")]
+
+
 async def test_half_a_file_is_rejected_and_the_rest_of_it_mends_it(press: Press, desk: Desk) -> None:
     async with desk.running():
         whole = MAIN.format(edition=3)

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
 from ivr.clock import SystemClock
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.line_facts import line_facts
 from ivr.ports import Ears
-from ivr.release.candidate import Surroundings
 from ivr.release.entry import Openings
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
@@ -138,8 +137,9 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         return None
 
     releases = Releases(store.flow_versions)
-    around = Surroundings.of(config, signatures())
-    live = LiveFlows(config.flows, around, releases, shelf, SystemClock(), nothing_to_render, poll_s=0.5)
+    live = LiveFlows(
+        config.flows, lambda: line_facts(config), releases, shelf, SystemClock(), nothing_to_render, poll_s=0.5
+    )
     await live.start()
     registry.on_move = live.on_change = feed.touch
     workshop = ConsoleWorkshop(config, shelf, live, releases)

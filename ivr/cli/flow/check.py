@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
+from ivr.cli.flow.facts import facts_of
 from ivr.cli.flow.options import add_paths, config_of, folders_of
 from ivr.cli.options import Subparsers
-from ivr.dialogue.flows.finding import Finding
-from ivr.workshop.folder import examine
-from ivr.workshop.profiles import PROFILES, profile
+from ivr.dialogue.checker.check import PROFILES
+from ivr.dialogue.flows.finding import Finding, Severity
+from ivr.errors import ConfigError
+from ivr.release.candidate import examine
 
-EPILOG = "Exit codes: 0 nothing wrong (warnings may remain), 1 errors (with --strict also warnings), 2 wrong usage."
-STYLES = {"error": "bold red", "warning": "yellow"}
+EPILOG = (
+    "Exit codes: 0 nothing wrong (warnings may remain), 1 errors (with --strict also warnings), 2 wrong usage. "
+    "Notes say how the line is, and never fail."
+)
+STYLES: Mapping[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def add(tools: Subparsers) -> None:
@@ -24,42 +32,47 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="findings as JSON, for editors and CI")
     parser.add_argument(
-        "--profile", metavar="NAME", help=f"what a standard asks beside that; known: {', '.join(PROFILES)}"
+        "--profile", metavar="NAME", default="", help=f"what a standard asks beside that; known: {', '.join(PROFILES)}"
     )
     parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    standard = profile(arguments.profile) if arguments.profile else None
+    profile = arguments.profile
+    if profile and profile not in PROFILES:
+        raise ConfigError(f"there is no profile {profile}", remedy=f"one of: {', '.join(PROFILES)}")
     config = config_of(arguments)
-    findings: list[Finding] = []
     folders = list(folders_of(arguments, config))
-    for folder in folders:
-        findings += examine(folder, config)
-        if standard is not None:
-            findings += standard.examine(folder)
-    errors = sum(f.severity == "error" for f in findings)
-    warnings = len(findings) - errors
+    facts = asyncio.run(facts_of(config))
+    findings = [f for folder in folders for f in folder.own(examine(folder.sources, facts, profile=profile).findings)]
+    counts = Counter(f.severity for f in findings)
+    unchecked = list(facts.unknown)
+    if profile:
+        unchecked += [f"{profile}, rule {number}: {why}" for number, why in PROFILES[profile].not_checked.items()]
     if arguments.json:
         found = [f.as_json() for f in findings]
-        print(json.dumps({"errors": errors, "warnings": warnings, "findings": found}, ensure_ascii=False, indent=2))
+        told = {**{f"{s}s": counts[s] for s in STYLES}, "findings": found, "not_checked": unchecked}
+        print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        show(findings, errors, warnings)
-        if not findings:
+        show(findings)
+        if unchecked:
+            print(f"not checked: {'; '.join(unchecked)}")
+        if findings:
+            said = [_counted(counts[s], s) for s in STYLES if counts[s] or s != "note"]
+            print(", ".join(said))
+        if not counts["error"] and not counts["warning"]:
             checked = _counted(len(folders), "folder")
             print(f"nothing wrong: {checked} checked; every state of every flow reaches a human")
-    return 1 if errors or (arguments.strict and warnings) else 0
+    return 1 if counts["error"] or (arguments.strict and counts["warning"]) else 0
 
 
-def show(findings: list[Finding], errors: int, warnings: int) -> None:
+def show(findings: Sequence[Finding]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         first, *rest = finding.render().splitlines()
         console.print(Text(first, STYLES[finding.severity]))
         for line in rest:
             console.print(Text(line))
-    if findings:
-        console.print(Text(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}"))
 
 
 def _counted(count: int, noun: str) -> str:

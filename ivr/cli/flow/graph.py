@@ -11,10 +11,14 @@ from ivr.actions import signatures
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
+from ivr.config import Config
+from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import ConfigError, FlowError
+from ivr.line_facts import line_facts
 from ivr.record import Entered, Entry
-from ivr.workshop.folder import Folder, examine, library_of
+from ivr.release.candidate import examine
+from ivr.workshop.folder import Folder, library_of
 from ivr.workshop.picture.mermaid import render_mermaid
 from ivr.workshop.picture.svg import render_folder_svg, render_svg
 from ivr.workshop.picture.traffic import Traffic, Visit, count
@@ -50,7 +54,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     chosen = select(arguments.flow, config.flows.directory if config is not None else DEFAULT_FLOWS)
     library = _library(chosen.folder) if arguments.errors else library_of(chosen.folder)
-    findings = examine(chosen.folder, config) if arguments.errors else ()
+    findings = _findings(chosen.folder, config) if arguments.errors else ()
     traffic = None
     if arguments.traffic:
         url = config.store.resolved() if config is not None else arguments.database
@@ -81,6 +85,10 @@ def _library(folder: Folder) -> FlowLibrary:
     if library is None or not library.flows:
         raise FlowError("there is nothing to draw", remedy=f"ivr flow check {folder.path}")
     return library
+
+
+def _findings(folder: Folder, config: Config | None) -> tuple[Finding, ...]:
+    return folder.own(examine(folder.sources, line_facts(config)).findings)
 
 
 async def _traffic(url: str, most: int) -> Traffic:

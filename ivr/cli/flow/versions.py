@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ivr.actions import signatures
 from ivr.cli.options import add_config, configuration
 from ivr.config import Config
 from ivr.errors import FlowError
-from ivr.release.candidate import Surroundings, examine_folder
+from ivr.line_facts import line_facts
+from ivr.release.candidate import examine_folder
 from ivr.release.releases import Releases
 from ivr.store import Store
 
@@ -46,7 +46,7 @@ async def recorded(releases: Releases, config: Config, what: str) -> str:
     folder = Path(what)
     if not folder.is_dir():
         return await releases.resolve(what)
-    candidate = await asyncio.to_thread(examine_folder, folder, Surroundings.of(config, signatures()))
+    candidate = await asyncio.to_thread(examine_folder, folder, line_facts(config))
     if candidate.library is None:
         found = "\n".join(f.render() for f in candidate.errors)
         raise FlowError(f"these flows don't pass\n{found}", remedy=f"ivr flow check {folder}")

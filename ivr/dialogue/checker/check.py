@@ -2,87 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ivr.dialogue.checker import gethuman
-from ivr.dialogue.checker.confusable import check_sounds
+from ivr.dialogue.checker.confusable import check_confusable
 from ivr.dialogue.checker.consequences import check_consequences
-from ivr.dialogue.checker.dtmf_grammars import check_keys
-from ivr.dialogue.checker.reaches_human import check_roads
-from ivr.dialogue.checker.references import check_names
-from ivr.dialogue.checker.report import Report, Surroundings
-from ivr.dialogue.checker.translations import check_words
+from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
+from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.checker.languages import check_languages
+from ivr.dialogue.checker.prompts import check_prompts
+from ivr.dialogue.checker.reaches_human import check_reaches_human
+from ivr.dialogue.checker.references import check_references
+from ivr.dialogue.checker.report import Report
+from ivr.dialogue.checker.translations import check_translations
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, Loaded, load_library
-from ivr.dialogue.flows.signature import ActionSignature
-from ivr.events import Term
 
-CHECKS: tuple[Callable[[Report], None], ...] = (
-    check_names,
-    check_roads,
-    check_words,
-    check_keys,
+Rule = Callable[[Report], None]
+
+RULES: tuple[Rule, ...] = (
+    check_references,
+    check_reaches_human,
+    check_prompts,
+    check_translations,
+    check_languages,
+    check_dtmf_grammars,
     check_consequences,
-    check_sounds,
+    check_confusable,
 )
 
-PROFILES: Mapping[str, tuple[Callable[[Report], None], ...]] = {"": (), gethuman.NAME: (gethuman.check_gethuman,)}
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A published standard: its rule, and by number what it asks beside that and flow files can't show."""
+
+    rule: Rule
+    not_checked: Mapping[int, str]
 
 
-def check(
-    library: FlowLibrary,
-    *,
-    skills: Sequence[str] | None = None,
-    recorded: Callable[[str, str], bool] | None = None,
-    vocabulary_examples: Mapping[str, Sequence[Term]] | None = None,
-    services: Collection[str] | None = None,
-    entries: Collection[str] | None = None,
-    recognised: Collection[str] | None = None,
-    profile: str = "",
-) -> tuple[Finding, ...]:
-    """Everything wrong with a library, sorted by file and line. What is passed as None is not known and not checked.
+PROFILES: Mapping[str, Profile] = {gethuman.NAME: Profile(gethuman.check_gethuman, gethuman.NOT_CHECKED)}
 
-    ``skills``: what the desk has; ``recorded(audio, language)``: whether a recording exists; ``services``: names of
-    [[flows.services]]; ``entries``: flows that answer a number; ``recognised``: languages some recogniser serves;
-    ``profile``: one of PROFILES, checked as well.
-    """
-    around = Surroundings(skills, services, entries, recorded, vocabulary_examples or {}, recognised)
-    report = Report(library, around)
-    for part in (*CHECKS, *PROFILES[profile]):
-        part(report)
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The verdict on a folder's files. ``library`` is None when any finding is an error."""
+
+    library: FlowLibrary | None
+    findings: tuple[Finding, ...]
+
+
+def check(library: FlowLibrary, facts: LineFacts, *, profile: str = "") -> tuple[Finding, ...]:
+    """Everything wrong with a library, sorted by file and line. ``profile``: one of PROFILES, checked as well."""
+    report = Report(library, facts)
+    for rule in (*RULES, *((PROFILES[profile].rule,) if profile else ())):
+        rule(report)
     return ordered(report.findings)
 
 
-def check_sources(
-    sources: Mapping[str, str],
-    signatures: Mapping[str, ActionSignature],
-    *,
-    skills: Sequence[str] | None = None,
-    recorded: Callable[[str, str], bool] | None = None,
-    vocabulary_examples: Mapping[str, Sequence[Term]] | None = None,
-    services: Collection[str] | None = None,
-    entries: Collection[str] | None = None,
-    recognised: Collection[str] | None = None,
-    profile: str = "",
-) -> tuple[Finding, ...]:
-    """Load and check, for tools: the loader's findings and the checker's together.
+def check_sources(sources: Mapping[str, str], facts: LineFacts, *, profile: str = "") -> Checked:
+    """Load (once) and check: the loader's findings and the checker's together.
 
     Where files are too broken to load, what is left of them is checked, and what was left out is not counted again.
     """
-    loaded = load_library(sources, signatures)
+    loaded = load_library(sources, facts.signatures)
     if loaded.draft is None:
-        return loaded.findings
-    found = check(
-        loaded.draft,
-        skills=skills,
-        recorded=recorded,
-        vocabulary_examples=vocabulary_examples,
-        services=services,
-        entries=entries,
-        recognised=recognised,
-        profile=profile,
-    )
-    return ordered([*loaded.findings, *(f for f in found if not _follows(f, loaded))])
+        return Checked(None, loaded.findings)
+    found = check(loaded.draft, facts, profile=profile)
+    findings = ordered([*loaded.findings, *(f for f in found if not _follows(f, loaded))])
+    return Checked(None if any(f.severity == "error" for f in findings) else loaded.library, findings)
 
 
 # What may only follow from something that could not be loaded: ways that lead nowhere cut off what lies behind them.

@@ -1,4 +1,4 @@
-"""Phrases that mean different things and sound the same: what a recogniser cannot tell apart."""
+"""Confusable phrases and titles: what means different things and sounds the same to a recogniser."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.flows.model import Flow, VariableSpec
+from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.similarity import confusable, sound
 from ivr.dialogue.spoken.values import fold
+from ivr.events import Term
 
 _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
-_UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
+_FEW = 3  # titles named in a note
 _SAMPLES: Mapping[str, str] = {
     "title": "casablanca",
     "number": "three",
@@ -37,7 +38,7 @@ class Said:
     place: tuple[str | int, ...] = ()
 
 
-def check_sounds(report: Report) -> None:
+def check_confusable(report: Report) -> None:
     library = report.library
     languages = dict.fromkeys([library.universals.language, *(language for language, _ in library.voices)])
     for language in languages:
@@ -46,21 +47,52 @@ def check_sounds(report: Report) -> None:
         _among(report, everywhere)
         for name, flow in library.flows.items():
             _Flow(report, name, flow, words, language, everywhere).check()
+        if language == library.universals.language:
+            for vocabulary, terms in (report.facts.vocabularies or {}).items():
+                _titles(report, vocabulary, terms, language, everywhere)
+
+
+def _titles(report: Report, vocabulary: str, terms: Sequence[Term], language: str, everywhere: Sequence[Said]) -> None:
+    """Titles that cannot be told apart by ear, or sound like what is understood everywhere: the line has to ask."""
+    place = next(_users_of(report, vocabulary), None)
+    if place is None:
+        return
+    universal = {sound(said.text, language): said.phrase for said in everywhere}
+    by_sound: dict[str, list[str]] = {}
+    for term in terms:
+        heard = sound(" ".join(fold(term.label, language)), language)
+        by_sound.setdefault(heard, [universal[heard]] if heard in universal else []).append(term.label)
+    alike = [tuple(dict.fromkeys(texts)) for texts in by_sound.values() if len(texts) > 1]
+    if alike:
+        few = "; ".join(" and ".join(f"“{text}”" for text in texts[:_FEW]) for texts in alike[:_FEW])
+        more = f"; and {len(alike) - _FEW} more" if len(alike) > _FEW else ""
+        why = f"titles of the {vocabulary} cannot be told by ear, so callers are asked what they mean: {few}{more}"
+        remedy = "leave it so, or let the vocabulary name them otherwise"
+        report.add("alike-titles", place, why, remedy, severity="note", text=vocabulary)
+
+
+def _users_of(report: Report, vocabulary: str) -> Iterator[Place]:
+    """Where variables say that their titles come from there."""
+    for name, flow in report.library.flows.items():
+        for section in ("parameters", "variables"):
+            for variable, spec in getattr(flow, section).items():
+                if vocabulary in spec.vocabularies:
+                    yield report.at(name, section, variable, "from")
 
 
 def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said]:
     """What is understood in every state: universals and risks."""
-    for name in _UNIVERSALS:
+    for name in UNIVERSALS:
         for phrase in words.universal(name):
-            for text in _expand(phrase, {}, report, language):
+            for text in _expand(phrase, {}, language):
                 yield Said(text, name, phrase)
     for name, spec in report.library.universals.languages.items():
         for phrase in spec.phrases:
-            for text in _expand(phrase, {}, report, language):
+            for text in _expand(phrase, {}, language):
                 yield Said(text, f"the language {name}", phrase)
     for name in report.library.universals.risks:
         for phrase in words.universal(name):
-            for text in _expand(phrase, {}, report, language):
+            for text in _expand(phrase, {}, language):
                 yield Said(text, f"the risk {name}", phrase)
 
 
@@ -91,7 +123,7 @@ class _Flow:
             self.said[intent] = [
                 Said(text, intent, phrase, ("intents", intent, "phrases", index))
                 for index, phrase in enumerate(self.words.phrases(self.name, intent))
-                for text in _expand(phrase, self.variables, self.report, self.language)
+                for text in _expand(phrase, self.variables, self.language)
             ]
         return self.said[intent]
 
@@ -149,27 +181,23 @@ class _Flow:
         return self.report.at(self.name, *said.place)
 
 
-def _expand(phrase: str, variables: Mapping[str, VariableSpec], report: Report, language: str) -> Iterator[str]:
+def _expand(phrase: str, variables: Mapping[str, VariableSpec], language: str) -> Iterator[str]:
     """A phrase with its options and a sample value in each slot."""
     try:
         template = parse_phrase(phrase, language)
     except PhraseError:
         return
     for variant in template.variants[:8]:
-        words = [_sample(p.name, variables, report) if isinstance(p, SlotMark) else p for p in variant]
+        words = [_sample(p.name, variables) if isinstance(p, SlotMark) else p for p in variant]
         text = " ".join(fold(" ".join(words), language))
         if text:
             yield text
 
 
-def _sample(name: str, variables: Mapping[str, VariableSpec], report: Report) -> str:
+def _sample(name: str, variables: Mapping[str, VariableSpec]) -> str:
     spec = variables.get(name)
     if spec is None:
         return "something"
     if spec.type == "choice":
         return next((p for phrases in spec.values.values() for p in phrases), "this")
-    for vocabulary in spec.vocabularies:
-        terms = report.around.examples.get(vocabulary)
-        if terms:
-            return terms[0].label
     return _SAMPLES.get(spec.type, "something")

@@ -1,4 +1,4 @@
-"""Whoever acts for a caller asks first where it matters, and whoever may leave talks to a human."""
+"""Confirmations and risks: who acts for a caller asks first where it matters; who may leave talks to a human."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from ivr.dialogue.checker.condition import read_value
 from ivr.dialogue.checker.references import SPOKEN_TYPES
 from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.texts import slot_names
-from ivr.dialogue.flows.model import EdgeSpec, Flow, State, VariableSpec
+from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
+from ivr.dialogue.flows.state import EdgeSpec, State
 from ivr.dialogue.flows.wording import SLOT
 
 
@@ -127,10 +128,10 @@ def _risks(report: Report, name: str, flow: Flow, sid: str, state: State) -> Non
 
 def _risk_words(report: Report) -> None:
     for name, risk in report.library.universals.risks.items():
-        if not risk.phrases and not risk.keywords:
+        if name != AGITATION and not risk.phrases and not risk.keywords:
             place = report.universals("risks", name, key=True)
             report.add("no-phrases", place, f"the risk {name} has neither phrases nor keywords", "add what callers say")
-        known = report.around.skills
+        known = report.facts.skills
         if known is not None and risk.skill not in known:
             place = report.universals("risks", name, "skill")
             why = f"there is no skill {risk.skill}"

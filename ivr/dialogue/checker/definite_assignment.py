@@ -1,4 +1,4 @@
-"""Every variable is filled before it is used, on every path, dropped calls included."""
+"""Definite assignment: every variable is filled before it is used, on every path, dropped calls included."""
 
 from __future__ import annotations
 

@@ -1,21 +1,20 @@
-"""Whatever can be said can be keyed, and no key means two things."""
+"""DTMF grammars: whatever can be said can be keyed, and no key means two things."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from ivr.dialogue.checker.cycles import components
-from ivr.dialogue.checker.edges import edges_of
+from ivr.dialogue.checker.graph import components
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.flows.model import Flow, State, Universal
+from ivr.dialogue.flows.model import UNIVERSALS, Flow, Universal
 from ivr.dialogue.flows.model_errors import listing
+from ivr.dialogue.flows.state import State
 
-_UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
 MOST_KEYS = 9
 
 
-def check_keys(report: Report) -> None:
+def check_dtmf_grammars(report: Report) -> None:
     taken = _universal_keys(report)
     reaches = _Reaches(report)
     for name, flow in report.library.flows.items():
@@ -29,7 +28,7 @@ def _universal_keys(report: Report) -> dict[str, str]:
     universals = report.library.universals
     taken: dict[str, str] = {}
     everywhere: list[tuple[tuple[str, ...], str, Universal]]
-    everywhere = [((name,), name, getattr(universals, name)) for name in _UNIVERSALS]
+    everywhere = [((name,), name, getattr(universals, name)) for name in UNIVERSALS]
     everywhere += [(("languages", name), f"speaking {name}", spec) for name, spec in universals.languages.items()]
     for path, name, universal in everywhere:
         if path[0] == "languages" and not universal.keys:
@@ -153,9 +152,9 @@ class _Reaches:
     def _onward(self, flow: str, sid: str) -> Iterator[int]:
         state = self.flows[flow].states[sid]
         question = bool(state.choices) and not state.ask
-        targets = [c.goto for c in state.choices if c.key] if question else [e.goto for _, e in edges_of(state)]
-        for target in targets:
-            if (flow, target) in self._number:
-                yield self._number[flow, target]
+        for way in state.transitions():
+            counts = bool(way.key) if question else way.kind != "universal"
+            if counts and (flow, way.target) in self._number:
+                yield self._number[flow, way.target]
         if state.call in self.flows and (state.call, self.flows[state.call].start) in self._number:
             yield self._number[state.call, self.flows[state.call].start]

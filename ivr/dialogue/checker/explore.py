@@ -1,4 +1,4 @@
-"""Walking every path: configurations of one flow in one context, explored to the end.
+"""Exploration of every path: configurations of one flow in one context, explored to the end.
 
 A configuration is (state, which of the tracked variables are filled, what the caller is owed). Tracked are exactly the
 variables whose being filled decides where a call goes, so the configurations reached are those a call can reach; for
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 
 from ivr.dialogue.checker.graph import (
     BACK,
-    CALLBACK,
     CALLBACK_FAILED,
     END,
     HUMAN,
@@ -180,7 +179,7 @@ class Walker:
             case "question":
                 yield from self._question(run, node, config, known)
             case _:
-                if node.state.action == CALLBACK:
+                if node.promises:
                     run.promises = True
                 for step in node.steps:
                     yield self._move(run, config, known, step)

@@ -3,41 +3,41 @@
 Source: gethuman.com/standard/v1.0.html (2006), ten rules. In our words, and where each is checked:
 
 1. 0 and the word "operator" always queue for a human.      ``gethuman-1`` here; that they always work, by the engine
-2. The expected wait is told on entering the queue.         the desk's announcements, not in flow files: not checked
+2. The expected wait is told on entering the queue.         the desk's announcements: not in flow files
 3. Nobody repeats what they already said or keyed.          ``gethuman-3`` here; what agents get, by the hand-over
 4. No human free: a call back is offered.                   ``gethuman-4`` here; closed hours always (``no-callback``)
 5. Speech has a touch-tone fall-back.                       always (``no-key``)
 6. Nobody has to listen to long prompts.                    ``gethuman-6`` here, stricter than ``long-prompt``
 7. Prompts can be interrupted.                              ``gethuman-7`` here
 8. Nobody is cut off for their errors, silence included.    always (``hangs-up``, ``silent-loop``)
-9. The usual language first, with a way to another.         by called number, in config.toml: not checked
-10. Agents can be understood.                               no matter of flow files: not checked
+9. The usual language first, with a way to another.         ``gethuman-9`` here; which is usual, by called number
+10. Agents can be understood.                               no matter of flow files
 
 The phrases that an earlier draft of the standard calls annoying are always refused (``banned-phrase``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from ivr.dialogue.checker.explore import Walker
-from ivr.dialogue.checker.graph import spoken
 from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.run import OWED, Run
 from ivr.dialogue.checker.steps import graphs_of
-from ivr.dialogue.checker.texts import prompt_texts
 from ivr.dialogue.flows.model_errors import listing
+from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
+from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import LANGUAGES
 from ivr.dialogue.spoken.tags import primary
 
 NAME = "gethuman-1.0"
-LONGEST = 45  # words, questions too
+LONGEST = 45  # words at a stretch, questions too
 LONGEST_OPENING = 40  # words before the caller is first asked something
 NOT_CHECKED: Mapping[int, str] = {
-    2: "expected waits are announced by the desk",
-    9: "languages are chosen by called number in config.toml",
-    10: "agents are people",
+    2: "the expected wait is told on entering the queue: that is the desk's to announce",
+    10: "agents can be understood: they are people",
 }
 
 
@@ -47,16 +47,17 @@ def check_gethuman(report: Report) -> None:
     walker = Walker(graphs, report.library.universals.human_flow)
     called = {n.call for g in graphs.values() for n in g.nodes if n.call}
     human = report.library.universals.human_flow
-    entries = [f for f in graphs if f not in called or f in (report.around.entries or ())]
+    entries = [f for f in graphs if f not in called or f in (report.facts.entries or ())]
     for flow in entries:
         run = walker.run(flow, frozenset(), OWED, True)
         if flow == human:
             _call_back_offered(report, run)
-        elif report.around.entries is None or flow in report.around.entries:
+        elif report.facts.entries is None or flow in report.facts.entries:
             _opening(report, run)
     for run in list(walker.runs.values()):
         _asked_again(report, run)
     _prompts(report)
+    _languages(report)
 
 
 def _zero_and_operator(report: Report) -> None:
@@ -78,7 +79,7 @@ def _call_back_offered(report: Report, run: Run) -> None:
     if not run.promises:
         flow = run.graph.flow.flow
         why = "when no human is free the caller is not offered a call back"
-        remedy = "lead the handoff's failed: and closed: to a question that offers one, and perform callback.request"
+        remedy = f"lead the handoff's failed: and closed: to a question that offers one, and perform {report.callback}"
         report.add("gethuman-4", report.key(flow, "states"), why, remedy, text=flow)
 
 
@@ -89,8 +90,8 @@ def _opening(report: Report, run: Run) -> None:
     while config not in seen:
         seen.add(config)
         node = run.graph.nodes[config[0]]
-        first = node.state.prompt.get(1, ())
-        said += max((len(text.split()) for item in first for text in (item.say, *item.variants)), default=0)
+        if node.kind != "resume":  # which only speaks when there is a call to take up, and then asks
+            said += _length(node.state.prompt.get(1, ()))
         onward = [m.to for m in run.silent_moves(config) if isinstance(m.to, tuple)]
         if run.listens(config) or not onward:
             break
@@ -127,9 +128,34 @@ def _prompts(report: Report) -> None:
             if state.bargein is False:
                 place = report.at(name, "states", sid, "bargein")
                 report.add("gethuman-7", place, f"the prompt of {sid} cannot be interrupted", "remove bargein: false")
-            for _, prompt, path in spoken(state):
-                for text, here in prompt_texts(prompt, ("states", sid, *path)):
-                    if len(text.split()) > LONGEST:
-                        why = f"{len(text.split())} words in one breath"
-                        place = report.at(name, *here)
-                        report.add("gethuman-6", place, why, f"say it in {LONGEST} words", text=text)
+            for _, prompt, path in state.prompts():
+                _short(report, prompt, partial(report.at, name, "states", sid, *path))
+    for overlay, wording in report.library.wordings.items():
+        for prompt_id, prompt in wording.prompts.items():
+            _short(report, prompt, partial(report.overlay, overlay, "prompts", prompt_id))
+
+
+def _short(report: Report, prompt: TaperedPrompt, place_of: Callable[..., Place]) -> None:
+    for count, items in prompt.items():
+        if (words := _length(items)) > LONGEST:
+            text = " ".join(item.say or item.variants[0] for item in items if item.say or item.variants)
+            why = f"{words} words in one breath"
+            report.add("gethuman-6", place_of(count), why, f"say it in {LONGEST} words", text=text)
+
+
+def _length(items: Prompt) -> int:
+    """How many words are said at a stretch: all items that are always said, and of the others the longest."""
+    lengths = [(max(len(t.split()) for t in item.variants or (item.say,)), item.condition) for item in items]
+    return sum(n for n, condition in lengths if not condition) + max((n for n, c in lengths if c), default=0)
+
+
+def _languages(report: Report) -> None:
+    library = report.library
+    edges = (t.edge for flow in library.flows.values() for s in flow.states.values() for t in s.transitions())
+    if len({primary(language) for language in library.languages}) < 2:
+        why, remedy = "the flows speak one language only", "add wordings in the second language of your callers"
+        report.add("gethuman-9", report.universals("universals"), why, remedy)
+    elif not library.universals.languages and not any(edge.language for edge in edges):
+        why = "no caller can ask for another language"
+        remedy = "add languages: with what callers say and key for each"
+        report.add("gethuman-9", report.universals("universals"), why, remedy)

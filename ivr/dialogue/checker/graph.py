@@ -7,23 +7,20 @@ caller does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ivr.dialogue.checker.condition import Test
-from ivr.dialogue.flows.model import Flow, State, TaperedPrompt
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.state import Path, State
 
 HUMAN, END, BACK = -1, -2, -3
-CALLBACK = "callback.request"
 HTTP_OUTCOMES = ("ok", "refused", *IMPLICIT_OUTCOMES)
 HANDOFF_OUTCOMES = ("closed", "failed", "dropped")
 
 # What a step does to the debt of a human owed to the caller.
 KEEP, OWE, SETTLE, TRIED, CALLBACK_FAILED = range(5)
-
-UsePath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class Use:
     """Variables that must be filled here: in ``overlay`` (None: the flow itself) at ``path``."""
 
     need: int
-    path: UsePath
+    path: Path
     overlay: tuple[str, str, str] | None = None
     guard: Test | None = None
 
@@ -71,6 +68,7 @@ class Node:
     steps_by_result: dict[str, Step] = field(default_factory=dict)
     otherwise: Step | None = None
     returned: frozenset[str] = frozenset()
+    promises: bool = False  # its outcome "ok" is a promise to call back
 
 
 @dataclass(slots=True)
@@ -87,36 +85,47 @@ class FlowGraph:
         return [v for v, bit in self.bits.items() if mask & bit]
 
 
-def spoken(state: State) -> Iterator[tuple[str, TaperedPrompt, UsePath]]:
-    """Everything a state can say: the id its wording goes by ("" for the state's own prompt), the prompt, its path."""
-    if state.prompt:
-        yield "", state.prompt, ("prompt",)
-    for part in ("noinput", "nomatch", "help", "wait"):
-        prompt = getattr(state, part)
-        if prompt:
-            yield part, prompt, (part,)
-    if state.confirm is not None:
-        if state.confirm.prompt:
-            yield "confirm", state.confirm.prompt, ("confirm", "prompt")
-        if state.confirm.no is not None and state.confirm.no.say:
-            yield "no", state.confirm.no.say, ("confirm", "no", "say")
-    for outcome, edge in state.on.items():
-        if edge.say:
-            yield f"on.{outcome}", edge.say, ("on", outcome, "say")
-    for index, choice in enumerate(state.choices):
-        if choice.say:
-            yield f"choice.{choice.intent}", choice.say, ("choices", index, "say")
-    for index, case in enumerate(state.when):
-        if case.say:
-            yield f"when.{index}", case.say, ("when", index, "say")
-    if state.goto is not None and state.goto.say:
-        yield "goto", state.goto.say, ("goto", "say")
-    for name, override in state.universals.items():
-        if override.prompt:
-            yield f"universal.{name}", override.prompt, ("universals", name, "prompt")
+def components(count: int, onward: Callable[[int], Iterable[int]]) -> list[list[int]]:
+    """The strongly connected components of nodes 0..count-1, those without ways out first.
 
-
-def names_in(text: str) -> Iterator[str]:
-    """The variables and facts that a text's {slots} name."""
-    for match in SLOT.finditer(text):
-        yield match.group(1).strip()
+    Without recursion (Tarjan 1972)."""
+    order = [-1] * count
+    low = [0] * count
+    waiting = [False] * count
+    stack: list[int] = []
+    found: list[list[int]] = []
+    clock = 0
+    for root in range(count):
+        if order[root] >= 0:
+            continue
+        work = [(root, iter(onward(root)))]
+        order[root] = low[root] = clock
+        clock += 1
+        stack.append(root)
+        waiting[root] = True
+        while work:
+            node, rest = work[-1]
+            for after in rest:
+                if order[after] < 0:
+                    order[after] = low[after] = clock
+                    clock += 1
+                    stack.append(after)
+                    waiting[after] = True
+                    work.append((after, iter(onward(after))))
+                    break
+                if waiting[after]:
+                    low[node] = min(low[node], order[after])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == order[node]:
+                    group = []
+                    while True:
+                        last = stack.pop()
+                        waiting[last] = False
+                        group.append(last)
+                        if last == node:
+                            break
+                    found.append(group)
+    return found

@@ -1,10 +1,10 @@
-"""Every road leads to a human: what is proven about ways through a call, and how it is reported.
+"""Reachability of a human: what is proven about ways through a call, and how it is reported.
 
 What "reaches a human" means here. The caller is *owed* a human from the moment a call is answered, whenever something
 behind an action fails, and whenever they asked for one. The debt is settled by
 
 - a ``handoff`` state while the desk is open;
-- the outcome ``ok`` of the action ``callback.request``: a promise to call back is what a closed desk can give;
+- the outcome ``ok`` of an action that promises a call back: that is what a closed desk can give;
 - the caller's own choice: an answer to a question or a confirmation. Wherever the caller is asked something, 0, the
   word for a human, and three silences or misunderstandings lead to the human flow: whoever wants a human gets one.
 
@@ -26,10 +26,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from ivr.dialogue.checker.condition import HOURS
-from ivr.dialogue.checker.cycles import components
 from ivr.dialogue.checker.definite_assignment import check_filled, check_resumed
 from ivr.dialogue.checker.explore import Walker
-from ivr.dialogue.checker.graph import FlowGraph
+from ivr.dialogue.checker.graph import FlowGraph, components
 from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.run import (
     AT_END,
@@ -50,7 +49,7 @@ from ivr.dialogue.flows.source import Place
 NOBODY = frozenset[str]()
 
 
-def check_roads(report: Report) -> None:
+def check_reaches_human(report: Report) -> None:
     """Reachability, loops, ends, definite assignment and the human flow, over every flow of the library."""
     library = report.library
     graphs = graphs_of(library)
@@ -59,7 +58,7 @@ def check_roads(report: Report) -> None:
     human = library.universals.human_flow
     walker = Walker(graphs, human)
     called = {n.call for g in graphs.values() for n in g.nodes if n.call}
-    entries = [f for f in graphs if f not in called or f in (report.around.entries or ())]
+    entries = [f for f in graphs if f not in called or f in (report.facts.entries or ())]
     weathers = (True, False) if _hours_matter(report) else (True,)
     for hours in weathers:
         for flow in entries:
@@ -70,8 +69,8 @@ def check_roads(report: Report) -> None:
             _human_flow(report, walker.run(human, NOBODY, OWED, hours), hours)
     if human in graphs and not walker.run(human, NOBODY, OWED, False).promises:
         place = report.key(human, "states")
-        why = f"in closed hours nothing in {human} promises the caller anything: no state performs callback.request"
-        remedy = "on closed:, ask whether to call back, and perform callback.request"
+        why = f"in closed hours nothing in {human} promises the caller anything: no action there promises a call back"
+        remedy = f"on closed:, ask whether to call back, and perform {report.callback}"
         report.add("no-callback", place, why, remedy, text=human, path=(f"{human}.{library.flows[human].start}",))
     _unreachable(report, walker, called)
     seen: set[tuple[object, ...]] = set()
@@ -108,7 +107,7 @@ def _recursion(report: Report, graphs: dict[str, FlowGraph]) -> bool:
 
 
 def _nowhere_to_return(report: Report, run: Run, flow: str) -> None:
-    entries = report.around.entries
+    entries = report.facts.entries
     for exit_, (config, _) in run.exit_from.items():
         if exit_.kind == AT_RETURN:
             node = run.graph.nodes[config[0]]

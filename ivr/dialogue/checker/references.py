@@ -1,19 +1,21 @@
-"""Every name means something: variables, facts, filters, actions and what they take and give, services, skills."""
+"""References: every variable, fact, filter, action, parameter, outcome, service and skill that is named exists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from ivr.dialogue.checker.condition import Text, read
-from ivr.dialogue.checker.edges import conditions_in, edges_of, leaves
-from ivr.dialogue.checker.graph import HTTP_OUTCOMES, spoken
+from ivr.dialogue.checker.graph import HTTP_OUTCOMES
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import prompt_texts, slots_in
-from ivr.dialogue.flows.model import Choice, EdgeSpec, Flow, State, VariableSpec
+from ivr.dialogue.checker.texts import items_of, leaves, prompt_texts, slots_in
+from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
+from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, ActionSignature
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.state import Choice, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS
 
 FACTS = frozenset(
@@ -41,7 +43,7 @@ _KEYS = {  # what a state may say besides prompt, set, clear, about and universa
 _ALIASES = {"arguments": "with", "result": "return"}
 
 
-def check_names(report: Report) -> None:
+def check_references(report: Report) -> None:
     facts = FACTS | {f for s in report.library.signatures.values() for f in s.facts}
     for name, flow in report.library.flows.items():
         _Names(report, name, flow, facts).check()
@@ -148,43 +150,44 @@ class _Names:
             self.expression(value, self.at(*base, "set", part))
         for index, variable in enumerate(state.clear):
             self.assigned(variable, self.at(*base, "clear", index))
-        for path, edge in edges_of(state):
-            self._edge(edge, (*base, *path))
-        for _, prompt, path in spoken(state):
-            self._prompt(prompt, (*base, *path))
+        for way in state.transitions():
+            self._edge(way, (*base, *way.path))
+        for _, prompt, path in state.prompts():
+            self.prompt(prompt, (*base, *path), self.at)
         for name in state.universals:
-            if name not in ("human", "repeat", "help", "back", "goodbye"):
-                known = ("human", "repeat", "help", "back", "goodbye")
-                self.unknown("unknown-universal", self.key(*base, "universals", name), "universal", name, known)
+            if name not in UNIVERSALS:
+                self.unknown("unknown-universal", self.key(*base, "universals", name), "universal", name, UNIVERSALS)
         getattr(self, f"_{kind}", self._nothing)(sid, state)
 
     def _nothing(self, sid: str, state: State) -> None:
         """Kinds that name nothing else."""
 
-    def _edge(self, edge: EdgeSpec, path: tuple[str | int, ...]) -> None:
+    def _edge(self, way: Transition, path: Path) -> None:
+        edge = way.edge
         for part, value in edge.set.items():
             self.assigned(part, self.key(*path, "set", part))
             self.expression(value, self.at(*path, "set", part))
         for index, variable in enumerate(edge.clear):
             self.assigned(variable, self.at(*path, "clear", index))
-        condition = getattr(edge, "condition", "")
-        if condition:
-            self.expression(condition, self.at(*path, "if"))
-        self._skill(edge.skill, self.at(*path, "skill"))
-        if edge.skill and edge.goto != "human":
-            why = "reason, skill and priority only go with the target human"
-            self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
+        if way.condition:
+            self.expression(way.condition, self.at(*path, "if"))
+        if edge.skill:
+            self._skill(edge.skill, self.at(*path, "skill"))
+            if edge.goto != "human":
+                why = "reason, skill and priority only go with the target human"
+                self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
 
     def _skill(self, skill: str, place: Place) -> None:
-        known = self.report.around.skills
+        known = self.report.facts.skills
         if skill and known is not None and "{" not in skill and skill not in known:
             self.unknown("unknown-skill", place, "skill", skill, known)
 
-    def _prompt(self, prompt: object, path: tuple[str | int, ...]) -> None:
+    def prompt(self, prompt: TaperedPrompt, path: Path, place_of: Callable[..., Place]) -> None:
         for text, here in prompt_texts(prompt, path):
-            self.text(text, self.at(*here))
-        for condition, here in conditions_in(prompt, path):
-            self.expression(condition, self.at(*here))
+            self.text(text, place_of(*here))
+        for item, here in items_of(prompt, path):
+            if item.condition:
+                self.expression(item.condition, place_of(*here, "if"))
 
     def text(self, text: str, place: Place) -> None:
         for name, chosen, stray in slots_in(text):
@@ -270,7 +273,7 @@ class _Names:
 
     def _http(self, sid: str, state: State) -> None:
         assert state.http is not None
-        known = self.report.around.services
+        known = self.report.facts.services
         if known is not None and state.http.service not in known:
             place = self.at("states", sid, "http", "service")
             self.unknown("unknown-service", place, "service", state.http.service, known)
@@ -328,10 +331,7 @@ def _wordings(report: Report, facts: frozenset[str]) -> None:
             continue
         names = _Names(report, overlay[0], flow, facts)
         for prompt_id, prompt in wording.prompts.items():
-            for text, path in prompt_texts(prompt, ("prompts", prompt_id)):
-                names.text(text, report.overlay(overlay, *path))
-            for condition, path in conditions_in(prompt, ("prompts", prompt_id)):
-                names.expression(condition, report.overlay(overlay, *path))
+            names.prompt(prompt, ("prompts", prompt_id), partial(report.overlay, overlay))
         for intent, phrases in wording.intents.items():
             for index, phrase in enumerate(phrases):
                 names.phrase(phrase, report.overlay(overlay, "intents", intent, index))

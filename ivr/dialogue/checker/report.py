@@ -1,40 +1,21 @@
-"""Where findings are collected, and how a path in the model becomes a place in a file."""
+"""The report: where findings are collected, and how a path in the model becomes a place in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding, Severity
-from ivr.dialogue.flows.library import UNIVERSALS, FlowLibrary, OverlayKey
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary, OverlayKey
 from ivr.dialogue.flows.model import Wording
+from ivr.dialogue.flows.signature import CALLBACK
 from ivr.dialogue.flows.source import Place
-from ivr.events import Term
-
-Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the checker is told of the world around the flow files. None: not known, so not checked.
-
-    ``skills``: what the desk has. ``services``: names of [[flows.services]]. ``entries``: flows that answer a number.
-    ``recorded(audio, language)``: whether a recording exists. ``examples``: a few terms of each vocabulary.
-    ``recognised``: languages that some recogniser serves.
-    """
-
-    skills: Collection[str] | None = None
-    services: Collection[str] | None = None
-    entries: Collection[str] | None = None
-    recorded: Callable[[str, str], bool] | None = None
-    examples: Mapping[str, Sequence[Term]] = field(default_factory=dict)
-    recognised: Collection[str] | None = None
 
 
 @dataclass(slots=True)
 class Report:
     library: FlowLibrary
-    around: Surroundings
+    facts: LineFacts
     findings: list[Finding] = field(default_factory=list)
 
     def add(
@@ -51,6 +32,12 @@ class Report:
         said = place.text if text is None else text
         self.findings.append(Finding(code, severity, place.file, place.line, place.column, said, why, remedy, path))
 
+    @property
+    def callback(self) -> str:
+        """The actions that promise a call back, as a remedy names them."""
+        found = [name for name, signature in self.library.signatures.items() if signature.promises == CALLBACK]
+        return " or ".join(found) or "an action that promises a call back"
+
     def at(self, flow: str, *path: str | int) -> Place:
         """The value at ``path`` of a flow, a fragment's included."""
         return self.library.place(flow, *path)
@@ -60,7 +47,7 @@ class Report:
 
     def universals(self, *path: str | int, key: bool = False) -> Place:
         """A place in the universals file."""
-        parsed = next(p for p in self.library.parsed.values() if p.kind == UNIVERSALS)
+        parsed = next(p for p in self.library.parsed.values() if p.kind == UNIVERSALS_FILE)
         return parsed.positions.key(*path) if key else parsed.positions.value(*path)
 
     def overlay(self, overlay: OverlayKey, *path: str | int, key: bool = False) -> Place:

@@ -1,4 +1,4 @@
-"""One flow walked in one context: the configurations reached, the moves between them, and how it is left."""
+"""Runs: one flow walked in one context: the configurations reached, the moves between them, and how it is left."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ivr.dialogue.checker.cycles import components
-from ivr.dialogue.checker.graph import FlowGraph, Step
+from ivr.dialogue.checker.graph import FlowGraph, Step, components
 
 OWED, HANDOFF_TRIED, ASKED, RESUMED = 1, 2, 4, 8
 

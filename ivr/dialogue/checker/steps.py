@@ -1,14 +1,12 @@
-"""Compiling flows into graphs: the ways on from each state, what they fill and forget, and what they need filled."""
+"""The compiler of flows into graphs: the ways on from each state, what they fill, forget, and need filled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from ivr.dialogue.checker.condition import Test, read, read_value, test_of
-from ivr.dialogue.checker.cycles import components
 from ivr.dialogue.checker.graph import (
     BACK,
-    CALLBACK,
     CALLBACK_FAILED,
     END,
     HANDOFF_OUTCOMES,
@@ -22,16 +20,18 @@ from ivr.dialogue.checker.graph import (
     Node,
     Step,
     Use,
-    UsePath,
-    names_in,
-    spoken,
+    components,
 )
+from ivr.dialogue.checker.texts import items_of, leaves, names_in
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import EdgeSpec, Flow, State, TaperedPrompt
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
-from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES
+from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition, TransitionKind
 
 _MOST_TRACKED = 10
+_UNHEARD = frozenset({"answer", "then", "case", "outcome", "result"})  # kinds taken without the caller being heard
 
 
 def graphs_of(library: FlowLibrary) -> dict[str, FlowGraph]:
@@ -64,8 +64,8 @@ class _Compiler:
         tested: set[str] = set()
         compared: set[str] = set()
         for state in self.flow.states.values():
-            conditions = [c.condition for c in state.when] + [c.condition for c in state.choices]
-            conditions += [i.condition for _, p, _ in spoken(state) for items in p.values() for i in items]
+            conditions = [t.condition for t in state.transitions()]
+            conditions += [i.condition for _, prompt, _ in state.prompts() for i, _ in items_of(prompt)]
             for condition in conditions:
                 if condition:
                     tested |= read(condition).tested
@@ -87,7 +87,7 @@ class _Compiler:
             need |= self.bits.get(name, 0)
         return need
 
-    def _prompt_uses(self, state: str, part: str, prompt: TaperedPrompt, path: UsePath) -> list[Use]:
+    def _prompt_uses(self, state: str, part: str, prompt: TaperedPrompt, path: Path) -> list[Use]:
         found = self._texts(prompt, ("states", state, *path), None)
         prompt_id = f"{state}.{part}" if part else state
         for key, wording in self.overlays:
@@ -95,17 +95,16 @@ class _Compiler:
                 found += self._texts(wording.prompts[prompt_id], ("prompts", prompt_id), key)
         return found
 
-    def _texts(self, prompt: TaperedPrompt, path: UsePath, overlay: tuple[str, str, str] | None) -> list[Use]:
+    def _texts(self, prompt: TaperedPrompt, path: Path, overlay: tuple[str, str, str] | None) -> list[Use]:
         found = []
-        for count, items in prompt.items():
-            for place, item in enumerate(items):
-                need = self._need(n for text in (item.say, *item.variants) for n in names_in(text))
-                if need:
-                    guard = test_of(item.condition, self.tracked) if item.condition else None
-                    found.append(Use(need, (*path, count, place, "say"), overlay, guard))
+        for item, here in items_of(prompt, path):
+            need = self._need(n for text in (item.say, *item.variants) for n in names_in(text))
+            if need:
+                guard = test_of(item.condition, self.tracked) if item.condition else None
+                found.append(Use(need, (*here, "say"), overlay, guard))
         return found
 
-    def _values(self, values: Mapping[str, object], path: UsePath) -> list[Use]:
+    def _values(self, values: Mapping[str, object], path: Path) -> list[Use]:
         uses = [Use(self._need(read_value(v).names), (*path, k)) for k, v in values.items()]
         return [u for u in uses if u.need]
 
@@ -119,23 +118,24 @@ class _Compiler:
     def step(
         self,
         here: str,
-        edge: EdgeSpec,
-        path: UsePath,
+        way: Transition,
         label: str,
-        heard: bool,
+        heard: bool = False,
         *,
-        part: str = "",
         before: int = 0,
         lost: int = 0,
         debt: int = KEEP,
         guard: Test | None = None,
     ) -> Step:
-        """An edge as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``."""
+        """A transition as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``."""
+        edge = way.edge
         uses: list[Use] = []
         if edge.say:
-            uses += self._prompt_uses(here, part, edge.say, (*path, "say"))
-        uses += self._values(edge.set, ("states", here, *path, "set"))
-        kill = self._need(frozenset(edge.clear)) | self._need(frozenset(self.flow.states[here].clear))
+            uses += self._prompt_uses(here, way.prompt_id, edge.say, (*way.path, "say"))
+        uses += self._values(edge.set, ("states", here, *way.path, "set"))
+        kill = self._need(frozenset(edge.clear))
+        if way.kind != "universal":  # whoever goes off by a universal does not leave the state in order
+            kill |= self._need(frozenset(self.flow.states[here].clear))
         gen = (before | self._need(frozenset(edge.set))) & ~kill
         kill |= lost & ~gen
         target = self._target(edge.goto, self.index[here])
@@ -143,49 +143,36 @@ class _Compiler:
 
     def _node(self, name: str, state: State) -> Node:
         node = Node(name, state, state.kinds[0], fills=self._need(frozenset(state.set)))
-        base: UsePath = ("states", name)
-        uses = self._values(state.set, (*base, "set"))
-        node.uses = uses
-        spoken_uses = []
-        for part, prompt, path in spoken(state):
-            if part in ("", "noinput", "nomatch", "help", "wait", "confirm") or part.startswith("universal."):
-                spoken_uses += self._prompt_uses(name, part, prompt, path)
+        node.uses = self._values(state.set, ("states", name, "set"))
+        edges = {t.prompt_id for t in state.transitions() if t.kind != "universal"}
+        spoken = [
+            use for part, prompt, path in state.prompts() if part not in edges
+            for use in self._prompt_uses(name, part, prompt, path)
+        ]  # fmt: skip
         if node.kind == "question":
-            node.asks = spoken_uses
-            self._question(node)
+            node.asks = spoken
         else:
-            node.uses = uses + spoken_uses
-            getattr(self, f"_{node.kind}")(node)
-        for universal, override in state.universals.items():
-            if override.goto:
-                target = self._target(override.goto, self.index[name])
-                node.steps.append(Step(target, f"the caller says {universal}", True, debt=SETTLE))
+            node.uses += spoken
+        getattr(self, f"_{node.kind}")(node)
+        for way in state.transitions():
+            if way.kind == "universal":
+                node.steps.append(self.step(name, way, f"the caller says {way.name}", True, debt=SETTLE))
         return node
 
     def _question(self, node: Node) -> None:
         state, name = node.state, node.name
         if state.ask:
             node.ask = self.bits.get(state.ask, 0)
-            onward = state.goto or EdgeSpec(goto="human")
+            way = _only(state, "answer", Transition("goto", ("goto",), EdgeSpec(goto="human"), "answer", state.ask))
             if node.ask:
-                node.passed = self.step(
-                    name, onward, ("goto",), f"{state.ask} is known already", False, part="goto", before=node.ask
-                )
-            node.steps.append(
-                self.step(
-                    name, onward, ("goto",), f"the caller says {state.ask}", True,
-                    part="goto", before=node.ask, debt=SETTLE,
-                )
-            )  # fmt: skip
-        for index, choice in enumerate(state.choices):
-            guard = test_of(choice.condition, self.tracked) if choice.condition else None
-            for slots in self._slots(choice.intent, bool(choice.key)):
-                node.steps.append(
-                    self.step(
-                        name, choice, ("choices", index), f"the caller chooses {choice.intent}", True,
-                        part=f"choice.{choice.intent}", before=slots, debt=SETTLE, guard=guard,
-                    )
-                )  # fmt: skip
+                node.passed = self.step(name, way, f"{state.ask} is known already", before=node.ask)
+            node.steps.append(self.step(name, way, f"the caller says {state.ask}", True, before=node.ask, debt=SETTLE))
+        for way in state.transitions():
+            if way.kind == "choice":
+                guard = test_of(way.condition, self.tracked) if way.condition else None
+                label = f"the caller chooses {way.name}"
+                for slots in self._slots(way.name, bool(way.key)):
+                    node.steps.append(self.step(name, way, label, True, before=slots, debt=SETTLE, guard=guard))
 
     def _slots(self, intent: str, keyed: bool) -> list[int]:
         """What may be filled when a caller means ``intent``: a mask for each set of slots, in any language."""
@@ -205,33 +192,27 @@ class _Compiler:
         return sorted(found or {0})
 
     def _say(self, node: Node) -> None:
-        goto = node.state.goto or EdgeSpec(goto="human")
-        node.steps.append(self.step(node.name, goto, ("goto",), "then", False, part="goto"))
+        way = _only(node.state, "then", Transition("goto", ("goto",), EdgeSpec(goto="human"), "then"))
+        node.steps.append(self.step(node.name, way, "then"))
 
     def _outcomes(self, node: Node, outcomes: tuple[str, ...], filled_on: frozenset[str], explicit: bool) -> None:
+        """Outcomes without an edge are reported as missing, and not to be counted again as a loop or an end."""
         state, name = node.state, node.name
-        returns = state.returns if state.action else (state.http.returns if state.http else {})
-        returned = self._need(frozenset(returns))
-        for outcome in outcomes:
-            edge = state.on.get(outcome)
-            if edge is None:
-                continue  # reported as missing; not to be counted again as a loop or an end
-            debt = OWE if outcome in IMPLICIT_OUTCOMES else (SETTLE if explicit else KEEP)
-            if state.action == CALLBACK:
-                debt = CALLBACK_FAILED if outcome in IMPLICIT_OUTCOMES else (SETTLE if outcome == "ok" else debt)
-            node.steps.append(
-                self.step(
-                    name, edge, ("on", outcome), outcome, explicit,
-                    part=f"on.{outcome}", before=returned if outcome in filled_on else 0,
-                    lost=returned if state.action else 0, debt=debt,
-                )
-            )  # fmt: skip
+        returned = self._need(frozenset(state.returns if state.action else state.http.returns if state.http else ()))
+        for way in state.transitions():
+            if way.kind != "outcome" or way.name not in outcomes:
+                continue
+            debt = OWE if way.failure else (SETTLE if explicit else KEEP)
+            if node.promises:
+                debt = CALLBACK_FAILED if way.failure else (SETTLE if way.name == "ok" else debt)
+            before = returned if way.name in filled_on else 0
+            lost = returned if state.action else 0
+            node.steps.append(self.step(name, way, way.name, explicit, before=before, lost=lost, debt=debt))
         risky = state.http.risk != "none" if state.http else self._risk(state.action) != "none"
         if explicit or (risky and (state.confirm is None or state.confirm.policy == "auto")):
-            no = state.confirm.no if state.confirm is not None and state.confirm.no else EdgeSpec(goto="back")
-            node.steps.append(
-                self.step(name, no, ("confirm", "no"), "the caller says no", True, part="no", debt=SETTLE)
-            )
+            back = Transition("no", ("confirm",), EdgeSpec(goto="back"), "no", implied=True)
+            no = _only(state, "no", back)
+            node.steps.append(self.step(name, no, "the caller says no", True, debt=SETTLE))
 
     def _risk(self, action: str) -> str:
         signature = self.library.signatures.get(action)
@@ -241,6 +222,7 @@ class _Compiler:
         state = node.state
         node.uses += self._values(state.arguments, ("states", node.name, "with"))
         signature = self.library.signatures.get(state.action)
+        node.promises = signature is not None and signature.promises == CALLBACK
         outcomes = signature.all_outcomes if signature else tuple(state.on)
         explicit = self._risk(state.action) == "irreversible" or (
             state.confirm is not None and state.confirm.policy == "explicit"
@@ -250,8 +232,10 @@ class _Compiler:
     def _http(self, node: Node) -> None:
         state = node.state
         assert state.http is not None
-        base: UsePath = ("states", node.name, "http")
-        node.uses += self._body(state.http.body, (*base, "body"))
+        base: Path = ("states", node.name, "http")
+        for value, path in leaves(state.http.body, (*base, "body")):
+            if body := self._need(read_value(value).names):
+                node.uses.append(Use(body, path))
         need = self._need(names_in(state.http.path))
         if need:
             node.uses.append(Use(need, (*base, "path")))
@@ -260,21 +244,11 @@ class _Compiler:
         )
         self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), explicit)
 
-    def _body(self, value: object, path: UsePath) -> list[Use]:
-        if isinstance(value, dict):
-            return [use for k, v in value.items() for use in self._body(v, (*path, str(k)))]
-        if isinstance(value, list | tuple):
-            return [use for i, v in enumerate(value) for use in self._body(v, (*path, i))]
-        need = self._need(read_value(value).names)
-        return [Use(need, path)] if need else []
-
     def _branch(self, node: Node) -> None:
-        for index, case in enumerate(node.state.when):
-            label = f"if {case.condition}" if case.condition else "otherwise"
-            guard = test_of(case.condition, self.tracked)
-            node.steps.append(
-                self.step(node.name, case, ("when", index), label, False, part=f"when.{index}", guard=guard)
-            )
+        for way in node.state.transitions():
+            if way.kind == "case":
+                label = f"if {way.condition}" if way.condition else "otherwise"
+                node.steps.append(self.step(node.name, way, label, guard=test_of(way.condition, self.tracked)))
 
     def _call(self, node: Node) -> None:
         state = node.state
@@ -283,12 +257,11 @@ class _Compiler:
         given = {k: read_value(v) for k, v in state.arguments.items()}
         node.perhaps = frozenset(k for k, text in given.items() if "." in text.bare)
         node.given = frozenset(given) - node.perhaps
-        if state.goto is not None:
-            node.otherwise = self.step(node.name, state.goto, ("goto",), "otherwise", False, part="goto")
-        for result, edge in state.on.items():
-            node.steps_by_result[result] = self.step(
-                node.name, edge, ("on", result), result, False, part=f"on.{result}"
-            )
+        for way in state.transitions():
+            if way.kind == "then":
+                node.otherwise = self.step(node.name, way, "otherwise")
+            elif way.kind == "result":
+                node.steps_by_result[way.name] = self.step(node.name, way, way.name)
 
     def _return(self, node: Node) -> None:
         node.uses += self._values(node.state.values, ("states", node.name, "values"))
@@ -301,43 +274,34 @@ class _Compiler:
             need = self._need(names_in(getattr(state.handoff, part)))
             if need:
                 node.uses.append(Use(need, ("states", name, "handoff", part)))
-        for outcome in HANDOFF_OUTCOMES:
-            edge = state.on.get(outcome)
-            if edge is not None:
-                node.steps.append(
-                    self.step(name, edge, ("on", outcome), outcome, False, part=f"on.{outcome}", debt=TRIED)
-                )
+        for way in state.transitions():
+            if way.kind == "outcome" and way.name in HANDOFF_OUTCOMES:
+                node.steps.append(self.step(name, way, way.name, debt=TRIED))
 
     def _end(self, node: Node) -> None:
         """Nothing follows."""
 
     def _resume(self, node: Node) -> None:
-        part, edge = ("on.none", node.state.on.get("none")) if "none" in node.state.on else ("goto", node.state.goto)
-        path: UsePath = ("on", "none") if part == "on.none" else ("goto",)
-        edge = edge or EdgeSpec(goto="human")
-        node.steps.append(self.step(node.name, edge, path, "nothing to resume", False, part=part))
+        human = Transition("goto", ("goto",), EdgeSpec(goto="human"), "then")
+        ways = {t.trigger: t for t in node.state.transitions()}
+        way = ways.get("on.none") or ways.get("goto", human)
+        node.steps.append(self.step(node.name, way, "nothing to resume"))
+
+
+def _only(state: State, kind: TransitionKind, otherwise: Transition) -> Transition:
+    """The state's transition of a kind that it has once at most."""
+    return next((t for t in state.transitions() if t.kind == kind), otherwise)
 
 
 def _asked_in_circles(flow: Flow) -> set[str]:
     """The variables of asks that lie on a circle nobody need be heard on, if those asks are passed through."""
-
     index = {s: i for i, s in enumerate(flow.states)}
     onward: list[list[int]] = []
-    for name, state in flow.states.items():
-        edges: list[EdgeSpec] = []
-        match state.kinds[0]:
-            case "question":
-                edges = [state.goto] if state.ask and state.goto else []
-            case "say":
-                edges = [state.goto] if state.goto else []
-            case "branch":
-                edges = list(state.when)
-            case "action" | "http" | "call" | "handoff" | "resume":
-                edges = list(state.on.values())
-        here = index[name]
-        targets = [index.get(e.goto, here if e.goto in ("again", "repeat") else -1) for e in edges]
-        targets += [index[flow.start] for e in edges if e.goto == "human" and flow.start in index]
-        onward.append([t for t in targets if t >= 0])
+    for here, state in enumerate(flow.states.values()):
+        targets = [t.target for t in state.transitions() if t.kind in _UNHEARD]
+        found = [index.get(t, here if t in ("again", "repeat") else -1) for t in targets]
+        found += [index[flow.start] for t in targets if t == "human" and flow.start in index]
+        onward.append([t for t in found if t >= 0])
     states = list(flow.states.values())
     return {
         states[i].ask

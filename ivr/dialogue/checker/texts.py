@@ -1,30 +1,50 @@
-"""Texts inside prompts, and the slots inside texts."""
+"""The texts, conditions and values inside prompts and states, and the slots inside texts, each with its path."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from ivr.dialogue.flows.model import PromptItem
+from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt
+from ivr.dialogue.flows.state import Path
 from ivr.dialogue.flows.wording import SLOT
 
 _LETTER = re.compile(r"[^\W\d_]")
 _SLOT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*\Z")
 
-Path = tuple[str | int, ...]
 
-
-def prompt_texts(prompt: object, path: Path) -> Iterator[tuple[str, Path]]:
-    """Every text of a tapered prompt, with its path."""
-    if not isinstance(prompt, Mapping):
-        return
+def items_of(prompt: TaperedPrompt, path: Path = ()) -> Iterator[tuple[PromptItem, Path]]:
+    """Every piece of a tapered prompt, with its path."""
     for count, items in prompt.items():
         for place, item in enumerate(items):
-            if isinstance(item, PromptItem):
-                if item.say:
-                    yield item.say, (*path, count, place, "say")
-                for index, variant in enumerate(item.variants):
-                    yield variant, (*path, count, place, "variants", index)
+            yield item, (*path, count, place)
+
+
+def prompt_texts(prompt: TaperedPrompt, path: Path = ()) -> Iterator[tuple[str, Path]]:
+    """Every text of a tapered prompt, with its path."""
+    for item, here in items_of(prompt, path):
+        if item.say:
+            yield item.say, (*here, "say")
+        for index, variant in enumerate(item.variants):
+            yield variant, (*here, "variants", index)
+
+
+def leaves(value: object, path: Path) -> Iterator[tuple[object, Path]]:
+    """Every plain value inside lists and mappings, with its path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*path, index))
+    else:
+        yield value, path
+
+
+def names_in(text: str) -> Iterator[str]:
+    """The variables and facts that a text's {slots} name."""
+    for match in SLOT.finditer(text):
+        yield match.group(1).strip()
 
 
 def slots_in(text: str) -> Iterator[tuple[str, str, str]]:
@@ -45,12 +65,9 @@ def has_words(text: str) -> bool:
     return bool(_LETTER.search(SLOT.sub("", text)))
 
 
-def slot_names(prompt: object) -> set[str]:
+def slot_names(prompt: TaperedPrompt) -> set[str]:
     """The variables and facts a prompt names, in its texts and in its items' conditions."""
-    found = {name for text, _ in prompt_texts(prompt, ()) for name, _, _ in slots_in(text) if name}
-    if isinstance(prompt, Mapping):
-        for items in prompt.values():
-            for item in items:
-                if isinstance(item, PromptItem) and item.condition:
-                    found |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", item.condition))
+    found = {name for text, _ in prompt_texts(prompt) for name, _, _ in slots_in(text) if name}
+    for item, _ in items_of(prompt):
+        found |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_.]*", item.condition))
     return found

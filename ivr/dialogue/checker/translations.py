@@ -1,132 +1,25 @@
-"""What is said: in every language and persona, not too long, and never what callers hate to hear."""
+"""Translations: every prompt, phrase and label has words in every language and persona, and none is of nothing."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from ivr.dialogue.checker.edges import edges_of
-from ivr.dialogue.checker.graph import spoken
-from ivr.dialogue.checker.report import Path, Report
+from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.texts import has_words, prompt_texts
-from ivr.dialogue.flows.library import UNIVERSALS, OverlayKey
-from ivr.dialogue.flows.model import Flow, TaperedPrompt, VariableSpec, Wording
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, OverlayKey
+from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
-from ivr.dialogue.spoken.tags import same_language, served
+from ivr.dialogue.spoken.tags import same_language
 
-LONGEST_PROMPT = 45  # words without a question: about 17 seconds
-LONGEST_MENU = 5
-BANNED = (
-    "high call volume",
-    "higher than normal call volume",
-    "higher than usual call volume",
-    "unusually high volume",
-    "your call is important",
-    "your call is very important",
-    "visit our website",
-    "visit us online",
-    "go to our website",
-    "our menu options have changed",
-    "our options have changed",
-    "please listen carefully",
-    "su llamada es importante",
-    "su llamada es muy importante",
-    "visite nuestra página",
-    "visite nuestro sitio",
-    "alto volumen de llamadas",
-    "nuestro menú ha cambiado",
-)
-Locator = Callable[..., Place]
-_UNIVERSAL_INTENTS = ("human", "repeat", "help", "back", "goodbye", "yes", "no")
-_BY_KEY = re.compile(r"\bpress\b|\boprima\b|\bpulse\b|\bmarque\b", re.IGNORECASE)
+_UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")
 
 
-def check_words(report: Report) -> None:
-    for name, flow in report.library.flows.items():
-        _own_words(report, name, flow)
-    _universals(report)
-    for key in report.library.wordings:
-        _overlay_texts(report, key)
-    _unknown_ids(report)
+def check_translations(report: Report) -> None:
     for language, persona in report.library.voices:
         _complete(report, language, persona)
-    _recognised(report)
-    _languages(report)
-
-
-# --- each text by itself -------------------------------------------------------------------------------------------
-
-
-def _own_words(report: Report, name: str, flow: Flow) -> None:
-    for sid, state in flow.states.items():
-        if state.kinds[0] in ("question", "resume") and not state.prompt:
-            why = f"{sid} asks something without saying anything"
-            report.add("no-prompt", report.key(name, "states", sid), why, "add a prompt")
-        labels = [c.label for c in state.choices if c.label]
-        for _, prompt, path in spoken(state):
-            full: Path = ("states", sid, *path)
-            _prompt(report, prompt, lambda *p: report.at(name, *p), full, flow.language)
-            _menu(report, prompt, labels, lambda *p: report.at(name, *p), full)
-
-
-def _universals(report: Report) -> None:
-    universals = report.library.universals
-    for name, prompt in universals.prompts.items():
-        _prompt(report, prompt, lambda *p: report.universals(*p), ("prompts", name), universals.language)
-
-
-def _overlay_texts(report: Report, key: OverlayKey) -> None:
-    for prompt_id, prompt in report.library.wordings[key].prompts.items():
-        _prompt(report, prompt, lambda *p: report.overlay(key, *p), ("prompts", prompt_id), key[1])
-
-
-def _prompt(report: Report, prompt: TaperedPrompt, place_of: Locator, path: Path, language: str) -> None:
-    if prompt and 1 not in prompt:
-        why = f"nothing is said the first time: the prompts begin at count {min(prompt)}"
-        report.add("no-first-prompt", place_of(*path), why, "add a prompt for 1")
-    for text, here in prompt_texts(prompt, path):
-        place: Place = place_of(*here)
-        folded = " ".join(text.lower().split())
-        for phrase in BANNED:
-            if phrase in folded:
-                remedy = "say what is true and useful now, or nothing"
-                report.add("banned-phrase", place, f"callers hate to hear “{phrase}”", remedy, text=text)
-                break
-        words = len(text.split())
-        if words > LONGEST_PROMPT and "?" not in text:
-            why = f"{words} words without a question are too long to listen to"
-            remedy = f"say it in {LONGEST_PROMPT} words, or ask in between whether to go on"
-            report.add("long-prompt", place, why, remedy, severity="warning", text=text)
-    for count, items in prompt.items():
-        for index, item in enumerate(items):
-            spot = place_of(*path, count, index)
-            if not item.say and not item.variants and not item.audio:
-                report.add("empty-prompt", spot, "this prompt says nothing", "add say:, or remove it")
-            recorded = report.around.recorded
-            spoken_in = item.language or language
-            if item.language and item.language not in report.library.languages:
-                remedy = f"languages here: {listing(report.library.languages)}"
-                why = f"no file speaks {item.language}"
-                where = place_of(*path, count, index, "language")
-                report.add("unknown-language", where, why, remedy, text=item.language)
-            if item.audio and recorded is not None and not recorded(item.audio, spoken_in):
-                why = f"there is no recording {item.audio} in {spoken_in}; the text is synthesised instead"
-                remedy = f"record audio/{spoken_in}/{item.audio}, or remove audio:"
-                where = place_of(*path, count, index, "audio")
-                report.add("no-recording", where, why, remedy, severity="warning")
-
-
-def _menu(report: Report, prompt: TaperedPrompt, labels: list[str], at: Locator, path: Path) -> None:
-    for text, here in prompt_texts(prompt, path):
-        folded = text.lower()
-        named = sum(label.lower() in folded for label in labels)
-        options = max(named, len(_BY_KEY.findall(text)))
-        if options > LONGEST_MENU:
-            why = f"{options} options in one breath are more than anybody remembers"
-            remedy = f"ask an open question, or name {LONGEST_MENU} at most"
-            report.add("long-menu", at(*here), why, remedy, severity="warning", text=text)
+    _unknown_ids(report)
 
 
 # --- every language and persona ------------------------------------------------------------------------------------
@@ -138,7 +31,7 @@ def _complete(report: Report, language: str, persona: str) -> None:
             _Voice(report, name, language, persona).flow(flow)
     universals = report.library.universals
     if not same_language(universals.language, language):
-        _Voice(report, UNIVERSALS, language, persona).universals()
+        _Voice(report, UNIVERSALS_FILE, language, persona).universals()
 
 
 class _Voice:
@@ -174,9 +67,9 @@ class _Voice:
         if self.absent(self.report.at(self.owner, "flow")):
             return
         for sid, state in flow.states.items():
-            for part, prompt, _ in spoken(state):
+            for part, prompt, _ in state.prompts():
                 prompt_id = f"{sid}.{part}" if part else sid
-                texts = [t for t, _ in prompt_texts(prompt, ()) if has_words(t)]
+                texts = [t for t, _ in prompt_texts(prompt) if has_words(t)]
                 if texts and not self.has("prompts", prompt_id):
                     self.missing("prompts", prompt_id, f"the prompt {prompt_id}", f"“{texts[0]}”")
             for choice in state.choices:
@@ -197,14 +90,14 @@ class _Voice:
         universals = self.report.library.universals
         if self.absent(self.report.universals("universals")):
             return
-        for name in (*_UNIVERSAL_INTENTS, *universals.risks):
+        for name in (*_UNIVERSAL_INTENTS, *(n for n, risk in universals.risks.items() if risk.phrases)):
             if not self.has("intents", name):
                 self.missing("intents", name, f"the universal {name}", "what callers say for it")
         for name, risk in universals.risks.items():
             if risk.keywords and not self.has("keywords", name):
                 self.missing("keywords", name, f"the risk {name}", "keywords to be spotted in free speech")
         for name, prompt in universals.prompts.items():
-            texts = [t for t, _ in prompt_texts(prompt, ()) if has_words(t)]
+            texts = [t for t, _ in prompt_texts(prompt) if has_words(t)]
             if texts and not self.has("prompts", name):
                 self.missing("prompts", name, f"the prompt {name}", f"“{texts[0]}”")
 
@@ -229,7 +122,7 @@ def _unknown_ids(report: Report) -> None:
         words = parsed.draft
         if not isinstance(words, Wording):
             continue
-        if words.wording == UNIVERSALS:
+        if words.wording == UNIVERSALS_FILE:
             universals = library.universals
             prompts: set[str] = {*SYSTEM_PROMPTS, *universals.prompts}
             known = {"prompts": prompts, "intents": {*_UNIVERSAL_INTENTS, *universals.risks}, "labels": set[str]()}
@@ -268,7 +161,7 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
         for sid, state in flow.states.items():
             prompts.add(sid)
             prompts |= {f"{sid}.{part}" for part in ("noinput", "nomatch", "help", "confirm", "wait")}
-            prompts |= {f"{sid}.{part}" for part, _, _ in spoken(state) if part}
+            prompts |= {f"{sid}.{part}" for part, _, _ in state.prompts() if part}
             labels |= {f"{sid}.{c.intent}" for c in state.choices}
     return {
         "prompts": prompts,
@@ -278,38 +171,3 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
         "keywords": set(),
         "concepts": set(),
     }
-
-
-def _languages(report: Report) -> None:
-    """Languages that can be chosen: some file must speak them."""
-    library = report.library
-
-    def known(language: str, place: Place) -> None:
-        if language and language not in library.languages:
-            remedy = suggestion(language, library.languages, f"languages here: {listing(library.languages)}")
-            report.add("unknown-language", place, f"no file speaks {language}", remedy, text=language)
-
-    for name in library.universals.languages:
-        known(name, report.universals("languages", name, key=True))
-    for name, flow in library.flows.items():
-        for sid, state in flow.states.items():
-            for path, edge in edges_of(state):
-                known(edge.language, report.at(name, "states", sid, *path, "language"))
-                personas = {p for _, p in library.voices}
-                if edge.persona and edge.persona not in personas:
-                    place = report.at(name, "states", sid, *path, "persona")
-                    remedy = suggestion(edge.persona, personas, f"personas here: {listing(sorted(personas))}")
-                    report.add("unknown-persona", place, f"nobody speaks as {edge.persona}", remedy, text=edge.persona)
-
-
-def _recognised(report: Report) -> None:
-    recognised = report.around.recognised
-    if recognised is None:
-        return
-    seen: set[str] = set()
-    for _owner, language, persona in report.library.wordings:
-        if not served(language, recognised) and language not in seen:
-            seen.add(language)
-            place = report.overlay((_owner, language, persona), "language")
-            why = f"no recogniser is installed for {language}: its calls are led by keys"
-            report.add("no-recogniser", place, why, "install one (ivr models), or leave it so", severity="warning")

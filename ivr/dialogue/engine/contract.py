@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ivr.dialogue.flows.wording import Words as Words
 from ivr.dialogue.understanding.grammar import CompiledGrammar
 from ivr.events import ActionResult, Recognition
 from ivr.record import Happening
@@ -120,20 +121,6 @@ DialogueEvent = (
 )
 
 # --- out of the dialogue ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present.
-
-    ``language``: other than the call's; "" is the call's own.
-    """
-
-    text: str
-    audio: str = ""
-    prompt_id: str = ""
-    fixed: bool = False  # True when the text has no slots: rendered ahead, at start-up
-    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

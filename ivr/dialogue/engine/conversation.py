@@ -14,7 +14,9 @@ from ivr.dialogue.engine.cursor import Cursor, Frame
 from ivr.dialogue.engine.outbox import Outbox
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import Flow, State, TaperedPrompt, VariableSpec
+from ivr.dialogue.flows.model import Flow, VariableSpec
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, labelled, words_of
 from ivr.dialogue.spoken.numerals import digit_words
 from ivr.dialogue.spoken.tags import served

@@ -6,33 +6,17 @@ ever be called. It is built once per library; each call brings its own cursor as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from transitions import Machine
 
-from ivr.dialogue.flows.model import RESERVED_TARGETS, Flow, State
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.state import RESERVED_TARGETS
 from ivr.dialogue.understanding.grammar import SlotValue
 
 RESERVED = "@"  # "@human", "@back", …: targets the engine resolves itself
-
-
-def edges(state: State) -> Iterator[tuple[str, str]]:
-    """(trigger, target) of every way on that a state names."""
-    if state.goto is not None:
-        yield "goto", state.goto.goto
-    for outcome, edge in state.on.items():
-        yield f"on.{outcome}", edge.goto
-    for index, choice in enumerate(state.choices):
-        yield f"choice.{index}", choice.goto
-    for index, case in enumerate(state.when):
-        yield f"when.{index}", case.goto
-    if state.confirm is not None and state.confirm.no is not None:
-        yield "no", state.confirm.no.goto
-    for name, override in state.universals.items():
-        if override.goto:
-            yield f"universal.{name}", override.goto
 
 
 class TransitionTable:
@@ -46,9 +30,9 @@ class TransitionTable:
         )
         for name, flow in flows.items():
             for sid, state in flow.states.items():
-                for trigger, target in edges(state):
-                    dest = RESERVED + target if target in RESERVED_TARGETS else f"{name}.{target}"
-                    self._machine.add_transition(trigger, f"{name}.{sid}", dest)
+                for way in state.transitions():
+                    dest = RESERVED + way.target if way.target in RESERVED_TARGETS else f"{name}.{way.target}"
+                    self._machine.add_transition(way.trigger, f"{name}.{sid}", dest)
 
     def take(self, cursor: Cursor, trigger: str) -> str:
         """Follow an edge; the state's name, or "@" and a reserved target. Raises MachineError where there is none."""

@@ -56,6 +56,11 @@ class Departure:
         call.intent_doubt = call.request_open = False
         return f"{flow.flow}.{flow.start}"
 
+    def agitated(self) -> str | None:
+        """The caller's manner is enough: to the human that the universals' risk ``agitation`` names."""
+        risk = self.call.library.universals.agitation
+        return self.human(HandoffNeed(self.call.temper.reason, risk.skill, risk.priority))
+
     def hand_over(self) -> str | None:
         call = self.call
         handoff = call.state.handoff

@@ -229,7 +229,7 @@ class Dialogue:
         call.temper.agitated(evidence, weight)
         call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
         if call.temper.enough and not walk.departure.in_human_flow and walk.departure.connecting is None:
-            return walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
+            return walk.departure.agitated()
         return None
 
     # -- what may be known from outside ---------------------------------------------------------------------------

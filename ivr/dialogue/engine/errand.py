@@ -11,7 +11,7 @@ from ivr.dialogue.engine.broken import Broken
 from ivr.dialogue.engine.contract import Perform
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import key_menu
-from ivr.dialogue.flows.model import Http, State
+from ivr.dialogue.flows.state import Http, State
 from ivr.dialogue.flows.wording import SLOT
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import ActionResult

@@ -56,7 +56,7 @@ class Exchange:
         call.transcribe("heard", said, intent)
         call.temper.heard(recognition.manner)
         if call.temper.enough and (best is None or not best.leads_out) and not self.walk.departure.in_human_flow:
-            return self.walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
+            return self.walk.departure.agitated()
         if best is None or (listening.mode is Mode.RUNNING and not best.sure and not best.leads_out):
             if listening.mode is Mode.RUNNING and recognition.transcript:
                 self.walk.kept = recognition  # for the question that comes, if it can be answered with this

@@ -12,7 +12,7 @@ from ivr.dialogue.engine.departure import Departure
 from ivr.dialogue.engine.errand import Errands
 from ivr.dialogue.engine.gather import Listener, Listening, Mode, key_menu
 from ivr.dialogue.engine.snapshot import speak_as
-from ivr.dialogue.flows.model import EdgeSpec
+from ivr.dialogue.flows.state import EdgeSpec
 from ivr.events import Recognition
 from ivr.record import Entered
 

@@ -1,4 +1,4 @@
-"""Conditions and values in flow files: a small expression language, parsed by Python's grammar, allowed node by node.
+"""Expressions, the small language of conditions and values: parsed by Python's grammar, allowed node by node.
 
 Names are variables, dotted names are facts (``member.damaged_reports``). There are no calls but ``filled(x)``, no
 subscripts, no attributes beyond facts. What is missing is None; comparing with None is False. Nothing here ever runs

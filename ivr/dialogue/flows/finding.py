@@ -1,4 +1,4 @@
-"""What is wrong with a flow file, where, why, and what to do about it."""
+"""Findings: what is wrong with a flow file, where, why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
+"""An error keeps the flows from serving; a warning should be mended; a note is how the line is, and may stay so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,12 @@
-"""Everything fixed that a library may say in one language and persona: what can be rendered before the first call."""
+"""Fixed prompts: all a library may say without slots, in one language and persona, to be rendered ahead of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ivr.dialogue.checker.graph import spoken
-from ivr.dialogue.engine.contract import Words
-from ivr.dialogue.flows.library import UNIVERSALS, FlowLibrary
-from ivr.dialogue.flows.model import TaperedPrompt
-from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.wording import Wordings, Words
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
 
 
@@ -33,9 +31,9 @@ def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tupl
 def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
     for name, flow in library.flows.items():
         for sid, state in flow.states.items():
-            for part, base, _ in spoken(state):
+            for part, base, _ in state.prompts():
                 prompt_id = f"{sid}.{part}" if part else sid
                 yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, base)
     for name in SYSTEM_PROMPTS:
-        for owner in (UNIVERSALS, *library.flows):  # the line speaks with the voice of the flow it is in
+        for owner in (UNIVERSALS_FILE, *library.flows):  # the line speaks with the voice of the flow it is in
             yield owner, f"system.{name}", wordings.system(name)

@@ -1,4 +1,4 @@
-"""``fmt``: one way to lay out a flow file. Comments, quotes and the order of everything stay; what it means stays too.
+"""The formatter: one way to lay out a flow file. Comments, quotes, the order of everything and its meaning stay.
 
 Two spaces a level, dashes indented, one space inside nothing, at most one blank line, no trailing blanks, lines not
 wrapped. The result is read again and compared: a file whose meaning would change is left as it was.

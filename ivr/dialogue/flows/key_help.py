@@ -1,4 +1,4 @@
-"""What each key of a flow file means, in a sentence for the editor's hover and for remedies.
+"""Key help: what each key of a flow file means, in a sentence for the editor's hover and for remedies.
 
 By "Model.key" where a key means something particular there, else by the key alone.
 """

@@ -1,4 +1,4 @@
-"""All flow files of a directory as one immutable library: fragments merged, overlays matched, versions computed."""
+"""The library: all flow files of a directory, immutable: fragments merged, overlays matched, versions computed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ivr.dialogue.flows.finding import Finding, ordered
-from ivr.dialogue.flows.model import RESERVED_TARGETS, Flow, Fragment, State, Universals, Wording
+from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import Parsed, Place, Positions, parse
+from ivr.dialogue.flows.state import RESERVED_TARGETS, State
 
 OverlayKey = tuple[str, str, str]
 """(flow or "universals", language, persona)"""
 
-UNIVERSALS = "universals"
+UNIVERSALS_FILE = "universals"  # whose words a key, a wording or a file holds, when it is no flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,19 @@ class FlowLibrary:
         base = [(self.universals.language, self.universals.persona)]
         base += [(f.language, f.persona) for f in self.flows.values()]
         return tuple(dict.fromkeys(base + [(k[1], k[2]) for k in self.wordings]))
+
+    def callers_of(self, flow: str) -> Iterator[tuple[str, str]]:
+        """(flow, state) of each state that calls ``flow``."""
+        for other in self.flows.values():
+            for name, state in other.states.items():
+                if state.call == flow:
+                    yield other.flow, name
+
+    @property
+    def uncalled(self) -> tuple[str, ...]:
+        """The flows that no other calls: those that answer calls, and the human flow."""
+        called = {s.call for f in self.flows.values() for s in f.states.values() if s.call}
+        return tuple(name for name in self.flows if name not in called)
 
     def positions(self, flow: str, section: str = "", name: str = "") -> Positions:
         """The file in which ``section.name`` of ``flow`` stands: its own, or the fragment it came from."""
@@ -258,9 +272,10 @@ class _Builder:
                 self.error("bad-name", place("states", sid, key=True), why, "rename the state: letters, digits and _")
             if not any(sid in self.parsed[file].mutilated for file in files[name]):
                 self._kinds(place("states", sid, key=True), sid, state)
-            for path, target in targets_of(state):
+            for transition in state.transitions():
+                target = transition.target
                 if target not in flow.states and target not in RESERVED_TARGETS and name not in self.incomplete:
-                    where = place("states", sid, *path)
+                    where = place("states", sid, *transition.path, "goto")
                     close = suggestion(
                         target, [*flow.states, *RESERVED_TARGETS], f"states here: {listing(flow.states)}"
                     )
@@ -284,7 +299,7 @@ class _Builder:
 
     def _wordings(self, flows: Mapping[str, Flow]) -> tuple[dict[OverlayKey, Wording], dict[str, list[str]]]:
         own: dict[OverlayKey, tuple[str, Wording]] = {}
-        known = {UNIVERSALS, *self.names["flow"], *self.names["fragment"]}
+        known = {UNIVERSALS_FILE, *self.names["flow"], *self.names["fragment"]}
         for file, parsed in self.parsed.items():
             wording = parsed.draft
             if not isinstance(wording, Wording):
@@ -300,7 +315,7 @@ class _Builder:
                 self.error("duplicate-name", parsed.positions.value("wording"), why, "merge the two files")
                 continue
             own[key] = (file, wording)
-        result = {k: w for k, (_, w) in own.items() if k[0] in flows or k[0] == UNIVERSALS}
+        result = {k: w for k, (_, w) in own.items() if k[0] in flows or k[0] == UNIVERSALS_FILE}
         files: dict[str, list[str]] = {}
         for (name, _, _), (file, _) in own.items():
             files.setdefault(name, []).append(file)
@@ -321,20 +336,3 @@ def _joined(mine: Wording | None, theirs: Wording, name: str) -> Wording:
     parts = ("prompts", "intents", "values", "labels")
     changed: dict[str, object] = {part: {**getattr(theirs, part), **getattr(mine, part)} for part in parts}
     return mine.model_copy(update={**changed, "voice": mine.voice or theirs.voice})
-
-
-def targets_of(state: State) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every target a state names, with the path of its text below the state."""
-    if state.goto is not None:
-        yield ("goto", "goto"), state.goto.goto
-    for outcome, edge in state.on.items():
-        yield ("on", outcome, "goto"), edge.goto
-    for index, choice in enumerate(state.choices):
-        yield ("choices", index, "goto"), choice.goto
-    for index, case in enumerate(state.when):
-        yield ("when", index, "goto"), case.goto
-    if state.confirm is not None and state.confirm.no is not None:
-        yield ("confirm", "no", "goto"), state.confirm.no.goto
-    for name, override in state.universals.items():
-        if override.goto:
-            yield ("universals", name, "goto"), override.goto

@@ -1,4 +1,4 @@
-"""pydantic's validation errors, said the way a flow designer thinks: which word, why not, what instead."""
+"""Validation errors, said the way a flow designer thinks: which word, why not, what instead."""
 
 from __future__ import annotations
 

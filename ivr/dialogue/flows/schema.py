@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ivr.dialogue.flows import model
+from ivr.dialogue.flows import model, state
 from ivr.dialogue.flows.key_help import DESCRIPTIONS
 
 FILE_NAME = "flow.schema.json"
@@ -52,7 +52,7 @@ _SHORT = {  # definitions that may also be written shorter
     "EdgeSpec": _TEXT,
     "VariableSpec": {"enum": list(model.SlotType.__args__)},  # type: ignore[attr-defined]
     "IntentSpec": {"type": "array", "items": _NUMBER_OR_TEXT},
-    "Confirm": {"enum": list(model.ConfirmPolicy.__args__)},  # type: ignore[attr-defined]
+    "Confirm": {"enum": list(state.ConfirmPolicy.__args__)},  # type: ignore[attr-defined]
 }
 _DURATIONS = frozenset({"timeout", "hangover", "action_timeout"})
 

@@ -1,4 +1,4 @@
-"""What a flow may know about an action without running it: arguments, outcomes, what it leaves behind, how risky.
+"""Action signatures: what flows may know of an action without running it: arguments, outcomes, values, risk.
 
 Pure data. The checker proves flows against these; ``ivr.actions`` declares one for each action it can perform.
 """
@@ -22,6 +22,9 @@ TIMEOUT = "timeout"
 """The back end did not answer in time. Implicit in every signature."""
 
 IMPLICIT_OUTCOMES = (FAILED, TIMEOUT)
+
+CALLBACK: Literal["callback"] = "callback"
+"""What an action can promise: that a person calls the caller back. It is what a closed desk can give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class ActionSignature:
 
     ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
     ``facts`` are the dotted facts it may set, ``vocabularies`` the word lists it replaces. ``about`` is one sentence
-    for designers; ``undo`` names the action that takes it back ("" when nothing does).
+    for designers; ``undo`` names the action that takes it back ("" when nothing does). ``promises``: CALLBACK where
+    its outcome "ok" means that somebody will call back; "" for all others.
     """
 
     name: str
@@ -59,6 +63,7 @@ class ActionSignature:
     risk: Risk = "none"
     about: str = ""
     undo: str = ""
+    promises: Literal["", "callback"] = ""
 
     def __post_init__(self) -> None:
         if not self.outcomes:

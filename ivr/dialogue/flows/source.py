@@ -1,4 +1,4 @@
-"""One flow file: text -> model, with a place in the file for everything in it, or findings that say all that is wrong.
+"""Source files: text -> model, with a place in the file for everything in it, or findings that say all that is wrong.
 
 Nothing here raises for what a file contains, and nothing takes longer than the file is long.
 """

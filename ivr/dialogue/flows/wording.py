@@ -1,20 +1,21 @@
-"""Which words are used: prompts, phrases and labels by flow, language and persona; {slots} and filters filled in."""
+"""Wordings: prompts, phrases and labels by flow, language and persona, with {slots} and filters filled in."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
-from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
-from ivr.dialogue.flows.library import UNIVERSALS, FlowLibrary
-from ivr.dialogue.flows.model import Prompt, PromptItem, TaperedPrompt, Wording
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
+from ivr.dialogue.flows.model import Wording
+from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
+from ivr.dialogue.flows.slot_value import SlotValue
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
 from ivr.dialogue.spoken.system_prompts import system_words
 from ivr.dialogue.spoken.tags import same_language
 from ivr.dialogue.spoken.values import date_words, listed, money_words, spelt
-from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
@@ -22,6 +23,20 @@ FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "m
 
 Look = Callable[[str], object]
 """Name of a variable or fact -> SlotValue, a plain value, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present.
+
+    ``language``: other than the call's; "" is the call's own.
+    """
+
+    text: str
+    audio: str = ""
+    prompt_id: str = ""
+    fixed: bool = False  # True when the text has no slots: rendered ahead, at start-up
+    language: str = ""
 
 
 class Wordings:
@@ -39,7 +54,7 @@ class Wordings:
         return self._layers[flow]
 
     def voice(self, flow: str) -> str:
-        for owner in (flow, UNIVERSALS):
+        for owner in (flow, UNIVERSALS_FILE):
             for overlay in self._overlays(owner):
                 if overlay.voice:
                     return overlay.voice
@@ -54,7 +69,7 @@ class Wordings:
 
     def system(self, name: str) -> TaperedPrompt:
         universals = self._library.universals
-        for overlay in self._overlays(UNIVERSALS):
+        for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.prompts:
                 return overlay.prompts[name]
         if name in universals.prompts and same_language(universals.language, self.language):
@@ -89,7 +104,7 @@ class Wordings:
 
     def universal(self, name: str) -> tuple[str, ...]:
         """Phrases of human, repeat, help, back, goodbye, yes, no, or of a risk."""
-        for overlay in self._overlays(UNIVERSALS):
+        for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.intents:
                 return overlay.intents[name]
         universals = self._library.universals
@@ -104,7 +119,7 @@ class Wordings:
         return found
 
     def risk_keywords(self, name: str) -> tuple[str, ...]:
-        for overlay in self._overlays(UNIVERSALS):
+        for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.keywords:
                 return overlay.keywords[name]
         universals = self._library.universals
@@ -112,7 +127,7 @@ class Wordings:
 
     def concepts(self) -> Mapping[str, tuple[str, ...]]:
         """The company's own words by what they mean, as this language has them."""
-        for overlay in self._overlays(UNIVERSALS):
+        for overlay in self._overlays(UNIVERSALS_FILE):
             if overlay.concepts:
                 return overlay.concepts
         universals = self._library.universals

@@ -19,6 +19,7 @@ MINIMAL_PAIR = 86.0  # two terms spelt at least this alike are a minimal pair
 _PHRASES = 88.0  # two phrases spelt this alike may be taken for each other,
 _SOUNDS = 94.0  # if they sound this alike, too,
 _WORDS = 70.0  # and so does each word where they differ
+_SHORTENED = re.compile(r"'(s|re|m)\b")
 _BARE = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
@@ -43,6 +44,12 @@ def sound(text: str, language: str = "en") -> str:
     """
     joined = text.replace(" ", "")
     return words_for(language).sound(joined) or joined
+
+
+def gist(text: str, language: str = "en") -> tuple[str, ...]:
+    """The words that carry the sense: "what's next" and "what is next" ask the same."""
+    words = _SHORTENED.sub("", text).split()
+    return tuple(w for w in words if w not in words_for(language).function_words) or tuple(words)
 
 
 def likeness(one: str, other: str, language: str = "en") -> float:

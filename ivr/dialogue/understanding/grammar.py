@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+from ivr.dialogue.flows.slot_value import SlotValue as SlotValue
+
 Pieces = tuple[str, ...]  # a template: words, and slots as "{name}"
 
 
@@ -74,14 +76,6 @@ def _spells(template: Pieces, words: Sequence[str], values: Mapping[str, frozens
         " ".join(words[:end]) in known and _spells(template[1:], words[end:], values)
         for end in range(1, len(words) - len(template) + 2)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SlotValue:
-    """A filled slot: ``value`` for actions (a Term's id, an int, an ISO date, digits), ``label`` to say it back."""
-
-    value: str | int | bool | float
-    label: str
 
 
 @dataclass(frozen=True, slots=True)

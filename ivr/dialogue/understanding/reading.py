@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ivr.dialogue.flows.model import UNIVERSALS as UNIVERSALS
 from ivr.dialogue.understanding.grammar import Meaning
 
 HUMAN = "human"
@@ -12,7 +13,6 @@ RISK = "risk."  # and the risk's name
 LANGUAGE = "language."  # and the language asked for
 ANSWER = "answer"  # fills the variable a state asks for
 OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
-UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
 
 
 @dataclass(frozen=True, slots=True)

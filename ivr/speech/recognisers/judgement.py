@@ -9,14 +9,12 @@ acceptance costs more than a question, so that acceptance also demands a clear m
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.similarity import bare_words, likeness
+from ivr.dialogue.spoken.similarity import bare_words, gist, likeness
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.speech.recognisers.spelling import digits_in
 
@@ -46,15 +44,8 @@ class Evidence:
 
 def margin(one: Evidence, others: Sequence[Evidence]) -> float:
     """How far ``one`` lies above the best of ``others`` that says something else; at most 1.5."""
-    gist = meaning(one.text)
-    rivals = [o.v for o in others if o is not one and meaning(o.text) != gist]
+    rivals = [o.v for o in others if o is not one and gist(o.text) != gist(one.text)]
     return min(_CLEAR, one.v - max(rivals)) if rivals else _CLEAR
-
-
-def meaning(text: str) -> tuple[str, ...]:
-    """The words that carry the sense: "what's next" and "what is next" are one answer."""
-    words = re.sub(r"'(s|re|m)\b", "", text).split()
-    return tuple(w for w in words if w not in ENGLISH.function_words) or tuple(words)
 
 
 def confidence(v: float, llr: float, clear: float) -> float:

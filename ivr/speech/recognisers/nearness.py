@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.spoken.similarity import bare_words, minimal_pairs, sound
+from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, sound
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name, slot_names
 
 _FEW = 5  # values of a slot that are tried in its templates
@@ -55,8 +55,8 @@ class Spoken:
         return [self.phrases[i] for i in np.argsort(-best, kind="stable")[:count] if best[i] > 0]
 
     def twin(self, phrase: str) -> bool:
-        """Whether another one sounds the same, or is a minimal pair with it."""
-        if self._by_sound.get(sound(phrase), {phrase}) != {phrase}:
+        """Whether another one that says something else sounds the same, or is a minimal pair with it."""
+        if any(gist(other) != gist(phrase) for other in self._by_sound.get(sound(phrase), ())):
             return True
         return not self._known.isdisjoint(minimal_pairs(phrase))
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from ivr.dialogue.flows.model import PromptItem, TaperedPrompt
+from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt
 
 Weight = Literal["plain", "care"]
 _OPEN, _CLOSE = "‹", "›"

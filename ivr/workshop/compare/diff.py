@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ivr.dialogue.checker.check import check
-from ivr.dialogue.checker.graph import spoken
-from ivr.dialogue.flows.library import UNIVERSALS, FlowLibrary
-from ivr.dialogue.flows.model import Flow, State, TaperedPrompt, Wording
+from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
+from ivr.dialogue.flows.model import Flow, Wording
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.state import State
 from ivr.workshop.compare.change import Change, Weight, listed, marked, named, spelled
 from ivr.workshop.compare.diff_states import StatePair
 from ivr.workshop.compare.diff_words import (
@@ -22,7 +24,6 @@ from ivr.workshop.compare.diff_words import (
 )
 from ivr.workshop.compare.renames import Names, renamed_flows, renamed_intents, renamed_states, retold
 from ivr.workshop.picture.cards import detail
-from ivr.workshop.tell.ways import ways
 
 CHECKER = "checker"
 _DEFAULTS = {
@@ -98,7 +99,7 @@ def _changes(old: FlowLibrary, new: FlowLibrary) -> Iterator[Change]:
             if old.universals.prompts.get(n) not in (None, p)
         }
         yield from stale_changes(
-            {k[1:]: w for k, w in old.wordings.items() if k[0] == UNIVERSALS}, new, UNIVERSALS, base
+            {k[1:]: w for k, w in old.wordings.items() if k[0] == UNIVERSALS_FILE}, new, UNIVERSALS_FILE, base
         )
     yield from wording_changes(old, new, flows, names)
 
@@ -205,18 +206,19 @@ class _FlowPair:
 
 
 def _spoken(state: State, name: str) -> Iterator[tuple[str, TaperedPrompt]]:
-    for part, prompt, _ in spoken(state):
+    for part, prompt, _ in state.prompts():
         yield (f"{name}.{part}" if part else name), prompt
 
 
 def _sources(flow: Flow, target: str) -> Sequence[str]:
-    return [n for n, s in flow.states.items() if n != target and any(w.target == target for w in ways(s))]
+    return [n for n, s in flow.states.items() if n != target and any(w.target == target for w in s.transitions())]
 
 
 def _proof(old: FlowLibrary, new: FlowLibrary) -> Iterator[Change]:
     """What the checker holds against the new version and had nothing to say about in the old one."""
-    known = {(f.code, f.why) for f in check(old)}
-    for finding in check(new):
+    nothing_known = LineFacts()
+    known = {(f.code, f.why) for f in check(old, nothing_known)}
+    for finding in check(new, nothing_known):
         if (finding.code, finding.why) not in known:
             path = f"the way there: {' > '.join(finding.path)}" if finding.path else ""
             text = f"{finding.severity}: {finding.why} [{finding.code}]"

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import EdgeSpec, Flow, State, TaperedPrompt
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.state import EdgeSpec, State, Transition
 from ivr.workshop.compare.change import Change, Weight, marked, named, spelled
 from ivr.workshop.compare.renames import in_order
-from ivr.workshop.tell.ways import Way, leads_to_human, ways
+from ivr.workshop.tell.transitions import told
 
 _STRICT = {"none": 0, "implicit": 1, "auto": 2, "explicit": 3}
 _POLICY = {
@@ -38,7 +40,7 @@ _RISKS = {
 }
 _HANDED = {"skill": "other agents get them", "priority": "their place among those waiting changes"}
 _TEXTS = {"": "says", "noinput": "when nothing was heard", "nomatch": "when nothing was understood",
-          "help": "when asked for help", "wait": "while waiting"}  # fmt: skip
+          "help": "when asked for help", "wait": "while waiting", "confirm": "asks before acting"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,13 @@ class StatePair:
             yield self._change("about", "another note to colleagues", *marked(self.old.about, self.new.about))
 
     def _texts(self) -> Iterator[Change]:
-        for part, what in _TEXTS.items():
-            key = part or "prompt"
-            yield from self._prompt(getattr(self.old, key), getattr(self.new, key), what)
+        """Everything said but what is said on the ways on."""
+        old, new = ({part: prompt for part, prompt, _ in state.prompts()} for state in (self.old, self.new))
+        edges = {way.prompt_id for state in (self.old, self.new) for way in state.transitions() if way.edge.say}
+        for part in dict.fromkeys((*old, *new)):
+            if part not in edges:
+                what = _TEXTS.get(part) or f"who asks for {part.removeprefix('universal.')} hears"
+                yield from self._prompt(old.get(part), new.get(part), what)
 
     def _listening(self) -> Iterator[Change]:
         old, new = self.old, self.new
@@ -101,11 +107,6 @@ class StatePair:
             may = default if new.bargein is None else new.bargein
             effect = "they may answer while the line speaks" if may else "they must hear it out, or ask for a human"
             yield self._change("bargein", f"barge-in is {'on' if may else 'off'} now", effect=effect)
-        for name in dict.fromkeys((*old.universals, *new.universals)):
-            before_, after_ = old.universals.get(name), new.universals.get(name)
-            yield from self._prompt(
-                before_.prompt if before_ else None, after_.prompt if after_ else None, f"who asks for {name} hears"
-            )
 
     # --- what it does ---------------------------------------------------------------------------------------------
 
@@ -152,7 +153,6 @@ class StatePair:
                 effect=effect,
                 weight="care" if looser else "plain",
             )
-        yield from self._prompt(old.prompt if old else None, new.prompt if new else None, "asks before acting")
 
     def _policy(self, state: State) -> str:
         """What the line really does: what can't be undone is always asked, what is risky never goes unasked."""
@@ -167,58 +167,58 @@ class StatePair:
     # --- ways on --------------------------------------------------------------------------------------------------
 
     def _ways(self) -> Iterator[Change]:
-        pairs, gone, come = _paired(list(ways(self.old)), list(ways(self.new)))
+        pairs, gone, come = _paired(list(self.old.transitions(implied=True)), list(self.new.transitions(implied=True)))
         for old, new in pairs:
             yield from self._way(old, new)
         for way in gone:
             if not way.implied:
-                human = leads_to_human(self.old_flow, way.target)
+                human = self.old_flow.leads_to_human(way.target)
                 effect = "this way to a human is gone" if human else ""
-                text = f"{way.told}: this way on is gone (it led to {way.target})"
+                text = f"{told(way)}: this way on is gone (it led to {way.target})"
                 yield self._change("edge-removed", text, effect=effect, weight="care" if human else "plain")
         for way in come:
             if not way.implied:
                 key = f", key {way.key}" if way.key else ""
                 label = f", in the key menu “{way.label}”" if way.label else ""
-                text = f"{way.told}: a new way on, to {way.target}{key}{label}{_extras(way.edge)}"
+                text = f"{told(way)}: a new way on, to {way.target}{key}{label}{_extras(way.edge)}"
                 yield self._change("edge-added", text)
         for kind, what in (("choice", "the choices are offered"), ("case", "the conditions are tried")):
-            before = [w.name for w in ways(self.old) if w.kind == kind]
-            after = [w.name for w in ways(self.new) if w.kind == kind]
+            before = [w.name for w in self.old.transitions() if w.kind == kind]
+            after = [w.name for w in self.new.transitions() if w.kind == kind]
             if not in_order(before, after):
                 yield self._change(f"{kind}-order", f"{what} in another order", ", ".join(before), ", ".join(after))
 
-    def _way(self, old: Way, new: Way) -> Iterator[Change]:
-        told, here = new.told, f"{self.new_flow.flow}.{self.name}"
+    def _way(self, old: Transition, new: Transition) -> Iterator[Change]:
+        taken, here = told(new), f"{self.new_flow.flow}.{self.name}"
         if old.kind == "case" and old.name != new.name:
             text = f"a condition that leads to {new.target} changed"
             yield self._change("condition", text, *marked(old.name, new.name))
         if old.target != new.target:
-            lost = leads_to_human(self.old_flow, old.target) and not leads_to_human(self.new_flow, new.target)
+            lost = self.old_flow.leads_to_human(old.target) and not self.new_flow.leads_to_human(new.target)
             effect = "here they got a human, and don't now" if lost else ""
-            text = f"{told} callers of {here} now go to {new.target} instead of {old.target}"
-            if told.startswith("callers"):
-                text = f"{told} in {here} now go to {new.target} instead of {old.target}"
+            text = f"{taken} callers of {here} now go to {new.target} instead of {old.target}"
+            if taken.startswith("callers"):
+                text = f"{taken} in {here} now go to {new.target} instead of {old.target}"
             kind: tuple[str, Weight] = ("human-lost", "care") if lost else ("edge", "plain")
             yield self._change(kind[0], text, effect=effect, weight=kind[1])
-        yield from self._prompt(old.edge.say, new.edge.say, f"{told}, says")
+        yield from self._prompt(old.edge.say, new.edge.say, f"{taken}, says")
         for key, what in (("set", "sets"), ("clear", "forgets")):
             before, after = getattr(old.edge, key), getattr(new.edge, key)
             if before != after:
-                yield self._change(f"edge-{key}", f"{told}: {what} {named(after)}, was {named(before)}")
+                yield self._change(f"edge-{key}", f"{taken}: {what} {named(after)}, was {named(before)}")
         for key in ("reason", "skill", "priority"):
             before, after = getattr(old.edge, key), getattr(new.edge, key)
             if before != after and old.target == new.target:
-                text = f"{told}: the {key} given to the human is {named(after)}, was {named(before)}"
+                text = f"{taken}: the {key} given to the human is {named(after)}, was {named(before)}"
                 yield self._change("handoff", text, effect=_HANDED.get(key, ""))
         for key in ("language", "persona"):
             before, after = getattr(old.edge, key), getattr(new.edge, key)
             if before != after:
-                text = f"{told}: the {key} from here on is {named(after)}, was {named(before)}"
+                text = f"{taken}: the {key} from here on is {named(after)}, was {named(before)}"
                 yield self._change(key, text, effect="callers are spoken to otherwise for the rest of the call")
         yield from self._choice(old, new)
 
-    def _choice(self, old: Way, new: Way) -> Iterator[Change]:
+    def _choice(self, old: Transition, new: Transition) -> Iterator[Change]:
         if old.key != new.key:
             if old.key and new.key:
                 text = f"{new.name} moved from key {old.key} to key {new.key}"
@@ -246,11 +246,13 @@ class StatePair:
             yield self._change("clear", f"forgets {named(self.new.clear)} when left, was {named(self.old.clear)}")
 
 
-def _paired(old: list[Way], new: list[Way]) -> tuple[list[tuple[Way, Way]], list[Way], list[Way]]:
+def _paired(
+    old: list[Transition], new: list[Transition]
+) -> tuple[list[tuple[Transition, Transition]], list[Transition], list[Transition]]:
     """Ways by kind and name; of cases whose condition changed, those with the same target, then in order."""
-    pairs: list[tuple[Way, Way]] = []
+    pairs: list[tuple[Transition, Transition]] = []
     gone = list(old)
-    come: list[Way] = []
+    come: list[Transition] = []
     for way in new:
         match = next((w for w in gone if (w.kind, w.name) == (way.kind, way.name)), None)
         if match is None:

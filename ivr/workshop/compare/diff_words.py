@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ivr.dialogue.flows.library import UNIVERSALS, FlowLibrary, OverlayKey
+from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary, OverlayKey
 from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, VariableSpec, Wording
 from ivr.workshop.compare.change import Change, Weight, listed, marked, named, spelled
 from ivr.workshop.compare.renames import Names, retold_id
@@ -79,7 +79,7 @@ def phrase_changes(
 
 
 def universal_changes(old: Universals, new: Universals) -> Iterator[Change]:
-    section = UNIVERSALS
+    section = UNIVERSALS_FILE
     for key, text in (
         ("language", "their language is"),
         ("persona", "their persona is"),
@@ -110,7 +110,7 @@ def universal_changes(old: Universals, new: Universals) -> Iterator[Change]:
         yield from phrase_changes(section, name, getattr(old, name), getattr(new, name))
     for name in dict.fromkeys((*old.risks, *new.risks)):
         yield from _risk(name, old.risks.get(name), new.risks.get(name))
-    yield from _concepts(UNIVERSALS, "", old.concepts, new.concepts)
+    yield from _concepts(UNIVERSALS_FILE, "", old.concepts, new.concepts)
     for name in dict.fromkeys((*old.prompts, *new.prompts)):
         if old.prompts.get(name) != new.prompts.get(name):
             was, now = marked(spelled(old.prompts.get(name)), spelled(new.prompts.get(name)))
@@ -126,7 +126,7 @@ def _concepts(
 
 
 def _risk(name: str, old: Risk | None, new: Risk | None) -> Iterator[Change]:
-    section, place = UNIVERSALS, f"risk {name}"
+    section, place = UNIVERSALS_FILE, f"risk {name}"
     if new is None:
         effect = "who says such things no longer gets a human at once"
         yield Change(section, place, "risk-removed", "this risk is gone", effect=effect, weight="care")

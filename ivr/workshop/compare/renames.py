@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from rapidfuzz import fuzz
 
-from ivr.dialogue.flows.model import RESERVED_TARGETS, EdgeSpec, Flow, IntentSpec, State
+from ivr.dialogue.flows.model import Flow, IntentSpec
+from ivr.dialogue.flows.state import RESERVED_TARGETS, Path, State
 from ivr.workshop.compare.change import spelled
-from ivr.workshop.tell.ways import ways
 
 T = TypeVar("T")
 ALIKE = 0.6  # below, a state that went and one that came are two different ones
@@ -60,7 +61,7 @@ def _state_likeness(old: State, new: State) -> float:
     if old.kinds != new.kinds or old.action != new.action or old.call != new.call:
         return 0.0
     words = fuzz.ratio(spelled(old.prompt), spelled(new.prompt)) / 100 if old.prompt or new.prompt else None
-    onward = _overlap({(w.kind, w.name, w.target) for w in ways(old)}, {(w.kind, w.name, w.target) for w in ways(new)})
+    onward = _overlap(*({(w.kind, w.name, w.target) for w in state.transitions()} for state in (old, new)))
     rest = {"prompt", "goto", "on", "choices", "when"}
     same = 1.0 if old.model_dump(exclude=rest) == new.model_dump(exclude=rest) else 0.4
     parts = [onward, same] if words is None else [words, words, onward, same]
@@ -70,7 +71,7 @@ def _state_likeness(old: State, new: State) -> float:
 def _sources(flow: Flow) -> dict[str, set[tuple[str, str, str]]]:
     found: dict[str, set[tuple[str, str, str]]] = {}
     for name, state in flow.states.items():
-        for way in ways(state):
+        for way in state.transitions():
             found.setdefault(way.target, set()).add((name, way.kind, way.name))
     return found
 
@@ -86,27 +87,15 @@ def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -
     """``flow`` with everything called what it is called now."""
 
     def state_of(state: State) -> State:
-        changes: dict[str, Any] = {
-            "call": flows.get(state.call, state.call),
-            "goto": edge(state.goto) if state.goto else None,
-            "on": {k: edge(e) for k, e in state.on.items()},
-            "when": tuple(edge(c) for c in state.when),
-            "choices": tuple(
-                edge(c).model_copy(update={"intent": intents.get(c.intent, c.intent)}) for c in state.choices
-            ),
-            "universals": {
-                k: o.model_copy(update={"goto": target(o.goto)}) for k, o in state.universals.items()
-            },
-        }  # fmt: skip
-        if state.confirm is not None and state.confirm.no is not None:
-            changes["confirm"] = state.confirm.model_copy(update={"no": edge(state.confirm.no)})
-        return state.model_copy(update=changes)
+        told: State = state.model_copy(update={"call": flows.get(state.call, state.call)})
+        for way in state.transitions():
+            told = _placed(told, (*way.path, "goto"), target(way.target))
+            if way.kind == "choice":
+                told = _placed(told, (*way.path, "intent"), intents.get(way.name, way.name))
+        return told
 
     def target(text: str) -> str:
         return text if text in RESERVED_TARGETS else states.get(text, text)
-
-    def edge(spec: EdgeSpec) -> EdgeSpec:
-        return spec.model_copy(update={"goto": target(spec.goto)})
 
     return flow.model_copy(
         update={
@@ -116,6 +105,18 @@ def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -
             "states": {states.get(k, k): state_of(s) for k, s in flow.states.items()},
         }
     )
+
+
+def _placed(where: Any, path: Path, value: str) -> Any:
+    """The same model, mapping or list with ``value`` at ``path``."""
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(where, BaseModel):
+        return where.model_copy(update={str(step): _placed(getattr(where, str(step)), rest, value)})
+    if isinstance(where, Mapping):
+        return {**where, step: _placed(where[step], rest, value)}
+    return tuple(_placed(inner, rest, value) if index == step else inner for index, inner in enumerate(where))
 
 
 def retold_id(prompt_id: str, states: Names, intents: Names) -> str:

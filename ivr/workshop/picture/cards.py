@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import RESERVED_TARGETS, Flow, State, TaperedPrompt
-from ivr.workshop.tell.ways import Way, leads_to_human, ways
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.state import RESERVED_TARGETS, State, Transition
+from ivr.workshop.tell.transitions import short
 
 MANY = 6  # ways forward to one place, from which on each is a sign
 Sign = Literal["", "human", "goodbye", "back", "again", "state"]
@@ -23,7 +25,7 @@ Sign = Literal["", "human", "goodbye", "back", "again", "state"]
 class Row:
     """Ways on that lead to the same place. ``sign`` is "" where a line is drawn."""
 
-    ways: tuple[Way, ...]
+    ways: tuple[Transition, ...]
     target: str
     sign: Sign
     via_human: bool = False  # the target says a sentence, then gets a human
@@ -38,7 +40,7 @@ class Row:
 
     @property
     def text(self) -> str:
-        return " · ".join(dict.fromkeys(w.short for w in self.ways))
+        return " · ".join(dict.fromkeys(short(w) for w in self.ways))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def cards_of(library: FlowLibrary, flow: Flow) -> tuple[Card, ...]:
     back = _ways_back(flow)
     forward: dict[str, set[str]] = {}
     for name, state in flow.states.items():
-        for way in ways(state):
+        for way in state.transitions():
             if (name, way.target) not in back and way.target in flow.states:
                 forward.setdefault(way.target, set()).add(name)
     crowded = {t for t, sources in forward.items() if len(sources) >= MANY}
@@ -77,16 +79,14 @@ def cards_of(library: FlowLibrary, flow: Flow) -> tuple[Card, ...]:
 def _card(library: FlowLibrary, flow: Flow, name: str, back: set[tuple[str, str]], crowded: set[str]) -> Card:
     state = flow.states[name]
     rows: dict[tuple[object, ...], Row] = {}
-    for way in ways(state):
-        if way.implied:
-            continue
+    for way in state.transitions():
         sign = _sign(flow, name, way.target, back, crowded)
         alone = (way.name, way.key) if way.kind == "choice" else ()
         key = (way.target, way.failure, alone)
         if key in rows:
             rows[key] = replace(rows[key], ways=(*rows[key].ways, way))
         else:
-            human = sign != "human" and leads_to_human(flow, way.target)
+            human = sign != "human" and flow.leads_to_human(way.target)
             rows[key] = Row((way,), way.target, sign, human)
     kind = state.kinds[0]
     return Card((name,), kind, detail(state), first_words(state.prompt), tuple(rows.values()))
@@ -121,7 +121,7 @@ def _stacked(singles: Sequence[Card], flow: Flow) -> list[Card]:
 
 def _ways_back(flow: Flow) -> set[tuple[str, str]]:
     """(state, target) of the ways that close a circle, walking from the start, in the order of the file."""
-    onward = {n: list(dict.fromkeys(w.target for w in ways(s))) for n, s in flow.states.items()}
+    onward = {n: list(dict.fromkeys(w.target for w in s.transitions())) for n, s in flow.states.items()}
     back: set[tuple[str, str]] = set()
     done: set[str] = set()
     for root in dict.fromkeys([flow.start, *flow.states]):

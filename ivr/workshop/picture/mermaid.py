@@ -11,7 +11,7 @@ from ivr.workshop.picture.cards import detail
 from ivr.workshop.picture.svg import faults_by_state
 from ivr.workshop.picture.text_width import fitted
 from ivr.workshop.picture.traffic import Traffic
-from ivr.workshop.tell.ways import ways
+from ivr.workshop.tell.transitions import short
 
 _SHAPES = {
     "question": ('(["', '"])'),
@@ -65,13 +65,11 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
     for name, state in flow.states.items():
         opening, closing = _SHAPES[state.kinds[0]]
         yield f"  {_id(flow.flow, name)}{opening}{_escaped(name)}<br/><small>{_escaped(detail(state))}</small>{closing}"
-        for way in ways(state):
-            if way.implied:
-                continue
+        for way in state.transitions():
             target = name if way.target in ("again", "repeat") else way.target
             if target in _ENDS and target not in flow.states:
                 ends.add(target)
-            text = (f"{way.key}: " if way.key else "") + way.short
+            text = (f"{way.key}: " if way.key else "") + short(way)
             edges.setdefault((name, target, way.failure), []).append(text)
     for end in sorted(ends):
         yield f'  {_id(flow.flow, end, "to")}(("{_ENDS[end]}"))'

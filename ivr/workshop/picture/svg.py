@@ -27,6 +27,7 @@ from ivr.workshop.picture.cards import Row, detail
 from ivr.workshop.picture.style import ICONS, STYLE, SYMBOLS
 from ivr.workshop.picture.text_width import fitted, measured
 from ivr.workshop.picture.traffic import Traffic
+from ivr.workshop.tell.transitions import told
 
 _SIZE = re.compile(r'width="(\d+)" height="(\d+)"')
 _SIGNS = {"human": "human", "goodbye": "goodbye", "back": "back", "again": "again"}
@@ -300,7 +301,7 @@ class _Drawing:
 def _meaning(row: Row) -> str:
     lines = []
     for way in row.ways:
-        text = f"{way.told}: {way.target}"
+        text = f"{told(way)}: {way.target}"
         if way.label:
             text += f" (“{way.label}”" + (f", key {way.key})" if way.key else ")")
         if way.edge.reason:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ivr.dialogue.engine.compilation import compiled
-from ivr.dialogue.engine.cursor import Cursor, TransitionTable, edges
+from ivr.dialogue.engine.cursor import Cursor, TransitionTable
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import State
+from ivr.dialogue.flows.state import Transition
 
 Edge = tuple[str, str]
 """("flow.state", trigger): "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME"."""
@@ -100,26 +100,25 @@ class Observation:
         flows = self._library.flows.values()
         states = frozenset(f"{flow.flow}.{name}" for flow in flows for name in flow.states)
         named = {
-            (f"{flow.flow}.{name}", trigger): f"{flow.flow}.{name}: {edge_name(state, trigger)}"
+            (f"{flow.flow}.{name}", way.trigger): f"{flow.flow}.{name}: {edge_name(way)}"
             for flow in flows
             for name, state in flow.states.items()
-            for trigger, _ in edges(state)
+            for way in state.transitions()
         }
         return Coverage(states, named, frozenset(self._entered) & states, frozenset(self._taken))
 
 
-def edge_name(state: State, trigger: str) -> str:
-    """A trigger as a designer calls it."""
-    kind, _, rest = trigger.partition(".")
-    if kind == "choice":
-        choice = state.choices[int(rest)]
-        return f"choice {choice.intent}" + (f" (key {choice.key})" if choice.key else "")
-    if kind == "when":
-        condition = state.when[int(rest)].condition
-        return f"when {condition}" if condition else "when nothing else holds"
-    if kind == "no":
-        return "not confirmed"
-    return f"{kind} {rest}" if rest else kind
+def edge_name(way: Transition) -> str:
+    """A transition as a designer calls it."""
+    match way.kind:
+        case "choice":
+            return f"choice {way.name}" + (f" (key {way.key})" if way.key else "")
+        case "case":
+            return f"when {way.name}" if way.name else "when nothing else holds"
+        case "no":
+            return "not confirmed"
+        case _:
+            return way.trigger.replace(".", " ", 1)
 
 
 def _flow(state: str) -> str:

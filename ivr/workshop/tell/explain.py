@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import Flow, State, TaperedPrompt
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.state import HUMAN, State, Transition
 from ivr.dialogue.flows.wording import Wordings
 from ivr.workshop.compare.change import listed, named, ordinal
 from ivr.workshop.picture.cards import detail, first_words
 from ivr.workshop.tell.routes import AT_HUMAN, Spot, Stretch, way_to, way_to_human
 from ivr.workshop.tell.samples import Samples
-from ivr.workshop.tell.ways import HUMAN, Way, callers_of, leads_to_human, ways
+from ivr.workshop.tell.transitions import short, told
 
 _WIDTH = 100
 _SHOWN = 3  # phrases of an intent
@@ -74,7 +76,7 @@ def explain_flow(
     owner = library.flows[flow]
     words = Wordings(library, language or owner.language, persona)
     about = " ".join(owner.about.split())
-    called = [f"{f}.{s}" for f, s in callers_of(library, flow)]
+    called = [f"{f}.{s}" for f, s in library.callers_of(flow)]
     came = [f"{s} calls it" for s in called] or ["calls are answered by it, if config.toml says so"]
     if flow == library.universals.human_flow:
         came = ["every road to a human ends here: zero, asking for a person, a failure, three misunderstandings"]
@@ -126,13 +128,13 @@ class _StateTale:
 
     def _arrivals(self) -> Iterator[str]:
         if self.name == self.flow.start:
-            called = [f"{f}.{s}" for f, s in callers_of(self.library, self.flow.flow)]
+            called = [f"{f}.{s}" for f, s in self.library.callers_of(self.flow.flow)]
             yield f"{self.flow.flow} begins here" + (f"; it is called by {', '.join(called)}" if called else "")
         arrivals: dict[str, list[str]] = {}
         for other, state in self.flow.states.items():
-            told = [self._told(w) for w in ways(state) if w.target == self.name]
-            if told:
-                arrivals.setdefault("; ".join(told), []).append(other)
+            taken = [self._told(w) for w in state.transitions() if w.target == self.name]
+            if taken:
+                arrivals.setdefault("; ".join(taken), []).append(other)
         for how, others in arrivals.items():
             yield f"from {', '.join(others)}: {how}"
         road = way_to(self.library, (self.flow.flow, self.name))
@@ -141,11 +143,11 @@ class _StateTale:
         elif road:
             yield f"the shortest way: {self._road(road)}"
 
-    def _told(self, way: Way) -> str:
+    def _told(self, way: Transition) -> str:
         if way.kind == "choice":
             said = self.samples.phrases(way.name)
             return f"“{said[0]}”" if said else f"choosing {way.name}"
-        return way.told
+        return told(way)
 
     def _road(self, road: Sequence[Stretch]) -> str:
         parts = [".".join(road[0].source)]
@@ -153,7 +155,7 @@ class _StateTale:
             if stretch.way is not None and stretch.way.kind != "then":
                 samples = Samples(self.library.flows[stretch.source[0]], self.words)
                 said = samples.phrases(stretch.way.name) if stretch.way.kind == "choice" else ()
-                parts.append(f"[{f'“{said[0]}”' if said else stretch.way.short}]")
+                parts.append(f"[{f'“{said[0]}”' if said else short(stretch.way)}]")
             parts.append(HUMAN if stretch.target == AT_HUMAN else _spot(stretch.target, stretch.source))
         return " > ".join(parts).replace(" > [", " [")
 
@@ -186,7 +188,7 @@ class _StateTale:
         if self.state.ask:
             said = listed(self.samples.values(self.state.ask))
             yield f"{self.state.ask}, for example {said}: {self._where(self.state.goto)}"
-        for way in ways(self.state):
+        for way in self.state.transitions():
             if way.kind == "choice":
                 phrases = self.samples.phrases(way.name)
                 more = f" and {len(phrases) - _SHOWN} more ways" if len(phrases) > _SHOWN else ""
@@ -255,7 +257,7 @@ class _StateTale:
             yield f"on leaving, {named(state.clear)} is forgotten"
 
     def _led(self) -> Iterator[str]:
-        for way in ways(self.state):
+        for way in self.state.transitions(implied=True):
             if way.kind == "choice" or (way.kind == "answer"):
                 continue
             yield f"{_when(way)}: {self._target(way)}" + self._said(way)
@@ -264,12 +266,13 @@ class _StateTale:
             if "dropped" not in self.state.on and "failed" in self.state.on:
                 yield f"when the agent's line drops: {self._where(self.state.on['failed'])}"
 
-    def _said(self, way: Way) -> str:
-        part = f"on.{way.name}" if way.kind in ("outcome", "result") else ""
-        prompt = self.words.prompt(self.flow.flow, f"{self.name}.{part}", way.edge.say) if part else way.edge.say
-        return f", saying “{first_words(prompt)}”" if prompt and way.edge.say else ""
+    def _said(self, way: Transition) -> str:
+        if not way.edge.say:
+            return ""
+        prompt = self.words.prompt(self.flow.flow, f"{self.name}.{way.prompt_id}", way.edge.say)
+        return f", saying “{first_words(prompt)}”"
 
-    def _target(self, way: Way) -> str:
+    def _target(self, way: Transition) -> str:
         text = self._where(way.edge)
         if way.edge.set:
             text += f", setting {named(way.edge.set)}"
@@ -280,7 +283,7 @@ class _StateTale:
     def _where(self, edge: object) -> str:
         target = getattr(edge, "goto", HUMAN)
         if target in self.flow.states:
-            return target + (" (and so to a human)" if leads_to_human(self.flow, target) else "")
+            return target + (" (and so to a human)" if self.flow.leads_to_human(target) else "")
         reason = getattr(edge, "reason", "")
         return _TARGETS.get(target, target) + (f" (reason: {reason})" if reason and target == HUMAN else "")
 
@@ -303,7 +306,7 @@ class _StateTale:
             yield "This is the human flow: asking for a person here begins it anew. It never hangs up for it."
         else:
             yield f"saying {listed(phrases[:1] or ('agent',))} or pressing 0: at once, from here and from everywhere"
-        broken = [w for w in ways(self.state) if w.failure]
+        broken = [w for w in self.state.transitions() if w.failure]
         if broken:
             names = " or ".join(w.name for w in broken)
             yield f"when something of ours breaks ({names}): {self._where(broken[0].edge)}"
@@ -315,8 +318,8 @@ class _StateTale:
             yield f"outside hours the flow {self.library.universals.human_flow} says so, and finds another way"
 
 
-def _when(way: Way) -> str:
-    return {"then": "then", "no": "callers who say no"}.get(way.kind, way.told)
+def _when(way: Transition) -> str:
+    return {"then": "then", "no": "callers who say no"}.get(way.kind, told(way))
 
 
 def _spot(spot: Spot, before: Spot) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ivr.dialogue.flows.expression import ExpressionError, parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import State
-from ivr.workshop.tell.ways import HUMAN, Way, entries_of, ways
+from ivr.dialogue.flows.state import HUMAN, State, Transition
 
 Spot = tuple[str, str]
 """(flow, state); ("", "human") is a human."""
@@ -29,7 +28,7 @@ class Stretch:
     """From one state to the next. ``way`` is None where a sub-flow begins or returns."""
 
     source: Spot
-    way: Way | None
+    way: Transition | None
     target: Spot
 
 
@@ -57,11 +56,10 @@ def stretches(library: FlowLibrary, spot: Spot, known: Known = NOTHING) -> Itera
         yield Stretch(spot, None, AT_HUMAN), NOTHING
 
 
-def _open_ways(state: State, known: Known) -> Iterator[Way]:
+def _open_ways(state: State, known: Known) -> Iterator[Transition]:
     values = dict(known)
-    for way in ways(state):
-        condition = way.name if way.kind == "case" else way.condition
-        holds = _holds(condition, values) if condition else None
+    for way in state.transitions():
+        holds = _holds(way.condition, values) if way.condition else None
         if holds is False:
             continue
         yield way
@@ -100,9 +98,10 @@ def _after(known: Known, assigned: Mapping[str, object], forgotten: Sequence[str
 
 def way_to(library: FlowLibrary, target: Spot) -> tuple[Stretch, ...] | None:
     """The shortest way from where calls are answered; None where none leads there."""
-    starts = [(f, library.flows[f].start) for f in entries_of(library)]
-    if target[0] == library.universals.human_flow:
-        starts.append((target[0], library.flows[target[0]].start))
+    human = library.universals.human_flow
+    starts = [(f, library.flows[f].start) for f in library.uncalled if f != human]
+    if target[0] == human:
+        starts.append((human, library.flows[human].start))
     return _shortest(library, starts, lambda spot: spot == target)
 
 

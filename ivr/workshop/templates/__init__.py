@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import RESERVED_TARGETS
+from ivr.dialogue.flows.state import RESERVED_TARGETS
 from ivr.errors import ConfigError
 
 TEMPLATES: Mapping[str, str] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.flows.model import Risk
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
 from ivr.record import Prompted
 from tests.unit.dialogue.talk import NOW, Talk, small, text
@@ -392,6 +394,16 @@ def test_agitation_needs_company() -> None:
     assert not talk.connects
     talk.send(Agitated("mashed keys"))
     assert talk.connect.reason.startswith("upset") and talk.connect.skill == "retention"
+
+
+def test_the_universals_say_to_whom_the_agitated_go() -> None:
+    library = small()
+    calm = Risk(reason="upset", skill="calm", priority=3)
+    for risks, wanted in (({"agitation": calm}, ("calm", 3)), ({}, ("retention", 8))):
+        universals = library.universals.model_copy(update={"risks": risks})
+        changed = replace(library, universals=universals)
+        connect = Talk(changed).send(Agitated("loud")).send(Agitated("mashed keys")).connect
+        assert (connect.skill, connect.priority) == wanted
 
 
 def test_manner_counts_only_on_a_clean_line() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import sys
@@ -22,6 +23,15 @@ NEVER = 60.0  # seconds; what doesn't happen by then doesn't happen
 IVR = (sys.executable, "-m", "ivr")
 ROOT = FLOWS.parent
 MORNING = "2026-03-03T10:00"
+CONFIG = """\
+[store]
+url = "sqlite+aiosqlite:///ivr.sqlite3"
+
+[[desk.agents]]
+name = "front"
+target = "sip:agent@127.0.0.1:5090"
+skills = ["general", "retention", "discs"]
+"""
 
 
 @pytest.fixture
@@ -38,8 +48,34 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_check_finds_nothing_in_the_reference_flows(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flow", "check", "--strict", "flows"]) == 0
+    unknown, verdict = capsys.readouterr().out.splitlines()
+    assert unknown.startswith("not checked: ") and "skills" in unknown, "there is no configuration here"
+    assert verdict.startswith("nothing wrong: 1 folder checked")
+
+
+def test_check_holds_flows_against_the_line(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk / "config.toml").write_text(CONFIG)
+    assert main(["flow", "check", "--strict"]) == 0, "a language that is led by keys is no fault"
     out = capsys.readouterr().out
-    assert out.startswith("nothing wrong: 1 folder checked") and out.count("\n") == 1
+    assert "note: no recogniser is installed for es-ES" in out and "nothing wrong: 1 folder" in out
+    assert "whether titles of the catalogue sound alike" in out, "there is no database"
+    path = desk / "flows" / "hold.yaml"
+    path.write_text(path.read_text().replace('prompt: "Until which', 'prompt: {audio: until, say: "Until which', 1))
+    path.write_text(re.sub(r'(audio: until, say: "[^"]*")', r"\1}", path.read_text()))
+    assert main(["flow", "check"]) == 0
+    assert "warning: there is no recording until in en-US" in capsys.readouterr().out
+    assert main(["flow", "check", "--strict"]) == 1
+    (desk / "audio" / "en-US").mkdir(parents=True)
+    (desk / "audio" / "en-US" / "until.wav").write_bytes(b"")
+    assert main(["flow", "check", "--strict"]) == 0
+
+
+def test_check_asks_the_database_for_titles(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk / "config.toml").write_text(CONFIG)
+    assert main(["db", "seed"]) == 0
+    assert main(["flow", "check", "--strict"]) == 0
+    out = capsys.readouterr().out
+    assert "sound alike" not in out and "nothing wrong: 1 folder" in out
 
 
 def test_check_shows_the_place_and_fails(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,7 +104,8 @@ def test_the_gethuman_profile_asks_for_more(desk: Path, capsys: pytest.CaptureFi
     assert main(["flow", "check", "flows"]) == 0
     capsys.readouterr()
     assert main(["flow", "check", "--profile", "gethuman-1.0", "flows"]) == 1
-    assert "gethuman-bargein" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "gethuman-7" in out and "gethuman-1.0, rule 10:" in out, "what it can't check is said"
     assert main(["flow", "check", "--profile", "nosuch", "flows"]) == 2
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.model import Flow, State
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.state import State
 from ivr.workshop.compare.change import marked
 from ivr.workshop.compare.diff import compare
 from tests.unit.workshop.reference import changed, library, reference, sources

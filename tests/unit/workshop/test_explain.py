@@ -10,7 +10,6 @@ from ivr.errors import FlowError
 from ivr.workshop.selection import state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
 from ivr.workshop.tell.routes import AT_HUMAN, way_to, way_to_human
-from ivr.workshop.tell.ways import ways
 from tests.unit.workshop.reference import reference
 
 STATES = [(f.flow, s) for f in reference().flows.values() for s in f.states]
@@ -31,7 +30,7 @@ def test_every_state_can_be_explained(flow: str, state: str, language: str) -> N
     assert "no call comes here" not in text
     arrivals = _section(text, "How callers get here")
     for name, other in reference().flows[flow].states.items():
-        if any(w.target == state for w in ways(other)):
+        if any(w.target == state for w in other.transitions()):
             assert name in arrivals
 
 
@@ -92,7 +91,7 @@ def test_roads_are_real(flow: str, state: str) -> None:
         assert one.target == other.source
     for stretch in road:
         if stretch.way is not None:
-            assert stretch.way in list(ways(library.flows[stretch.source[0]].states[stretch.source[1]]))
+            assert stretch.way in list(library.flows[stretch.source[0]].states[stretch.source[1]].transitions())
 
 
 def test_the_way_knows_what_was_passed_on() -> None:

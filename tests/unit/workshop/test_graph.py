@@ -10,12 +10,12 @@ import pytest
 
 from ivr.actions import signatures
 from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.errors import FlowError
 from ivr.workshop.picture.canvas import canvas_of
 from ivr.workshop.picture.mermaid import render_mermaid
 from ivr.workshop.picture.svg import element_id, render_folder_svg, render_svg
 from ivr.workshop.picture.traffic import count
-from ivr.workshop.tell.ways import ways
 from tests.unit.workshop.reference import changed, reference, sources
 
 FLOWS = tuple(reference().flows)
@@ -64,7 +64,7 @@ def test_every_way_is_drawn_or_a_sign(flow: str) -> None:
         for way in row.ways
         for state in placed.card.states
     }
-    assert shown == {(n, w.target) for n, s in owner.states.items() for w in ways(s) if not w.implied}
+    assert shown == {(n, w.target) for n, s in owner.states.items() for w in s.transitions() if not w.implied}
     drawn = {(line.source, line.target) for line in canvas.lines}
     assert drawn <= shown
 
@@ -86,7 +86,7 @@ def test_a_state_with_an_error_is_red_and_says_why() -> None:
     texts = dict(sources())
     texts["discs.yaml"] = texts["discs.yaml"].replace("      failed: sorry\n", "", 1)
     library = changed(("discs.yaml", "      failed: sorry\n", ""))
-    findings = check_sources(texts, signatures())
+    findings = check_sources(texts, LineFacts(signatures())).findings
     assert findings
     states = _states(render_svg(library, "discs", findings=findings))
     red = {i for i, e in states.items() if "error" in (e.get("class") or "").split()}
@@ -179,5 +179,5 @@ def test_mermaid_marks_errors() -> None:
     texts = dict(sources())
     texts["discs.yaml"] = texts["discs.yaml"].replace("      failed: sorry\n", "", 1)
     library = changed(("discs.yaml", "      failed: sorry\n", ""))
-    text = render_mermaid(library, ["discs"], findings=check_sources(texts, signatures()))
+    text = render_mermaid(library, ["discs"], findings=check_sources(texts, LineFacts(signatures())).findings)
     assert "class s_discs__report error" in text

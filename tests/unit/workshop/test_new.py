@@ -8,6 +8,7 @@ import pytest
 
 from ivr.actions import signatures
 from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
@@ -17,6 +18,7 @@ from ivr.workshop.simulate.room import ScratchRoom
 from ivr.workshop.templates import TEMPLATES, new_flow
 from tests.unit.workshop.reference import library, reference, sources
 
+FACTS = LineFacts(signatures(), services=("deliveries", "my_service"))
 INTENT = "  hold:\n    - "
 CHOICE = '      - {intent: undo, key: 9, label: "undoing your last change", goto: undo}\n'
 STATE = "  hold: {call: hold,"
@@ -45,9 +47,9 @@ def _called(name: str) -> dict[str, str]:
 def test_a_template_checks_clean(template: str) -> None:
     made = new_flow("newcomer", template, library=reference(), taken=sources())
     flows = {f: t for f, t in made.files.items() if not f.endswith(".test.yaml")}
-    findings = check_sources({**_called("newcomer"), **flows}, signatures(), services=("deliveries", "my_service"))
+    findings = check_sources({**_called("newcomer"), **flows}, FACTS).findings
     assert not findings, "\n".join(f.render() for f in findings)
-    alone = check_sources({**sources(), **flows}, signatures(), services=("deliveries", "my_service"))
+    alone = check_sources({**sources(), **flows}, FACTS).findings
     assert {f.code for f in alone} <= {"unused-flow"}, "\n".join(f.render() for f in alone)
 
 

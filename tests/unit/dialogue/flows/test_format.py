@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.yaml_tree import read_tree
-from tests.unit.dialogue.brute import as_files, random_flows
+from tests.unit.dialogue.checker.brute import as_files, random_flows
 
-FLOWS = Path(__file__).parents[3] / "flows"
+FLOWS = Path(__file__).parents[4] / "flows"
 
 UNTIDY = """\
 # the first line

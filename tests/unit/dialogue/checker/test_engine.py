@@ -29,7 +29,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import load_library
 from ivr.events import ActionResult
 from ivr.record import Entered, Failed
-from tests.unit.dialogue.brute import SIGNATURES, Verdict, as_files, random_flows, search
+from tests.unit.dialogue.checker.brute import SIGNATURES, Verdict, as_files, random_flows, search
 
 TURNS = 25
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

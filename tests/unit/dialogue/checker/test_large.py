@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivr.dialogue.checker.check import check
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import load_library
 from tests.bench.flow_check import HUMAN, SIGNATURES, UNIVERSALS, large_flow, words
@@ -26,7 +27,7 @@ def hub(spokes: int, change: tuple[str, str] = ("", "")) -> tuple[Finding, ...]:
     sources = {"universals.yaml": UNIVERSALS, "human.yaml": HUMAN, "main.yaml": main.replace(old, new, 1)}
     library = load_library(sources, SIGNATURES).library
     assert library is not None
-    return check(library)
+    return check(library, LineFacts())
 
 
 def test_a_good_hub_is_clean_whatever_its_size() -> None:
@@ -50,10 +51,10 @@ def test_the_bench_flow_is_clean_and_faults_in_it_are_found() -> None:
     sources = large_flow(300)
     library = load_library(sources, SIGNATURES).library
     assert library is not None
-    assert check(library) == ()
+    assert check(library, LineFacts()) == ()
     broken = sources["main.yaml"].replace("clear: [count7]}", "clear: []}")
     library = load_library(sources | {"main.yaml": broken}, SIGNATURES).library
     assert library is not None
-    found = check(library)
+    found = check(library, LineFacts())
     assert {f.code for f in found} == {"silent-loop"}
     assert "main.count7" in found[0].path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.dialogue.corpus import Broken, broken, check_corpus, good
+from tests.unit.dialogue.checker.corpus import Broken, broken, check_corpus, good
 
 CASES = list(broken())
 

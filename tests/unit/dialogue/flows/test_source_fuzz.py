@@ -12,14 +12,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.schema import flow_schema
 from ivr.dialogue.flows.source import Parsed, parse, read_directory
-from tests.unit.dialogue.corpus import SIGNATURES, good
+from tests.unit.dialogue.checker.corpus import SIGNATURES, good
 
-FLOWS = Path(__file__).parents[3] / "flows"
+FLOWS = Path(__file__).parents[4] / "flows"
 REFERENCE = read_directory(FLOWS) or good()
+FUZZED = LineFacts(SIGNATURES, skills=("general",), services=())
 SLOW = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = sorted({field for body in flow_schema()["$defs"].values() for field in body.get("properties", {})})
 
@@ -107,7 +109,7 @@ def test_checking_a_directory_with_a_mutated_file(seed: int) -> None:
                 words[dice.randrange(len(words))] = dice.choice(KEYS)
                 lines[a] = " ".join(words)
     sources[name] = "\n".join(lines)
-    for finding in check_sources(sources, SIGNATURES, skills=("general",), services=(), profile="gethuman-1.0"):
+    for finding in check_sources(sources, FUZZED, profile="gethuman-1.0").findings:
         assert finding.remedy
         assert finding.render()
     formatted = format_text(name, sources[name])
@@ -161,7 +163,7 @@ def test_deep_nesting_stops_at_the_limit(opening: str, monkeypatch: pytest.Monke
 
 def test_a_flow_without_states_is_only_reported() -> None:
     sources = good() | {"size.yaml": "flow: size\nstart: ask\nstates: {}\n"}
-    assert "unknown-start" in {f.code for f in check_sources(sources, SIGNATURES, profile="gethuman-1.0")}
+    assert "unknown-start" in {f.code for f in check_sources(sources, FUZZED, profile="gethuman-1.0").findings}
 
 
 def test_an_alias_bomb_does_not_go_off() -> None:
@@ -182,5 +184,5 @@ def test_nothing_from_a_file_is_executed(tmp_path: Path) -> None:
     sources["main.yaml"] = sources["main.yaml"].replace(
         "{films|list}", f"{{films|list}} {{__import__('pathlib').Path('{witness}').touch()}}"
     )
-    assert check_sources(sources, SIGNATURES)
+    assert check_sources(sources, FUZZED).findings
     assert not witness.exists()

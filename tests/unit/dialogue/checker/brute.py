@@ -18,7 +18,7 @@ from ivr.dialogue.flows.signature import ActionSignature
 SIGNATURES = {
     "act": ActionSignature("act", outcomes=("ok", "no"), returns={"value": "number"}),
     "risky": ActionSignature("risky", outcomes=("ok",), risk="irreversible"),
-    "callback.request": ActionSignature("callback.request"),
+    "callback.request": ActionSignature("callback.request", promises="callback"),
 }
 UNIVERSALS = """\
 universals: true

@@ -7,7 +7,7 @@ import pytest
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.engine.contract import Say, Words
 from ivr.dialogue.flows.fixed_prompts import fixed_words
-from ivr.dialogue.flows.model import PromptItem, TaperedPrompt
+from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt
 from ivr.dialogue.flows.wording import at_count, interpolated, words_of
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, system_words
 from ivr.dialogue.understanding.grammar import SlotValue

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.dialogue.flows.source import read_directory, read_file
+from ivr.events import Term
 
-CORPUS = Path(__file__).parents[2] / "corpus"
+CORPUS = Path(__file__).parents[3] / "corpus"
 MEMBER = ("member.number", "member.first_name")
 SIGNATURES = {
     s.name: s
@@ -30,9 +32,23 @@ SIGNATURES = {
         ),
         ActionSignature("order.read", returns={"titles": "text"}),
         ActionSignature("order.withdraw", risk="irreversible"),
-        ActionSignature("callback.request", (Parameter("number", "digits"),), risk="reversible"),
+        ActionSignature("callback.request", (Parameter("number", "digits"),), risk="reversible", promises="callback"),
     )
 }
+FACTS = LineFacts(
+    SIGNATURES,
+    skills=("general", "retention"),
+    services=("deliveries",),
+    entries=("main",),
+    recorded=lambda audio, language: audio == "hello.wav",
+    vocabularies={
+        "catalogue": (Term("1", "Casablanca"), Term("2", "Vertigo")),
+        "alike": (Term("1", "Night Rider"), Term("2", "Casablanca"), Term("3", "Knight Rider")),
+        "everywhere": (Term("1", "Operator"), Term("2", "Vertigo")),
+    },
+    recognised=("en-US", "es-ES", "de-DE"),
+    spoken=("en-US", "es-ES", "fr-FR"),
+)
 _MARK = re.compile(r"# FAULT: ([a-z-]+)")
 _ALSO = re.compile(r"# ALSO: ([a-z-]+)")
 
@@ -52,15 +68,7 @@ def good() -> dict[str, str]:
 
 
 def check_corpus(sources: dict[str, str]) -> tuple[Finding, ...]:
-    return check_sources(
-        sources,
-        SIGNATURES,
-        skills=("general", "retention"),
-        services=("deliveries",),
-        entries=("main",),
-        recorded=lambda audio, language: audio == "hello.wav",
-        recognised=("en-US", "es-ES"),
-    )
+    return check_sources(sources, FACTS).findings
 
 
 def broken() -> Iterator[Broken]:

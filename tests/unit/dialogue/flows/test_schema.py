@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ivr.dialogue.flows import model
+from ivr.dialogue.flows import model, prompt, state
 from ivr.dialogue.flows.key_help import DESCRIPTIONS
 from ivr.dialogue.flows.schema import FILE_NAME, flow_schema, schema_text
 
-FLOWS = Path(__file__).parents[3] / "flows"
+FLOWS = Path(__file__).parents[4] / "flows"
 
 
 def test_the_file_beside_the_flows_is_up_to_date() -> None:
@@ -32,8 +32,9 @@ def test_every_hover_is_of_a_key() -> None:
     assert {d.partition(".")[2] or d for d in DESCRIPTIONS} <= fields
 
 
-def _models() -> list[type[model.Node]]:
-    return [v for v in vars(model).values() if isinstance(v, type) and issubclass(v, model.Node)]
+def _models() -> list[type[prompt.Node]]:
+    named = [value for part in (prompt, state, model) for value in vars(part).values()]
+    return [v for v in named if isinstance(v, type) and issubclass(v, prompt.Node)]
 
 
 def test_every_reference_resolves() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding
-from tests.unit.dialogue.corpus import SIGNATURES, good
+from tests.unit.dialogue.checker.corpus import SIGNATURES, good
 
 
 def profiled(changes: dict[tuple[str, str], str]) -> list[Finding]:
@@ -14,7 +15,7 @@ def profiled(changes: dict[tuple[str, str], str]) -> list[Finding]:
     for (file, old), new in changes.items():
         assert old in sources[file]
         sources[file] = sources[file].replace(old, new)
-    found = check_sources(sources, SIGNATURES, entries=("main",), profile="gethuman-1.0")
+    found = check_sources(sources, LineFacts(SIGNATURES, entries=("main",)), profile="gethuman-1.0").findings
     return [f for f in found if f.code.startswith("gethuman")]
 
 
@@ -62,6 +63,6 @@ states:
   bye: {prompt: "Goodbye.", end: done}
 """
     sources = {n: t for n, t in good().items() if n.count(".") == 1} | {"human.yaml": human}
-    found = check_sources(sources, SIGNATURES, entries=("main",), profile="gethuman-1.0")
+    found = check_sources(sources, LineFacts(SIGNATURES, entries=("main",)), profile="gethuman-1.0").findings
     assert "gethuman-4" in {f.code for f in found}
     assert "no-callback" not in {f.code for f in found}

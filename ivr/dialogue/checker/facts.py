@@ -1,0 +1,44 @@
+"""What is known of the line around the flow files: everything the checker may hold them against, as one type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ivr.dialogue.flows.signature import ActionSignature
+from ivr.events import Term
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """None: not known, so not checked (``unknown`` names that for whoever reads the findings).
+
+    ``signatures``: every action by name. ``skills``: what the desk has. ``services``: names of [[flows.services]].
+    ``entries``: flows that answer a number. ``recorded(audio, language)``: whether a recording exists.
+    ``vocabularies``: the terms callers may name, by vocabulary. ``recognised``, ``spoken``: languages that some
+    recogniser, some synthesiser serves.
+    """
+
+    signatures: Mapping[str, ActionSignature] = field(default_factory=dict)
+    skills: Collection[str] | None = None
+    services: Collection[str] | None = None
+    entries: Collection[str] | None = None
+    recorded: Callable[[str, str], bool] | None = None
+    vocabularies: Mapping[str, Sequence[Term]] | None = None
+    recognised: Collection[str] | None = None
+    spoken: Collection[str] | None = None
+
+    @property
+    def unknown(self) -> Iterator[str]:
+        """What could not be checked, a sentence each."""
+        for known, what in (
+            (self.skills, "whether the desk has the skills that flows ask for"),
+            (self.services, "whether the services that flows call are configured"),
+            (self.entries, "which flows answer calls"),
+            (self.recorded, "whether the recordings that prompts name are there"),
+            (self.vocabularies, "whether titles of the catalogue sound alike"),
+            (self.recognised, "whether every language has a recogniser"),
+            (self.spoken, "whether every language has a voice"),
+        ):
+            if known is None:
+                yield what

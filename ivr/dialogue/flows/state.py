@@ -1,0 +1,259 @@
+"""One state of a flow as data: its kinds, its edges (``State.transitions``) and its words (``State.prompts``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field
+
+from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt
+from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
+
+# Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
+HUMAN = "human"
+RESERVED_TARGETS = frozenset({HUMAN, "goodbye", "back", "repeat", "again"})
+
+ConfirmPolicy = Literal["auto", "none", "implicit", "explicit"]
+
+
+def _edge(value: object) -> object:
+    return {"goto": value} if isinstance(value, str) else value
+
+
+class EdgeSpec(Node):
+    """Where to go next: a state of this flow or a reserved target.
+
+    ``reason``, ``skill`` and ``priority`` go with the target ``human``. ``language`` and ``persona``: how the call is
+    spoken and listened to from here on, to its end.
+    """
+
+    goto: str
+    say: TaperedPrompt | None = None
+    set: dict[str, Any] = Field(default_factory=dict)
+    clear: tuple[str, ...] = ()
+    reason: str = ""
+    skill: str = ""
+    priority: int | None = Field(None, ge=0, le=10)
+    language: str = ""
+    persona: str = ""
+
+
+Edge = Annotated[EdgeSpec, BeforeValidator(_edge)]
+
+
+class Choice(EdgeSpec):
+    """One way on from a question: an intent, the key that means the same, and how the key menu names it."""
+
+    intent: str
+    key: str = Field("", pattern=r"^[1-9]?$")
+    label: str = ""
+    condition: str = Field("", alias="if")
+
+
+class Case(EdgeSpec):
+    """One arm of ``when``: the first whose condition holds is taken; one without ``if`` is the rest."""
+
+    condition: str = Field("", alias="if")
+
+
+class Confirm(Node):
+    """Ask before acting. auto: explicit when anything used was heard with doubt; irreversible actions always explicit.
+
+    implicit: the next prompt must name what was understood (the checker looks). ``no``: where a "no" goes, with
+    ``clear``ed variables asked again.
+    """
+
+    policy: ConfirmPolicy = "auto"
+    prompt: TaperedPrompt | None = None
+    no: Edge | None = None
+
+
+def _confirm(value: object) -> object:
+    return {"policy": value} if isinstance(value, str) else value
+
+
+class Handoff(Node):
+    """Connect to a live agent. Texts may carry {slots}; an empty reason takes the one that led here."""
+
+    reason: str = ""
+    skill: str = ""
+    priority: int | None = Field(None, ge=0, le=10)
+
+
+class Http(Node):
+    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path."""
+
+    service: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    path: str
+    body: dict[str, Any] = Field(default_factory=dict)
+    returns: dict[str, str] = Field(default_factory=dict)
+    refused: tuple[int, ...] = ()  # statuses that mean "no", not "broken"; default: every 4xx
+    risk: Literal["none", "reversible", "irreversible"] = "reversible"
+
+
+class UniversalOverride(Node):
+    """Change what a universal says or does here. ``human`` may only gain words, never lose its way out."""
+
+    prompt: TaperedPrompt | None = None
+    goto: str = ""
+
+
+Path = tuple[str | int, ...]
+"""Where something stands in a model: keys and indices, below the state or the file."""
+
+TransitionKind = Literal["answer", "choice", "case", "outcome", "result", "then", "no", "universal"]
+
+
+class Transition(NamedTuple):
+    """One way on from a state.
+
+    ``trigger`` is unique in the state: "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME".
+    ``name``: the variable answered, the intent, outcome, result, condition or universal that takes it. ``path``: of
+    the edge below the state. ``implied``: not written in the file, but it happens.
+    """
+
+    trigger: str
+    path: Path
+    edge: EdgeSpec
+    kind: TransitionKind
+    name: str = ""
+    implied: bool = False
+
+    @property
+    def target(self) -> str:
+        return self.edge.goto
+
+    @property
+    def key(self) -> str:
+        return self.edge.key if isinstance(self.edge, Choice) else ""
+
+    @property
+    def label(self) -> str:
+        return self.edge.label if isinstance(self.edge, Choice) else ""
+
+    @property
+    def condition(self) -> str:
+        """When it can be taken at all; "" is always."""
+        return self.edge.condition if isinstance(self.edge, Choice | Case) else ""
+
+    @property
+    def failure(self) -> bool:
+        """Something of ours broke: nothing the caller did."""
+        return self.kind == "outcome" and self.name in IMPLICIT_OUTCOMES
+
+    @property
+    def prompt_id(self) -> str:
+        """What wordings call the edge's ``say``, below the state."""
+        return f"choice.{self.name}" if self.kind == "choice" else self.trigger
+
+
+class StatePrompt(NamedTuple):
+    """Something a state can say: the id wordings know it by below the state ("" is the state's own prompt)."""
+
+    part: str
+    prompt: TaperedPrompt
+    path: Path
+
+
+class State(Node):
+    """One state. Exactly one kind: choices and/or ask | action | http | when | call | handoff | return | end | resume |
+    say-and-go (just ``prompt`` + ``goto``)."""
+
+    about: str = ""
+    prompt: TaperedPrompt = Field(default_factory=dict)
+    set: dict[str, Any] = Field(default_factory=dict)  # variable -> expression text or literal, before all else
+    clear: tuple[str, ...] = ()
+    # a question
+    ask: str = ""  # the variable to fill; passed through silently when it is filled already
+    choices: tuple[Choice, ...] = ()
+    noinput: TaperedPrompt | None = None
+    nomatch: TaperedPrompt | None = None
+    help: TaperedPrompt | None = None
+    timeout: Duration | None = None
+    hangover: Duration | None = None
+    bargein: bool | None = None
+    universals: dict[str, UniversalOverride] = Field(default_factory=dict)
+    # an action
+    action: str = ""
+    http: Http | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict, alias="with")  # parameter -> expression
+    confirm: Annotated[Confirm, BeforeValidator(_confirm)] | None = None
+    wait: TaperedPrompt | None = None  # said when the action takes longer than a second
+    # a branch
+    when: tuple[Case, ...] = ()
+    # a sub-flow
+    call: str = ""
+    returns: dict[str, str] = Field(default_factory=dict)  # our variable -> name in the sub-flow's or action's values
+    # the end of one
+    result: str = Field("", alias="return")
+    values: dict[str, Any] = Field(default_factory=dict)
+    # a human, the end, a dropped call taken up again
+    handoff: Handoff | None = None
+    end: str = ""
+    resume: bool = False
+    # ways on
+    goto: Edge | None = None
+    on: dict[str, Edge] = Field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds this state has; the checker wants exactly one ("ask" and "choices" count as one question)."""
+        found = [
+            name
+            for name, present in (
+                ("question", bool(self.ask or self.choices)),
+                ("action", bool(self.action)),
+                ("http", self.http is not None),
+                ("branch", bool(self.when)),
+                ("call", bool(self.call)),
+                ("return", bool(self.result)),
+                ("handoff", self.handoff is not None),
+                ("end", bool(self.end)),
+                ("resume", self.resume),
+            )
+            if present
+        ]
+        return tuple(found) or ("say",)
+
+    def transitions(self, *, implied: bool = False) -> Iterator[Transition]:
+        """Every way on that the state names, in the order of the file; with ``implied`` also what a "no" does where
+        nothing is written. What callers can say everywhere is left out, unless the state leads it elsewhere."""
+        if self.ask and self.goto is not None:
+            yield Transition("goto", ("goto",), self.goto, "answer", self.ask)
+        for index, choice in enumerate(self.choices):
+            yield Transition(f"choice.{index}", ("choices", index), choice, "choice", choice.intent)
+        for index, case in enumerate(self.when):
+            yield Transition(f"when.{index}", ("when", index), case, "case", case.condition)
+        for outcome, edge in self.on.items():
+            yield Transition(f"on.{outcome}", ("on", outcome), edge, "result" if self.call else "outcome", outcome)
+        if self.goto is not None and not self.ask:
+            yield Transition("goto", ("goto",), self.goto, "then")
+        if self.confirm is not None:
+            if self.confirm.no is not None:
+                yield Transition("no", ("confirm", "no"), self.confirm.no, "no")
+            elif implied and self.confirm.policy in ("explicit", "auto"):
+                yield Transition("no", ("confirm",), EdgeSpec(goto="back"), "no", implied=True)
+        for name, override in self.universals.items():
+            if override.goto:
+                edge = EdgeSpec(goto=override.goto)
+                yield Transition(f"universal.{name}", ("universals", name), edge, "universal", name)
+
+    def prompts(self) -> Iterator[StatePrompt]:
+        """Everything the state can say itself."""
+        if self.prompt:
+            yield StatePrompt("", self.prompt, ("prompt",))
+        for part, prompt in (("noinput", self.noinput), ("nomatch", self.nomatch), ("help", self.help)):
+            if prompt:
+                yield StatePrompt(part, prompt, (part,))
+        if self.wait:
+            yield StatePrompt("wait", self.wait, ("wait",))
+        if self.confirm is not None and self.confirm.prompt:
+            yield StatePrompt("confirm", self.confirm.prompt, ("confirm", "prompt"))
+        for transition in self.transitions():
+            if transition.edge.say:
+                yield StatePrompt(transition.prompt_id, transition.edge.say, (*transition.path, "say"))
+        for name, override in self.universals.items():
+            if override.prompt:
+                yield StatePrompt(f"universal.{name}", override.prompt, ("universals", name, "prompt"))

@@ -1,0 +1,29 @@
+"""What is known of this line around its flows: from its configuration, its recordings and the speech installed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ivr.actions import signatures
+from ivr.config import Config
+from ivr.dialogue.checker.facts import LineFacts
+from ivr.events import Term
+from ivr.speech.offers import recogniser_offers, synthesiser_offers
+from ivr.speech.prompt_cache import Recordings
+
+
+def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]] | None = None) -> LineFacts:
+    """Without a configuration only the actions are known. ``vocabularies``: as the company has them now."""
+    if config is None:
+        return LineFacts(signatures(), vocabularies=vocabularies)
+    flows, recordings = config.flows, Recordings(config.speech.recordings)
+    return LineFacts(
+        signatures=signatures(),
+        skills=tuple(dict.fromkeys(s for agent in config.desk.agents for s in agent.skills)) or None,
+        services=tuple(service.name for service in flows.services) or None,
+        entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
+        recorded=lambda audio, language: recordings.find("", language, audio) is not None,
+        vocabularies=vocabularies,
+        recognised=tuple(language for offer in recogniser_offers(config.speech) for language in offer.languages),
+        spoken=tuple(language for offer in synthesiser_offers(config.speech) for language in offer.languages),
+    )
