@@ -15,7 +15,7 @@ from ivr.actions import StoreActions
 from ivr.call.acceptor import Acceptor
 from ivr.call.history import CallHistory
 from ivr.call.registry import CallRegistry
-from ivr.call.session import Line
+from ivr.call.services import CallServices
 from ivr.clock import SystemClock
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
@@ -132,7 +132,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         http = HttpServer(app, sockets)
         await _begin(stack, http.start(), http.stop)
 
-        line = Line(
+        services = CallServices(
             endpoint=endpoint,
             media=media,
             speech=speech,
@@ -146,7 +146,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         )
         _beside(stack, openings.follow_catalogue(actions, clock), "catalogue")
         _beside(stack, flows.run(), "flows")
-        acceptor = Acceptor(line, openings.open)
+        acceptor = Acceptor(services, openings.open)
         await _begin(stack, endpoint.start(acceptor.accept), endpoint.stop)
         stack.push_async_callback(acceptor.stop)
 

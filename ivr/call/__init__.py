@@ -1,1 +1,1 @@
-"""One call: session, ears, mouth, conductor; and the registry of all of them."""
+"""One call: its session and conductor, mouth and ears, hand-over and record; and the registry of all calls."""

@@ -1,4 +1,4 @@
-"""Signs of impatience in how somebody uses the line: keys mashed, prompts talked over. Weak evidence, each of them.
+"""Agitation in how somebody uses the line: keys mashed, prompts talked over. Weak evidence, each of them.
 
 Only what cannot be skill counts: whoever knows the line by heart dials ahead and talks over prompts, too. So keys that
 enter a value never count, and a prompt talked over counts where the line is clean enough to be sure that it was speech.
@@ -17,7 +17,7 @@ BARGED_TIMES, BARGED_WITHIN_S = 3, 20.0
 MASHED_WEIGHT, BARGED_WEIGHT = 0.6, 0.3
 
 
-class Unrest:
+class Agitation:
     """One caller's. Times are seconds on any monotonic clock."""
 
     def __init__(self) -> None:

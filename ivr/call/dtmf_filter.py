@@ -1,4 +1,4 @@
-"""One press, one digit: the same key may arrive as RTP event, SIP INFO and tone."""
+"""DTMF filter: one press is one digit, though the same key may arrive as RTP event, SIP INFO and tone."""
 
 from __future__ import annotations
 

@@ -1,41 +1,38 @@
-"""One call's ears: opens the recogniser's session, feeds it, and says so when it is gone."""
+"""The ears of one call: a recognition session for the language spoken now, opened, changed and closed (MRCP)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
+from ivr.call.inbox import Inbox
 from ivr.dialogue.engine.contract import Listen
 from ivr.errors import SpeechUnavailable
-from ivr.events import Audio, EarEvent, RecogniserFailed
+from ivr.events import Audio, RecogniserFailed
 from ivr.ports import Ears, ListenRequest, MediaLeg, SpeechService
 
 log = structlog.get_logger(__name__)
 
 
-class Hearing:
-    """Wraps an Ears session; without one (no recogniser for the language) it is deaf and the call is led by keys."""
+class CallEars:
+    """Open from the first Listen on; without a recogniser for its language they are deaf and the call is led by keys.
 
-    def __init__(self, media: MediaLeg, speech: SpeechService, call_id: str) -> None:
+    Posts what is heard, and RecogniserFailed once when a session is gone."""
+
+    def __init__(self, media: MediaLeg, speech: SpeechService, call_id: str, inbox: Inbox) -> None:
         self._media = media
         self._speech = speech
         self._call_id = call_id
+        self._inbox = inbox
         self._ears: Ears | None = None
-        self._language = ""  # that the ears understand, or were found not to
+        self._language = ""  # of the ears, or of the last attempt to open some
         self._broken: set[str] = set()  # languages whose ears failed on this call
         self._changed = asyncio.Event()
 
-    @classmethod
-    async def open(cls, media: MediaLeg, speech: SpeechService, call_id: str, language: str) -> tuple[Hearing, str]:
-        """The ears, and why they are deaf ("" when they hear)."""
-        hearing = cls(media, speech, call_id)
-        return hearing, await hearing._attune(language)
-
     async def _attune(self, language: str) -> str:
         """Ears for ``language`` in place of those there are; why there are none, "" when there are."""
-        await self._part()
+        await self.close()
         self._language = language
         if language in self._broken:
             return ""  # that they are gone was told when it happened
@@ -47,10 +44,6 @@ class Hearing:
         finally:
             self._changed.set()
         return ""
-
-    @property
-    def deaf(self) -> bool:
-        return self._ears is None
 
     async def listen(self, listen: Listen | None) -> str:
         """Switch to the grammar of ``listen``, and to ears for its language; None closes them (the call is somebody
@@ -74,7 +67,7 @@ class Hearing:
         if self._ears is not None:
             self._ears.feed(audio.pcm, audio.at)
 
-    async def run(self, post: Callable[[EarEvent], None]) -> None:
+    async def run(self) -> None:
         """Pass on what is heard, by whichever ears there are, for as long as the call lasts."""
         while True:
             self._changed.clear()
@@ -82,7 +75,7 @@ class Hearing:
             if ears is None:
                 await self._changed.wait()
                 continue
-            pump = asyncio.create_task(self._pump(ears, post))
+            pump = asyncio.create_task(self._pump(ears))
             changed = asyncio.create_task(self._changed.wait())
             try:
                 await asyncio.wait((pump, changed), return_when=asyncio.FIRST_COMPLETED)
@@ -93,7 +86,7 @@ class Hearing:
                 pump.cancel()
                 changed.cancel()
 
-    async def _pump(self, ears: Ears, post: Callable[[EarEvent], None]) -> None:
+    async def _pump(self, ears: Ears) -> None:
         async for event in ears.events():
             if ears is not self._ears:
                 return  # heard in a language that is not spoken any more
@@ -102,14 +95,11 @@ class Hearing:
                 self._broken.add(self._language)
                 self._ears = None
                 await self._media.listen(False)
-                post(event)
+                self._inbox.post(event)
                 return
-            post(event)
+            self._inbox.post(event)
 
     async def close(self) -> None:
-        await self._part()
-
-    async def _part(self) -> None:
         ears, self._ears = self._ears, None
         if ears is not None:
             try:

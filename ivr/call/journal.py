@@ -1,4 +1,4 @@
-"""Writes what happens on a call to the store, behind the call: a slow or dead database never holds up a caller."""
+"""The journal: a call's record goes to the store behind the call; a slow or dead database never holds up a caller."""
 
 from __future__ import annotations
 

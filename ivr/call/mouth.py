@@ -1,23 +1,20 @@
-"""What is being said to the caller: renders prompts, plays them in order, and falls silent when told."""
+"""The mouth: renders prompts, plays them in order as a prompt queue, and falls silent when told."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
-from ivr.dialogue.engine.contract import Say
+from ivr.call.inbox import Inbox
+from ivr.dialogue.engine.contract import PartFailed, Said, Say
 from ivr.errors import SpeechUnavailable
 from ivr.events import PlayDone
 from ivr.ports import MediaLeg, SpeechService
 
 log = structlog.get_logger(__name__)
-
-# Tokens of our plays; the ring-back and the whisper have their own ranges in handoff.
-_FIRST_PLAY_TOKEN = 1
 
 
 @dataclass(slots=True)
@@ -26,28 +23,19 @@ class _Saying:
     parts: set[int] = field(default_factory=set)
     all_queued: bool = False
     stopped: bool = False
-    played_s: float = 0.0
 
 
 class Mouth:
-    """One caller's prompts. ``on_said(token, completed)`` is called exactly once for every Say."""
+    """One caller's prompts. Posts Said exactly once for every Say, and PartFailed when nothing can be rendered."""
 
-    def __init__(
-        self,
-        media: MediaLeg,
-        speech: SpeechService,
-        on_said: Callable[[int, bool], None],
-        on_failure: Callable[[str], None],
-    ) -> None:
+    def __init__(self, media: MediaLeg, speech: SpeechService, inbox: Inbox) -> None:
         self._media = media
         self._speech = speech
-        self._on_said = on_said
-        self._on_failure = on_failure
+        self._inbox = inbox
         self._queue: asyncio.Queue[_Saying] = asyncio.Queue()
         self._sayings: dict[int, _Saying] = {}
         self._owner: dict[int, _Saying] = {}
-        self._tokens = itertools.count(_FIRST_PLAY_TOKEN)
-        self.seconds_said = 0.0
+        self._tokens = itertools.count(1)  # of our plays; ring-back and whisper have theirs in bridge_transfer
 
     @property
     def speaking(self) -> bool:
@@ -94,7 +82,7 @@ class Mouth:
                 clip = await self._speech.render(words.text, say.language, say.voice, words.audio)
             except SpeechUnavailable as error:
                 log.error("prompt.unspoken", prompt=words.prompt_id, error=str(error))
-                self._on_failure(str(error))
+                self._inbox.post(PartFailed("synthesiser", str(error)))
                 break
             if saying.stopped:
                 break
@@ -112,8 +100,6 @@ class Mouth:
         if saying is None:
             return False
         saying.parts.discard(event.token)
-        saying.played_s += event.played_s
-        self.seconds_said += event.played_s
         if not event.completed:
             saying.stopped = True
         if not saying.parts and (saying.all_queued or saying.stopped):
@@ -122,4 +108,4 @@ class Mouth:
 
     def _finish(self, saying: _Saying, *, completed: bool) -> None:
         if self._sayings.pop(saying.say.token, None) is not None:
-            self._on_said(saying.say.token, completed)
+            self._inbox.post(Said(saying.say.token, completed))

@@ -1,24 +1,37 @@
-"""What is told of a call at its end: how it came out, and the canonical line that closes it."""
+"""The outcome of a call, and the canonical line that closes it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from ivr.call.handoff import Handoff
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
 from ivr.ports import LegStats
 
 
-def outcome_of(ended: CallEnded, dialogue: Dialogue | None, *, with_agent: bool, handing_over: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What there is of a call from its answer on."""
+
+    dialogue: Dialogue
+    handoff: Handoff
+
+
+def outcome_of(ended: CallEnded, call: Answered | None) -> str:
     """ "handed over", "resolved" (something was done, nothing was left open), "abandoned", "failed", or what an end
-    state of the flow calls it."""
-    if with_agent:
+    state of the flow calls it. ``call`` None: it ended before it was answered."""
+    if call is None:
+        return "abandoned" if ended.by == "caller" else "failed"
+    dialogue, handoff = call.dialogue, call.handoff
+    if handoff.with_agent:
         return "handed over"
-    if dialogue is not None and dialogue.ended:
+    if dialogue.ended:
         return dialogue.outcome or "goodbye"
     if ended.by != "caller":
         return "failed"
-    done = dialogue is not None and dialogue.resolved and not handing_over and not in_the_middle(dialogue)
+    done = dialogue.resolved and handoff.context is None and not in_the_middle(dialogue)
     return "resolved" if done else "abandoned"
 
 
@@ -29,14 +42,18 @@ def in_the_middle(dialogue: Dialogue) -> bool:
     return isinstance(stack, list) and len(stack) > 1
 
 
-def canonical_line(ended: CallEnded, dialogue: Dialogue | None, stats: LegStats, **counted: Any) -> dict[str, Any]:
+def canonical_line(ended: CallEnded, call: Answered | None, stats: LegStats, **counted: Any) -> dict[str, Any]:
     """One flat mapping; times in seconds unless the name says milliseconds."""
+    context = call.handoff.context if call else None
     return {
         **counted,
+        "outcome": outcome_of(ended, call),
         "ended_by": ended.by,
         "end_reason": ended.reason,
-        "language": dialogue.language if dialogue else "",
-        "resolved": dialogue.resolved if dialogue else 0,
+        "language": call.dialogue.language if call else "",
+        "resolved": call.dialogue.resolved if call else 0,
+        "handoff_reason": context.reason if context else "",
+        "seconds_to_human": call.handoff.seconds_to_human if call else None,
         "codec": stats.codec,
         "packets_sent": stats.packets_sent,
         "packets_received": stats.packets_received,

@@ -1,4 +1,4 @@
-"""The calls in progress, for the API, the console, draining and the concurrency limit."""
+"""The registry of calls in progress, for the API, the console, draining and the concurrency limit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class CallRegistry:
     def __init__(self) -> None:
         self._calls: dict[str, LiveCall] = {}
         self._changed = asyncio.Condition()
-        self.started = 0
         self.on_move: Callable[[], None] = lambda: None  # a call came, went or changed its state
 
     def __len__(self) -> int:
@@ -37,7 +36,6 @@ class CallRegistry:
 
     async def enter(self, call: LiveCall) -> None:
         self._calls[call.call_id] = call
-        self.started += 1
         await self._notify()
 
     async def leave(self, call: LiveCall) -> None:

@@ -1,4 +1,4 @@
-"""The ringing a caller hears while an agent's phone rings (ITU-T E.180, North American cadence)."""
+"""Ring-back tone: what a caller hears while an agent's phone rings (ITU-T E.180, North American cadence)."""
 
 from __future__ import annotations
 

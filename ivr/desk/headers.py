@@ -1,5 +1,6 @@
-"""What the hand-over's INVITE or REFER carries. Values are printable ASCII whatever goes in, so no header can be
-injected; personal data stays behind the context's link.
+"""Headers of a hand-over's INVITE or REFER: User-to-User (RFC 7433) and X-IVR-*.
+
+Values are printable ASCII whatever goes in, so no header can be injected; personal data stays behind the link.
 """
 
 from __future__ import annotations
@@ -9,11 +10,25 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
+from ivr.ports import HandoffContext
+
 LONGEST_VALUE = 256
 ISDN_OCTETS = 128
 IA5_TEXT = 0x04  # protocol discriminator "IA5 characters", ITU-T Q.931 table 4-26
 _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _UUI = re.compile(r'\s*(?:"([0-9A-Fa-f]*)"|([0-9A-Fa-f]+))\s*((?:;[^;]+)*)')
+
+
+def handoff_headers(context: HandoffContext, url: str) -> Mapping[str, str]:
+    """``url`` is the screen pop's; without it there is no X-IVR-Context, and no token in User-to-User."""
+    token = url.rpartition("/")[2]
+    headers = {
+        "User-to-User": user_to_user(context.call_id, context.reason, context.priority, token),
+        "X-IVR-Call-ID": header_value(context.call_id),
+        "X-IVR-Reason": header_value(context.reason),
+        "X-IVR-Priority": str(int(context.priority)),
+    }
+    return {**headers, "X-IVR-Context": header_value(url)} if url else headers
 
 
 def header_value(text: object) -> str:

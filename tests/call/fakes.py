@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ivr.call.registry import CallRegistry
+from ivr.call.services import CallServices
 from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
@@ -31,7 +33,11 @@ from ivr.events import (
 from ivr.media.description import PCMU, MediaDescription
 from ivr.ports import (
     ActionCall,
+    Actions,
+    CallRecords,
     Clip,
+    Clock,
+    Desk,
     Destination,
     Ears,
     EngineStatus,
@@ -39,8 +45,11 @@ from ivr.ports import (
     LegEvent,
     LegStats,
     ListenRequest,
+    MediaEngine,
     Party,
     RegistrationStatus,
+    SipEndpoint,
+    SpeechService,
 )
 from ivr.record import Entry
 
@@ -446,3 +455,28 @@ class FakeRecords:
     async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
         self._work()
         return self.resume_points.pop(member, None)
+
+
+def services(
+    *,
+    endpoint: SipEndpoint | None = None,
+    media: MediaEngine | None = None,
+    speech: SpeechService | None = None,
+    actions: Actions | None = None,
+    desk: Desk | None = None,
+    records: CallRecords | None = None,
+    clock: Clock | None = None,
+    registry: CallRegistry | None = None,
+) -> CallServices:
+    """What calls share, fake where nothing is given."""
+    return CallServices(
+        endpoint=endpoint or FakeEndpoint(),
+        media=media or FakeMedia(),
+        speech=speech or FakeSpeech(),
+        actions=actions or FakeActions(),
+        desk=desk or FakeDesk(),
+        records=records or FakeRecords(),
+        clock=clock or VirtualClock(),
+        registry=CallRegistry() if registry is None else registry,
+        caller_id="sip:line@test",
+    )

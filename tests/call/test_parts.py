@@ -1,17 +1,25 @@
-"""The mouth, the key filter and the journal, each alone, in virtual time."""
+"""Mouth, barge-in, input timers, key filter, recorder and journal, each alone, in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
 
+from structlog.testing import capture_logs
+
+from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import SAME_PRESS_S, KeyFilter
+from ivr.call.inbox import Inbox, TimerExpired
+from ivr.call.input_timers import RECOGNITION_GRACE_S, InputTimers
 from ivr.call.journal import WRITE_TIMEOUT_S, Journal
 from ivr.call.mouth import Mouth
-from ivr.dialogue.engine.contract import Say, Words
+from ivr.call.recorder import Counts, Recorder
+from ivr.call.registry import CallRegistry
+from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
+from ivr.dialogue.understanding.grammar import CompiledGrammar, SpeechGrammar
 from ivr.events import Digit, PlayDone
-from ivr.record import Entry, Keyed
-from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech
+from ivr.record import Entered, Entry, Failed, Keyed, Prompted, Understood
+from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech, VirtualClock
 from tests.call.virtual import run
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
@@ -25,16 +33,26 @@ class Bench:
         self.speech = FakeSpeech()
         self.said: list[tuple[int, bool]] = []
         self.failures: list[str] = []
-        self.mouth = Mouth(self.media, self.speech, lambda t, c: self.said.append((t, c)), self.failures.append)
+        self._inbox = Inbox()
+        self.mouth = Mouth(self.media, self.speech, self._inbox)
 
     async def __aenter__(self) -> Bench:
-        self._tasks = [asyncio.create_task(self.mouth.run()), asyncio.create_task(self._pump())]
+        work = (self.mouth.run(), self._pump(), self._take())
+        self._tasks = [asyncio.create_task(each) for each in work]
         return self
 
     async def _pump(self) -> None:
         async for event in self.media.events():
             if isinstance(event, PlayDone):
                 self.mouth.played(event)
+
+    async def _take(self) -> None:
+        while True:
+            match await self._inbox.take():
+                case Said(token, completed):
+                    self.said.append((token, completed))
+                case PartFailed("synthesiser", why):
+                    self.failures.append(why)
 
     async def __aexit__(self, *_: object) -> None:
         for task in self._tasks:
@@ -95,6 +113,97 @@ def test_without_a_synthesiser_it_says_so_and_goes_on() -> None:
             assert len(bench.failures) == 1
 
     run(scenario())
+
+
+def recorder_on(records: FakeRecords, registry: CallRegistry) -> tuple[Recorder, Journal]:
+    journal = Journal(records, "c1")
+    journal.begin("1", "2", NOW, {})
+    return Recorder("c1", "leg-1", journal, registry, VirtualClock()), journal
+
+
+def listening(token: int = 1, *, hotword: bool = False, interdigit_s: float = 0.0) -> Listen:
+    grammar = CompiledGrammar(SpeechGrammar("g", "en-US", ()), ())
+    return Listen(token, grammar, timeout_s=5.0, hotword=hotword, interdigit_s=interdigit_s)
+
+
+def test_speech_stops_only_what_it_may_and_is_counted_then() -> None:
+    async def scenario() -> None:
+        recorder, journal = recorder_on(FakeRecords(), CallRegistry())
+        async with Bench() as bench:
+            barge_in = BargeIn(bench.mouth, recorder)
+            assert not await barge_in.by_speech(listening()), "nothing is being said"
+            for say, listen in (
+                (Say(1, (Words("one two three"),), bargein=False), listening()),
+                (Say(2, (Words("one two three"),)), listening(hotword=True)),
+                (Say(3, (Words("one two three"),)), None),
+            ):
+                await bench.mouth.say(say)
+                await asyncio.sleep(0.1)
+                assert not await barge_in.by_speech(listen)
+                await barge_in.by_key()
+                await asyncio.sleep(0.1)
+                assert bench.said[-1] == (say.token, False), "a key stops them all"
+            assert recorder.counts.barge_ins == 0
+            await bench.mouth.say(Say(4, (Words("one two three"),)))
+            assert await barge_in.by_speech(listening())
+            assert recorder.counts.barge_ins == 1
+        await journal.finish("", NOW, {})
+
+    run(scenario())
+
+
+def test_input_timers_run_out_with_the_token_they_were_started_for() -> None:
+    async def scenario() -> None:
+        inbox = Inbox()
+        timers = InputTimers(inbox)
+        timers.await_input(listening(7))
+        await asyncio.sleep(3)
+        timers.await_input(listening(8))  # it runs already
+        await asyncio.sleep(2)
+        assert await inbox.take() == TimerExpired("no-input", 7)
+        timers.await_key(listening(8))  # single keys decide here
+        timers.await_key(listening(9, interdigit_s=3.0))
+        timers.await_input(listening(9))  # the caller is keying
+        timers.await_recognition()
+        await asyncio.sleep(RECOGNITION_GRACE_S)
+        assert await inbox.take() == TimerExpired("inter-digit", 9)
+        assert await inbox.take() == TimerExpired("recognition", 0)
+        timers.await_input(listening(10))
+        timers.await_key(listening(10, interdigit_s=3.0))
+        timers.stop()
+        await asyncio.sleep(10)
+        inbox.post(Said(1))
+        assert await inbox.take() == Said(1), "nothing came before"
+
+    run(scenario())
+
+
+def test_the_recorder_tells_journal_log_and_live_view_and_counts() -> None:
+    async def scenario() -> FakeRecords:
+        records, registry = FakeRecords(), CallRegistry()
+        moves: list[str] = []
+        registry.on_move = lambda: moves.append("moved")
+        recorder, journal = recorder_on(records, registry)
+        with capture_logs() as lines:
+            recorder.record(Entered("main.menu", "question"))
+            recorder.record(Prompted("What can I do?"))
+            assert recorder.counts == Counts()
+            recorder.record(Keyed("1"))
+            recorder.record(Understood("agent"))
+            recorder.record(Entered("human.reach", "handoff"))
+            recorder.record(Failed("store", "gone"))
+        assert recorder.counts == Counts(turns=1, acted=True)
+        assert (recorder.state, recorder.fields["flow"]) == ("human.reach", "human")
+        assert len(moves) == 6
+        assert [line["event"] for line in lines] == [
+            f"dialogue.{kind}" for kind in ("state", "prompt", "key", "heard", "state", "error")
+        ]
+        assert lines[-1]["log_level"] == "error"
+        await journal.finish("", NOW, {})
+        return records
+
+    records = run(scenario())
+    assert [entry.state for entry in records.entries] == ["main.menu"] * 4 + ["human.reach"] * 2
 
 
 def test_one_press_by_two_transports_is_one_key() -> None:

@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from ivr.actions import signatures
+from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
-from ivr.call.session import CONVERSATION_S, CallSession, Line, Opening
+from ivr.call.session import CallSession
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.opening import Installed
+from ivr.dialogue.engine.opening import Installed, Opening
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
+from ivr.media.description import MediaDescription
 from ivr.ports import Leg
+from ivr.record import Keyed
 from tests.call.fakes import (
     FakeActions,
     FakeDesk,
@@ -28,7 +31,7 @@ from tests.call.fakes import (
     FakeMediaLeg,
     FakeRecords,
     FakeSpeech,
-    VirtualClock,
+    services,
 )
 from tests.call.virtual import run
 
@@ -47,7 +50,6 @@ class Rig:
 
     def __init__(self, library: FlowLibrary) -> None:
         self.library = library
-        self.clock = VirtualClock()
         self.media = FakeMedia()
         self.speech = FakeSpeech()
         self.actions = FakeActions()
@@ -81,18 +83,16 @@ class Rig:
 
     @asynccontextmanager
     async def call(self, settle_s: float = 9.0) -> AsyncIterator[CallSession]:
-        line = Line(
+        shared = services(
             endpoint=self.endpoint,
             media=self.media,
             speech=self.speech,
             actions=self.actions,
             desk=self.desk,
             records=self.records,
-            clock=self.clock,
             registry=self.registry,
-            caller_id="sip:line@test",
         )
-        self.session = CallSession("c0ffee", self.leg, line, self._opening)
+        self.session = CallSession("c0ffee", self.leg, shared, self._opening)
         task = asyncio.create_task(self.session.run())
         await asyncio.sleep(settle_s)
         try:
@@ -331,6 +331,34 @@ def test_a_dropped_agent_does_not_drop_the_caller(library: FlowLibrary) -> None:
     run(scenario())
 
 
+def test_while_a_human_has_the_call_the_line_is_deaf_and_hears_again_afterwards(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.press("0")
+            ears = rig.speech.ears[-1]
+            assert rig.with_agent()
+            assert ears.requests[-1] is None and not rig.caller.listening
+            before = rig.session.view()["transcript"]
+            await rig.press("12#")
+            await rig.say("what's in my queue")
+            assert rig.session.view()["transcript"] == before, "it is not the line that is talked to"
+            rig.endpoint.answers = [486, 486]
+            rig.media.legs[1].post(MediaTimeout("agent", 30.0))
+            await asyncio.sleep(20)
+            assert ears.requests[-1] is not None and rig.caller.listening
+            assert rig.session.view()["state"] == "human.offer_callback"
+            await rig.press("1")
+            assert rig.session.view()["state"] == "human.this_number"
+            await rig.say("yes")
+        assert ears.closed
+        return rig
+
+    rig = run(scenario())
+    keyed = [entry.what for entry in rig.records.entries if isinstance(entry.what, Keyed)]
+    assert keyed == [Keyed("0"), Keyed("1")], "what the agent's caller keys is nobody's business"
+
+
 def test_an_agent_who_is_done_ends_the_call(library: FlowLibrary) -> None:
     async def scenario() -> Rig:
         rig = Rig(library)
@@ -411,3 +439,28 @@ def test_the_operator_can_end_a_call(library: FlowLibrary) -> None:
             assert rig.leg.hung_up
 
     run(scenario())
+
+
+class Unconfirmed(FakeLeg):
+    """Its ACK never comes."""
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        await asyncio.Event().wait()
+        return await super().answer(local)
+
+
+def test_a_call_that_is_still_being_answered_can_be_ended_too(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        rig.leg = Unconfirmed()
+        async with rig.call() as session:
+            assert session.view()["transcript"] == []
+            await session.end("draining")
+            await session.end("again")
+            await asyncio.sleep(1)
+            assert rig.leg.hung_up
+            assert rig.caller.closed
+        return rig
+
+    canonical = run(scenario()).canonical
+    assert (canonical["outcome"], canonical["end_reason"], canonical["answered"]) == ("failed", "draining", False)

@@ -11,21 +11,12 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.call.registry import CallRegistry
-from ivr.call.session import CallSession, Line
+from ivr.call.services import CallServices
+from ivr.call.session import CallSession
 from ivr.clock import SystemClock
 from ivr.media.description import MediaDescription
 from ivr.ports import Clip, Ears
-from tests.call.fakes import (
-    FakeActions,
-    FakeDesk,
-    FakeEars,
-    FakeEndpoint,
-    FakeLeg,
-    FakeMedia,
-    FakeMediaLeg,
-    FakeRecords,
-)
+from tests.call.fakes import FakeEars, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, services
 from tests.call.fakes import FakeSpeech as Slow
 from tests.release.edition import Desk, Press
 
@@ -80,9 +71,9 @@ class Exchange(FakeMedia):
 class Caller:
     """One call, asking for more again and again until told to hang up."""
 
-    def __init__(self, number: int, line: Line, desk: Desk, media: Exchange, speech: FastSpeech) -> None:
+    def __init__(self, number: int, shared: CallServices, desk: Desk, media: Exchange, speech: FastSpeech) -> None:
         self.leg = FakeLeg(f"leg-{number}", number=f"503{number:07d}")
-        self.session = CallSession(f"{number:016x}", self.leg, line, desk.openings.open)
+        self.session = CallSession(f"{number:016x}", self.leg, shared, desk.openings.open)
         self.expected = desk.edition
         self.turns = 0
         self._media, self._speech = media, speech
@@ -126,21 +117,11 @@ async def test_reloading_two_hundred_times_disturbs_no_call(tmp_path: Path) -> N
     press = Press(tmp_path / "flows")
     desk = Desk(press.folder, tmp_path / "ivr.sqlite3")
     media, speech, records = Exchange(), FastSpeech(), FakeRecords()
-    line = Line(
-        endpoint=FakeEndpoint(),
-        media=media,
-        speech=speech,
-        actions=FakeActions(),
-        desk=FakeDesk(),
-        records=records,
-        clock=SystemClock(),
-        registry=CallRegistry(),
-        caller_id="sip:line@test",
-    )
+    shared = services(media=media, speech=speech, records=records, clock=SystemClock())
     numbers = itertools.count(1)
 
     async def call() -> Caller:
-        caller = Caller(next(numbers), line, desk, media, speech)
+        caller = Caller(next(numbers), shared, desk, media, speech)
         await caller.answered()
         return caller
 
@@ -156,7 +137,7 @@ async def test_reloading_two_hundred_times_disturbs_no_call(tmp_path: Path) -> N
                 done.append(change.pop(0))
                 change.append(await call())
                 assert change[-1].expected == edition, "a new call gets the new version"
-                assert len(line.registry) == CALLS
+                assert len(shared.registry) == CALLS
             for caller in (*stay, *change):
                 await caller.hang_up()
                 done.append(caller)

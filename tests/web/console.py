@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ivr.call.registry import CallRegistry
-from ivr.call.session import CallSession, Line
+from ivr.call.services import CallServices
+from ivr.call.session import CallSession
 from ivr.clock import SystemClock
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
@@ -26,7 +27,7 @@ from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
-from tests.call.fakes import FakeActions, FakeDesk, FakeEars, FakeEndpoint, FakeLeg, FakeMedia, FakeRecords, FakeSpeech
+from tests.call.fakes import FakeEars, FakeLeg, FakeRecords, FakeSpeech, services
 from tests.web.fakes import ready
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -108,14 +109,14 @@ class Console:
     base: str
     shelf: Shelf
     flows: LiveFlows
-    line: Line
+    services: CallServices
     openings: Openings
     speech: Brisk
 
     def call(self, number: str = "5035550142") -> Caller:
         name = f"{int(number):016x}"
         leg = FakeLeg(f"leg-{name}", number=number)
-        return Caller(leg, CallSession(name, leg, self.line, self.openings.open), self.speech)
+        return Caller(leg, CallSession(name, leg, self.services, self.openings.open), self.speech)
 
     def edit(self, name: str, old: str, new: str) -> None:
         file = self.folder / name
@@ -155,21 +156,11 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()
-    line = Line(
-        endpoint=FakeEndpoint(),
-        media=FakeMedia(),
-        speech=speech,
-        actions=FakeActions(),
-        desk=FakeDesk(),
-        records=records,
-        clock=SystemClock(),
-        registry=registry,
-        caller_id="sip:line@test",
-    )
+    shared = services(speech=speech, records=records, clock=SystemClock(), registry=registry)
     openings = Openings(config.flows, shelf, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
-        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", shelf, live, line, openings, speech)
+        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", shelf, live, shared, openings, speech)
     finally:
         for call in registry:
             await call.end("test over")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from ivr.call.resume_points import RESUME_WITHIN
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -35,7 +36,6 @@ from ivr.record import Ended, Entry, HandedOver, Happening, Performed, ResumeAsk
 from ivr.workshop.simulate.room import Backroom
 
 MOST_EVENTS = 2000  # without the caller doing anything: more never comes to rest
-RESUME_WITHIN = timedelta(minutes=30)
 PARTS = ("recogniser", "synthesiser", "store", "agent")
 ACTION = "action:"
 DESK = "desk"

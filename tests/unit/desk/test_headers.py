@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.desk.headers import LONGEST_VALUE, header_value, plain_value, read_user_to_user, user_to_user
+from ivr.desk.headers import (
+    LONGEST_VALUE,
+    handoff_headers,
+    header_value,
+    plain_value,
+    read_user_to_user,
+    user_to_user,
+)
+from tests.unit.desk.handed import CONTEXT
 
 TOKEN = "q" * 32
 
@@ -61,3 +69,17 @@ def test_no_header_can_be_injected(attack: str) -> None:
 
 def test_long_values_are_not_cut_inside_an_escape() -> None:
     assert plain_value(header_value("é" * 200)).rstrip("\ufffd") == "é" * 42
+
+
+def test_headers_carry_what_is_needed_and_nobody() -> None:
+    url = "https://line.example/handoff/" + "t" * 32
+    headers = handoff_headers(CONTEXT, url)
+    assert headers["X-IVR-Call-ID"] == "call-1"
+    assert headers["X-IVR-Reason"] == "cancellation-risk"
+    assert headers["X-IVR-Priority"] == "9"
+    assert headers["X-IVR-Context"] == url
+    assert read_user_to_user(headers["User-to-User"])["ctx"] == "t" * 32
+    everything = str(headers) + str(read_user_to_user(headers["User-to-User"]))
+    assert "Ada" not in everything
+    assert "5035550101" not in everything
+    assert "X-IVR-Context" not in handoff_headers(CONTEXT, "")

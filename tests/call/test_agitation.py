@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ivr.call.agitation import BARGED_TIMES, MASHED_KEYS, Unrest
+from ivr.call.agitation import BARGED_TIMES, MASHED_KEYS, Agitation
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.events import Cause, Manner, Recognition
 from tests.call.test_session import Rig, library
@@ -140,23 +140,23 @@ def test_asking_for_a_person_again_comes_before_others(library: FlowLibrary) -> 
 
 @pytest.mark.parametrize("entering", [True, False])
 def test_keys_of_a_stored_number_are_no_mashing(entering: bool) -> None:
-    unrest = Unrest()
-    found = [unrest.key(0.1 * n, entering=entering) for n in range(MASHED_KEYS)]
+    agitation = Agitation()
+    found = [agitation.key(0.1 * n, entering=entering) for n in range(MASHED_KEYS)]
     assert any(found) is not entering
 
 
 def test_slow_keys_are_no_mashing() -> None:
-    unrest = Unrest()
-    assert not any(unrest.key(1.0 * n, entering=False) for n in range(50))
+    agitation = Agitation()
+    assert not any(agitation.key(1.0 * n, entering=False) for n in range(50))
 
 
 @pytest.mark.parametrize(("snr_db", "counts"), [(25.0, True), (5.0, False), (0.0, False)])
 def test_what_stops_a_prompt_in_noise_may_be_a_lorry(snr_db: float, counts: bool) -> None:
-    unrest = Unrest()
+    agitation = Agitation()
     said = Recognition(Cause.NO_MATCH, manner=Manner(snr_db=snr_db))
     found = []
     for n in range(BARGED_TIMES):
-        unrest.talked_over()
-        found.append(unrest.heard(said, 2.0 * n))
+        agitation.talked_over()
+        found.append(agitation.heard(said, 2.0 * n))
     assert (found[-1] is not None) is counts
     assert not any(found[:-1])

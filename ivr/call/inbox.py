@@ -1,0 +1,37 @@
+"""The inbox: the event queue of one call. Legs, media, ears, mouth, timers and actions post; the conductor takes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from ivr.dialogue.engine.contract import DialogueEvent
+from ivr.errors import CallEnded
+from ivr.events import Digit, EarEvent, PlayDone, TransferProgress
+
+InputTimer = Literal["no-input", "inter-digit", "recognition"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerExpired:
+    """``token`` is of the Listen that the timer was started for, so that a stale one is recognised and dropped."""
+
+    timer: InputTimer
+    token: int
+
+
+InboxEvent = Digit | PlayDone | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
+
+
+class Inbox:
+    """Events in the order in which they came; unbounded, for none of them may be dropped."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[InboxEvent] = asyncio.Queue()
+
+    def post(self, event: InboxEvent) -> None:
+        self._events.put_nowait(event)
+
+    async def take(self) -> InboxEvent:
+        return await self._events.get()

@@ -1,0 +1,99 @@
+"""A participant of a contact: a SIP dialog and the RTP session that belongs to it.
+
+A call has one, the caller; a bridge transfer joins an agent's to it, and a supervisor's would be a third.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ivr.errors import CallEnded, MediaUnavailable
+from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
+from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
+
+# A phone that is gone answers no BYE; the leg goes on trying by itself, and nobody need wait for that.
+HANGUP_TIMEOUT_S = 0.5
+MEDIA_CLOSE_TIMEOUT_S = 2.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Each of ``signals`` and ``audio`` is for one consumer at a time; CallEnded is the last that they yield."""
+
+    leg: Leg
+    media: MediaLeg
+
+    async def signals(self) -> AsyncIterator[Digit | TransferProgress | CallEnded]:
+        """What the far end signals; a re-INVITE aims the RTP session anew."""
+        async for event in self.leg.events():
+            match event:
+                case MediaChanged(remote):
+                    await self.media.update(remote)
+                case LegEnded(by=by, reason=reason):
+                    yield CallEnded(by, reason)
+                    return
+                case _:
+                    yield event
+
+    async def audio(self) -> AsyncIterator[Audio | Digit | PlayDone | CallEnded]:
+        """What comes in by RTP, and how our plays end."""
+        async for event in self.media.events():
+            match event:
+                case MediaTimeout(silent_s=silent_s):
+                    yield CallEnded("network", f"no audio for {silent_s:.0f} s")
+                case MediaLost(reason=reason):
+                    yield CallEnded("service", f"media lost: {reason}")
+                case _:
+                    yield event
+
+    async def left(self) -> CallEnded:
+        """Waits until they are gone: who ended it, and why."""
+        return await first_of(_end_of(self.signals()), _end_of(self.audio()))
+
+    async def let_go(self, reason: str) -> LegStats:
+        """Hangs up and closes the RTP session, without waiting long for either; what the session counted."""
+        try:
+            await hang_up(self.leg, reason)
+        finally:
+            stats = await close_media(self.media)
+        return stats
+
+
+async def hang_up(leg: Leg, reason: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HANGUP_TIMEOUT_S):
+            await leg.hangup(reason)
+
+
+async def close_media(media: MediaLeg) -> LegStats:
+    """Its counts; zeros when the media process is gone."""
+    try:
+        async with asyncio.timeout(MEDIA_CLOSE_TIMEOUT_S):
+            return await media.close()
+    except (MediaUnavailable, TimeoutError):
+        return LegStats()
+
+
+async def first_of(*coroutines: Coroutine[Any, Any, T]) -> T:
+    """The result of the first to end; the rest are cancelled."""
+    tasks = [asyncio.create_task(c) for c in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end_of(events: AsyncIterator[object]) -> CallEnded:
+    async for event in events:
+        if isinstance(event, CallEnded):
+            return event
+    return CallEnded("network", "the leg is gone")

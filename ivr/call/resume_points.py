@@ -1,0 +1,44 @@
+"""Resume points: where a dropped call stopped, so that the member's next call goes on there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from ivr.call.journal import Journal
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.errors import IvrError
+from ivr.ports import CallRecords, Clock
+
+log = structlog.get_logger(__name__)
+
+RESUME_WITHIN = timedelta(minutes=30)
+STORE_TIMEOUT_S = 2.0
+
+
+class ResumePoints:
+    """``load`` asks the store, ``keep`` goes behind the call by its journal."""
+
+    def __init__(self, records: CallRecords, journal: Journal, clock: Clock) -> None:
+        self._records = records
+        self._journal = journal
+        self._clock = clock
+
+    async def load(self, member: str) -> Mapping[str, object] | None:
+        """The snapshot of ``member``'s call that dropped within RESUME_WITHIN, used once; None without, or when the
+        store does not answer."""
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                return await self._records.take_resume_point(member, self._clock.now() - RESUME_WITHIN)
+        except (IvrError, TimeoutError, OSError) as error:
+            log.warning("resume.unavailable", error=str(error) or "timeout")
+            return None
+
+    def keep(self, dialogue: Dialogue) -> None:
+        """The call drops now: what is worth it is kept, for members who are known."""
+        snapshot, member = dialogue.snapshot(), dialogue.facts.get("member.number")
+        if snapshot is not None and member:
+            self._journal.save_resume_point(str(member), snapshot, self._clock.now())

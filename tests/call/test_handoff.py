@@ -1,0 +1,395 @@
+"""A hand-over alone, in virtual time: every way it can come out, and what is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
+from ivr.call.journal import Journal
+from ivr.call.participant import Participant
+from ivr.call.recorder import Recorder
+from ivr.dialogue.engine.contract import Connect
+from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.errors import CallEnded, DialFailed
+from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
+from ivr.media.description import MediaDescription
+from ivr.ports import Destination, HandoffContext, MediaChanged
+from ivr.record import Entered, HandedOver
+from tests.call.fakes import (
+    SDP,
+    FakeDesk,
+    FakeEndpoint,
+    FakeLeg,
+    FakeMedia,
+    FakeMediaLeg,
+    FakeRecords,
+    FakeSpeech,
+    services,
+)
+from tests.call.test_session import library
+from tests.call.virtual import run
+
+__all__ = ["library"]
+
+ASKED = Connect(1, "asked", "general", 5)
+
+
+class Bench:
+    """One caller, in the menu, and the hand-over that serves them."""
+
+    def __init__(self, library: FlowLibrary) -> None:
+        self.desk = FakeDesk()
+        self.endpoint = FakeEndpoint()
+        self.speech = FakeSpeech()
+        self.media = FakeMedia()
+        self.records = FakeRecords()
+        self.leg = FakeLeg()
+        self.caller = FakeMediaLeg("caller")
+        self.pauses: list[str] = []
+        dialogue = Dialogue(
+            library, entry="main", language="en-US", persona="neutral", facts={}, vocabularies={}, call_id="c"
+        )
+        self.services = services(
+            endpoint=self.endpoint, media=self.media, speech=self.speech, desk=self.desk, records=self.records
+        )
+        clock = self.services.clock
+        journal = Journal(self.records, "c")
+        journal.begin("1", "2", clock.now(), {})
+        self.recorder = Recorder("c", "leg-1", journal, self.services.registry, clock)
+        self.recorder.record(Entered("main.menu", "question"))
+        self._dialogue = dialogue
+        self._journal = journal
+        self.handoff = self._handoff()
+
+    def _handoff(self) -> Handoff:
+        return Handoff("c", Participant(self.leg, self.caller), self._dialogue, self.recorder, self.services)
+
+    def on(self, **others: Any) -> None:
+        """With another desk, or another user agent."""
+        self.services = replace(self.services, **others)
+        self.handoff = self._handoff()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        self.pauses.append("paused")
+        try:
+            yield
+        finally:
+            self.pauses.append("resumed")
+
+    def start(self) -> asyncio.Task[str]:
+        return asyncio.create_task(self.handoff.run(ASKED, self.paused))
+
+    async def run(self) -> str:
+        return await self.handoff.run(ASKED, self.paused)
+
+    @property
+    def recorded(self) -> list[HandedOver]:
+        return [entry.what for entry in self.records.entries if isinstance(entry.what, HandedOver)]
+
+    def nothing_left(self) -> bool:
+        """No agent is on the line, no RTP session is open but the caller's."""
+        return all(leg.hung_up for leg in self.endpoint.legs) and all(leg.closed for leg in self.media.legs)
+
+
+def alone(library: FlowLibrary, scenario: Any) -> Bench:
+    """Runs ``scenario(bench)`` and lets the journal write."""
+
+    async def whole() -> Bench:
+        bench = Bench(library)
+        work: Coroutine[Any, Any, None] = scenario(bench)
+        await work
+        await asyncio.sleep(1)
+        await bench._journal.finish("", bench.services.clock.now(), {})
+        return bench
+
+    return run(whole())
+
+
+def noted(status: int) -> TransferProgress:
+    """A NOTIFY."""
+    return TransferProgress(status, "progress")
+
+
+class TwoAgents(FakeDesk):
+    def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
+        return [Destination(name, f"sip:{name}@test", self.mode) for name in ("one", "two")]
+
+
+class SilentDesk(FakeDesk):
+    """Its context store never answers."""
+
+    async def store_context(self, context: HandoffContext) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+
+class BrokenDesk(FakeDesk):
+    def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
+        raise RuntimeError("a bug")
+
+
+def test_nobody_on_duty_is_closed(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.desk.open = False
+        assert await bench.run() == "closed"
+        assert not bench.endpoint.dialled
+        assert not bench.desk.contexts
+
+    alone(library, scenario)
+
+
+def test_nobody_who_answers_is_failed_and_nothing_is_left(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.on(desk=TwoAgents())
+        bench.endpoint.answers = [486, 480]
+        assert await bench.run() == "failed"
+        assert [target for target, _ in bench.endpoint.dialled] == ["sip:one@test", "sip:two@test"]
+        assert bench.nothing_left()
+        assert not bench.handoff.with_agent
+        assert bench.handoff.context is not None, "but a human was wanted"
+        assert bench.handoff.seconds_to_human is None
+        assert not bench.caller._playing, "it does not go on ringing"
+
+    bench = alone(library, scenario)
+    assert not bench.recorded
+    assert not bench.pauses
+
+
+def test_whatever_breaks_is_failed(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.on(desk=BrokenDesk())
+        assert await bench.run() == "failed"
+
+    alone(library, scenario)
+
+
+def test_what_breaks_once_they_are_joined_leaves_no_agent(library: FlowLibrary) -> None:
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[None]:
+        raise RuntimeError("a bug")
+        yield
+
+    async def scenario(bench: Bench) -> None:
+        assert await bench.handoff.run(ASKED, broken) == "failed"
+        assert bench.nothing_left()
+        assert not bench.handoff.with_agent
+
+    alone(library, scenario)
+
+
+def test_a_phone_that_never_rings_is_not_waited_for(library: FlowLibrary) -> None:
+    class Unplugged(FakeEndpoint):
+        async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
+            raise DialFailed(404, "Not Found")
+
+    async def scenario(bench: Bench) -> None:
+        bench.on(endpoint=Unplugged())
+        assert await bench.run() == "failed"
+        assert not bench.caller.heard
+        assert bench.nothing_left()
+
+    alone(library, scenario)
+
+
+def test_the_caller_hears_the_phone_ring_and_the_agent_a_whisper(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(bench.endpoint.ring_s / 2)
+        assert bench.caller.heard == ["tone:ringback"]
+        await asyncio.sleep(3)
+        agent = bench.media.legs[0]
+        assert agent.heard == ["whisper asked"]
+        assert bench.caller.bridged_to is agent
+        assert bench.pauses == ["paused"]
+        assert bench.handoff.with_agent
+        context = bench.handoff.context
+        assert context is not None
+        assert (context.flow, context.state, context.caller.number) == ("main", "menu", "5035550101")
+        talk.cancel()
+
+    bench = alone(library, scenario)
+    assert bench.recorded == [HandedOver("desk", "asked")]
+
+
+def test_without_a_synthesiser_nobody_whispers_and_they_are_joined(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.speech.mute = True
+        talk = bench.start()
+        await asyncio.sleep(1)
+        assert bench.handoff.with_agent
+        assert bench.media.legs[0].heard == []
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+def test_a_context_store_that_hangs_costs_a_second_and_the_link(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.on(desk=SilentDesk())
+        talk = bench.start()
+        await asyncio.sleep(CONTEXT_TIMEOUT_S + 0.1)
+        assert bench.endpoint.dialled == [("sip:agent@test", {"X-IVR-Reason": "asked", "X-IVR-Context": ""})]
+        await asyncio.sleep(3)
+        assert bench.handoff.with_agent
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [MediaTimeout("agent", 30.0), MediaLost("agent", "killed"), LegEnded("agent-1", "agent", "BYE")],
+    ids=["silent", "no media process", "hung up at once"],
+)
+def test_an_agent_who_is_lost_gives_the_caller_back(library: FlowLibrary, lost: Any) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(3)
+        assert bench.handoff.with_agent
+        (bench.endpoint.legs[0] if isinstance(lost, LegEnded) else bench.media.legs[0]).post(lost)
+        assert await talk == "dropped"
+        assert bench.pauses == ["paused", "resumed"]
+        assert bench.caller.bridged_to is None
+        assert not bench.handoff.with_agent
+        assert bench.nothing_left()
+        assert not bench.leg.hung_up
+
+    alone(library, scenario)
+
+
+def test_an_agent_who_hangs_up_after_a_conversation_ends_the_call(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(3 + CONVERSATION_S)
+        bench.endpoint.legs[0].end("agent", "BYE")
+        with pytest.raises(CallEnded, match="agent: BYE"):
+            await talk
+        assert bench.handoff.with_agent, "the call is the agent's to the end"
+        assert bench.nothing_left()
+
+    alone(library, scenario)
+
+
+def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        aimed: list[object] = []
+
+        class Aimed(FakeMediaLeg):
+            async def update(self, remote: Any) -> Any:
+                aimed.append(remote)
+                return await super().update(remote)
+
+        async def opened(leg: str, remote: object) -> FakeMediaLeg:
+            bench.media.legs.append(Aimed(leg))
+            return bench.media.legs[-1]
+
+        bench.media.open = opened  # type: ignore[method-assign]
+        talk = bench.start()
+        await asyncio.sleep(0.6)  # the whisper lasts as long
+        assert not bench.handoff.with_agent
+        bench.endpoint.legs[0].post(MediaChanged(SDP))
+        await asyncio.sleep(2)
+        assert bench.handoff.with_agent
+        bench.endpoint.legs[0].post(MediaChanged(SDP))
+        await asyncio.sleep(0.1)
+        assert len(aimed) == 3, "at the answer, and twice after"
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+def test_an_agent_who_leaves_during_the_whisper_is_not_the_last_to_be_tried(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.on(desk=TwoAgents())
+        talk = bench.start()
+        await asyncio.sleep(0.6)
+        bench.endpoint.legs[0].end("agent", "BYE")
+        await asyncio.sleep(3)
+        assert [target for target, _ in bench.endpoint.dialled] == ["sip:one@test", "sip:two@test"]
+        assert bench.handoff.with_agent
+        assert bench.media.legs[0].closed
+        talk.cancel()
+
+    bench = alone(library, scenario)
+    assert [what.destination for what in bench.recorded] == ["two"]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.2, 0.7], ids=["at once", "while it rings", "during the whisper"])
+def test_a_caller_who_leaves_meanwhile_leaves_nothing(library: FlowLibrary, after_s: float) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(after_s)
+        talk.cancel()
+        await asyncio.gather(talk, return_exceptions=True)
+        assert talk.cancelled()
+        assert bench.nothing_left()
+        assert len(asyncio.all_tasks()) == 2, "this one and the journal's"
+
+    bench = alone(library, scenario)
+    assert not bench.recorded
+
+
+def test_a_refer_takes_the_call_away(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.desk.mode = "refer"
+        transfer = bench.start()
+        for status in (100, 180, 200):
+            await asyncio.sleep(1)
+            assert not transfer.done()
+            bench.handoff.progress(noted(status))
+        with pytest.raises(CallEnded, match="transferred"):
+            await transfer
+        assert bench.handoff.with_agent
+        assert bench.handoff.seconds_to_human == 3.0
+        assert not bench.pauses
+
+    bench = alone(library, scenario)
+    assert bench.recorded == [HandedOver("desk", "asked")]
+
+
+def test_a_refer_that_comes_to_nothing_leaves_the_caller_here(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.on(desk=TwoAgents(mode="refer"))
+        transfer = bench.start()
+        await asyncio.sleep(1)
+        bench.handoff.progress(noted(486))
+        await asyncio.sleep(1)
+        assert [target for target, _ in bench.leg.refers] == ["sip:one@test", "sip:two@test"]
+        assert await transfer == "failed", "the second says nothing at all"
+
+    alone(library, scenario)
+
+
+def test_a_late_notify_says_nothing_about_the_next_refer(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.desk.mode = "refer"
+        assert await bench.run() == "failed"
+        bench.handoff.progress(noted(200))
+        again = bench.start()
+        await asyncio.sleep(1)
+        assert not again.done()
+        again.cancel()
+
+    alone(library, scenario)
+
+
+def test_seconds_to_a_human_count_from_the_first_wish(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.endpoint.answers = [486]
+        assert await bench.run() == "failed"
+        await asyncio.sleep(60)
+        talk = bench.start()
+        await asyncio.sleep(3)
+        assert bench.handoff.seconds_to_human == pytest.approx(61.6)
+        talk.cancel()
+
+    alone(library, scenario)

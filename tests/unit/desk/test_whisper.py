@@ -1,0 +1,29 @@
+"""What an agent hears first: one short sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ivr.desk.whisper import whisper
+from ivr.ports import HandoffContext
+from tests.unit.desk.handed import CONTEXT
+
+
+@pytest.mark.parametrize(
+    ("context", "sentence"),
+    [
+        (CONTEXT, "Urgent: Ada Moreno: cancellation risk."),
+        (replace(CONTEXT, priority=3, tried=("menu",)), "Ada Moreno: cancellation risk."),
+        (
+            replace(CONTEXT, priority=0, facts={}, tried=(), reason="asked for a human"),
+            "A caller we could not identify: asked for a human.",
+        ),
+        (replace(CONTEXT, priority=0, reason="", tried=()), "Ada Moreno."),
+        (replace(CONTEXT, priority=5, reason="asked", tried=()), "Ada Moreno."),
+        (replace(CONTEXT, language="es-ES", priority=0, tried=()), "Ada Moreno: cancellation risk."),
+    ],
+)
+def test_whisper(context: HandoffContext, sentence: str) -> None:
+    assert whisper(context) == sentence
