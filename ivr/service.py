@@ -32,7 +32,6 @@ from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
-from ivr.speech.worker.engines import serves
 from ivr.store.store import Store
 from ivr.web.api import member_queue
 from ivr.web.app import HttpServer, application, bound, port_of
@@ -98,7 +97,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             return desk.open_now("general", clock.now()) if name == "hours.open" else None
 
         openings = Openings(config.flows, shelf, fact)
-        prompts = PromptPreparation(openings, speech, media, serves)
+        prompts = PromptPreparation(openings, speech, media)
         releases = Releases(store.flow_versions)
         known = line_facts(config)
 

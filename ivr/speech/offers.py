@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.config import SpeechConfig
+from ivr.dialogue.spoken.tags import primary, served
 from ivr.errors import SpeechUnavailable
 from ivr.speech.recognisers import moonshine, vosk
 from ivr.speech.synthesisers import hibari, pyttsx3
-from ivr.speech.worker.engines import primary, serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def recogniser_offers(config: SpeechConfig) -> list[Offer]:
 
 def recogniser_for(offers: Sequence[Offer], language: str) -> str | None:
     """The vendor's name, or None: such calls are led by keys."""
-    return next((o.name for o in offers if serves(o.languages, language)), None)
+    return next((o.name for o in offers if served(language, o.languages)), None)
 
 
 def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
@@ -62,7 +62,7 @@ def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
 
 def synthesisers_for(offers: Sequence[Offer], language: str, voice: str) -> list[Offer]:
     """Best first. A voice that only one vendor has decides; otherwise the order of preference does."""
-    able = [o for o in offers if serves(o.languages, language)]
+    able = [o for o in offers if served(language, o.languages)]
     if voice:
         wanted = "hibari" if voice in hibari.bundled_voices() else "pyttsx3"
         able.sort(key=lambda o: o.name != wanted)

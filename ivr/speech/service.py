@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from ivr.config import SpeechConfig
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
@@ -20,7 +21,6 @@ from ivr.speech.framing import Message
 from ivr.speech.processes import Worker
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key
 from ivr.speech.wire_values import pack_grammar, unpack_recognition
-from ivr.speech.worker.engines import serves
 
 log = structlog.get_logger()
 _OPEN_S = 2.0  # a new call waits so long for a worker that is being restarted
@@ -157,7 +157,7 @@ class WorkerSpeechService:
     async def _least_loaded(self, language: str) -> Worker:
         deadline = time.monotonic() + _OPEN_S
         while True:
-            able = [w for w in self.listeners if w.alive and serves(_languages(w), language)]
+            able = [w for w in self.listeners if w.alive and served(language, _languages(w))]
             if able:
                 break
             left = deadline - time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
@@ -21,7 +21,8 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
-from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, same_tongue, words_of
+from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, words_of
+from ivr.dialogue.spoken.tags import served
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
@@ -105,10 +106,10 @@ class Conversation:
     # -- the language -----------------------------------------------------------------------------------------
 
     def hears(self, language: str) -> bool:
-        return not self.deaf and _served(language, self.start.installed.recognised)
+        return not self.deaf and served(language, self.start.installed.recognised)
 
     def speaks(self, language: str) -> bool:
-        return _served(language, self.start.installed.spoken)
+        return served(language, self.start.installed.spoken)
 
     def speak(self, language: str, persona: str) -> bool:
         """Go on in another language or manner: words, voice, grammars and what values are called. False where that
@@ -315,10 +316,6 @@ class Conversation:
             return value
         expression = parse_expression(value)
         return self.look(expression.bare) if expression.bare in expression.names else expression.evaluate(self.scope)
-
-
-def _served(language: str, by: Collection[str] | None) -> bool:
-    return by is None or any(same_tongue(language, one) for one in by)
 
 
 def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:

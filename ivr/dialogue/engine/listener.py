@@ -80,7 +80,7 @@ def grammar(call: Conversation, key: Hashable, build: Callable[[], Iterable[Phra
         if (bound := call.slot(name)) is not None:
             slots[name] = bound[0]
             identity.append((name, bound[1]))
-    return call.shared.grammar(outline, slots, tuple(identity), call.language)
+    return call.shared.grammar(outline, slots, tuple(identity), call.words)
 
 
 def fleeting_grammar(call: Conversation, entries: Iterable[PhraseEntry]) -> StateGrammar:

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from ivr.dialogue.spoken.tags import same_language
 from ivr.errors import SpeechUnavailable
 from ivr.speech.synthesisers.reading_text import said
-from ivr.speech.worker.engines import Samples, primary
+from ivr.speech.worker.engines import Samples
 
 _SEED = 7  # of the noise in unvoiced sounds: the same text is the same clip, byte for byte
 
@@ -67,7 +68,7 @@ class HibariSynthesiser:
         return self._voices[name]
 
     def speak(self, text: str, language: str, voice: str) -> tuple[Samples, int]:
-        if primary(language) != "en":
+        if not same_language(language, "en"):
             raise SpeechUnavailable(f"hibari does not speak {language}", remedy="use pyttsx3 for it")
         model = self._voice(voice)
         samples = np.asarray(model(said(text), seed=_SEED), np.float32)

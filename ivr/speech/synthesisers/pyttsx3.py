@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ivr.dialogue.spoken.tags import primary
 from ivr.errors import SpeechUnavailable
-from ivr.speech.worker.engines import Samples, primary
+from ivr.speech.worker.engines import Samples
 
 _TIMEOUT_S = 8.0
 _START_TIMEOUT_S = 20.0

@@ -65,13 +65,3 @@ class Synthesiser(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-def primary(language: str) -> str:
-    """The primary subtag (BCP 47): "en" of "en-US"."""
-    return language.replace("_", "-").partition("-")[0].lower()
-
-
-def serves(offered: Sequence[str], wanted: str) -> bool:
-    """Whether ``wanted`` is among ``offered``: exactly, or by its primary subtag."""
-    return any(o.lower() == wanted.lower() or primary(o) == primary(wanted) for o in offered)

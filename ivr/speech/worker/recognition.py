@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import structlog
 
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Cause, EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
@@ -21,7 +22,7 @@ from ivr.speech.framing import Message, Sound
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser, model_directories
 from ivr.speech.wire_values import pack_recognition, unpack_grammar
-from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples, serves
+from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.utterance import Attempt, Listener, Outcome
@@ -45,7 +46,7 @@ def build_recognisers(kind: str, vosk_models: Path) -> list[Recogniser]:
         found.append(MoonshineRecogniser())
     if kind in ("auto", "vosk"):
         for language, directory in model_directories(vosk_models).items():
-            if kind == "vosk" or not serves(("en",), language):
+            if kind == "vosk" or not served(language, ("en",)):
                 found.append(VoskRecogniser(directory, language))
     return found
 
@@ -131,7 +132,7 @@ class Hearing:
 
     def _recogniser(self, language: str) -> Recogniser | None:
         exact = [r for r in self._recognisers if language in r.languages]
-        near = [r for r in self._recognisers if serves(r.languages, language)]
+        near = [r for r in self._recognisers if served(language, r.languages)]
         return next(iter([*exact, *near]), None)
 
     def _open(self, session: int, language: str) -> None:

@@ -10,7 +10,7 @@ from ivr.dialogue.engine.conversation import CHOSEN, Conversation
 from ivr.dialogue.engine.gather import Gather, Mode
 from ivr.dialogue.engine.next import Anew, Ask, Next, NoMatch, to_human
 from ivr.dialogue.engine.states.verb import yes_or_no
-from ivr.dialogue.flows.wording import same_tongue
+from ivr.dialogue.spoken.tags import same_language
 from ivr.record import Decided
 
 
@@ -30,7 +30,7 @@ def choose(call: Conversation, language: str, gather: Gather, *, sure: bool) -> 
 
 def _offer(call: Conversation, language: str, gather: Gather) -> Next:
     """In that language: recognisers of another are seldom sure of such a word, and keys are plain in any."""
-    if same_tongue(language, call.language):
+    if same_language(language, call.language):
         return NoMatch(gather)
     call.say(call.system_in(language, "confirm_language"))
     offer = listener.yes_no(call, Mode.LANGUAGE, gather.base)
