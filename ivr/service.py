@@ -20,6 +20,7 @@ from ivr.config import Config
 from ivr.desk import ConfiguredDesk
 from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import IvrError, StoreUnavailable
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import Actions, Leg
@@ -30,7 +31,6 @@ from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
-from ivr.speech.worker.engines import serves
 from ivr.store.store import Store
 from ivr.web.api import Backend, Readiness
 from ivr.web.app import HttpServer, application
@@ -194,7 +194,7 @@ class Service:
     def _choosable(self, library: FlowLibrary) -> list[str]:
         """Languages that callers may choose and that something here can speak."""
         voices = [lang for status in self._speech.synthesisers() if status.healthy for lang in status.languages]
-        return [language for language in library.universals.languages if serves(voices, language)]
+        return [language for language in library.universals.languages if served(language, voices)]
 
     # -- calls -------------------------------------------------------------------------------------------------
 

@@ -20,9 +20,9 @@ from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
 from ivr.config import Address, Config
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import IvrError
 from ivr.speech.offers import recogniser_for, recogniser_offers, synthesiser_offers
-from ivr.speech.worker.engines import serves
 from ivr.store import commands as store
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
@@ -85,7 +85,7 @@ def _speech(config: Config) -> Iterator[Finding]:
                 f"none ({why}): calls are led by keys",
                 "ivr models list, then ivr models get NAME",
             )
-        voices = [o.name for o in synthesisers if serves(o.languages, language)]
+        voices = [o.name for o in synthesisers if served(language, o.languages)]
         if voices:
             yield Finding("ok", f"synthesiser for {language}", ", ".join(voices))
         elif language in answered:

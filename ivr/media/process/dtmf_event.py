@@ -7,8 +7,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from ivr.media.process.rtp import timestamp_ahead
-
-KEYS = "0123456789*#ABCD"
+from ivr.media.wire import KEYS
 
 _BODY = Struct("!BBH")
 _FRAME = 160

@@ -14,18 +14,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soxr
 
+from ivr.dialogue.spoken.tags import primary
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.recognisers.expansion import expanded
-from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never, primary
+from ivr.speech.vendors.vosk import is_model, version
+from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 UNKNOWN = "[unk]"
 _RATE = 16000
@@ -41,17 +42,6 @@ _DIGITS = {
     "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
     "ko": "영 일 이 삼 사 오 육 칠 팔 구 공",
 }
-
-
-def version() -> str:
-    return metadata.version("vosk")
-
-
-def model_directories(root: Path) -> dict[str, Path]:
-    """Language -> directory of a usable model."""
-    if not root.is_dir():
-        return {}
-    return {d.name: d for d in sorted(root.iterdir()) if (d / "am" / "final.mdl").is_file()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ class VoskRecogniser:
         return (self._language,)
 
     def load(self) -> None:
-        if not (self._directory / "am" / "final.mdl").is_file():
+        if not is_model(self._directory):
             raise SpeechUnavailable(f"{self._directory} holds no Vosk model", remedy="ivr models get NAME")
         import vosk
 

@@ -1,25 +1,31 @@
-"""The subprocess around pyttsx3: JSON orders on standard input, JSON answers on the real standard output.
+"""The subprocess around pyttsx3: texts in, WAV files out, over the frames of ``ivr.workers``.
 
-Run as ``python -m ivr.speech.synthesisers.pyttsx3_process DATA_DIRECTORY``. It ends when its input does.
+Run as ``python -m ivr.speech.synthesisers.pyttsx3_process DATA_DIRECTORY FD``. It ends when its socket does.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-import json
 import os
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from ivr.workers.blocking import Channel
+from ivr.workers.child import inherited
+from ivr.workers.frames import FIRST, REQUEST, Life, Refusal, asked
+
+SAY = FIRST
+_WORDS_A_MINUTE = 165
 _TRIES = 3
 _WAV_HEADER = 44
 
 
-def _answer(out: TextIO, **values: Any) -> None:
-    out.write(json.dumps(values) + "\n")
-    out.flush()
+def order(voice: str, text: str) -> bytes:
+    """The body of SAY, a request that is answered with a WAV file; with nothing when espeak wrote none."""
+    return f"{voice}\n{text}".encode()
 
 
 def _engine(data: str) -> Any:
@@ -42,35 +48,38 @@ def _voices(engine: Any) -> frozenset[str]:
     return frozenset(names)
 
 
-def _save(engine: Any, order: dict[str, Any]) -> bool:
-    path = Path(order["path"])
+def _said(engine: Any, text: str, path: Path) -> bytes:
+    """A WAV file; empty when nothing was written."""
     for _ in range(_TRIES):  # a long-lived engine sometimes writes an empty file
         path.unlink(missing_ok=True)
-        engine.save_to_file(order["text"], str(path))
+        engine.save_to_file(text, str(path))
         engine.runAndWait()
         if path.is_file() and path.stat().st_size > _WAV_HEADER:
-            return True
-    return False
+            return path.read_bytes()
+    return b""
 
 
 def main() -> int:
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # pyttsx3 prints: not into our answers
+    channel = Channel(inherited())
     try:
         engine = _engine(sys.argv[1])
     except (ImportError, OSError, RuntimeError) as error:
-        _answer(out, ready=False, error=str(error))
+        channel.send(Life.REFUSED, 0, REQUEST.pack(0) + Refusal.of(error).pack())
         return 1
     voices = _voices(engine)
-    _answer(out, ready=True)
-    for line in sys.stdin:
-        order = json.loads(line)
-        if order["voice"].partition("+")[0].lower() not in voices:
-            _answer(out, id=order["id"], ok=False, voice_unknown=True)
-            continue
-        engine.setProperty("voice", order["voice"])
-        engine.setProperty("rate", order["rate"])
-        _answer(out, id=order["id"], ok=_save(engine, order))
+    channel.send(Life.READY)
+    with tempfile.TemporaryDirectory(prefix="ivr-espeak-") as folder:
+        while (received := channel.receive()) is not None:
+            asking, body = asked(received[2])
+            voice, _, text = body.decode().partition("\n")
+            if voice.partition("+")[0].lower() not in voices:
+                unknown = Refusal("LookupError", f"no voice {voice!r}", "use one of its voice ids")
+                channel.send(Life.REFUSED, 0, REQUEST.pack(asking) + unknown.pack())
+                continue
+            engine.setProperty("voice", voice)
+            engine.setProperty("rate", _WORDS_A_MINUTE)
+            wav = _said(engine, text, Path(folder) / "out.wav")
+            channel.send(Life.REPLY, 0, REQUEST.pack(asking) + wav)
     return 0
 
 
