@@ -16,6 +16,7 @@ import structlog
 from ivr.config import Agent, DeskConfig
 from ivr.desk.headers import header_value, user_to_user
 from ivr.desk.hours import Calendar
+from ivr.dialogue.spoken.tags import primary
 from ivr.errors import StoreUnavailable
 from ivr.ports import ContextStore, Destination, HandoffContext
 
@@ -105,7 +106,7 @@ class ConfiguredDesk:
 
     def whisper(self, context: HandoffContext) -> str:
         """For instance "Urgent: Ada Moreno: thinking of cancelling.", or just the name of somebody who asked."""
-        full, bare, urgent, nobody = _PHRASES.get(context.language.partition("-")[0].lower(), _PHRASES["en"])
+        full, bare, urgent, nobody = _PHRASES.get(primary(context.language), _PHRASES["en"])
         who = str(context.facts.get("member.name") or "") or nobody
         about = _in_words(context.reason)
         sentence = bare.format(who=who) if about in ("", ASKED) else full.format(who=who, about=about)

@@ -22,12 +22,13 @@ from collections.abc import Mapping
 
 from ivr.dialogue.checker.explore import Walker
 from ivr.dialogue.checker.graph import spoken
-from ivr.dialogue.checker.report import Report, tongue
+from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.run import OWED, Run
 from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.checker.texts import prompt_texts
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.tags import primary
 
 NAME = "gethuman-1.0"
 LONGEST = 45  # words, questions too
@@ -64,7 +65,7 @@ def _zero_and_operator(report: Report) -> None:
         place = report.universals("human", key=True)
         report.add("gethuman-1", place, "0 does not queue for a human", 'add "0" to keys:')
     for language in report.library.languages:
-        wanted = _OPERATOR.get(tongue(language))
+        wanted = _OPERATOR.get(primary(language))
         said = {p.lower() for p in Wordings(report.library, language, "neutral").universal("human")}
         if wanted and said and not said & set(wanted):
             place = report.universals("human", "phrases")

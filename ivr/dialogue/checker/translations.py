@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ivr.dialogue.checker.edges import edges_of
 from ivr.dialogue.checker.graph import spoken
-from ivr.dialogue.checker.report import Path, Report, tongue
+from ivr.dialogue.checker.report import Path, Report
 from ivr.dialogue.checker.texts import has_words, prompt_texts
 from ivr.dialogue.flows.library import UNIVERSALS, OverlayKey
 from ivr.dialogue.flows.model import Flow, TaperedPrompt, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
+from ivr.dialogue.spoken.tags import same_language, served
 
 LONGEST_PROMPT = 45  # words without a question: about 17 seconds
 LONGEST_MENU = 5
@@ -133,10 +134,10 @@ def _menu(report: Report, prompt: TaperedPrompt, labels: list[str], at: Locator,
 
 def _complete(report: Report, language: str, persona: str) -> None:
     for name, flow in report.library.flows.items():
-        if tongue(flow.language) != tongue(language):
+        if not same_language(flow.language, language):
             _Voice(report, name, language, persona).flow(flow)
     universals = report.library.universals
-    if tongue(universals.language) != tongue(language):
+    if not same_language(universals.language, language):
         _Voice(report, UNIVERSALS, language, persona).universals()
 
 
@@ -275,6 +276,7 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
         "intents": {i for f in flows for i in f.intents},
         "values": {v for f in flows for v in (*f.parameters, *f.variables)},
         "keywords": set(),
+        "concepts": set(),
     }
 
 
@@ -301,13 +303,12 @@ def _languages(report: Report) -> None:
 
 
 def _recognised(report: Report) -> None:
-    served = report.around.recognised
-    if served is None:
+    recognised = report.around.recognised
+    if recognised is None:
         return
-    tongues = {tongue(s) for s in served}
     seen: set[str] = set()
     for _owner, language, persona in report.library.wordings:
-        if tongue(language) not in tongues and language not in seen:
+        if not served(language, recognised) and language not in seen:
             seen.add(language)
             place = report.overlay((_owner, language, persona), "language")
             why = f"no recogniser is installed for {language}: its calls are led by keys"

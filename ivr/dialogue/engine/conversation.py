@@ -14,8 +14,9 @@ from ivr.dialogue.engine.outbox import Outbox
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, State, TaperedPrompt, VariableSpec
-from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, labelled, same_tongue, words_of
+from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, labelled, words_of
 from ivr.dialogue.spoken.numerals import digit_words
+from ivr.dialogue.spoken.tags import served
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary, lexicon
 from ivr.dialogue.understanding.risk import Temper
@@ -107,10 +108,10 @@ class Conversation:
     # -- the language -----------------------------------------------------------------------------------------
 
     def hears(self, language: str) -> bool:
-        return not self.deaf and _served(language, self.recognised)
+        return not self.deaf and served(language, self.recognised)
 
     def speaks(self, language: str) -> bool:
-        return _served(language, self.spoken)
+        return served(language, self.spoken)
 
     def speak(self, language: str, persona: str) -> bool:
         """Go on in another language or manner: words, voice, grammars and what values are called. False where that
@@ -345,10 +346,6 @@ class Conversation:
             return value
         expression = parse_expression(value)
         return self.look(expression.bare) if expression.bare in expression.names else expression.evaluate(self.scope)
-
-
-def _served(language: str, by: Collection[str] | None) -> bool:
-    return by is None or any(same_tongue(language, one) for one in by)
 
 
 def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:

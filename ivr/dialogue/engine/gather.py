@@ -179,7 +179,7 @@ class Listener:
             if (bound := call.slot(name)) is not None:
                 slots[name] = bound[0]
                 identity.append((name, bound[1]))
-        return call.shared.grammar(outline, slots, tuple(identity), call.language)
+        return call.shared.grammar(outline, slots, tuple(identity), call.words)
 
 
 def key_menu(call: Conversation, listening: Listening) -> tuple[Words, ...]:

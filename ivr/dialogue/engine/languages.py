@@ -6,7 +6,7 @@ from ivr.dialogue.engine.conversation import CHOSEN, Conversation, HandoffNeed
 from ivr.dialogue.engine.gather import Listening, Mode
 from ivr.dialogue.engine.reprompt import Patience
 from ivr.dialogue.engine.walk import Walk
-from ivr.dialogue.flows.wording import same_tongue
+from ivr.dialogue.spoken.tags import same_language
 
 
 class Languages:
@@ -33,7 +33,7 @@ class Languages:
     def _offer(self, language: str, listening: Listening) -> str | None:
         """In that language: recognisers of another are seldom sure of such a word, and keys are plain in any."""
         call, walk = self.call, self.walk
-        if same_tongue(language, call.language):
+        if same_language(language, call.language):
             return self.patience.misunderstood()
         call.say(call.system_in(language, "confirm_language"))
         offer = walk.listener.yes_no(Mode.LANGUAGE, beneath=listening.base)

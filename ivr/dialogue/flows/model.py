@@ -309,6 +309,7 @@ class Wording(Node):
 
     ``prompts`` by id: ``<state>``, ``<state>.noinput|nomatch|help|confirm|wait``, ``<state>.on.<outcome>``,
     ``<state>.choice.<intent>``, or a system prompt's name. ``labels``: ``<state>.<intent>``. ``keywords``: by risk.
+    ``concepts``: as in the universals.
     """
 
     wording: str
@@ -320,6 +321,7 @@ class Wording(Node):
     values: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)  # choice variables' phrases
     labels: dict[str, str] = Field(default_factory=dict)
     keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of the universals' risks, by name
+    concepts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Universal(Node):
@@ -340,7 +342,12 @@ class Risk(Node):
 
 
 class Universals(Node):
-    """The ``universals:`` file, one per directory: what every state of every flow understands, and system words."""
+    """The ``universals:`` file, one per directory: what every state of every flow understands, and system words.
+
+    ``concepts``: single words of the company that mean the same in a request, by a name for what they mean ("filler":
+    nothing). Names of the language's own (move, top, up, down, end, swap, before, after, remove, add, hear, undo, hold)
+    add to them.
+    """
 
     universals: Literal[True] | str
     language: str = "en-US"
@@ -355,6 +362,7 @@ class Universals(Node):
     no: tuple[str, ...]
     languages: dict[str, Universal] = Field(default_factory=dict)  # how callers choose one, in whichever they speak
     risks: dict[str, Risk] = Field(default_factory=dict)
+    concepts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     prompts: dict[str, TaperedPrompt] = Field(default_factory=dict)
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from ivr.dialogue.flows.phrases import SlotMark, Template, Variant
-from ivr.dialogue.spoken.numerals import plain
+from ivr.dialogue.spoken.similarity import unaccented
+from ivr.dialogue.understanding.concepts import Concepts, concepts_of
 from ivr.dialogue.understanding.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
+from ivr.dialogue.understanding.reading import Reading, distinct
 from ivr.dialogue.understanding.slots import DigitSlot, NumberSlot, Slot
 
 
@@ -27,20 +29,8 @@ class Entry:
     rank: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A reading of a whole sentence. ``literals`` counts its carrier words: more of them is more specific."""
-
-    meaning: Meaning
-    text: str
-    literals: int
-    rank: int
-    doubtful: frozenset[str] = frozenset()
-    rivals: tuple[Meaning, ...] = ()
-
-
 def comparable(word: str) -> str:
-    return plain(word).replace("'", "")
+    return unaccented(word).replace("'", "")
 
 
 @dataclass(slots=True)
@@ -69,11 +59,11 @@ class Outline:
                 if all(end.intent != entry.intent for end, _ in node.ends):
                     node.ends.append((entry, variant))
 
-    def read(self, words: Sequence[str], slots: Mapping[str, Slot]) -> list[Match]:
-        """Every reading of exactly these words, the most specific first."""
+    def read(self, words: Sequence[str], slots: Mapping[str, Slot]) -> list[Reading]:
+        """Readings of exactly these words; several only if they are equally specific, by rank and by carrier words."""
         found = list(self._walk(self.root, words, 0, slots, {}, (), 0))
-        found.sort(key=lambda m: (m.rank, -m.literals))
-        return found
+        first = min((specificity for specificity, _ in found), default=None)
+        return distinct(reading for specificity, readings in found if specificity == first for reading in readings)
 
     def _walk(
         self,
@@ -84,15 +74,19 @@ class Outline:
         filled: dict[str, SlotValue],
         doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
         literals: int,
-    ) -> Iterator[Match]:
+    ) -> Iterator[tuple[tuple[int, int], list[Reading]]]:
+        """Each way through the trie: how specific it is, lowest first, and its readings with what they leave open."""
         if at == len(words):
             for entry, variant in node.ends:
-                meaning = Meaning(entry.intent, dict(filled))
-                rivals = tuple(
-                    Meaning(entry.intent, {**filled, name: value}) for name, values in doubts for value in values
+                text, doubtful = rendered(variant, filled), frozenset(name for name, _ in doubts)
+                shared = [{**filled, name: value} for name, values in doubts for value in values]
+                yield (
+                    (entry.rank, -literals),
+                    [
+                        Reading(Meaning(entry.intent, values), text, 1.0, not place, doubtful)
+                        for place, values in enumerate([dict(filled), *shared])
+                    ],
                 )
-                text = rendered(variant, filled)
-                yield Match(meaning, text, literals, entry.rank, frozenset(n for n, _ in doubts), rivals)
             return
         if (following := node.words.get(words[at])) is not None:
             yield from self._walk(following, words, at + 1, slots, filled, doubts, literals + 1)
@@ -164,13 +158,16 @@ class DeferredGrammar(CompiledGrammar):
 class StateGrammar:
     """An outline bound to this call's vocabularies: what the understanding matches against."""
 
-    def __init__(self, outline: Outline, slots: Mapping[str, Slot], language: str) -> None:
+    def __init__(
+        self, outline: Outline, slots: Mapping[str, Slot], language: str, concepts: Concepts | None = None
+    ) -> None:
         self.outline = outline
         self.slots = dict(slots)
         self.language = language
+        self.concepts = concepts or concepts_of(language)
         self.compiled: CompiledGrammar = DeferredGrammar(self._compile)
 
-    def read(self, words: Sequence[str]) -> list[Match]:
+    def read(self, words: Sequence[str]) -> list[Reading]:
         return self.outline.read(words, self.slots) if words else []
 
     @property

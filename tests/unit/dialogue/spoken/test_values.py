@@ -6,16 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.spoken.numerals import (
-    digit_words,
-    digits_of,
-    number_forms,
-    number_of,
-    number_words,
-    ordinal_forms,
-    ordinal_of,
-    ordinal_words,
-)
 from ivr.dialogue.spoken.values import (
     date_forms,
     date_words,
@@ -31,60 +21,6 @@ from ivr.dialogue.spoken.values import (
 
 LANGUAGES = ("en-US", "es-ES")
 TODAY = date(2026, 3, 3)
-
-
-@pytest.mark.parametrize(
-    ("n", "english", "spanish"),
-    [
-        (0, "zero", "cero"),
-        (16, "sixteen", "dieciséis"),
-        (21, "twenty one", "veintiuno"),
-        (45, "forty five", "cuarenta y cinco"),
-        (100, "one hundred", "cien"),
-        (101, "one hundred one", "ciento uno"),
-        (500, "five hundred", "quinientos"),
-        (1999, "one thousand nine hundred ninety nine", "mil novecientos noventa y nueve"),
-        (21000, "twenty one thousand", "veintiún mil"),
-        (1_000_000, "one million", "un millón"),
-        (-3, "minus three", "menos tres"),
-    ],
-)
-def test_numbers_in_words(n: int, english: str, spanish: str) -> None:
-    assert (number_words(n, "en-US"), number_words(n, "es-ES")) == (english, spanish)
-
-
-@pytest.mark.parametrize(
-    ("n", "english", "spanish"),
-    [(1, "first", "primero"), (3, "third", "tercero"), (12, "twelfth", "duodécimo"), (20, "twentieth", "vigésimo")],
-)
-def test_ordinals_in_words(n: int, english: str, spanish: str) -> None:
-    assert (ordinal_words(n, "en-US"), ordinal_words(n, "es-ES")) == (english, spanish)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_way_to_say_a_number_is_heard_as_that_number(language: str) -> None:
-    for n in range(2001):
-        for form in number_forms(n, language):
-            assert number_of(form.split(), language) == n
-    for n in range(1, 100):
-        for form in ordinal_forms(n, language):
-            assert ordinal_of(form.split(), language) == n
-
-
-def test_what_is_no_number() -> None:
-    assert number_of(["twenty", "vertigo"], "en-US") is None and number_of([], "en-US") is None
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@given(digits=st.from_regex(r"[0-9]{1,12}", fullmatch=True))
-def test_digits_survive_being_spoken(language: str, digits: str) -> None:
-    assert digits_of(digit_words(digits, language).split(), language) == digits
-
-
-def test_digits_as_people_say_them() -> None:
-    assert digits_of(["double", "five", "oh", "one"], "en-US") == "5501"
-    assert digits_of(["five", "times"], "en-US") is None
-    assert digits_of(["double"], "en-US") is None
 
 
 def test_text_becomes_words() -> None:
@@ -124,6 +60,6 @@ def test_the_next_such_day() -> None:
 def test_money_lists_and_spelling() -> None:
     assert money_words(1250, "en-US") == "twelve dollars and fifty cents"
     assert money_words(100, "en-US") == "one dollar" and money_words(1, "en-US") == "one cent"
-    assert money_words(2100, "es-ES").startswith("veinti")
+    assert money_words(2101, "es-ES") == "veintiún dólares con un centavo"
     assert listed(["a", "b", "c"], "en-US") == "a, b and c" and listed(["a", "b"], "es-ES") == "a y b"
     assert listed([], "en-US") == "" and spelt("AB-12") == "A, B, 1, 2"

@@ -125,16 +125,17 @@ def test_nothing_is_spotted_in_other_words() -> None:
 
 def test_more_carrier_words_are_more_specific() -> None:
     known = grammar(("any", "put {title} {n}"), ("first", "put {title} one"))
-    assert [match.meaning.intent for match in known.read(fold("put wings 1"))] == ["first", "any"]
+    assert [reading.meaning.intent for reading in known.read(fold("put wings 1"))] == ["first"]
+    assert [reading.meaning.intent for reading in known.read(fold("put wings 2"))] == ["any"]
 
 
 def test_both_slots_of_a_pair_are_filled_in_order() -> None:
-    match = grammar(("swap", "swap {title} and {other}")).read(fold("swap alien and toy story 2"))[0]
-    assert {name: value.label for name, value in match.meaning.slots.items()} == {
+    reading = grammar(("swap", "swap {title} and {other}")).read(fold("swap alien and toy story 2"))[0]
+    assert {name: value.label for name, value in reading.meaning.slots.items()} == {
         "title": "Alien",
         "other": "Toy Story 2",
     }
-    assert match.doubtful == {"title", "other"} and match.text == "swap Alien and Toy Story 2"
+    assert reading.doubtful == {"title", "other"} and reading.text == "swap Alien and Toy Story 2"
 
 
 def test_numbers_out_of_range_do_not_match() -> None:
