@@ -1,4 +1,4 @@
-"""Which vendor serves which language, from the configuration and what is installed. Loads no model.
+"""Engine selection: which vendor serves which language, from the configuration and what is installed. Loads no model.
 
 English goes to Moonshine (measured best on 8 kHz speech), every other language to Vosk where
 ``<vosk_models>/<language>/`` holds a model; Hibari speaks English, espeak-ng the rest.

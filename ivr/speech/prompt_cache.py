@@ -42,6 +42,7 @@ def slug(text: str) -> str:
 
 
 def clip_key(text: str, language: str, engine: str, version: str, voice: str) -> str:
+    """The key of a synthesised prompt; whatever sounds different has another one."""
     content = "\0".join((_RENDERING, text, language, engine, version, voice))
     return f"tts-{hashlib.sha256(content.encode()).hexdigest()[:24]}"
 

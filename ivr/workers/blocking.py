@@ -62,6 +62,7 @@ class BlockingWorker:
 
     @property
     def pid(self) -> int | None:
+        """None while there is no process."""
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:

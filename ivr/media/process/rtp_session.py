@@ -90,6 +90,7 @@ class RtpSession:
         return self.receiver.tick()
 
     def send(self, now: float) -> None:
+        """This tick's packet, from whatever there is to send."""
         peer = self.peer
         self.sender.tick(self.receiver.latch.source, None if peer is None else peer.receiver, now)
 
@@ -109,6 +110,7 @@ class RtpSession:
             self._reports.timeout(self.number, silent)
 
     def rtcp_readable(self, now: float) -> None:
+        """An RTCP packet has arrived; of strangers it is ignored."""
         try:
             data, address = self.rtcp.recvfrom(2048)
         except OSError:
@@ -148,6 +150,7 @@ class RtpSession:
         return stats
 
     def stats(self) -> LegStats:
+        """Counts so far."""
         receiver, sender = self.receiver, self.sender
         return LegStats(
             codec=sender.coder.name if sender.coder else "",

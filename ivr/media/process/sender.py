@@ -67,6 +67,7 @@ class Sender:
             self._tone(key)
 
     def release_key(self) -> None:
+        """The key goes up again."""
         self._events.release()
 
     def tick(self, target: Address | None, voice: Receiver | None, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Moonshine tiny-en on onnxruntime, constrained to the grammar of the current state.
+"""Speech recognition by Moonshine tiny-en on onnxruntime, constrained to the grammar of the current state.
 
 The weights ship in the wheel ``moonshine-voice``; the package itself is never imported (its own streaming front end
 serialises callers and clips short words). Graph: the encoder takes 16 kHz samples and gives [1, T, 288]; the decoder

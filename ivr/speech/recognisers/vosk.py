@@ -1,4 +1,4 @@
-"""Vosk (Kaldi): any language whose model lies in ``<vosk_models>/<language>/``.
+"""Speech recognition by Vosk (Kaldi): any language whose model lies in ``<vosk_models>/<language>/``.
 
 One shared model a language, one recogniser an utterance; the library releases the GIL. A wrong JSON grammar segfaults
 the process, so that it is built here and nowhere else; words the model lacks are left out and reported. Models without

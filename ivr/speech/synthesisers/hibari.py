@@ -1,4 +1,4 @@
-"""Hibari: a natural neural English voice whose weights are in the wheel; 24 kHz, about 100 times faster than speech.
+"""Text-to-speech by Hibari: a natural neural English voice at 24 kHz, about 100 times faster than speech.
 
 Only the bundled voice is used unless another one already lies in Hibari's own cache: nothing is ever downloaded here.
 """

@@ -1,4 +1,4 @@
-"""pyttsx3 with espeak-ng: the light fallback, and the text-to-speech of languages that Hibari lacks.
+"""Text-to-speech by pyttsx3 with espeak-ng: the light fallback, and the voice of languages that Hibari lacks.
 
 pyttsx3 2.99 crashes under threads, loses files, writes empty ones and prints: it lives in a subprocess of its own
 (``ivr.speech.synthesisers.pyttsx3_process``) that is killed when it does not answer in time.

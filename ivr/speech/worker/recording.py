@@ -1,4 +1,4 @@
-"""A recording (WAV) as samples. Pure."""
+"""Recorded prompts: a WAV file as samples. Pure."""
 
 from __future__ import annotations
 

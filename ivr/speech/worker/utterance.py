@@ -54,6 +54,7 @@ class Attempt:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
+        """Nobody wants it any more. Thread-safe."""
         self._cancelled.set()
 
     def cancelled(self) -> bool:
