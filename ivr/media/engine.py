@@ -18,7 +18,8 @@ from ivr.media.leg import ProcessMediaLeg
 from ivr.media.negotiation import NoCommonCodec
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST
-from ivr.workers.process import REPLY_S, Role, Worker
+from ivr.workers.process import REPLY_S, Worker
+from ivr.workers.role import Role
 
 _ROLE = Role(
     name="media",

@@ -8,9 +8,10 @@ import structlog
 
 from ivr.errors import SpeechUnavailable
 from ivr.speech import wire
-from ivr.speech.wire import Kind, Message, Ready, Setup
+from ivr.speech.wire import Message, Ready, Setup
 from ivr.workers.frames import Life
-from ivr.workers.process import Role, Worker
+from ivr.workers.process import Worker
+from ivr.workers.role import Role
 
 log = structlog.get_logger()
 _START_S = 90.0  # loading models on a busy machine
@@ -32,7 +33,7 @@ class SpeechProcess:
         self._setup = setup
         self._on_message = on_message
         self._on_lost = on_lost
-        self._worker = Worker(
+        self.worker = Worker(
             Role(
                 name=role,
                 title=f"the {role} worker",
@@ -46,51 +47,29 @@ class SpeechProcess:
         )
 
     @property
-    def alive(self) -> bool:
-        """Some of its engines serve, or all have been tried."""
-        return self._worker.up
-
-    @property
-    def pid(self) -> int | None:
-        """None while there is no process."""
-        return self._worker.pid
-
-    @property
     def languages(self) -> list[str]:
         """What its recognisers hear."""
         return [language for engine in self.loaded.engines if not engine.detail for language in engine.languages]
 
     async def start(self) -> None:
         """Returns when all is loaded that can be; or, with what there is, when that takes too long."""
-        await self._worker.start()
-        await self._worker.wait_until(lambda: self.loaded.complete, _START_S)
-
-    async def stop(self) -> None:
-        """End the process; requests under way fail."""
-        await self._worker.stop()
-
-    async def wait_ready(self, timeout_s: float) -> bool:
-        """Whether it is ``alive`` within that time."""
-        return await self._worker.wait_up(timeout_s)
-
-    async def wait_changed(self) -> None:
-        """Until an engine more is loaded, or the process is lost."""
-        await self._worker.wait_changed()
+        await self.worker.start()
+        await self.worker.wait_until(lambda: self.loaded.complete, _START_S)
 
     def send(self, session: int, message: Message) -> None:
         """Never dropped; to a dead worker it is nobody's."""
         kind, body = wire.encode(message)
-        self._worker.send(kind, session, body)
+        self.worker.send(kind, session, body)
 
     def send_audio(self, session: int, at: float, pcm: bytes) -> bool:
         """False: dropped, the worker is behind or gone."""
-        return self._worker.unsent <= _BEHIND and self._worker.send(Kind.AUDIO, session, wire.audio(at, pcm))
+        return self.worker.unsent <= _BEHIND and self.worker.send(wire.AUDIO, session, wire.audio(at, pcm))
 
     async def ask(self, message: Message, *, timeout_s: float) -> bytes:
         """The reply to a request. Raises SpeechUnavailable when it fails, hangs or dies meanwhile."""
-        await self._worker.wait_up(timeout_s)
+        await self.worker.wait_up(timeout_s)
         kind, body = wire.encode(message)
-        return await self._worker.request(kind, body=body, timeout_s=timeout_s)
+        return await self.worker.request(kind, body=body, timeout_s=timeout_s)
 
     # --- for the worker (Owner) ------------------------------------------------------------------------------
 
@@ -100,20 +79,20 @@ class SpeechProcess:
 
     def ready(self, body: bytes) -> bool:
         """It has loaded more."""
-        loaded = wire.decode(Life.READY, body)
+        loaded, _ = wire.decode(Life.READY, body)
         assert isinstance(loaded, Ready)
         self.loaded = loaded
         if loaded.complete:
-            log.info("worker.ready", role=self.role, pid=self.pid)
+            log.info("worker.ready", role=self.role, pid=self.worker.pid)
         return bool(loaded.engines) or loaded.complete
 
     def received(self, kind: int, number: int, body: bytes) -> None:
         """Something happened in a session."""
-        self._on_message(number, wire.decode(kind, body))
+        self._on_message(number, wire.decode(kind, body)[0])
 
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """Its sessions are lost."""
         self.loaded = Ready((), False)
         if restart_in_s is not None:
-            log.error("worker.died", role=self.role, pid=self.pid, reason=reason, restart_in_s=restart_in_s)
+            log.error("worker.died", role=self.role, pid=self.worker.pid, reason=reason, restart_in_s=restart_in_s)
         self._on_lost(reason)

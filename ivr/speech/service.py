@@ -144,7 +144,7 @@ class WorkerSpeechService:
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
             await ears.close()
-        await asyncio.gather(*(w.stop() for w in (*self.listeners, self.speaker)))
+        await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
 
     async def open(self, call_id: str, language: str) -> Ears:
         if offers.recogniser_for(self._recogniser_offers, language) is None:
@@ -155,7 +155,7 @@ class WorkerSpeechService:
         ears.on_close(self._forget)
         self._sessions[session] = ears
         worker.send(session, Open(language))
-        log.debug("ears.opened", call_id=call_id, session=session, worker=worker.pid)
+        log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
 
     def _forget(self, ears: WorkerEars) -> None:
@@ -164,13 +164,13 @@ class WorkerSpeechService:
     async def _least_loaded(self, language: str) -> SpeechProcess:
         deadline = time.monotonic() + _OPEN_S
         while True:
-            able = [w for w in self.listeners if w.alive and served(language, w.languages)]
+            able = [w for w in self.listeners if w.worker.up and served(language, w.languages)]
             if able:
                 break
             left = deadline - time.monotonic()
             if left <= 0 or all(w.loaded.complete for w in self.listeners):
                 raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
-            waits = [asyncio.create_task(w.wait_changed()) for w in self.listeners]
+            waits = [asyncio.create_task(w.worker.wait_changed()) for w in self.listeners]
             await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
@@ -270,7 +270,7 @@ class WorkerSpeechService:
 
     def recognisers(self) -> Sequence[EngineStatus]:
         running = {(e.name, e.languages): e for w in self.listeners for e in w.loaded.engines}
-        alive = any(w.alive for w in self.listeners)
+        alive = any(w.worker.up for w in self.listeners)
         statuses = []
         for offer in self._recogniser_offers:
             mine = [e for e in running.values() if e.name == offer.name]
@@ -284,7 +284,7 @@ class WorkerSpeechService:
         statuses = []
         for offer in self._synthesiser_offers:
             detail = offer.detail or self._failures.get(offer.name, "")
-            if not detail and not self.speaker.alive:
+            if not detail and not self.speaker.worker.up:
                 detail = "its worker is not running"
             statuses.append(EngineStatus(offer.name, offer.languages, bool(offer.languages) and not detail, detail))
         return statuses

@@ -8,39 +8,20 @@ layout of its own; every other body is size:u32, JSON of that size, and a blob. 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from itertools import islice
 from struct import Struct
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from ivr.events import Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import DigitRun, SpeechGrammar
-from ivr.workers.frames import FIRST, Life
+from ivr.workers.frames import FIRST, Life, asked
 
+AUDIO = FIRST  # the kind; the others are numbered in the order of ``_MESSAGES``
 _AT = Struct("!d")  # time of the first sample
 _SIZE = Struct("!I")  # of the JSON
 Blob = Annotated[bytes, Field(exclude=True)]  # goes beside the JSON
-
-
-class Kind(IntEnum):
-    """The messages' numbers on the wire."""
-
-    # line to worker
-    AUDIO = FIRST
-    OPEN = 17
-    LISTEN = 18
-    CLOSE = 19
-    WARM = 20
-    RECOGNISE = 21
-    RENDER = 22
-    LEVEL = 23
-    # worker to line
-    STARTED = 48
-    ENDED = 49
-    HEARD = 50
-    FAILED = 51
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,52 +120,34 @@ class Level:
     blob: Blob = b""
 
 
-Message = (
-    Setup
-    | Ready
-    | Open
-    | Listen
-    | Close
-    | Warm
-    | Recognise
-    | Render
-    | Level
-    | SpeechStarted
-    | SpeechEnded
-    | Heard
-    | RecogniserFailed
+Message = Setup | Ready | Open | Listen | Close | Warm | Recognise | Render | Level | EarEvent
+_MESSAGES: tuple[type[Message], ...] = (
+    *(Open, Listen, Close, Warm, Recognise, Render, Level),  # line to worker
+    *(SpeechStarted, SpeechEnded, Heard, RecogniserFailed),  # worker to line
 )
-_KINDS: dict[type[Message], Kind | Life] = {
-    Setup: Life.SETUP,
-    Ready: Life.READY,
-    Open: Kind.OPEN,
-    Listen: Kind.LISTEN,
-    Close: Kind.CLOSE,
-    Warm: Kind.WARM,
-    Recognise: Kind.RECOGNISE,
-    Render: Kind.RENDER,
-    Level: Kind.LEVEL,
-    SpeechStarted: Kind.STARTED,
-    SpeechEnded: Kind.ENDED,
-    Heard: Kind.HEARD,
-    RecogniserFailed: Kind.FAILED,
-}
+_KINDS: dict[type[Message], int] = {Setup: Life.SETUP, Ready: Life.READY}
+_KINDS |= {message: kind for kind, message in enumerate(_MESSAGES, AUDIO + 1)}
 _BODIES: dict[int, TypeAdapter[Any]] = {kind: TypeAdapter(message) for message, kind in _KINDS.items()}
+_REQUESTS = {_KINDS[message] for message in (Recognise, Render, Level)}
 RECOGNITION = TypeAdapter(Recognition)
 
 
-def encode(message: Message) -> tuple[Kind | Life, bytes]:
-    """Kind and body."""
+def encode(message: Message) -> tuple[int, bytes]:
+    """Kind and body; a request's without its number."""
     kind = _KINDS[type(message)]
     text = _BODIES[kind].dump_json(message)
     return kind, _SIZE.pack(len(text)) + text + getattr(message, "blob", b"")
 
 
-def decode(kind: int, body: bytes) -> Message:
-    """The message of a frame. Raises KeyError for an unknown kind, ValueError for a body that is not of its kind."""
+def decode(kind: int, body: bytes) -> tuple[Message, int]:
+    """The message of a frame, and a request's number (else 0). Raises KeyError for an unknown kind, ValueError for a
+    body that is not of its kind."""
+    asking, body = asked(body) if kind in _REQUESTS else (0, body)
     end = _SIZE.size + _SIZE.unpack_from(body)[0]
     message: Message = _BODIES[kind].validate_json(body[_SIZE.size : end])
-    return replace(message, blob=body[end:]) if isinstance(message, Listen | Warm | Recognise | Level) else message
+    if isinstance(message, Listen | Warm | Recognise | Level):
+        message = replace(message, blob=body[end:])
+    return message, asking
 
 
 def audio(at: float, pcm: bytes) -> bytes:

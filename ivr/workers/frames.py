@@ -9,10 +9,10 @@ Both ends are of one release and trust each other: what makes no sense is a bug 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from struct import Struct
+from typing import TypeVar
 
 from ivr.errors import IvrError
 
@@ -20,6 +20,7 @@ _HEAD = Struct("!IBI")  # length of the body, kind, number
 REQUEST = Struct("!I")  # the number that an answer repeats
 FIRST = 16
 LARGEST = 64 << 20  # bytes of a body
+E = TypeVar("E", bound=IvrError)
 
 
 class Life(IntEnum):
@@ -32,7 +33,7 @@ class Life(IntEnum):
     PONG = 3
     READY = 4  # the worker serves, or serves more than before; what it says of itself, in its protocol's form
     REPLY = 5  # request number, answer
-    REFUSED = 6  # request number, Refusal
+    REFUSED = 6  # request number, ``refusal``
     LOG = 7  # a line for the log: JSON of its level and its event
 
 
@@ -76,23 +77,13 @@ def asked(body: bytes) -> tuple[int, bytes]:
     return REQUEST.unpack_from(body)[0], body[REQUEST.size :]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request was not granted: ``kind`` is the error's class, the rest as in ``IvrError``."""
+def refusal(error: BaseException) -> bytes:
+    """``error`` as it crosses the socket: JSON of its class, message and remedy."""
+    message = str(error.args[0]) if error.args else repr(error)
+    return json.dumps([type(error).__name__, message, getattr(error, "remedy", "")]).encode()
 
-    kind: str
-    message: str
-    remedy: str = ""
 
-    @classmethod
-    def of(cls, error: BaseException) -> Refusal:
-        """``error`` in the form in which it crosses the socket."""
-        message = str(error.args[0]) if error.args else repr(error)
-        return cls(type(error).__name__, message, error.remedy if isinstance(error, IvrError) else "")
-
-    def pack(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
-
-    @classmethod
-    def unpack(cls, body: bytes) -> Refusal:
-        return cls(**json.loads(body))
+def refused(body: bytes, errors: Sequence[type[E]]) -> E:
+    """The error that was raised over there: the one of ``errors`` that is called so, else the first."""
+    name, message, remedy = json.loads(body)
+    return {error.__name__: error for error in errors}.get(name, errors[0])(message, remedy=remedy)

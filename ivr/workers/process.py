@@ -7,18 +7,16 @@ import contextlib
 import itertools
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import structlog
 
-from ivr.errors import UnavailableError
 from ivr.workers.attention import Attention
 from ivr.workers.child import command, environment
-from ivr.workers.frames import FIRST, REQUEST, Life, Refusal, asked
+from ivr.workers.frames import FIRST, REQUEST, Life, asked, refused
 from ivr.workers.link import Link
+from ivr.workers.role import Role
 
 REPLY_S = 5.0
 _PING_S = 1.0
@@ -28,26 +26,6 @@ _STEADY_S = 30.0  # after so long a life the back-off begins anew
 _GRACE_S = 2.0  # to end by itself once its socket is closed
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """One kind of worker. ``module``: its name and arguments; ``title`` stands in messages, ``name`` in the log.
-
-    A worker silent for ``start_s`` before it is ready, or for ``hung_after_s`` since, is replaced like one that died.
-    ``errors``: what it may refuse with; the first is raised for everything else that goes wrong with it.
-    ``socket_buffer``: bytes that the kernel is to hold for each end, 0 for its own choice.
-    """
-
-    name: str
-    title: str
-    module: Sequence[str]
-    errors: Sequence[type[UnavailableError]]
-    remedy: str
-    start_s: float
-    hung_after_s: float
-    socket_buffer: int = 0
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Owner(Protocol):
@@ -161,7 +139,7 @@ class Worker:
         self._link.send(kind, number, body)
         return True
 
-    async def request(self, kind: IntEnum, number: int = 0, body: bytes = b"", *, timeout_s: float = REPLY_S) -> bytes:
+    async def request(self, kind: int, number: int = 0, body: bytes = b"", *, timeout_s: float = REPLY_S) -> bytes:
         """Ask the process. Raises one of the role's errors when it refuses, dies or takes too long."""
         role = self._role
         if not self.up:
@@ -174,7 +152,7 @@ class Worker:
             async with asyncio.timeout(timeout_s):
                 return await future
         except TimeoutError as error:
-            raise role.errors[0](f"{role.title} did not answer {kind.name} in {timeout_s:g} s") from error
+            raise role.errors[0](f"{role.title} did not answer in {timeout_s:g} s") from error
         finally:
             self._requests.pop(asking, None)
 
@@ -198,11 +176,8 @@ class Worker:
             return
         if kind == Life.REPLY:
             future.set_result(body)
-            return
-        refusal = Refusal.unpack(body)
-        errors = {error.__name__: error for error in self._role.errors}
-        error = errors.get(refusal.kind, self._role.errors[0])
-        future.set_exception(error(refusal.message, remedy=refusal.remedy))
+        else:
+            future.set_exception(refused(body, self._role.errors))
 
     def _change(self) -> None:
         self._changed.set()

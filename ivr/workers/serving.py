@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ivr.workers.frames import REQUEST, Life, Refusal
+from ivr.workers.frames import REQUEST, Life, refusal
 from ivr.workers.link import Link
 
 
@@ -42,7 +42,7 @@ class Line:
 
     def refuse(self, asking: int, error: BaseException) -> None:
         """The request of that number fails with ``error``."""
-        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + Refusal.of(error).pack())
+        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + refusal(error))
 
 
 async def serve(end: socket.socket, make: Callable[[Line], Work]) -> None:

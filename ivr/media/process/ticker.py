@@ -23,7 +23,7 @@ from ivr.media.process.playout import Recording
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sockets import PortPool
 from ivr.media.wire import NUMBER, Kind
-from ivr.workers.frames import REQUEST, Life, Refusal, Splitter
+from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
 _LOOKS = 4
@@ -196,7 +196,7 @@ class MediaProcess:
             try:
                 reply = wire.pack(answer(leg, value))
             except UnavailableError as error:
-                self._outbox.put(Life.REFUSED, 0, number + Refusal.of(error).pack())
+                self._outbox.put(Life.REFUSED, 0, number + refusal(error))
                 return
             self._outbox.put(Life.REPLY, leg, number + reply)
 

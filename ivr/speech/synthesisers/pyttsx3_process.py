@@ -1,6 +1,6 @@
 """The subprocess around pyttsx3: texts in, WAV files out, over the frames of ``ivr.workers``.
 
-Run as ``python -m ivr.speech.synthesisers.pyttsx3_process DATA_DIRECTORY FD``. It ends when its socket does.
+Run as ``python -m ivr.speech.synthesisers.pyttsx3_process FD``. It ends when its socket does.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from ivr.workers.blocking import Channel
+from ivr.errors import SpeechUnavailable
+from ivr.speech.vendors.pyttsx3 import data_directory
+from ivr.workers.blocking import answer
 from ivr.workers.child import inherited
-from ivr.workers.frames import FIRST, REQUEST, Life, Refusal, asked
+from ivr.workers.frames import FIRST, Life
 
 SAY = FIRST
 _WORDS_A_MINUTE = 165
@@ -24,7 +25,7 @@ _WAV_HEADER = 44
 
 
 def order(voice: str, text: str) -> bytes:
-    """The body of SAY, a request that is answered with a WAV file; with nothing when espeak wrote none."""
+    """The body of SAY."""
     return f"{voice}\n{text}".encode()
 
 
@@ -48,40 +49,34 @@ def _voices(engine: Any) -> frozenset[str]:
     return frozenset(names)
 
 
-def _said(engine: Any, text: str, path: Path) -> bytes:
-    """A WAV file; empty when nothing was written."""
-    for _ in range(_TRIES):  # a long-lived engine sometimes writes an empty file
-        path.unlink(missing_ok=True)
-        engine.save_to_file(text, str(path))
-        engine.runAndWait()
-        if path.is_file() and path.stat().st_size > _WAV_HEADER:
-            return path.read_bytes()
-    return b""
+class Espeak:
+    """Answers SETUP with nothing, SAY with a WAV file, or with nothing when espeak wrote none."""
 
+    def __init__(self) -> None:
+        self._engine: Any = None
+        self._voices: frozenset[str] = frozenset()
 
-def main() -> int:
-    channel = Channel(inherited())
-    try:
-        engine = _engine(sys.argv[1])
-    except (ImportError, OSError, RuntimeError) as error:
-        channel.send(Life.REFUSED, 0, REQUEST.pack(0) + Refusal.of(error).pack())
-        return 1
-    voices = _voices(engine)
-    channel.send(Life.READY)
-    with tempfile.TemporaryDirectory(prefix="ivr-espeak-") as folder:
-        while (received := channel.receive()) is not None:
-            asking, body = asked(received[2])
-            voice, _, text = body.decode().partition("\n")
-            if voice.partition("+")[0].lower() not in voices:
-                unknown = Refusal("LookupError", f"no voice {voice!r}", "use one of its voice ids")
-                channel.send(Life.REFUSED, 0, REQUEST.pack(asking) + unknown.pack())
-                continue
-            engine.setProperty("voice", voice)
-            engine.setProperty("rate", _WORDS_A_MINUTE)
-            wav = _said(engine, text, Path(folder) / "out.wav")
-            channel.send(Life.REPLY, 0, REQUEST.pack(asking) + wav)
-    return 0
+    def answer(self, kind: int, body: bytes) -> bytes:
+        """Raises SpeechUnavailable for a voice that it lacks, and whatever pyttsx3 does."""
+        if kind == Life.SETUP:
+            self._engine = _engine(str(data_directory()))
+            self._voices = _voices(self._engine)
+            return b""
+        voice, _, text = body.decode().partition("\n")
+        if voice.partition("+")[0].lower() not in self._voices:
+            raise SpeechUnavailable(f"espeak-ng has no voice {voice!r}", remedy="use one of its voice ids")
+        self._engine.setProperty("voice", voice)
+        self._engine.setProperty("rate", _WORDS_A_MINUTE)
+        with tempfile.TemporaryDirectory(prefix="ivr-espeak-") as folder:
+            path = Path(folder) / "out.wav"
+            for _ in range(_TRIES):  # a long-lived engine sometimes writes an empty file
+                path.unlink(missing_ok=True)
+                self._engine.save_to_file(text, str(path))
+                self._engine.runAndWait()
+                if path.is_file() and path.stat().st_size > _WAV_HEADER:
+                    return path.read_bytes()
+        return b""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    answer(inherited(), Espeak().answer)

@@ -22,13 +22,12 @@ from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.vendors.moonshine import LANGUAGES
 from ivr.speech.vendors.vosk import model_directories
-from ivr.speech.wire import RECOGNITION, Close, Engine, GrammarShape, Kind, Listen, Open, Ready, Recognise, Setup, Warm
+from ivr.speech.wire import RECOGNITION, Close, Engine, GrammarShape, Listen, Open, Ready, Recognise, Setup, Warm
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
 from ivr.workers.attention import Attention
-from ivr.workers.frames import asked
 from ivr.workers.serving import Line
 
 log = structlog.get_logger()
@@ -82,15 +81,13 @@ class RecognitionWorker:
 
     def received(self, kind: int, number: int, body: bytes) -> None:
         """One frame of the line's."""
-        if kind == Kind.AUDIO:
+        if kind == wire.AUDIO:
             known = self._sessions.get(number)
             if known is not None:
                 known[0].feed(*wire.parse_audio(body), self._loop.time())
             return
-        asking = 0
-        if kind == Kind.RECOGNISE:
-            asking, body = asked(body)
-        match wire.decode(kind, body):
+        message, asking = wire.decode(kind, body)
+        match message:
             case Setup(recogniser, vosk_models):
                 self._pool.submit(self._load, recogniser, Path(vosk_models))
             case Open(language):

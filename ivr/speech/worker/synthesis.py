@@ -11,11 +11,10 @@ from ivr.errors import IvrError, SpeechUnavailable
 from ivr.speech import wire
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
-from ivr.speech.wire import Kind, Level, Ready, Render, Setup
+from ivr.speech.wire import Level, Ready, Render, Setup
 from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import prompt_pcm
 from ivr.speech.worker.recording import read_wav
-from ivr.workers.frames import asked
 from ivr.workers.serving import Line
 
 
@@ -42,10 +41,8 @@ class SynthesisWorker:
 
     def received(self, kind: int, number: int, body: bytes) -> None:
         """One frame of the line's."""
-        asking = 0
-        if kind in (Kind.RENDER, Kind.LEVEL):
-            asking, body = asked(body)
-        match wire.decode(kind, body):
+        message, asking = wire.decode(kind, body)
+        match message:
             case Setup(preload=names):
                 for name in names:  # the first prompt of a call must not wait for a model
                     self._threads[name].submit(self._ready, name)

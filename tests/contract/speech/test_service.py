@@ -73,7 +73,7 @@ async def reopened(service: WorkerSpeechService) -> Ears:
             try:
                 return await service.open("again", "en-US")
             except SpeechUnavailable:
-                await service.listeners[0].wait_ready(PATIENCE_S)
+                await service.listeners[0].worker.wait_up(PATIENCE_S)
 
 
 async def test_is_a_speech_service(service: WorkerSpeechService) -> None:
@@ -157,7 +157,7 @@ async def test_a_language_without_a_recogniser_is_led_by_keys(service: WorkerSpe
 async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: WorkerSpeechService) -> None:
     ears, idle = await service.open("doomed", "en-US"), await service.open("idle", "en-US")
     await ears.listen(ListenRequest(GRAMMAR))
-    before = service.listeners[0].pid
+    before = service.listeners[0].worker.pid
     assert before is not None
     os.kill(before, signal.SIGKILL)
     for victim in (ears, idle):
@@ -168,7 +168,7 @@ async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: Wo
     await ears.listen(ListenRequest(GRAMMAR))
     await ears.close()
     again = await reopened(service)
-    assert service.listeners[0].pid != before
+    assert service.listeners[0].worker.pid != before
     await again.listen(ListenRequest(GRAMMAR))
     feeding = asyncio.create_task(speak(again, await service.render("Agent.", "en-US")))
     heard = (await until(again, Heard))[-1]
@@ -188,28 +188,28 @@ async def _rest(ears: Ears) -> AsyncIterator[EarEvent]:
 @pytest.mark.slow
 async def test_a_hung_worker_is_killed(service: WorkerSpeechService) -> None:
     ears = await service.open("hung", "en-US")
-    hung = service.listeners[0].pid
+    hung = service.listeners[0].worker.pid
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
     assert isinstance((await until(ears, RecogniserFailed))[-1], RecogniserFailed)
     await (await reopened(service)).close()
-    assert service.listeners[0].pid != hung
+    assert service.listeners[0].worker.pid != hung
 
 
 async def test_a_killed_synthesis_worker_comes_back(service: WorkerSpeechService) -> None:
-    before = service.speaker.pid
+    before = service.speaker.worker.pid
     assert before is not None
     os.kill(before, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE_S):
-        while service.speaker.pid == before:
-            await service.speaker.wait_changed()
+        while service.speaker.worker.pid == before:
+            await service.speaker.worker.wait_changed()
     clip = await service.render("This was never said before.", "en-US")
     assert clip.seconds > 1.0
 
 
 async def test_a_feed_that_outruns_a_stopped_worker_is_dropped_and_counted(service: WorkerSpeechService) -> None:
     ears = await service.open("flood", "en-US")
-    pid = service.listeners[0].pid
+    pid = service.listeners[0].worker.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:

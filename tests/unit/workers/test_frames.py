@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.errors import MediaUnavailable
-from ivr.workers.frames import REQUEST, BrokenFrame, Refusal, Splitter, asked, frame
+from ivr.errors import MediaUnavailable, UnavailableError
+from ivr.workers.frames import REQUEST, BrokenFrame, Splitter, asked, frame, refusal, refused
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 2**32 - 1), st.binary(max_size=50))), st.data())
@@ -35,8 +35,8 @@ def test_requests_carry_their_number() -> None:
 
 
 def test_a_refusal_says_who_must_act() -> None:
-    refusal = Refusal.of(MediaUnavailable("no port is free", remedy="widen media.ports"))
-    assert (
-        Refusal.unpack(refusal.pack()) == refusal == Refusal("MediaUnavailable", "no port is free", "widen media.ports")
-    )
-    assert Refusal.of(RuntimeError()).message == "RuntimeError()"
+    errors = (UnavailableError, MediaUnavailable)
+    error = refused(refusal(MediaUnavailable("no port is free", remedy="widen media.ports")), errors)
+    assert type(error) is MediaUnavailable and str(error) == "no port is free (widen media.ports)"
+    assert str(refused(refusal(RuntimeError()), errors)) == "RuntimeError()"
+    assert type(refused(refusal(KeyError("x")), errors)) is UnavailableError
