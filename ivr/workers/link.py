@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from ivr.workers.frames import BrokenFrame, Splitter, frame
+from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, frame, refusal
 
 Received = Callable[[int, int, bytes], None]  # kind, number, body
 
@@ -36,6 +36,14 @@ class Link(asyncio.Protocol):
         """Never blocks, never drops; to an end that is gone it is nobody's."""
         if self._transport is not None and not self.ended.done():
             self._transport.write(frame(kind, number, body))
+
+    def reply(self, asking: int, body: bytes) -> None:
+        """Answer the request of that number."""
+        self.send(Life.REPLY, 0, REQUEST.pack(asking) + body)
+
+    def refuse(self, asking: int, error: BaseException) -> None:
+        """The request of that number fails with ``error``."""
+        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + refusal(error))
 
     def close(self) -> None:
         if self._transport is not None:

@@ -31,18 +31,9 @@ log = structlog.get_logger(__name__)
 class Owner(Protocol):
     """Whose worker it is: knows its protocol, keeps its sessions."""
 
-    def setup(self) -> bytes:
-        """The body of SETUP, for each new process."""
-        ...
-
-    def ready(self, body: bytes) -> bool:
-        """What READY says; whether the process can serve with that."""
-        ...
-
-    def received(self, kind: int, number: int, body: bytes) -> None:
-        """One frame of the owner's protocol."""
-        ...
-
+    def setup(self) -> bytes: ...  # the body of SETUP, for each new process
+    def ready(self, body: bytes) -> bool: ...  # what READY says; whether the process can serve with that
+    def received(self, kind: int, number: int, body: bytes) -> None: ...  # one frame of the owner's protocol
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """The process is gone and its sessions with it; a new one follows, unless it was stopped (None)."""
         ...

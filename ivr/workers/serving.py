@@ -10,43 +10,20 @@ from typing import Any, Protocol
 
 import structlog
 
-from ivr.workers.frames import REQUEST, Life, refusal
+from ivr.workers.frames import Life
 from ivr.workers.link import Link
 
 
 class Work(Protocol):
-    """What the worker is for."""
+    """What the worker is for. ``received`` gets SETUP first, ``run`` is cancelled and ``close`` called at the end."""
 
-    def received(self, kind: int, number: int, body: bytes) -> None:
-        """One frame: SETUP first, then those of its protocol."""
-        ...
-
-    async def run(self) -> None:
-        """What it does of its own accord, until it is cancelled."""
-        ...
-
-    def close(self) -> None:
-        """The line is gone."""
-        ...
+    def received(self, kind: int, number: int, body: bytes) -> None: ...
+    async def run(self) -> None: ...
+    def close(self) -> None: ...
 
 
-class Line:
-    """The line, as its worker sees it. To be used on the loop only."""
-
-    def __init__(self, link: Link) -> None:
-        self.send = link.send
-
-    def reply(self, asking: int, body: bytes) -> None:
-        """Answer the request of that number."""
-        self.send(Life.REPLY, 0, REQUEST.pack(asking) + body)
-
-    def refuse(self, asking: int, error: BaseException) -> None:
-        """The request of that number fails with ``error``."""
-        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + refusal(error))
-
-
-async def serve(end: socket.socket, make: Callable[[Line], Work]) -> None:
-    """Work until the line closes the socket, which owns the log."""
+async def serve(end: socket.socket, make: Callable[[Link], Work]) -> None:
+    """Work until the line, which owns the log, closes the socket."""
 
     def received(kind: int, number: int, body: bytes) -> None:
         if kind == Life.PING:
@@ -56,7 +33,7 @@ async def serve(end: socket.socket, make: Callable[[Line], Work]) -> None:
 
     link = Link(received)
     _log_over(link, asyncio.get_running_loop())
-    work = make(Line(link))
+    work = make(link)
     await link.take(end)
     try:
         async with asyncio.TaskGroup() as tasks:

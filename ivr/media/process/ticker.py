@@ -58,11 +58,11 @@ class MediaProcess:
             Kind.CLOSE: self._request(self._close),
             Kind.CLIP: self._clip,
             Kind.FORGET: self._forget,
-            Kind.PLAY: self._play,
-            Kind.STOP: self._stop,
-            Kind.LISTEN: self._listen,
-            Kind.BRIDGE: self._bridge,
-            Kind.PRESS: self._press,
+            Kind.PLAY: self._told(self._play),
+            Kind.STOP: self._told(self._stop),
+            Kind.LISTEN: self._told(self._listen),
+            Kind.BRIDGE: self._told(self._bridge),
+            Kind.PRESS: self._told(self._press),
         }
 
     def run(self) -> None:
@@ -178,7 +178,7 @@ class MediaProcess:
             del self._readers[sock.fileno()]
         return session.close(time.monotonic())
 
-    # --- what the line says; a leg that is gone already is no error -----------------------------------------
+    # --- what the line says ----------------------------------------------------------------------------------
 
     def _setup(self, _: int, body: bytes) -> None:
         values = wire.unpack(body)
@@ -237,33 +237,33 @@ class MediaProcess:
     def _forget(self, number: int, _: bytes) -> None:
         self._clips.pop(number, None)  # legs that play it keep it until it ends
 
-    def _play(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            token, stop_on_key, gap_ms, clips = wire.played(body)
-            recordings = [self._clips[number] for number in clips]
-            session.sender.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
+    def _told(self, act: Callable[[RtpSession, bytes], None]) -> Callable[[int, bytes], None]:
+        """A handler for what is said of a leg; about one that is gone already it is no error."""
 
-    def _stop(self, leg: int, _: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            session.sender.queue.stop()
+        def handle(leg: int, body: bytes) -> None:
+            session = self._sessions.get(leg)
+            if session is not None:
+                act(session, body)
 
-    def _listen(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            session.receiver.listening = body != b"\0"
+        return handle
 
-    def _bridge(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            session.join(self._sessions.get(NUMBER.unpack(body)[0]))
+    def _play(self, session: RtpSession, body: bytes) -> None:
+        token, stop_on_key, gap_ms, clips = wire.played(body)
+        recordings = [self._clips[number] for number in clips]
+        session.sender.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
-    def _press(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            for key in body.decode("ascii"):
-                session.sender.press(key)
+    def _stop(self, session: RtpSession, _: bytes) -> None:
+        session.sender.queue.stop()
+
+    def _listen(self, session: RtpSession, body: bytes) -> None:
+        session.receiver.listening = body != b"\0"
+
+    def _bridge(self, session: RtpSession, body: bytes) -> None:
+        session.join(self._sessions.get(NUMBER.unpack(body)[0]))
+
+    def _press(self, session: RtpSession, body: bytes) -> None:
+        for key in body.decode("ascii"):
+            session.sender.press(key)
 
     def _ping(self, _: int, body: bytes) -> None:
         self._outbox.put(Life.PONG, 0, body)

@@ -28,7 +28,7 @@ from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
 from ivr.workers.attention import Attention
-from ivr.workers.serving import Line
+from ivr.workers.link import Link
 
 log = structlog.get_logger()
 R = TypeVar("R")
@@ -54,7 +54,7 @@ def build_recognisers(kind: str, vosk_models: Path) -> list[Recogniser]:
 class RecognitionWorker:
     """Answers the line's messages. Every method but those given to threads runs on the loop."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Link) -> None:
         self._line = line
         self._pool = ThreadPoolExecutor(_THREADS, "recognise")
         self._recognisers: list[Recogniser] = []

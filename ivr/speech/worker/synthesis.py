@@ -15,7 +15,7 @@ from ivr.speech.wire import Level, Ready, Render, Setup
 from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import prompt_pcm
 from ivr.speech.worker.recording import read_wav
-from ivr.workers.serving import Line
+from ivr.workers.link import Link
 
 
 def build_synthesisers() -> dict[str, Synthesiser]:
@@ -27,7 +27,7 @@ def build_synthesisers() -> dict[str, Synthesiser]:
 class SynthesisWorker:
     """Answers the line's orders: texts in order per vendor, recordings beside them."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Link) -> None:
         self._line = line
         self._loop = asyncio.get_running_loop()
         self._synthesisers = build_synthesisers()

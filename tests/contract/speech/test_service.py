@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -236,8 +237,6 @@ async def test_voices_differ_and_recordings_win(service: WorkerSpeechService, fo
     natural = await service.render("Good morning.", "en-US")
     robot = await service.render("Good morning.", "en-US", "en-us+f3")
     assert natural.key != robot.key and natural.pcm != robot.pcm
-    import wave
-
     path = folder / "audio" / "en-US" / "good-morning.wav"
     path.parent.mkdir(parents=True)
     with wave.open(str(path), "wb") as file:
@@ -247,6 +246,25 @@ async def test_voices_differ_and_recordings_win(service: WorkerSpeechService, fo
         file.writeframes(robot.pcm)
     recorded = await service.render("Good morning.", "en-US")
     assert recorded.key.startswith("rec-")
+
+
+async def test_a_recording_is_levelled_once_and_an_unreadable_one_is_as_good_as_none(
+    service: WorkerSpeechService, folder: Path
+) -> None:
+    wide = (np.sin(np.arange(24000) / 10) * 3000).astype("<i2")
+    recordings = folder / "audio" / "en-US"
+    recordings.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(recordings / "a-tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24000)
+        file.writeframes(wide.tobytes())
+    (recordings / "broken-file.wav").write_bytes(b"RIFFnothing")
+    tone = await service.render("A tone!", "en-US")
+    assert tone.key.startswith("rec-") and 0.9 < tone.seconds < 1.1
+    other = WorkerSpeechService(SpeechConfig(recordings=folder / "audio", cache=folder / "cache"))
+    assert await other.render("A tone!", "en-US") == tone  # its workers do not even run
+    assert (await service.render("Broken file.", "en-US")).key.startswith("tts-")
 
 
 async def test_a_language_nobody_speaks_is_unavailable(service: WorkerSpeechService) -> None:
