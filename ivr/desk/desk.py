@@ -16,7 +16,7 @@ import structlog
 from ivr.config import Agent, DeskConfig
 from ivr.desk.headers import header_value, user_to_user
 from ivr.desk.hours import Calendar
-from ivr.dialogue.spoken.tags import primary
+from ivr.dialogue.spoken.languages import words_for
 from ivr.errors import StoreUnavailable
 from ivr.ports import ContextStore, Destination, HandoffContext
 
@@ -29,11 +29,6 @@ URGENT = 7  # priorities go from 0 to 10
 
 log = structlog.get_logger(__name__)
 
-# The whisper stands between two people who want to talk: a second for those who just asked, two or three for the rest.
-_PHRASES = {
-    "en": ("{who}: {about}.", "{who}.", "Urgent: ", "A caller we could not identify"),
-    "es": ("{who}: {about}.", "{who}.", "Urgente: ", "Una persona sin identificar"),
-}
 ASKED = "asked"
 
 
@@ -105,12 +100,14 @@ class ConfiguredDesk:
         return {**headers, "X-IVR-Context": header_value(url)} if url else headers
 
     def whisper(self, context: HandoffContext) -> str:
-        """For instance "Urgent: Ada Moreno: thinking of cancelling.", or just the name of somebody who asked."""
-        full, bare, urgent, nobody = _PHRASES.get(primary(context.language), _PHRASES["en"])
-        who = str(context.facts.get("member.name") or "") or nobody
+        """A second for those who just asked, two or three for the rest: it stands between two people who want to talk.
+
+        For instance "Urgent: Ada Moreno: thinking of cancelling.", or just the name of somebody who asked."""
+        spoken = words_for(context.language)
+        who = str(context.facts.get("member.name") or "") or spoken.somebody
         about = _in_words(context.reason)
-        sentence = bare.format(who=who) if about in ("", ASKED) else full.format(who=who, about=about)
-        return (urgent if context.priority >= URGENT else "") + sentence
+        sentence = f"{who}." if about in ("", ASKED) else f"{who}: {about}."
+        return (spoken.urgent if context.priority >= URGENT else "") + sentence
 
 
 def payload_of(context: HandoffContext) -> dict[str, Any]:

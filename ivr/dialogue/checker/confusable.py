@@ -12,10 +12,10 @@ from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
-from ivr.dialogue.spoken.similarity import confusable
+from ivr.dialogue.spoken.similarity import confusable, sound
 from ivr.dialogue.spoken.values import fold
 
-_FAINT = 60.0  # phrases less alike than this by letters are not looked at
+_FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
 _UNIVERSALS = ("human", "repeat", "help", "back", "goodbye")
 _SAMPLES: Mapping[str, str] = {
     "title": "casablanca",
@@ -109,9 +109,12 @@ class _Flow:
 
     def _compare(self, ours: Sequence[Said], theirs: Sequence[Said]) -> None:
         texts = [said.text for said in theirs]
+        sounding: dict[str, list[int]] = {}
+        for column, text in enumerate(texts):
+            sounding.setdefault(sound(text, self.language), []).append(column)
         for row, one in enumerate(ours):
             near = process.extract(one.text, texts, scorer=fuzz.ratio, score_cutoff=_FAINT, limit=None)
-            for column in sorted(index for _, _, index in near):
+            for column in sorted({*(index for _, _, index in near), *sounding.get(sound(one.text, self.language), ())}):
                 other = theirs[column]
                 if one.owner == other.owner or (ours is theirs and column < row):
                     continue

@@ -28,6 +28,7 @@ from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.checker.texts import prompt_texts
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.languages import LANGUAGES
 from ivr.dialogue.spoken.tags import primary
 
 NAME = "gethuman-1.0"
@@ -38,7 +39,6 @@ NOT_CHECKED: Mapping[int, str] = {
     9: "languages are chosen by called number in config.toml",
     10: "agents are people",
 }
-_OPERATOR = {"en": ("operator",), "es": ("operador", "operadora")}
 
 
 def check_gethuman(report: Report) -> None:
@@ -65,7 +65,8 @@ def _zero_and_operator(report: Report) -> None:
         place = report.universals("human", key=True)
         report.add("gethuman-1", place, "0 does not queue for a human", 'add "0" to keys:')
     for language in report.library.languages:
-        wanted = _OPERATOR.get(primary(language))
+        known = LANGUAGES.get(primary(language))
+        wanted = known.operator if known is not None else ()
         said = {p.lower() for p in Wordings(report.library, language, "neutral").universal("human")}
         if wanted and said and not said & set(wanted):
             place = report.universals("human", "phrases")

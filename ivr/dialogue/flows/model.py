@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 # Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
 RESERVED_TARGETS = frozenset({"human", "goodbye", "back", "repeat", "again"})
@@ -128,6 +128,15 @@ class VariableSpec(Node):
 
 
 Variable = Annotated[VariableSpec, BeforeValidator(_variable)]
+
+
+def _word(value: str) -> str:
+    if len(value.split()) != 1:
+        raise ValueError(f"{value!r} is not one word: sentences are phrases of an intent")
+    return value
+
+
+Concepts = dict[str, tuple[Annotated[str, AfterValidator(_word)], ...]]
 
 
 def _intent(value: object) -> object:
@@ -321,7 +330,7 @@ class Wording(Node):
     values: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)  # choice variables' phrases
     labels: dict[str, str] = Field(default_factory=dict)
     keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of the universals' risks, by name
-    concepts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    concepts: Concepts = Field(default_factory=dict)
 
 
 class Universal(Node):
@@ -362,7 +371,7 @@ class Universals(Node):
     no: tuple[str, ...]
     languages: dict[str, Universal] = Field(default_factory=dict)  # how callers choose one, in whichever they speak
     risks: dict[str, Risk] = Field(default_factory=dict)
-    concepts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    concepts: Concepts = Field(default_factory=dict)
     prompts: dict[str, TaperedPrompt] = Field(default_factory=dict)
 
 

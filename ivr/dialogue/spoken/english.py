@@ -32,18 +32,16 @@ def _cardinal(n: int, joiner: str = " ") -> str:
     if n < 100:
         tens, rest = divmod(n, 10)
         return _TENS[tens - 2] + (f" {_SMALL[rest]}" if rest else "")
-    size, name = next(s for s in ((1_000_000, "million"), (1000, "thousand"), (100, "hundred")) if n >= s[0])
+    size, name = (1_000_000, "million") if n >= 1_000_000 else (1000, "thousand") if n >= 1000 else (100, "hundred")
     many, rest = divmod(n, size)
     return f"{_cardinal(many, joiner)} {name}" + (f"{joiner}{_cardinal(rest, joiner)}" if rest else "")
 
 
 def _more_cardinals(n: int) -> Iterator[str]:
-    forms = [_cardinal(n)]
-    if n > 100 and n % 100:
-        forms.append(_cardinal(n, " and "))
-    yield from forms[1:]
+    more = [_cardinal(n, " and ")] if n > 100 and n % 100 else []
+    yield from more
     if 100 <= n < 200:
-        for form in forms:
+        for form in (_cardinal(n), *more):
             yield form.replace("one hundred", "a hundred", 1)
 
 
@@ -183,5 +181,8 @@ ENGLISH = Language(
         "date": ("{%}", "until {%}", "it's {%}"),
         "choice": ("{%}", "it's {%}"),
     },
+    operator=("operator",),
+    urgent="Urgent: ",
+    somebody="A caller we could not identify",
     corrections=("no {%}", "no i meant {%}", "i meant {%}", "not that {%}"),
 )

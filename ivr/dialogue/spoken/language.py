@@ -80,4 +80,7 @@ class Language:
     prompts: Mapping[str, str]  # by the names under ``prompts:`` in the universals; in braces what the line fills in
     options: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # the first, the second, neither of two
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
+    operator: tuple[str, ...] = ()  # the word that everybody says for a human
+    urgent: str  # whispered to an agent, before who calls
+    somebody: str  # or who, when nobody knows
     corrections: tuple[str, ...] = ()  # "no, i meant …"

@@ -1,4 +1,4 @@
-"""The languages the line can say and understand. A further one is a file like ``english.py`` and a line here."""
+"""Registry of the languages that the line speaks. A further one is a file like ``english.py`` and a line here."""
 
 from __future__ import annotations
 

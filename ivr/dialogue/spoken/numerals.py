@@ -1,4 +1,4 @@
-"""Numbers, ordinals and digit strings as words and back. The words are the language's (``english.py``, …)."""
+"""Numerals: numbers, ordinals and digit strings as words and back. The words are the language's (``english.py``, …)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def digit_words(digits: str, language: str) -> str:
 
 def number_forms(n: int, language: str) -> tuple[str, ...]:
     """Every way a caller says ``n``, the usual one first."""
-    return number_words(n, language), *words_for(language).more_cardinals(n)
+    return (number_words(n, language), *words_for(language).more_cardinals(n))
 
 
 def ordinal_forms(n: int, language: str) -> tuple[str, ...]:

@@ -76,9 +76,7 @@ def minimal_pairs(phrase: str, language: str = "en") -> frozenset[str]:
 def confusable(one: str, other: str, language: str = "en") -> bool:
     """Whether a recogniser may take one phrase for the other: the same sound, a minimal pair, or near word by word."""
     a, b = sound(one, language), sound(other, language)
-    if min(len(a), len(b)) > 1 and a == b:
-        return True
-    if other in minimal_pairs(one, language):
+    if a == b or other in minimal_pairs(one, language):
         return True
     mine, theirs = one.split(), other.split()
     if len(mine) != len(theirs) or fuzz.ratio(one, other) < _PHRASES or fuzz.ratio(a, b) < _SOUNDS:

@@ -177,5 +177,8 @@ SPANISH = Language(
         "date": ("{%}", "hasta {%}"),
         "choice": ("{%}", "es {%}"),
     },
+    operator=("operador", "operadora"),
+    urgent="Urgente: ",
+    somebody="Una persona sin identificar",
     corrections=("no {%}",),
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
+@lru_cache(maxsize=256)
 def primary(tag: str) -> str:
     """The primary subtag: "en" of "en-US" and of "EN_gb"."""
     return tag.replace("_", "-").partition("-")[0].lower()

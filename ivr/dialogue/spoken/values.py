@@ -1,4 +1,4 @@
-"""Text as words, and dates, money and lists into words and back. The words are the language's (``english.py``, …)."""
+"""Text normalisation: text as words, and dates, money and lists in words and back. The words are the language's."""
 
 from __future__ import annotations
 

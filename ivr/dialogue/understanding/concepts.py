@@ -25,13 +25,18 @@ class Concepts:
     """``own``: a company's words by the name of what they mean. Where a language's concept has that name they add to
     it, and where a word has a meaning already theirs wins."""
 
-    def __init__(self, language: str, own: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        language: str,
+        own: Mapping[str, Sequence[str]] | None = None,
+        misheard: Mapping[str, Mapping[str, str]] = MISHEARD,
+    ) -> None:
         spoken = words_for(language)
         theirs = {name: [w for text in texts for w in fold(text, language)] for name, texts in (own or {}).items()}
         fillers = theirs.pop(FILLER, [])
         self._known = {word: name for name, words in spoken.concepts.items() for word in words.split()}
         self._known.update((word, name.upper()) for name, words in theirs.items() for word in words)
-        for heard, meant in MISHEARD.get(primary(language), {}).items():
+        for heard, meant in misheard.get(primary(language), {}).items():
             self._known.setdefault(heard, self._known.get(meant, meant))
         self.empty = spoken.function_words | spoken.fillers | frozenset(fillers)
         self.carriers = self.empty | frozenset(self._known)  # no title, heard with doubt, begins or ends with one

@@ -1,4 +1,4 @@
-"""The words of a vocabulary: every way its terms are said, looked up exactly, by likeness and by sound."""
+"""Lexicons: the words of a vocabulary, every way its terms are said, looked up exactly, by likeness and by sound."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Lexicon:
             foreign(key)
             or any(foreign(form) for form, _, _ in spelt)
             or any(foreign(form) for form in minimal_pairs(key, self.language))
-            or (len(heard) > 1 and any(s == heard and foreign(k) for k, s in zip(self.keys, self.sounds, strict=True)))
+            or any(s == heard and foreign(form) for form, s in zip(self.keys, self.sounds, strict=True))
             or any(_numbered(key, other, self.language) and foreign(other) for other in self.keys)
         )
 

@@ -7,9 +7,8 @@ be found and every slot found should be used, and one concept at least must agre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
@@ -19,7 +18,7 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.concepts import negated, renumbered
 from ivr.dialogue.understanding.grammar import Meaning, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
-from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading
+from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading, distinct
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
 ENOUGH = 0.64
@@ -51,49 +50,48 @@ class _Shape:
 
 def likely(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
     """Readings by likeness, the likest first, one per meaning; [] when nothing is like enough."""
-    shapes = _shapes(grammar)
-    found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Reading] = {}
+    known = _templates(grammar)
     words = renumbered(words, grammar.language)
     titles = _titles(words, grammar)
     outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
     denied = negated(outside, grammar.language)  # "not for radu" is a title, misheard
-    likes = [*_by_slots(words, titles, grammar, shapes), *_by_spelling(words, grammar, shapes)]
+    likes = [*_by_slots(words, titles, grammar, known), *_by_spelling(words, known)]
     if (turned := _turned(words, grammar)) is not None:
-        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, shapes) if like.meaning.slots]
-    for like in likes:
-        if denied and not negated(_spoken(like.text), grammar.language):
-            continue
-        key = (like.meaning.intent, tuple(sorted(like.meaning.slots.items(), key=lambda item: item[0])))
-        if key not in found or found[key].confidence < like.confidence:
-            found[key] = like
-    return sorted(found.values(), key=lambda like: -like.confidence)[:3]
+        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, known) if like.meaning.slots]
+    if denied:
+        likes = [like for like in likes if negated(_spoken(like.text), grammar.language)]
+    return distinct(sorted(likes, key=lambda like: -like.confidence))[:3]
 
 
 def _spoken(text: str) -> list[str]:
     return [comparable(word) for word in text.lower().split()]
 
 
-def _shapes(grammar: StateGrammar) -> list[_Shape]:
-    """Each template as concepts; computed once per outline."""
-    known = cast("list[_Shape] | None", grammar.outline.memo.get("shapes"))
-    if known is None:
-        known = []
-        for entry in grammar.outline.entries:
-            for variant in entry.template.variants:
-                slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
-                plain = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
-                known.append(
-                    _Shape(
-                        entry,
-                        variant,
-                        grammar.concepts.sequence(plain),
-                        slots,
-                        frozenset(word for word in plain if not word.startswith("<")),
-                        bool(slots) or not _universal(entry.intent),
-                    )
-                )
-        grammar.outline.memo["shapes"] = known
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """What is kept of an outline: every template's shape, the texts of those without slots, and all carrier words."""
+
+    shapes: Sequence[_Shape]
+    slotless: Sequence[tuple[str, _Shape]]
+    carriers: Sequence[str]
+
+
+def _templates(grammar: StateGrammar) -> _Templates:
+    known = grammar.outline.paraphrases
+    if not isinstance(known, _Templates):
+        shapes = [_shape(entry, v, grammar) for entry in grammar.outline.entries for v in entry.template.variants]
+        slotless = [(" ".join(comparable(str(p)) for p in s.variant), s) for s in shapes if not s.slots]
+        known = _Templates(shapes, slotless, sorted({word for shape in shapes for word in shape.words}))
+        grammar.outline.paraphrases = known
     return known
+
+
+def _shape(entry: Entry, variant: Variant, grammar: StateGrammar) -> _Shape:
+    slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
+    marked = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
+    words = frozenset(word for word in marked if not word.startswith("<"))
+    broad = bool(slots) or not _universal(entry.intent)
+    return _Shape(entry, variant, grammar.concepts.sequence(marked), slots, words, broad)
 
 
 def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | None:
@@ -110,31 +108,20 @@ def _universal(intent: str) -> bool:
     return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION, LANGUAGE))
 
 
-def _by_spelling(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Reading]:
+def _by_spelling(words: Sequence[str], known: _Templates) -> Iterator[Reading]:
     """Whole phrases without slots, nearly as written ("whats in my cue")."""
     said = " ".join(words)
-    if len(said) < 4:
-        return []
-    known = grammar.outline.memo.get("spelling")
-    if known is None:
-        unslotted = [shape for shape in shapes if not shape.slots]
-        known = (unslotted, [" ".join(comparable(str(piece)) for piece in shape.variant) for shape in unslotted])
-        grammar.outline.memo["spelling"] = known
-    plain, texts = cast("tuple[list[_Shape], list[str]]", known)
-    near = process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4)
-    return [
-        Reading.guess(Meaning(plain[index].entry.intent), " ".join(str(p) for p in plain[index].variant), score / 100)
-        for _, score, index in near
-    ]
+    texts = [text for text, _ in known.slotless] if len(said) >= 4 else []
+    for _, score, index in process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4):
+        shape = known.slotless[index][1]
+        yield Reading.guess(Meaning(shape.entry.intent), rendered(shape.variant, {}), score / 100)
 
 
-def _by_slots(
-    words: Sequence[str], titles: list[_Found], grammar: StateGrammar, shapes: Sequence[_Shape]
-) -> list[Reading]:
+def _by_slots(words: Sequence[str], titles: list[_Found], grammar: StateGrammar, known: _Templates) -> list[Reading]:
     best: list[Reading] = []
     for spotted in _alternatives(words, titles, grammar):
-        slotless, sequence = _sequence(words, spotted, shapes, grammar)
-        for shape in shapes:
+        slotless, sequence = _sequence(words, spotted, known.carriers, grammar)
+        for shape in known.shapes:
             if len(shape.slots) != len(spotted) or not shape.broad:
                 continue
             like = _compared(shape, sequence, slotless, frozenset(words), spotted)
@@ -211,13 +198,12 @@ def _values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[di
 
 
 def _sequence(
-    words: Sequence[str], spotted: Sequence[_Found], shapes: Sequence[_Shape], grammar: StateGrammar
+    words: Sequence[str], spotted: Sequence[_Found], carriers: Sequence[str], grammar: StateGrammar
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """The sentence as concepts with "<0>", "<1>" for what was spotted; unknown words as their nearest carrier."""
     marked: list[str] = []
     at = 0
     starts = {item.start: index for index, item in enumerate(spotted)}
-    known = _carriers(grammar, shapes)
     plain = grammar.concepts.carriers
     while at < len(words):
         if at in starts:
@@ -226,20 +212,12 @@ def _sequence(
             continue
         word = words[at]
         if word not in plain and len(word) > 3:
-            near = process.extractOne(word, known, scorer=fuzz.ratio, score_cutoff=78)
+            near = process.extractOne(word, carriers, scorer=fuzz.ratio, score_cutoff=78)
             word = near[0] if near else word
         marked.append(word)
         at += 1
     sequence = grammar.concepts.sequence(marked)
     return frozenset(c for c in sequence if not c.startswith("<")), sequence
-
-
-def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[str]:
-    known = cast("list[str] | None", grammar.outline.memo.get("carriers"))
-    if known is None:
-        known = sorted({word for shape in shapes for word in shape.words})
-        grammar.outline.memo["carriers"] = known
-    return known
 
 
 def _compared(

@@ -1,4 +1,4 @@
-"""Signs that a caller belongs with a human: words (whole phrases, keywords in free speech) and manner, put together.
+"""Risk detection: signs that a caller belongs with a human, from words (phrases, keywords in free speech) and manner.
 
 Whatever this module finds only ever brings a human sooner.
 """

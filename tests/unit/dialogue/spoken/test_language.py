@@ -33,6 +33,8 @@ ITALIAN = Language(
     negations=word_set("non"),
     leads=("per favore",),
     prompts={"nomatch": "Scusi, non ho capito."},
+    urgent="Urgente: ",
+    somebody="Una persona sconosciuta",
     options=(("il primo",), ("il secondo",), ("nessuno",)),
 )
 

@@ -30,6 +30,8 @@ PAIRS = [
     ("number thirty", "number thirteen", True),
     ("move it", "move eat", True),
     ("read my notes", "read me notes", True),
+    ("no", "know", True),
+    ("number ate", "number eight", True),
     ("swap it", "stop it", False),
     ("yes", "no", False),
 ]
