@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ivr import __version__
-from ivr.cli import call, db, doctor, flow, models, say, serve, tail
+from ivr.cli import call, db, deploy, doctor, flow, models, say, serve, tail
 from ivr.errors import ConfigError, IvrError
 from ivr.logs import StandardError, configure_logging
 
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ivr {__version__}")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
-    for module in (serve, call, say, tail, flow, db, models, doctor):
+    for module in (serve, call, say, tail, flow, db, deploy, models, doctor):
         module.add(commands)
     return root
 

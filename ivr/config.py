@@ -305,7 +305,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
 def _explain(path: Path, error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "file"
     if error["type"] == "extra_forbidden":
-        return f"{path}: unknown key {where}: remove it, or check its spelling against the README's reference"
+        return f"{path}: unknown key {where}: remove it, or check its spelling against the config.toml that ships"
     return f"{path}: {where}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -7,7 +7,7 @@ Audio everywhere in this module: 16-bit little-endian mono PCM, 8 kHz, 20 ms = 1
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -26,17 +26,11 @@ from ivr.events import (
 from ivr.media.clip import Clip as Clip
 from ivr.media.clip import LegStats as LegStats
 from ivr.media.description import MediaDescription
+from ivr.record import Entry
+from ivr.record import HandoffContext as HandoffContext
+from ivr.record import Party as Party
 
 # --- telephony ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """One end of a call: ``number`` is the user part of the URI ("" when withheld), ``display`` the quoted name."""
-
-    number: str
-    display: str = ""
-    uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,23 +275,6 @@ class Actions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HandoffContext:
-    """Everything the human gets with the call, so that nobody repeats anything."""
-
-    call_id: str
-    reason: str
-    skill: str
-    priority: int
-    caller: Party
-    language: str
-    facts: Mapping[str, object] = field(default_factory=dict)
-    transcript: tuple[Mapping[str, object], ...] = ()
-    tried: tuple[str, ...] = ()
-    flow: str = ""
-    state: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Destination:
     """Where one hand-over goes. ``mode`` is "bridge" or "refer"; ``target`` a SIP URI from the configuration."""
 
@@ -346,12 +323,8 @@ class CallRecords(Protocol):
     """What is kept about calls."""
 
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
-    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
-        """One transcript or timeline entry (kind: prompt, heard, key, action, state, handoff, error)."""
-        ...
-
-    async def append_all(self, call_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Several entries in one transaction, in order."""
+    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
+        """Entries of the call's record, in order, in one transaction."""
         ...
 
     async def update(self, call_id: str, **changes: Any) -> None: ...

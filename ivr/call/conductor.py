@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -31,9 +31,9 @@ from ivr.dialogue.engine.contract import (
     Listen,
     LoadResume,
     NoInput,
-    Note,
     PartFailed,
     Perform,
+    Record,
     ResumeLoaded,
     Said,
     Say,
@@ -43,6 +43,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import ActionError, CallEnded, IvrError
 from ivr.events import ActionResult, Digit, EarEvent, Heard, PlayDone, RecogniserFailed, SpeechEnded, SpeechStarted
 from ivr.ports import ActionCall, Actions, Clock
+from ivr.record import Happening, Performed
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ class Surroundings(Protocol):
 
     async def connect(self, connect: Connect) -> str: ...
     async def load_resume(self, member: str) -> Mapping[str, object] | None: ...
-    def note(self, note: Note) -> None: ...
+    def record(self, what: Happening) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +237,8 @@ class Conductor:
                 case End():
                     self._ending = effect
                     self._listen = None
-                case Note():
-                    self._surroundings.note(effect)
+                case Record(what):
+                    self._surroundings.record(what)
         self._arm()
 
     async def _start_listening(self, listen: Listen) -> None:
@@ -303,10 +304,7 @@ class Conductor:
         finally:
             slow.cancel()
         took = round(self._clock.monotonic() - started, 4)
-        data: dict[str, Any] = {"action": perform.name, "outcome": result.outcome, "took_s": took}
-        if error:
-            data["error"] = error
-        self._surroundings.note(Note("action", data))
+        self._surroundings.record(Performed(perform.name, result.outcome, took, error))
         self.answer(ActionDone(perform.token, result))
 
     async def _connect(self, connect: Connect) -> None:

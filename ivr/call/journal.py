@@ -11,6 +11,7 @@ import structlog
 
 from ivr.errors import IvrError
 from ivr.ports import CallRecords
+from ivr.record import Entry
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ class Journal:
         self._records = records
         self._call_id = call_id
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue(BACKLOG)
-        self._entries: list[Mapping[str, Any]] = []  # appended since the writer last looked: one transaction for all
+        self._entries: list[Entry] = []  # appended since the writer last looked: one transaction for all
         self._task: asyncio.Task[None] | None = None
         self.lost = 0
 
@@ -33,7 +34,7 @@ class Journal:
         self._task = asyncio.get_running_loop().create_task(self._write(), name=f"journal {self._call_id}")
         self._put(lambda: self._records.begin(self._call_id, caller, called, at, extra))
 
-    def append(self, entry: Mapping[str, Any]) -> None:
+    def append(self, entry: Entry) -> None:
         if len(self._entries) >= BACKLOG:
             self.lost += 1
             return

@@ -1,13 +1,12 @@
-"""What is told of a call: how it came out, the canonical line that ends it, and what the API shows of its hand-over."""
+"""What is told of a call at its end: how it came out, and the canonical line that closes it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
-from ivr.ports import HandoffContext, LegStats
+from ivr.ports import LegStats
 
 
 def outcome_of(ended: CallEnded, dialogue: Dialogue | None, *, with_agent: bool, handing_over: bool) -> str:
@@ -46,25 +45,3 @@ def canonical_line(ended: CallEnded, dialogue: Dialogue | None, stats: LegStats,
         "concealed_ms": stats.concealed_ms,
         "audio_dropped_frames": stats.audio_dropped_frames,
     }
-
-
-def context_view(context: HandoffContext | None) -> Mapping[str, Any] | None:
-    """A hand-over's context as JSON values."""
-    if context is None:
-        return None
-    return {
-        "reason": context.reason,
-        "skill": context.skill,
-        "priority": context.priority,
-        "caller": context.caller.number,
-        "language": context.language,
-        "facts": dict(context.facts),
-        "transcript": list(context.transcript),
-        "tried": list(context.tried),
-        "state": f"{context.flow}.{context.state}",
-    }
-
-
-def entry_key(key: str) -> str:
-    """A note's own words give way to the columns that every entry has."""
-    return f"to_{key}" if key in {"event", "state", "kind", "at"} else key

@@ -15,9 +15,9 @@ from ivr.call.ears import Hearing
 from ivr.call.handoff import Connected, Handoff, let_go, talk
 from ivr.call.journal import Journal
 from ivr.call.mouth import Mouth
-from ivr.call.outcome import canonical_line, context_view, entry_key, outcome_of
+from ivr.call.outcome import canonical_line, outcome_of
 from ivr.call.registry import CallRegistry
-from ivr.dialogue.engine.contract import Connect, Note, PartFailed
+from ivr.dialogue.engine.contract import Connect, PartFailed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.engine.opening import Installed
 from ivr.dialogue.engine.opening import Opening as Opening
@@ -31,7 +31,6 @@ from ivr.ports import (
     Clock,
     Desk,
     EngineStatus,
-    HandoffContext,
     Leg,
     LegStats,
     MediaChanged,
@@ -40,6 +39,7 @@ from ivr.ports import (
     SipEndpoint,
     SpeechService,
 )
+from ivr.record import Entered, Entry, Failed, HandedOver, HandoffContext, Happening, Keyed, Understood, attributes
 
 log = structlog.get_logger(__name__)
 
@@ -118,9 +118,9 @@ class CallSession:
             "language": dialogue.language if dialogue else "",
             "slots": dict(dialogue.slots) if dialogue else {},
             "facts": dict(dialogue.facts) if dialogue else {},
-            "transcript": list(dialogue.transcript) if dialogue else [],
+            "transcript": [utterance.to_json() for utterance in dialogue.transcript] if dialogue else [],
             "outcome": "with agent" if self._connected else "",
-            "handoff": context_view(self._context),
+            "handoff": self._context.to_json() if self._context is not None else None,
         }
 
     async def end(self, reason: str) -> None:
@@ -270,7 +270,7 @@ class CallSession:
             return connected
         self._to_human_s = round(self._line.clock.monotonic() - self._human_wanted_at, 3)
         self._connected = connected
-        self.note(Note("handoff", {"destination": connected.destination.name, "reason": connect.reason}))
+        self.record(HandedOver(connected.destination.name, connect.reason))
         if connected.agent is None:
             self._conductor.post(CallEnded("service", "transferred"))
             return "connected"
@@ -312,21 +312,18 @@ class CallSession:
             log.warning("resume.unavailable", error=str(error) or "timeout")
             return None
 
-    def note(self, note: Note) -> None:
-        data = dict(note.data)
-        if note.kind == "state":
-            self._fields["state"] = str(data.get("state", ""))
+    def record(self, what: Happening) -> None:
+        """Into the journal, the log and the live view."""
+        if isinstance(what, Entered):
+            self._fields["state"] = what.state
             self._fields["flow"] = self._state.partition(".")[0]
-        if note.kind == "heard":
+        if isinstance(what, Understood):
             self._turns += 1
-        self._acted = self._acted or note.kind in {"heard", "key"}
+        self._acted = self._acted or isinstance(what, Understood | Keyed)
         self._line.registry.on_move()
-        emit = log.error if note.kind == "error" else log.info
-        emit(f"dialogue.{note.kind}", **{entry_key(k): v for k, v in data.items()})
-        at = self._line.clock.now().isoformat()
-        self._journal.append(
-            {**{entry_key(k): v for k, v in data.items()}, "kind": note.kind, "at": at, "state": self._state}
-        )
+        emit = log.error if isinstance(what, Failed) else log.info
+        emit(f"dialogue.{what.kind}", **attributes(what))
+        self._journal.append(Entry(what, self._line.clock.now(), self._state))
 
     # -- the end -----------------------------------------------------------------------------------------------
 

@@ -7,11 +7,13 @@ import asyncio
 import gc
 import signal
 import sys
+from contextlib import AsyncExitStack
 
 from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
 from ivr.cli.progress import progress_bar
+from ivr.config import Config
 from ivr.logs import configure_logging
-from ivr.service import Service
+from ivr.service import running
 
 EPILOG = """\
 SIGTERM or Ctrl-C drains: no new calls (503, Retry-After), calls in progress may end by themselves;
@@ -35,31 +37,29 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
-    return asyncio.run(_serve(Service(config), arguments.drain))
+    return asyncio.run(_serve(config, arguments.drain))
 
 
-async def _serve(service: Service, drain_s: float) -> int:
+async def _serve(config: Config, drain_s: float) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    with progress_bar("Preparing prompts") as progress:
-        await service.start(progress)
-    # What lives as long as the process is never looked at again: a collection then takes a fraction of the time in
-    # which no call can be served, also while new versions of the flows are being read.
-    gc.collect()
-    gc.freeze()
-    try:
+    async with AsyncExitStack() as stack:
+        with progress_bar("Preparing prompts") as progress:
+            service = await stack.enter_async_context(running(config, progress))
+        # What lives as long as the process is never looked at again: a collection then takes a fraction of the time in
+        # which no call can be served, also while new versions of the flows are being read.
+        gc.collect()
+        gc.freeze()
         print(f"ready: sip {service.sip_address}, http {service.http_address}", file=sys.stderr, flush=True)
         await stop.wait()
         stop.clear()
-        if service.calls_in_progress:
-            print(f"draining {service.calls_in_progress} call(s); again to stop at once", file=sys.stderr, flush=True)
+        if calls := len(service.calls):
+            print(f"draining {calls} call(s); again to stop at once", file=sys.stderr, flush=True)
         drained = asyncio.create_task(service.drain(drain_s))
         impatient = asyncio.create_task(stop.wait())
         await asyncio.wait({drained, impatient}, return_when=asyncio.FIRST_COMPLETED)
         drained.cancel()
         impatient.cancel()
-    finally:
-        await service.stop()
     return 0

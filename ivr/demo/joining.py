@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.softphone.timing import FRAME_S, Frame, Timeline
+from ivr.softphone.timing import FRAME_S, PacketLevel, Timeline
 
 FLOOR_DB = -60.0
 WINDOW_S = 0.6
@@ -41,7 +41,7 @@ def joined_at(caller: Timeline, agent: Timeline, since: float) -> float | None:
     return None
 
 
-def _contour(frames: Sequence[Frame], start: float, end: float) -> Levels:
+def _contour(frames: Sequence[PacketLevel], start: float, end: float) -> Levels:
     levels = np.full(max(int((end - start) / FRAME_S) + 1, 1), FLOOR_DB)
     for frame in frames:
         index = int((frame.at - start) / FRAME_S)

@@ -13,7 +13,7 @@ from ivr.demo.joining import joined_at
 from ivr.demo.line import RunningLine
 from ivr.demo.screen import Screen
 from ivr.softphone.phone import Softphone
-from ivr.softphone.script import Caller, Line
+from ivr.softphone.script import Caller, TranscriptLine
 from ivr.softphone.timing import key_silences, responses, speech_silences
 from ivr.softphone.voices import CallerVoice
 
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def _caller_lines(screen: Screen) -> Any:
-    def show(line: Line) -> None:
+    def show(line: TranscriptLine) -> None:
         if line.who != "line":
             screen.line(line.who, line.text)
 

@@ -69,7 +69,7 @@ class ConfiguredDesk:
         """The link lives for a day. With the store gone the context stays in this process: the hand-over goes on."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         expires_at = self._now() + LINK_LIFE
-        payload = payload_of(context)
+        payload = context.to_json()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._contexts.keep_context(token, context.call_id, payload, expires_at)
@@ -108,27 +108,6 @@ class ConfiguredDesk:
         about = _in_words(context.reason)
         sentence = f"{who}." if about in ("", ASKED) else f"{who}: {about}."
         return (spoken.urgent if context.priority >= URGENT else "") + sentence
-
-
-def payload_of(context: HandoffContext) -> dict[str, Any]:
-    """The whole context, ready for JSON."""
-    return {
-        "call_id": context.call_id,
-        "reason": context.reason,
-        "skill": context.skill,
-        "priority": context.priority,
-        "caller": {
-            "number": context.caller.number,
-            "display": context.caller.display,
-            "uri": context.caller.uri,
-        },
-        "language": context.language,
-        "facts": dict(context.facts),
-        "transcript": [dict(entry) for entry in context.transcript],
-        "tried": list(context.tried),
-        "flow": context.flow,
-        "state": context.state,
-    }
 
 
 def _destination(agent: Agent) -> Destination:

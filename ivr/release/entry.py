@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import structlog
+
 from ivr.config import FlowsConfig, NumberPlan
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.errors import IvrError
 from ivr.events import Term
-from ivr.ports import Leg
+from ivr.ports import Actions, Clock, Leg
 from ivr.release.serving import Shelf
+
+log = structlog.get_logger(__name__)
+
+CATALOGUE_REFRESH_S = 300.0
 
 
 class Openings:
@@ -57,3 +64,16 @@ class Openings:
         plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
         plans += [(language, config.persona) for language in chosen]
         return list(dict.fromkeys(plans))
+
+    async def load_catalogue(self, actions: Actions) -> None:
+        """Raises StoreUnavailable."""
+        self.catalogue = await actions.vocabulary("catalogue")
+
+    async def follow_catalogue(self, actions: Actions, clock: Clock) -> None:
+        """Titles added to the database are heard by calls that begin a few minutes later."""
+        while True:
+            await clock.sleep(CATALOGUE_REFRESH_S)
+            try:
+                await self.load_catalogue(actions)
+            except IvrError as error:
+                log.warning("catalogue.stale", error=str(error))

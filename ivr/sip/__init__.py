@@ -1,1 +1,1 @@
-"""SIP: the user agent, registration, trunk policy, transfer. The only package that parses signalling."""
+"""SIP user agent with its transactions, dialogs, trunk policy, registration and transfer; only it parses SIP."""

@@ -1,4 +1,4 @@
-"""The service's SIP user agent: listeners, admission, calls in both directions, registrations."""
+"""SIP user agent: it listens, admits requests, takes and makes calls, and keeps registrations."""
 
 from __future__ import annotations
 
@@ -7,44 +7,41 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from aiosipua import SipRequest, SipResponse, generate_tag
+from aiosipua import generate_tag
 
 from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg, Party, RegistrationStatus
-from ivr.sip.dialog import CallDialog
+from ivr.sip import indialog
+from ivr.sip.dialog import CallDialog, present
+from ivr.sip.dialogs import Dialogs
+from ivr.sip.headers import BadMessage
 from ivr.sip.inbound import InboundLeg
-from ivr.sip.leg import SipLeg
 from ivr.sip.message import (
-    ALLOW,
     EXTENSIONS,
     METHODS,
     PRODUCT,
-    SUPPORTED,
-    BadBody,
     MalformedMessage,
     Peer,
-    call_id_of,
-    called_of,
-    caller_of,
+    SipMessage,
+    SipRequest,
+    SipResponse,
     encode,
     parse_message,
     response_to,
-    sdp_body,
     sent_by,
     stamp_source,
     stateless_tag,
-    tag_of,
-    tokens,
 )
 from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.network import Network
 from ivr.sip.outbound import Dial
+from ivr.sip.party import called_of, caller_of
 from ivr.sip.policy import Refused
 from ivr.sip.registration import Registration
-from ivr.sip.server_transaction import ServerTransaction
-from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, terms_for
+from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
+from ivr.sip.session_timer import terms_for
 from ivr.sip.signalling import Signalling
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -68,6 +65,7 @@ class SipUserAgent:
         self._codecs = tuple(codecs)
         self._network = network(self._received, self._unreachable)
         self._core: Signalling | None = None
+        self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[InboundLeg] = set()
         self._registrations: list[Registration] = []
@@ -79,7 +77,7 @@ class SipUserAgent:
     # --- ports.SipEndpoint ---
 
     async def start(self, on_call: Callable[[Leg], None]) -> None:
-        """Raises ConfigError when the address cannot be bound."""
+        """Listen, and register where configured. Raises ConfigError when the address cannot be bound."""
         self._on_call = on_call
         core = Signalling(self._config, self._codecs, self._network, asyncio.get_running_loop())
         self._core = core
@@ -103,7 +101,7 @@ class SipUserAgent:
     ) -> Leg:
         if self._core is None:
             raise DialFailed(503, "the user agent is not running")
-        return await Dial(self._core, target, local, caller, headers, on_ringing).run(ring_timeout_s)
+        return await Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing).run(ring_timeout_s)
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]
@@ -119,8 +117,8 @@ class SipUserAgent:
         self.refuse_new_calls(503, self._config.retry_after_s)
         for task in self._running:
             task.cancel()
-        legs = [leg for leg in core.owners() if isinstance(leg, SipLeg)]
-        work = [leg.hangup("service stopping") for leg in legs] + [r.unregister() for r in self._registrations]
+        work = [leg.hangup("service stopping") for leg in self._dialogs.legs]
+        work += [registration.unregister() for registration in self._registrations]
         if work:
             tasks = [asyncio.ensure_future(item) for item in work]
             _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
@@ -136,12 +134,12 @@ class SipUserAgent:
 
     @property
     def address(self) -> Address:
-        """Where we listen; the real port once started with port 0."""
+        """The address that we listen on, with the real port once started with port 0."""
         return self._network.bound
 
     @property
     def calls(self) -> int:
-        """Inbound calls under way."""
+        """The number of inbound calls under way."""
         return len(self._inbound)
 
     # --- messages from the network: whatever they are, they must not hurt ---
@@ -160,17 +158,23 @@ class SipUserAgent:
                 self._request(core, message, source)
             elif not core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
+        except BadMessage as error:
+            log.warning("sip.message_refused", status=error.status, error=str(error), sip_call_id=message.call_id)
+            self._refuse(core, message, source, error.status, error.phrase, **error.headers)
         except Exception:  # one message must never end the service; it is logged and answered 500
-            log.exception("sip.handler_failed", sip_call_id=call_id_of(message), source=source.host)
-            if isinstance(message, SipRequest) and message.method != "ACK":
-                self._answer_500(core, message, source)
+            log.exception("sip.handler_failed", sip_call_id=message.call_id, source=source.host)
+            self._refuse(core, message, source, 500)
 
-    def _answer_500(self, core: Signalling, request: SipRequest, source: Peer) -> None:
-        transaction = core.transactions.find(request)
+    def _refuse(
+        self, core: Signalling, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str
+    ) -> None:
+        if not isinstance(message, SipRequest) or message.method == "ACK":
+            return
+        transaction = core.transactions.find(message)
         if transaction is not None:
-            transaction.refuse(500)
+            transaction.refuse(status, phrase, **headers)
         else:
-            self._stateless(response_to(request, 500, tag=stateless_tag(request)), request, source)
+            self._stateless(response_to(message, status, phrase, tag=stateless_tag(message)), message, source)
 
     def _note_malformed(self, core: Signalling, error: MalformedMessage, source: Peer) -> None:
         since, count = self._malformed
@@ -196,13 +200,13 @@ class SipUserAgent:
         if transactions.absorb(request):
             return
         if request.method == "ACK":
-            core.deliver_ack(request)
+            self._dialogs.deliver_ack(request)
             return
         if request.method == "CANCEL" and self._cancel(core, request, source):
             return
-        owner = core.owner_of(request)
-        if owner is not None:
-            owner.receive(transactions.accept(request, source))
+        leg = self._dialogs.leg_of(request)
+        if leg is not None:
+            indialog.handle(leg, transactions.accept(request, source))
             return
         verdict = core.policy.judge(request, source.host)
         if isinstance(verdict, Refused):
@@ -215,13 +219,13 @@ class SipUserAgent:
         transaction = transactions.accept(request, source)
         if merged:
             transaction.refuse(482)
-        elif tag_of(request, "to") or request.method == "CANCEL":
+        elif request.to.tag or request.method == "CANCEL":
             transaction.refuse(481)
         elif not request.uri.lower().startswith(("sip:", "tel:")):
             transaction.refuse(416)
-        elif unknown := tokens(request, "require") - set(EXTENSIONS):
+        elif unknown := request.tokens("require") - set(EXTENSIONS):
             transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
-        elif request.method == "INVITE":
+        elif isinstance(transaction, InviteServerTransaction):
             self._invite(core, transaction, verdict.trunk)
         elif request.method == "OPTIONS":
             self._options(core, transaction)
@@ -233,26 +237,24 @@ class SipUserAgent:
         self._network.send(encode(response), stamp_source(request, source), fallback)
 
     def _cancel(self, core: Signalling, request: SipRequest, source: Peer) -> bool:
-        """False when there is nothing to cancel."""
+        """Answer a CANCEL and end its call; False when there is nothing to cancel."""
         invite = core.transactions.invite_of(request)
-        if invite is None or invite.source.host != source.host:
+        if invite is None or invite.peer.host != source.host:
             return False
-        tag = tag_of(invite.final, "to") if invite.final is not None else ""
+        tag = invite.final.to.tag if invite.final is not None else ""
         core.transactions.accept(request, source).refuse(200, tag=tag)
         if invite.final is None and invite.on_cancel is not None:
             invite.on_cancel()
         return True
 
     def _options(self, core: Signalling, transaction: ServerTransaction) -> None:
-        """As an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
+        """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
         if self._refused(transaction):
             return
         request = transaction.request
         response = response_to(request, 200, tag=stateless_tag(request))
-        response.headers.set_single("Contact", core.contact(transaction.source))
-        response.headers.set_single("Allow", ALLOW)
-        response.headers.set_single("Accept", "application/sdp")
-        response.headers.set_single("Supported", SUPPORTED)
+        present(response, core.contact(transaction.peer))
+        response.headers.set("Accept", "application/sdp")
         transaction.respond(response)
 
     def _refused(self, transaction: ServerTransaction) -> bool:
@@ -265,30 +267,20 @@ class SipUserAgent:
         transaction.refuse(status, Retry_After=str(retry_after_s))
         return True
 
-    def _invite(self, core: Signalling, transaction: ServerTransaction, trunk: str) -> None:
-        request, source = transaction.request, transaction.source
+    def _invite(self, core: Signalling, transaction: InviteServerTransaction, trunk: str) -> None:
+        """Take the call. Raises BadMessage."""
+        request, source = transaction.request, transaction.peer
         if self._refused(transaction):
             log.warning(
-                "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=call_id_of(request)
+                "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=request.call_id
             )
             return
         audio = OfferAnswer(core.codecs, lambda: core.media_host_toward(source.host), bool(core.config.advertise))
-        try:
-            offer = sdp_body(request)
-            if offer is not None:
-                audio.take_offer(offer)
-            terms = terms_for(request, core.config.session_expires_s)
-            dialog = CallDialog.of_request(request, generate_tag())
-        except BadBody as error:
-            log.warning("sip.offer_refused", error=str(error), status=error.status, sip_call_id=call_id_of(request))
-            transaction.refuse(error.status, Warning=f'399 {PRODUCT} "{str(error)[:80]}"')
-            return
-        except IntervalTooSmall:
-            transaction.refuse(422, Min_SE=str(MIN_SE))
-            return
-        except ValueError as error:
-            transaction.refuse(400, str(error)[:60])
-            return
+        if (offer := request.sdp()) is not None:
+            audio.take_offer(offer)
+        terms = terms_for(request, core.config.session_expires_s)
+        dialog = CallDialog.of_request(request, generate_tag())
+        caller, called = caller_of(request), called_of(request, self._own_users)
         transaction.respond(response_to(request, 100))
         leg = InboundLeg(
             core,
@@ -297,10 +289,11 @@ class SipUserAgent:
             audio,
             terms,
             trunk=trunk,
-            caller=caller_of(request),
-            called=called_of(request, self._own_users),
+            caller=caller,
+            called=called,
             on_end=self._inbound.discard,
         )
+        self._dialogs.add(leg)
         self._inbound.add(leg)
         leg.log.info(
             "sip.invite", leg=leg.id, caller=leg.caller.number, called=leg.called.number, source=source.host,

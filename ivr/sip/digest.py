@@ -1,4 +1,4 @@
-"""Digest authentication (RFC 8760, RFC 7616) in both directions."""
+"""SIP digest authentication (RFC 8760, RFC 7616): we answer challenges, and we challenge."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import structlog
 from aiosipua import (
     AuthChallenge,
     SipDigestAuth,
-    SipRequest,
-    SipResponse,
     build_credentials,
     parse_auth,
     stringify_auth,
 )
 
 from ivr.errors import ConfigError
+from ivr.sip.message import SipRequest, SipResponse
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class _Known:
 
 
 class DigestClient:
-    """One account. Remembers each server's last challenge, so that a refresh needs no round trip more."""
+    """One account of ours. It remembers each server's last challenge, so that a refresh needs no round trip more."""
 
     def __init__(self, username: str, password: Callable[[], str], realm: str = "") -> None:
         self._username, self._password, self._realm = username, password, realm
@@ -65,12 +64,12 @@ class DigestClient:
                 nonce_count=known.count,
             )
             if credentials is not None:
-                request.headers.set_single(header, stringify_auth(credentials))
+                request.headers.set(header, stringify_auth(credentials))
 
     def learn(self, response: SipResponse, request: SipRequest, server: str) -> bool:
-        """Take a 401/407. False when trying again is pointless: refused credentials, or nothing we can answer."""
+        """Take a 401/407; False when trying again is pointless: refused credentials, or nothing we can answer."""
         source, header = _PAIRS[response.status_code]
-        used = _parameters(request.headers.get_first(header) or "")
+        used = _parameters(request.headers.first(header))
         offers = [_lowered(parse_auth(value)) for value in response.headers.get(source)]
         for algorithm in ALGORITHMS:
             for offer in offers:
@@ -111,7 +110,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may authenticate: ``name`` is the trunk's."""
+    """Somebody who may authenticate; ``name`` is the trunk's."""
 
     name: str
     username: str
@@ -120,7 +119,7 @@ class Account:
 
 
 class DigestGuard:
-    """Challenges requests and checks their credentials. Nonces carry their own time and proof; only those that
+    """It challenges requests and checks their credentials. Nonces carry their own time and proof; only those that
     authenticated somebody are remembered, with the highest nonce-count seen, so that nothing is taken twice."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -135,10 +134,10 @@ class DigestGuard:
                 parameters = {"realm": realm, "nonce": self._nonce(source), "qop": "auth", "algorithm": algorithm}
                 if stale:
                     parameters["stale"] = "true"
-                response.headers.append("WWW-Authenticate", stringify_auth(AuthChallenge("Digest", parameters)))
+                response.headers.add("WWW-Authenticate", stringify_auth(AuthChallenge("Digest", parameters)))
 
     def check(self, request: SipRequest, accounts: Sequence[Account], source: str) -> tuple[Verdict, str]:
-        """The verdict, and the name of the account that passed. The digest is compared in constant time."""
+        """Return the verdict and the name of the account that passed. The digest is compared in constant time."""
         given = [_parameters(value) for value in request.headers.get("authorization")]
         credentials = next((g for g in given if g.get("realm") in {a.realm for a in accounts}), None)
         if credentials is None:
@@ -177,7 +176,7 @@ class DigestGuard:
         return hmac.new(self._secret, f"{stamp}|{source}".encode(), hashlib.sha256).hexdigest()[:24]
 
     def _age(self, nonce: str, source: str | None) -> float | None:
-        """Seconds since we made ``nonce`` for ``source``; None when we didn't, or long ago."""
+        """Return the seconds since we made ``nonce`` for ``source``; None when we didn't, or long ago."""
         parts = nonce.split("-")
         if len(parts) != 4:
             return None

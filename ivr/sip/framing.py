@@ -1,9 +1,12 @@
-"""Messages out of a byte stream (RFC 3261 section 18.3): partial, pipelined, capped."""
+"""SIP message framing on a byte stream (RFC 3261 section 18.3): messages may be partial or pipelined, not endless."""
 
 from __future__ import annotations
 
-from ivr.sip.message import CONTENT_LENGTH, MAX_MESSAGE
+import re
 
+from ivr.sip.message import MAX_MESSAGE
+
+_CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _PING = b"\r\n\r\n"
 
 
@@ -12,7 +15,7 @@ class FramingError(ValueError):
 
 
 class StreamFramer:
-    """Feed bytes, get whole messages. ``pings`` counts keep-alives (RFC 5626) since last read."""
+    """It takes bytes and gives whole messages. ``pings`` counts keep-alives (RFC 5626) since last read."""
 
     def __init__(self, limit: int = MAX_MESSAGE) -> None:
         self._buffer = bytearray()
@@ -26,7 +29,7 @@ class StreamFramer:
         return bool(self._buffer.strip())
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The messages that ``data`` completed. Raises FramingError."""
+        """Return the messages that ``data`` completed. Raises FramingError."""
         self._buffer += data
         messages: list[bytes] = []
         while message := self._next():
@@ -49,7 +52,7 @@ class StreamFramer:
             if len(buffer) > self._limit:
                 raise FramingError("header section too large")
             return None
-        lengths = {bytes(value) for value in CONTENT_LENGTH.findall(bytes(buffer[: end + 2]))}
+        lengths = {bytes(value) for value in _CONTENT_LENGTH.findall(bytes(buffer[: end + 2]))}
         if len(lengths) > 1 or not all(value.isdigit() and len(value) <= 6 for value in lengths):
             raise FramingError("bad Content-Length")
         total = end + 4 + (int(lengths.pop()) if lengths else 0)

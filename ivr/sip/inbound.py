@@ -1,4 +1,4 @@
-"""A call to us: ringing (reliably where wanted, RFC 3262), answer, refusal, CANCEL."""
+"""Inbound SIP leg: a call to us that rings (reliably where wanted, RFC 3262), is answered, refused or cancelled."""
 
 from __future__ import annotations
 
@@ -7,30 +7,28 @@ import contextlib
 import random
 from collections.abc import Callable
 
-from aiosipua import SipRequest
-
 from ivr.media.description import MediaDescription
 from ivr.ports import Party
 from ivr.sip.dialog import CallDialog
 from ivr.sip.indialog import add_session
 from ivr.sip.leg import SipLeg
-from ivr.sip.message import cseq_of, lowered, tokens
+from ivr.sip.message import SipRequest
 from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.server_transaction import ServerTransaction
+from ivr.sip.server_transaction import InviteServerTransaction
 from ivr.sip.session_timer import SessionTerms
 from ivr.sip.signalling import Signalling
-from ivr.sip.timers import GIVE_UP, Backoff, Timer
+from ivr.sip.timers import TIMEOUT, Backoff, Timer
 
 
 class InboundLeg(SipLeg):
-    """Made for an admitted INVITE whose offer, if any, can be served. ``on_end`` is called once."""
+    """It is made for an admitted INVITE whose offer, if any, can be served. ``on_end`` is called once."""
 
     far = "caller"
 
     def __init__(
         self,
         core: Signalling,
-        invite: ServerTransaction,
+        invite: InviteServerTransaction,
         dialog: CallDialog,
         audio: OfferAnswer,
         terms: SessionTerms,
@@ -40,11 +38,11 @@ class InboundLeg(SipLeg):
         called: Party,
         on_end: Callable[[InboundLeg], None],
     ) -> None:
-        headers = lowered(invite.request)
+        headers = invite.request.headers.joined()
         super().__init__(
-            core, dialog, audio, trunk=trunk, caller=caller, called=called, headers=headers, arrival=invite.source
+            core, dialog, audio, trunk=trunk, caller=caller, called=called, headers=headers, arrival=invite.peer
         )
-        self.updates = "update" in tokens(invite.request, "allow")
+        self.updates = "update" in invite.request.tokens("allow")
         self._invite = invite
         self._terms = terms
         self._on_end = on_end
@@ -61,12 +59,12 @@ class InboundLeg(SipLeg):
             return
         request = self._invite.request
         ringing = self.dialog.response(request, 180, contact=self.core.contact(self.arrival))
-        if "100rel" in tokens(request, "supported") | tokens(request, "require") and not self._rseq:
+        if "100rel" in request.extensions and not self._rseq:
             self._rseq = random.randint(1, 2**30)
-            ringing.headers.set_single("Require", "100rel")
-            ringing.headers.set_single("RSeq", str(self._rseq))
-            self._unpracked = Backoff(self.core.timers, lambda: self._invite.respond(ringing), cap=GIVE_UP)
-            self._prack_deadline = self.core.timers.call_later(GIVE_UP, self._no_prack)
+            ringing.headers.set("Require", "100rel")
+            ringing.headers.set("RSeq", str(self._rseq))
+            self._unpracked = Backoff(self.core.timers, lambda: self._invite.respond(ringing), TIMEOUT)
+            self._prack_deadline = self.core.timers.call_later(TIMEOUT, self._no_prack)
         self._invite.respond(ringing)
 
     async def answer(self, local: MediaDescription) -> MediaDescription:
@@ -78,8 +76,7 @@ class InboundLeg(SipLeg):
         offerless = self.audio.remote is None
         response = self.dialog.response(self._invite.request, 200, contact=self.core.contact(self.arrival))
         add_session(response, self._invite, self._terms)
-        response.headers.set_single("Content-Type", "application/sdp")
-        response.text = self.audio.offer(local) if offerless else self.audio.answer(local)
+        response.carry_sdp(self.audio.offer(local) if offerless else self.audio.answer(local))
         self.await_ack(self._invite, answer_expected=offerless)
         self._invite.respond(response)
         await self.or_gone(self._acked.wait())
@@ -94,7 +91,7 @@ class InboundLeg(SipLeg):
             raise RuntimeError("the leg is answered already: hang up instead")
         response = self.dialog.response(self._invite.request, status, reason)
         if retry_after_s is not None:
-            response.headers.set_single("Retry-After", str(retry_after_s))
+            response.headers.set("Retry-After", str(retry_after_s))
         self._invite.respond(response)
         self.end("service", reason or "rejected", status)
 
@@ -109,8 +106,7 @@ class InboundLeg(SipLeg):
         self._on_end(self)
 
     def pracked(self, request: SipRequest) -> bool:
-        number, invite = self._rseq, cseq_of(self._invite.request)[0]
-        if (request.headers.get_first("rack") or "").split() != [str(number), str(invite), "INVITE"]:
+        if request.headers.first("rack").split() != [str(self._rseq), *str(self._invite.request.cseq).split()]:
             return False
         self._stop_ringing()
         return True
@@ -129,7 +125,7 @@ class InboundLeg(SipLeg):
             self.release()
             return
         with contextlib.suppress(TimeoutError):  # RFC 3261 section 15: no BYE before the ACK, or its time-out
-            async with asyncio.timeout(GIVE_UP):
+            async with asyncio.timeout(TIMEOUT):
                 await self._acked.wait()
         await self.bye()
 
@@ -142,12 +138,12 @@ class InboundLeg(SipLeg):
 
     def _no_prack(self) -> None:
         self._stop_ringing()
-        if "100rel" in tokens(self._invite.request, "require"):
+        if "100rel" in self._invite.request.tokens("require"):
             self.end("network", "no PRACK", 500)
 
     def _stop_ringing(self) -> None:
         if self._unpracked is not None:
-            self._unpracked.stop()
+            self._unpracked.cancel()
             self._unpracked = None
         if self._prack_deadline is not None:
             self._prack_deadline.cancel()

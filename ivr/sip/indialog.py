@@ -1,31 +1,26 @@
-"""Requests inside a dialog: BYE, re-INVITE, UPDATE, INFO, PRACK, NOTIFY, OPTIONS, REFER."""
+"""SIP requests inside a dialog: BYE, re-INVITE, UPDATE, INFO, PRACK, NOTIFY, OPTIONS, REFER."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from aiosipua import SipResponse
 
 from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
-from ivr.sip.message import EXTENSIONS, BadBody, sdp_body, tokens
-from ivr.sip.server_transaction import ServerTransaction
-from ivr.sip.session_timer import MIN_SE, IntervalTooSmall, SessionTerms, terms_for
+from ivr.sip.leg import SipLeg
+from ivr.sip.message import EXTENSIONS, SipResponse
+from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
+from ivr.sip.session_timer import SessionTerms, terms_for
 from ivr.sip.transfer import digit_of, progress_of
-
-if TYPE_CHECKING:
-    from ivr.sip.leg import SipLeg
 
 
 def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
-    """Answer ``transaction``; every path does."""
+    """Answer ``transaction``; every path of this function does, or raises BadMessage."""
     request = transaction.request
     if not leg.dialog.matches(request):
         transaction.refuse(481)
     elif not leg.dialog.advance(request):
         transaction.refuse(500, "CSeq out of order")
-    elif unknown := tokens(request, "require") - set(EXTENSIONS):
+    elif unknown := request.tokens("require") - set(EXTENSIONS):
         transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
     elif leg.ended is not None:
         _after_the_end(leg, transaction)
@@ -53,10 +48,9 @@ def _info(leg: SipLeg, transaction: ServerTransaction) -> None:
         leg.respond(transaction, 200)
         leg.emit(Digit(key, "info", leg.core.timers.time()))
         return
-    kind = (request.headers.get_first("content-type") or "").lower()
     if not request.body.strip():
         leg.respond(transaction, 200)  # a keep-alive
-    elif kind.startswith("application/dtmf"):
+    elif request.media_type.startswith("application/dtmf"):
         transaction.refuse(400, "No key in the body")
     else:
         transaction.refuse(415)
@@ -64,7 +58,7 @@ def _info(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 def _notify(leg: SipLeg, transaction: ServerTransaction) -> None:
     request = transaction.request
-    event = (request.headers.get_first("event") or "").partition(";")[0].strip().lower()
+    event = request.headers.first("event").partition(";")[0].strip().lower()
     if event != "refer":
         transaction.refuse(489, Allow_Events="refer")
         return
@@ -99,10 +93,6 @@ def _prack(leg: SipLeg, transaction: ServerTransaction) -> None:
         transaction.refuse(481)
 
 
-def _update(leg: SipLeg, transaction: ServerTransaction) -> None:
-    _modify(leg, transaction)
-
-
 def _reinvite(leg: SipLeg, transaction: ServerTransaction) -> None:
     if not leg.confirmed:
         transaction.refuse(500, Retry_After="1")  # RFC 3261 section 14.2: the first one isn't settled
@@ -111,41 +101,26 @@ def _reinvite(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 
 def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
-    """Hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311)."""
+    """Answer hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311). Raises BadMessage."""
     request = transaction.request
-    invite = request.method == "INVITE"
-    try:
-        offer = sdp_body(request)
-        if offer is not None and (leg.offering or not leg.confirmed):
-            transaction.refuse(491)
-            return
-        if invite and leg.offering:
-            transaction.refuse(491)
-            return
-        terms = terms_for(request, leg.core.config.session_expires_s)
-        leg.dialog.retarget(request)
-        changed = None
-        body = ""
-        if offer is not None:
-            body, changed = leg.audio.reanswer(offer)
-        elif invite:
-            body = leg.audio.offer_again()
-    except BadBody as error:
-        leg.log.warning("sip.offer_refused", status=error.status, error=str(error))
-        transaction.refuse(error.status, Warning=f'399 ivr "{str(error)[:80]}"')
+    invite = isinstance(transaction, InviteServerTransaction)
+    offer = request.sdp()
+    if (invite and leg.offering) or (offer is not None and (leg.offering or not leg.confirmed)):
+        transaction.refuse(491)
         return
-    except IntervalTooSmall:
-        transaction.refuse(422, Min_SE=str(MIN_SE))
-        return
-    except ValueError as error:
-        transaction.refuse(400, str(error)[:60])
-        return
-    response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.source))
+    terms = terms_for(request, leg.core.config.session_expires_s)
+    leg.dialog.retarget(request)
+    changed = None
+    body = ""
+    if offer is not None:
+        body, changed = leg.audio.reanswer(offer)
+    elif invite:
+        body = leg.audio.offer_again()
+    response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))
     add_session(response, transaction, terms)
     if body:
-        response.headers.set_single("Content-Type", "application/sdp")
-        response.text = body
-    if invite:
+        response.carry_sdp(body)
+    if isinstance(transaction, InviteServerTransaction):
         leg.await_ack(transaction, answer_expected=offer is None)
     transaction.respond(response)
     if leg.confirmed:
@@ -156,10 +131,10 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
 
 
 def add_session(response: SipResponse, transaction: ServerTransaction, terms: SessionTerms) -> None:
-    """Session-Expires in a 2xx (RFC 4028 section 9)."""
-    response.headers.set_single("Session-Expires", terms.header)
-    if "timer" in tokens(transaction.request, "supported") | tokens(transaction.request, "require"):
-        response.headers.set_single("Require", "timer")
+    """Put Session-Expires into a 2xx (RFC 4028 section 9)."""
+    response.headers.set("Session-Expires", terms.header)
+    if "timer" in transaction.request.extensions:
+        response.headers.set("Require", "timer")
 
 
 _HANDLERS: dict[str, Callable[[SipLeg, ServerTransaction], None]] = {
@@ -170,5 +145,5 @@ _HANDLERS: dict[str, Callable[[SipLeg, ServerTransaction], None]] = {
     "OPTIONS": _options,
     "PRACK": _prack,
     "REFER": _refer,
-    "UPDATE": _update,
+    "UPDATE": _modify,
 }

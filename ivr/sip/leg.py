@@ -1,28 +1,27 @@
-"""One SIP dialog as the call engine sees it: the parts that inbound and outbound legs share."""
+"""SIP leg: one dialog as the call engine sees it, with what inbound and outbound legs share."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import structlog
-from aiosipua import SipRequest, SipResponse
 
 from ivr.errors import CallEnded, TransferFailed
 from ivr.events import Digit, LegEnded
 from ivr.media.description import MediaDescription
 from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
-from ivr.sip.indialog import handle
-from ivr.sip.message import BadBody, Peer, cseq_of, encode, sdp_body, tag_of
+from ivr.sip.headers import BadMessage
+from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.server_transaction import ServerTransaction
+from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
-from ivr.sip.timers import GIVE_UP
+from ivr.sip.timers import TIMEOUT
 from ivr.sip.transfer import make_refer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -32,7 +31,7 @@ MAX_WAITING_DIGITS = 256
 
 
 class SipLeg:
-    """Implements ``ivr.ports.Leg``. ``far`` names the other end in logs and CallEnded: "caller" or "agent"."""
+    """It implements ``ivr.ports.Leg``. ``far`` names the other end in logs and CallEnded: "caller" or "agent"."""
 
     far = "caller"
 
@@ -52,6 +51,7 @@ class SipLeg:
         self.dialog = dialog
         self.audio = audio
         self.arrival = arrival
+        self.on_release: Callable[[], object] = lambda: None  # leaves the dialog table
         self.confirmed = False
         self.offering = False  # an offer of ours is under way: theirs must wait (491)
         self.referring = 0  # CSeq of our REFER while its subscription lasts
@@ -59,43 +59,22 @@ class SipLeg:
         self.ended: CallEnded | None = None
         self.session = SessionTimer(core.timers, self._refresh_due, self._session_expired)
         self.log = log.bind(sip_call_id=dialog.call_id, trunk=trunk)
-        self._id = f"leg-{secrets.token_hex(4)}"
-        self._trunk = trunk
-        self._caller = caller
-        self._called = called
-        self._headers = dict(headers)
+        self.id = f"leg-{secrets.token_hex(4)}"
+        self.trunk = trunk
+        self.caller = caller
+        self.called = called
+        self.headers = dict(headers)
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._gone = asyncio.Event()
         self._consumed = False
         self._closing: asyncio.Task[None] | None = None
-        self._unacked: dict[int, tuple[ServerTransaction, bool]] = {}
-        core.adopt(dialog, self)
+        self._unacked: dict[int, tuple[InviteServerTransaction, bool]] = {}
 
     # --- ports.Leg ---
 
     @property
-    def id(self) -> str:
-        return self._id
-
-    @property
     def sip_call_id(self) -> str:
         return self.dialog.call_id
-
-    @property
-    def caller(self) -> Party:
-        return self._caller
-
-    @property
-    def called(self) -> Party:
-        return self._called
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self._headers
-
-    @property
-    def trunk(self) -> str:
-        return self._trunk
 
     @property
     def remote(self) -> MediaDescription | None:
@@ -111,7 +90,7 @@ class SipLeg:
         raise RuntimeError("only an inbound leg can be rejected")
 
     async def hangup(self, reason: str = "") -> None:
-        """Idempotent: everybody who calls it waits for the same BYE."""
+        """Hang up once: everybody who calls this waits for the same BYE."""
         if self._closing is None:
             if self.ended is not None:
                 return
@@ -129,8 +108,8 @@ class SipLeg:
             make_refer(request, target, self.dialog.local.partition(";tag=")[0], headers)
         except (ValueError, Unresolvable) as error:
             raise TransferFailed(400, str(error)) from error
-        self.referring = cseq_of(request)[0]
-        response = await self.core.request(request, peer, self._trunk, self.dialog)
+        self.referring = request.cseq.number
+        response = await self.core.request(request, peer, self.trunk, self.dialog)
         status = response.status_code
         if 200 <= status < 300:
             self.log.info("sip.refer_accepted", status=status)
@@ -141,7 +120,7 @@ class SipLeg:
         raise TransferFailed(status, response.reason_phrase)
 
     async def events(self) -> AsyncIterator[LegEvent]:
-        """For one consumer at a time: whoever comes next goes on where the one before stopped."""
+        """Yield events to one consumer at a time: whoever comes next goes on where the one before stopped."""
         if self._consumed:
             raise RuntimeError("a leg's events have one consumer at a time")
         self._consumed = True
@@ -154,7 +133,7 @@ class SipLeg:
     # --- life ---
 
     def check(self) -> None:
-        """Raises CallEnded once the leg is over."""
+        """Raise CallEnded once the leg is over."""
         if self.ended is not None:
             raise CallEnded(self.ended.by, self.ended.reason)
 
@@ -167,10 +146,10 @@ class SipLeg:
         self._queue.put_nowait(event)
 
     def end(self, by: str, reason: str, status: int = 0, *, forget: bool = True) -> None:
-        """The leg is over, whoever ended it; LegEnded goes out once."""
+        """Note that the leg is over, whoever ended it; LegEnded goes out once."""
         if self.ended is not None:
             return
-        self._queue.put_nowait(LegEnded(self._id, by, reason, status))
+        self._queue.put_nowait(LegEnded(self.id, by, reason, status))
         self.ended = CallEnded(by, reason)
         self.session.stop()
         self._gone.set()
@@ -181,9 +160,9 @@ class SipLeg:
     def release(self) -> None:
         """Leave the dialog table; later if NOTIFYs about a transfer may still come (RFC 5057)."""
         if self.referring:
-            self.core.timers.call_later(GIVE_UP, lambda: self.core.forget(self.dialog))
+            self.core.timers.call_later(TIMEOUT, self.on_release)
         else:
-            self.core.forget(self.dialog)
+            self.on_release()
 
     async def or_gone(self, work: Awaitable[T]) -> T:
         """Wait for ``work`` or the end of the leg (then CallEnded)."""
@@ -199,14 +178,14 @@ class SipLeg:
             task.cancel()
 
     async def _close(self) -> None:
-        """What hanging up means in this state; overridden before the answer."""
+        """Do what hanging up means in this state; inbound legs override it for the time before the answer."""
         await self.bye()
 
     async def bye(self) -> None:
         try:
             peer = await self.core.peer_of(self.dialog, self.arrival)
             request = self.dialog.request("BYE", self.core.via(peer), "")
-            response = await self.core.request(request, peer, self._trunk, self.dialog)
+            response = await self.core.request(request, peer, self.trunk, self.dialog)
             self.log.debug("sip.bye", status=response.status_code)
         except Unresolvable as error:
             self.log.warning("sip.bye_unsent", error=str(error))
@@ -215,26 +194,23 @@ class SipLeg:
 
     # --- inside the dialog ---
 
-    def receive(self, transaction: ServerTransaction) -> None:
-        handle(self, transaction)
-
     def pracked(self, request: SipRequest) -> bool:
         """Whether a PRACK fits a reliable provisional of ours."""
         return False
 
-    def await_ack(self, transaction: ServerTransaction, *, answer_expected: bool) -> None:
-        """A 2xx is about to go out; its ACK carries the answer when the 2xx carried our offer."""
-        number = cseq_of(transaction.request)[0]
+    def await_ack(self, transaction: InviteServerTransaction, *, answer_expected: bool) -> None:
+        """Expect the ACK of a 2xx that is about to go out; it carries the answer when the 2xx carried our offer."""
+        number = transaction.request.cseq.number
         self._unacked[number] = (transaction, answer_expected)
         self.offering = self.offering or answer_expected
         transaction.on_no_ack = lambda: self._no_ack(number)
 
     def receive_ack(self, request: SipRequest) -> bool:
-        """Only From decides: some callers change the To tag on the way."""
-        waiting = self._unacked.get(cseq_of(request)[0])
-        if waiting is None or tag_of(request, "from") != self.dialog.remote_tag:
+        """Take an ACK of ours; only From decides, because some callers change the To tag on the way."""
+        waiting = self._unacked.get(request.cseq.number)
+        if waiting is None or request.from_.tag != self.dialog.remote_tag:
             return False
-        del self._unacked[cseq_of(request)[0]]
+        del self._unacked[request.cseq.number]
         transaction, answer_expected = waiting
         transaction.acknowledge()
         if answer_expected:
@@ -244,11 +220,11 @@ class SipLeg:
         return True
 
     def acked(self) -> None:
-        """An ACK came; inbound legs wait for the first."""
+        """Hear that an ACK came; inbound legs wait for the first."""
 
     def _late_answer(self, ack: SipRequest) -> None:
         try:
-            changed = self.audio.take_later_answer(sdp_body(ack) or "")
+            changed = self.audio.take_later_answer(ack.sdp() or "")
         except BadBody as error:
             self.log.warning("sip.bad_answer", error=str(error))
             self._abort(self.far, f"no usable answer in the ACK: {error}", 488)
@@ -266,11 +242,11 @@ class SipLeg:
             self.core.spawn(self.bye(), "sip-abort")
 
     def respond(self, transaction: ServerTransaction, status: int, reason: str = "", **headers: str) -> None:
-        """An answer without a body."""
-        contact = self.core.contact(transaction.source) if 200 <= status < 300 else ""
+        """Respond without a body."""
+        contact = self.core.contact(transaction.peer) if 200 <= status < 300 else ""
         response = self.dialog.response(transaction.request, status, reason, contact=contact)
         for name, value in headers.items():
-            response.headers.set_single(name.replace("_", "-"), value)
+            response.headers.set(name.replace("_", "-"), value)
         transaction.respond(response)
 
     # --- session timer ---
@@ -287,7 +263,7 @@ class SipLeg:
             self.core.spawn(self._refresh(), "sip-refresh")
 
     async def _refresh(self) -> None:
-        """UPDATE where the far end takes it, else a re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
+        """Send UPDATE where the far end takes it, else re-INVITE with our SDP as it is (RFC 4028 section 7.4)."""
         interval = self.session.interval_s
         try:
             peer = await self.core.peer_of(self.dialog, self.arrival)
@@ -316,11 +292,10 @@ class SipLeg:
     async def _send_refresh(self, peer: Peer, interval: int) -> SipResponse:
         method = "UPDATE" if self.updates else "INVITE"
         request = self.dialog.request(method, self.core.via(peer), self.core.contact(peer))
-        request.headers.set_single("Session-Expires", SessionTerms(interval, "uac").header)
+        request.headers.set("Session-Expires", SessionTerms(interval, "uac").header)
         if method == "UPDATE":
-            return await self.core.request(request, peer, self._trunk, self.dialog)
-        request.headers.set_single("Content-Type", "application/sdp")
-        request.text = self.audio.text
+            return await self.core.request(request, peer, self.trunk, self.dialog)
+        request.carry_sdp(self.audio.text)
         self.offering = True
         try:
             return await self._reinvite(request, peer)
@@ -329,7 +304,7 @@ class SipLeg:
 
     async def _reinvite(self, request: SipRequest, peer: Peer) -> SipResponse:
         done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
-        number = cseq_of(request)[0]
+        number = request.cseq.number
 
         def heard(response: SipResponse) -> None:
             if response.status_code < 200:
@@ -340,13 +315,13 @@ class SipLeg:
             if not done.done():
                 done.set_result(response)
 
-        self.core.transactions.start(request, peer, heard)
+        self.core.transactions.invite(request, peer, heard)
         response = await done
         if response.status_code < 300:
-            self.dialog.retarget(response)
             try:
-                if (body := sdp_body(response)) and (changed := self.audio.take_later_answer(body)):
+                self.dialog.retarget(response)
+                if (body := response.sdp()) and (changed := self.audio.take_later_answer(body)):
                     self.emit(MediaChanged(changed))
-            except BadBody as error:
+            except BadMessage as error:
                 self.log.warning("sip.bad_answer", error=str(error))
         return response

@@ -1,4 +1,4 @@
-"""Offer and answer over one dialog's life (RFC 3264, RFC 6337): what both ends last agreed to."""
+"""SDP offer and answer over one dialog's life (RFC 3264, RFC 6337): what both ends last agreed to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OfferAnswer:
         self.text = ""  # what we sent last, to repeat unchanged in a refresh
 
     def take_offer(self, text: str) -> MediaDescription:
-        """The first offer. Raises BadBody."""
+        """Take the first offer. Raises BadBody."""
         self._offer = sdp.parse(text, self._known)
         self._latest = self.remote = self._offer.audio
         return self._offer.audio
@@ -46,7 +46,7 @@ class OfferAnswer:
         return self.text
 
     def offer_again(self) -> str:
-        """Our offer in answer to an offer-less re-INVITE: what we have, not on hold."""
+        """Offer what we have, not on hold, in answer to an offer-less re-INVITE."""
         if self.local is None:
             raise RuntimeError("nothing was agreed yet")
         self.local = replace(self.local, direction=Direction.SENDRECV)
@@ -57,13 +57,13 @@ class OfferAnswer:
         return self.text
 
     def take_answer(self, text: str) -> MediaDescription:
-        """The far end's answer to our offer. Raises BadBody."""
+        """Take the far end's answer to our offer. Raises BadBody."""
         answered = sdp.parse(text, self._known)
         self._latest = self.remote = answered.audio
         return answered.audio
 
     def reanswer(self, text: str) -> tuple[str, MediaDescription | None]:
-        """Answer a later offer by ourselves; our SDP, and the far end's description if it changed.
+        """Answer a later offer by ourselves; return our SDP, and the far end's description if it changed.
 
         Raises BadBody, leaving everything as it was (RFC 3261 section 14.2)."""
         if self.local is None:
@@ -78,7 +78,7 @@ class OfferAnswer:
         return self.text, self.remote if changed else None
 
     def take_later_answer(self, text: str) -> MediaDescription | None:
-        """An answer to an offer made in mid-call; what changed for media, if anything. Raises BadBody."""
+        """Take an answer to an offer made in mid-call; return what changed for media, if anything. Raises BadBody."""
         before = self.remote
         after = self.take_answer(text)
         if before is None:

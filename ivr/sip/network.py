@@ -1,4 +1,4 @@
-"""UDP and TCP sockets of the user agent. Bytes in and out with their peers; no SIP beyond framing."""
+"""SIP transport: the user agent's UDP and TCP sockets. It knows bytes and their peers, and no SIP beyond framing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class _Connection(asyncio.Protocol):
-    """One TCP connection, either side's."""
+    """One TCP connection, whoever opened it."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -116,7 +116,7 @@ class Network:
         self.bound = Address("", 0)
 
     async def open(self, listen: Address, transports: Sequence[str]) -> None:
-        """Bind. Port 0 takes one port that is free for every transport. Raises ConfigError."""
+        """Bind the sockets. Port 0 takes one port that is free for every transport. Raises ConfigError."""
         for attempt in range(8):
             try:
                 await self._bind(listen, transports)
@@ -146,7 +146,7 @@ class Network:
         self.bound = Address(listen.host, port)
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
-        """Never blocks. TCP reuses the connection with ``peer``, else opens one (to ``fallback`` if given)."""
+        """Send without blocking. TCP reuses the connection with ``peer``, else opens one (to ``fallback`` if given)."""
         if not 0 < peer.port < 65536:  # asyncio gives a whole socket up over one such address
             self._unreachable(peer, "no such port")
             return
@@ -176,7 +176,7 @@ class Network:
         return peer in self._connections
 
     def local_host(self, toward: str) -> str:
-        """Our address as ``toward`` sees it: the listening one, or the interface that routes there."""
+        """Return our address as ``toward`` sees it: the listening one, or the interface that routes there."""
         if self.bound.host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
             return self.bound.host
         family = socket.AF_INET6 if ":" in toward else socket.AF_INET

@@ -1,41 +1,30 @@
-"""A call we make: INVITE, challenges, ringing, the first of forked answers, CANCEL."""
+"""Outbound SIP call: we invite, answer challenges, take the first of forked answers, or cancel."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 import structlog
-from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, stringify_uri
+from aiosipua import generate_call_id, generate_tag
 
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Party
-from ivr.sip.client_transaction import ClientTransaction
+from ivr.sip.client_transaction import InviteClientTransaction, within
 from ivr.sip.dialog import CallDialog
+from ivr.sip.dialogs import Dialogs
+from ivr.sip.headers import BadHeader, BadMessage, Headers, host_port
 from ivr.sip.leg import SipLeg
-from ivr.sip.message import (
-    ALLOW,
-    PRODUCT,
-    SUPPORTED,
-    BadBody,
-    Peer,
-    cseq_of,
-    encode,
-    host_port,
-    lowered,
-    party_of,
-    sdp_body,
-    tag_of,
-    target_uri,
-    tokens,
-)
+from ivr.sip.message import ALLOW, PRODUCT, SUPPORTED, BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
+from ivr.sip.party import party_of, target_uri
 from ivr.sip.session_timer import MIN_SE, agreed, min_se
 from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
-from ivr.sip.timers import GIVE_UP
+from ivr.sip.transaction import TransactionState
 from ivr.sip.transactions import renewed
 from ivr.sip.transfer import add_headers
 
@@ -62,6 +51,7 @@ class Dial:
     """One attempt to reach ``target``; ``run`` once."""
 
     core: Signalling
+    dialogs: Dialogs
     target: str
     local: MediaDescription
     caller: Party
@@ -69,7 +59,7 @@ class Dial:
     on_ringing: Callable[[], None] | None = None
     _responses: asyncio.Queue[SipResponse] = field(default_factory=asyncio.Queue)
     _branches: dict[str, _Branch] = field(default_factory=dict)
-    _transaction: ClientTransaction | None = None
+    _transaction: InviteClientTransaction | None = None
     _trunk: str = ""
     _winner: str = ""  # To tag
     _abandoned: bool = False
@@ -77,7 +67,7 @@ class Dial:
     _rang: bool = False
 
     async def run(self, ring_timeout_s: float) -> OutboundLeg:
-        """Raises DialFailed; cancelling it cancels the call."""
+        """Call until answered. Raises DialFailed; cancelling this cancels the call."""
         try:
             async with asyncio.timeout(ring_timeout_s):
                 return await self._run()
@@ -100,15 +90,10 @@ class Dial:
             audio = OfferAnswer(
                 self.core.codecs, lambda: self.core.media_host_toward(peer.host), bool(self.core.config.advertise)
             )
-            request = self._invite(stringify_uri(uri), peer, audio.offer(self.local))
+            request = self._invite(str(uri), peer, audio.offer(self.local))
         except (ValueError, Unresolvable) as error:
             raise DialFailed(400 if isinstance(error, ValueError) else 503, str(error)) from error
-        log.info(
-            "sip.dial",
-            called=party_of(self.target).number,
-            trunk=self._trunk,
-            sip_call_id=request.headers.get("call-id")[0],
-        )
+        log.info("sip.dial", called=party_of(uri).number, trunk=self._trunk, sip_call_id=request.call_id)
         account = self.core.accounts.get(self._trunk)
         if account is not None:
             account.authorise(request, peer.host)
@@ -122,10 +107,10 @@ class Dial:
             if status in (401, 407) and challenges < MAX_CHALLENGES:
                 challenges += 1
                 again = self.core.challenged(request, response, peer, self._trunk, None)
-            elif status == 422 and min_se(response) > int(request.headers.get("session-expires")[0]):
-                again = renewed(request, cseq_of(request)[0] + 1)
-                again.headers.set_single("Session-Expires", str(min_se(response)))
-                again.headers.set_single("Min-SE", str(min_se(response)))
+            elif status == 422 and min_se(response) > int(request.headers.first("session-expires")):
+                again = renewed(request, request.cseq.number + 1)
+                again.headers.set("Session-Expires", str(min_se(response)))
+                again.headers.set("Min-SE", str(min_se(response)))
             if again is None:
                 log.info("sip.dial_failed", status=status, reason=response.reason_phrase, trunk=self._trunk)
                 if status < 400:
@@ -136,34 +121,35 @@ class Dial:
     def _invite(self, uri: str, peer: Peer, offer: str) -> SipRequest:
         host = self.core.host_toward(peer.host)
         try:
-            identity = stringify_uri(target_uri(self.caller.uri))
+            identity = str(target_uri(self.caller.uri))
         except ValueError:  # none given, or a tel: number
             user = quote(self.caller.number, safe="+*-.()&=,/$!~'") or "anonymous"
             identity = f"sip:{user}@{host_port(host, None)}"
         display = "".join(c for c in self.caller.display if c.isprintable() and c not in '"\\')
-        request = SipRequest(method="INVITE", uri=uri)
-        request.headers.append("Via", self.core.via(peer))
-        request.headers.set_single("Max-Forwards", "70")
         quoted = f'"{display}" ' if display else ""
-        request.headers.set_single("From", f"{quoted}<{identity}>;tag={generate_tag()}")
-        request.headers.set_single("To", f"<{uri}>")
-        request.headers.set_single("Call-ID", generate_call_id(host.strip("[]").replace(":", ".")))
-        request.headers.set_single("CSeq", "1 INVITE")
-        request.headers.set_single("Contact", self.core.contact(peer))
-        request.headers.set_single("Allow", ALLOW)
-        request.headers.set_single("Supported", SUPPORTED)
-        request.headers.set_single("Session-Expires", str(self.core.config.session_expires_s))
-        request.headers.set_single("Min-SE", str(MIN_SE))
-        request.headers.set_single("User-Agent", PRODUCT)
+        headers = {
+            "Via": self.core.via(peer),
+            "Max-Forwards": "70",
+            "From": f"{quoted}<{identity}>;tag={generate_tag()}",
+            "To": f"<{uri}>",
+            "Call-ID": generate_call_id(host.replace(":", ".")),
+            "CSeq": "1 INVITE",
+            "Contact": self.core.contact(peer),
+            "Allow": ALLOW,
+            "Supported": SUPPORTED,
+            "Session-Expires": str(self.core.config.session_expires_s),
+            "Min-SE": str(MIN_SE),
+            "User-Agent": PRODUCT,
+        }
+        request = SipRequest(method="INVITE", uri=uri, headers=Headers(headers))
         add_headers(request, self.headers)
-        request.headers.set_single("Content-Type", "application/sdp")
-        request.text = offer
+        request.carry_sdp(offer)
         return request
 
     async def _attempt(self, request: SipRequest, peer: Peer) -> SipResponse:
-        """The final response; provisionals are dealt with on the way."""
+        """Return the final response; provisionals are dealt with on the way."""
         self._branches.clear()
-        self._transaction = self.core.transactions.start(request, peer, self._heard)
+        self._transaction = self.core.transactions.invite(request, peer, self._heard)
         while True:
             response = await self._responses.get()
             if response.status_code >= 200:
@@ -171,8 +157,7 @@ class Dial:
             self._provisional(request, response, peer)
 
     def _heard(self, response: SipResponse) -> None:
-        status = response.status_code
-        tag = tag_of(response, "to")
+        status, tag = response.status_code, response.to.tag
         if self._abandoned:
             if status < 200:
                 self._cancel()
@@ -189,13 +174,13 @@ class Dial:
                 self._discard(response)  # a fork answered later
 
     def _provisional(self, request: SipRequest, response: SipResponse, peer: Peer) -> None:
-        tag = tag_of(response, "to")
+        tag = response.to.tag
         if response.status_code in (180, 183) and not self._rang:
             self._rang = True
             if self.on_ringing is not None:
                 self.on_ringing()
-        rseq = response.headers.get_first("rseq") or ""
-        if not tag or "100rel" not in tokens(response, "require") or not rseq.isdecimal():
+        rseq = response.headers.first("rseq")
+        if not tag or "100rel" not in response.tokens("require") or not rseq.isdecimal():
             return
         try:
             branch = self._branches.get(tag) or _Branch(CallDialog.of_response(request, response))
@@ -203,30 +188,28 @@ class Dial:
             if branch.rseq and int(rseq) != branch.rseq + 1:
                 return  # seen, or out of order (RFC 3262 section 4)
             branch.rseq = int(rseq)
-            branch.answer = sdp_body(response) or branch.answer
-        except (ValueError, BadBody) as error:
+            branch.answer = response.sdp() or branch.answer
+        except BadMessage as error:
             log.debug("sip.provisional_ignored", error=str(error))
             return
-        number = cseq_of(request)[0]
-        self.core.spawn(self._prack(branch.dialog, f"{rseq} {number} INVITE", peer), "sip-prack")
+        self.core.spawn(self._send("PRACK", branch.dialog, peer, RAck=f"{rseq} {request.cseq}"), "sip-prack")
 
-    async def _prack(self, dialog: CallDialog, rack: str, peer: Peer) -> None:
-        try:
+    async def _send(self, method: str, dialog: CallDialog, peer: Peer, **headers: str) -> None:
+        with contextlib.suppress(Unresolvable):
             peer = await self.core.peer_of(dialog, peer)
-        except Unresolvable:
-            return
-        request = dialog.request("PRACK", self.core.via(peer), "")
-        request.headers.set_single("RAck", rack)
-        await self.core.request(request, peer, self._trunk, dialog)
+            request = dialog.request(method, self.core.via(peer), "")
+            for name, value in headers.items():
+                request.headers.set(name, value)
+            await self.core.request(request, peer, self._trunk, dialog)
 
     async def _established(
         self, request: SipRequest, response: SipResponse, peer: Peer, audio: OfferAnswer
     ) -> OutboundLeg:
-        tag = tag_of(response, "to")
+        tag = response.to.tag
         early = self._branches.get(tag)
         try:
             dialog = CallDialog.of_response(request, response)
-        except ValueError as error:
+        except BadHeader as error:
             raise DialFailed(502, f"unusable answer: {error}") from error
         if early is not None:
             dialog.local_cseq = early.dialog.local_cseq
@@ -237,15 +220,16 @@ class Dial:
             audio,
             trunk=self._trunk,
             caller=self.caller,
-            called=party_of(self.target),
-            headers=lowered(request),
+            called=party_of(target_uri(self.target)),
+            headers=request.headers.joined(),
             arrival=peer,
         )
+        self.dialogs.add(leg)
         leg.confirmed = True
-        leg.updates = "update" in tokens(response, "allow")
+        leg.updates = "update" in response.tokens("allow")
         self._acknowledge(dialog)
         try:
-            audio.take_answer(sdp_body(response) or (early.answer if early else None) or "")
+            audio.take_answer(response.sdp() or (early.answer if early else None) or "")
         except BadBody as error:
             self.core.spawn(leg.hangup("unusable answer"), "sip-unusable")
             raise DialFailed(488, f"unusable answer: {error}") from error
@@ -256,7 +240,7 @@ class Dial:
         return leg
 
     def _acknowledge(self, dialog: CallDialog, then: Callable[[], object] | None = None) -> None:
-        """ACK a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials."""
+        """Send the ACK of a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials."""
         if self._transaction is None:
             return
         invite, peer = self._transaction.request, self._transaction.peer
@@ -269,10 +253,9 @@ class Dial:
             peer = await self.core.peer_of(dialog, peer)
         except Unresolvable:
             return
-        ack = dialog.request("ACK", self.core.via(peer), "", number=cseq_of(invite)[0])
+        ack = dialog.request("ACK", self.core.via(peer), "", number=invite.cseq.number)
         for name in ("Authorization", "Proxy-Authorization"):
-            if value := invite.headers.get_first(name):
-                ack.headers.set_single(name, value)
+            ack.headers.set(name, *invite.headers.get(name))
         self.core.network.send(encode(ack), peer)
         if then is not None:
             then()
@@ -288,7 +271,7 @@ class Dial:
             if 200 <= response.status_code < 300:
                 self._discard(response)
         transaction = self._transaction
-        if transaction is not None and transaction.final is None and transaction.provisional:
+        if transaction is not None and transaction.state is TransactionState.PROCEEDING:
             self._cancel()  # before any provisional a CANCEL may not go out (RFC 3261 section 9.1)
 
     def _cancel(self) -> None:
@@ -296,31 +279,16 @@ class Dial:
         if transaction is None or self._cancelled:
             return
         self._cancelled = True
-        invite = transaction.request
-        cancel = SipRequest(method="CANCEL", uri=invite.uri)
-        cancel.headers.append("Via", invite.headers.get("via")[0])
-        for route in invite.headers.get("route"):
-            cancel.headers.append("Route", route)
-        for name in ("From", "To", "Call-ID", "Max-Forwards"):
-            cancel.headers.set_single(name, invite.headers.get_first(name) or "")
-        cancel.headers.set_single("CSeq", f"{cseq_of(invite)[0]} CANCEL")
-        self.core.transactions.start(cancel, transaction.peer, lambda _: None)
-        transaction.give_up_in(GIVE_UP)
+        self.core.transactions.start(within(transaction.request, "CANCEL"), transaction.peer, lambda _: None)
+        transaction.cancelled()
 
     def _discard(self, response: SipResponse) -> None:
-        """An answer that nobody waits for: ACK, then BYE."""
+        """Send ACK and BYE to an answer that nobody waits for."""
         transaction = self._transaction
         if transaction is None:
             return
         try:
             dialog = CallDialog.of_response(transaction.request, response)
-        except ValueError:
+        except BadHeader:
             return
-        self._acknowledge(dialog, lambda: self.core.spawn(self._bye(dialog, transaction.peer), "sip-discard"))
-
-    async def _bye(self, dialog: CallDialog, peer: Peer) -> None:
-        try:
-            peer = await self.core.peer_of(dialog, peer)
-        except Unresolvable:
-            return
-        await self.core.request(dialog.request("BYE", self.core.via(peer), ""), peer, self._trunk, dialog)
+        self._acknowledge(dialog, lambda: self.core.spawn(self._send("BYE", dialog, transaction.peer), "sip-discard"))

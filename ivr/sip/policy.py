@@ -1,4 +1,4 @@
-"""Who may call: configured trunks by address or by digest credentials; everybody else is refused and counted."""
+"""SIP trunk policy: trunks may call, by address or digest credentials; everybody else is refused and counted."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from aiosipua import SipRequest, SipResponse
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.sip.digest import Account, DigestGuard, Verdict
-from ivr.sip.message import PRODUCT, call_id_of, response_to, stateless_tag
+from ivr.sip.message import PRODUCT, SipRequest, SipResponse, response_to, stateless_tag
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -29,14 +28,14 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """``response`` is to be sent without keeping state."""
+    """A refusal; ``response`` is to be sent without keeping state."""
 
     response: SipResponse
     reason: str
 
 
 class RejectionLog:
-    """One line a source and minute; the next one says how many were kept back."""
+    """A log of one line a source and minute; the next line says how many were kept back."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -44,7 +43,7 @@ class RejectionLog:
         self._window = (now(), 0)
 
     def note(self, source: str, reason: str, method: str, call_id: str) -> bool:
-        """Whether a line was written."""
+        """Log a refusal; return whether a line was written."""
         now = self._now()
         since, kept_back = self._sources.pop(source, (float("-inf"), 0))
         start, lines = self._window
@@ -72,7 +71,7 @@ class RejectionLog:
 
 
 class TrunkPolicy:
-    """Judges requests outside dialogs. A trunk with ``inbound_auth`` is challenged; where it also lists
+    """It judges requests outside dialogs. A trunk with ``inbound_auth`` is challenged; where it also lists
     addresses, only those are."""
 
     def __init__(self, trunks: Sequence[Trunk], now: Callable[[], float]) -> None:
@@ -82,7 +81,7 @@ class TrunkPolicy:
         self.rejections = RejectionLog(now)
 
     def learn(self, trunk: str, host: str) -> None:
-        """A registrar's address: it may send us calls where its trunk lists no addresses of its own."""
+        """Let a registrar's address send us calls, where its trunk lists no addresses of its own."""
         configured = next((t for t in self._trunks if t.name == trunk), None)
         if configured is not None and not configured.allow:
             network = ipaddress.ip_network(host)
@@ -90,7 +89,7 @@ class TrunkPolicy:
                 self._networks[trunk].append(network)
 
     def trunk_at(self, host: str) -> Trunk | None:
-        """The trunk whose addresses include ``host``."""
+        """Return the trunk whose addresses include ``host``."""
         address = _address(host)
         for trunk in self._trunks:
             if address is not None and any(address in network for network in self._networks[trunk.name]):
@@ -98,7 +97,7 @@ class TrunkPolicy:
         return None
 
     def judge(self, request: SipRequest, source: str) -> Admitted | Refused:
-        """``source`` is the IP address the request came from."""
+        """Admit or refuse a request that came from the IP address ``source``."""
         here = self.trunk_at(source)
         if here is not None and not here.inbound_auth:
             return Admitted(here.name)
@@ -121,7 +120,7 @@ class TrunkPolicy:
         return Refused(response, "challenged")
 
     def _forbidden(self, request: SipRequest, source: str, reason: str) -> Refused:
-        self.rejections.note(source, reason, request.method, call_id_of(request))
+        self.rejections.note(source, reason, request.method, request.call_id)
         return Refused(_stateless(request, 403), reason)
 
 

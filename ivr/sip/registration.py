@@ -1,21 +1,23 @@
-"""Registration with trunks (RFC 3261 section 10): refresh, back-off with jitter, unregister."""
+"""SIP registration with a trunk (RFC 3261 section 10): it is refreshed, tried again with jitter, and withdrawn."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from aiosipua import SipRequest, SipResponse, generate_call_id, generate_tag, stringify_uri
+from aiosipua import generate_call_id, generate_tag
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.ports import RegistrationStatus
-from ivr.sip.message import PRODUCT, SUPPORTED, Peer, host_port
+from ivr.sip.headers import Address, BadHeader, Headers, Uri
+from ivr.sip.message import PRODUCT, SUPPORTED, Peer, SipRequest, SipResponse
 from ivr.sip.signalling import Signalling, Unresolvable
-from ivr.sip.uri import address_of, uri_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -25,7 +27,7 @@ UNREGISTER_TIMEOUT_S = 2.0
 
 
 class _Refused(Exception):
-    """Why a REGISTER failed, and how long the registrar asks us to stay away."""
+    """A failed REGISTER: why, and how long the registrar asks us to stay away."""
 
     def __init__(self, reason: str, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -33,13 +35,13 @@ class _Refused(Exception):
 
 
 def back_off(failures: int, chance: float) -> float:
-    """Seconds before the next try after ``failures`` (1, 2, …); ``chance`` in 0..1 spreads many clients."""
+    """Return the seconds before the next try after ``failures`` (1, 2, …); ``chance`` in 0..1 spreads many clients."""
     ceiling = min(LAST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 16))
     return float(ceiling * (0.5 + chance / 2))
 
 
 class Registration:
-    """Keeps one trunk's registration alive. ``run`` until cancelled; ``sleep`` and ``chance`` are for tests."""
+    """It keeps one trunk's registration alive. ``run`` until cancelled; ``sleep`` and ``chance`` are for tests."""
 
     def __init__(
         self,
@@ -53,11 +55,9 @@ class Registration:
         self._core, self._trunk = core, trunk
         self._sleep, self._chance, self._now = sleep, chance, now
         text = trunk.register_with
-        uri = uri_of(text if text.lower().startswith("sip:") else f"sip:{text}")
-        uri.user = None
-        self._registrar = stringify_uri(uri)
-        uri.params, uri.user = {}, trunk.username
-        self._identity = stringify_uri(uri)
+        registrar = replace(Uri.parse(text if text.lower().startswith("sip:") else f"sip:{text}"), user="")
+        self._registrar = str(registrar)
+        self._identity = str(replace(registrar, params={}, user=trunk.username))
         self._call_id = generate_call_id(PRODUCT)
         self._number = 0
         self._expires_s = trunk.expires_s
@@ -86,16 +86,16 @@ class Registration:
             await self._sleep(wait)
 
     async def register(self) -> int:
-        """One REGISTER with its challenges; the seconds granted."""
+        """Send one REGISTER and answer its challenges; return the seconds granted."""
         response = await self._send(self._expires_s)
         if response.status_code == 423:  # Interval Too Brief
-            least = response.headers.get_first("min-expires") or ""
+            least = response.headers.first("min-expires")
             if least.isdecimal() and int(least) > self._expires_s:
                 self._expires_s = int(least)
                 response = await self._send(self._expires_s)
         status = response.status_code
         if not 200 <= status < 300:
-            after = (response.headers.get_first("retry-after") or "").split(";")[0].strip()
+            after = response.headers.first("retry-after").split(";")[0].strip()
             raise _Refused(f"{status} {response.reason_phrase}", float(after) if after.isdecimal() else 0.0)
         granted = self._granted(response)
         until = self._now() + timedelta(seconds=granted)
@@ -104,7 +104,7 @@ class Registration:
         return granted
 
     async def unregister(self) -> None:
-        """Expires: 0, without waiting long for an answer."""
+        """Send Expires: 0, without waiting long for an answer."""
         if self.status.state != "registered":
             return
         self.status = RegistrationStatus(self._trunk.name, "trying", "unregistering")
@@ -122,36 +122,35 @@ class Registration:
         self._core.policy.learn(self._trunk.name, peer.host)
         request = self._request(peer, expires_s)
         response = await self._core.request(request, peer, self._trunk.name, None)
-        number = (response.headers.get_first("cseq") or "").split(" ")[0]
-        self._number = max(self._number, int(number) if number.isdecimal() else 0)
+        self._number = max(self._number, response.cseq.number)
         return response
 
     def _request(self, peer: Peer, expires_s: int) -> SipRequest:
         self._number += 1
         self._contact = self._core.contact(peer, self._trunk.username)
-        request = SipRequest(method="REGISTER", uri=self._registrar)
-        request.headers.append("Via", self._core.via(peer))
-        request.headers.set_single("Max-Forwards", "70")
-        request.headers.set_single("From", f"<{self._identity}>;tag={generate_tag()}")
-        request.headers.set_single("To", f"<{self._identity}>")
-        request.headers.set_single("Call-ID", self._call_id)
-        request.headers.set_single("CSeq", f"{self._number} REGISTER")
-        request.headers.set_single("Contact", self._contact)
-        request.headers.set_single("Expires", str(expires_s))
-        request.headers.set_single("Supported", SUPPORTED)
-        request.headers.set_single("User-Agent", PRODUCT)
-        return request
+        headers = {
+            "Via": self._core.via(peer),
+            "Max-Forwards": "70",
+            "From": f"<{self._identity}>;tag={generate_tag()}",
+            "To": f"<{self._identity}>",
+            "Call-ID": self._call_id,
+            "CSeq": f"{self._number} REGISTER",
+            "Contact": self._contact,
+            "Expires": str(expires_s),
+            "Supported": SUPPORTED,
+            "User-Agent": PRODUCT,
+        }
+        return SipRequest(method="REGISTER", uri=self._registrar, headers=Headers(headers))
 
     def _granted(self, response: SipResponse) -> int:
-        """Our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
-        ours = address_of(self._contact).uri
+        """Return our contact's ``expires``, else the Expires header, else what we asked for (section 10.2.4)."""
+        ours = Address.parse(self._contact).uri
         for value in response.headers.get("contact"):
-            address = address_of(value)
-            same = host_port(address.uri.host.strip("[]"), address.uri.port) == host_port(
-                ours.host.strip("[]"), ours.port
-            )
-            seconds = address.params.get("expires") or ""
-            if same and seconds.isdecimal() and int(seconds) > 0:
-                return int(seconds)
-        header = response.headers.get_first("expires") or ""
+            with contextlib.suppress(BadHeader):  # somebody else's contact
+                address = Address.parse(value)
+                seconds = address.params.get("expires", "")
+                same = (address.uri.host, address.uri.port) == (ours.host, ours.port)
+                if same and seconds.isdecimal() and int(seconds) > 0:
+                    return int(seconds)
+        header = response.headers.first("expires")
         return int(header) if header.isdecimal() and int(header) > 0 else self._expires_s

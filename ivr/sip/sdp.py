@@ -1,4 +1,4 @@
-"""SDP text <-> the audio description that media knows (RFC 4566, RFC 3264). Codec choice belongs to media."""
+"""SDP (RFC 4566, RFC 3264) to and from the audio description that media knows. Codec choice belongs to media."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class RemoteSession:
 
 
 def parse(text: str, known: tuple[str, ...] = ("PCMU", "PCMA", "G722")) -> RemoteSession:
-    """The first plain RTP/AVP audio stream with a codec out of ``known``.
+    """Return the first plain RTP/AVP audio stream with a codec out of ``known``.
 
     Raises BadBody: 400 for what is no SDP, 488 for SDP we cannot serve (encrypted media only, no common
     codec, no audio, an address that is no IP literal).
@@ -117,7 +117,7 @@ class LocalSession:
         return self._stamped(audio, [_section(audio, "RTP/AVP")])
 
     def answer(self, audio: MediaDescription, offer: RemoteSession) -> str:
-        """``audio`` in the place of the offer's chosen stream, every other stream refused with port 0."""
+        """Put ``audio`` in the place of the offer's chosen stream and refuse every other stream with port 0."""
         sections = [
             _section(audio, stream.proto)
             if index == offer.chosen
@@ -160,7 +160,7 @@ def _section(audio: MediaDescription, proto: str) -> Section:
 
 
 def follow(local: MediaDescription, offer: MediaDescription, known: tuple[str, ...]) -> MediaDescription:
-    """Our answer to a changed offer: the codec in use where it still stands, else our first choice; mirrored hold."""
+    """Answer a changed offer: the codec in use where it still stands, else our first choice; mirrored hold."""
     order = [local.codecs[0].name] if local.codecs else []
     order += [name for name in known if name not in order]
     chosen = next((c for name in order for c in offer.codecs if c.name == name), None)

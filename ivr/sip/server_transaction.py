@@ -1,96 +1,96 @@
-"""Server transactions (RFC 3261 section 17.2, RFC 6026): answers, their repetition and replay."""
+"""SIP server transactions: INVITE by RFC 3261's figure 7 with RFC 6026's "accepted", all others by figure 8."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-from aiosipua import SipRequest, SipResponse
-
-from ivr.sip.message import Peer, encode, response_to, sent_by, stamp_source
-from ivr.sip.timers import GIVE_UP, T4, Backoff, Timed, Timers
-
-Key = tuple[str, ...]
-Send = Callable[[bytes, Peer, Peer | None], None]
+from ivr.sip.message import Peer, SipRequest, SipResponse, encode, response_to, sent_by, stamp_source, stateless_tag
+from ivr.sip.timers import T2, Backoff, Timers
+from ivr.sip.transaction import Key, Send, Transaction
+from ivr.sip.transaction import TransactionState as State
 
 
-class ServerLayer(Protocol):
-    """What a server transaction needs of its layer."""
+class ServerTransaction(Transaction):
+    """One request received from ``peer``. ``respond`` answers it; retransmissions get the last answer again."""
 
-    @property
-    def timers(self) -> Timers: ...
-    @property
-    def send(self) -> Send: ...
-    def tag_for(self, request: SipRequest) -> str: ...
-    def drop_server(self, transaction: ServerTransaction) -> None: ...
-
-
-class ServerTransaction(Timed):
-    """One request received. ``respond`` answers it; retransmissions get the last answer again."""
-
-    def __init__(self, layer: ServerLayer, key: Key, request: SipRequest, source: Peer) -> None:
-        super().__init__(layer.timers)
-        self._layer = layer
-        self.key = key
-        self.request = request
-        self.source = source
-        self._reply_to = stamp_source(request, source)
-        self._fallback = sent_by(request, source) if source.reliable else None
-        self._last: bytes | None = None
+    def __init__(self, key: Key, request: SipRequest, peer: Peer, send: Send, timers: Timers) -> None:
+        super().__init__(key, request, peer, send, timers)
+        self._reply_to = stamp_source(request, peer)
+        self._fallback = sent_by(request, peer) if peer.reliable else None
+        self._last = b""
         self.final: SipResponse | None = None
-        self.acknowledged = False
-        self.on_no_ack: Callable[[], None] | None = None
-        self.on_cancel: Callable[[], None] | None = None
-
-    @property
-    def invite(self) -> bool:
-        return self.request.method == "INVITE"
 
     def respond(self, response: SipResponse) -> None:
-        """Send ``response``; after a final one, nothing more (RFC 3261 section 17.2)."""
+        """Send ``response``; after a final one, nothing more (section 17.2)."""
         if self.final is not None:
             return
         self._last = encode(response)
         self._transmit()
         if response.status_code < 200:
-            return
-        self.final = response
-        # A 2xx is repeated on any transport until its ACK (section 13.3.1.4), other finals on UDP only (17.2.1).
-        if self.invite and (response.status_code < 300 or not self.source.reliable):
-            self._backoff = Backoff(self._layer.timers, self._transmit)
-        self._finish_in(GIVE_UP, self._timed_out)
+            self.state = State.PROCEEDING
+        else:
+            self.final = response
+            self._answered(response.status_code)
 
     def refuse(self, status: int, reason: str = "", *, tag: str = "", **headers: str) -> None:
-        """A final answer without a body; ``headers`` with _ for -."""
-        response = response_to(self.request, status, reason, tag=tag or self._layer.tag_for(self.request))
+        """Respond finally, without a body; ``headers`` are named with _ for -."""
+        response = response_to(self.request, status, reason, tag=tag or stateless_tag(self.request))
         for name, value in headers.items():
-            response.headers.set_single(name.replace("_", "-"), value)
+            response.headers.set(name.replace("_", "-"), value)
         self.respond(response)
 
     def repeat(self) -> None:
-        """The request came again: so does our last answer."""
-        if not self.acknowledged:
+        """Send the last answer again, because the request came again."""
+        self._transmit()
+
+    def _answered(self, status: int) -> None:
+        raise NotImplementedError
+
+    def _transmit(self) -> None:
+        if self._last:
+            self._send(self._last, self._reply_to, self._fallback)
+
+
+class InviteServerTransaction(ServerTransaction):
+    """An INVITE received (section 17.2.1, figure 7; RFC 6026 section 8.7). It also repeats a 2xx until its ACK, on any
+    transport, which section 13.3.1.4 leaves to the user agent; ``on_no_ack`` hears of an ACK that never came."""
+
+    state = State.PROCEEDING
+
+    def __init__(self, key: Key, request: SipRequest, peer: Peer, send: Send, timers: Timers) -> None:
+        super().__init__(key, request, peer, send, timers)
+        self.on_no_ack: Callable[[], None] | None = None
+        self.on_cancel: Callable[[], None] | None = None
+
+    def _answered(self, status: int) -> None:
+        if status < 300:
+            self._enter(State.ACCEPTED, L=self._accepted_over)
+            self._running["2xx"] = Backoff(self._timers, self._transmit, T2)
+        else:
+            self._enter(State.COMPLETED, G=self._transmit, H=self.terminate)
+
+    def repeat(self) -> None:
+        if self.state in (State.PROCEEDING, State.COMPLETED) or "2xx" in self._running:
             self._transmit()
 
     def acknowledge(self) -> None:
-        """The ACK came."""
-        if self.acknowledged:
-            return
-        self.acknowledged = True
-        self._stop_repeating()
-        if self.final is not None and self.final.status_code >= 300:
-            self._finish_in(T4, self._forget)
+        """Note that the ACK came."""
+        if self.state is State.COMPLETED:
+            self._enter(State.CONFIRMED, I=self.terminate)
+        else:
+            self._stop("2xx")
 
-    def _transmit(self) -> None:
-        if self._last is not None:
-            self._layer.send(self._last, self._reply_to, self._fallback)
-
-    def _timed_out(self) -> None:
-        waited = self.invite and not self.acknowledged
-        self._forget()
-        if waited and self.on_no_ack is not None:
+    def _accepted_over(self) -> None:
+        unacknowledged = "2xx" in self._running
+        self.terminate()
+        if unacknowledged and self.on_no_ack is not None:
             self.on_no_ack()
 
-    def _forget(self) -> None:
-        self.close()
-        self._layer.drop_server(self)
+
+class NonInviteServerTransaction(ServerTransaction):
+    """Any other request received (section 17.2.2, figure 8)."""
+
+    state = State.TRYING
+
+    def _answered(self, status: int) -> None:
+        self._enter(State.COMPLETED, J=self.terminate)

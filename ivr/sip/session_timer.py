@@ -1,26 +1,30 @@
-"""Session timers (RFC 4028): who refreshes, how often, and what happens when nobody does."""
+"""SIP session timer (RFC 4028): who refreshes, how often, and what happens when nobody does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from aiosipua import SipRequest, SipResponse
 from aiosipua.session_timer import parse_session_expires, watchdog_delay
 
-from ivr.sip.message import tokens
+from ivr.sip.headers import BadMessage
+from ivr.sip.message import SipMessage, SipRequest, SipResponse
 from ivr.sip.timers import Timer, Timers
 
 MIN_SE = 90
 
 
-class IntervalTooSmall(Exception):
-    """To be answered with 422 and Min-SE."""
+class IntervalTooSmall(BadMessage):
+    """An interval to be answered with 422 and Min-SE."""
+
+    status = 422
+    headers: Mapping[str, str] = MappingProxyType({"Min_SE": str(MIN_SE)})
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
-    """What was agreed. ``refresher`` is "uac" or "uas" of the request that carried it."""
+    """The agreed terms. ``refresher`` is "uac" or "uas" of the request that carried it."""
 
     interval_s: int
     refresher: str
@@ -30,17 +34,16 @@ class SessionTerms:
         return f"{self.interval_s};refresher={self.refresher}"
 
 
-def min_se(message: SipRequest | SipResponse) -> int:
-    value = (message.headers.get_first("min-se") or "").partition(";")[0].strip()
+def min_se(message: SipMessage) -> int:
+    value = message.headers.first("min-se").partition(";")[0].strip()
     return max(MIN_SE, int(value)) if value.isdecimal() and len(value) < 8 else MIN_SE
 
 
 def terms_for(request: SipRequest, ours: int) -> SessionTerms:
-    """The callee's choice for an INVITE or UPDATE (section 9). Raises IntervalTooSmall."""
+    """Choose, as the callee, for an INVITE or UPDATE (section 9). Raises IntervalTooSmall."""
     floor = max(ours, min_se(request))
-    raw = request.headers.get_first("session-expires")
-    knows = "timer" in tokens(request, "supported") | tokens(request, "require")
-    if raw is None:
+    raw, knows = request.headers.first("session-expires"), "timer" in request.extensions
+    if not raw:
         return SessionTerms(floor, "uac" if knows else "uas")
     interval, refresher = parse_session_expires(raw)
     if interval < MIN_SE:
@@ -52,16 +55,16 @@ def terms_for(request: SipRequest, ours: int) -> SessionTerms:
 
 
 def agreed(response: SipResponse, offered: int) -> SessionTerms | None:
-    """What a 2xx settled for the caller (section 7.2); None when the far end knows no timers."""
-    raw = response.headers.get_first("session-expires")
-    if raw is None:
+    """Return what a 2xx settled for the caller (section 7.2), None when the far end knows no timers."""
+    raw = response.headers.first("session-expires")
+    if not raw:
         return SessionTerms(offered, "uac")  # the far end ignores it: we alone keep the session checked
     interval, refresher = parse_session_expires(raw)
     return SessionTerms(max(interval, MIN_SE), refresher or "uac") if interval > 0 else None
 
 
 class SessionTimer:
-    """Refreshes at half the interval, or calls ``expire`` when the far end's refresh stays away (section 10)."""
+    """It refreshes at half the interval, or calls ``expire`` when the far end's refresh stays away (section 10)."""
 
     def __init__(self, timers: Timers, refresh: Callable[[], None], expire: Callable[[], None]) -> None:
         self._timers, self._refresh, self._expire = timers, refresh, expire
@@ -70,7 +73,7 @@ class SessionTimer:
         self.ours = False
 
     def start(self, interval_s: int, *, ours: bool) -> None:
-        """(Re)arm; ``ours``: we refresh."""
+        """Start anew; with ``ours`` it is we who refresh."""
         self.stop()
         self.interval_s, self.ours = interval_s, ours
         delay = interval_s / 2 if ours else watchdog_delay(interval_s)

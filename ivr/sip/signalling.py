@@ -1,4 +1,4 @@
-"""What legs, dials and registrations share: identity, addresses, transactions, dialogs, credentials."""
+"""SIP user agent core: the identity, addresses, transactions and credentials that legs and registrations share."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
-from aiosipua import SipRequest, SipResponse, generate_branch
+from aiosipua import generate_branch
 
 from ivr.config import SipConfig
 from ivr.sip.dialog import CallDialog
 from ivr.sip.digest import DigestClient
-from ivr.sip.message import PRODUCT, Peer, call_id_of, cseq_of, host_port, stateless_tag, tag_of
+from ivr.sip.headers import Uri, host_port
+from ivr.sip.message import PRODUCT, Peer, SipRequest, SipResponse
 from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
-from ivr.sip.server_transaction import ServerTransaction
 from ivr.sip.timers import Timers
 from ivr.sip.transactions import TransactionLayer, renewed
-from ivr.sip.uri import uri_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -36,27 +35,19 @@ def _hidden(host: str) -> bool:
     return ipaddress.ip_address(host).is_private
 
 
-class DialogOwner(Protocol):
-    """Whoever handles the requests inside one dialog."""
-
-    def receive(self, transaction: ServerTransaction) -> None: ...
-    def receive_ack(self, request: SipRequest) -> bool: ...
-
-
 class Signalling:
-    """One per user agent. ``timers`` is the event loop, or a test's clock."""
+    """The core of one user agent. ``timers`` is the event loop, or a test's clock."""
 
     def __init__(self, config: SipConfig, codecs: Sequence[str], network: Network, timers: Timers) -> None:
         self.config = config
         self.codecs = tuple(codecs)
         self.network = network
         self.timers = timers
-        self.transactions = TransactionLayer(network.send, timers, stateless_tag)
+        self.transactions = TransactionLayer(network.send, timers)
         self.policy = TrunkPolicy(config.trunks, timers.time)
         self.accounts = {
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
         }
-        self._dialogs: dict[tuple[str, str], DialogOwner] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- who we are ---
@@ -65,7 +56,7 @@ class Signalling:
         return self.config.advertise.strip("[]") or self.network.local_host(host)
 
     def media_host_toward(self, host: str) -> str:
-        """The address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
+        """Return the address for SDP where media only knows a wildcard, or NAT hides it: always an IP literal."""
         advertised = self.config.advertise.strip("[]")
         try:
             return str(ipaddress.ip_address(advertised))
@@ -83,15 +74,15 @@ class Signalling:
     # --- where to send ---
 
     async def resolve(self, text: str, transport: str = "udp") -> Peer:
-        """RFC 3263 without SRV: literal or A/AAAA, the URI's port or 5060. Raises Unresolvable."""
+        """Resolve a URI by RFC 3263 without SRV: literal or A/AAAA, its port or 5060. Raises Unresolvable."""
         try:
-            uri = uri_of(text)
+            uri = Uri.parse(text)
         except ValueError as error:
             raise Unresolvable(str(error)) from error
         transport = (uri.params.get("transport") or transport).lower()
         if uri.scheme != "sip" or transport not in ("udp", "tcp"):
             raise Unresolvable(f"{uri.scheme} over {transport} is not supported")
-        host, port = uri.host.strip("[]"), uri.port or 5060
+        host, port = uri.host, uri.port or 5060
         if not 0 < port < 65536:
             raise Unresolvable(f"{port} is no port")
         try:
@@ -110,7 +101,7 @@ class Signalling:
         return Peer(transport, str(found[0][4][0]), port)
 
     async def peer_of(self, dialog: CallDialog, arrival: Peer | None) -> Peer:
-        """Where the dialog's next request goes. ``arrival`` is whom the dialog began with: its TCP connection is
+        """Return where the dialog's next request goes. ``arrival`` is whom the dialog began with: its TCP connection is
         used again while it lasts, and it stands in for a contact that DNS doesn't know."""
         try:
             peer = await self.resolve(dialog.next_hop)
@@ -119,7 +110,7 @@ class Signalling:
                 raise
             return arrival
         if arrival is not None and arrival.transport == "tcp" and arrival.host == peer.host:
-            named = uri_of(dialog.next_hop).params.get("transport")
+            named = Uri.parse(dialog.next_hop).params.get("transport")
             if self.network.connected(arrival) and named in (None, "tcp"):
                 return arrival
         if arrival is not None and not dialog.routes and _hidden(peer.host) and not _hidden(arrival.host):
@@ -129,7 +120,7 @@ class Signalling:
     # --- requests we send ---
 
     async def request(self, request: SipRequest, peer: Peer, trunk: str, dialog: CallDialog | None) -> SipResponse:
-        """A non-INVITE request with its challenges answered from ``trunk``'s account; the final response."""
+        """Send a non-INVITE request, answer challenges from ``trunk``'s account, return the final response."""
         account = self.accounts.get(trunk)
         if account is not None:
             account.authorise(request, peer.host)
@@ -144,13 +135,13 @@ class Signalling:
     def challenged(
         self, request: SipRequest, response: SipResponse, peer: Peer, trunk: str, dialog: CallDialog | None
     ) -> SipRequest | None:
-        """The request to try again with after a 401/407, all its headers kept; None when there is no point."""
+        """Return the request to try again with after a 401/407, all headers kept; None when there is no point."""
         account = self.accounts.get(trunk)
         if account is None or response.status_code not in (401, 407):
             return None
         if not account.learn(response, request, peer.host):
             return None
-        number = cseq_of(request)[0] + 1
+        number = request.cseq.number + 1
         if dialog is not None:
             dialog.local_cseq += 1
             number = dialog.local_cseq
@@ -158,32 +149,10 @@ class Signalling:
         account.authorise(again, peer.host)
         return again
 
-    # --- dialogs ---
-
-    def adopt(self, dialog: CallDialog, owner: DialogOwner) -> None:
-        self._dialogs[dialog.call_id, dialog.local_tag] = owner
-
-    def forget(self, dialog: CallDialog) -> None:
-        self._dialogs.pop((dialog.call_id, dialog.local_tag), None)
-
-    def owners(self) -> list[DialogOwner]:
-        return list(self._dialogs.values())
-
-    def owner_of(self, request: SipRequest) -> DialogOwner | None:
-        return self._dialogs.get((call_id_of(request), tag_of(request, "to")))
-
-    def deliver_ack(self, ack: SipRequest) -> bool:
-        """ACK of a 2xx. Some callers send another To tag than ours: then Call-ID and CSeq decide."""
-        owner = self.owner_of(ack)
-        if owner is not None:
-            return owner.receive_ack(ack)
-        call_id = call_id_of(ack)
-        return any(o.receive_ack(ack) for (known, _), o in tuple(self._dialogs.items()) if known == call_id)
-
     # --- background work ---
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """A task whose failure is logged, never lost."""
+        """Start a task whose failure is logged, never lost."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)

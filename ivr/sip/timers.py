@@ -1,14 +1,30 @@
-"""Time for transactions: RFC 3261's intervals, and the back-off that repeats a message on UDP."""
+"""SIP timers: the intervals of RFC 3261's table 4 and RFC 6026 by letter, and the clock they run on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-T1 = 0.5
-T2 = 4.0
-T4 = 5.0
-GIVE_UP = 64 * T1
+T1 = 0.5  # round-trip time estimate
+T2 = 4.0  # longest gap between retransmissions of a non-INVITE request or a response
+T4 = 5.0  # longest time that a message stays in the network
+TIMEOUT = 64 * T1
+
+# letter: seconds over UDP, and over a reliable transport (None: it never runs)
+INTERVALS: dict[str, tuple[float, float | None]] = {
+    "A": (T1, None),  # INVITE request retransmit, doubling
+    "B": (TIMEOUT, TIMEOUT),  # INVITE transaction timeout
+    "D": (32.0, 0.0),  # wait for response retransmits
+    "E": (T1, None),  # non-INVITE request retransmit, doubling up to T2; T2 in "proceeding"
+    "F": (TIMEOUT, TIMEOUT),  # non-INVITE transaction timeout
+    "G": (T1, None),  # INVITE response retransmit, doubling up to T2
+    "H": (TIMEOUT, TIMEOUT),  # wait for ACK receipt
+    "I": (T4, 0.0),  # wait for ACK retransmits
+    "J": (TIMEOUT, 0.0),  # wait for non-INVITE request retransmits
+    "K": (T4, 0.0),  # wait for response retransmits
+    "L": (TIMEOUT, TIMEOUT),  # wait for accepted INVITE request retransmits (RFC 6026)
+    "M": (TIMEOUT, TIMEOUT),  # wait for retransmits of 2xx to INVITE (RFC 6026)
+}
 
 
 class Timer(Protocol):
@@ -23,12 +39,12 @@ class Timers(Protocol):
 
 
 class Backoff:
-    """Repeats ``action`` after T1, 2·T1, 4·T1 … (``cap``: at most that far apart) until stopped."""
+    """A retransmission timer: ``action`` after T1, 2·T1, 4·T1 … (``cap``: at most that far apart) until cancelled."""
 
-    def __init__(self, timers: Timers, action: Callable[[], None], cap: float = T2) -> None:
-        self._timers, self._action, self._cap = timers, action, cap
-        self._interval = T1
-        self._timer: Timer | None = timers.call_later(T1, self._fire)
+    def __init__(self, timers: Timers, action: Callable[[], None], cap: float) -> None:
+        self._timers, self._action = timers, action
+        self._interval, self._cap = T1, cap
+        self._timer = timers.call_later(T1, self._fire)
 
     def _fire(self) -> None:
         self._interval = min(self._interval * 2, self._cap)
@@ -36,35 +52,8 @@ class Backoff:
         self._action()
 
     def slow_down(self) -> None:
-        """From now on at the cap's pace (RFC 3261 section 17.1.2.2, Proceeding)."""
+        """Repeat at the cap's pace from now on."""
         self._interval = self._cap
 
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-class Timed:
-    """What both kinds of transaction do with time: repeat what they sent, and end."""
-
-    def __init__(self, timers: Timers) -> None:
-        self._timers = timers
-        self._backoff: Backoff | None = None
-        self._end: Timer | None = None
-
-    def _finish_in(self, delay: float, then: Callable[[], None]) -> None:
-        if self._end is not None:
-            self._end.cancel()
-        self._end = self._timers.call_later(delay, then)
-
-    def _stop_repeating(self) -> None:
-        if self._backoff is not None:
-            self._backoff.stop()
-            self._backoff = None
-
-    def close(self) -> None:
-        self._stop_repeating()
-        if self._end is not None:
-            self._end.cancel()
-            self._end = None
+    def cancel(self) -> None:
+        self._timer.cancel()

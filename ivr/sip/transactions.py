@@ -1,38 +1,39 @@
-"""Every transaction of the user agent, by key (RFC 3261 section 17). No sockets; time is passed in."""
+"""SIP transaction layer (RFC 3261 section 17): it finds every transaction by key. No sockets; time is passed in."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar
 
-from aiosipua import SipRequest, SipResponse, generate_branch, parse_via, stringify_via
+from aiosipua import generate_branch
 
-from ivr.sip.client_transaction import ClientTransaction
-from ivr.sip.message import Peer, branch_of, call_id_of, cseq_of, tag_of
-from ivr.sip.server_transaction import Key, Send, ServerTransaction
+from ivr.sip.client_transaction import ClientTransaction, InviteClientTransaction, NonInviteClientTransaction
+from ivr.sip.message import Peer, SipRequest, SipResponse
+from ivr.sip.server_transaction import InviteServerTransaction, NonInviteServerTransaction, ServerTransaction
 from ivr.sip.timers import Timers
+from ivr.sip.transaction import Key, Send, TransactionState
+
+C = TypeVar("C", bound=ClientTransaction)
 
 MAX_SERVER = 20_000  # beyond, new requests get 503: a flood must not eat the memory
 
 
 def server_key(request: SipRequest) -> Key:
-    """RFC 3261 section 17.2.3; ACK finds the INVITE's transaction."""
-    via = parse_via(request.headers.get("via")[0])
-    method = "INVITE" if request.method == "ACK" else request.method
-    branch = via.branch or ""
-    if branch.startswith("z9hG4bK") and len(branch) > 7:
-        return (branch, via.host.lower(), str(via.port or 5060), method)
-    number, _ = cseq_of(request)
-    return ("2543", call_id_of(request), tag_of(request, "from"), str(number), branch, via.host.lower(), method)
+    """Return the key of RFC 3261 section 17.2.3; an ACK finds the INVITE's transaction."""
+    via, method = request.top_via, "INVITE" if request.method == "ACK" else request.method
+    if via.branch.startswith("z9hG4bK") and len(via.branch) > 7:
+        return (via.branch, via.host.lower(), str(via.sent_by_port), method)
+    number = str(request.cseq.number)
+    return ("2543", request.call_id, request.from_.tag, number, via.branch, via.host.lower(), method)
 
 
 class TransactionLayer:
-    """Every transaction of the user agent, by key."""
+    """It hands requests and responses to their transactions, and forgets those that terminate."""
 
-    def __init__(self, send: Send, timers: Timers, tag_for: Callable[[SipRequest], str]) -> None:
-        self.send = send
-        self.timers = timers
-        self.tag_for = tag_for
+    def __init__(self, send: Send, timers: Timers) -> None:
+        self._send = send
+        self._timers = timers
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
         self._requests: dict[Key, ServerTransaction] = {}  # by what forked copies share
@@ -40,55 +41,67 @@ class TransactionLayer:
     # --- requests received ---
 
     def absorb(self, request: SipRequest) -> bool:
-        """True for a retransmission, and for the ACK of a refusal: already dealt with."""
+        """Deal with a retransmission, and with the ACK of a refusal; False for anything else."""
         found = self._servers.get(server_key(request))
         if found is None:
             return False
-        if request.method == "ACK":
-            if found.final is None or found.final.status_code < 300:
-                return False  # the ACK of a 2xx belongs to the dialog, whatever its branch
-            found.acknowledge()
+        if request.method != "ACK":
+            found.repeat()
             return True
-        found.repeat()
-        return True
+        refused = found.state in (TransactionState.COMPLETED, TransactionState.CONFIRMED)
+        if refused and isinstance(found, InviteServerTransaction):
+            found.acknowledge()
+        return refused  # the ACK of a 2xx belongs to the dialog, whatever its branch
 
     def merged(self, request: SipRequest) -> bool:
-        """A copy of a request under way that came by another path (RFC 3261 section 8.2.2.2)."""
-        return not tag_of(request, "to") and _fork_key(request) in self._requests
+        """Whether this is a copy of a request under way that came by another path (RFC 3261 section 8.2.2.2)."""
+        return not request.to.tag and _fork_key(request) in self._requests
 
     @property
     def overloaded(self) -> bool:
         return len(self._servers) >= MAX_SERVER
 
     def accept(self, request: SipRequest, source: Peer) -> ServerTransaction:
-        transaction = ServerTransaction(self, server_key(request), request, source)
-        self._servers[transaction.key] = transaction
-        self._requests[_fork_key(request)] = transaction
+        kind = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
+        transaction = kind(server_key(request), request, source, self._send, self._timers)
+        fork = _fork_key(request)
+
+        def forget() -> None:
+            self._servers.pop(transaction.key, None)
+            if self._requests.get(fork) is transaction:
+                del self._requests[fork]
+
+        transaction.on_terminated = forget
+        self._servers[transaction.key] = self._requests[fork] = transaction
         return transaction
 
     def find(self, request: SipRequest) -> ServerTransaction | None:
         return self._servers.get(server_key(request))
 
-    def invite_of(self, cancel: SipRequest) -> ServerTransaction | None:
-        """The INVITE that a CANCEL means (RFC 3261 section 9.2)."""
-        return self._servers.get((*server_key(cancel)[:-1], "INVITE"))
-
-    def drop_server(self, transaction: ServerTransaction) -> None:
-        self._servers.pop(transaction.key, None)
-        fork = _fork_key(transaction.request)
-        if self._requests.get(fork) is transaction:
-            del self._requests[fork]
+    def invite_of(self, cancel: SipRequest) -> InviteServerTransaction | None:
+        """Return the INVITE that a CANCEL means (RFC 3261 section 9.2)."""
+        found = self._servers.get((*server_key(cancel)[:-1], "INVITE"))
+        return found if isinstance(found, InviteServerTransaction) else None
 
     # --- requests sent ---
 
-    def start(self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> ClientTransaction:
-        transaction = ClientTransaction(self, request, peer, on_response)
+    def start(self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> None:
+        """Send a non-INVITE request."""
+        self._started(NonInviteClientTransaction(request, peer, self._send, self._timers, on_response))
+
+    def _started(self, transaction: C) -> C:
+        transaction.on_terminated = lambda: self._clients.pop(transaction.key, None)
         self._clients[transaction.key] = transaction
-        transaction.transmit()
+        transaction.start()
         return transaction
 
+    def invite(
+        self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]
+    ) -> InviteClientTransaction:
+        return self._started(InviteClientTransaction(request, peer, self._send, self._timers, on_response))
+
     async def request(self, request: SipRequest, peer: Peer) -> SipResponse:
-        """Send a non-INVITE request; its final response, or a 408/503 made here."""
+        """Send a non-INVITE request; return its final response, or a 408/503 made here."""
         done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
 
         def heard(response: SipResponse) -> None:
@@ -99,8 +112,8 @@ class TransactionLayer:
         return await done
 
     def receive_response(self, response: SipResponse) -> bool:
-        """False for a response to nothing we sent."""
-        found = self._clients.get((branch_of(response), cseq_of(response)[1]))
+        """Hand a response to its transaction; False for a response to nothing we sent."""
+        found = self._clients.get((response.top_via.branch, response.cseq.method))
         if found is None:
             return False
         found.receive(response)
@@ -110,34 +123,25 @@ class TransactionLayer:
         for transaction in [t for t in self._clients.values() if t.peer == peer]:
             transaction.fail(503, f"Unreachable: {reason}"[:120])
 
-    def drop_client(self, transaction: ClientTransaction) -> None:
-        self._clients.pop(transaction.key, None)
-
     def close(self) -> None:
         """Forget everything; whoever still waits for an answer gets 503."""
-        for server in self._servers.values():
-            server.close()
         for client in tuple(self._clients.values()):
             client.fail(503, "Stopping")
-            client.close()
-        self._servers.clear()
-        self._clients.clear()
-        self._requests.clear()
+        for transaction in (*self._clients.values(), *self._servers.values()):
+            transaction.terminate()
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
 
 def renewed(request: SipRequest, number: int) -> SipRequest:
-    """The same request as a new transaction: fresh branch, CSeq ``number``, all other headers kept."""
+    """Return the same request as a new transaction: fresh branch, CSeq ``number``, all other headers kept."""
     copy = SipRequest(method=request.method, uri=request.uri, headers=request.headers.copy(), body=request.body)
-    via = parse_via(copy.headers.get("via")[0])
-    via.branch = generate_branch()
-    copy.headers.get("via")[0] = stringify_via(via)
-    copy.headers.set_single("CSeq", f"{number} {request.method}")
+    via = copy.top_via.with_params(branch=generate_branch())
+    copy.headers.set("Via", str(via), *copy.headers.get("via")[1:])
+    copy.headers.set("CSeq", f"{number} {request.method}")
     return copy
 
 
 def _fork_key(request: SipRequest) -> Key:
-    number, method = cseq_of(request)
-    return (call_id_of(request), tag_of(request, "from"), str(number), method)
+    return (request.call_id, request.from_.tag, str(request.cseq), request.method)

@@ -1,4 +1,4 @@
-"""REFER and its progress (RFC 3515, RFC 3892), and keys by INFO: the payloads, no state."""
+"""SIP payloads of REFER and its NOTIFY (RFC 3515, RFC 3892), and of DTMF by INFO; no state."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiosipua import SipRequest
-
-from ivr.sip.message import lowered, target_uri
+from ivr.sip.message import SipRequest
+from ivr.sip.party import target_uri
 
 _STATUS = re.compile(r"SIP/2\.0[ \t]+([1-6]\d\d)(?:[ \t]+([^\r\n]*))?")
 _SIGNAL = re.compile(r"^\s*signal\s*=\s*(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -23,7 +22,7 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One NOTIFY: the status line in its body, and whether it was the last."""
+    """One NOTIFY's status line, and whether it was the last."""
 
     status: int
     reason: str
@@ -31,10 +30,9 @@ class Progress:
 
 
 def progress_of(notify: SipRequest) -> Progress | None:
-    """None for a NOTIFY that says nothing about a transfer."""
-    state = lowered(notify).get("subscription-state", "").lower()
+    """Read a NOTIFY; None for one that says nothing about a transfer."""
     found = _STATUS.match(notify.text.lstrip())
-    last = state.startswith("terminated")
+    last = notify.headers.first("subscription-state").lower().startswith("terminated")
     if found is None:
         return Progress(480, "The far end reported no outcome", True) if last else None
     status, reason = int(found[1]), (found[2] or "").strip()[:120]
@@ -44,27 +42,26 @@ def progress_of(notify: SipRequest) -> Progress | None:
 
 
 def digit_of(info: SipRequest) -> str | None:
-    """The key in an INFO: application/dtmf-relay (``Signal=5``) or application/dtmf (``5``)."""
-    kind = (info.headers.get_first("content-type") or "").partition(";")[0].strip().lower()
-    if kind == "application/dtmf-relay":
+    """Return the key in an INFO: application/dtmf-relay (``Signal=5``) or application/dtmf (``5``)."""
+    if info.media_type == "application/dtmf-relay":
         found = _SIGNAL.search(info.text)
         return _KEYS.get(found[1].upper()) if found else None
-    if kind == "application/dtmf":
+    if info.media_type == "application/dtmf":
         return _KEYS.get(info.text.strip().upper())
     return None
 
 
 def add_headers(request: SipRequest, headers: Mapping[str, str]) -> None:
-    """Context headers (User-to-User, X-IVR-*). Raises ValueError for a reserved name or an unsafe value."""
+    """Set context headers (User-to-User, X-IVR-*). Raises ValueError for a reserved name or an unsafe value."""
     for name, value in headers.items():
         if name.lower() in _RESERVED or not re.fullmatch(r"[A-Za-z0-9\-]{1,64}", name):
             raise ValueError(f"header {name!r} cannot be set from outside")
-        request.headers.set_single(name, value)
+        request.headers.set(name, value)
 
 
 def make_refer(request: SipRequest, target: str, referred_by: str, headers: Mapping[str, str]) -> None:
     """Complete an in-dialog REFER. Raises ValueError for a target or header that cannot be sent."""
     target_uri(target)
-    request.headers.set_single("Refer-To", f"<{target}>")
-    request.headers.set_single("Referred-By", referred_by)
+    request.headers.set("Refer-To", f"<{target}>")
+    request.headers.set("Referred-By", referred_by)
     add_headers(request, headers)

@@ -1,6 +1,6 @@
-"""espeak-ng in a process of its own: ``python -m ivr.softphone.espeak VOICE WORDS_PER_MINUTE < text > pcm``.
+"""Synthesis process for espeak-ng: ``python -m ivr.softphone.espeak VOICE WORDS_PER_MINUTE < text > pcm``.
 
-Writes 16-bit mono PCM after one line with the sample rate. The library (GPL) comes from ``espeakng-loader`` and is
+It writes 16-bit mono PCM after one line with the sample rate. The library (GPL) comes from ``espeakng-loader`` and is
 loaded here only; it can crash its process without hurting anybody.
 """
 
@@ -18,7 +18,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 def synthesise(text: str, voice: str, words_per_minute: int) -> tuple[int, bytes]:
-    """(sample rate, PCM). Raises ValueError for an unknown voice, RuntimeError when the engine fails."""
+    """Return (sample rate, PCM). Raises ValueError for an unknown voice, RuntimeError when the engine fails."""
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(_SYNCHRONOUS, 500, espeakng_loader.get_data_path().encode(), 0)
     if rate <= 0:

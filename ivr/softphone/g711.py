@@ -1,4 +1,4 @@
-"""G.711 (ITU-T) by table, independent of the service's own codecs so that each checks the other.
+"""G.711 codec (ITU-T) by table, independent of the service's own codecs so that each checks the other.
 
 PCM is 16-bit little-endian mono at 8 kHz; the compressed form is one byte a sample.
 """
@@ -35,7 +35,7 @@ _DECODING: dict[Law, Samples] = {"PCMU": _ulaw_decoding(), "PCMA": _alaw_decodin
 
 
 def _encoding(law: Law) -> npt.NDArray[np.uint8]:
-    """For each of the 65,536 samples, the code whose value is nearest."""
+    """Return, for each of the 65,536 samples, the code whose value is nearest."""
     values = _DECODING[law].astype(np.int32)
     order = np.argsort(values, kind="stable")
     edges = (values[order][1:] + values[order][:-1]) / 2.0

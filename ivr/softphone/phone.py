@@ -1,4 +1,4 @@
-"""``Softphone``: a telephone to call with or be called on, driven from asyncio. One call at a time."""
+"""SIP softphone to call with or be called on, driven from asyncio. One call at a time."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ivr.errors import DialFailed, TelephonyError, UnavailableError
+from ivr.softphone.events import KINDS, Answered, CallOver, Incoming, PhoneEvent, Ringing, TracedMessage
 from ivr.softphone.g711 import Law, encode
-from ivr.softphone.happenings import KINDS, Answered, Ended, Incoming, Message, PhoneEvent, Ringing
 from ivr.softphone.timing import Timeline
-from ivr.softphone.trace import Packet, Sound, Trace
+from ivr.softphone.trace import HeardSound, RtpPacket, Trace
 
 _URI = re.compile(r"^<?sip:(?:(?P<user>[^@>;?]*)@)?(?P<host>[^:>;?@]+)(?::(?P<port>\d+))?[^>]*>?$")
 
 
 class Softphone:
-    """Use ``async with Softphone.open(...)`` or ``await Softphone.start(...)`` with ``await phone.close()``."""
+    """A telephone. Use ``async with Softphone.open(...)``, or ``Softphone.start(...)`` and ``close()``."""
 
     def __init__(self, process: asyncio.subprocess.Process, host: str, port: int) -> None:
         self.host = host
         self.port = port
-        self.messages: list[Message] = []
+        self.messages: list[TracedMessage] = []
         self.troubles: list[str] = []  # SIP messages that pyVoIP could not digest
         self.trace = Trace(asyncio.get_running_loop().time())
         self.incoming: Incoming | None = None
         self.answered: Answered | None = None
-        self.ended: Ended | None = None
+        self.ended: CallOver | None = None
         self.sounds_dropped = 0
         self._process = process
         self._changed = asyncio.Condition()
         self._history: list[PhoneEvent] = []
         self._pending: dict[int, tuple[asyncio.Future[float], bool]] = {}
-        self._listeners: set[asyncio.Queue[Sound | None]] = set()
+        self._listeners: set[asyncio.Queue[HeardSound | None]] = set()
         self._order = 0
         self._gone = ""
         self._up = False
@@ -78,7 +78,7 @@ class Softphone:
     @classmethod
     @asynccontextmanager
     async def open(cls, *, host: str = "127.0.0.1", port: int = 0, own_ack: bool = False) -> AsyncIterator[Self]:
-        """``start`` and ``close`` as a context."""
+        """Start and close the phone as a context."""
         phone = await cls.start(host=host, port=port, own_ack=own_ack)
         try:
             yield phone
@@ -97,7 +97,7 @@ class Softphone:
 
     @property
     def uri(self) -> str:
-        """Where to call this phone."""
+        """The URI to call this phone at."""
         return f"sip:phone@{self.host}:{self.port}"
 
     @property
@@ -140,7 +140,7 @@ class Softphone:
         status: int = 486,
         reason: str = "Busy Here",
     ) -> None:
-        """What to do with INVITEs: answer after ``after_s``, ring until told, or refuse with ``status``."""
+        """Choose what to do with INVITEs: answer after ``after_s``, ring until told, or refuse with ``status``."""
         await self._command(do="incoming", mode=mode, after_s=after_s, status=status, reason=reason)
 
     async def answer(self) -> None:
@@ -150,16 +150,16 @@ class Softphone:
         await self._command(do="refuse", status=status, reason=reason)
 
     async def hangup(self) -> None:
-        """BYE, CANCEL or a refusal. ``wait_ended`` tells when it is over; nothing happens without a call."""
+        """Send BYE, CANCEL or a refusal. ``wait_ended`` tells when it is over; nothing happens without a call."""
         await self._command(do="hangup")
 
     async def say(self, pcm: bytes) -> float:
-        """Speak 16-bit 8 kHz audio into the call; the time its last packet left. Queued behind what is being said."""
+        """Speak 16-bit 8 kHz audio, after what is being said; return the time its last packet left."""
         law: Law = self.answered.codec if self.answered else "PCMU"
         return await self._command(do="say", payload=base64.b64encode(encode(pcm, law)).decode("ascii"))
 
     async def press(self, keys: str, *, hold_ms: int = 100, gap_ms: int = 80) -> float:
-        """Press keys by RFC 4733; the time when the last has left. Raises TelephonyError where that is impossible."""
+        """Press keys by RFC 4733; return when the last has left. Raises TelephonyError where that is impossible."""
         return await self._command(do="press", keys=keys, hold_ms=hold_ms, gap_ms=gap_ms)
 
     async def hush(self) -> None:
@@ -169,11 +169,11 @@ class Softphone:
     # --- waiting ---------------------------------------------------------------------------------------------
 
     async def wait_ringing(self, timeout_s: float = 10.0) -> None:
-        """Raises DialFailed when the call ended instead, TimeoutError."""
+        """Wait for ringing. Raises DialFailed when the call ended instead, TimeoutError."""
         await self._wait(lambda: any(isinstance(e, Ringing | Answered) for e in self._history), timeout_s)
 
     async def wait_incoming(self, timeout_s: float = 10.0) -> Incoming:
-        """The INVITE that rings here, or rang last. Raises TimeoutError."""
+        """Wait for the INVITE that rings here, or rang last. Raises TimeoutError."""
         async with self._changed, asyncio.timeout(timeout_s):
             await self._changed.wait_for(lambda: (self.incoming and not self._settled) or self._gone)
         if self.incoming is None:
@@ -181,15 +181,15 @@ class Softphone:
         return self.incoming
 
     async def wait_answered(self, timeout_s: float = 35.0) -> Answered:
-        """Raises DialFailed when the call was refused or given up, TimeoutError.
+        """Wait for the answer. Raises DialFailed when the call was refused or given up, TimeoutError.
 
         A phone that is called and whose last call's end ``wait_ended`` has told waits for the next call."""
         await self._wait(lambda: self.answered is not None and not self._settled, timeout_s)
         assert self.answered is not None
         return self.answered
 
-    async def wait_ended(self, timeout_s: float = 35.0) -> Ended:
-        """Raises TimeoutError."""
+    async def wait_ended(self, timeout_s: float = 35.0) -> CallOver:
+        """Wait for the end. Raises TimeoutError."""
         async with self._changed, asyncio.timeout(timeout_s):
             await self._changed.wait_for(lambda: self.ended or self._gone)
         if self.ended is None:
@@ -197,9 +197,9 @@ class Softphone:
         self._settled = self.incoming is not None
         return self.ended
 
-    async def wait_message(self, direction: str, start: str, timeout_s: float = 10.0) -> Message:
-        """The first SIP message that went "in" or "out" and starts so ("ACK ", "SIP/2.0 487"). Raises TimeoutError."""
-        found: list[Message] = []
+    async def wait_message(self, direction: str, start: str, timeout_s: float = 10.0) -> TracedMessage:
+        """Wait for a SIP message that went "in" or "out" and starts so ("ACK ", "SIP/2.0 487"). Raises TimeoutError."""
+        found: list[TracedMessage] = []
 
         def arrived() -> bool:
             found[:] = [m for m in self.messages if m.direction == direction and m.text.startswith(start)]
@@ -220,7 +220,7 @@ class Softphone:
             raise UnavailableError(self._gone)
 
     async def events(self) -> AsyncIterator[PhoneEvent]:
-        """Everything of the current call from its beginning, ending with Ended."""
+        """Yield everything of the current call from its beginning, ending with CallOver."""
         seen = 0
         history = self._history
         while True:
@@ -231,12 +231,12 @@ class Softphone:
             event = history[seen]
             seen += 1
             yield event
-            if isinstance(event, Ended):
+            if isinstance(event, CallOver):
                 return
 
-    async def listen(self) -> AsyncIterator[Sound]:
-        """What is heard from now on, packet by packet, until the call ends. Ten seconds are kept for slow readers."""
-        queue: asyncio.Queue[Sound | None] = asyncio.Queue(500)
+    async def listen(self) -> AsyncIterator[HeardSound]:
+        """Yield what is heard from now on, by packet, until the call ends. Ten seconds are kept for slow readers."""
+        queue: asyncio.Queue[HeardSound | None] = asyncio.Queue(500)
         if self.ended or self._gone:
             return
         self._listeners.add(queue)
@@ -250,11 +250,11 @@ class Softphone:
 
     @property
     def timeline(self) -> Timeline:
-        """The current or last call, for ``ivr.softphone.timing``."""
+        """The timeline of the current or last call, for ``ivr.softphone.timing``."""
         return self.trace.timeline
 
     def save(self, path: Path) -> None:
-        """The call as a stereo WAV: left what this phone said, right what it heard."""
+        """Write the call as a stereo WAV: left what this phone said, right what it heard."""
         self.trace.save(path)
 
     # --- the other process -----------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ class Softphone:
             await self._take_packet(event, sent=kind == "sent")
         elif kind == "sip":
             async with self._changed:
-                self.messages.append(Message(event["t"], event["direction"], event["text"]))
+                self.messages.append(TracedMessage(event["t"], event["direction"], event["text"]))
                 self._changed.notify_all()
         elif kind == "trouble":
             self.troubles.append(event["reason"])
@@ -314,7 +314,7 @@ class Softphone:
 
     async def _take_packet(self, event: dict[str, Any], *, sent: bool) -> None:
         with suppress(ValueError):
-            packet = Packet.from_bytes(base64.b64decode(event["packet"]), event["t"])
+            packet = RtpPacket.from_bytes(base64.b64decode(event["packet"]), event["t"])
             keys = len(self.trace.keys_heard)
             sound = self.trace.add(packet, sent=sent)
             if len(self.trace.keys_heard) > keys:
@@ -335,7 +335,7 @@ class Softphone:
             self.answered = event
             self.trace.answered_at = event.at
             self.trace.event_type = event.event_type
-        elif isinstance(event, Ended):
+        elif isinstance(event, CallOver):
             self.ended = event
             self.trace.ended_at = event.at
             self._up = False
@@ -362,7 +362,7 @@ class Softphone:
 
 
 def local_address(host: str) -> str:
-    """The address of this machine from which ``host`` is reached. Raises UnavailableError for an unknown host."""
+    """Return our address from which ``host`` is reached. Raises UnavailableError for an unknown host."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect((host, 9))

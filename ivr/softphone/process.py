@@ -1,6 +1,6 @@
-"""The softphone's process: ``python -m ivr.softphone.process --host 127.0.0.1 --port 0``.
+"""Softphone process: ``python -m ivr.softphone.process --host 127.0.0.1 --port 0``.
 
-Speaks JSON lines: orders on stdin ({"do": "call", ...}), events on stdout ({"e": "ringing", "t": ...}); bytes are
+It speaks JSON lines: orders on stdin ({"do": "call", ...}), events on stdout ({"e": "ringing", "t": ...}); bytes are
 base64. It ends with its parent: the end of stdin hangs up and exits, whatever way the parent went.
 """
 
@@ -18,13 +18,13 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ivr.softphone.signalling import Phone
+from ivr.softphone.pyvoip_phone import DirectPhone
 
 Order = Mapping[str, Any]
 
 
-class Outlet:
-    """Writes events from any thread; a slow reader never holds up a packet."""
+class EventWriter:
+    """It writes events from any thread; a slow reader never holds up a packet."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -55,8 +55,8 @@ def _base64(value: object) -> str:
     raise TypeError(f"cannot be sent: {type(value).__name__}")
 
 
-def _obey(phone: Phone, order: Order) -> None:
-    """Raises KeyError, ValueError, RuntimeError or OSError when it cannot be done."""
+def _obey(phone: DirectPhone, order: Order) -> None:
+    """Do what ``order`` says. Raises KeyError, ValueError, RuntimeError or OSError when it cannot be done."""
     call = phone.current
     audio = call.audio if call else None
     actions: dict[str, Callable[[], object]] = {
@@ -92,11 +92,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="SIP port; 0 takes a free one")
     parser.add_argument("--own-ack", action="store_true", help="send ACKs exactly as pyVoIP writes them")
     options = parser.parse_args()
-    outlet = Outlet(os.dup(1))
+    outlet = EventWriter(os.dup(1))
     os.dup2(2, 1)  # pyVoIP prints to stdout
     warnings.simplefilter("ignore")
     try:
-        phone = Phone(options.host, options.port, outlet, options.own_ack)
+        phone = DirectPhone(options.host, options.port, outlet, options.own_ack)
     except OSError as error:
         outlet("broken", reason=f"cannot listen on {options.host}:{options.port}: {error.strerror}")
         outlet.close()

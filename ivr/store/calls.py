@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.record import Entry
 from ivr.store.database import Database, fit
 from ivr.store.tables import call_entries, calls, resume_points
 
@@ -45,21 +46,14 @@ class CallLog:
         except IntegrityError:
             return
 
-    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
-        """All of ``entry`` is kept; its ``kind`` and ``at`` (an aware datetime, now when missing) are indexed."""
-        await self.append_all(call_id, [entry])
-
-    async def append_all(self, call_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Several entries in one transaction, in order."""
+    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
+        """Entries of the call's record, in order, in one transaction."""
         if not entries:
             return
-        now = self._now()
-        rows = []
-        for entry in entries:
-            at = entry.get("at")
-            moment = at if isinstance(at, datetime) else now
-            kept = {**entry, "at": moment.isoformat() if at is None or isinstance(at, datetime) else at}
-            rows.append({"call_id": call_id, "at": moment, "kind": fit(str(entry.get("kind", "")), 40), "entry": kept})
+        rows = [
+            {"call_id": call_id, "at": entry.at, "kind": fit(entry.kind, 40), "entry": entry.to_json()}
+            for entry in entries
+        ]
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(insert(call_entries), rows)

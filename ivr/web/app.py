@@ -1,67 +1,116 @@
-"""The aiohttp application: middleware, routes, start and stop."""
+"""The HTTP server: the application with its routes and middleware, and the sockets it listens on."""
 
 from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import structlog
 from aiohttp import web
 
-from ivr.errors import ConfigError
-from ivr.web import api, console
-from ivr.web.access import GATE, Gate, Handler
-from ivr.web.console.backend import ConsoleBackend
+from ivr.errors import ConfigError, UnavailableError
+from ivr.web import api, live, pages, rendering
+from ivr.web.access import GATE, Gate, Handler, wants_html
+from ivr.web.backend import BACKEND, Backend
+from ivr.web.pages import problem, simulator
+from ivr.web.responses import dumps
 
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 64 * 1024
+STATIC = Path(__file__).with_name("static")
 
 
-def application(backend: api.Backend, *, token: str, console_backend: ConsoleBackend | None = None) -> web.Application:
-    """``token``: what a bearer must show; "" admits loopback and nobody else. Without ``console_backend``: API only."""
+def application(
+    backend: Backend, feed: live.Feed, *, token: str, resources: Iterable[web.RouteDef] = ()
+) -> web.Application:
+    """``token``: what a bearer must show; "" admits loopback and nobody else. ``resources``: routes of others."""
     gate = Gate(token)
     app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
-    app[api.BACKEND] = backend
-    api.add_routes(app, console.handoff if console_backend is not None else None)
-    if console_backend is not None:
-        console.add_routes(app, console_backend)
+    app[BACKEND] = backend
+    app[live.FEED] = feed
+    app[simulator.OPEN] = set()
+    rendering.prepare(app)
+    app.on_shutdown.append(_say_goodbye)
+    app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])
+    app.router.add_static("/static/", STATIC)
     return app
+
+
+async def _say_goodbye(app: web.Application) -> None:
+    """Open pages hold connections that would keep the server waiting."""
+    app[live.FEED].close()
+    await simulator.hang_up(app)
 
 
 @web.middleware
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What a handler didn't foresee is one log line and a plain 500, never a traceback to the asker."""
+    """What goes wrong is a page for browsers and {"error": …} for programs. What nobody foresaw is one log line and a
+    plain 500, never a traceback to the asker."""
     try:
         return await handler(request)
-    except web.HTTPException:
-        raise
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        refusal = error
+    except UnavailableError:
+        refusal = web.HTTPServiceUnavailable(text="the store does not answer")
     except Exception:
         log.exception("http.failed", path=request.path)
-        return api.problem(500, "something inside failed; the log says what")
+        refusal = web.HTTPInternalServerError(text="something inside failed; the log says what")
+    text = refusal.text
+    if text == f"{refusal.status}: {refusal.reason}":  # nobody said more than that
+        text = f"there is nothing at {request.path}" if refusal.status == 404 else refusal.reason.lower()
+    if wants_html(request) and not request.path.startswith("/api/"):
+        return problem.page(request, refusal.status, text or "", refusal.headers)
+    refusal.text, refusal.content_type = dumps({"error": text}), "application/json"
+    raise refusal
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Sockets of every address of ``host``, not listening yet; port 0 picks a free one. Raises ConfigError."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            sockets.append(socket.socket(family, kind, protocol))
+            sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sockets[-1].bind(address)
+    except OSError as error:
+        for opened in sockets:
+            opened.close()
+        raise _taken(f"{host}:{port}", error) from error
+    return sockets
+
+
+def _taken(where: str, error: OSError) -> ConfigError:
+    return ConfigError(f"HTTP {where}: {error.strerror}", remedy="stop what uses it, or pass --http HOST:PORT")
 
 
 class HttpServer:
-    """The listening socket. ``port`` is the bound one (port 0 in the configuration picks a free one)."""
+    """Serves ``app`` on ``sockets`` between ``start`` and ``stop``."""
 
-    def __init__(self, app: web.Application, host: str, port: int) -> None:
+    def __init__(self, app: web.Application, sockets: Sequence[socket.socket]) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
-        self._host = host
-        self._port = port
+        self._sockets = sockets
 
     async def start(self) -> None:
+        """Raises ConfigError."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ConfigError(
-                f"HTTP {self._host}:{self._port}: {error.strerror}",
-                remedy="stop what uses it, or pass --http HOST:PORT",
-            ) from error
-
-    @property
-    def port(self) -> int:
-        return int(self._runner.addresses[0][1])
+        for each in self._sockets:
+            try:
+                await web.SockSite(self._runner, each).start()
+            except OSError as error:  # somebody listens there since it was bound
+                raise _taken("{}:{}".format(*each.getsockname()), error) from error
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+        for each in self._sockets:
+            each.close()
+
+
+def port_of(sockets: Sequence[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1])

@@ -13,17 +13,18 @@ from typing import Any, TypeVar
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
+from ivr.record import Entered, Entry
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
-from ivr.web.console.backend import FlowSummary
+from ivr.web.backend import FlowSummary
 from ivr.workshop.folder import Folder
 from ivr.workshop.picture.svg import render_svg
 from ivr.workshop.scripts.verdict import entry_lines
 from ivr.workshop.simulate.alone import entry_of
 from ivr.workshop.simulate.commands import obey
 from ivr.workshop.simulate.room import ScratchRoom
-from ivr.workshop.simulate.simulation import MEMBER, Entry, Setting, Simulation
+from ivr.workshop.simulate.simulation import MEMBER, Setting, Simulation
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class Annex:
 
 
 class ConsoleWorkshop:
-    """Implements ``ivr.web.console.backend.ConsoleFlows``."""
+    """Implements ``ivr.web.backend.Flows``."""
 
     def __init__(self, config: Config, shelf: Shelf, live: LiveFlows, releases: Releases) -> None:
         self._config = config
@@ -68,6 +69,9 @@ class ConsoleWorkshop:
             for name in names
             if (flow := library.flows[name])
         ]
+
+    def languages(self) -> Sequence[str]:
+        return self._shelf.live.languages
 
     def status(self) -> Mapping[str, Any]:
         return self._live.status()
@@ -130,7 +134,7 @@ async def _trial(
 
 
 class ConsoleTrial:
-    """Implements ``ivr.web.console.backend.Trial``."""
+    """Implements ``ivr.web.backend.Trial``."""
 
     def __init__(self, annex: Annex, simulation: Simulation, room: ScratchRoom) -> None:
         self._annex = annex
@@ -161,7 +165,7 @@ class ConsoleTrial:
                 if e.kind in SHOWN
             ],
             "text": text,
-            "states": [str(e.data["state"]) for e in entries if e.kind == "state"],
+            "states": [e.what.state for e in entries if isinstance(e.what, Entered)],
             "state": simulation.state,
             "slots": {name: simulation.label(name, value) for name, value in simulation.slots.items()},
             "queue": list(effects.queue) if effects is not None else [],

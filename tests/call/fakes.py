@@ -42,6 +42,7 @@ from ivr.ports import (
     Party,
     RegistrationStatus,
 )
+from ivr.record import Entry
 
 SDP = MediaDescription("127.0.0.1", 4000, (PCMU,))
 EPOCH = datetime(2026, 3, 3, 18, 0, tzinfo=UTC)
@@ -409,7 +410,7 @@ class FakeRecords:
     """CallRecords in memory."""
 
     def __init__(self) -> None:
-        self.entries: list[Mapping[str, Any]] = []
+        self.entries: list[Entry] = []
         self.finished: dict[str, Mapping[str, Any]] = {}
         self.resume_points: dict[str, Mapping[str, Any]] = {}
         self.broken = False
@@ -421,13 +422,9 @@ class FakeRecords:
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
         self._work()
 
-    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
+    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
         self._work()
-        self.entries.append(entry)
-
-    async def append_all(self, call_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        for entry in entries:
-            await self.append(call_id, entry)
+        self.entries += entries
 
     async def update(self, call_id: str, **changes: Any) -> None:
         self._work()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.record import Entry
 from tests.call.fakes import TITLES, FakeRecords
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
@@ -23,7 +23,7 @@ TRANSCRIPT_BYTES = 250_000
 class ForgetfulRecords(FakeRecords):
     """The store keeps entries elsewhere: they are not this process's memory."""
 
-    async def append(self, call_id: str, entry: Mapping[str, Any]) -> None:
+    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
         return None
 
 

@@ -10,6 +10,7 @@ from ivr.call.journal import WRITE_TIMEOUT_S, Journal
 from ivr.call.mouth import Mouth
 from ivr.dialogue.engine.contract import Say, Words
 from ivr.events import Digit, PlayDone
+from ivr.record import Entry, Keyed
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech
 from tests.call.virtual import run
 
@@ -105,23 +106,27 @@ def test_one_press_by_two_transports_is_one_key() -> None:
     assert keys.admit(Digit("6", "info"), 1.2)
 
 
+def keyed(n: int) -> Entry:
+    return Entry(Keyed(str(n)), NOW)
+
+
 def test_the_journal_keeps_order_and_survives_a_dead_store() -> None:
     async def scenario() -> tuple[FakeRecords, Journal, float]:
         records = FakeRecords()
         journal = Journal(records, "c1")
         journal.begin("1", "2", NOW, {})
         for i in range(3):
-            journal.append({"n": i})
+            journal.append(keyed(i))
         await asyncio.sleep(1)
         records.broken = True
         for i in range(500):
-            journal.append({"n": 100 + i})
+            journal.append(keyed(100 + i))
         before = asyncio.get_running_loop().time()
         await journal.finish("done", NOW, {})
         return records, journal, asyncio.get_running_loop().time() - before
 
     records, journal, took = run(scenario())
-    assert [entry["n"] for entry in records.entries] == [0, 1, 2]
+    assert records.entries == [keyed(n) for n in (0, 1, 2)]
     assert journal.lost == 501, "500 entries and the end of the call"
     assert took <= WRITE_TIMEOUT_S
 
@@ -133,17 +138,17 @@ def test_the_journal_writes_again_once_the_store_is_back() -> None:
         journal.begin("1", "2", NOW, {})
         records.broken = True
         for i in range(5):
-            journal.append({"n": i})
+            journal.append(keyed(i))
             journal.update(n=i)
             await asyncio.sleep(0.1)
         records.broken = False
-        journal.append({"n": 99})
+        journal.append(keyed(99))
         await asyncio.sleep(0.1)
-        journal.append({"n": 100})
+        journal.append(keyed(100))
         await journal.finish("done", NOW, {})
         return records, journal
 
     records, journal = run(scenario())
-    assert [entry["n"] for entry in records.entries] == [99, 100]
+    assert records.entries == [keyed(n) for n in (99, 100)]
     assert "c1" in records.finished
     assert journal.lost >= 10

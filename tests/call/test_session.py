@@ -142,7 +142,7 @@ def test_a_request_is_done_and_the_call_is_accounted_for(library: FlowLibrary) -
     rig = run(scenario())
     assert rig.canonical["outcome"] == "resolved"
     assert rig.canonical["resolved"] == 1
-    kinds = {entry["kind"] for entry in rig.records.entries}
+    kinds = {entry.kind for entry in rig.records.entries}
     assert {"state", "prompt", "heard", "action"} <= kinds
     assert rig.leg.hung_up
 

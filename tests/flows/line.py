@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.dialogue.engine.contract import Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.record import Entered
 from ivr.workshop.scripts.runner import perform, setting_of, unended, unexpected
 from ivr.workshop.scripts.script import Call, End, Step, Suite
 from ivr.workshop.simulate.room import TIME_ZONE, ScratchRoom
@@ -41,7 +42,7 @@ class Line:
 
     @property
     def visited(self) -> Sequence[str]:
-        return [str(entry.data["state"]) for entry in self.simulation.entries if entry.kind == "state"]
+        return [e.what.state for e in self.simulation.entries if isinstance(e.what, Entered)]
 
     async def feed(self, *events: DialogueEvent) -> None:
         self.simulation.said.clear()

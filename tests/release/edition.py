@@ -8,10 +8,10 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from ivr.actions import signatures
+from ivr.clock import SystemClock
 from ivr.config import Config, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import SpeechUnavailable
@@ -40,19 +40,6 @@ states:
   more: {{prompt: "Still edition {edition}.", goto: question}}
 """
 BROKEN = MAIN.replace("goto: more}}", "goto: nowhere}}")
-
-
-class WallClock:
-    """ports.Clock."""
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 @dataclass
@@ -102,7 +89,7 @@ class Desk:
         # no agents are configured here, but the flows do hand over
         around = Surroundings(around.signatures, ("general", "retention", "discs"), (), around.entries)
         self.flows = LiveFlows(
-            self.config.flows, around, self.releases, self.shelf, WallClock(), self.prompts, poll_s=poll_s
+            self.config.flows, around, self.releases, self.shelf, SystemClock(), self.prompts, poll_s=poll_s
         )
         self._changed = asyncio.Event()
         self.flows.on_change = self._changed.set

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
+from ivr.clock import SystemClock
 from ivr.media.description import MediaDescription
 from ivr.ports import Clip, Ears
 from tests.call.fakes import (
@@ -26,7 +27,7 @@ from tests.call.fakes import (
     FakeRecords,
 )
 from tests.call.fakes import FakeSpeech as Slow
-from tests.release.edition import Desk, Press, WallClock
+from tests.release.edition import Desk, Press
 
 RELOADS = 200
 CALLS = 50
@@ -132,7 +133,7 @@ async def test_reloading_two_hundred_times_disturbs_no_call(tmp_path: Path) -> N
         actions=FakeActions(),
         desk=FakeDesk(),
         records=records,
-        clock=WallClock(),
+        clock=SystemClock(),
         registry=CallRegistry(),
         caller_id="sip:line@test",
     )

@@ -13,6 +13,7 @@ from typing import Any
 from ivr.actions import signatures
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession, Line
+from ivr.clock import SystemClock
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Ears
@@ -22,13 +23,12 @@ from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
 from ivr.store import Store
-from ivr.web.api import Backend, Readiness
-from ivr.web.app import HttpServer, application
-from ivr.web.console.backend import ConsoleBackend
-from ivr.web.feed import Feed
+from ivr.web.app import HttpServer, application, bound, port_of
+from ivr.web.backend import Backend
+from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
 from tests.call.fakes import FakeActions, FakeDesk, FakeEars, FakeEndpoint, FakeLeg, FakeMedia, FakeRecords, FakeSpeech
-from tests.release.edition import WallClock
+from tests.web.fakes import ready
 
 FLOWS = Path(__file__).parents[2] / "flows"
 AGENT = Agent(name="desk", target="sip:agent@127.0.0.1:5090", skills=("general", "retention", "discs"), on_call=True)
@@ -52,7 +52,7 @@ CONTEXT: dict[str, Any] = {
 
 @dataclass
 class Calls:
-    """web.api.Calls on the registry and the records of the fake line."""
+    """web.backend.Calls on the registry and the records of the fake line."""
 
     registry: CallRegistry
     records: FakeRecords
@@ -64,7 +64,7 @@ class Calls:
 
     async def get(self, call_id: str) -> Mapping[str, Any] | None:
         live = self.registry.get(call_id)
-        return live.view() if live is not None else None
+        return live.view() if live is not None else next((c for c in self.past if c["call_id"] == call_id), None)
 
 
 class Caller:
@@ -139,26 +139,21 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
 
     releases = Releases(store.flow_versions)
     around = Surroundings.of(config, signatures())
-    live = LiveFlows(config.flows, around, releases, shelf, WallClock(), nothing_to_render, poll_s=0.5)
-    library = await live.start()
+    live = LiveFlows(config.flows, around, releases, shelf, SystemClock(), nothing_to_render, poll_s=0.5)
+    await live.start()
     registry.on_move = live.on_change = feed.touch
     workshop = ConsoleWorkshop(config, shelf, live, releases)
-
-    async def readiness() -> Readiness:
-        return Readiness(True, {"flows": live.status()})
-
-    async def queue(_: str) -> None:
-        return None
 
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
     app = application(
-        Backend(Calls(registry, records), readiness, queue, context),
+        Backend(Calls(registry, records), workshop, ready, context, mask),
+        feed,
         token=token,
-        console_backend=ConsoleBackend(workshop, feed, mask, library.languages),
     )
-    server = HttpServer(app, "127.0.0.1", 0)
+    sockets = bound("127.0.0.1", 0)
+    server = HttpServer(app, sockets)
     await server.start()
     line = Line(
         endpoint=FakeEndpoint(),
@@ -167,14 +162,14 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         actions=FakeActions(),
         desk=FakeDesk(),
         records=records,
-        clock=WallClock(),
+        clock=SystemClock(),
         registry=registry,
         caller_id="sip:line@test",
     )
     openings = Openings(config.flows, shelf, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
-        yield Console(flows_folder, f"http://127.0.0.1:{server.port}", shelf, live, line, openings, speech)
+        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", shelf, live, line, openings, speech)
     finally:
         for call in registry:
             await call.end("test over")

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ivr.web.feed import Feed
+from ivr.web.live import Feed
 from ivr.web.sessions import ATTEMPTS, LIFE_S, WITHIN_S, Guesses, Sessions
 from tests.web.console import Console, console
 

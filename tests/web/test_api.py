@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import aiohttp.web
 import pytest
 
-from ivr.errors import ConfigError, StoreUnavailable
-from ivr.web.api import Backend, Readiness
-from ivr.web.app import HttpServer, application
-
-CALL: dict[str, Any] = {"call_id": "c1", "state": "main.ask", "transcript": []}
-
-
-class Calls:
-    def __init__(self, broken: bool = False) -> None:
-        self.broken = broken
-        self.asked: list[tuple[int, bool | None]] = []
-
-    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
-        if self.broken:
-            raise StoreUnavailable("stopped")
-        self.asked.append((limit, live))
-        return [CALL]
-
-    async def get(self, call_id: str) -> Mapping[str, Any] | None:
-        return CALL if call_id == "c1" else None
-
-
-@asynccontextmanager
-async def serving(
-    token: str = "", ready: bool = True, calls: Calls | None = None
-) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    async def readiness() -> Readiness:
-        return Readiness(ready, {"store": "ok"})
-
-    async def queue(number: str) -> Sequence[Mapping[str, Any]] | None:
-        return [{"position": 1, "title": "Vertigo"}] if number == "10001" else None
-
-    async def context(secret: str) -> Mapping[str, Any] | None:
-        if secret == "boom":
-            raise RuntimeError("a bug")
-        return {"reason": "asked"} if secret == "right" else None
-
-    server = HttpServer(application(Backend(calls or Calls(), readiness, queue, context), token=token), "127.0.0.1", 0)
-    await server.start()
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield f"http://127.0.0.1:{server.port}", session
-    finally:
-        await server.stop()
+from ivr.errors import ConfigError
+from ivr.ports import EngineStatus, RegistrationStatus
+from ivr.web.app import HttpServer, application, bound, port_of
+from ivr.web.backend import Backend
+from ivr.web.live import Feed
+from tests.web.fakes import CALL, ENGINE, READY, STATUS, FakeCalls, FakeFlows, serving
+from tests.web.fakes import ready as is_ready
 
 
 async def fetch(url: str, session: aiohttp.ClientSession, **headers: str) -> tuple[int, Any]:
@@ -62,13 +25,42 @@ async def fetch(url: str, session: aiohttp.ClientSession, **headers: str) -> tup
 
 
 async def test_health_and_readiness() -> None:
-    async with serving(ready=False) as (base, session):
+    until = datetime(2026, 1, 2, tzinfo=UTC)
+    trunk = RegistrationStatus("office", "registered", "", until)
+    down = EngineStatus("vosk", ("de-DE",), False, "no model")
+    ready = replace(READY, calls=2, recognisers=(ENGINE, down), synthesisers=(down,), registrations=(trunk,))
+    shown = {
+        "status": "ready",
+        "calls": 2,
+        "media": "ok",
+        "store": "ok",
+        "recognisers": [
+            {"name": "moonshine", "healthy": True, "detail": ""},
+            {"name": "vosk", "healthy": False, "detail": "no model"},
+        ],
+        "synthesisers": [{"name": "vosk", "healthy": False, "detail": "no model"}],
+        "registrations": [
+            {"trunk": "office", "state": "registered", "detail": "", "expires_at": "2026-01-02T00:00:00+00:00"}
+        ],
+        "flow_version": "v1",
+        "flows": STATUS,
+    }
+    async with serving(readiness=ready) as (base, session):
         assert await fetch(f"{base}/healthz", session) == (200, {"status": "ok"})
-        assert await fetch(f"{base}/readyz", session) == (503, {"status": "not ready", "store": "ok"})
+        assert await fetch(f"{base}/readyz", session) == (200, shown)
+    for change in (
+        {"media": False},
+        {"store": "gone"},
+        {"recognisers": (down,)},
+        {"registrations": (replace(trunk, state="failed", expires_at=None),)},
+    ):
+        async with serving(readiness=replace(ready, **change)) as (base, session):
+            status, body = await fetch(f"{base}/readyz", session)
+            assert (status, body["status"]) == (503, "not ready")
 
 
 async def test_calls_and_queues() -> None:
-    calls = Calls()
+    calls = FakeCalls()
     async with serving(calls=calls) as (base, session):
         assert await fetch(f"{base}/api/calls?limit=3&live=true", session) == (200, {"calls": [CALL]})
         assert calls.asked == [(3, True)]
@@ -76,9 +68,11 @@ async def test_calls_and_queues() -> None:
         assert (await fetch(f"{base}/api/calls?live=perhaps", session))[0] == 400
         assert await fetch(f"{base}/api/calls/c1", session) == (200, CALL)
         assert (await fetch(f"{base}/api/calls/c2", session))[0] == 404
-        status, body = await fetch(f"{base}/api/members/10001/queue", session)
-        assert (status, body["queue"][0]["title"]) == (200, "Vertigo")
-        assert (await fetch(f"{base}/api/members/1/queue", session))[0] == 404
+        queue = {"member": "10001", "queue": [{"position": 1, "title": "Vertigo", "id": 7}]}
+        assert await fetch(f"{base}/api/members/10001/queue", session) == (200, queue)
+        assert await fetch(f"{base}/api/members/1/queue", session) == (404, {"error": "no such member"})
+        unread = await fetch(f"{base}/api/members/0/queue", session)
+        assert unread == (503, {"error": "the store does not answer"})
 
 
 async def test_a_token_is_asked_for_and_compared() -> None:
@@ -96,7 +90,7 @@ async def test_a_handover_opens_with_its_own_token_only() -> None:
 
 
 async def test_failures_are_told_plainly() -> None:
-    async with serving(calls=Calls(broken=True)) as (base, session):
+    async with serving(calls=FakeCalls(broken=True)) as (base, session):
         assert (await fetch(f"{base}/api/calls", session))[0] == 503
         status, body = await fetch(f"{base}/handoff/boom", session)
         assert status == 500 and "bug" not in body["error"]
@@ -104,6 +98,18 @@ async def test_failures_are_told_plainly() -> None:
 
 async def test_a_taken_port_says_what_to_do() -> None:
     async with serving() as (base, _):
-        taken = HttpServer(aiohttp.web.Application(), "127.0.0.1", int(base.rpartition(":")[2]))
         with pytest.raises(ConfigError, match="--http"):
-            await taken.start()
+            bound("127.0.0.1", int(base.rpartition(":")[2]))
+    here, there = bound("127.0.0.1", 0), []
+    try:
+        there = bound("127.0.0.1", port_of(here))  # both bound, nobody listens yet
+        app = application(Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get), Feed(), token="")
+        first, second = HttpServer(app, here), HttpServer(aiohttp.web.Application(), there)
+        await first.start()
+        with pytest.raises(ConfigError, match="--http"):
+            await second.start()
+        await second.stop()
+        await first.stop()
+    finally:
+        for each in (*here, *there):
+            each.close()

@@ -182,10 +182,34 @@ async def test_an_agent_reads_the_whole_story(served: Console, shown: Window) ->
     await expect(page.locator(".tag.urgent")).to_have_text("priority 9")
 
 
-@pytest.mark.parametrize("path", ["/calls", "/flows", "/flows/main", "/handoff/right"])
+@pytest.mark.parametrize("path", ["/calls", "/flows", "/flows/main", "/handoff/right", "/nowhere"])
 async def test_a_phone_shows_it_without_scrolling_sideways(served: Console, browser: Browser, path: str) -> None:
     served.call()
     async with window(browser, 360, 740) as opened:
         await opened.page.goto(served.base + path)
         await expect(opened.page.locator("h1")).to_be_visible()
         assert await opened.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("path", ["/calls", "/flows", "/flows/main"])
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(served: Console, shown: Window, path: str) -> None:
+    page = shown.page
+    await page.goto(served.base + path)
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    await expect(skip).to_be_focused()
+    await expect(skip).to_be_in_viewport()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#main")).to_be_focused()
+    reachable = "#main :is(a[href], button, input, select, [tabindex='0']):enabled, #main :is(a[href], [tabindex='0'])"
+    wanted = await page.locator(reachable).filter(visible=True).count()
+    reached = set()
+    for _ in range(wanted):
+        await page.keyboard.press("Tab")
+        seen = await page.evaluate(
+            """() => { const here = document.activeElement, style = getComputedStyle(here);
+                return [[...document.querySelectorAll("*")].indexOf(here), style.outlineStyle, style.outlineWidth]; }"""
+        )
+        assert seen[1:] == ["solid", "2px"], "one sees where the focus is"
+        reached.add(seen[0])
+    assert len(reached) == wanted

@@ -13,6 +13,7 @@ from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import ConfigError, FlowError
+from ivr.record import Entered, Entry
 from ivr.workshop.folder import Folder, examine, library_of
 from ivr.workshop.picture.mermaid import render_mermaid
 from ivr.workshop.picture.svg import render_folder_svg, render_svg
@@ -88,8 +89,8 @@ async def _traffic(url: str, most: int) -> Traffic:
         visits: list[Visit] = []
         for call in await store.calls.recent(most):
             whole = await store.calls.get(call["call_id"])
-            entries = whole["entries"] if whole is not None else ()
-            visits += [(call["call_id"], str(e.get("state", ""))) for e in entries if e.get("kind") == "state"]
+            happened = [Entry.from_json(entry).what for entry in whole["entries"]] if whole is not None else []
+            visits += [(call["call_id"], what.state) for what in happened if isinstance(what, Entered)]
         return count(visits)
     finally:
         await store.close()

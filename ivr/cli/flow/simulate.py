@@ -17,11 +17,12 @@ from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.options import Subparsers
 from ivr.config import Config
 from ivr.errors import ConfigError, FlowError, IvrError
+from ivr.record import CallerActed, Entry
 from ivr.workshop.folder import folders
 from ivr.workshop.scripts.verdict import entry_lines
 from ivr.workshop.simulate.alone import entry_of, flow_name
 from ivr.workshop.simulate.commands import HELP, Typed, obey
-from ivr.workshop.simulate.driving import Entry, Setting
+from ivr.workshop.simulate.driving import Setting
 from ivr.workshop.simulate.room import ScratchRoom, StoreRoom, store_room
 from ivr.workshop.simulate.simulation import Simulation
 from ivr.workshop.simulate.timeline import keep, timeline
@@ -148,7 +149,7 @@ class _Screen:
     def show(self, entries: tuple[Entry, ...] | list[Entry] | object) -> None:
         assert isinstance(entries, (list, tuple))
         for entry in entries:
-            if entry.kind == "caller" and self._typing and entry.data.get("do") in ("say", "key"):
+            if self._typing and isinstance(entry.what, CallerActed) and entry.what.do in ("say", "key"):
                 continue  # it stands there already
             for line in entry_lines(entry):
                 self.say(line, STYLES.get(entry.kind, ""))

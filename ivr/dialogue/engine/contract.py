@@ -13,10 +13,11 @@ tokens the dialogue no longer waits for are ignored, so a late answer can never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ivr.dialogue.understanding.grammar import CompiledGrammar
 from ivr.events import ActionResult, Recognition
+from ivr.record import Happening
 
 # --- into the dialogue --------------------------------------------------------------------------------------
 
@@ -201,11 +202,10 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something for the call's timeline and the log: kind "state", "heard", "key", "prompt", "decision", "error"."""
+class Record:
+    """Something for the call's record and the log."""
 
-    kind: str
-    data: Mapping[str, object] = field(default_factory=dict)
+    what: Happening
 
 
-Effect = Say | Listen | Perform | Connect | LoadResume | End | Note
+Effect = Say | Listen | Perform | Connect | LoadResume | End | Record

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Literal
 
 from ivr.dialogue.engine.compilation import Compilation
 from ivr.dialogue.engine.contract import Words
@@ -32,6 +33,7 @@ from ivr.dialogue.understanding.slots import (
     titled,
 )
 from ivr.events import Term
+from ivr.record import Decided, Utterance
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
 SHORT_LIST = 200  # terms
@@ -85,7 +87,7 @@ class Conversation:
     now: datetime | None = None
     cursor: Cursor = field(default_factory=Cursor)
     visits: dict[str, int] = field(default_factory=dict)
-    transcript: deque[Mapping[str, object]] = field(default_factory=lambda: deque(maxlen=LONGEST_TRANSCRIPT))
+    transcript: deque[Utterance] = field(default_factory=lambda: deque(maxlen=LONGEST_TRANSCRIPT))
     tried: dict[int, str] = field(default_factory=dict)
     temper: Temper = field(default_factory=Temper)
     need: HandoffNeed = field(default_factory=HandoffNeed)
@@ -126,7 +128,7 @@ class Conversation:
         for frame in self.stack:
             for name, value in frame.variables.items():
                 frame.variables[name] = self._renamed(frame.flow, name, value)
-        self.outbox.note("decision", {"language": language, "persona": persona, "keys_led": self.keys_led})
+        self.outbox.record(Decided("language", language, {"persona": persona, "keys_led": self.keys_led}))
         return True
 
     def _renamed(self, flow: str, name: str, value: SlotValue) -> SlotValue:
@@ -276,8 +278,8 @@ class Conversation:
         words = self.words if language == self.language else self.shared.wordings(language, self.words.persona)
         return words.voice(self.frame.flow) if self.stack else ""
 
-    def record(self, kind: str, **data: object) -> None:
-        self.transcript.append({"kind": kind, "state": self.here, **data})
+    def transcribe(self, by: Literal["prompt", "heard", "key"], text: str, intent: str = "") -> None:
+        self.transcript.append(Utterance(by, text, self.here, intent))
 
     # -- slots ------------------------------------------------------------------------------------------------------
 

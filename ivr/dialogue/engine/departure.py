@@ -8,6 +8,7 @@ from ivr.dialogue.engine.broken import Broken
 from ivr.dialogue.engine.contract import Connect, End
 from ivr.dialogue.engine.conversation import Conversation, HandoffNeed
 from ivr.dialogue.engine.cursor import Frame
+from ivr.record import Decided
 
 if TYPE_CHECKING:
     from ivr.dialogue.engine.walk import Walk
@@ -48,7 +49,7 @@ class Departure:
         if not self.in_human_flow:
             call.left_at = call.here
         flow = call.library.flows[call.library.universals.human_flow]
-        call.outbox.note("decision", {"to": "human", "reason": call.need.reason, "from": call.here})
+        call.outbox.record(Decided("to", "human", {"reason": call.need.reason, "from": call.here}))
         self.walk.let_go()
         self.walk.kept = None
         call.stack[:] = [Frame(flow.flow)]

@@ -34,6 +34,7 @@ from ivr.dialogue.engine.snapshot import snapshot
 from ivr.dialogue.engine.walk import Walk
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.events import Term
+from ivr.record import Decided, Failed, Keyed, Utterance
 
 
 class Dialogue:
@@ -108,7 +109,7 @@ class Dialogue:
         effects = call.outbox.close()
         for effect in effects:
             if isinstance(effect, Say):
-                call.record("prompt", text=" ".join(words.text for words in effect.words))
+                call.transcribe("prompt", " ".join(words.text for words in effect.words))
         return effects
 
     def _start(self) -> str | None:
@@ -123,7 +124,7 @@ class Dialogue:
         """The engine itself failed: a human, through the human flow if that is not what failed, else directly."""
         call, walk = self._call, self._walk
         call.outbox.drop()
-        call.outbox.note("error", {"part": "engine", "error": type(error).__name__, "detail": str(error)[:200]})
+        call.outbox.record(Failed("engine", type(error).__name__, str(error)[:200]))
         if walk.departure.connecting is not None:
             return
         try:
@@ -134,7 +135,7 @@ class Dialogue:
                 return
         except Exception as again:
             call.outbox.drop()
-            call.outbox.note("error", {"part": "human flow", "error": type(again).__name__, "detail": str(again)[:200]})
+            call.outbox.record(Failed("human flow", type(again).__name__, str(again)[:200]))
         walk.departure.connect_directly("something on our side broke")
 
     def _dispatch(self, event: DialogueEvent) -> str | None:
@@ -169,7 +170,7 @@ class Dialogue:
 
     def _key(self, key: str) -> str | None:
         secret = self._exchange.secret
-        self._call.outbox.note("key", {"key": MASK if secret else key})
+        self._call.outbox.record(Keyed(MASK if secret else key))
         return self._exchange.key(key)
 
     def _action_done(self, done: ActionDone) -> str | None:
@@ -192,7 +193,7 @@ class Dialogue:
     def _handed_over(self, token: int, outcome: str) -> str | None:
         if self._walk.departure.connecting != token:
             return None
-        self._call.outbox.note("decision", {"handoff": outcome})
+        self._call.outbox.record(Decided("handoff", outcome))
         if outcome == "connected":
             self._call.outcome = "handoff"
         return self._walk.departure.handed_over(outcome)
@@ -209,7 +210,7 @@ class Dialogue:
 
     def _part_failed(self, part: str, detail: str) -> str | None:
         call, walk = self._call, self._walk
-        call.outbox.note("error", {"part": part, "detail": detail[:200]})
+        call.outbox.record(Failed(part, detail=detail[:200]))
         if walk.departure.connecting is not None:
             return None
         if walk.departure.in_human_flow:
@@ -226,7 +227,7 @@ class Dialogue:
     def _agitated(self, evidence: str, weight: float) -> str | None:
         call, walk = self._call, self._walk
         call.temper.agitated(evidence, weight)
-        call.outbox.note("decision", {"agitated": evidence, "level": round(call.temper.level, 2)})
+        call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
         if call.temper.enough and not walk.departure.in_human_flow and walk.departure.connecting is None:
             return walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
         return None
@@ -275,8 +276,8 @@ class Dialogue:
         return found
 
     @property
-    def transcript(self) -> Sequence[Mapping[str, object]]:
-        """Who said what, in order: kind "prompt", "heard" or "key", with text and state."""
+    def transcript(self) -> Sequence[Utterance]:
+        """Who said what, in order."""
         return tuple(self._call.transcript)
 
     @property

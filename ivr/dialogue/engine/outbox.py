@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from ivr.dialogue.engine.contract import Effect, Note, Say, Words
+from ivr.dialogue.engine.contract import Effect, Record, Say, Words
+from ivr.record import Happening, Prompted
 
 
 class Outbox:
@@ -47,21 +48,19 @@ class Outbox:
         self._flush()
         self._effects.append(effect)
 
-    def note(self, kind: str, data: Mapping[str, object]) -> None:
-        """Notes don't break up what is being said."""
-        self._effects.append(Note(kind, data))
+    def record(self, what: Happening) -> None:
+        """Records don't break up what is being said."""
+        self._effects.append(Record(what))
 
     def drop(self) -> None:
-        """Forget what this turn wanted to do; keep the notes."""
+        """Forget what this turn wanted to do; keep the records."""
         self._words, self.turn = [], []
-        self._effects = [effect for effect in self._effects if isinstance(effect, Note)]
+        self._effects = [effect for effect in self._effects if isinstance(effect, Record)]
 
     def _flush(self) -> None:
         if not self._words:
             return
         words, self._words = tuple(self._words), []
         self._effects.append(Say(self.token(), words, self._bargein, self._language, self._voice, self._cut))
-        self._effects.append(
-            Note("prompt", {"text": " ".join(w.text for w in words), "ids": [w.prompt_id for w in words]})
-        )
+        self.record(Prompted(" ".join(w.text for w in words), tuple(w.prompt_id for w in words)))
         self._cut = False

@@ -8,6 +8,7 @@ from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation, HandoffNeed
 from ivr.dialogue.engine.gather import Listening, Mode, key_menu
 from ivr.dialogue.engine.walk import Walk
+from ivr.record import Decided
 
 SILENT, NOT_UNDERSTOOD = "silent", "not understood"
 
@@ -54,7 +55,7 @@ class Patience:
         walk.failures += 1
         count = walk.failures
         silent = reason == SILENT
-        call.outbox.note("decision", {"failed": reason, "count": count})
+        call.outbox.record(Decided("failed", reason, {"count": count}))
         if count >= 3:
             walk.failures = 0
             call.say(call.system("silent" if silent else "not_understood"))

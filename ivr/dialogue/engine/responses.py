@@ -17,6 +17,7 @@ from ivr.dialogue.understanding.grammar import Meaning, SlotValue
 from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS, Reading
 from ivr.dialogue.understanding.understand import understand
 from ivr.events import Cause, Recognition
+from ivr.record import Decided, Decision, Understood
 
 
 class Exchange:
@@ -40,20 +41,19 @@ class Exchange:
         secret = self.secret
         said = MASK if secret else recognition.transcript or (best.text if best is not None else "")
         intent = best.meaning.intent if best is not None else ""
-        call.outbox.note(
-            "heard",
-            {
-                "text": said,
-                "cause": str(recognition.cause) if best is not None else str(_unheard(recognition)),
-                "intent": intent,
-                "slots": {} if best is None or secret else {n: v.label for n, v in best.meaning.slots.items()},
-                "confidence": round(best.confidence, 3) if best is not None else 0.0,
-                "doubt": best is not None and (not best.sure or bool(best.doubtful) or found.rival is not None),
-                "how": found.how,
-                "in": listening.mode.value,
-            },
+        call.outbox.record(
+            Understood(
+                said,
+                cause=str(recognition.cause) if best is not None else str(_unheard(recognition)),
+                intent=intent,
+                slots={} if best is None or secret else {n: v.label for n, v in best.meaning.slots.items()},
+                confidence=round(best.confidence, 3) if best is not None else 0.0,
+                doubt=best is not None and (not best.sure or bool(best.doubtful) or found.rival is not None),
+                how=found.how,
+                question=listening.mode.value,
+            )
         )
-        call.record("heard", text=said, intent=intent)
+        call.transcribe("heard", said, intent)
         call.temper.heard(recognition.manner)
         if call.temper.enough and (best is None or not best.leads_out) and not self.walk.departure.in_human_flow:
             return self.walk.departure.human(HandoffNeed(call.temper.reason, "retention", 8))
@@ -71,7 +71,7 @@ class Exchange:
         reading = None if kept is None or self.secret else answer_in(self.call, kept, listening)
         if reading is None:
             return None
-        self.call.outbox.note("decision", {"taken_up": reading.text, "intent": reading.meaning.intent})
+        self.call.outbox.record(Decided("taken_up", reading.text, {"intent": reading.meaning.intent}))
         return lambda: self._answered(reading)
 
     @property
@@ -98,7 +98,7 @@ class Exchange:
         call, beneath = self.call, self.walk.listening
         assert beneath is not None
         labels = [option_label(call, options, index) for index in (0, 1)]
-        call.outbox.note("decision", {"did_you_mean": [option.text for option in options]})
+        call.outbox.record(Decided("did_you_mean", [option.text for option in options]))
         call.say(call.system("did_you_mean", first=labels[0], second=labels[1]))
         beneath.keypad.forget()
         listening = self.walk.listener.choose(options, labels, beneath)
@@ -134,7 +134,7 @@ class Exchange:
         call, state = self.call, self.call.state
         if reading.meaning.intent == ANSWER:
             self._fill(reading, reading.meaning.slots)
-            call.outbox.note("decision", {"filled": state.ask})
+            call.outbox.record(Decided("filled", state.ask))
             if state.goto is None:
                 return call.here
             return self.walk.edge("goto", state.goto, "goto")
@@ -151,7 +151,7 @@ class Exchange:
         self._fill(reading, reading.meaning.slots)
         call.intent_doubt = not reading.sure
         call.request_open = True
-        call.outbox.note("decision", {"choice": choice.intent})
+        call.outbox.record(Decided("choice", choice.intent))
         return self.walk.edge(f"choice.{index}", choice, f"choice.{choice.intent}")
 
     def _fill(self, reading: Reading, slots: Mapping[str, SlotValue]) -> None:
@@ -167,13 +167,13 @@ class Exchange:
             if not reading.sure:
                 return self.patience.misunderstood()  # what can't be undone is not done on a guess
             call.intent_doubt = False
-            call.outbox.note("decision", {"confirmed": True})
+            call.outbox.record(Decided("confirmed"))
             return walk.errands.perform()
         if reading.meaning.slots:
             self._fill(reading, reading.meaning.slots)
-            call.outbox.note("decision", {"corrected": sorted(reading.meaning.slots)})
+            call.outbox.record(Decided("corrected", sorted(reading.meaning.slots)))
             return walk.errands.ask_confirmation()
-        call.outbox.note("decision", {"confirmed": False})
+        call.outbox.record(Decided("confirmed", False))
         call.intent_doubt = False
         if state.confirm is not None and state.confirm.no is not None:
             return walk.edge("no", state.confirm.no, "no")
@@ -196,7 +196,7 @@ class Exchange:
 
     def _decided(self, listening: Listening, yes: bool) -> str | None:
         call, walk = self.call, self.walk
-        call.outbox.note("decision", {listening.mode.value: yes})
+        call.outbox.record(Decided(_asked(listening.mode), yes))
         if listening.mode is Mode.GOODBYE:
             if yes:
                 return walk.departure.goodbye()
@@ -322,7 +322,7 @@ class Exchange:
                 return self._no_such(entered)
             case Entered(keys=keys, values=values):
                 shown = MASK if self.secret else keys
-                call.record("key", text=shown)
+                call.transcribe("key", shown)
                 readings = [self._keyed(value) for value in values[:2]]
                 return self._answered(readings[0]) if len(values) == 1 else self.choose(readings)
             case Stray():
@@ -343,7 +343,7 @@ class Exchange:
         return self.patience.failed(NOT_UNDERSTOOD, call.system("out_of_range", minimum=low, maximum=high))
 
     def _picked(self, listening: Listening, index: int) -> str | None:
-        self.call.record("key", text=str(index + 1))
+        self.call.transcribe("key", str(index + 1))
         match listening.mode:
             case Mode.QUESTION:
                 choice = self.call.state.choices[index]
@@ -353,6 +353,15 @@ class Exchange:
             case Mode.CHOOSE:
                 return self._chosen(Reading(Meaning(f"{OPTION}{index if index < 2 else 'none'}"), "", 1.0))
         return self._decided(listening, index == 0)
+
+
+def _asked(mode: Mode) -> Decision:
+    match mode:
+        case Mode.GOODBYE:
+            return "goodbye"
+        case Mode.LANGUAGE:
+            return "language"
+    return "resume"
 
 
 def _unheard(recognition: Recognition) -> Cause:

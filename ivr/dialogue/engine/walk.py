@@ -14,6 +14,7 @@ from ivr.dialogue.engine.gather import Listener, Listening, Mode, key_menu
 from ivr.dialogue.engine.snapshot import speak_as
 from ivr.dialogue.flows.model import EdgeSpec
 from ivr.events import Recognition
+from ivr.record import Entered
 
 MOST_STEPS = 50  # states without listening: more is a loop
 
@@ -47,7 +48,7 @@ class Walk:
         call.frame.flow, call.frame.state = flow, name
         state = call.state
         self.listening = None
-        call.outbox.note("state", {"state": target, "kind": state.kinds[0]})
+        call.outbox.record(Entered(target, state.kinds[0]))
         self._set(state.set)
         if state.ask and state.ask in call.frame.variables and state.goto is not None:
             return self.edge("goto", state.goto, "goto")  # answered already: passed through silently

@@ -22,14 +22,15 @@ function make(name, text, attributes = {}) {
 }
 
 function liveRow(call) {
-  const row = make("tr", undefined, { "data-call": call.call_id });
-  const caller = make("td");
-  caller.append(make("a", call.caller, { href: `/calls/${encodeURIComponent(call.call_id)}` }));
-  const version = make("td");
-  version.append(make("code", call.flow_version));
-  const since = make("td");
-  since.append(make("time", "", { datetime: call.started_at }));
-  row.append(caller, make("td", call.outcome || call.state), version, make("td", call.language), since);
+  const row = document.getElementById("live-row").content.firstElementChild.cloneNode(true);
+  const [caller, state, version, language, since] = row.cells;
+  row.dataset.call = call.call_id;
+  caller.firstElementChild.href = `/calls/${encodeURIComponent(call.call_id)}`;
+  caller.firstElementChild.textContent = call.caller;
+  state.textContent = call.outcome || call.state;
+  version.firstElementChild.textContent = call.flow_version;
+  language.textContent = call.language;
+  since.firstElementChild.dateTime = call.started_at;
   return row;
 }
 

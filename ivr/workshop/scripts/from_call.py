@@ -21,6 +21,18 @@ import yaml
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.grammar import CompiledGrammar
 from ivr.errors import ConfigError, FlowError
+from ivr.record import (
+    CallerActed,
+    Decided,
+    Entered,
+    Entry,
+    Failed,
+    Happening,
+    Keyed,
+    Performed,
+    Prompted,
+    Understood,
+)
 from ivr.store import Store
 from ivr.store.members import digits_of
 from ivr.workshop.scripts.runner import Report, Runner, perform
@@ -76,7 +88,7 @@ async def record(
     ``language`` and ``persona`` stand in for what the call doesn't say of itself. Raises FlowError when the call
     began in a flow that these files don't have."""
     entry = str(call.get("flow") or "main")
-    if call.get("entries") and (first := _first_state(call["entries"])):
+    if first := _first_state(_entries(call)):
         entry = first.partition(".")[0]
     if entry not in library.flows:
         raise FlowError(f"the call began in {entry}, which is not among these flows", remedy="name their folder")
@@ -153,95 +165,85 @@ def append(path: Path, recording: Recording) -> None:
 # --- what happened, turn by turn ----------------------------------------------------------------------------------
 
 
-def _first_state(entries: Sequence[Mapping[str, Any]]) -> str:
-    return next((str(e.get("to_state") or "") for e in entries if e.get("kind") == "state"), "")
+def _entries(call: Mapping[str, Any]) -> list[Entry]:
+    return [Entry.from_json(entry) for entry in call.get("entries") or ()]
+
+
+def _first_state(entries: Sequence[Entry]) -> str:
+    return next((entry.what.state for entry in entries if isinstance(entry.what, Entered)), "")
 
 
 def _turns(call: Mapping[str, Any]) -> Iterator[_Turn]:
     """From the timeline. A simulation also tells what the caller did; of a phone call it has to be inferred."""
-    entries: Sequence[Mapping[str, Any]] = call.get("entries") or ()
-    told = any(entry.get("kind") == "caller" for entry in entries)
+    entries = _entries(call)
+    told = any(isinstance(entry.what, CallerActed) for entry in entries)
     turn = _Turn(None)
     forced: dict[str, str] = {}
-    clock = str(call["started_at"])
+    clock = datetime.fromisoformat(str(call["started_at"]))
     for entry in entries:
-        step = _told(entry) if told else _inferred(entry, turn)
+        step = _told(entry.what) if told else _inferred(entry.what, turn)
         if step is not None:
             yield turn
             turn = _Turn(step, open="key" in step)
-            if not told and (later := _later(clock, entry)) is not None:
-                clock = later.isoformat()
-                turn.before.append({"time": later})
-        match entry.get("kind"):
-            case "state":
-                turn.state = str(entry.get("to_state", ""))
+            if not told and entry.at - clock >= LATER:  # opening hours may have changed
+                clock = entry.at
+                turn.before.append({"time": entry.at})
+        match entry.what:
+            case Entered(state):
+                turn.state = state
                 turn.open = False
-            case "prompt":
-                turn.said.append(str(entry.get("text", "")))
+            case Prompted(text):
+                turn.said.append(text)
                 turn.open = False
-            case "heard" if turn.step is not None and "say" in turn.step:
-                _understood(entry, turn)
-            case "action" if not told:
-                turn.before += _forced(f"{entry.get('action')}", str(entry.get("outcome")), forced)
-            case "decision" if not told and "handoff" in entry:
-                turn.before += _forced(DESK, str(entry["handoff"]), forced)
+            case Understood() as heard if turn.step is not None and "say" in turn.step:
+                if heard.intent:
+                    turn.meant = (heard.intent, {name: str(label) for name, label in heard.slots.items()})
+                if heard.doubt:
+                    turn.step["doubt"] = True
+            case Performed(action, outcome) if not told:
+                turn.before += _forced(action, outcome, forced)
+            case Decided("handoff", outcome) if not told:
+                turn.before += _forced(DESK, str(outcome), forced)
     yield turn
     canonical = call.get("canonical") or {}
     if not told and canonical.get("ended_by") == "caller" and call.get("outcome") in ("abandoned", "resolved"):
         yield _Turn({"hangup": True})
 
 
-def _later(clock: str, entry: Mapping[str, Any]) -> datetime | None:
-    """The time of an entry, when so much later that opening hours may have changed."""
-    at, before = datetime.fromisoformat(str(entry.get("at") or clock)), datetime.fromisoformat(clock)
-    return at if at - before >= LATER else None
-
-
-def _told(entry: Mapping[str, Any]) -> Step_ | None:
-    if entry.get("kind") != "caller":
+def _told(what: Happening) -> Step_ | None:
+    if not isinstance(what, CallerActed):
         return None
-    do, text = str(entry.get("do")), str(entry.get("text", ""))
-    match do:
+    match what.do:
         case "say":
-            return {"say": text, **({"doubt": True} if entry.get("doubt") else {})}
+            return {"say": what.text, **({"doubt": True} if what.detail.get("doubt") else {})}
         case "silence" | "hangup":
-            return {do: True}
+            return {what.do: True}
         case "call":
             return {"call": "again"}
         case "answer":
-            action, _, outcome = text.partition(": ")
+            action, _, outcome = what.text.partition(": ")
             return {"answer": {"action": action, "outcome": outcome}}
         case "time":
-            return {"time": text[-5:]}
-    return {do: text}
+            return {"time": what.text[-5:]}
+    return {what.do: what.text}
 
 
-def _inferred(entry: Mapping[str, Any], turn: _Turn) -> Step_ | None:
-    match entry.get("kind"):
-        case "heard":
-            return {"say": str(entry.get("text", ""))}
-        case "key":
-            key = str(entry.get("key", ""))
+def _inferred(what: Happening, turn: _Turn) -> Step_ | None:
+    match what:
+        case Understood(text):
+            return {"say": text}
+        case Keyed(key):
             if turn.step is not None and turn.open and "key" in turn.step:
                 turn.step["key"] += key
                 return None
             return {"key": key}
-        case "decision" if entry.get("failed") == "silent":
+        case Decided("failed", "silent"):
             return {"silence": True}
-        case "decision" if entry.get("agitated"):
-            return {"agitated": str(entry["agitated"])}
-        case "error" if entry.get("part") in ("recogniser", "synthesiser"):
-            return {"fail": str(entry["part"])}
+        case Decided("agitated", evidence):
+            return {"agitated": str(evidence)}
+        case Failed("recogniser" | "synthesiser" as part):
+            return {"fail": part}
     return None
-
-
-def _understood(entry: Mapping[str, Any], turn: _Turn) -> None:
-    slots = entry.get("slots")
-    labels = {str(k): str(v) for k, v in slots.items()} if isinstance(slots, Mapping) else {}
-    if entry.get("intent"):
-        turn.meant = (str(entry["intent"]), labels)
-    if entry.get("doubt") and turn.step is not None:
-        turn.step["doubt"] = True
 
 
 def _forced(what: str, outcome: str, forced: dict[str, str]) -> list[Step_]:
@@ -343,7 +345,7 @@ def _end(call: Mapping[str, Any], turns: Sequence[_Turn]) -> Step_:
             end["reason"] = canonical["handoff_reason"]
     elif outcome and not hung_up:
         end["outcome"] = outcome
-    actions = [str(e["action"]) for e in call.get("entries") or () if e.get("kind") == "action"]
+    actions = [entry.what.action for entry in _entries(call) if isinstance(entry.what, Performed)]
     if actions:
         end["actions"] = list(dict.fromkeys(actions))
     return end

@@ -12,8 +12,9 @@ from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import Place
 from ivr.errors import IvrError
+from ivr.record import Entry
 from ivr.workshop.scripts.script import Call, End, Expect, ScriptFile, Step, Suite, against, pattern_in
-from ivr.workshop.simulate.driving import MEMBER, Entry, Setting
+from ivr.workshop.simulate.driving import MEMBER, Setting
 from ivr.workshop.simulate.room import Backroom, Effects, ScratchRoom
 from ivr.workshop.simulate.simulation import Simulation
 
@@ -227,8 +228,8 @@ def unexpected(simulation: Simulation, expect: Expect) -> Iterator[Mismatch]:
             yield Mismatch("unsaid", text, said)
     if expect.state is not None and expect.state != simulation.state:
         yield Mismatch("state", expect.state, simulation.state)
-    if expect.intent is not None and expect.intent != simulation.heard.get("intent"):
-        yield Mismatch("intent", expect.intent, str(simulation.heard.get("intent") or "nothing understood"))
+    if expect.intent is not None and expect.intent != simulation.heard.intent:
+        yield Mismatch("intent", expect.intent, simulation.heard.intent or "nothing understood")
     slots = simulation.slots
     for name, wanted in expect.slots.items():
         found = slots.get(name)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
+from ivr.record import (
+    CallerActed,
+    Ended,
+    Entered,
+    Entry,
+    Failed,
+    HandedOver,
+    Performed,
+    Prompted,
+    ResumeAsked,
+    Understood,
+)
 from ivr.workshop.scripts.runner import CallResult, Failure, Mismatch, Report
-from ivr.workshop.simulate.driving import Entry
 
 _UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 WHO = "{:>7}  "
@@ -56,65 +67,56 @@ def _columns(wanted: Sequence[str], found: Sequence[str]) -> Iterator[str]:
 
 def entry_lines(entry: Entry) -> Iterator[str]:
     """One thing that happened, as a line or none. "caller" and "line" speak; the rest is what went on inside."""
-    data = entry.data
-    match entry.kind:
-        case "caller":
-            yield WHO.format("caller") + _done(data)
-        case "prompt":
-            yield WHO.format("line") + str(data.get("text", ""))
-        case "state":
-            yield WHO.format("") + f"→ {data.get('state')}"
-        case "heard":
-            yield WHO.format("") + understood(data)
-        case "action":
-            error = f" ({data['error']})" if data.get("error") else ""
-            yield WHO.format("action") + f"{data['action']}{_arguments(data)}: {data['outcome']}{error}"
-        case "handoff":
-            to = f" {data['destination']}" if data.get("destination") else ""
-            skill = f"skill {data['skill']}, priority {data['priority']}"
-            yield WHO.format("human") + f"{data['outcome']}{to}: {data['reason']} ({skill})"
-        case "resume" if data.get("found"):
+    match entry.what:
+        case CallerActed() as acted:
+            yield WHO.format("caller") + _done(acted)
+        case Prompted(text):
+            yield WHO.format("line") + text
+        case Entered(state):
+            yield WHO.format("") + f"→ {state}"
+        case Understood() as heard:
+            yield WHO.format("") + understood(heard)
+        case Performed() as did:
+            error = f" ({did.error})" if did.error else ""
+            yield WHO.format("action") + f"{did.action}{_arguments(did)}: {did.outcome}{error}"
+        case HandedOver() as given:
+            to = f" {given.destination}" if given.destination else ""
+            skill = f"skill {given.skill}, priority {given.priority}"
+            yield WHO.format("human") + f"{given.outcome}{to}: {given.reason} ({skill})"
+        case ResumeAsked(found=True):
             yield WHO.format("") + "a dropped call is remembered"
-        case "error":
-            yield WHO.format("broken") + " ".join(
-                str(data[key]) for key in ("part", "error", "detail") if data.get(key)
-            )
-        case "end":
-            yield WHO.format("end") + str(data["outcome"])
+        case Failed() as failed:
+            yield WHO.format("broken") + " ".join(filter(None, (failed.part, failed.error, failed.detail)))
+        case Ended(outcome):
+            yield WHO.format("end") + outcome
 
 
-def understood(data: Mapping[str, object]) -> str:
+def understood(heard: Understood) -> str:
     """ "heard remove (title: Vertigo) 93 %, doubtful"."""
-    if not data.get("intent"):
+    if not heard.intent:
         return "not understood"
-    slots = data.get("slots")
-    filled = ", ".join(f"{name}: {value}" for name, value in slots.items()) if isinstance(slots, Mapping) else ""
-    confidence = data.get("confidence")
-    sure = f" {confidence:.0%}" if isinstance(confidence, float) else ""
-    return f"heard {data['intent']}{f' ({filled})' if filled else ''}{sure}{', doubtful' if data.get('doubt') else ''}"
+    filled = ", ".join(f"{name}: {value}" for name, value in heard.slots.items())
+    doubt = ", doubtful" if heard.doubt else ""
+    return f"heard {heard.intent}{f' ({filled})' if filled else ''} {heard.confidence:.0%}{doubt}"
 
 
-def _done(data: Mapping[str, object]) -> str:
-    text = str(data.get("text", ""))
-    match data.get("do"):
+def _done(acted: CallerActed) -> str:
+    match acted.do:
         case "say":
-            return f"“{text}”" + (" (doubtful)" if data.get("doubt") else "")
+            return f"“{acted.text}”" + (" (doubtful)" if acted.detail.get("doubt") else "")
         case "key":
-            return f"keys {text}"
+            return f"keys {acted.text}"
         case "silence":
             return "(silence)"
         case "hangup":
             return "hangs up"
         case "call":
             return "calls again"
-    return f"({data.get('do')} {text})".replace(" )", ")")
+    return f"({acted.do} {acted.text})".replace(" )", ")")
 
 
-def _arguments(data: Mapping[str, object]) -> str:
-    arguments = data.get("arguments")
-    if not isinstance(arguments, Mapping) or not arguments:
-        return ""
-    return f" ({', '.join(f'{name}: {value}' for name, value in arguments.items())})"
+def _arguments(did: Performed) -> str:
+    return f" ({', '.join(f'{name}: {value}' for name, value in did.arguments.items())})" if did.arguments else ""
 
 
 def summary(report: Report) -> str:

@@ -20,6 +20,7 @@ from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Recognition
 from ivr.media.process.pcm import Samples, clipped, samples, ulaw_decode, ulaw_encode
+from ivr.record import Understood
 from ivr.workshop.scripts.runner import Runner, perform
 from ivr.workshop.scripts.script import Call, ScriptFile, Suite
 from ivr.workshop.simulate.room import ScratchRoom
@@ -165,7 +166,7 @@ class Audition:
         state, grammar = typed.state, listening.grammar.speech
         language = grammar.language
         await typed.say(text)
-        meant = dict(typed.heard)
+        meant = typed.heard
         lines = []
         for voice, speak in self.voices.items():
             base = SpokenLine(call.name, place, language, state, text, voice, UNTRIED, meant=_meaning(meant))
@@ -176,7 +177,7 @@ class Audition:
                 lines.append(replace(base, why=str(error)))
                 continue
             spoken = await self._so_far(runner, suite, call, number)
-            spoken.heard = {}
+            spoken.heard = Understood()
             await spoken.hear(recognition)
             lines.append(_judged(base, meant, spoken.heard, recognition))
         return lines
@@ -192,26 +193,21 @@ class Audition:
         return simulation
 
 
-def _judged(
-    base: SpokenLine, meant: Mapping[str, object], heard: Mapping[str, object], recognition: Recognition
-) -> SpokenLine:
-    same = bool(heard) and heard.get("intent") == meant.get("intent") and heard.get("slots") == meant.get("slots")
-    if same:
-        verdict = DOUBTED if heard.get("doubt") and not meant.get("doubt") else RIGHT
+def _judged(base: SpokenLine, meant: Understood, heard: Understood, recognition: Recognition) -> SpokenLine:
+    if heard != Understood() and (heard.intent, heard.slots) == (meant.intent, meant.slots):
+        verdict = DOUBTED if heard.doubt and not meant.doubt else RIGHT
     else:
-        verdict = MISHEARD if heard.get("intent") else LOST
-    confidence = heard.get("confidence", 0.0)
+        verdict = MISHEARD if heard.intent else LOST
     return replace(
         base,
         verdict=verdict,
         transcript=recognition.transcript or (recognition.nbest[0].text if recognition.nbest else ""),
         understood=_meaning(heard),
-        confidence=confidence if isinstance(confidence, float) else 0.0,
+        confidence=heard.confidence,
     )
 
 
-def _meaning(heard: Mapping[str, object]) -> str:
+def _meaning(heard: Understood) -> str:
     """ "move_to_top (title: Vertigo)"."""
-    slots = heard.get("slots")
-    filled = ", ".join(f"{name}: {value}" for name, value in slots.items()) if isinstance(slots, Mapping) else ""
-    return f"{heard.get('intent') or 'nothing'}{f' ({filled})' if filled else ''}"
+    filled = ", ".join(f"{name}: {value}" for name, value in heard.slots.items())
+    return f"{heard.intent or 'nothing'}{f' ({filled})' if filled else ''}"

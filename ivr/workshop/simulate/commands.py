@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ivr.errors import FlowError
-from ivr.workshop.simulate.driving import ACTION, PARTS, Entry
+from ivr.record import Entry
+from ivr.workshop.simulate.driving import ACTION, PARTS
 from ivr.workshop.simulate.simulation import Simulation
 
 KEYED = re.compile(r"[0-9*#][0-9*# ]*")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ivr.dialogue.engine.contract import (
@@ -20,8 +20,8 @@ from ivr.dialogue.engine.contract import (
     HandoffDone,
     Listen,
     LoadResume,
-    Note,
     Perform,
+    Record,
     ResumeLoaded,
     Said,
     Say,
@@ -31,6 +31,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, IvrError
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
+from ivr.record import Ended, Entry, HandedOver, Happening, Performed, ResumeAsked, Understood
 from ivr.workshop.simulate.room import Backroom
 
 MOST_EVENTS = 2000  # without the caller doing anything: more never comes to rest
@@ -61,26 +62,6 @@ class Setting:
     name: str = "call"  # call ids begin with it; on a database that is kept, no two simulations may share one
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing that happened. ``state`` is where ("flow.state"), ``at`` when, by the call's own clock.
-
-    ``kind``: "caller" (do: say, key, silence, hangup, call, fail, mend, time, agitated, answer; text), "prompt" (text,
-    ids), "state" (state), "heard" (text, intent, slots, confidence, doubt, how), "key" (key), "decision" (as the
-    engine notes it), "action" (action, arguments, outcome, values, error), "handoff" (reason, skill, priority,
-    outcome, destination, tried), "resume" (member, found), "error" (part, detail), "end" (outcome).
-    """
-
-    kind: str
-    state: str
-    at: datetime
-    data: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        return str(self.data.get("text", ""))
-
-
 class Driver:
     """A simulated call's state, and the loop that drives its dialogue until it waits for the caller."""
 
@@ -96,7 +77,7 @@ class Driver:
         self._titles: Mapping[str, str] = {}
         self.entries: list[Entry] = []
         self.said: list[str] = []  # by the line, since the caller's last act
-        self.heard: Mapping[str, object] = {}  # the caller's last utterance, as understood
+        self.heard = Understood()  # the caller's last utterance, as understood
         self.performed: list[str] = []
         self.broken: set[str] = set()
         self.answers: dict[str, ActionResult] = {}  # by action, or "desk": instead of what would come of it
@@ -204,12 +185,10 @@ class Driver:
 
     async def _carry_out(self, effect: Effect) -> DialogueEvent | None:
         match effect:
-            case Note(kind="state"):
-                self._entry("state", effect.data)
-            case Note():
-                if effect.kind == "heard":
-                    self.heard = effect.data
-                self._entry(effect.kind, effect.data)
+            case Record(what):
+                if isinstance(what, Understood):
+                    self.heard = what
+                self._entry(what)
             case Say(token=token, words=words):
                 self.said.extend(w.text for w in words)
                 return Said(token)
@@ -221,7 +200,7 @@ class Driver:
                 return HandoffDone(effect.token, self._connect(effect))
             case LoadResume(token=token, member=member):
                 found = await self._room.take_place(member, self.now - RESUME_WITHIN)
-                self._entry("resume", {"found": found is not None})
+                self._entry(ResumeAsked(found is not None))
                 return ResumeLoaded(token, found)
             case End(outcome=outcome):
                 self._ended(outcome)
@@ -248,12 +227,8 @@ class Driver:
                 result = await self._room.perform(call)
             except IvrError as failure:
                 result, error = ActionResult("failed"), str(failure)
-        data: dict[str, object] = {"action": name, "outcome": result.outcome, "arguments": dict(perform.arguments)}
-        if result.values:
-            data["values"] = dict(result.values)
-        if error:
-            data["error"] = error
-        self._entry("action", data)
+        arguments, values = dict(perform.arguments), dict(result.values)
+        self._entry(Performed(name, result.outcome, error=error, arguments=arguments, values=values))
         return result
 
     def _connect(self, connect: Connect) -> str:
@@ -264,26 +239,21 @@ class Driver:
             outcome = "closed"
         else:
             outcome = "failed" if "agent" in self.broken else "connected"
-        data: dict[str, object] = {
-            "reason": connect.reason,
-            "skill": connect.skill,
-            "priority": connect.priority,
-            "outcome": outcome,
-            "tried": list(self._dialogue.tried),
-        }
+        destination = ""
         if outcome == "connected":
             self.connected = connect
             self._listen = None
-            data["destination"] = destinations[0].name if destinations else ""
-        self._entry("handoff", data)
+            destination = destinations[0].name if destinations else ""
+        tried = tuple(self._dialogue.tried)
+        self._entry(HandedOver(destination, connect.reason, connect.skill, connect.priority, outcome, tried))
         return outcome
 
     def _ended(self, outcome: str) -> None:
         self.outcome, self._listen = outcome, None
-        self._entry("end", {"outcome": outcome})
+        self._entry(Ended(outcome))
 
-    def _entry(self, kind: str, data: Mapping[str, object]) -> None:
-        entry = Entry(kind, self._dialogue.state if self._begun else "", self.now, data)
+    def _entry(self, what: Happening) -> None:
+        entry = Entry(what, self.now, self._dialogue.state if self._begun else "")
         self._new.append(entry)
         self.entries.append(entry)
 

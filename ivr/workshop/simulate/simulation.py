@@ -19,6 +19,7 @@ from ivr.dialogue.engine.contract import (
 )
 from ivr.errors import FlowError
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Recognition
+from ivr.record import CallerActed, Entry, Understood
 from ivr.workshop.simulate.driving import (
     ACTION,
     DESK,
@@ -27,11 +28,10 @@ from ivr.workshop.simulate.driving import (
     PARTS,
     CallOver,
     Driver,
-    Entry,
     Setting,
 )
 
-__all__ = ["ACTION", "DESK", "MEMBER", "PARTS", "CallOver", "Entry", "Setting", "Simulation"]
+__all__ = ["ACTION", "DESK", "MEMBER", "PARTS", "CallOver", "Setting", "Simulation"]
 
 
 class Simulation(Driver):
@@ -50,7 +50,7 @@ class Simulation(Driver):
         self._begun = True
         self._calls += 1
         self.said, self.connected, self.outcome, self._listen = [], None, "", None
-        self.heard = {}
+        self.heard = Understood()
         self._room.moment = self.now
         catalogue = await self._catalogue()
         self._titles = {term.id: term.label for term in catalogue}
@@ -179,4 +179,4 @@ class Simulation(Driver):
         self._note_act(do, text, **more)
 
     def _note_act(self, do: str, text: str = "", **more: object) -> None:
-        self._entry("caller", {"do": do, "text": text, **{k: v for k, v in more.items() if v}})
+        self._entry(CallerActed(do, text, {name: given for name, given in more.items() if given}))

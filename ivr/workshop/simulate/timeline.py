@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from ivr.ports import CallRecords
-from ivr.workshop.simulate.driving import Entry
+from ivr.record import Entry
 from ivr.workshop.simulate.simulation import Simulation
 
-OWN_COLUMNS = frozenset({"event", "state", "kind", "at"})  # of an entry in the store; a note's own words give way
 INSIDE = frozenset({"caller", "resume", "end"})  # entries of a simulation that no phone call has
-
-
-class Records(CallRecords, Protocol):
-    async def append_all(self, call_id: str, entries: Sequence[Mapping[str, Any]]) -> None: ...
 
 
 def timeline(simulation: Simulation) -> dict[str, Any]:
@@ -40,20 +35,17 @@ def timeline(simulation: Simulation) -> dict[str, Any]:
             "handoff_reason": connect.reason if connect is not None else "",
             "resolved": simulation.dialogue.resolved,
         },
-        "entries": [_record(entry) for entry in simulation.entries],
+        "entries": [entry.to_json() for entry in simulation.entries],
     }
 
 
-def _record(entry: Entry) -> dict[str, Any]:
-    data = {f"to_{key}" if key in OWN_COLUMNS else key: value for key, value in entry.data.items()}
-    return {**data, "kind": entry.kind, "at": entry.at.isoformat(), "state": entry.state}
-
-
-async def keep(kept: Mapping[str, Any], records: Records) -> None:
+async def keep(kept: Mapping[str, Any], records: CallRecords) -> None:
     """Write a timeline to the store as the phone would have. Raises StoreUnavailable."""
     call_id = str(kept["call_id"])
     details = {name: kept[name] for name in ("flow", "flow_version", "language", "persona", "keys_led")}
     started, ended = (datetime.fromisoformat(kept[name]) for name in ("started_at", "ended_at"))
     await records.begin(call_id, kept["caller"], kept["called"], started, {**details, "simulated": True})
-    await records.append_all(call_id, [entry for entry in kept["entries"] if entry["kind"] not in INSIDE])
+    await records.append_all(
+        call_id, [Entry.from_json(entry) for entry in kept["entries"] if entry["kind"] not in INSIDE]
+    )
     await records.finish(call_id, kept["outcome"], ended, kept["canonical"])

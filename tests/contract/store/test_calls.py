@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ivr.ports import CallRecords, ContextStore
+from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
 from ivr.store import Store
 
 from .conftest import Time
@@ -22,24 +23,21 @@ async def begun(store: Store, call_id: str, at: datetime) -> CallRecords:
 
 async def test_a_calls_life(store: Store, now: Time) -> None:
     records = await begun(store, "call-1", now())
-    await records.append("call-1", {"kind": "prompt", "text": "Hello"})
-    await records.append(
-        "call-1", {"kind": "heard", "text": "ünïcode ½", "confidence": 0.5, "at": now.pass_(seconds=3)}
-    )
-    await records.append("call-1", {"kind": "state", "state": "menu", "at": 12.5})
+    said = [
+        Entry(Prompted("Hello"), now(), "main.menu"),
+        Entry(Understood("ünïcode ½", confidence=0.5), now.pass_(seconds=3), "main.menu"),
+        Entry(Entered("main.end", "end"), now(), "main.end"),
+    ]
+    await records.append_all("call-1", said[:1])
+    await records.append_all("call-1", said[1:])
     await records.update("call-1", member="10001", flow="titles")
     live = await records.get("call-1")
     assert live is not None
     assert (live["live"], live["outcome"], live["ended_at"]) == (True, "", None)
     assert (live["member"], live["flow"], live["trunk"]) == ("10001", "titles", "loopback")
     assert [entry["kind"] for entry in live["entries"]] == ["prompt", "heard", "state"]
-    assert live["entries"][1] == {
-        "kind": "heard",
-        "text": "ünïcode ½",
-        "confidence": 0.5,
-        "at": "2026-06-01T12:00:03+00:00",
-    }
-    assert live["entries"][2]["at"] == 12.5
+    assert [Entry.from_json(entry) for entry in live["entries"]] == said
+    assert live["entries"][1]["at"] == "2026-06-01T12:00:03+00:00"
 
     await records.finish("call-1", "resolved", now.pass_(minutes=2), {"turns": 4})
     await records.finish("call-1", "crashed", now.pass_(minutes=2), {})
@@ -53,7 +51,7 @@ async def test_a_calls_life(store: Store, now: Time) -> None:
 async def test_strangers(store: Store) -> None:
     assert await store.calls.get("call-9") is None
     await store.calls.update("call-9", member="10001")
-    await store.calls.append("call-9", {"kind": "error"})
+    await store.calls.append_all("call-9", [Entry(Failed("store"), datetime(2026, 6, 1, tzinfo=UTC))])
     assert await store.calls.get("call-9") is None
 
 
@@ -132,8 +130,8 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     start = now()
     for call_id in ("old", "live"):
         await begun(store, call_id, now())
-        await store.calls.append(call_id, {"kind": "heard"})
-    await store.calls.append("stray", {"kind": "heard"})
+        await store.calls.append_all(call_id, [Entry(Understood(), now())])
+    await store.calls.append_all("stray", [Entry(Understood(), now())])
     await store.calls.finish("old", "resolved", now(), {})
     await store.calls.save_resume_point("10001", {}, now())
     await store.handoffs.keep_context("old", "old", {}, now() + timedelta(days=1))
@@ -147,7 +145,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     await store.services.close_callback(first.id)
     now.pass_(days=40)
     await begun(store, "new", now())
-    await store.calls.append("new", {"kind": "heard"})
+    await store.calls.append_all("new", [Entry(Understood(), now())])
     await store.calls.finish("new", "resolved", now(), {})
 
     assert set((await store.purge(start - timedelta(days=1))).values()) == {0}
@@ -174,7 +172,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
 )
 async def test_hostile_text_is_kept_or_cleaned_never_an_error(store: Store, now: Time, text: str) -> None:
     await store.calls.begin("call-1", text, text, now(), {"display": text})
-    await store.calls.append("call-1", {"kind": text, "text": text, "nested": [{text: text}]})
+    await store.calls.append_all("call-1", [Entry(Other(text, {"text": text, "nested": [{text: text}]}), now())])
     await store.calls.finish("call-1", text, now(), {"said": text})
     await store.services.request_callback(
         text, name=text, member="", skill=text, wanted=text, key=f"key{text[:1]}", call_id="call-1"

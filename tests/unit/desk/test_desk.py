@@ -14,6 +14,7 @@ from ivr.desk import ConfiguredDesk
 from ivr.desk.headers import read_user_to_user
 from ivr.errors import StoreUnavailable
 from ivr.ports import Desk, HandoffContext, Party
+from ivr.record import Utterance
 
 DAY = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 6, 1, 23, 0, tzinfo=UTC)
@@ -99,7 +100,7 @@ CONTEXT = HandoffContext(
     caller=Party("5035550101", "Ada Moreno"),
     language="en-US",
     facts={"member.name": "Ada Moreno", "member.number": "10001"},
-    transcript=({"kind": "heard", "text": "I want to cancel"},),
+    transcript=(Utterance("heard", "I want to cancel", "main.menu", "leave"),),
     tried=("menu", "queue.read"),
     flow="main",
     state="menu",
@@ -115,7 +116,9 @@ async def test_the_link_shows_everything() -> None:
     assert len(token) == 32
     shown = await found.context(token)
     assert shown is not None
-    assert shown["transcript"] == [{"kind": "heard", "text": "I want to cancel"}]
+    assert shown["transcript"] == [
+        {"kind": "heard", "state": "main.menu", "text": "I want to cancel", "intent": "leave"}
+    ]
     assert shown["caller"]["number"] == "5035550101"
     assert shown["facts"]["member.number"] == "10001"
     assert (shown["reason"], shown["priority"], shown["tried"]) == ("cancellation-risk", 9, ["menu", "queue.read"])

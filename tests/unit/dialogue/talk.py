@@ -21,8 +21,8 @@ from ivr.dialogue.engine.contract import (
     Listen,
     LoadResume,
     NoInput,
-    Note,
     Perform,
+    Record,
     ResumeLoaded,
     Say,
     SpeechHeard,
@@ -31,6 +31,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.events import ActionResult, Cause, Recognition, Term
+from ivr.record import Failed
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 3, 3, 10)
@@ -339,8 +340,8 @@ class Talk:
         return [effect for effect in self.effects if isinstance(effect, End)]
 
     @property
-    def errors(self) -> list[Note]:
-        return [effect for effect in self.effects if isinstance(effect, Note) and effect.kind == "error"]
+    def errors(self) -> list[Failed]:
+        return [e.what for e in self.effects if isinstance(e, Record) and isinstance(e.what, Failed)]
 
     @property
     def labels(self) -> list[str]:

@@ -22,12 +22,13 @@ from ivr.dialogue.engine.contract import (
     KeysPaused,
     Listen,
     NoInput,
-    Note,
     Perform,
+    Record,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import load_library
 from ivr.events import ActionResult
+from ivr.record import Entered, Failed
 from tests.unit.dialogue.brute import SIGNATURES, Verdict, as_files, random_flows, search
 
 TURNS = 25
@@ -72,11 +73,12 @@ def run(seed: int) -> tuple[set[tuple[str, str]], list[str], Verdict]:
     effects = dialogue.begin(NOON)
     for turn in range(TURNS):
         for effect in effects:
-            if isinstance(effect, Note) and effect.kind == "state":
-                flow, _, state = str(effect.data["state"]).partition(".")
-                visited.add((flow, state))
-            if isinstance(effect, Note) and effect.kind == "error":
-                broken.append(str(effect.data))
+            match effect:
+                case Record(Entered(entered)):
+                    flow, _, state = entered.partition(".")
+                    visited.add((flow, state))
+                case Record(Failed() as failed):
+                    broken.append(str(failed))
             if isinstance(effect, (Perform, Connect, Listen, End)):
                 pending = [effect] if not isinstance(effect, Listen) else [*pending, effect]
         if dialogue.ended:

@@ -16,13 +16,14 @@ from ivr.dialogue.engine.contract import (
     KeyPressed,
     Listen,
     NoInput,
-    Note,
     PartFailed,
+    Record,
     Say,
     SpeechHeard,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
+from ivr.record import Prompted
 from tests.unit.dialogue.talk import NOW, Talk, small, text
 
 
@@ -318,9 +319,9 @@ def test_digits_end_at_their_length_and_secrets_stay_secret() -> None:
     assert talk.said == "Thanks. Anything else?"
     talk = Talk().say("my pin").say("one two three four")
     assert talk.said == "Thanks. Anything else?"
-    kept = json.dumps([dict(entry) for entry in talk.dialogue.transcript])
-    notes = repr([effect for effect in talk.effects if isinstance(effect, Note) and effect.kind != "prompt"])
-    assert "one two three four" not in kept + notes and "1234" not in kept + notes
+    kept = json.dumps([utterance.to_json() for utterance in talk.dialogue.transcript])
+    records = [e.what for e in talk.effects if isinstance(e, Record) and not isinstance(e.what, Prompted)]
+    assert "one two three four" not in kept + repr(records) and "1234" not in kept + repr(records)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +351,7 @@ def test_a_broken_part_brings_a_human(part: str) -> None:
 
 def test_a_loop_without_listening_brings_a_human() -> None:
     talk = Talk().say("go round in circles")
-    assert talk.connects and talk.errors[0].data["error"] == "Broken"
+    assert talk.connects and talk.errors[0].error == "Broken"
 
 
 def test_an_undeclared_outcome_takes_the_failed_edge() -> None:

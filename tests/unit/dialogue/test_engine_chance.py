@@ -124,7 +124,7 @@ def aimed(event: DialogueEvent, talk: Talk) -> DialogueEvent:
 
 def engine_errors(talk: Talk) -> list[object]:
     """What the engine itself stumbled over. "Broken" is a flow's fault, and one of ours is broken on purpose."""
-    return [note.data for note in talk.errors if "error" in note.data and note.data["error"] != "Broken"]
+    return [failed for failed in talk.errors if failed.error not in ("", "Broken")]
 
 
 def meant_goodbye(event: DialogueEvent, talk: Talk) -> bool:

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiosipua import SipRequest, SipResponse
-
 from ivr.config import Address, SipConfig
 from ivr.ports import Leg
 from ivr.sip.agent import SipUserAgent
-from ivr.sip.message import Peer, parse_message
+from ivr.sip.message import Peer, SipRequest, SipResponse, parse_message
 from ivr.sip.network import Network
 
 FAR = Peer("udp", "192.0.2.9", 5070)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from aiosipua import SipRequest, SipResponse
-
-from ivr.sip.message import parse_message
+from ivr.sip.message import SipRequest, SipResponse, parse_message
 
 _serial = itertools.count(1)
 

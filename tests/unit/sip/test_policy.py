@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import structlog.testing
-from aiosipua import SipDigestAuth, SipRequest, SipResponse, build_credentials, parse_auth, stringify_auth
+from aiosipua import SipDigestAuth, build_credentials, parse_auth, stringify_auth
 from pydantic import ValidationError
 
 from ivr.config import Trunk
 from ivr.sip.digest import NONCE_LIFE_S, DigestClient
+from ivr.sip.message import SipRequest, SipResponse
 from ivr.sip.policy import Admitted, Refused, RejectionLog, TrunkPolicy
 from tests.unit.sip.messages import parsed_request, parsed_response, request, response
 
@@ -50,7 +51,7 @@ def with_credentials(
     again = parsed_request(request("INVITE"))
     credentials = build_credentials(SipDigestAuth(user, password), challenge, "INVITE", again.uri, nonce_count=count)
     assert credentials is not None
-    again.headers.set_single("Authorization", stringify_auth(credentials))
+    again.headers.set("Authorization", stringify_auth(credentials))
     return again
 
 
@@ -127,7 +128,7 @@ def test_credentials_for_another_method_are_worthless(clock: Hand, roaming: Trun
     first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
     assert isinstance(first, Refused)
     stolen = parsed_request(request("OPTIONS"))
-    stolen.headers.set_single("Authorization", with_credentials(first.response).headers.get("authorization")[0])
+    stolen.headers.set("Authorization", with_credentials(first.response).headers.get("authorization")[0])
     assert status_of(policy.judge(stolen, "198.51.100.7")) == 403
 
 

@@ -7,8 +7,9 @@ import itertools
 from typing import Any
 
 import pytest
-from aiosipua import SipRequest, parse_auth
+from aiosipua import parse_auth
 
+from ivr.sip.message import SipRequest
 from ivr.sip.registration import LAST_RETRY_S, back_off
 from tests.call.virtual import run
 from tests.unit.sip.fabric import Fabric, user_agent

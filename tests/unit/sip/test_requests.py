@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiosipua import SipResponse
 
 from ivr.errors import CallEnded, TransferFailed
 from ivr.events import Digit, LegEnded
 from ivr.media.description import Direction
 from ivr.ports import Leg, MediaChanged
-from ivr.sip.message import Peer, tag_of
+from ivr.sip.message import Peer, SipResponse
 from tests.call.virtual import run
 from tests.unit.sip.fabric import FAR, Fabric, user_agent
 from tests.unit.sip.messages import OFFER, request, response
@@ -63,6 +62,9 @@ def test_a_copy_by_another_path_is_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "status"),
     [
+        (request("INVITE", body=OFFER).replace(b"Contact: <sip:far", b"Contact: <mailto:far"), 400),
+        (request("INVITE", body=OFFER, extra="Record-Route: <sip:>\n"), 400),
+        (request("INVITE", body=OFFER).replace(b"sip:ivr@127.0.0.1 SIP", b"sip:@ SIP"), 400),
         (request("BYE", to_tag="nobody"), 481),
         (request("BYE"), 481),
         (request("INVITE", to_tag="nobody", body=OFFER), 481),
@@ -90,7 +92,7 @@ def test_refusals_outside_dialogs(data: bytes, status: int) -> None:
         async with user_agent() as (agent, fabric, legs):
             answer = await reply(fabric, data)
             assert answer.status_code == status
-            assert tag_of(answer, "to")
+            assert answer.to.tag
             assert (legs.qsize(), agent.calls) == (0, 0)
             if status == 405:
                 assert "INVITE" in answer.headers.get("allow")[0]
@@ -135,7 +137,7 @@ def test_a_cancel_too_late_changes_nothing() -> None:
             fabric.deliver(request("INVITE", call_id="call", branch="z9hG4bKone", body=OFFER))
             leg = await legs.get()
             answering = asyncio.create_task(leg.answer(LOCAL))
-            tag = tag_of(await fabric.response(200), "to")
+            tag = (await fabric.response(200)).to.tag
             assert (await reply(fabric, request("CANCEL", call_id="call", branch="z9hG4bKone"))).status_code == 200
             assert fabric.times("487") == []
             fabric.deliver(request("ACK", call_id="call", to_tag=tag))
@@ -168,7 +170,7 @@ def test_an_ack_with_another_to_tag_is_taken() -> None:
             fabric.deliver(request("INVITE", call_id="call", body=OFFER))
             leg = await legs.get()
             answering = asyncio.create_task(leg.answer(LOCAL))
-            tag = tag_of(await fabric.response(200), "to")
+            tag = (await fabric.response(200)).to.tag
             fabric.deliver(request("ACK", call_id="call", to_tag="a-tag-of-its-own"))
             await answering
             await reply(fabric, request("BYE", call_id="call", number=2, to_tag=tag))
@@ -207,7 +209,7 @@ def test_a_multipart_body_and_a_call_with_video() -> None:
             ok = await fabric.response(200)
             media = [line for line in ok.text.splitlines() if line.startswith("m=")]
             assert media == ["m=audio 17000 RTP/AVP 8 101", "m=video 0 RTP/AVP 96"]
-            fabric.deliver(request("ACK", call_id="call", to_tag=tag_of(ok, "to")))
+            fabric.deliver(request("ACK", call_id="call", to_tag=ok.to.tag))
             await answering
             asyncio.get_running_loop().create_task(leg.hangup())
             fabric.deliver(response(await fabric.request("BYE"), 200))
@@ -221,7 +223,7 @@ def test_changes_of_media_while_something_is_pending() -> None:
             fabric.deliver(request("INVITE", call_id="call", body=OFFER))
             leg = await legs.get()
             answering = asyncio.create_task(leg.answer(LOCAL))
-            tag = tag_of(await fabric.response(200), "to")
+            tag = (await fabric.response(200)).to.tag
             early = request("INVITE", call_id="call", number=2, to_tag=tag, body=OFFER)
             assert (await reply(fabric, early)).status_code == 500
             offer = request("UPDATE", call_id="call", number=3, to_tag=tag, body=OFFER)
@@ -338,6 +340,10 @@ def test_numbers_that_are_withheld_or_asserted() -> None:
             fabric.deliver(request("INVITE", body=OFFER, extra=asserted + "Privacy: id\n"))
             hidden = await legs.get()
             assert hidden.caller.number == ""
+            fabric.deliver(request("INVITE", body=OFFER, extra="P-Asserted-Identity: <nonsense\n"))
+            unproven = await legs.get()
+            assert unproven.caller.number == "5035550142"
+            await unproven.hangup()
             await leg.hangup()
             await hidden.hangup()
 

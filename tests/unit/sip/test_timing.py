@@ -7,14 +7,13 @@ import itertools
 from typing import Any
 
 import pytest
-from aiosipua import SipRequest
 
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded
 from ivr.media.description import PCMA, MediaDescription
 from ivr.ports import Leg, Party, SipEndpoint
 from ivr.sip.agent import SipUserAgent
-from ivr.sip.message import tag_of
+from ivr.sip.message import SipRequest
 from tests.call.virtual import run
 from tests.unit.sip.fabric import HERE, Fabric, user_agent
 from tests.unit.sip.messages import OFFER, request, response
@@ -38,7 +37,7 @@ async def answered(fabric: Fabric, legs: asyncio.Queue[Leg], extra: str = "") ->
     leg = await legs.get()
     answering = asyncio.create_task(leg.answer(LOCAL))
     ok = await fabric.response(200)
-    tag = tag_of(ok, "to")
+    tag = ok.to.tag
     fabric.deliver(request("ACK", call_id="call", to_tag=tag))
     await answering
     return leg, tag
@@ -125,13 +124,13 @@ def test_of_forked_answers_the_first_wins() -> None:
             fabric.deliver(response(invite, 200, tag="second", body=OFFER))
             leg = await dial
             acks = [await fabric.request("ACK"), await fabric.request("ACK")]
-            assert sorted(tag_of(ack, "to") for ack in acks) == ["first", "second"]
+            assert sorted(ack.to.tag for ack in acks) == ["first", "second"]
             bye = await fabric.request("BYE")
-            assert tag_of(bye, "to") == "second"
+            assert bye.to.tag == "second"
             fabric.deliver(response(bye, 200))
             fabric.deliver(response(invite, 200, tag="first", body=OFFER))  # our ACK was lost
             again = await fabric.request("ACK")
-            assert tag_of(again, "to") == "first"
+            assert again.to.tag == "first"
             hanging = asyncio.create_task(leg.hangup())
             fabric.deliver(response(await fabric.request("BYE"), 200))
             await hanging
@@ -184,7 +183,7 @@ def test_a_refusal_is_repeated_until_its_ack() -> None:
             assert gaps(fabric.times("486")) == [0.5, 1.0]
             refusal = await fabric.response(486)
             assert refusal.headers.get("retry-after") == ["9"]
-            fabric.deliver(request("ACK", call_id="call", branch="z9hG4bKone", to_tag=tag_of(refusal, "to")))
+            fabric.deliver(request("ACK", call_id="call", branch="z9hG4bKone", to_tag=refusal.to.tag))
             await asyncio.sleep(30.0)
             assert len(fabric.times("486")) == 3
 
@@ -265,7 +264,7 @@ def test_prack_stops_the_ringing() -> None:
             await leg.ring()
             ringing = await fabric.response(180)
             rack = f"RAck: {ringing.headers.get('rseq')[0]} 1 INVITE\n"
-            fabric.deliver(request("PRACK", call_id="call", number=2, to_tag=tag_of(ringing, "to"), extra=rack))
+            fabric.deliver(request("PRACK", call_id="call", number=2, to_tag=ringing.to.tag, extra=rack))
             await fabric.response(200)
             await asyncio.sleep(10)
             assert len(fabric.times("180")) == 1

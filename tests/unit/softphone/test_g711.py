@@ -53,3 +53,10 @@ def test_agrees_with_the_services_own_codec(law: Law) -> None:
     ours = np.abs(decode(encode(samples.astype("<i2").tobytes(), law), law).astype(int) - samples)
     other = np.abs(decode(theirs.encode(samples), law).astype(int) - samples)
     assert np.all(ours <= other)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_g711_costs_what_it_should(law: Law) -> None:
+    clean = (3000 * np.sin(2 * np.pi * 300 * np.arange(8000) / 8000)).astype("<i2")
+    error = decode(encode(clean.tobytes(), law), law).astype(float) - clean
+    assert 33 < 10 * np.log10(np.mean(clean.astype(float) ** 2) / np.mean(error**2)) < 45

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from ivr.softphone.script import Line, Press, Say, WaitPromptBegin, WaitPromptEnd, add_arguments
+from ivr.softphone.script import PressKeys, SaySentence, TranscriptLine, WaitPromptBegin, WaitPromptEnd, add_arguments
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -15,13 +15,13 @@ def test_steps_keep_the_order_of_the_command_line() -> None:
     options = parsed("--say", "hello", "--press", "1#", "--interrupt", "--press", "0", "--wait", "--say", "bye")
     assert options.steps == [
         WaitPromptEnd(),
-        Say("hello"),
+        SaySentence("hello"),
         WaitPromptEnd(),
-        Press("1#"),
+        PressKeys("1#"),
         WaitPromptBegin(),
-        Press("0"),
+        PressKeys("0"),
         WaitPromptEnd(),
-        Say("bye"),
+        SaySentence("bye"),
     ]
 
 
@@ -37,4 +37,4 @@ def test_a_key_that_no_phone_has_is_refused(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_transcript_lines_read_well() -> None:
-    assert str(Line(1.5, "caller", "presses 0")) == "   1.50 s  caller  presses 0"
+    assert str(TranscriptLine(1.5, "caller", "presses 0")) == "   1.50 s  caller  presses 0"

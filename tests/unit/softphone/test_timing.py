@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ivr.softphone.timing import (
-    Frame,
     KeyPress,
+    PacketLevel,
     Timeline,
     key_silences,
     responses,
@@ -17,14 +17,14 @@ from ivr.softphone.timing import (
 LOUD, NOISE, NOTHING = -20.0, -60.0, -100.0
 
 
-def stream(*sounding: tuple[float, float], until: float, quiet: float = NOTHING) -> list[Frame]:
+def stream(*sounding: tuple[float, float], until: float, quiet: float = NOTHING) -> list[PacketLevel]:
     """A packet every 20 ms from 0; loud in the given stretches."""
     times = np.arange(0, round(until / 0.02)) * 0.02
-    return [Frame(float(t), LOUD if any(a <= t + 1e-6 < b for a, b in sounding) else quiet) for t in times]
+    return [PacketLevel(float(t), LOUD if any(a <= t + 1e-6 < b for a, b in sounding) else quiet) for t in times]
 
 
 def call(
-    heard: list[Frame], sent: list[Frame] | None = None, keys: tuple[float, ...] = (), until: float = 10.0
+    heard: list[PacketLevel], sent: list[PacketLevel] | None = None, keys: tuple[float, ...] = (), until: float = 10.0
 ) -> Timeline:
     return Timeline(sent or [], heard, [KeyPress(at, "0") for at in keys], until)
 

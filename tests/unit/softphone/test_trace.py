@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ivr.softphone.dtmf_sender import DtmfEvent
 from ivr.softphone.g711 import encode
-from ivr.softphone.keys import KeyEvent
-from ivr.softphone.trace import Packet, Trace, level_db
+from ivr.softphone.trace import RtpPacket, Trace, level_db
 
 
 def rtp(number: int, *, kind: int = 0, payload: bytes = b"\xff" * 160, start: int = 4294967000, ssrc: int = 9) -> bytes:
@@ -21,19 +21,19 @@ def tone(number: int) -> bytes:
 
 def test_parses_what_rfc_3550_allows() -> None:
     plain = rtp(1)
-    packet = Packet.from_bytes(plain, 1.5)
+    packet = RtpPacket.from_bytes(plain, 1.5)
     assert (packet.at, packet.sequence, packet.ssrc, len(packet.payload)) == (1.5, 1, 9, 160)
     csrc = bytes([0x81]) + plain[1:12] + b"cccc" + plain[12:]
     extended = bytes([0x90]) + plain[1:12] + struct.pack("!HH", 1, 2) + b"8" * 8 + plain[12:]
     padded = bytes([0xA0]) + plain[1:] + b"\0\0\x03"
     for data in (csrc, extended, padded):
-        assert Packet.from_bytes(data, 0).payload == packet.payload
+        assert RtpPacket.from_bytes(data, 0).payload == packet.payload
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80" * 11, b"\x40" + b"\0" * 20])
 def test_refuses_what_is_not_rtp(data: bytes) -> None:
     with pytest.raises(ValueError):
-        Packet.from_bytes(data, 0)
+        RtpPacket.from_bytes(data, 0)
 
 
 def test_levels() -> None:
@@ -47,7 +47,7 @@ def test_network_jitter_does_not_reach_the_recording() -> None:
     late = np.random.default_rng(4).uniform(0, 0.06, 50)
     late[0] = 0
     for number in range(50):
-        trace.add(Packet.from_bytes(rtp(number, payload=tone(0)), 100.5 + 0.02 * number + late[number]), sent=False)
+        trace.add(RtpPacket.from_bytes(rtp(number, payload=tone(0)), 100.5 + 0.02 * number + late[number]), sent=False)
     heard = trace.stereo()[:, 1]
     assert np.all(heard[:4000] == 0)
     assert np.all(np.abs(heard[4000:12000] - 1000.0) < 40)
@@ -57,7 +57,7 @@ def test_network_jitter_does_not_reach_the_recording() -> None:
 def test_reordered_packets_are_put_right() -> None:
     trace = Trace(0.0)
     for place, number in enumerate([0, 2, 1, 3]):
-        trace.add(Packet.from_bytes(rtp(number, payload=tone(100 * number)), 0.02 * place), sent=False)
+        trace.add(RtpPacket.from_bytes(rtp(number, payload=tone(100 * number)), 0.02 * place), sent=False)
     middles = trace.stereo()[80::160, 1].astype(int)
     assert list(middles) == sorted(middles)
     assert len(set(middles)) == 4
@@ -68,7 +68,7 @@ def test_a_stream_that_paused_continues_on_the_wall_clock() -> None:
     trace = Trace(0.0)
     for number in range(20):
         at = 0.02 * number + (1.0 if number >= 10 else 0.0)
-        trace.add(Packet.from_bytes(rtp(number, payload=tone(0)), at), sent=True)
+        trace.add(RtpPacket.from_bytes(rtp(number, payload=tone(0)), at), sent=True)
     said = trace.stereo()[:, 0]
     assert np.flatnonzero(np.diff((said > 0).astype(int))).tolist() == [1599, 9599]
     assert len(said) == 11200
@@ -76,8 +76,8 @@ def test_a_stream_that_paused_continues_on_the_wall_clock() -> None:
 
 def test_both_directions_share_one_clock(tmp_path: Path) -> None:
     trace = Trace(50.0)
-    trace.add(Packet.from_bytes(rtp(0, payload=tone(0)), 50.25), sent=True)
-    trace.add(Packet.from_bytes(rtp(7, payload=tone(0), ssrc=3), 50.75), sent=False)
+    trace.add(RtpPacket.from_bytes(rtp(0, payload=tone(0)), 50.25), sent=True)
+    trace.add(RtpPacket.from_bytes(rtp(7, payload=tone(0), ssrc=3), 50.75), sent=False)
     trace.save(tmp_path / "deep" / "call.wav")
     with wave.open(str(tmp_path / "deep" / "call.wav")) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (2, 2, 8000)
@@ -88,11 +88,11 @@ def test_both_directions_share_one_clock(tmp_path: Path) -> None:
 def test_a_key_is_told_once_however_often_its_packets_come() -> None:
     trace = Trace(0.0)
     trace.event_type = 101
-    event = KeyEvent("#", False, 160).to_bytes()
+    event = DtmfEvent("#", False, 160).to_bytes()
     for number in range(4):
         same = rtp(number, kind=101, payload=event, start=-160 * number % 2**32)
-        assert trace.add(Packet.from_bytes(same, 1 + 0.02 * number), sent=False) is None
-    trace.add(Packet.from_bytes(rtp(9, kind=101, payload=event), 2.0), sent=False)
-    trace.add(Packet.from_bytes(rtp(10, kind=101, payload=event), 3.0), sent=True)
+        assert trace.add(RtpPacket.from_bytes(same, 1 + 0.02 * number), sent=False) is None
+    trace.add(RtpPacket.from_bytes(rtp(9, kind=101, payload=event), 2.0), sent=False)
+    trace.add(RtpPacket.from_bytes(rtp(10, kind=101, payload=event), 3.0), sent=True)
     assert [(key.at, key.key) for key in trace.keys_heard] == [(1.0, "#"), (2.0, "#")]
     assert [key.at for key in trace.timeline.keys] == [3.0]

@@ -4,12 +4,32 @@ import numpy as np
 import pytest
 
 from ivr.errors import ConfigError, SpeechUnavailable
-from ivr.softphone.sound import voiced_rms
-from ivr.softphone.timing import Frame, spans
+from ivr.softphone.timing import PacketLevel, spans
 from ivr.softphone.trace import level_db
-from ivr.softphone.voices import CallerVoice, available_voices
+from ivr.softphone.voices import CallerVoice, available_voices, level, voiced_rms
 
 SENTENCE = "Put Casablanca at the top of my list."
+
+
+def speech(amplitude: float = 3000) -> bytes:
+    """A second of tone, a second of pause."""
+    wave = amplitude * np.sin(2 * np.pi * 300 * np.arange(8000) / 8000)
+    return np.concatenate([wave, np.zeros(8000)]).astype("<i2").tobytes()
+
+
+def samples(pcm: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+
+
+def test_pauses_do_not_count_for_the_level() -> None:
+    assert voiced_rms(speech()) == pytest.approx(3000 / np.sqrt(2), rel=0.01)
+    assert voiced_rms(b"") == 0
+
+
+def test_levelling_reaches_the_target_without_clipping() -> None:
+    assert voiced_rms(level(speech(300), -20)) == pytest.approx(3276.8, rel=0.01)
+    assert np.abs(samples(level(speech(), 0.0))).max() <= 32000
+    assert level(b"\0\0" * 500) == b"\0\0" * 500
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +43,7 @@ def test_a_voice_speaks_a_sentence_at_telephone_level(name: str, cache: Path) ->
     assert 1.2 < len(pcm) / 16000 < 5
     assert 20 * np.log10(voiced_rms(pcm) / 32768) == pytest.approx(-20, abs=4)
     samples = np.frombuffer(pcm, dtype="<i2")
-    frames = [Frame(n / 8000, level_db(samples[n : n + 160])) for n in range(0, len(samples), 160)]
+    frames = [PacketLevel(n / 8000, level_db(samples[n : n + 160])) for n in range(0, len(samples), 160)]
     (first, *_, last) = [*spans(frames), *spans(frames)]
     assert first.start < 0.15
     assert last.end > len(pcm) / 16000 - 0.4

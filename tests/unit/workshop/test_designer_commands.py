@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ivr.__main__ import main
+from ivr.record import Entered, Entry, Understood
 from ivr.release.releases import Releases
 from ivr.store import Store
 from tests.unit.workshop.reference import FLOWS, reference
@@ -125,8 +126,8 @@ def test_graph_with_traffic(folder: Path, capsys: pytest.CaptureFixture[str]) ->
             await store.upgrade()
             at = datetime(2026, 3, 3, tzinfo=UTC)
             await store.calls.begin("one", "5035550101", "5035550199", at, {})
-            entries = [{"kind": "state", "state": s} for s in ("hold.until", "hold.hold", "hold.held")]
-            await store.calls.append_all("one", [*entries, {"kind": "heard", "state": "hold.held"}])
+            entries = [Entry(Entered(s, "question"), at, s) for s in ("hold.until", "hold.hold", "hold.held")]
+            await store.calls.append_all("one", [*entries, Entry(Understood(), at, "hold.held")])
         finally:
             await store.close()
 

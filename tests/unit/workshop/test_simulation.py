@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ivr.errors import FlowError
-from ivr.workshop.simulate.driving import CallOver, Entry, Setting
+from ivr.record import Entered, Entry, HandedOver, Performed, ResumeAsked, Understood
+from ivr.workshop.simulate.driving import CallOver, Setting
 from ivr.workshop.simulate.room import ScratchRoom
 from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library
@@ -21,21 +22,21 @@ async def test_a_call_begins_with_all_that_happens_before_the_caller_speaks(room
     call = Simulation(library(), room, Setting(MORNING))
     entries = await call.begin()
     assert kinds(entries)[0] == "state"
-    assert [e.data["state"] for e in entries if e.kind == "state"][-1] == call.state == "main.ask"
-    identified = next(e for e in entries if e.kind == "action")
-    assert (identified.data["action"], identified.data["outcome"]) == ("member.identify_by_caller", "found")
+    assert [e.what.state for e in entries if isinstance(e.what, Entered)][-1] == call.state == "main.ask"
+    identified = next(e.what for e in entries if isinstance(e.what, Performed))
+    assert (identified.action, identified.outcome) == ("member.identify_by_caller", "found")
     assert call.said[-1] == "What can I do for you?"
     assert call.facts["member.first_name"] == "Ada"
 
 
 async def test_speech_shows_what_was_understood_and_what_it_did(simulation: Simulation, room: ScratchRoom) -> None:
     entries = await simulation.say("move Casablanca to the top")
-    heard = next(e for e in entries if e.kind == "heard")
-    assert heard.data["intent"] == "move_to_top"
-    assert heard.data["slots"] == {"title": "Casablanca"}
-    assert heard.data["confidence"] == 1.0
-    action = next(e for e in entries if e.kind == "action")
-    assert action.data["outcome"] == "ok"
+    heard = next(e.what for e in entries if isinstance(e.what, Understood))
+    assert heard.intent == "move_to_top"
+    assert heard.slots == {"title": "Casablanca"}
+    assert heard.confidence == 1.0
+    action = next(e.what for e in entries if isinstance(e.what, Performed))
+    assert action.outcome == "ok"
     effects = await room.effects("10001")
     assert effects is not None
     assert effects.queue[0] == "Casablanca"
@@ -46,7 +47,7 @@ async def test_doubt_makes_the_line_ask_back(simulation: Simulation) -> None:
     await simulation.say("move Casablanca to the top", doubt=True)
     assert simulation.performed == ["member.identify_by_caller"]
     assert "Casablanca to the top?" in simulation.said[-1]
-    assert simulation.heard["doubt"] is True
+    assert simulation.heard.doubt is True
 
 
 async def test_keys_are_keyed_one_by_one_and_the_pause_ends_them(simulation: Simulation) -> None:
@@ -72,14 +73,14 @@ async def test_a_dropped_call_is_taken_up_again_from_the_database(simulation: Si
     assert kinds(ended) == ["caller", "end"]
     assert simulation.over
     entries = await simulation.begin()
-    assert next(e for e in entries if e.kind == "resume").data["found"] is True
+    assert next(e.what for e in entries if isinstance(e.what, ResumeAsked)).found is True
     assert simulation.state == "main.pick_up"
     await simulation.say("yes")
     assert simulation.state == "queue.remove"
     await simulation.hangup()
     simulation.set_time("11:30")
     entries = await simulation.begin()
-    assert next(e for e in entries if e.kind == "resume").data["found"] is False, "too long ago"
+    assert next(e.what for e in entries if isinstance(e.what, ResumeAsked)).found is False, "too long ago"
 
 
 async def test_after_the_end_nothing_can_be_said(simulation: Simulation) -> None:
@@ -97,9 +98,9 @@ async def test_before_the_beginning_neither(room: ScratchRoom) -> None:
 async def test_a_broken_store_fails_the_actions_themselves(simulation: Simulation, room: ScratchRoom) -> None:
     await simulation.fail("store")
     entries = await simulation.say("what's next")
-    action = next(e for e in entries if e.kind == "action")
-    assert action.data["outcome"] == "failed"
-    assert "store is not available" in str(action.data["error"])
+    action = next(e.what for e in entries if isinstance(e.what, Performed))
+    assert action.outcome == "failed"
+    assert "store is not available" in action.error
     assert simulation.connected is not None
     await simulation.mend("store")
     assert (await room.effects("10001")) is not None
@@ -113,7 +114,7 @@ async def test_a_broken_recogniser_is_told_to_the_dialogue(simulation: Simulatio
 async def test_agents_answer_or_not(simulation: Simulation) -> None:
     await simulation.fail("agent")
     entries = await simulation.press("0")
-    outcomes = [e.data["outcome"] for e in entries if e.kind == "handoff"]
+    outcomes = [e.what.outcome for e in entries if isinstance(e.what, HandedOver)]
     assert outcomes == ["failed", "failed"]
     assert simulation.state == "human.offer_callback"
 
@@ -130,7 +131,7 @@ async def test_answers_stand_in_for_what_the_data_cannot_bring_about(simulation:
     assert "left it alone" in " ".join(simulation.said)
     await simulation.mend("action:queue.undo")
     entries = await simulation.say("undo that")
-    assert next(e for e in entries if e.kind == "action").data["outcome"] == "nothing_to_undo"
+    assert next(e.what for e in entries if isinstance(e.what, Performed)).outcome == "nothing_to_undo"
 
 
 async def test_a_slow_action_says_wait_before_it_times_out(simulation: Simulation) -> None:

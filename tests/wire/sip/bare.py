@@ -4,14 +4,14 @@ and answers nothing but BYE."""
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
-from aiosipua import SipRequest, SipResponse
-
 from ivr.config import Address
-from ivr.sip.message import parse_message
+from ivr.sip.message import MalformedMessage, SipRequest, SipResponse, parse_message
+from ivr.sip.network import RECEIVE_BUFFER
 from tests.unit.sip.messages import response
 
 
@@ -26,11 +26,15 @@ class BarePeer(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         host, port = transport.get_extra_info("sockname")[:2]
         self.host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
-        message = parse_message(data)
+        try:
+            message = parse_message(data)
+        except MalformedMessage:
+            return  # a 400 gives back headers that nobody can read
         if isinstance(message, SipRequest) and message.method == "BYE":
             self.send(response(message, 200))
         self._arrived.put_nowait(message)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import structlog.testing
-from aiosipua import AuthChallenge, SipDigestAuth, SipResponse, build_credentials, parse_auth, stringify_auth
+from aiosipua import AuthChallenge, SipDigestAuth, build_credentials, parse_auth, stringify_auth
 
 from ivr.config import Address, SipConfig
 from ivr.errors import ConfigError
 from ivr.ports import Leg
 from ivr.sip.agent import SipUserAgent
-from ivr.sip.message import tag_of
+from ivr.sip.message import SipResponse
 from tests.unit.sip.messages import OFFER, parsed_response, request, unique
 from tests.wire.sip.bare import BarePeer, bare_peer
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start
@@ -48,7 +48,7 @@ async def attempt(
     shared = {"call_id": call_id, "number": number, "host": peer.host}
     peer.send(request("INVITE", body=OFFER, extra=extra, **shared))  # type: ignore[arg-type]
     response = await peer.final()
-    peer.send(request("ACK", to_tag=tag_of(response, "to"), **shared))  # type: ignore[arg-type]
+    peer.send(request("ACK", to_tag=response.to.tag, **shared))  # type: ignore[arg-type]
     return response
 
 
@@ -145,7 +145,7 @@ async def test_an_invite_that_comes_again_is_one_call(line: Start) -> None:
         ok = await peer.final()
         peer.send(invite)  # our answer was lost
         assert (await peer.final()).headers.get("to") == ok.headers.get("to")
-        peer.send(request("ACK", call_id="again", to_tag=tag_of(ok, "to"), host=peer.host))
+        peer.send(request("ACK", call_id="again", to_tag=ok.to.tag, host=peer.host))
         await up.until(lambda: bool(up.legs))
         await up.legs[0].hangup()
     assert len(up.legs) == 1
@@ -167,7 +167,7 @@ async def test_listening_everywhere_we_name_the_address_the_caller_reached(line:
         peer.send(request("INVITE", call_id="here", body=OFFER, host=peer.host))
         ok = await peer.final()
         assert ok.headers.get("contact") == [f"<sip:ivr@127.0.0.1:{port}>"]
-        peer.send(request("ACK", call_id="here", to_tag=tag_of(ok, "to"), host=peer.host))
+        peer.send(request("ACK", call_id="here", to_tag=ok.to.tag, host=peer.host))
         await up.until(lambda: bool(up.legs))
         await up.legs[0].hangup()
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ivr.errors import DialFailed, TelephonyError, UnavailableError
-from ivr.softphone.happenings import Ended, Incoming
-from ivr.softphone.listening import Listening
+from ivr.softphone.events import CallOver, Incoming
 from ivr.softphone.phone import Softphone
-from ivr.softphone.script import Caller, Line, add_arguments, run_call
+from ivr.softphone.prompt_detection import PromptDetector
+from ivr.softphone.script import Caller, TranscriptLine, add_arguments, run_call
 from ivr.softphone.timing import KeyPress, key_silences, responses
-from ivr.softphone.trace import Packet
+from ivr.softphone.trace import RtpPacket
 from ivr.softphone.voices import CallerVoice
 
 pytestmark = pytest.mark.wire
@@ -75,7 +75,7 @@ async def test_keys_are_one_stream_with_the_audio(caller: Softphone, agent: Soft
     heard = agent.trace.heard
     assert len({packet.ssrc for packet in heard}) == 1
     assert [p.sequence for p in heard] == list(range(heard[0].sequence, heard[0].sequence + len(heard)))
-    events: dict[int, list[Packet]] = {}
+    events: dict[int, list[RtpPacket]] = {}
     for packet in heard:
         if packet.payload_type == 101:
             events.setdefault(packet.timestamp, []).append(packet)
@@ -180,10 +180,10 @@ async def test_events_tell_the_call_from_ringing_to_its_end(caller: Softphone, a
     await caller.hangup()
     await agent.wait_ended(5)
     kinds = [type(event).__name__ async for event in caller.events()]
-    assert kinds == ["Ringing", "Answered", "Ended"]
+    assert kinds == ["Ringing", "Answered", "CallOver"]
     seen = [event async for event in agent.events()]
     assert isinstance(seen[0], Incoming)
-    assert isinstance(seen[-1], Ended)
+    assert isinstance(seen[-1], CallOver)
     assert [event.key for event in seen if isinstance(event, KeyPress)] == ["4"]
     assert [event.at for event in seen] == sorted(event.at for event in seen)
 
@@ -274,12 +274,12 @@ async def test_a_port_that_is_taken_is_an_error_that_says_so(agent: Softphone) -
 async def test_a_scripted_caller_is_led_by_what_it_hears(agent: Softphone, tmp_path: Path) -> None:
     """The answer to the caller's sentence begins only after it, so the script must have waited for both prompts."""
     voice = CallerVoice("espeak:en-us", tmp_path)
-    shown: list[Line] = []
+    shown: list[TranscriptLine] = []
 
     async def line() -> None:
         await agent.wait_answered(10)
         await agent.say(voice.speak("Welcome."))
-        hears = Listening(asyncio.get_running_loop().time)
+        hears = PromptDetector(asyncio.get_running_loop().time)
 
         async def listen() -> None:
             async for sound in agent.listen():
@@ -328,7 +328,7 @@ async def test_ivr_call_tells_a_line_that_says_goodbye_from_one_that_drops_it(ag
         await agent.hangup()
         await agent.wait_ended(5)
 
-    shown: list[Line] = []
+    shown: list[TranscriptLine] = []
     for prompts, code in ((2, 0), (1, 1)):
         answering = asyncio.create_task(line(prompts))
         assert await run_call(call_options(agent.uri, "--press", "1"), show=shown.append) == code
@@ -341,7 +341,7 @@ async def test_ivr_call_tells_a_line_that_says_goodbye_from_one_that_drops_it(ag
 async def test_ivr_call_records_and_reports(agent: Softphone, tmp_path: Path) -> None:
     wav = tmp_path / "call.wav"
     arguments = [agent.uri, "--interrupt", "--press", "0", "--stay", "--record", str(wav), "--cache", str(tmp_path)]
-    shown: list[Line] = []
+    shown: list[TranscriptLine] = []
 
     async def line() -> None:
         await agent.wait_answered(10)

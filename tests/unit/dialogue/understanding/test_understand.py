@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.dialogue.engine.contract import ActionDone, Note
+from ivr.dialogue.engine.contract import ActionDone, Record
 from ivr.events import ActionResult
+from ivr.record import Understood
 from tests.unit.dialogue.talk import Talk, reference, terms
 
 QUEUE = (
@@ -33,10 +34,8 @@ def open_question() -> Talk:
 
 
 def heard(talk: Talk) -> tuple[str, Slots]:
-    data = next(effect.data for effect in talk.last if isinstance(effect, Note) and effect.kind == "heard")
-    slots = data["slots"]
-    assert isinstance(slots, dict)
-    return str(data["intent"]), slots
+    found = next(e.what for e in talk.last if isinstance(e, Record) and isinstance(e.what, Understood))
+    return found.intent, dict(found.slots)
 
 
 COVERED: list[tuple[str, str, Slots]] = [

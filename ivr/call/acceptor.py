@@ -1,0 +1,39 @@
+"""The acceptor: a session, in a task of its own, for every leg that comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+from ivr.call.session import CallSession, Line
+from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.ports import Leg
+
+STOP_CALLS_S = 3.0
+
+
+class Acceptor:
+    """``opening`` decides how a call begins."""
+
+    def __init__(self, line: Line, opening: Callable[[str, Leg, Installed], Opening]) -> None:
+        self._line = line
+        self._opening = opening
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def accept(self, leg: Leg) -> None:
+        call_id = secrets.token_hex(8)
+        session = CallSession(call_id, leg, self._line, self._opening)
+        task = asyncio.create_task(session.run(), name=f"call {call_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Every call ends by itself within STOP_CALLS_S, or is cancelled."""
+        for call in self._line.registry:
+            await call.end("the service stops")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_CALLS_S)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

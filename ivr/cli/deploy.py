@@ -1,0 +1,26 @@
+"""`ivr deploy`: configuration for the PBX or proxy in front of the line, to copy and edit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ivr import deploy
+from ivr.cli.options import Subparsers
+
+
+def add(commands: Subparsers) -> None:
+    listed = "\n".join(f"  {name:12}{about}" for name, (_, about) in deploy.NAMES.items())
+    parser = commands.add_parser(
+        "deploy",
+        help="print configuration for the PBX or proxy in front of the line",
+        description=f"Print a file to copy and edit.\n\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", choices=[*deploy.NAMES], metavar="NAME", help=" | ".join(deploy.NAMES))
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(deploy.text(arguments.name))
+    return 0

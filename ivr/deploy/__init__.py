@@ -1,0 +1,20 @@
+"""Configuration for what stands around the line (PBX, proxy): files to copy, printed by ``ivr deploy NAME``."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from ivr.errors import ConfigError
+
+NAMES = {
+    "asterisk": ("asterisk.conf", "Asterisk in front of the line: pjsip.conf and extensions.conf"),
+    "freeswitch": ("freeswitch.xml", "FreeSWITCH in front of the line: a gateway and a dialplan entry"),
+    "kamailio": ("kamailio.cfg", "Kamailio's dispatcher in front of several lines"),
+}
+
+
+def text(name: str) -> str:
+    """The file called ``name`` above, ready to edit. Raises ConfigError for another name."""
+    if name not in NAMES:
+        raise ConfigError(f"there is nothing to deploy called {name}", remedy=f"one of {', '.join(NAMES)}")
+    return files("ivr.deploy").joinpath(NAMES[name][0]).read_text(encoding="utf-8")

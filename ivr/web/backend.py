@@ -1,0 +1,106 @@
+"""Ports of the web server: what its pages and its API ask of the service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from aiohttp import web
+
+from ivr.errors import StoreUnavailable
+from ivr.readiness import Readiness
+
+T = TypeVar("T")
+
+STORE_TIMEOUT_S = 2.0
+
+
+class Calls(Protocol):
+    """Live and past calls, one view over both. Both raise StoreUnavailable."""
+
+    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]: ...
+    async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
+
+
+class Trial(Protocol):
+    """A call without a telephone, by typing. All methods raise IvrError for what can't be done."""
+
+    async def begin(self) -> Mapping[str, Any]:
+        """What happened: ``entries`` (kind, state, text), ``states`` passed, ``state``, ``slots``, ``queue``,
+        ``result``, ``over``."""
+        ...
+
+    async def obey(self, line: str) -> Mapping[str, Any]:
+        """Words, keys, or a command that begins with a slash; the same as ``begin``, with ``text`` for answers."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSummary:
+    name: str
+    about: str
+    version: str
+    states: int
+
+
+class Flows(Protocol):
+    def summaries(self) -> Sequence[FlowSummary]:
+        """Of the live version, the entry flow first."""
+        ...
+
+    def languages(self) -> Sequence[str]:
+        """What the live version speaks."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """version, canary, rejected_findings, held, reloads, rejections."""
+        ...
+
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        """Why the newest files were rejected; empty when they were not."""
+        ...
+
+    def rejected_at(self) -> str: ...
+
+    async def picture(self, flow: str) -> str:
+        """SVG of the live version; ids ``state-<flow>-<state>``. Raises FlowError for an unknown flow."""
+        ...
+
+    async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """at, kind, version, previous, by, changed; newest first. Raises StoreUnavailable."""
+        ...
+
+    async def roll_back(self, by: str, version: str) -> str:
+        """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
+        ...
+
+    async def trial(self, flow: str, caller: str, language: str) -> Trial:
+        """Raises FlowError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do."""
+
+    calls: Calls
+    flows: Flows
+    readiness: Callable[[], Awaitable[Readiness]]
+    context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
+    mask: bool = True
+
+
+BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)
+
+
+async def in_time(work: Awaitable[T]) -> T:
+    """What the store answers while somebody waits for a page. Raises StoreUnavailable, also when that takes long."""
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            return await work
+    except TimeoutError as error:
+        raise StoreUnavailable("the store does not answer") from error

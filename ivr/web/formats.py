@@ -1,0 +1,79 @@
+"""Template filters: how the console writes telephone numbers, moments, durations, measures and names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ivr.logs import mask_number
+from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Understood
+
+
+def phone(number: object, *, mask: bool) -> str:
+    """A caller's number, all but two digits hidden where ``mask`` is set; a name in a number's place stays."""
+    text = str(number or "")
+    if not text:
+        return "withheld"
+    return mask_number(text) if mask else text
+
+
+def moment(at: object) -> str:
+    """An ISO 8601 moment for reading; the browser puts it into the reader's own time."""
+    try:
+        return datetime.fromisoformat(str(at)).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return str(at)
+
+
+def duration(seconds: object) -> str:
+    """61.4 as 1:01, 3725 as 1:02:05; "" for what is no number."""
+    if not isinstance(seconds, int | float):
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def value(item: object) -> str:
+    """A slot or a fact for reading."""
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, str | int | float):
+        return str(item)
+    return "" if item is None else json.dumps(item, ensure_ascii=False, default=str)
+
+
+def measure(item: object, name: str) -> str:
+    """A number of the canonical line for reading, with the unit that its ``name`` tells."""
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        return value(item)
+    unit = "ms" if name.endswith("_ms") else "s" if name.startswith("seconds") else ""
+    return f"{round(item, 1):,} {unit}" if unit else f"{item:,}"
+
+
+def label(name: str) -> str:
+    """``seconds_to_human`` as "Seconds to human", ``jitter_ms`` as "Jitter"."""
+    words = name.removesuffix("_ms").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def told(entry: Mapping[str, Any]) -> str:
+    """One entry of a call's record or transcript as a line of its story; "" for what nobody needs to read."""
+    match Entry.from_json(entry).what:
+        case Prompted(text=text):
+            return text
+        case Understood(text=text, intent=intent):
+            return f"“{text}” ({intent})" if intent else f"“{text}”"
+        case Keyed(key=key):
+            return f"pressed {key or entry.get('text', '')}"  # a transcript has it as text
+        case Performed(action=action, outcome=outcome):
+            return ": ".join(filter(None, (action, outcome)))
+        case HandedOver(reason=reason, destination=destination):
+            return " → ".join(filter(None, (reason, destination)))
+        case Entered(state=state):
+            return state
+        case Failed(part=part, error=error, detail=detail):
+            return " ".join(filter(None, (part, error, detail)))
+    return ""

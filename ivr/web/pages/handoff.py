@@ -1,0 +1,40 @@
+"""The screen pop: what the agent who takes over a call sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from ivr.web.access import wants_html
+from ivr.web.backend import BACKEND, in_time
+from ivr.web.pages.call import told_facts
+from ivr.web.rendering import page
+from ivr.web.responses import json_response
+
+URGENT = 8  # priorities go from 0 to 10
+
+
+async def handoff(request: web.Request) -> web.Response:
+    """The context behind the URL an agent's phone got; the token in it is the only key. JSON for programs."""
+    context = await in_time(request.app[BACKEND].context(request.match_info["token"]))
+    if context is None:
+        raise web.HTTPNotFound(text="this hand-over is unknown or has expired")
+    if not wants_html(request):
+        return json_response(context, headers={"Cache-Control": "no-store"})
+    facts = told_facts(context)
+    caller = context.get("caller") or ""
+    number = caller.get("number") if isinstance(caller, Mapping) else caller
+    return page(
+        request,
+        "handoff.html",
+        framed=False,
+        context=context,
+        who=dict(facts).get("member.name") or number or "Unknown caller",
+        number=number,
+        facts=facts,
+        urgent=int(context.get("priority") or 0) >= URGENT,
+    )
+
+
+ROUTES = (web.get("/handoff/{token}", handoff),)

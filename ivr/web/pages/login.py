@@ -1,0 +1,67 @@
+"""The log-in page: the token of the configuration begins a session."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from ivr.web.access import COOKIE, GATE, matches, same_origin
+from ivr.web.rendering import page
+from ivr.web.sessions import LIFE_S
+
+log = structlog.get_logger(__name__)
+
+
+async def form(request: web.Request) -> web.Response:
+    gate = request.app[GATE]
+    if gate.session(request) is not None:
+        raise web.HTTPSeeOther(_next(request.query.get("next", "")))
+    return _page(request, request.query.get("next", ""))
+
+
+async def enter(request: web.Request) -> web.StreamResponse:
+    gate = request.app[GATE]
+    if not same_origin(request):
+        raise web.HTTPForbidden(text="this request came from another site")
+    address = request.remote or ""
+    data = await request.post()
+    onwards = str(data.get("next", ""))
+    if wait := gate.guesses.wait_s(address):
+        response = _page(request, onwards, f"Too many attempts: try again in {wait} seconds.", 429)
+        response.headers["Retry-After"] = str(wait)
+        return response
+    if not matches(str(data.get("token", "")), gate.token):
+        gate.guesses.failed(address)
+        log.warning("console.login_refused", address=address)
+        return _page(request, onwards, "That is not the token.", 401)
+    session = gate.sessions.begin()
+    log.info("console.login", address=address)
+    entered = web.HTTPSeeOther(_next(onwards))
+    entered.set_cookie(
+        COOKIE,
+        session.id,
+        max_age=int(LIFE_S),
+        httponly=True,
+        samesite="Strict",
+        secure=request.headers.get("X-Forwarded-Proto", request.scheme) == "https",
+    )
+    raise entered
+
+
+async def leave(request: web.Request) -> web.StreamResponse:
+    request.app[GATE].sessions.end(request.cookies.get(COOKIE, ""))
+    left = web.HTTPSeeOther("/login")
+    left.del_cookie(COOKIE)
+    raise left
+
+
+def _next(path: str) -> str:
+    """Only to a page of ours."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/calls"
+
+
+def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200) -> web.Response:
+    return page(request, "login.html", framed=False, status=status, next=_next(onwards), wrong=wrong)
+
+
+ROUTES = (web.get("/login", form), web.post("/login", enter), web.post("/logout", leave))

@@ -1,0 +1,68 @@
+"""The template engine: every page with its frame, escaped, and with headers that let it load nothing but its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from ivr.web import formats
+from ivr.web.access import GATE
+from ivr.web.backend import BACKEND
+from ivr.web.live import flow_news
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def prepare(app: web.Application) -> None:
+    shown: tuple[Callable[..., str], ...] = (
+        formats.moment,
+        formats.duration,
+        formats.value,
+        formats.measure,
+        formats.label,
+        formats.told,
+    )
+    filters = {each.__name__: each for each in shown}
+    filters["phone"] = partial(formats.phone, mask=app[BACKEND].mask)
+    aiohttp_jinja2.setup(
+        app,
+        loader=jinja2.PackageLoader("ivr.web"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        default_helpers=False,
+        filters=filters,
+    )
+
+
+def page(
+    request: web.Request, template: str, *, framed: bool = True, status: int = 200, nonce: str = "", **context: Any
+) -> web.Response:
+    """A whole page. ``framed`` pages have the navigation and the banner; others stand for themselves.
+
+    ``nonce`` is what an inline style sheet of the page carries."""
+    gate = request.app[GATE]
+    if framed:
+        session = gate.session(request)
+        context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
+    response = aiohttp_jinja2.render_template(
+        template, request, {**context, "framed": framed, "path": request.path, "nonce": nonce}, status=status
+    )
+    response.headers.update(
+        {
+            "Content-Security-Policy": POLICY.format(nonce=nonce or secrets.token_urlsafe(12)),
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",  # "no-referrer" would make a form's Origin "null"
+            "Cache-Control": "no-store",
+        }
+    )
+    return response

@@ -1,0 +1,94 @@
+"""What the documents say, held against the product: commands, links, configuration keys, files to deploy."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from pydantic import BaseModel
+
+from ivr import deploy
+from ivr.__main__ import parser
+from ivr.config import Config, load_config
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "flows/README.md", "audio/README.md")]
+CONFIG = ROOT / "config.toml"
+
+
+def commands(path: Path) -> Iterator[str]:
+    for block in re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("ivr "):
+                yield line.partition(" #")[0].strip()
+
+
+@pytest.mark.parametrize("line", sorted({line for path in DOCUMENTS for line in commands(path)}))
+def test_every_command_in_the_documents_is_one(line: str) -> None:
+    words = shlex.split(line.split("|")[0].split(">")[0])[1:]
+    assert parser().parse_args([re.sub(r"^[A-Z]+$", "1", word) for word in words]).handler
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        found = path.parent / name if name else path
+        assert found.exists(), f"{path.name} links to {target}"
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", found.read_text("utf-8"), re.M)
+            slugs = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in slugs, f"{path.name} links to {target}"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        nested = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        models = [a for a in nested if issubclass(a, BaseModel)]
+        if models:
+            yield from _keys(models[0], f"{key}.")
+        else:
+            yield key
+
+
+def uncommented() -> str:
+    """The shipped file with everything that is commented out switched on."""
+    return re.sub(r"^# (?=\[\[|\w+ = )", "", CONFIG.read_text("utf-8"), flags=re.M)
+
+
+def _given(value: object, prefix: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _given(inner, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for inner in value:
+            yield from _given(inner, prefix)
+    if prefix:
+        yield prefix
+
+
+def test_the_shipped_configuration_names_every_key_there_is() -> None:
+    given = set(_given(tomllib.loads(uncommented())))
+    assert set(_keys(Config)) <= given, "a key is nowhere explained"
+
+
+def test_what_the_shipped_configuration_has_commented_out_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(uncommented(), encoding="utf-8")
+    assert load_config(path).flows.services[0].name == "deliveries"
+
+
+@pytest.mark.parametrize("name", deploy.NAMES)
+def test_files_to_deploy_are_there_and_whole(name: str) -> None:
+    text = deploy.text(name)
+    assert "192.0.2.5" in text, "addresses to replace are from the range for documentation"
+    if name == "freeswitch":
+        ElementTree.fromstring(f"<all>{text}</all>")

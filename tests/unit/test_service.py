@@ -1,0 +1,128 @@
+"""The composition: parts start in order and stop in the opposite one, whatever fails on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from ivr import service
+from ivr.config import Address, Agent, Config, DeskConfig, FlowsConfig, HttpConfig, StoreConfig
+from ivr.errors import ConfigError, MediaUnavailable, UnavailableError
+from ivr.store.store import Store
+from ivr.web.app import HttpServer
+from tests.call.fakes import FakeEndpoint, FakeLeg, FakeMedia, FakeSpeech
+
+FLOWS = Path(__file__).parents[2] / "flows"
+AGENT = Agent(name="desk", target="sip:agent@127.0.0.1:5090", skills=("general", "retention", "discs"), on_call=True)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which part was told to start or stop, in order. The line's sockets and processes are fakes."""
+    done: list[str] = []
+
+    def watched(name: str, method: Callable[..., Awaitable[Any]], verb: str) -> Callable[..., Awaitable[Any]]:
+        async def call(self: Any, *arguments: Any) -> Any:
+            done.append(f"{name}.{verb}")
+            return await method(self, *arguments)
+
+        return call
+
+    class Media(FakeMedia):
+        def __init__(self, **_: Any) -> None:
+            super().__init__()
+
+    class Speech(FakeSpeech):
+        def __init__(self, _: Any) -> None:
+            super().__init__()
+
+    class Endpoint(FakeEndpoint):
+        address = Address("127.0.0.1", 5060)
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            super().__init__()
+
+        async def start(self, on_call: Callable[[Any], None]) -> None:
+            self.on_call = on_call
+
+    for target, cls in (("ProcessMediaEngine", Media), ("WorkerSpeechService", Speech), ("SipUserAgent", Endpoint)):
+        monkeypatch.setattr(service, target, cls)
+    for name, watched_class, start, stop in (
+        ("store", Store, "upgrade", "close"),
+        ("media", Media, "start", "stop"),
+        ("speech", Speech, "start", "stop"),
+        ("http", HttpServer, "start", "stop"),
+        ("sip", Endpoint, "start", "stop"),
+    ):
+        for verb, method in (("start", start), ("stop", stop)):
+            monkeypatch.setattr(watched_class, method, watched(name, getattr(watched_class, method), verb))
+    return done
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(
+        flows=FlowsConfig(directory=FLOWS),
+        desk=DeskConfig(agents=(AGENT,)),
+        http=HttpConfig(listen=Address("127.0.0.1", 0)),
+        store=StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'ivr.sqlite3'}"),
+    )
+
+
+PARTS = ["store", "media", "speech", "http", "sip"]
+STARTED = [f"{part}.start" for part in PARTS]
+STOPPED = [f"{part}.stop" for part in reversed(PARTS)]
+
+
+async def test_parts_stop_in_the_opposite_order_after_every_call_has(config: Config, told: list[str]) -> None:
+    with capture_logs() as logs:
+        async with service.running(config) as running:
+            assert told == STARTED
+            async with (
+                aiohttp.ClientSession(f"http://{running.http_address}") as client,
+                client.get("/readyz") as answer,
+            ):
+                assert (answer.status, (await answer.json())["calls"]) == (200, 0)
+            leg = FakeLeg()
+            running.endpoint.on_call(leg)  # type: ignore[attr-defined]
+        assert leg.hung_up
+    assert told == STARTED + STOPPED
+    events = [entry["event"] for entry in logs]
+    assert events[-1] == "service.stopped" and events.index("service.ready") < events.index("call.end")
+
+
+async def test_what_had_started_is_stopped_when_a_part_fails(
+    config: Config, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        told.append("sip.start")
+        raise MediaUnavailable("no process")
+
+    async def stuck(_: Any) -> None:
+        told.append("speech.stop")
+        raise OSError("no such process")
+
+    monkeypatch.setattr("ivr.service.SipUserAgent.start", fail)
+    monkeypatch.setattr("ivr.service.WorkerSpeechService.stop", stuck)
+    with capture_logs() as logs, pytest.raises(UnavailableError, match="no process"):
+        async with service.running(config):
+            pass
+    assert told == STARTED + STOPPED
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["service.stop_failed"]
+    assert logs[-1]["event"] == "service.stopped"
+
+
+async def test_a_taken_port_is_told_before_anything_starts(config: Config, told: list[str]) -> None:
+    async with service.running(config) as running:
+        port = int(running.http_address.rpartition(":")[2])
+        taken = config.model_copy(update={"http": HttpConfig(listen=Address("127.0.0.1", port))})
+        told.clear()
+        with pytest.raises(ConfigError, match="--http"):
+            async with service.running(taken):
+                pass
+        assert told == []

@@ -1,0 +1,129 @@
+"""What the pages and the API ask of the service, answered from memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from ivr.errors import StoreUnavailable
+from ivr.ports import EngineStatus
+from ivr.readiness import Readiness
+from ivr.web.api import member_queue
+from ivr.web.app import HttpServer, application, bound, port_of
+from ivr.web.backend import Backend, FlowSummary, Trial
+from ivr.web.live import Feed
+
+CALL: dict[str, Any] = {"call_id": "c1", "state": "main.ask", "transcript": []}
+STATUS = {"version": "v1", "canary": None, "rejected_findings": 0, "held": "", "reloads": 0, "rejections": 0}
+ENGINE = EngineStatus("moonshine", ("en-US",), True)
+READY = Readiness(0, True, "ok", (ENGINE,), (), (), STATUS)
+
+
+async def ready() -> Readiness:
+    return READY
+
+
+class FakeCalls:
+    """web.backend.Calls. ``broken``: the store is gone."""
+
+    def __init__(self, *calls: Mapping[str, Any], broken: bool = False) -> None:
+        self.calls = calls or (CALL,)
+        self.broken = broken
+        self.asked: list[tuple[int, bool | None]] = []
+
+    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
+        if self.broken:
+            raise StoreUnavailable("stopped")
+        self.asked.append((limit, live))
+        return [call for call in self.calls if live is None or call.get("live", True) is live]
+
+    async def get(self, call_id: str) -> Mapping[str, Any] | None:
+        return next((call for call in self.calls if call["call_id"] == call_id), None)
+
+
+class FakeFlows:
+    """web.backend.Flows: one flow, whose picture is empty, and what it is told to say of it."""
+
+    def __init__(self, about: str = "", findings: Sequence[Mapping[str, Any]] = (), by: str = "ops") -> None:
+        self._about = about
+        self._findings = findings
+        self._by = by
+
+    def summaries(self) -> Sequence[FlowSummary]:
+        return [FlowSummary("main", self._about, "v1", 3)]
+
+    def languages(self) -> Sequence[str]:
+        return ("en-US",)
+
+    def status(self) -> Mapping[str, Any]:
+        return STATUS
+
+    def findings(self) -> Sequence[Mapping[str, Any]]:
+        return self._findings
+
+    def rejected_at(self) -> str:
+        return "2026-01-02T03:04:05+00:00"
+
+    async def picture(self, flow: str) -> str:
+        return "<svg><style>text{}</style></svg>"
+
+    async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        step = {"at": self.rejected_at(), "kind": "publish", "version": "v1", "previous": "", "by": self._by}
+        return [{**step, "changed": ["main"]}]
+
+    async def roll_back(self, by: str, version: str) -> str:
+        raise StoreUnavailable("stopped")
+
+    async def trial(self, flow: str, caller: str, language: str) -> Trial:
+        raise StoreUnavailable("stopped")
+
+
+class Title:
+    id, name = 7, "Vertigo"
+
+
+class Profile:
+    queue = (Title(),)
+
+
+class Membership:
+    """Of the reference company. Member 0 is the one whose record can't be read."""
+
+    async def profile(self, number: str) -> Profile | None:
+        if number == "0":
+            raise StoreUnavailable("stopped")
+        return Profile() if number == "10001" else None
+
+
+@asynccontextmanager
+async def serving(
+    *,
+    token: str = "",
+    readiness: Readiness = READY,
+    calls: FakeCalls | None = None,
+    flows: FakeFlows | None = None,
+    context: Mapping[str, Any] | None = None,
+) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
+    """Where it listens, and a client. The hand-over's token is "right"."""
+
+    async def now() -> Readiness:
+        return readiness
+
+    async def context_of(secret: str) -> Mapping[str, Any] | None:
+        if secret == "boom":
+            raise RuntimeError("a bug")
+        return context or {"reason": "asked"} if secret == "right" else None
+
+    backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False)
+    app = application(backend, Feed(), token=token, resources=[member_queue.resource(Membership())])
+    sockets = bound("127.0.0.1", 0)
+    server = HttpServer(app, sockets)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield f"http://127.0.0.1:{port_of(sockets)}", session
+    finally:
+        await server.stop()
