@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from ivr.errors import UnavailableError
 from ivr.workers.child import command, environment
 from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, asked, frame, refusal, refused
 from ivr.workers.role import Role
@@ -82,8 +83,12 @@ class BlockingWorker:
                 env=environment(self._role.environment),
             )
         self._channel = Channel(ours)
-        if self._asked(self._channel, Life.SETUP, b"", self._role.start_s) is None:
-            raise self._role.errors[0](f"{self._role.title} does not start", remedy=self._role.remedy)
+        try:
+            if self._asked(self._channel, Life.SETUP, b"", self._role.start_s) is None:
+                raise self._role.errors[0](f"{self._role.title} does not start", remedy=self._role.remedy)
+        except UnavailableError:
+            self.close()
+            raise
 
     def ask(self, kind: int, body: bytes) -> bytes | None:
         """The answer; None from a process that gave none, and is gone now. Raises the role's error if it refuses."""

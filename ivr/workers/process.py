@@ -87,6 +87,7 @@ class Worker:
 
     async def start(self) -> str:
         """Returns once the process is ready, or the first one has shown why it cannot be: the reason, else ""."""
+        self._reason = ""
         self._task = asyncio.create_task(self._keep(), name=f"worker-{self._role.name}")
         while not self.up and not self._reason:
             await self.wait_changed()
@@ -184,6 +185,8 @@ class Worker:
             began = loop.time()
             try:
                 reason = await self._live()
+            except OSError as error:
+                reason = f"{self._role.title} cannot be started: {error}"
             except asyncio.CancelledError:
                 self._lose("the service stops", None)
                 raise
@@ -195,7 +198,7 @@ class Worker:
             await asyncio.sleep(pause)
 
     async def _live(self) -> str:
-        """One process's life; why it ended."""
+        """One process's life; why it ended. Raises OSError when there can be none."""
         ours, theirs = socket.socketpair()
         for end in (ours, theirs) if self._role.socket_buffer else ():
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._role.socket_buffer)
@@ -211,8 +214,6 @@ class Worker:
             link.send(Life.SETUP, 0, self._owner.setup())
             reason = await self._watch(link)
             grace_s = _GRACE_S if link.ended.done() else 0.0
-        except OSError as error:
-            return f"{self._role.title} cannot be started: {error}"
         finally:
             self.up = False
             self._link = None
