@@ -12,6 +12,8 @@ from ivr.release.entry import Openings
 
 
 class PromptPreparation:
+    """Renders into the prompt cache, and ships to the media process."""
+
     def __init__(self, openings: Openings, speech: SpeechService, media: MediaEngine) -> None:
         self._openings = openings
         self._speech = speech

@@ -20,7 +20,7 @@ from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription
 from ivr.media.process.codec import PCMU
 from ivr.media.process.pcm import FRAME, FRAME_S, power
-from ivr.media.process.receiver import Hearing
+from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp import Packet, build
 from ivr.ports import Ears, ListenRequest
 from ivr.softphone.g711 import encode
@@ -42,7 +42,7 @@ class Microphone:
 
     def __init__(self, ears: Ears) -> None:
         self._ears = ears
-        self._hearing = Hearing(["PCMU"], lambda change, source: None)
+        self._hearing = Receiver(["PCMU"], lambda change, source: None)
         self._hearing.listening = True
         self._now = 100.0
         self._hearing.aim(MediaDescription(_FAR[0], _FAR[1], (PCMU_FORMAT,)), self._now)

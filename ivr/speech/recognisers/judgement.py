@@ -1,4 +1,4 @@
-"""From log-probabilities to a verdict: accept, confirm or reject, with a confidence between 0 and 1. Pure.
+"""Confidence scoring: log-probabilities to accept, confirm or reject, with a confidence between 0 and 1. Pure.
 
 ``v`` is a phrase's log-probability per token along the grammar; ``llr`` its distance to the free transcript's (0: the
 recogniser would have written just that); ``margin`` the distance to the best phrase that means something else. The

@@ -1,4 +1,4 @@
-"""Vosk (Kaldi): any language whose model lies in ``<vosk_models>/<language>/``.
+"""Speech recognition by Vosk (Kaldi): any language whose model lies in ``<vosk_models>/<language>/``.
 
 One shared model a language, one recogniser an utterance; the library releases the GIL. A wrong JSON grammar segfaults
 the process, so that it is built here and nowhere else; words the model lacks are left out and reported. Models without
@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.recognisers.expansion import expanded
+from ivr.speech.vendors.vosk import is_model, version
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 UNKNOWN = "[unk]"
@@ -41,17 +41,6 @@ _ACCEPT, _CONFIRM = 0.8, 0.5
 _NEAR, _FAR = 0.16, 0.3  # nats a frame that the free transcript may be better by: accept, confirm
 # Of languages that only Vosk knows.
 _DIGITS = {"ko": dict(zip("영일이삼사오육칠팔구공", "01234567890", strict=True))}
-
-
-def version() -> str:
-    return metadata.version("vosk")
-
-
-def model_directories(root: Path) -> dict[str, Path]:
-    """Language -> directory of a usable model."""
-    if not root.is_dir():
-        return {}
-    return {d.name: d for d in sorted(root.iterdir()) if (d / "am" / "final.mdl").is_file()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ class VoskRecogniser:
         return (self._language,)
 
     def load(self) -> None:
-        if not (self._directory / "am" / "final.mdl").is_file():
+        if not is_model(self._directory):
             raise SpeechUnavailable(f"{self._directory} holds no Vosk model", remedy="ivr models get NAME")
         import vosk
 

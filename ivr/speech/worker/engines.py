@@ -1,4 +1,4 @@
-"""What a vendor's file must offer: a recogniser or a synthesiser. Both run in worker processes, never on the line."""
+"""The Protocols of a vendor's recogniser and synthesiser. Both run in worker processes, never on the line."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Cancelled(Exception):
 
 
 def never() -> bool:
+    """Nobody cancels."""
     return False
 
 

@@ -14,7 +14,8 @@ from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
-from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser, voice_for
+from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.vendors.pyttsx3 import voice_for
 from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import active_level_db, prompt_pcm
 from tests.contract.speech.conftest import Subject

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.media.process.dtmf_event import KEYS, EventReceiver, EventSender, KeyChange
+from ivr.media.process.dtmf_event import EventReceiver, EventSender, KeyChange
+from ivr.media.wire import KEYS
 
 
 def body(key: str, duration: int, *, end: bool = False) -> bytes:

@@ -11,7 +11,8 @@ from ivr.media.process.codec import G722, PCMU
 from ivr.media.process.outbox import Outbox
 from ivr.media.process.pacing import Gaps, Pacer
 from ivr.media.process.playout import PlayQueue, Recording
-from ivr.media.wire import Kind, Splitter
+from ivr.media.wire import Kind
+from ivr.workers.frames import Splitter
 
 
 class Dones:
@@ -144,17 +145,6 @@ def test_gap_percentiles_leave_hold_out() -> None:
     assert gaps.percentile(0.5) == 20.0 or gaps.percentile(0.5) == 20.5
     assert gaps.percentile(0.99) == 45.0
     assert gaps.percentile(1.0) == 45.0
-
-
-@given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**32 - 1), st.binary(max_size=50))), st.data())
-def test_frames_survive_any_cutting_of_the_stream(frames: list[tuple[Kind, int, bytes]], data: st.DataObject) -> None:
-    stream = b"".join(wire.frame(*one) for one in frames)
-    splitter, out = Splitter(), []
-    while stream:
-        size = data.draw(st.integers(1, len(stream)))
-        out += list(splitter.feed(stream[:size]))
-        stream = stream[size:]
-    assert out == frames
 
 
 def test_audio_is_dropped_and_counted_when_the_line_is_behind_but_keys_are_not() -> None:

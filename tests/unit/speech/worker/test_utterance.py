@@ -5,7 +5,7 @@ from __future__ import annotations
 from ivr.events import Accept, Cause, EarEvent, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech.worker.manner import Measured
-from ivr.speech.worker.utterance import Attempt, Listener, Outcome
+from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
 
 VOICE = b"\x10\x27" * 160  # 20 ms, loud
 QUIET = bytes(320)
@@ -27,29 +27,29 @@ class Rig:
     def __init__(self, hangover_s: float = 0.5, max_utterance_s: float = 12.0) -> None:
         self.events: list[EarEvent] = []
         self.attempts: list[Attempt] = []
-        self.listener = Listener(LoudIsVoice(), self.events.append, lambda _, a: self.attempts.append(a))
+        self.detector = UtteranceDetector(LoudIsVoice(), self.events.append, lambda _, a: self.attempts.append(a))
         self.now = 1000.0
         self.at = 50.0
         self.request = ListenRequest(GRAMMAR, hangover_s, max_utterance_s)
-        self.listener.listen(self.request)
+        self.detector.listen(self.request)
 
     def feed(self, frame: bytes, count: int) -> None:
         for _ in range(count):
-            self.listener.feed(self.at, frame, self.now)
+            self.detector.feed(self.at, frame, self.now)
             self.at += 0.02
             self.now += 0.02
-            self.listener.tick(self.now)
+            self.detector.tick(self.now)
 
     def wait(self, seconds: float) -> None:
         """The gate is closed: time passes, nothing comes."""
         for _ in range(round(seconds / 0.02)):
             self.at += 0.02
             self.now += 0.02
-            self.listener.tick(self.now)
+            self.detector.tick(self.now)
 
     def finish(self, attempt: Attempt, text: str = "yes", cause: Cause = Cause.SUCCESS) -> None:
         nbest = (Hypothesis(text, 0.9, 0, Accept.ACCEPT),) if cause is Cause.SUCCESS else ()
-        self.listener.done(attempt, Outcome(Recognition(cause, nbest, text), Measured(-20.0, 30.0, 120.0, 0.5)))
+        self.detector.done(attempt, Outcome(Recognition(cause, nbest, text), Measured(-20.0, 30.0, 120.0, 0.5)))
 
     def kinds(self) -> list[type]:
         return [type(e) for e in self.events]
@@ -100,7 +100,7 @@ def test_a_grammar_switched_in_the_pause_is_the_one_that_counts() -> None:
     rig = Rig()
     rig.feed(VOICE, 30)
     rig.feed(QUIET, 16)
-    rig.listener.listen(ListenRequest(OTHER))
+    rig.detector.listen(ListenRequest(OTHER))
     assert rig.attempts[0].cancelled()
     rig.feed(QUIET, 20)
     assert [a.grammar.key for a in rig.attempts] == ["g", "h"]
@@ -179,11 +179,11 @@ def test_two_utterances_are_heard_in_the_order_they_were_spoken() -> None:
 def test_not_listening_detects_nothing_and_drops_what_was_begun() -> None:
     rig = Rig()
     rig.feed(VOICE, 30)
-    rig.listener.listen(None)
+    rig.detector.listen(None)
     rig.feed(VOICE, 50)
     rig.feed(QUIET, 50)
     assert rig.kinds() == [SpeechStarted] and rig.attempts == []
-    rig.listener.listen(rig.request)
+    rig.detector.listen(rig.request)
     rig.feed(VOICE, 10)
     assert rig.kinds() == [SpeechStarted, SpeechStarted]
 
@@ -192,7 +192,7 @@ def test_closing_cancels_what_is_under_way() -> None:
     rig = Rig()
     rig.feed(VOICE, 30)
     rig.feed(QUIET, 40)
-    rig.listener.close()
+    rig.detector.close()
     assert rig.attempts[0].cancelled()
     rig.finish(rig.attempts[0])
     assert rig.kinds() == [SpeechStarted, SpeechEnded]
@@ -201,4 +201,4 @@ def test_closing_cancels_what_is_under_way() -> None:
 def test_silence_keeps_no_audio() -> None:
     rig = Rig()
     rig.feed(QUIET, 5000)
-    assert len(rig.listener._audio) <= 16000
+    assert len(rig.detector._audio) <= 16000

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from ivr.media.process.codec import coder
-from ivr.media.process.dtmf_event import KEYS
 from ivr.media.process.dtmf_tone import COLUMNS, ROWS, ToneDetector, tones
 from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
+from ivr.media.wire import KEYS
 
 
 def detected(signal: Samples) -> str:
