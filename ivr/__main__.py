@@ -17,7 +17,7 @@ from ivr.logs import StandardError, configure_logging
 EPILOG = """\
 first steps:
   ivr doctor                    what works here, what is missing, and how to get it
-  ivr db seed                   a catalogue and some members to play with
+  ivr db seed                   the company's example data, to play with
   ivr serve                     answer calls with config.toml
   ivr call sip:ivr@127.0.0.1 --say "move Casablanca to the top"
   ivr tail --follow             watch calls as they happen

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -206,11 +207,26 @@ class FlowsConfig(Section):
         return value
 
 
+class CompanyConfig(Section):
+    """``package``: the Python package with the company's actions; "" for one without."""
+
+    package: str = "ivr.reference"
+
+
 class StoreConfig(Section):
+    """``node``: this service, among those that share the database; "" is the host's name and the SIP port."""
+
     url: str = "sqlite+aiosqlite:///var/ivr.sqlite3"
+    node: str = ""
 
     def resolved(self) -> str:
         return Secret(self.url).reveal() if self.url.startswith(("env:", "file:")) else self.url
+
+
+class RetentionConfig(Section):
+    """``calls_days``: what is kept about calls is deleted so long after they ended; 0 keeps it."""
+
+    calls_days: int = Field(0, ge=0)
 
 
 class HttpConfig(Section):
@@ -267,10 +283,16 @@ class Config(Section):
     media: MediaConfig = MediaConfig()
     speech: SpeechConfig = SpeechConfig()
     flows: FlowsConfig = FlowsConfig()
+    company: CompanyConfig = CompanyConfig()
     store: StoreConfig = StoreConfig()
+    retention: RetentionConfig = RetentionConfig()
     http: HttpConfig = HttpConfig()
     logs: LogsConfig = LogsConfig()
     desk: DeskConfig = DeskConfig()
+
+    @property
+    def node(self) -> str:
+        return self.store.node or f"{socket.gethostname()}:{self.sip.listen.port}"
 
     @model_validator(mode="after")
     def _safe(self) -> Config:

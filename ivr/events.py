@@ -13,6 +13,10 @@ from typing import Literal
 
 DigitSource = Literal["rtp", "info", "tone"]
 
+# Facts of a call, for any company: who calls, set by the action that identified them.
+CALLER_ID = "caller.id"
+CALLER_NAME = "caller.name"
+
 
 class Cause(StrEnum):
     """MRCP completion causes (RFC 6787 section 9.4.11), as logged on every recognition."""
@@ -172,8 +176,8 @@ class ActionResult:
     """What an action did.
 
     ``outcome`` is one of the outcomes its signature declares (or ``failed``/``timeout``). ``values`` bind the flow's
-    ``returns``; ``facts`` are merged into the call's facts (dotted names, e.g. ``member.name``);
-    ``vocabularies`` replace the word lists that slot types draw on (e.g. ``queue`` -> the member's titles).
+    ``returns``; ``facts`` are merged into the call's facts (dotted names, e.g. ``caller.name``);
+    ``vocabularies`` replace the word lists that slot types draw on (e.g. ``appointments`` -> the caller's own).
     """
 
     outcome: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ivr.actions import signatures
+from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.events import Term
@@ -13,12 +13,15 @@ from ivr.speech.prompt_cache import Recordings
 
 
 def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]] | None = None) -> LineFacts:
-    """Without a configuration only the actions are known. ``vocabularies``: as the company has them now."""
+    """Without a configuration only the actions are known. ``vocabularies``: as the company has them now.
+
+    Raises ConfigError for a company that isn't there."""
+    signatures = company_of(config).all_signatures
     if config is None:
-        return LineFacts(signatures(), vocabularies=vocabularies)
+        return LineFacts(signatures, vocabularies=vocabularies)
     flows, recordings = config.flows, Recordings(config.speech.recordings)
     return LineFacts(
-        signatures=signatures(),
+        signatures=signatures,
         skills=tuple(dict.fromkeys(s for agent in config.desk.agents for s in agent.skills)) or None,
         services=tuple(service.name for service in flows.services) or None,
         entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),

@@ -266,8 +266,44 @@ class Actions(Protocol):
     """Runs actions by name. Declared outcomes are returned; a broken back end raises ActionError."""
 
     async def perform(self, call: ActionCall) -> ActionResult: ...
-    async def vocabulary(self, name: str) -> tuple[Term, ...]:
-        """A vocabulary that belongs to nobody in particular (e.g. ``catalogue``)."""
+    async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
+        """The word lists that belong to no caller in particular, by name. Raises ActionError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Somebody who was promised a call back.
+
+    ``caller_id``: as the company knows them, "" unknown. ``wanted`` is when, in the caller's words or ISO 8601; ""
+    means as soon as possible. ``state``: waiting, done or dropped."""
+
+    id: int
+    number: str
+    name: str
+    caller_id: str
+    skill: str
+    wanted: str
+    call_id: str
+    state: str
+    created_at: datetime
+
+
+class Callbacks(Protocol):
+    """Promises to call back. All methods raise StoreUnavailable."""
+
+    async def request(
+        self, number: str, *, name: str, caller_id: str, skill: str, wanted: str, key: str, call_id: str
+    ) -> int:
+        """The callback's id; the same one for the same ``key``."""
+        ...
+
+    async def waiting(self) -> Sequence[Callback]:
+        """In the order they were asked for."""
+        ...
+
+    async def close(self, callback_id: int, state: str = "done") -> bool:
+        """False when it was not waiting (any more): somebody else took it."""
         ...
 
 
@@ -319,7 +355,16 @@ class ContextStore(Protocol):
 # --- persistence of calls ----------------------------------------------------------------------------------
 
 
-class CallRecords(Protocol):
+class ResumePoints(Protocol):
+    """Where dropped calls stopped, by the caller's id as the company knows them."""
+
+    async def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None: ...
+    async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
+        """The newest snapshot after ``not_before``, removed so that it is used once."""
+        ...
+
+
+class CallRecords(ResumePoints, Protocol):
     """What is kept about calls."""
 
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
@@ -331,11 +376,6 @@ class CallRecords(Protocol):
     async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None: ...
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
     async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
-
-    async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None: ...
-    async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
-        """The newest snapshot after ``not_before``, removed so that it is used once."""
-        ...
 
 
 class Clock(Protocol):

@@ -6,17 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from ivr.actions import StoreActions
+from ivr.actions import ActionRegistry
+from ivr.actions.callbacks import CallbackActions
+from ivr.actions.http import HttpActions
 from ivr.call.acceptor import Acceptor
 from ivr.call.history import CallHistory
 from ivr.call.registry import CallRegistry
 from ivr.call.services import CallServices
 from ivr.clock import SystemClock
+from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
 from ivr.dialogue.checker.facts import LineFacts
@@ -33,7 +37,6 @@ from ivr.release.serving import Shelf
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
-from ivr.web.api import member_queue
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -75,7 +78,9 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         http_address = f"{listen.host}:{port_of(sockets)}"
 
         clock, registry, shelf, feed = SystemClock(), CallRegistry(), Shelf(), Feed()
-        store = Store(config.store.resolved())
+        company = company_of(config)
+        store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+        office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         media = ProcessMediaEngine(
             host=config.sip.listen.host,
             port_range=config.media.port_range,
@@ -91,25 +96,25 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
-        actions = StoreActions(store, config.flows.services, time_zone=time_zone)
+        company_http = HttpActions(config.flows.services)
+        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
-        def fact(name: str) -> object:
-            return desk.open_now("general", clock.now()) if name == "hours.open" else None
-
-        openings = Openings(config.flows, shelf, fact)
+        openings = Openings(config.flows, shelf, lambda name: desk.fact(name, clock.now()))
         prompts = PromptPreparation(openings, speech, media)
         releases = Releases(store.flow_versions)
         known = line_facts(config)
 
         def facts() -> LineFacts:
             """What a new version of the flows is held against."""
-            return replace(known, vocabularies={"catalogue": openings.catalogue})
+            return replace(known, vocabularies=openings.vocabularies)
 
         flows = LiveFlows(config.flows, facts, releases, shelf, clock, prompts.prepare)
         registry.on_move = flows.on_change = feed.touch
 
         await _begin(stack, store.upgrade(), store.close)
-        await _begin(stack, openings.load_catalogue(actions), actions.close)
+        if count := await store.calls.end_unfinished("lost", clock.now()):
+            log.warning("calls.reconciled", count=count)
+        await _begin(stack, openings.load_vocabularies(actions), company_http.close)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
         await _begin(stack, speech.start(), speech.stop)
@@ -119,7 +124,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         stack.push_async_callback(_stopped, workshop.close)
         app = application(
             Backend(
-                calls=CallHistory(registry, store.calls),
+                calls=CallHistory(registry, store.calls, store.audit.of_call),
                 flows=workshop,
                 readiness=Parts(registry, store, media, speech, endpoint, flows).readiness,
                 context=desk.context,
@@ -127,7 +132,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             ),
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
-            resources=[member_queue.resource(store.membership)],
+            resources=office.routes(),
         )
         http = HttpServer(app, sockets)
         await _begin(stack, http.start(), http.stop)
@@ -144,8 +149,10 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             caller_id=config.desk.caller_id,
             time_zone=ZoneInfo(time_zone),
         )
-        _beside(stack, openings.follow_catalogue(actions, clock), "catalogue")
+        _beside(stack, openings.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
+        if config.retention.calls_days:
+            _beside(stack, store.retention.daily(timedelta(days=config.retention.calls_days), clock), "retention")
         acceptor = Acceptor(services, openings.open)
         await _begin(stack, endpoint.start(acceptor.accept), endpoint.stop)
         stack.push_async_callback(acceptor.stop)

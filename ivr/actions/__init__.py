@@ -1,5 +1,6 @@
-"""What flows can do: typed actions on members and their queues, and on a company's own HTTP services."""
+"""What flows can do, for any company: typed actions, the promise to call back, and a company's own HTTP services."""
 
-from ivr.actions.registry import StoreActions, signatures
+from ivr.actions.invocation import ActionSet
+from ivr.actions.registry import EVERYWHERE, ActionRegistry
 
-__all__ = ["StoreActions", "signatures"]
+__all__ = ["EVERYWHERE", "ActionRegistry", "ActionSet"]

@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from ivr.actions.invocation import Handler, Invocation
+from ivr.actions.invocation import ActionSet, Invocation
 from ivr.config import HttpService
 from ivr.dialogue.flows.signature import FAILED, TIMEOUT, ActionSignature, Parameter
 from ivr.errors import ActionError, ConfigError
@@ -82,8 +82,9 @@ class HttpActions:
             await self._session.close()
             self._session = None
 
-    def handlers(self) -> Mapping[str, Handler]:
-        return {NAME: self.call}
+    @property
+    def actions(self) -> ActionSet:
+        return ActionSet(SIGNATURES, {NAME: self.call})
 
     async def call(self, invocation: Invocation) -> ActionResult:
         """ok: 2xx with everything that ``returns`` names. refused: the service said no. timeout, failed: it did not

@@ -1,15 +1,15 @@
-"""One invocation of an action, its arguments parsed by the action's signature."""
+"""Action invocations: arguments parsed by the action's signature, handlers, and sets of them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
-from ivr.events import ActionResult
+from ivr.events import CALLER_ID, ActionResult, Term
 from ivr.ports import ActionCall
 
 LAST = -1
@@ -25,15 +25,15 @@ class Invocation:
     arguments: Mapping[str, Any]
 
     @property
-    def member(self) -> str:
-        """The identified member's number. Raises ActionError before anybody was identified."""
-        number = str(self.call.facts.get("member.number") or "")
-        if not number:
+    def caller_id(self) -> str:
+        """Who calls, as the company knows them. Raises ActionError before anybody was identified."""
+        identity = str(self.call.facts.get(CALLER_ID) or "")
+        if not identity:
             raise ActionError(
                 f"{self.signature.name}: nobody has been identified in this call",
-                remedy="run member.identify_by_caller or member.identify_by_number first in the flow",
+                remedy="run an action that identifies the caller first in the flow",
             )
-        return number
+        return identity
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
@@ -46,9 +46,14 @@ Handler = Callable[[Invocation], Awaitable[ActionResult]]
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    signature: ActionSignature
-    handler: Handler
+class ActionSet:
+    """Actions that belong together: each signature has a handler of its name.
+
+    ``vocabularies`` are word lists that belong to no caller in particular; reading one may raise StoreUnavailable."""
+
+    signatures: Sequence[ActionSignature] = ()
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    vocabularies: Mapping[str, Callable[[], Awaitable[tuple[Term, ...]]]] = field(default_factory=dict)
 
 
 def parse(signature: ActionSignature, call: ActionCall) -> Invocation:

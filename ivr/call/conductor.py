@@ -232,4 +232,4 @@ class Conductor:
         self._inbox.post(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
 
     async def _load_resume(self, load: LoadResume) -> None:
-        self._inbox.post(ResumeLoaded(load.token, await self._resume_points.load(load.member)))
+        self._inbox.post(ResumeLoaded(load.token, await self._resume_points.load(load.caller_id)))

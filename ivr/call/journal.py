@@ -53,8 +53,8 @@ class Journal:
     def update(self, **changes: Any) -> None:
         self._put(lambda: self._records.update(self._call_id, **changes))
 
-    def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None:
-        self._put(lambda: self._records.save_resume_point(member, snapshot, at))
+    def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None:
+        self._put(lambda: self._records.save_resume_point(caller_id, snapshot, at))
 
     async def finish(self, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
         """Write the rest, then the end of the call. Returns once written, or given up."""

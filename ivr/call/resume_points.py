@@ -1,4 +1,4 @@
-"""Resume points: where a dropped call stopped, so that the member's next call goes on there."""
+"""Resume points: where a dropped call stopped, so that the caller's next call goes on there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from ivr.call.journal import Journal
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
+from ivr.events import CALLER_ID
 from ivr.ports import CallRecords, Clock
 
 log = structlog.get_logger(__name__)
@@ -27,18 +28,18 @@ class ResumePoints:
         self._journal = journal
         self._clock = clock
 
-    async def load(self, member: str) -> Mapping[str, object] | None:
-        """The snapshot of ``member``'s call that dropped within RESUME_WITHIN, used once; None without, or when the
+    async def load(self, caller_id: str) -> Mapping[str, object] | None:
+        """The snapshot of this caller's call that dropped within RESUME_WITHIN, used once; None without, or when the
         store does not answer."""
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                return await self._records.take_resume_point(member, self._clock.now() - RESUME_WITHIN)
+                return await self._records.take_resume_point(caller_id, self._clock.now() - RESUME_WITHIN)
         except (IvrError, TimeoutError, OSError) as error:
             log.warning("resume.unavailable", error=str(error) or "timeout")
             return None
 
     def keep(self, dialogue: Dialogue) -> None:
-        """The call drops now: what is worth it is kept, for members who are known."""
-        snapshot, member = dialogue.snapshot(), dialogue.facts.get("member.number")
-        if snapshot is not None and member:
-            self._journal.save_resume_point(str(member), snapshot, self._clock.now())
+        """The call drops now: what is worth it is kept, for callers who are known."""
+        snapshot, caller_id = dialogue.snapshot(), dialogue.facts.get(CALLER_ID)
+        if snapshot is not None and caller_id:
+            self._journal.save_resume_point(str(caller_id), snapshot, self._clock.now())

@@ -1,28 +1,132 @@
-"""`ivr db`: the database's tables and example data."""
+"""`ivr db`: the database's tables and example data, what calls changed, who waits for a call back, and retention."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from ivr.cli.options import Subparsers, add_config, configuration
-from ivr.store import commands as store
+from ivr.company import OpenCompany, Times, company_of
+from ivr.config import Config
+from ivr.errors import ConfigError
+from ivr.store import Store
+
+UPGRADE = "run ivr db upgrade"
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser("db", help="create, migrate and fill the database")
+    parser = commands.add_parser("db", help="create, migrate, fill, purge and read the database")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, text in (
-        ("upgrade", "create the tables, or migrate them to this release"),
-        ("seed", "upgrade, then load a catalogue of titles and some members; repeating it changes nothing"),
-        ("status", "which database, which revision, how much is in it"),
-    ):
+
+    def command(name: str, text: str, work: Callable[[Opened, argparse.Namespace], Awaitable[str]]) -> Subparsers:
         action = actions.add_parser(name, help=text, description=text)
         add_config(action)
-        action.set_defaults(handler=handle, action=name)
+        action.set_defaults(handler=handle, work=work)
+        return action
+
+    command("upgrade", "create the tables, or migrate them to this release", upgrade)
+    command("seed", "upgrade, then load the company's example data; repeating it changes nothing", seed)
+    command("status", "which database, which revision, how much is in it", status)
+    audit_ = command("audit", "what a call changed, as JSON", audit)
+    audit_.add_argument("call_id", metavar="CALL_ID")
+    callbacks_ = command("callbacks", "who waits to be called back", callbacks)
+    callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
+    purge_ = command("purge", "delete what is kept about old calls", purge)
+    purge_.add_argument("--older-than", required=True, type=_age, metavar="AGE", help="90d, for instance")
+    purge_.add_argument("--yes", action="store_true", help="delete; without it, only count")
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    run = {"upgrade": store.upgrade, "seed": store.seed, "status": store.status}[arguments.action]
-    print(asyncio.run(run(configuration(arguments).store.resolved())))
+    print(asyncio.run(run(configuration(arguments), arguments)))
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    store: Store
+    company: OpenCompany
+    zone: ZoneInfo
+
+
+async def run(config: Config, arguments: argparse.Namespace) -> str:
+    """What to tell the operator. Raises StoreUnavailable, ConfigError."""
+    company, zone = company_of(config), ZoneInfo(config.flows.time_zone)
+    store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+    try:
+        answer: str = await arguments.work(
+            Opened(store, company.on(store.database, Times(store.now, zone)), zone), arguments
+        )
+        return answer
+    finally:
+        await store.close()
+
+
+async def upgrade(opened: Opened, _: argparse.Namespace) -> str:
+    await opened.store.upgrade()
+    now = await opened.store.status()
+    return f"{now.database} is at revision {now.revision}"
+
+
+async def seed(opened: Opened, _: argparse.Namespace) -> str:
+    await opened.store.upgrade()
+    added, held = await opened.company.seed(), await opened.company.counts()
+    if not added:
+        return f"{opened.store.name} is current; this company brings no example data"
+    return f"added {_counted(added, ' and ')}; {opened.store.name} now has {_counted(held, ' and ')}"
+
+
+async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
+    now = await opened.store.status()
+    if not now.revision:
+        return f"{now.database} is empty: {UPGRADE}"
+    if not now.up_to_date:
+        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}"
+    counts = await opened.company.counts()
+    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "")
+
+
+async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
+    changes = await opened.store.audit.of_call(arguments.call_id)
+    if not changes:
+        return f"call {arguments.call_id} changed nothing"
+    return "\n".join(json.dumps(change, ensure_ascii=False, default=str) for change in changes)
+
+
+async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
+    if arguments.done is not None:
+        if not await opened.store.callbacks.close(arguments.done):
+            raise ConfigError(f"{arguments.done}: nobody waits under this number", remedy="ivr db callbacks lists them")
+        return f"{arguments.done}: done"
+    lines = []
+    for each in await opened.store.callbacks.waiting():
+        who = " ".join(part for part in (each.name, f"({each.caller_id})" if each.caller_id else "") if part)
+        since = f"{each.created_at.astimezone(opened.zone):%Y-%m-%d %H:%M}"
+        parts = (f"{each.id}:", each.number, who, f"skill {each.skill}", f"since {since}", each.wanted)
+        lines.append("  ".join(part for part in parts if part))
+    return "\n".join(lines) or "nobody waits to be called back"
+
+
+async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
+    before = datetime.now(UTC) - arguments.older_than
+    when = f"before {before:%Y-%m-%d %H:%M} UTC"
+    if arguments.yes:
+        return f"deleted {_counted(await opened.store.retention.purge(before), ', ')} ({when})"
+    found = await opened.store.retention.count(before)
+    if not any(found.values()):
+        return f"nothing to delete {when}"
+    return f"would delete {_counted(found, ', ')} ({when}); add --yes to delete them"
+
+
+def _counted(counts: Mapping[str, int], joint: str) -> str:
+    return joint.join(f"{count} {what}" for what, count in counts.items())
+
+
+def _age(text: str) -> timedelta:
+    if not text.removesuffix("d").isdigit() or not text.endswith("d"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number of days, such as 90d")
+    return timedelta(days=int(text.removesuffix("d")))

@@ -9,21 +9,24 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
-from ivr.actions import signatures
+from ivr.cli import db
 from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
+from ivr.company import company_of
 from ivr.config import Address, Config
 from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.spoken.tags import served
-from ivr.errors import IvrError
+from ivr.errors import ConfigError, IvrError
 from ivr.speech.offers import recogniser_for, recogniser_offers, synthesiser_offers
-from ivr.store import commands as store
+
+Signatures = Mapping[str, ActionSignature]
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
 EPILOG = "Exit code 0 when calls can be answered, 1 when something that the configuration asks for does not work."
@@ -63,17 +66,25 @@ def handle(arguments: argparse.Namespace) -> int:
 def examine(config: Config) -> Iterator[Finding]:
     """Everything that can be told without starting a service."""
     yield Finding("ok", "Python", f"{platform.python_version()} on {sys.platform}")
-    yield from _speech(config)
-    yield from _flows(config)
+    try:
+        signatures = company_of(config).all_signatures
+    except ConfigError as error:
+        yield Finding("bad", "company", str(error), "")
+        signatures = {}
+    else:
+        yield Finding("ok", "company", config.company.package or "none: flows call [[flows.services]]")
+    yield from _speech(config, signatures)
+    if signatures:
+        yield from _flows(config, signatures)
     yield from _network(config)
     yield from _secrets(config)
     yield from _extras()
 
 
-def _speech(config: Config) -> Iterator[Finding]:
+def _speech(config: Config, signatures: Signatures) -> Iterator[Finding]:
     recognisers, synthesisers = recogniser_offers(config.speech), synthesiser_offers(config.speech)
     answered = dict.fromkeys([config.flows.language, *(n.language for n in config.flows.numbers if n.language)])
-    for language in dict.fromkeys([*answered, *_chosen(config)]):
+    for language in dict.fromkeys([*answered, *_chosen(config, signatures)]):
         name = recogniser_for(recognisers, language)
         if name:
             yield Finding("ok", f"recogniser for {language}", name)
@@ -97,20 +108,20 @@ def _speech(config: Config) -> Iterator[Finding]:
             yield Finding("note", f"synthesiser for {language}", detail, "pip install 'ivr[espeak]'")
 
 
-def _chosen(config: Config) -> tuple[str, ...]:
+def _chosen(config: Config, signatures: Signatures) -> tuple[str, ...]:
     """Languages that callers may choose on the way."""
     if not config.flows.directory.is_dir():
         return ()
-    library = load_library(read_directory(config.flows.directory), signatures()).library
+    library = load_library(read_directory(config.flows.directory), signatures).library
     return tuple(library.universals.languages) if library is not None else ()
 
 
-def _flows(config: Config) -> Iterator[Finding]:
+def _flows(config: Config, signatures: Signatures) -> Iterator[Finding]:
     directory = config.flows.directory
     if not directory.is_dir():
         yield Finding("bad", "flows", f"{directory} is not a folder", "set [flows] directory")
         return
-    loaded = load_library(read_directory(directory), signatures())
+    loaded = load_library(read_directory(directory), signatures)
     errors = [f for f in loaded.findings if f.severity == "error"]
     if loaded.library is None or errors:
         yield Finding("bad", "flows", f"{len(errors)} error(s) in {directory}", f"ivr flow check {directory}")
@@ -173,7 +184,7 @@ def _extras() -> Iterator[Finding]:
 
 async def _database(config: Config) -> Finding:
     try:
-        text = await store.status(config.store.resolved())
+        text = await db.run(config, argparse.Namespace(work=db.status))
     except IvrError as error:
         return Finding("bad", "database", str(error), "check [store] url")
-    return Finding("note" if "run ivr db" in text else "ok", "database", text)
+    return Finding("note" if db.UPGRADE in text else "ok", "database", text)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from ivr.config import DeskConfig
 from ivr.desk.headers import handoff_headers
 from ivr.desk.hours import Calendar
-from ivr.desk.routing import route
+from ivr.desk.routing import GENERAL, route
 from ivr.desk.screen_pop import ScreenPops
 from ivr.desk.whisper import whisper
 from ivr.ports import ContextStore, Destination, HandoffContext
@@ -38,6 +38,15 @@ class ConfiguredDesk:
     def open_now(self, skill: str, now: datetime) -> bool:
         """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""
         return self._calendar.open_at(now) and bool(self._agents)
+
+    def fact(self, name: str, now: datetime) -> object:
+        """``hours.open``; ``hours.next_opening``, a date while closed. None for others, and when it never opens."""
+        if name == "hours.open":
+            return self.open_now(GENERAL, now)
+        if name == "hours.next_opening" and not self._calendar.open_at(now):
+            opening = self._calendar.next_opening(now)
+            return opening.date() if opening is not None else None
+        return None
 
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
         return route(self._agents, skill, within_hours=self._calendar.open_at(now))

@@ -87,18 +87,6 @@ class Calendar:
                 return min(starts).astimezone(self._zone)
         return None
 
-    def closes_at(self, moment: datetime) -> datetime | None:
-        """When it closes, in the company's zone; None while closed. Intervals that touch are one."""
-        if not self.open_at(moment):
-            return None
-        today = moment.astimezone(self._zone).date()
-        spans = sorted(span for ahead in range(-1, 9) for span in self._spans(today + ahead * _DAY))
-        closing = moment
-        for start, end in spans:
-            if start <= closing < end:
-                closing = end
-        return closing.astimezone(self._zone)
-
     def _spans(self, day: date) -> Iterator[tuple[datetime, datetime]]:
         """The intervals that begin on ``day``, as instants in UTC; a holiday has none and cuts the night before."""
         if day in self._holidays:

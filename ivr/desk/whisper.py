@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ivr.dialogue.spoken.languages import words_for
+from ivr.events import CALLER_NAME
 from ivr.ports import HandoffContext
 
 URGENT = 7  # priorities go from 0 to 10
@@ -16,7 +17,7 @@ def whisper(context: HandoffContext) -> str:
 
     It stands between two people who want to talk: a second for those who just asked, two or three for the rest."""
     spoken = words_for(context.language)
-    who = str(context.facts.get("member.name") or "") or spoken.somebody
+    who = str(context.facts.get(CALLER_NAME) or "") or spoken.somebody
     about = _in_words(context.reason)
     sentence = f"{who}." if about in ("", ASKED) else f"{who}: {about}."
     return (spoken.urgent if context.priority >= URGENT else "") + sentence

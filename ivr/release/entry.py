@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -16,17 +16,17 @@ from ivr.release.serving import Shelf
 
 log = structlog.get_logger(__name__)
 
-CATALOGUE_REFRESH_S = 300.0
+VOCABULARY_REFRESH_S = 300.0
 
 
 class Openings:
-    """``fact_source`` answers facts that change (``hours.open``); ``catalogue`` is what new calls know of titles."""
+    """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know."""
 
     def __init__(self, config: FlowsConfig, shelf: Shelf, fact_source: Callable[[str], object]) -> None:
         self._config = config
         self._shelf = shelf
         self._fact_source = fact_source
-        self.catalogue: tuple[Term, ...] = ()
+        self.vocabularies: Mapping[str, tuple[Term, ...]] = {}
 
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
         """The call keeps this version until its end, whatever goes live meanwhile."""
@@ -40,7 +40,7 @@ class Openings:
             persona=plan.persona or config.persona,
             caller=leg.caller.number,
             called=leg.called.number,
-            vocabularies={"catalogue": self.catalogue},
+            vocabularies=self.vocabularies,
             fact_source=self._fact_source,
             seed=int(call_id[:8], 16),
             installed=installed,
@@ -57,15 +57,15 @@ class Openings:
         plans += [(language, config.persona) for language in chosen]
         return list(dict.fromkeys(plans))
 
-    async def load_catalogue(self, actions: Actions) -> None:
-        """Raises StoreUnavailable."""
-        self.catalogue = await actions.vocabulary("catalogue")
+    async def load_vocabularies(self, actions: Actions) -> None:
+        """Raises ActionError."""
+        self.vocabularies = await actions.vocabularies()
 
-    async def follow_catalogue(self, actions: Actions, clock: Clock) -> None:
-        """Titles added to the database are heard by calls that begin a few minutes later."""
+    async def follow_vocabularies(self, actions: Actions, clock: Clock) -> None:
+        """What is added to the company's word lists is heard by calls that begin a few minutes later."""
         while True:
-            await clock.sleep(CATALOGUE_REFRESH_S)
+            await clock.sleep(VOCABULARY_REFRESH_S)
             try:
-                await self.load_catalogue(actions)
+                await self.load_vocabularies(actions)
             except IvrError as error:
-                log.warning("catalogue.stale", error=str(error))
+                log.warning("vocabularies.stale", error=str(error))

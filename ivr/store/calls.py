@@ -20,9 +20,11 @@ class CallLog:
 
     A call reads as its columns (call_id, caller, called, started_at, ended_at, live, outcome, canonical) with what
     begin's ``extra`` and ``update`` brought beside them; ``get`` adds ``entries``. All methods raise StoreUnavailable.
+    ``node`` is the service that answers these calls, among those that share the database.
     """
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], node: str = "") -> None:
+        self._node = fit(node, 100)
         self._database = database
         self._now = now
 
@@ -37,6 +39,7 @@ class CallLog:
                     called=fit(called, 100),
                     started_at=at,
                     outcome="",
+                    node=self._node,
                     details=dict(extra),
                 )
             )
@@ -87,15 +90,13 @@ class CallLog:
         await self._database.write(work)
 
     async def end_unfinished(self, outcome: str, before: datetime) -> int:
-        """After a crash: calls begun before ``before`` that nobody finished are over. How many there were.
-
-        Only for a service that has this database to itself; another instance's calls would be ended too."""
+        """After a crash: this node's calls begun before ``before`` that nobody finished are over; how many."""
 
         async def work(connection: AsyncConnection) -> int:
             ended = await connection.execute(
                 update(calls)
-                .where(calls.c.ended_at.is_(None), calls.c.started_at < before)
-                .values(outcome=outcome, ended_at=self._now())
+                .where(calls.c.node == self._node, calls.c.ended_at.is_(None), calls.c.started_at < before)
+                .values(outcome=fit(outcome, 60), ended_at=self._now())
             )
             return ended.rowcount
 
@@ -124,20 +125,20 @@ class CallLog:
 
         return await self._database.read(work)
 
-    async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None:
+    async def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None:
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(insert(resume_points).values(member=member, snapshot=dict(snapshot), at=at))
+            await connection.execute(insert(resume_points).values(member=caller_id, snapshot=dict(snapshot), at=at))
 
         await self._database.write(work)
 
-    async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
-        """The newest snapshot after ``not_before``. All of the member's snapshots are gone afterwards: the older ones
+    async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
+        """The newest snapshot after ``not_before``. All of the caller's snapshots are gone afterwards: the older ones
         are of no use once the newest was resumed, and of two calls asking at once only one gets it."""
 
         async def work(connection: AsyncConnection) -> Mapping[str, Any] | None:
             taken = await connection.execute(
                 delete(resume_points)
-                .where(resume_points.c.member == member)
+                .where(resume_points.c.member == caller_id)
                 .returning(resume_points.c.id, resume_points.c.at, resume_points.c.snapshot)
             )
             fresh = [row for row in taken if row.at >= not_before]

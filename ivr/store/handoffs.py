@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,18 +51,5 @@ class HandoffContexts:
                 )
             ).scalar_one_or_none()
             return None if payload is None else dict(payload)
-
-        return await self._database.read(work)
-
-    async def contexts_of(self, call_id: str) -> Sequence[Mapping[str, Any]]:
-        """A call's contexts in the order they were kept, for the API; expired ones too."""
-
-        async def work(connection: AsyncConnection) -> Sequence[Mapping[str, Any]]:
-            rows = await connection.execute(
-                select(handoff_contexts.c.payload)
-                .where(handoff_contexts.c.call_id == call_id)
-                .order_by(handoff_contexts.c.created_at)
-            )
-            return [dict(payload) for payload in rows.scalars()]
 
         return await self._database.read(work)

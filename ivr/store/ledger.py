@@ -64,7 +64,7 @@ async def once(connection: AsyncConnection, stamp: Stamp, effect: Callable[[], A
 async def record(
     connection: AsyncConnection,
     stamp: Stamp,
-    member: str,
+    caller_id: str,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
 ) -> None:
@@ -74,7 +74,7 @@ async def record(
             at=stamp.at,
             actor=stamp.actor,
             action=stamp.action,
-            member=member,
+            member=fit(caller_id, 20),
             call_id=stamp.call_id,
             key=storable(stamp.key),
             before=None if before is None else dict(before),

@@ -1,9 +1,15 @@
-"""Alembic, driven from code: the migrations travel inside the package and need no alembic.ini."""
+"""Alembic, driven from code: the migrations travel inside the package and need no alembic.ini.
+
+The store's own tables and a company's are separate branches, each with a version table of its own: a company may come
+or go without the other noticing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic import command
@@ -27,31 +33,61 @@ ADVISORY_LOCK = 0x49565242  # PostgreSQL: several instances starting at once upg
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def config() -> Config:
-    made = Config()
-    made.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
-    return made
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Migrations of one group of tables: files in ``versions``. ``name`` "" is the store's own."""
+
+    name: str
+    versions: Path
+
+    @property
+    def version_table(self) -> str:
+        return f"alembic_version_{self.name}" if self.name else "alembic_version"
+
+    def config(self) -> Config:
+        made = Config()
+        made.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+        made.set_main_option("path_separator", "newline")
+        made.set_main_option("version_locations", str(self.versions).replace("%", "%%"))
+        made.attributes["version_table"] = self.version_table
+        return made
+
+    def named(self, revision: str) -> str:
+        return f"{self.name} {revision or 'none'}" if self.name else revision
 
 
-def head() -> str:
-    """The newest revision in the package."""
-    return ScriptDirectory.from_config(config()).get_current_head() or ""
+CORE = Branch("", SCRIPTS / "versions")
 
 
-async def revision(connection: AsyncConnection) -> str:
-    """The database's revision, "" when it has none."""
-
-    def current(sync: Connection) -> str:
-        return MigrationContext.configure(sync).get_current_revision() or ""
-
-    return await connection.run_sync(current)
+def head(branches: Sequence[Branch]) -> str:
+    """The newest revisions in the packages: "0002, films 0001"."""
+    scripts = (ScriptDirectory.from_config(branch.config()) for branch in branches)
+    return _joined(branches, [each.get_current_head() or "" for each in scripts])
 
 
-async def upgrade(url: URL) -> None:
+async def revision(connection: AsyncConnection, branches: Sequence[Branch]) -> str:
+    """The database's revisions, "" when it has none."""
+
+    def current(sync: Connection) -> list[str]:
+        contexts = (
+            MigrationContext.configure(sync, opts={"version_table": branch.version_table}) for branch in branches
+        )
+        return [context.get_current_revision() or "" for context in contexts]
+
+    return _joined(branches, await connection.run_sync(current))
+
+
+def _joined(branches: Sequence[Branch], revisions: Sequence[str]) -> str:
+    if not any(revisions):
+        return ""
+    return ", ".join(branch.named(each) for branch, each in zip(branches, revisions, strict=True))
+
+
+async def upgrade(url: URL, branches: Sequence[Branch]) -> None:
     """To head, in a thread with a loop of its own: Alembic reads files and blocks. Raises StoreUnavailable."""
     try:
         async with asyncio.timeout(UPGRADE_S):
-            await asyncio.to_thread(_upgrade_in_thread, url)
+            await asyncio.to_thread(_upgrade_in_thread, url, branches)
     except CommandError as error:
         raise StoreUnavailable(
             f"the database could not be upgraded: {error}",
@@ -64,12 +100,12 @@ async def upgrade(url: URL) -> None:
         ) from error
 
 
-def _upgrade_in_thread(url: URL) -> None:
+def _upgrade_in_thread(url: URL, branches: Sequence[Branch]) -> None:
     with _ONE_AT_A_TIME:
-        asyncio.run(_upgrade(url))
+        asyncio.run(_upgrade(url, branches))
 
 
-async def _upgrade(url: URL) -> None:
+async def _upgrade(url: URL, branches: Sequence[Branch]) -> None:
     sqlite = url.get_backend_name() == "sqlite"
     engine = create_async_engine(url, poolclass=NullPool, connect_args={"timeout": 30.0})
     if sqlite:
@@ -79,7 +115,8 @@ async def _upgrade(url: URL) -> None:
         async with engine.begin() as connection:
             if not sqlite:
                 await connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
-            await connection.run_sync(_run)
+            for branch in branches:
+                await connection.run_sync(_run, branch)
     finally:
         await engine.dispose()
 
@@ -92,7 +129,7 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _run(connection: Connection) -> None:
-    made = config()
+def _run(connection: Connection, branch: Branch) -> None:
+    made = branch.config()
     made.attributes["connection"] = connection
     command.upgrade(made, "head")

@@ -1,4 +1,7 @@
-"""Every table. The one description that migrations are held against (tests compare the two on both databases)."""
+"""Tables of calls, hand-overs, callbacks, flow versions and the ledger; a company's own stand on the same metadata.
+
+Tests hold the migrations against this description, on both databases.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,8 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Date,
     DateTime,
     Dialect,
-    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -59,106 +59,13 @@ metadata = MetaData(
 )
 
 
-def _member(*, index: bool = True) -> Column[int]:
-    return Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), nullable=False, index=index)
-
-
-def _title() -> Column[int]:
-    return Column("title_id", ForeignKey("titles.id"), nullable=False)
-
-
-members = Table(
-    "members",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("number", String(20), nullable=False, unique=True),
-    Column("name", String(200), nullable=False),
-    Column("first_name", String(100), nullable=False),
-    Column("plan", String(100), nullable=False),
-    Column("since", Date, nullable=False),
-    Column("language", String(20), nullable=False),
-    Column("credit_cents", Integer, nullable=False, server_default=text("0")),
-    Column("queue_version", Integer, nullable=False, server_default=text("0")),
-)
-
-member_phones = Table(
-    "member_phones",
-    metadata,
-    Column("number", String(20), primary_key=True),  # national digits, see ivr.store.members.digits_of
-    Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), primary_key=True, index=True),
-)
-
-titles = Table(
-    "titles",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("year", Integer, nullable=False),
-    Column("director", String(200), nullable=False),
-    Column("spoken", Json, nullable=False),  # list of further ways people say it
-    UniqueConstraint("name", "year"),
-)
-
-queue_entries = Table(
-    "queue_entries",
-    metadata,
-    Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    _title(),
-    Column("added_at", Moment, nullable=False),
-    UniqueConstraint("member_id", "title_id"),
-    CheckConstraint("position >= 1", name="position"),
-)
-
-discs = Table(
-    "discs",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _member(),
-    _title(),
-    Column("state", String(20), nullable=False),  # out, returned, damaged, missing
-    Column("shipped_at", Moment, nullable=False),
-    Column("replaces_id", ForeignKey("discs.id"), nullable=True),
-)
-
-disc_reports = Table(
-    "disc_reports",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _member(),
-    Column("disc_id", ForeignKey("discs.id"), nullable=False),
-    _title(),
-    Column("kind", String(20), nullable=False),  # damaged, missing
-    Column("at", Moment, nullable=False),
-    Column("call_id", String(100), nullable=False),
-)
-
-notes = Table(
-    "notes",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _member(),
-    Column("kind", String(40), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("by", String(100), nullable=False),
-    Column("created_at", Moment, nullable=False),
-)
-
-holds = Table(
-    "holds",
-    metadata,
-    Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
-    Column("until", Date, nullable=False),
-    Column("at", Moment, nullable=False),
-)
-
 callbacks = Table(
     "callbacks",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("number", String(40), nullable=False),
     Column("name", String(200), nullable=False),
-    Column("member", String(20), nullable=False),
+    Column("member", String(20), nullable=False),  # the caller's id, as the company knows them; "" unknown
     Column("skill", String(40), nullable=False),
     Column("wanted", String(100), nullable=False),  # when, in the caller's terms or ISO 8601; "" = as soon as possible
     Column("call_id", String(100), nullable=False, index=True),
@@ -173,7 +80,7 @@ audit = Table(
     Column("at", Moment, nullable=False),
     Column("actor", String(100), nullable=False),
     Column("action", String(100), nullable=False),
-    Column("member", String(20), nullable=False, index=True),
+    Column("member", String(20), nullable=False, index=True),  # the caller's id
     Column("call_id", String(100), nullable=False, index=True),
     Column("key", String(200), nullable=False),
     Column("before", Json, nullable=True),
@@ -201,6 +108,7 @@ calls = Table(
     Column("outcome", String(60), nullable=False, server_default=text("''")),
     Column("details", Json, nullable=False),  # what begin's ``extra`` and update() brought
     Column("canonical", Json, nullable=True),
+    Column("node", String(100), nullable=True),  # which service answers it; NULL before there was such a column
 )
 
 call_entries = Table(

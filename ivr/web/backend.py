@@ -28,8 +28,8 @@ class Trial(Protocol):
     """A call without a telephone, by typing. All methods raise IvrError for what can't be done."""
 
     async def begin(self) -> Mapping[str, Any]:
-        """What happened: ``entries`` (kind, state, text), ``states`` passed, ``state``, ``slots``, ``queue``,
-        ``result``, ``over``."""
+        """What happened: ``entries`` (kind, state, text), ``states`` passed, ``state``, ``slots``, ``records``
+        (what the company keeps of the caller), ``result``, ``over``."""
         ...
 
     async def obey(self, line: str) -> Mapping[str, Any]:

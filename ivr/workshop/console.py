@@ -10,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
+from ivr.events import CALLER_ID
 from ivr.record import Entered, Entry
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
@@ -24,7 +26,7 @@ from ivr.workshop.scripts.verdict import entry_lines
 from ivr.workshop.simulate.alone import entry_of
 from ivr.workshop.simulate.commands import obey
 from ivr.workshop.simulate.room import ScratchRoom
-from ivr.workshop.simulate.simulation import MEMBER, Setting, Simulation
+from ivr.workshop.simulate.simulation import Setting, Simulation
 
 T = TypeVar("T")
 
@@ -125,7 +127,7 @@ class ConsoleWorkshop:
 async def _trial(
     annex: Annex, library: FlowLibrary, config: Config, flow: str, caller: str, language: str
 ) -> ConsoleTrial:
-    tried, entry = entry_of(Folder(Path(config.flows.directory), library.sources), flow)
+    tried, entry = entry_of(Folder(Path(config.flows.directory), library.sources, company_of(config)), flow)
     room = ScratchRoom(config)
     now = datetime.now(room.zone)
     await room.reset(now)
@@ -156,8 +158,8 @@ class ConsoleTrial:
 
     async def _told(self, entries: Sequence[Entry], text: str) -> Mapping[str, Any]:
         simulation = self._simulation
-        member = str(simulation.facts.get(MEMBER) or "")
-        effects = await self._room.effects(member) if member and not self._room.down else None
+        caller_id = str(simulation.facts.get(CALLER_ID) or "")
+        held = await self._room.records(caller_id) if caller_id and not self._room.down else None
         return {
             "entries": [
                 {"kind": e.kind, "state": e.state, "text": " ".join(_words(line) for line in entry_lines(e))}
@@ -168,7 +170,7 @@ class ConsoleTrial:
             "states": [e.what.state for e in entries if isinstance(e.what, Entered)],
             "state": simulation.state,
             "slots": {name: simulation.label(name, value) for name, value in simulation.slots.items()},
-            "queue": list(effects.queue) if effects is not None else [],
+            "records": held or {},
             "result": simulation.result,
             "over": simulation.over,
         }

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ivr.actions import signatures
+from ivr.company import Company, company_of
+from ivr.config import Config
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
@@ -15,10 +16,11 @@ from ivr.errors import ConfigError, FlowError
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder of flows. ``chosen``: the files in it that were named; empty when all of it was."""
+    """One folder of a company's flows. ``chosen``: the files in it that were named; empty when all of it was."""
 
     path: Path
     sources: Mapping[str, str]
+    company: Company
     chosen: frozenset[str] = frozenset()
 
     def own(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -30,8 +32,9 @@ class Folder:
         return replace(finding, file=str(self.path / finding.file))
 
 
-def folders(paths: Sequence[Path]) -> list[Folder]:
+def folders(paths: Sequence[Path], config: Config | None) -> list[Folder]:
     """``paths`` by folder: a flow only means something together with its siblings. Raises ConfigError."""
+    company = company_of(config)
     whole: list[Path] = []
     single: dict[Path, set[str]] = {}
     for path in paths:
@@ -41,8 +44,10 @@ def folders(paths: Sequence[Path]) -> list[Folder]:
             single.setdefault(path.parent, set()).add(path.name)
         else:
             raise ConfigError(f"{path}: no such file or folder", remedy="name a folder of flows, or a file in one")
-    found = [Folder(path, _read(path)) for path in dict.fromkeys(whole)]
-    found += [Folder(path, _read(path), frozenset(names)) for path, names in single.items() if path not in whole]
+    found = [Folder(path, _read(path), company) for path in dict.fromkeys(whole)]
+    found += [
+        Folder(path, _read(path), company, frozenset(names)) for path, names in single.items() if path not in whole
+    ]
     return found
 
 
@@ -55,7 +60,7 @@ def _read(path: Path) -> Mapping[str, str]:
 
 def library_of(folder: Folder) -> FlowLibrary:
     """The folder's flows, ready to run. Raises FlowError with every finding that forbids it."""
-    loaded = load_library(folder.sources, signatures())
+    loaded = load_library(folder.sources, folder.company.all_signatures)
     if loaded.library is None:
         text = "\n".join(folder.placed(f).render() for f in loaded.errors)
         raise FlowError(f"these flows can't run\n{text}", remedy=f"ivr flow check {folder.path}")

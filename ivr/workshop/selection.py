@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.errors import ConfigError, FlowError
@@ -19,16 +20,16 @@ class Selection:
     name: str = ""
 
 
-def select(what: str, default: Path) -> Selection:
+def select(what: str, default: Path, config: Config | None) -> Selection:
     """``what`` is looked for on disk first, then in the folder ``default``. Raises ConfigError."""
     path = Path(what)
     if path.is_dir():
-        return Selection(folders([path])[0])
+        return Selection(folders([path], config)[0])
     if path.is_file():
-        return Selection(folders([path.parent])[0], path.name.partition(".")[0])
+        return Selection(folders([path.parent], config)[0], path.name.partition(".")[0])
     if path.suffix in (".yaml", ".yml") or "/" in what:
         raise ConfigError(f"{path}: no such file or folder", remedy="name a flow, a file, or a folder of flows")
-    return Selection(folders([default])[0], what)
+    return Selection(folders([default], config)[0], what)
 
 
 def flow_of(library: FlowLibrary, name: str) -> str:

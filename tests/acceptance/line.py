@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ivr.actions import StoreActions
 from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
@@ -25,6 +24,7 @@ from ivr.dialogue.engine.start import Start
 from ivr.events import Term
 from ivr.ports import ActionCall
 from ivr.store import Store
+from tests.films import actions_on, films_on
 from tests.flows.reference import library
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -36,7 +36,7 @@ class InnerLine:
 
     def __init__(self, store: Store, catalogue: tuple[Term, ...], caller: str) -> None:
         self._store = store
-        self._actions = StoreActions(store)
+        self._actions = actions_on(store)
         self.said: list[str] = []
         self.listening: Listen | None = None
         self.connected: Connect | None = None
@@ -60,7 +60,7 @@ class InnerLine:
 
     async def queue(self) -> list[str]:
         """The caller's titles, as the database has them."""
-        profile = await self._store.membership.profile(str(self.dialogue.facts["member.number"]))
+        profile = await films_on(self._store).membership.profile(str(self.dialogue.facts["member.number"]))
         assert profile is not None
         return [title.name for title in profile.queue]
 

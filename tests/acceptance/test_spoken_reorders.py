@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ivr.actions.titles import terms
 from ivr.config import SpeechConfig
 from ivr.events import Term
 from ivr.speech.service import WorkerSpeechService
-from ivr.store import Store
 from tests.acceptance.line import InnerLine
 from tests.acceptance.sentences import ADA, ADA_QUEUE, MINIMAL_PAIRS, REORDERS, WALTER, WALTER_QUEUE, Sentence
 from tests.acceptance.spoken import Conversation, Speaker, converse
+from tests.films import actions_on, films_on, films_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,10 +37,10 @@ SHIPPED = Path(__file__).resolve().parents[2] / "audio"
 async def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Term, ...]]:
     """A seeded database to copy, and its catalogue."""
     file = tmp_path_factory.mktemp("store") / "seeded.sqlite3"
-    store = Store(f"sqlite+aiosqlite:///{file}", timeout_s=30.0)
+    store = films_store(f"sqlite+aiosqlite:///{file}", timeout_s=30.0)
     await store.upgrade()
-    await store.seed()
-    catalogue = terms(await store.membership.titles())
+    await films_on(store).seed()
+    catalogue = await actions_on(store).vocabulary("catalogue")
     await store.close()
     return file, catalogue
 
@@ -78,7 +77,7 @@ async def calls(
         async with turn:
             file = folder / f"{number}.sqlite3"
             shutil.copy(seeded[0], file)
-            store = Store(f"sqlite+aiosqlite:///{file}", timeout_s=30.0)
+            store = films_store(f"sqlite+aiosqlite:///{file}", timeout_s=30.0)
             line = InnerLine(store, seeded[1], caller)
             ears = await speech.open(f"call-{number}", "en-US")
             try:

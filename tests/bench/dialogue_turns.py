@@ -48,6 +48,7 @@ GOAL = 2000.0
 def identified(queue: Sequence[str] = QUEUE) -> Talk:
     talk = Talk(reference(), entry="main", queue=queue, perform=False)
     facts = {
+        "caller.id": "10001",
         "member.number": "10001",
         "member.first_name": "Ada",
         "queue.size": len(queue),

@@ -1,8 +1,8 @@
 """Turns a second of the reference scripts, beside the floor: the same events handled by a bare Dialogue.
 
-A turn is one event that the dialogue handles. "cold" is the first run of a process (grammars are compiled, the scratch
-database is asked), "warm" a run after it, as in ``ivr flow test --watch``. Also how long the checker takes for a flow
-of a thousand states. Run: ``python -m tests.bench.flow_scripts``.
+A turn is one event that the dialogue handles. "cold" is the first run of a process (grammars are compiled), "warm" a
+run after it, as in ``ivr flow test --watch``. Also how long the checker takes for a flow of a thousand states.
+Run: ``python -m tests.bench.flow_scripts``.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ivr.actions import signatures
 from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.contract import DialogueEvent, Effect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
+from ivr.reference import COMPANY
 from ivr.workshop.scripts.run import Stage
 from ivr.workshop.scripts.runner import Report, Runner
 from ivr.workshop.scripts.script import read_script, script_files
 from ivr.workshop.simulate import driving
-from ivr.workshop.simulate.room import ScratchRoom
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
 ROUNDS = 7
@@ -80,26 +79,13 @@ async def scripts() -> None:
     with patch.object(driving, "Dialogue", Recorded):
         await runner.run(files)
     bare = statistics.median(events / seconds for events, seconds in (floor() for _ in range(ROUNDS)))
-    fresh = await unremembered(library, files)
     await stage.close()
     typical = statistics.median(map(speed, warm))
     print(f"scripts: {len(cold.results)} calls, {cold.turns} turns a run")
     print(f"  cold    {speed(cold):8,.0f} turns/s   {speed(cold) / bare:5.2f} × floor")
-    print(
-        f"  unremembered {speed(fresh):3,.0f} turns/s   {speed(fresh) / bare:5.2f} × floor  (every action asks SQLite)"
-    )
     print(f"  warm    {typical:8,.0f} turns/s   {typical / bare:5.2f} × floor")
     print(f"  floor   {bare:8,.0f} turns/s   bare Dialogue.handle, same events")
     print(f"  warm is {typical / WANTED:.2f} × the {WANTED:,} turns/s wanted")
-
-
-async def unremembered(library: FlowLibrary, files: Any) -> Report:
-    """Grammars compiled, but nothing remembered of what the database said."""
-    room = ScratchRoom()
-    await room.reset(datetime(2026, 3, 3, 10, tzinfo=room.zone))  # seeded before the clock runs
-    report = await Runner(library, room).run(files)
-    await room.close()
-    return report
 
 
 def speed(report: Report) -> float:
@@ -107,7 +93,7 @@ def speed(report: Report) -> float:
 
 
 def loaded() -> FlowLibrary:
-    library = load_library(read_directory(FLOWS), signatures()).library
+    library = load_library(read_directory(FLOWS), COMPANY.all_signatures).library
     assert library is not None
     return library
 
@@ -131,7 +117,7 @@ def checker() -> None:
     sources, times, findings = large(STATES), [], 0
     for _ in range(3):
         began = time.perf_counter()
-        library = load_library(sources, signatures()).library
+        library = load_library(sources, COMPANY.all_signatures).library
         assert library is not None
         findings = len(check(library, LineFacts()))
         times.append(time.perf_counter() - began)

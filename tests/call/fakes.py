@@ -312,6 +312,7 @@ class FakeActions:
     def _state(self) -> dict[str, Any]:
         return {
             "facts": {
+                "caller.id": "10001",
                 "member.number": "10001",
                 "member.name": "Rosa Diaz",
                 "member.first_name": "Rosa",
@@ -343,8 +344,8 @@ class FakeActions:
             return ActionResult("ok", {"titles": ", ".join(self.queue), "count": len(self.queue)}, **self._state())
         return ActionResult("ok", {}, **self._state())
 
-    async def vocabulary(self, name: str) -> tuple[Term, ...]:
-        return ()
+    async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
+        return {}
 
 
 @dataclass

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
@@ -22,6 +21,7 @@ from ivr.events import Digit, MediaLost, MediaTimeout
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg
 from ivr.record import Keyed
+from ivr.reference import COMPANY
 from tests.call.fakes import (
     FakeActions,
     FakeDesk,
@@ -40,7 +40,7 @@ FLOWS = Path(__file__).parents[2] / "flows"
 
 @pytest.fixture(scope="module")
 def library() -> FlowLibrary:
-    loaded = load_library(read_directory(FLOWS), signatures())
+    loaded = load_library(read_directory(FLOWS), COMPANY.all_signatures)
     assert loaded.library is not None, [f.render() for f in loaded.findings]
     return loaded.library
 

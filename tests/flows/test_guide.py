@@ -9,7 +9,6 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from ivr.actions.registry import signatures
 from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows import model, prompt, state
@@ -17,6 +16,7 @@ from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.wording import FILTERS
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
+from ivr.reference import COMPANY
 from tests.flows.reference import FLOWS
 
 GUIDE = (FLOWS / "README.md").read_text()
@@ -45,7 +45,7 @@ def test_the_steps_make_the_worked_example() -> None:
 def test_after_every_step_only_the_spanish_words_are_missing(step: int) -> None:
     sources = {**read_directory(FLOWS), "hold.yaml": steps()[step - 1]}
     del sources["hold.es-ES.yaml"]  # step 7
-    loaded = load_library(sources, signatures())
+    loaded = load_library(sources, COMPANY.all_signatures)
     assert loaded.library is not None, "\n".join(f.render() for f in loaded.findings)
     findings = check(loaded.library, LineFacts(skills=("general", "retention", "discs"), services=("deliveries",)))
     assert [(f.code, f.file) for f in findings] == [("missing-wording", "hold.yaml")]
@@ -95,10 +95,10 @@ def test_every_key_of_the_language_is_explained(key: str) -> None:
     assert mentioned(key)
 
 
-@pytest.mark.parametrize("action", sorted(set(signatures()) - {"http.call"}))
+@pytest.mark.parametrize("action", sorted(set(COMPANY.all_signatures) - {"http.call"}))
 def test_every_action_is_listed_with_its_outcomes(action: str) -> None:
     row = next(line for line in GUIDE.splitlines() if line.startswith("| `") and f"`{action}`" in line)
-    signature = signatures()[action]
+    signature = COMPANY.all_signatures[action]
     outcomes = {cell.strip() for cell in row.split("|")[3].split(",")}
     assert outcomes == set(signature.outcomes)
     returned = {cell.strip() for cell in row.split("|")[4].split(",")} - {""}

@@ -20,6 +20,7 @@ TITLES = tuple(Term(str(i), name, (name.lower(),)) for i, name in enumerate(QUEU
 MEMBER = ActionResult(
     "found",
     facts={
+        "caller.id": "10001",
         "member.number": "10001",
         "member.first_name": "Ada",
         "member.name": "Ada Moreno",

@@ -7,7 +7,7 @@ from pathlib import Path
 from ivr.cli.flow.facts import facts_of
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig, HttpService, NumberPlan, SpeechConfig, StoreConfig
 from ivr.line_facts import line_facts
-from ivr.store import Store
+from tests.films import films_on, films_store
 
 
 def config(folder: Path) -> Config:
@@ -52,9 +52,9 @@ async def test_the_catalogue_comes_from_the_database_where_there_is_one(tmp_path
     line = config(tmp_path)
     assert (await facts_of(line)).vocabularies is None
     assert not (tmp_path / "ivr.sqlite3").exists(), "asking must not make one"
-    store = Store(line.store.url)
+    store = films_store(line.store.url)
     await store.upgrade()
-    await store.seed()
+    await films_on(store).seed()
     await store.close()
     vocabularies = (await facts_of(line)).vocabularies
     assert vocabularies is not None and len(vocabularies["catalogue"]) > 10

@@ -39,7 +39,7 @@ CONTEXT: dict[str, Any] = {
     "priority": 9,
     "caller": {"number": "5035550101", "display": "", "uri": ""},
     "language": "en-US",
-    "facts": {"member.name": "Rosa Diaz", "member.number": "10001", "queue.size": 8, "call.caller": "5035550101"},
+    "facts": {"caller.name": "Rosa Diaz", "member.number": "10001", "queue.size": 8, "call.caller": "5035550101"},
     "transcript": [
         {"kind": "prompt", "text": "What can I do for you?"},
         {"kind": "heard", "text": "I'm thinking of <b>cancelling</b>", "intent": "risk:cancel"},

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 
+from ivr.company import Times
 from ivr.errors import StoreUnavailable
 from ivr.ports import EngineStatus
 from ivr.readiness import Readiness
-from ivr.web.api import member_queue
+from ivr.reference import COMPANY
+from ivr.reference.api import routes
+from ivr.reference.records import MemberProfile
+from ivr.store.memory import MemoryLedger
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, FlowSummary, Trial
 from ivr.web.live import Feed
+from tests.films import ZONE
 
 CALL: dict[str, Any] = {"call_id": "c1", "state": "main.ask", "transcript": []}
 STATUS = {"version": "v1", "canary": None, "rejected_findings": 0, "held": "", "reloads": 0, "rejections": 0}
@@ -81,21 +87,11 @@ class FakeFlows:
         raise StoreUnavailable("stopped")
 
 
-class Title:
-    id, name = 7, "Vertigo"
-
-
-class Profile:
-    queue = (Title(),)
-
-
-class Membership:
-    """Of the reference company. Member 0 is the one whose record can't be read."""
-
-    async def profile(self, number: str) -> Profile | None:
-        if number == "0":
-            raise StoreUnavailable("stopped")
-        return Profile() if number == "10001" else None
+async def profile_of(number: str) -> MemberProfile | None:
+    """Of the films company's example members. Member 0 is the one whose record can't be read."""
+    if number == "0":
+        raise StoreUnavailable("stopped")
+    return await COMPANY.in_memory(Times(lambda: datetime.now(UTC), ZONE), MemoryLedger()).membership.profile(number)
 
 
 @asynccontextmanager
@@ -118,7 +114,7 @@ async def serving(
         return context or {"reason": "asked"} if secret == "right" else None
 
     backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False)
-    app = application(backend, Feed(), token=token, resources=[member_queue.resource(Membership())])
+    app = application(backend, Feed(), token=token, resources=routes(profile_of))
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()

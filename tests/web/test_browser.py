@@ -76,11 +76,11 @@ async def test_a_designer_talks_to_the_flow(served: Console, shown: Window) -> N
     await page.get_by_role("button", name="Call", exact=True).click()
     talk = page.locator("#talk")
     await expect(talk.locator(".prompt").last).to_contain_text("What can I do for you?")
-    before = await page.locator("#queue li").all_text_contents()
+    before = await page.locator("[data-record='queue'] li").all_text_contents()
     assert "Casablanca" in before and before[0] != "Casablanca"
     await _say(page, "move Casablanca to the top")
     await expect(talk.locator(".prompt").last).to_contain_text("Casablanca is at the top")
-    after = await page.locator("#queue li").all_text_contents()
+    after = await page.locator("[data-record='queue'] li").all_text_contents()
     assert after == ["Casablanca", *(title for title in before if title != "Casablanca")]
     await expect(page.locator("#state-main-ask")).to_have_class("state card question current")
     await expect(page.locator("#state")).to_have_text("main.ask")

@@ -13,6 +13,7 @@ from rich.text import Text
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
+from ivr.company import company_of
 from ivr.errors import ConfigError, FlowError
 from ivr.release.releases import LIBRARY, Releases
 from ivr.store import Store
@@ -61,7 +62,8 @@ def handle(arguments: argparse.Namespace) -> int:
     old = _side(arguments.old, folder, url)
     new = _side(arguments.new or str(folder), folder, url)
     only = old.only | new.only
-    comparison = compare(old.library(), new.library(), only=only, proof=not arguments.no_check)
+    known = company_of(config).all_signatures
+    comparison = compare(old.library(known), new.library(known), only=only, proof=not arguments.no_check)
     if arguments.json:
         changes = [change.as_json() for change in comparison.changes]
         print(json.dumps({"old": old.name, "new": new.name, "changes": changes}, ensure_ascii=False, indent=2))

@@ -39,12 +39,13 @@ def add(tools: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     folder = arguments.flows or (config.flows.directory if config is not None else DEFAULT_FLOWS)
-    library = library_of(folders([folder])[0])
+    read = folders([folder], config)[0]
+    library = library_of(read)
     chosen: str = arguments.state
     words = {"language": arguments.language, "persona": arguments.persona}
     if chosen in library.flows:
         explanation = explain_flow(library, chosen, **words)
     else:
-        explanation = explain_state(library, *state_of(library, chosen), **words)
+        explanation = explain_state(library, *state_of(library, chosen), examples=read.company.examples, **words)
     sys.stdout.write(explanation.render())
     return 0

@@ -7,7 +7,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.flow.stored import existing_store
 from ivr.cli.options import Subparsers
@@ -52,7 +51,7 @@ def add(tools: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    chosen = select(arguments.flow, config.flows.directory if config is not None else DEFAULT_FLOWS)
+    chosen = select(arguments.flow, config.flows.directory if config is not None else DEFAULT_FLOWS, config)
     library = _library(chosen.folder) if arguments.errors else library_of(chosen.folder)
     findings = _findings(chosen.folder, config) if arguments.errors else ()
     traffic = None
@@ -80,7 +79,7 @@ def handle(arguments: argparse.Namespace) -> int:
 
 def _library(folder: Folder) -> FlowLibrary:
     """What can be made of broken files too: their errors are what is to be seen."""
-    loaded = load_library(folder.sources, signatures())
+    loaded = load_library(folder.sources, folder.company.all_signatures)
     library = loaded.library or loaded.draft
     if library is None or not library.flows:
         raise FlowError("there is nothing to draw", remedy=f"ivr flow check {folder.path}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
 from ivr.cli.options import Subparsers
 from ivr.dialogue.flows.library import load_library
@@ -35,7 +34,8 @@ def handle(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{folder}: no such folder", remedy="make it, or name another with --flows")
     services = [service.name for service in config.flows.services] if config is not None else []
     service = arguments.service or (services[0] if services else SERVICE)
-    loaded = load_library(folders([folder])[0].sources, signatures())
+    read = folders([folder], config)[0]
+    loaded = load_library(read.sources, read.company.all_signatures)
     taken = {path.name for path in folder.iterdir()}
     made = new_flow(
         arguments.name, arguments.template, library=loaded.library or loaded.draft, taken=taken, service=service

@@ -39,4 +39,4 @@ def paths_of(arguments: argparse.Namespace, config: Config | None) -> list[Path]
 
 def folders_of(arguments: argparse.Namespace, config: Config | None) -> list[Folder]:
     """Raises ConfigError for what isn't there."""
-    return folders(paths_of(arguments, config))
+    return folders(paths_of(arguments, config), config)

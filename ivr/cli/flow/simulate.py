@@ -30,7 +30,7 @@ from ivr.workshop.simulate.timeline import keep, timeline
 EPILOG = f"""\
 Type what the caller says, or digits for keys.
 {HELP}
-The database is a scratch one with the demonstration members, gone at the end, unless --database names another.
+It works on the company's example data in memory, gone at the end, unless --database names a database.
 """
 STYLES = {
     "prompt": "bold cyan",
@@ -72,7 +72,7 @@ async def _simulate(arguments: argparse.Namespace) -> int:
     room = await store_room(database, config) if database else ScratchRoom(config)
     try:
         setting = _setting(arguments, config, room)
-        library, entry = entry_of(folders([_folder(arguments, config)])[0], flow_name(arguments.flow))
+        library, entry = entry_of(folders([_folder(arguments, config)], config)[0], flow_name(arguments.flow))
         if isinstance(room, ScratchRoom):
             await room.reset(setting.at)
         name = secrets.token_hex(6) if database else setting.name

@@ -83,7 +83,7 @@ async def _record(arguments: argparse.Namespace, config: Config | None, paths: S
         call = await past_call(arguments.record, _database(arguments, config))
     else:
         call = load(arguments.record_simulation)
-    library = library_of(folders(paths[:1])[0])
+    library = library_of(folders(paths[:1], config)[0])
     plan = next((n for n in config.flows.numbers if n.called == call.get("called")), None) if config else None
     language = (plan.language if plan else "") or (config.flows.language if config else "en-US")
     persona = (plan.persona if plan else "") or (config.flows.persona if config else "neutral")

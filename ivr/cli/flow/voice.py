@@ -45,7 +45,7 @@ async def speak_scripts(arguments: argparse.Namespace, config: Config | None, pa
     try:
         voices = _voices(arguments.voices or (available_voices()[:1] or [OWN]), service)
         for folder, files in scripts_by_folder(paths).items():
-            library = library_of(folders([folder])[0])
+            library = library_of(folders([folder], config)[0])
             audition = Audition(library, room, voices, service.recognise, Telephone(arguments.snr))
             reports.append(await audition.run(files, only=arguments.only, watch=lambda line: _show(console, line)))
     finally:

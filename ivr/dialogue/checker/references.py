@@ -19,7 +19,10 @@ from ivr.dialogue.flows.state import Choice, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS
 
 FACTS = frozenset(
-    {"call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "hours.open", "entry"}
+    {
+        *("call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry"),
+        *("hours.open", "hours.next_opening"),
+    }
 )
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (
@@ -81,7 +84,7 @@ class _Names:
     def _variable(self, section: str, name: str, spec: VariableSpec) -> None:
         place = self.key(section, name)
         if spec.type == "title" and not spec.vocabularies:
-            why, remedy = f"the title {name} comes from no vocabulary", "add from: [catalogue]"
+            why, remedy = f"the title {name} comes from no vocabulary", "add from: [VOCABULARY]"
             self.report.add("no-vocabulary", place, why, remedy)
         if spec.type == "choice" and not spec.values:
             why, remedy = f"the choice {name} has no values", "add values: with phrases for each"

@@ -81,7 +81,7 @@ class HandoffDone:
 
 @dataclass(frozen=True, slots=True)
 class ResumeLoaded:
-    """LoadResume ``token``: the snapshot of a dropped call by this member, or None."""
+    """LoadResume ``token``: the snapshot of this caller's dropped call, or None."""
 
     token: int
     snapshot: Mapping[str, object] | None
@@ -175,10 +175,10 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class LoadResume:
-    """Look for a snapshot of ``member``'s dropped call."""
+    """Look for a snapshot of a dropped call by the caller with this id."""
 
     token: int
-    member: str
+    caller_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,5 +319,5 @@ class Conversation:
 
 
 def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Short lists in an order of their own, so that reordering a queue compiles nothing anew."""
+    """Short lists in an order of their own, so that reordering one compiles nothing anew."""
     return tuple(sorted(terms, key=lambda term: term.id)) if len(terms) <= SHORT_LIST else terms

@@ -1,6 +1,6 @@
 """Expressions, the small language of conditions and values: parsed by Python's grammar, allowed node by node.
 
-Names are variables, dotted names are facts (``member.damaged_reports``). There are no calls but ``filled(x)``, no
+Names are variables, dotted names are facts (``hours.open``). There are no calls but ``filled(x)``, no
 subscripts, no attributes beyond facts. What is missing is None; comparing with None is False. Nothing here ever runs
 code from a file: the tree is translated into closures over our own operations.
 """

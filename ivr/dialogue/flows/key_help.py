@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 DESCRIPTIONS: Mapping[str, str] = {
     "about": "What this is for, in a sentence. Callers never hear it.",
-    "action": "The action to perform, for example queue.move_to_position.",
+    "action": "The action to perform, for example callback.request.",
     "action_timeout": "How long an action may take before its timeout edge is followed: 3s.",
     "ask": "The variable to ask for. Passed through silently when it is filled already.",
     "audio": "A recording in audio/<language>/ that is played instead of the synthesised text.",
@@ -25,7 +25,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "end": "End the call after the prompt. The text is the outcome in the log, such as resolved.",
     "flow": "The name of this flow, the same as the file's.",
     "fragment": "The name of this fragment, the same as the file's. Flows take it in with use:.",
-    "from": "The vocabularies a title is looked up in, in this order: [queue, catalogue].",
+    "from": "The vocabularies a title (any term of one) is looked up in, in this order: [own, all].",
     "goodbye": "How callers end the call.",
     "goto": "Where to go next: a state of this flow, or human, goodbye, back, repeat or again.",
     "handoff": "Connect to a live agent. Needs edges closed: and failed: under on:.",
@@ -34,7 +34,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "http": "Call the company's own service, named in config.toml under [[flows.services]].",
     "human": "How callers ask for a human. Works in every state, during every prompt.",
     "human_flow": "The flow that hands over to a human; every road ends there.",
-    "if": "A condition such as filled(title) or member.damaged_reports >= 2.",
+    "if": "A condition such as filled(number) or hours.open.",
     "intent": "The name of an intent of this flow, or yes or no.",
     "intents": "What callers say, by name: example phrases with {variables} and [optional words].",
     "key": "The key from 1 to 9 that means the same.",

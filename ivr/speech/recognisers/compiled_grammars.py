@@ -1,4 +1,4 @@
-"""Compiled grammars, kept with their parts: the trunk of templates and each slot's values outlive a caller's queue."""
+"""Compiled grammars, kept with their parts: the trunk of templates and each slot's values outlive a caller's list."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from ivr.events import CALLER_NAME
 from ivr.web.access import wants_html
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.pages.call import told_facts
@@ -30,7 +31,7 @@ async def handoff(request: web.Request) -> web.Response:
         "handoff.html",
         framed=False,
         context=context,
-        who=dict(facts).get("member.name") or number or "Unknown caller",
+        who=dict(facts).get(CALLER_NAME) or number or "Unknown caller",
         number=number,
         facts=facts,
         urgent=int(context.get("priority") or 0) >= URGENT,

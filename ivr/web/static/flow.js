@@ -84,7 +84,14 @@ function show(told) {
     return pair;
   });
   document.getElementById("slots").replaceChildren(...slots);
-  document.getElementById("queue").replaceChildren(...told.queue.map((title) => make("li", title)));
+  const records = Object.entries(told.records).map(([name, held]) => {
+    const pair = make("div"), list = make("ol");
+    list.dataset.record = name;
+    list.append(...[held].flat().map((item) => make("li", item)));
+    pair.append(make("strong", name), list);
+    return pair;
+  });
+  document.getElementById("records").replaceChildren(...records);
 }
 
 function send(message) {

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import parse, read_directory
 from ivr.errors import ConfigError, FlowError
 
@@ -26,9 +26,9 @@ class Side:
     sources: Mapping[str, str]
     only: frozenset[str] = field(default_factory=frozenset)
 
-    def library(self) -> FlowLibrary:
+    def library(self, signatures: Mapping[str, ActionSignature]) -> FlowLibrary:
         """Raises FlowError with every finding that forbids it."""
-        loaded = load_library(self.sources, signatures())
+        loaded = load_library(self.sources, signatures)
         if loaded.library is None:
             text = "\n".join(f.render() for f in loaded.errors)
             raise FlowError(

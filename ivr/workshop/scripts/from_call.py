@@ -34,7 +34,6 @@ from ivr.record import (
     Understood,
 )
 from ivr.store import Store
-from ivr.store.members import digits_of
 from ivr.workshop.scripts.runner import Report, Runner, perform
 from ivr.workshop.scripts.script import MASKED, Step, parse_script
 from ivr.workshop.simulate.driving import ACTION, DESK, Setting
@@ -264,9 +263,9 @@ def _forced(what: str, outcome: str, forced: dict[str, str]) -> list[Step_]:
 async def _caller(room: ScratchRoom, number: str, remarks: list[str]) -> str:
     if not number or MASKED in number:
         return FICTIONAL if MASKED in number else ""
-    if await room.knows(number) or re.fullmatch(r"\d{3}55501\d\d", digits_of(number)):
+    if await room.knows(number) or re.fullmatch(r"1?\d{3}55501\d\d", re.sub(r"\D", "", number)):
         return number
-    remarks.append(f"the caller's number is somebody's: the script calls from {FICTIONAL}, whose queue is another")
+    remarks.append(f"the caller's number is somebody's: the script calls from {FICTIONAL}, who is somebody else")
     return FICTIONAL
 
 

@@ -26,9 +26,10 @@ class Rehearsal:
 
 
 class Stage:
-    """Runs scripts again and again on one scratch database, which remembers what it was asked."""
+    """Runs scripts again and again on the example data."""
 
     def __init__(self, config: Config | None = None) -> None:
+        self._config = config
         self.room = ScratchRoom(config)
 
     async def rehearse(
@@ -37,7 +38,7 @@ class Stage:
         """One for each folder. Raises ConfigError for paths without scripts, FlowError for flows that can't run."""
         found = []
         for folder, files in scripts_by_folder(paths).items():
-            library = library_of(folders([folder])[0])
+            library = library_of(folders([folder], self._config)[0])
             observation = Observation(library)
             with observation.watching():
                 report = await Runner(library, self.room).run(files, only=only, watch=watch)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ivr.company import Company, Held
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import Place
 from ivr.errors import IvrError
+from ivr.events import CALLER_ID
 from ivr.record import Entry
 from ivr.workshop.scripts.script import Call, End, Expect, ScriptFile, Step, Suite, against, pattern_in
-from ivr.workshop.simulate.driving import MEMBER, Setting
-from ivr.workshop.simulate.room import Backroom, Effects, ScratchRoom
+from ivr.workshop.simulate.driving import Setting
+from ivr.workshop.simulate.room import Backroom, ScratchRoom
 from ivr.workshop.simulate.simulation import Simulation
 
 
@@ -26,6 +28,7 @@ class Mismatch:
     what: str
     wanted: str
     found: str
+    kind: str = "text"  # or "list": items joined by ", "
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Runner:
         results: list[CallResult] = []
         findings: list[Finding] = []
         for file in files:
-            wrong = against(file, self._library)
+            wrong = against(file, self._library, self._room.company)
             findings += wrong
             if wrong or file.suite is None:
                 continue
@@ -163,13 +166,13 @@ async def unended(room: Backroom, simulation: Simulation, end: End) -> AsyncIter
             yield Mismatch(
                 "callbacks", _listed(f"{n} {s or ''}" for n, s in wanted_), _listed(f"{n} {s}" for n, s in waiting)
             )
-    if any(getattr(end, name) is not None for name in ("queue", "discs", "notes", "hold_until")):
-        member = simulation.facts.get(MEMBER)
-        effects = await room.effects(str(member)) if member else None
-        if effects is None:
-            yield Mismatch("member", "somebody known", "nobody was identified in this call")
+    if end.records:
+        caller_id = simulation.facts.get(CALLER_ID)
+        held = await room.records(str(caller_id)) if caller_id else None
+        if held is None:
+            yield Mismatch("caller", "somebody known", "nobody was identified in this call")
         else:
-            for mismatch in _effects(end, effects):
+            for mismatch in _records(end.records, held, room.company):
                 yield mismatch
 
 
@@ -241,18 +244,17 @@ def unexpected(simulation: Simulation, expect: Expect) -> Iterator[Mismatch]:
             yield Mismatch(f"slots.{name}", "not filled" if wanted is None else str(wanted), shown)
 
 
-def _effects(end: End, effects: Effects) -> Iterator[Mismatch]:
-    for name in ("queue", "discs"):
-        wanted, found = getattr(end, name), getattr(effects, name)
-        if wanted is not None and wanted != found:
-            yield Mismatch(name, _listed(wanted), _listed(found))
-    if end.hold_until is not None and end.hold_until != effects.hold_until:
-        yield Mismatch("hold_until", end.hold_until or "no hold", effects.hold_until or "no hold")
-    if end.notes is not None and (
-        len(end.notes) != len(effects.notes)
-        or not all(_occurs(part, note) for part, note in zip(end.notes, effects.notes, strict=True))
-    ):
-        yield Mismatch("notes", _listed(end.notes), _listed(effects.notes))
+def _records(wanted: Mapping[str, Held], held: Mapping[str, Held], company: Company) -> Iterator[Mismatch]:
+    for name, expected in wanted.items():
+        about, found = company.records[name], held[name]
+        if about.kind == "text":
+            if expected != found:
+                yield Mismatch(name, str(expected) or "none", str(found) or "none")
+        elif about.kind == "list":
+            if tuple(expected) != found:
+                yield Mismatch(name, _listed(expected), _listed(found), "list")
+        elif len(expected) != len(found) or not all(map(_occurs, expected, found)):
+            yield Mismatch(name, _listed(expected), _listed(found))
 
 
 def _listed(items: Iterator[str] | Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ivr.company import Company, Record
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model_errors import fault_of, locate, suggestion
@@ -83,19 +84,21 @@ class Callback(_Model):
 
 
 class End(_Model):
-    """What must be so when the steps are done."""
+    """What must be so when the steps are done. Further keys are what the company keeps of a caller: ``records``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
     outcome: str | None = Field(None, description="connected, or the end's own word")
     reason: str | None = Field(None, description="why a human was wanted")
     skill: str | None = Field(None, description="which humans")
     priority: int | None = Field(None, description="0 to 10")
     actions: Texts = Field((), description="actions that must have run")
-    queue: tuple[str, ...] | None = Field(None, description="the member's titles, in order")
-    discs: tuple[str, ...] | None = Field(None, description="the titles at the member's home")
-    notes: tuple[str, ...] | None = Field(None, description="parts of the notes kept about the member, one each")
-    hold_until: str | None = Field(None, description='YYYY-MM-DD, or "" for no hold')
     callbacks: tuple[Callback, ...] | None = Field(None, description="who waits to be called back")
     resolved: int | None = Field(None, description="how many requests were completed")
+
+    @property
+    def records(self) -> Mapping[str, Any]:
+        return self.model_extra or {}
 
 
 class Step(_Model):
@@ -251,8 +254,8 @@ def _twice(suite: Suite, root: Spot) -> Iterator[Fault]:
         names.add(call.name)
 
 
-def against(file: ScriptFile, library: FlowLibrary) -> tuple[Finding, ...]:
-    """What a script names that these flows don't have."""
+def against(file: ScriptFile, library: FlowLibrary, company: Company) -> tuple[Finding, ...]:
+    """What a script names that these flows, or the company, don't have."""
     if file.suite is None:
         return file.findings
     states = [f"{flow.flow}.{name}" for flow in library.flows.values() for name in flow.states]
@@ -284,7 +287,21 @@ def against(file: ScriptFile, library: FlowLibrary) -> tuple[Finding, ...]:
                 unknown("action", step.answer.action, actions, *at, "answer", "action")
         for number, action in enumerate(call.end.actions):
             unknown("action", action, actions, *here, "end", "actions", number)
+        for name, wanted in call.end.records.items():
+            if name not in company.records:
+                unknown("key", name, [*End.model_fields, *company.records], *here, "end", name)
+            elif not _fits(wanted, company.records[name]):
+                spot = locate(file.root, (*here, "end", name))[1]
+                text = company.records[name].kind == "text"
+                why, remedy = f"{name} is {company.records[name].about}", "write a text" if text else "write a list"
+                faults.append(Fault("bad-value", spot.line, spot.column, spot.text, why, remedy))
     return _findings(file.path, faults)
+
+
+def _fits(value: object, record: Record) -> bool:
+    if record.kind == "text":
+        return isinstance(value, str)
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
 def _findings(path: Path, faults: Sequence[Fault]) -> tuple[Finding, ...]:

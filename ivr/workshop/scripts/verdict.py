@@ -41,7 +41,7 @@ def _difference(mismatch: Mismatch) -> Iterator[str]:
     if not mismatch.what:
         yield mismatch.found
         return
-    if mismatch.what in ("queue", "discs") and "," in mismatch.wanted + mismatch.found:
+    if mismatch.kind == "list" and "," in mismatch.wanted + mismatch.found:
         yield f"{mismatch.what}:"
         yield from (f"  {line}" for line in _columns(mismatch.wanted.split(", "), mismatch.found.split(", ")))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.actions import signatures
+from ivr.company import Company
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import FlowError
 from ivr.workshop.folder import Folder, library_of
@@ -12,12 +12,9 @@ TRIAL = "trial"
 
 _FLOW = """\
 flow: trial
-start: who
+start: {start}
 states:
-  who:
-    action: member.identify_by_caller
-    on: {{found: try, unknown: try, ambiguous: try, failed: try, timeout: try}}
-  try: {{call: {flow}, on: {{{edges}}}}}
+{who}  try: {{call: {flow}, on: {{{edges}}}}}
 {ends}
 """
 
@@ -32,9 +29,18 @@ def entry_of(folder: Folder, flow: str) -> tuple[FlowLibrary, str]:
         return library, flow
     edges = ", ".join(f"{result}: over_{result}" for result in results)
     ends = "\n".join(f"  over_{result}: {{end: returned {result}}}" for result in results)
-    text = _FLOW.format(flow=flow, edges=edges, ends=ends)
-    loaded = load_library({**folder.sources, f"{TRIAL}.yaml": text}, signatures())
+    start, who = _who(folder.company)
+    text = _FLOW.format(start=start, who=who, flow=flow, edges=edges, ends=ends)
+    loaded = load_library({**folder.sources, f"{TRIAL}.yaml": text}, folder.company.all_signatures)
     return (loaded.library, TRIAL) if loaded.library is not None else (library, flow)
+
+
+def _who(company: Company) -> tuple[str, str]:
+    """The state that identifies the caller first, where the company can; "try" and nothing where it can't."""
+    if not company.identify:
+        return "try", ""
+    on = ", ".join(f"{outcome}: try" for outcome in company.all_signatures[company.identify].all_outcomes)
+    return "who", f"  who: {{action: {company.identify}, on: {{{on}}}}}\n"
 
 
 def flow_name(argument: str) -> str:

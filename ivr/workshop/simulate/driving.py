@@ -41,7 +41,6 @@ PARTS = ("recogniser", "synthesiser", "store", "agent")
 ACTION = "action:"
 DESK = "desk"
 DOUBT = 0.6
-MEMBER = "member.number"
 
 
 class CallOver(IvrError):
@@ -75,7 +74,7 @@ class Driver:
         self._begun = False
         self._new: list[Entry] = []
         self._listen: Listen | None = None
-        self._titles: Mapping[str, str] = {}
+        self._labels: Mapping[str, str] = {}
         self.entries: list[Entry] = []
         self.said: list[str] = []  # by the line, since the caller's last act
         self.heard = Understood()  # the caller's last utterance, as understood
@@ -106,11 +105,11 @@ class Driver:
         return self._dialogue.slots
 
     def label(self, slot: str, value: object) -> str:
-        """A slot's value as it would be said: titles by their names."""
+        """A slot's value as it would be said: terms of vocabularies by their names."""
         flows = self.library.flows.values()
         specs = (spec for flow in flows for spec in (flow.variables.get(slot), flow.parameters.get(slot)))
         if any(spec is not None and spec.type == "title" for spec in specs):
-            return self._titles.get(str(value), str(value))
+            return self._labels.get(str(value), str(value))
         return str(value)
 
     @property
@@ -149,20 +148,17 @@ class Driver:
             caller=setting.caller,
             called=setting.called,
             vocabularies=vocabularies or {},
-            fact_source=self._fact,
+            fact_source=self._room.fact,
             seed=setting.seed,
             keys_led=setting.keys_led,
         )
         return Dialogue(self.library, start)
 
-    def _fact(self, name: str) -> object:
-        return self._room.open_now("general") if name == "hours.open" else None
-
-    async def _catalogue(self) -> tuple[Term, ...]:
+    async def _vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
         try:
-            return await self._room.catalogue()
+            return await self._room.vocabularies()
         except IvrError:
-            return ()
+            return {}
 
     async def _rest(self, effects: Sequence[Effect]) -> None:
         """Carry out effects, and what comes of them, until the line waits for the caller."""
@@ -195,8 +191,8 @@ class Driver:
                 return ActionDone(effect.token, await self._perform(effect))
             case Connect():
                 return HandoffDone(effect.token, self._connect(effect))
-            case LoadResume(token=token, member=member):
-                found = await self._room.take_place(member, self.now - RESUME_WITHIN)
+            case LoadResume(token=token, caller_id=caller_id):
+                found = await self._room.take_place(caller_id, self.now - RESUME_WITHIN)
                 self._entry(ResumeAsked(found is not None))
                 return ResumeLoaded(token, found)
             case End(outcome=outcome):

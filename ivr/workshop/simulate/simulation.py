@@ -18,20 +18,19 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
 )
 from ivr.errors import FlowError
-from ivr.events import Accept, ActionResult, Cause, Hypothesis, Recognition
+from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
 from ivr.record import CallerActed, Entry, Understood
 from ivr.workshop.simulate.driving import (
     ACTION,
     DESK,
     DOUBT,
-    MEMBER,
     PARTS,
     CallOver,
     Driver,
     Setting,
 )
 
-__all__ = ["ACTION", "DESK", "MEMBER", "PARTS", "CallOver", "Setting", "Simulation"]
+__all__ = ["ACTION", "DESK", "PARTS", "CallOver", "Setting", "Simulation"]
 
 
 class Simulation(Driver):
@@ -52,9 +51,9 @@ class Simulation(Driver):
         self.said, self.connected, self.outcome, self._listen = [], None, "", None
         self.heard = Understood()
         self._room.moment = self.now
-        catalogue = await self._catalogue()
-        self._titles = {term.id: term.label for term in catalogue}
-        self._dialogue = self._new_dialogue({"catalogue": catalogue})
+        vocabularies = await self._vocabularies()
+        self._labels = {term.id: term.label for terms in vocabularies.values() for term in terms}
+        self._dialogue = self._new_dialogue(vocabularies)
         await self._rest(self._dialogue.begin(self.now))
         return self._taken()
 
@@ -102,9 +101,9 @@ class Simulation(Driver):
     async def hangup(self) -> Sequence[Entry]:
         """The line drops, or the caller hangs up: their place is kept where that is worth it."""
         self._caller("hangup")
-        member, snapshot = self.facts.get(MEMBER), self._dialogue.snapshot()
-        if not self.result and member and snapshot is not None:
-            await self._room.keep_place(str(member), snapshot)
+        caller_id, snapshot = self.facts.get(CALLER_ID), self._dialogue.snapshot()
+        if not self.result and caller_id and snapshot is not None:
+            await self._room.keep_place(str(caller_id), snapshot)
         if not self.outcome:
             self._ended("abandoned" if self.connected is None else "connected")
         return self._taken()

@@ -63,11 +63,17 @@ class Explanation:
 
 
 def explain_state(
-    library: FlowLibrary, flow: str, state: str, *, language: str | None = None, persona: str = "neutral"
+    library: FlowLibrary,
+    flow: str,
+    state: str,
+    *,
+    language: str | None = None,
+    persona: str = "neutral",
+    examples: Sequence[str] = (),
 ) -> Explanation:
-    """``language``: None for the flow's own."""
+    """``language``: None for the flow's own. ``examples``: names that callers may say, out of the vocabularies."""
     owner = library.flows[flow]
-    return _StateTale(library, owner, state, Wordings(library, language or owner.language, persona)).tell()
+    return _StateTale(library, owner, state, Wordings(library, language or owner.language, persona), examples).tell()
 
 
 def explain_flow(
@@ -102,11 +108,12 @@ def _brief(words: Wordings, flow: str, name: str, state: State) -> str:
 
 
 class _StateTale:
-    def __init__(self, library: FlowLibrary, flow: Flow, name: str, words: Wordings) -> None:
+    def __init__(self, library: FlowLibrary, flow: Flow, name: str, words: Wordings, examples: Sequence[str]) -> None:
         self.library, self.flow, self.name, self.words = library, flow, name, words
         self.state = flow.states[name]
         self.kind = self.state.kinds[0]
-        self.samples = Samples(flow, words)
+        self.examples = examples
+        self.samples = Samples(flow, words, examples)
 
     def tell(self) -> Explanation:
         about = " ".join(self.state.about.split())
@@ -153,7 +160,7 @@ class _StateTale:
         parts = [".".join(road[0].source)]
         for stretch in road:
             if stretch.way is not None and stretch.way.kind != "then":
-                samples = Samples(self.library.flows[stretch.source[0]], self.words)
+                samples = Samples(self.library.flows[stretch.source[0]], self.words, self.examples)
                 said = samples.phrases(stretch.way.name) if stretch.way.kind == "choice" else ()
                 parts.append(f"[{f'“{said[0]}”' if said else short(stretch.way)}]")
             parts.append(HUMAN if stretch.target == AT_HUMAN else _spot(stretch.target, stretch.source))

@@ -1,13 +1,10 @@
-"""What callers might say: phrases with their slots filled in, by titles that members of the demonstration have."""
+"""Sample utterances: phrases with their slots filled in, terms of vocabularies by the company's examples."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from importlib.resources import files
 
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
@@ -20,17 +17,13 @@ _NUMBER = 3
 _DIGITS = "5035550142"
 
 
-@lru_cache(maxsize=1)
-def titles() -> tuple[str, ...]:
-    """Titles in the queue of the first member of the demonstration."""
-    members = json.loads(files("ivr.store").joinpath("seed/members.json").read_text(encoding="utf-8"))
-    return tuple(entry[0] for entry in members[0]["queue"])
-
-
 @dataclass(frozen=True, slots=True)
 class Samples:
+    """``examples`` are names out of the company's vocabularies."""
+
     flow: Flow
     words: Wordings
+    examples: Sequence[str] = ()
 
     def value(self, variable: str, place: int = 0) -> str:
         """Something a caller might say for ``variable``."""
@@ -41,8 +34,7 @@ class Samples:
         language = self.words.language
         match spec.type:
             case "title":
-                known = titles()
-                return known[(place + 2) % len(known)]
+                return self.examples[(place + 2) % len(self.examples)] if self.examples else variable
             case "number":
                 return number_words(max(spec.minimum or 1, _NUMBER), language)
             case "ordinal":

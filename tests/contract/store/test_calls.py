@@ -11,6 +11,7 @@ import pytest
 from ivr.ports import CallRecords, ContextStore
 from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
 from ivr.store import Store
+from tests.films import films_on
 
 from .conftest import Time
 
@@ -81,14 +82,17 @@ async def test_updates_of_one_call_do_not_lose_each_other(store: Store, now: Tim
     assert [found[f"key{n}"] for n in range(10)] == list(range(10))
 
 
-async def test_after_a_crash(store: Store, now: Time) -> None:
+async def test_after_a_crash(store: Store, now: Time, url: str) -> None:
+    other = Store(url, timeout_s=10.0, now=now, node="other")
+    await begun(other, "elsewhere", now())
     await begun(store, "call-1", now())
     await begun(store, "call-2", now.pass_(hours=1))
     assert await store.calls.end_unfinished("lost", now()) == 1
     found = await store.calls.get("call-1")
     assert found is not None
     assert (found["live"], found["outcome"]) == (False, "lost")
-    assert [c["call_id"] for c in await store.calls.recent(live=True)] == ["call-2"]
+    assert [c["call_id"] for c in await store.calls.recent(live=True)] == ["call-2", "elsewhere"]
+    await other.close()
 
 
 async def test_resume_points_are_used_once(store: Store, now: Time) -> None:
@@ -118,7 +122,6 @@ async def test_handoff_contexts(store: Store, now: Time, url: str) -> None:
     assert await contexts.context("secret-toke") is None
     now.pass_(hours=2)
     assert await contexts.context("secret-token") is None
-    assert await store.handoffs.contexts_of("call-1") == [{"reason": "anger", "facts": {"a": 1}}]
 
 
 async def test_moments_need_a_zone(store: Store) -> None:
@@ -136,20 +139,21 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     await store.calls.save_resume_point("10001", {}, now())
     await store.handoffs.keep_context("old", "old", {}, now() + timedelta(days=1))
     await store.handoffs.keep_context("long", "old", {}, now() + timedelta(days=90))
-    await store.services.add_note("10001", "x", kind="k", key="note", call_id="old")
+    await films_on(store).services.add_note("10001", "x", kind="k", key="note", call_id="old")
     for n in (1, 2):
-        await store.services.request_callback(
-            "5035550101", name="", member="", skill="general", wanted="", key=f"cb{n}", call_id="old"
+        await store.callbacks.request(
+            "5035550101", name="", caller_id="", skill="general", wanted="", key=f"cb{n}", call_id="old"
         )
-    first, _ = await store.services.callbacks()
-    await store.services.close_callback(first.id)
+    first, _ = await store.callbacks.waiting()
+    await store.callbacks.close(first.id)
     now.pass_(days=40)
     await begun(store, "new", now())
     await store.calls.append_all("new", [Entry(Understood(), now())])
     await store.calls.finish("new", "resolved", now(), {})
 
-    assert set((await store.purge(start - timedelta(days=1))).values()) == {0}
-    counts = await store.purge(now() - timedelta(days=30))
+    assert set((await store.retention.purge(start - timedelta(days=1))).values()) == {0}
+    counts = await store.retention.count(now() - timedelta(days=30))
+    assert await store.retention.purge(now() - timedelta(days=30)) == counts
     assert counts == {
         "call_entries": 2,
         "handoff_contexts": 1,
@@ -162,9 +166,9 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     live = await store.calls.get("live")
     assert live is not None
     assert len(live["entries"]) == 1
-    assert len(await store.services.callbacks()) == 1
+    assert len(await store.callbacks.waiting()) == 1
     assert await store.handoffs.context("long") == {}
-    assert len(await store.audit_of("old")) == 3
+    assert len(await store.audit.of_call("old")) == 3
 
 
 @pytest.mark.parametrize(
@@ -174,12 +178,12 @@ async def test_hostile_text_is_kept_or_cleaned_never_an_error(store: Store, now:
     await store.calls.begin("call-1", text, text, now(), {"display": text})
     await store.calls.append_all("call-1", [Entry(Other(text, {"text": text, "nested": [{text: text}]}), now())])
     await store.calls.finish("call-1", text, now(), {"said": text})
-    await store.services.request_callback(
-        text, name=text, member="", skill=text, wanted=text, key=f"key{text[:1]}", call_id="call-1"
+    await store.callbacks.request(
+        text, name=text, caller_id="", skill=text, wanted=text, key=f"key{text[:1]}", call_id="call-1"
     )
-    await store.services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
-    await store.services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
-    assert len(await store.services.notes("10001")) == 1
+    await films_on(store).services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
+    await films_on(store).services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
+    assert len(await films_on(store).services.notes("10001")) == 1
     found = await store.calls.get("call-1")
     assert found is not None
     clean = text.replace("\x00", "").replace("\ud800", "?")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.actions import StoreActions
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.ports import ActionCall
 from ivr.store import Store
+from tests.films import actions_on, films_on
 from tests.postgres import PostgresServer
 
 CALL = ActionCall("member.identify_by_number", {"number": "10001"}, "k", "call-1", {})
@@ -24,7 +24,7 @@ async def test_nobody_listens() -> None:
         await asyncio.wait_for(store.ping(), FAR_TOO_LONG_S)
     assert "hush" not in str(caught.value)
     with pytest.raises(ActionError):
-        await StoreActions(store).perform(CALL)
+        await actions_on(store).perform(CALL)
     with pytest.raises(StoreUnavailable):
         await store.upgrade()
     await store.close()
@@ -48,18 +48,18 @@ async def test_a_host_that_swallows_everything() -> None:
 @pytest.mark.postgres
 async def test_a_frozen_server_and_its_return(postgres_server: PostgresServer, seeded_postgres_url: str) -> None:
     store = Store(seeded_postgres_url, timeout_s=0.5)
-    actions = StoreActions(store)
+    actions = actions_on(store)
     assert (await actions.perform(CALL)).outcome == "found"
     postgres_server.freeze()
     try:
         with pytest.raises(ActionError):
             await asyncio.wait_for(actions.perform(CALL), FAR_TOO_LONG_S)
         with pytest.raises(StoreUnavailable, match="a moment ago"):
-            await asyncio.wait_for(store.membership.profile("10001"), FAR_TOO_LONG_S)
+            await asyncio.wait_for(films_on(store).membership.profile("10001"), FAR_TOO_LONG_S)
     finally:
         postgres_server.freeze(False)
     patient = Store(seeded_postgres_url, timeout_s=20.0)
-    assert await patient.membership.profile("10001") is not None
+    assert await films_on(patient).membership.profile("10001") is not None
     await patient.close()
     await store.close()
 
@@ -67,11 +67,11 @@ async def test_a_frozen_server_and_its_return(postgres_server: PostgresServer, s
 @pytest.mark.postgres
 async def test_lost_connections_are_made_again(postgres_server: PostgresServer, seeded_postgres_url: str) -> None:
     store = Store(seeded_postgres_url, timeout_s=10.0)
-    assert await store.membership.profile("10001") is not None
+    assert await films_on(store).membership.profile("10001") is not None
     await postgres_server.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 't_%'"
     )
-    assert await store.membership.profile("10001") is not None
+    assert await films_on(store).membership.profile("10001") is not None
     await store.close()
 
 
@@ -82,11 +82,11 @@ async def test_a_file_that_another_process_holds(sqlite_template: Path, tmp_path
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable):
-        await asyncio.wait_for(store.services.delete_notes("10004", key="k", call_id="c"), FAR_TOO_LONG_S)
-    assert await store.membership.profile("10004") is not None  # reading goes on
+        await asyncio.wait_for(films_on(store).services.delete_notes("10004", key="k", call_id="c"), FAR_TOO_LONG_S)
+    assert await films_on(store).membership.profile("10004") is not None  # reading goes on
     other.execute("ROLLBACK")
     other.close()
-    assert await store.services.delete_notes("10004", key="k", call_id="c") == 2
+    assert await films_on(store).services.delete_notes("10004", key="k", call_id="c") == 2
     await store.close()
 
 
@@ -110,7 +110,7 @@ async def test_a_hang_up_in_the_middle_leaves_all_or_nothing(url: str, store: St
     """A caller who leaves while a change is made: it is made whole or not at all, and the next one works."""
     for number in range(20):
         task = asyncio.create_task(
-            store.queues.rearrange(
+            films_on(store).queues.rearrange(
                 "10001", lambda order: ("ok", order[::-1]), key=f"k{number}", action="queue.test", call_id="c"
             )
         )
@@ -118,27 +118,27 @@ async def test_a_hang_up_in_the_middle_leaves_all_or_nothing(url: str, store: St
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    last = await store.queues.rearrange(
+    last = await films_on(store).queues.rearrange(
         "10001", lambda order: ("ok", order[::-1]), key="last", action="queue.test", call_id="c"
     )
     assert last.after == last.before[::-1]
     await store.close()  # waits for what went on in the background
     reopened = Store(url, timeout_s=10.0)
-    profile = await reopened.membership.profile("10001")
+    profile = await films_on(reopened).membership.profile("10001")
     assert profile is not None
-    assert len(await reopened.audit_of("c")) == profile.queue_version
+    assert len(await reopened.audit.of_call("c")) == profile.queue_version
     assert len(profile.queue) == 8
     await reopened.close()
 
 
 async def test_services_on_one_database_take_turns(url: str, store: Store) -> None:
     """Three services, nothing shared but the database: 45 rotations of eight titles, none lost."""
-    before = await store.membership.profile("10001")
+    before = await films_on(store).membership.profile("10001")
 
     async def rotate(number: int) -> None:
         service = Store(url, timeout_s=20.0)
         for step in range(15):
-            await service.queues.rearrange(
+            await films_on(service).queues.rearrange(
                 "10001",
                 lambda order: ("ok", (*order[1:], order[0])),
                 key=f"{number}/{step}",
@@ -148,7 +148,7 @@ async def test_services_on_one_database_take_turns(url: str, store: Store) -> No
         await service.close()
 
     await asyncio.gather(*(rotate(number) for number in range(3)))
-    after = await store.membership.profile("10001")
+    after = await films_on(store).membership.profile("10001")
     assert before is not None
     assert after is not None
     turn = 45 % len(before.queue)

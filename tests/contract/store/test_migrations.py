@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,29 +12,76 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from ivr.cli import db
+from ivr.config import CompanyConfig, Config, StoreConfig
 from ivr.errors import ConfigError, StoreUnavailable
-from ivr.store import Store, commands
+from ivr.store import Store
 from ivr.store.tables import metadata
+from tests.films import films_on, films_store
+
+
+async def told(command: Any, url: str, package: str = "ivr.reference") -> str:
+    """What ``ivr db …`` says."""
+    config = Config(store=StoreConfig(url=url), company=CompanyConfig(package=package))
+    return await db.run(config, argparse.Namespace(work=command))
+
+
+def ours(name: str | None, kind: str, _: object) -> bool:
+    """Alembic leaves out its own version table, not a company's."""
+    return not (kind == "table" and str(name).startswith("alembic_version"))
+
+
+async def drift_of(url: str) -> list[object]:
+    def drift(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True, "include_name": ours}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+    engine = create_async_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(drift)
+    finally:
+        await engine.dispose()
 
 
 async def test_upgrade_makes_exactly_the_models(empty_url: str) -> None:
-    store = Store(empty_url)
+    store = films_store(empty_url)
     await store.upgrade()
     await store.close()
+    assert await drift_of(empty_url) == []
 
-    def drift(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        return list(compare_metadata(context, metadata))
 
+async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -> None:
+    """Revision 0001 held the company's tables too, and there was one version table."""
+    store = films_store(empty_url)
+    await store.upgrade()
+    await films_on(store).seed()
     engine = create_async_engine(empty_url)
-    async with engine.connect() as connection:
-        assert await connection.run_sync(drift) == []
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("DROP TABLE alembic_version_films")
+        await connection.exec_driver_sql("ALTER TABLE calls DROP COLUMN node")
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     await engine.dispose()
+    assert "run ivr db upgrade" in await told(db.status, empty_url)
+    await store.upgrade()
+    assert (await store.status()).up_to_date
+    assert (await films_on(store).counts())["members"] == 8
+    assert await drift_of(empty_url) == []
+    await store.close()
+
+
+async def test_a_company_comes_and_goes(empty_url: str) -> None:
+    """Without one there are no tables of films; a database that has them serves without."""
+    assert "brings no example data" in await told(db.seed, empty_url, package="")
+    assert "is current (0002)" in await told(db.status, empty_url, package="")
+    assert "films none, this release needs" in await told(db.status, empty_url)
+    assert "added 420 titles" in await told(db.seed, empty_url)
+    assert "is current (0002)" in await told(db.status, empty_url, package="")
 
 
 async def test_drift_would_be_seen(empty_url: str) -> None:
     """The comparison above can fail: without a table it says so."""
-    store = Store(empty_url)
+    store = films_store(empty_url)
     await store.upgrade()
     await store.close()
     engine = create_async_engine(empty_url)
@@ -53,16 +102,16 @@ async def test_drift_would_be_seen(empty_url: str) -> None:
 
 
 async def test_status_and_seed_commands(empty_url: str) -> None:
-    assert "run ivr db upgrade" in await commands.status(empty_url)
-    assert "0001" in await commands.upgrade(empty_url)
-    first = await commands.seed(empty_url)
+    assert "run ivr db upgrade" in await told(db.status, empty_url)
+    assert "0001" in await told(db.upgrade, empty_url)
+    first = await told(db.seed, empty_url)
     assert "added 420 titles and 8 members" in first
-    assert "added 0 titles and 0 members" in await commands.seed(empty_url)
-    assert "420 titles, 8 members" in await commands.status(empty_url)
+    assert "added 0 titles and 0 members" in await told(db.seed, empty_url)
+    assert "420 titles, 8 members" in await told(db.status, empty_url)
 
 
 async def test_instances_starting_together_upgrade_once(empty_url: str) -> None:
-    stores = [Store(empty_url) for _ in range(4)]
+    stores = [films_store(empty_url) for _ in range(4)]
     await asyncio.gather(*(store.upgrade() for store in stores))
     assert (await stores[0].status()).up_to_date
     for store in stores:
@@ -70,7 +119,7 @@ async def test_instances_starting_together_upgrade_once(empty_url: str) -> None:
 
 
 async def test_a_newer_database_is_left_alone(empty_url: str) -> None:
-    store = Store(empty_url)
+    store = films_store(empty_url)
     await store.upgrade()
     engine = create_async_engine(empty_url)
     async with engine.begin() as connection:
@@ -79,22 +128,22 @@ async def test_a_newer_database_is_left_alone(empty_url: str) -> None:
     with pytest.raises(StoreUnavailable, match="newer release"):
         await store.upgrade()
     assert not (await store.status()).up_to_date
-    assert "9999" in await commands.status(empty_url)
+    assert "9999" in await told(db.status, empty_url)
     await store.close()
 
 
 async def test_a_store_in_memory_needs_no_file() -> None:
-    store = Store("sqlite+aiosqlite://")
+    store = films_store("sqlite+aiosqlite://")
     await store.upgrade()
-    assert (await store.seed()).members == 8
+    assert (await films_on(store).seed())["members"] == 8
     assert (await store.status()).up_to_date
     await store.close()
 
 
 async def test_using_a_database_before_upgrade_is_unavailable_not_a_traceback(empty_url: str) -> None:
-    store = Store(empty_url)
+    store = films_store(empty_url)
     with pytest.raises(StoreUnavailable):
-        await store.membership.profile("10001")
+        await films_on(store).membership.profile("10001")
     await store.close()
 
 

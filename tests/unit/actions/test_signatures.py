@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.actions.invocation import LAST, parse
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.ports import ActionCall
+from ivr.reference import COMPANY
 
 NAMES = {
     "member.identify_by_caller",
@@ -38,12 +38,12 @@ NAMES = {
 
 
 def test_every_action_is_declared() -> None:
-    assert set(signatures()) == NAMES
+    assert set(COMPANY.all_signatures) == NAMES
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_declarations_hold_together(name: str) -> None:
-    signature = signatures()[name]
+    signature = COMPANY.all_signatures[name]
     assert signature.name == name
     assert signature.about
     assert not signature.undo or signature.undo in NAMES
@@ -54,7 +54,10 @@ def test_declarations_hold_together(name: str) -> None:
 
 
 def test_what_cannot_be_taken_back_says_so() -> None:
-    assert {s.name for s in signatures().values() if s.risk == "irreversible"} == {"disc.report", "notes.delete_all"}
+    assert {s.name for s in COMPANY.all_signatures.values() if s.risk == "irreversible"} == {
+        "disc.report",
+        "notes.delete_all",
+    }
 
 
 @pytest.mark.parametrize(

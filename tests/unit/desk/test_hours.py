@@ -116,12 +116,6 @@ def test_next_opening() -> None:
     assert found.utcoffset() == timedelta(hours=-7)
 
 
-def test_closing() -> None:
-    assert OFFICE.closes_at(at("2026-06-01T09:00")) == at("2026-06-01T12:00")
-    assert OFFICE.closes_at(at("2026-06-06T23:00")) == at("2026-06-08T00:00")  # Saturday night runs into Sunday
-    assert OFFICE.closes_at(at("2026-06-01T12:30")) is None
-
-
 @given(st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1)))
 def test_openings_are_the_first_open_moments(moment: datetime) -> None:
     now = moment.replace(tzinfo=UTC)
@@ -131,10 +125,6 @@ def test_openings_are_the_first_open_moments(moment: datetime) -> None:
     if not OFFICE.open_at(now):
         assert not OFFICE.open_at(found - timedelta(seconds=1))
         assert not OFFICE.open_at(now + (found - now) / 2)
-    closing = OFFICE.closes_at(found)
-    assert closing is not None
-    assert not OFFICE.open_at(closing)
-    assert OFFICE.open_at(closing - timedelta(seconds=1))
 
 
 def test_every_fault_is_named() -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.dialogue.engine.contract import (
     ActionDone,
     Connect,
@@ -33,6 +32,7 @@ from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.events import ActionResult, Cause, Recognition, Term
 from ivr.record import Failed
+from ivr.reference import COMPANY
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 3, 3, 10)
@@ -200,12 +200,12 @@ def reference() -> FlowLibrary:
     """The flows that ship."""
     flows = sorted((ROOT / "flows").glob("*.yaml"))
     sources = {p.name: p.read_text(encoding="utf-8") for p in flows if not p.name.endswith(".test.yaml")}
-    return made(sources, signatures())
+    return made(sources, COMPANY.all_signatures)
 
 
 @lru_cache(maxsize=1)
 def catalogue() -> tuple[Term, ...]:
-    seed = json.loads((ROOT / "ivr/store/seed/titles.json").read_text(encoding="utf-8"))
+    seed = json.loads((ROOT / "ivr/reference/seed/titles.json").read_text(encoding="utf-8"))
     rows = seed["titles"] if isinstance(seed, dict) else seed
     return terms(dict.fromkeys(row[0] for row in rows))
 
@@ -245,7 +245,7 @@ class Talk:
             entry=entry,
             language=language,
             persona=persona,
-            facts={"hours.open": True, "member.number": "10001", **(facts or {})},
+            facts={"hours.open": True, "caller.id": "10001", "member.number": "10001", **(facts or {})},
             vocabularies={"queue": tuple(self.queue), "catalogue": catalogue()},
             seed=seed,
             keys_led=keys_led,

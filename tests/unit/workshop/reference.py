@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ivr.actions import signatures
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
+from ivr.reference import COMPANY
 
 FLOWS = Path(__file__).parents[3] / "flows"
 
@@ -24,7 +24,7 @@ def reference() -> FlowLibrary:
 
 
 def library(texts: Mapping[str, str]) -> FlowLibrary:
-    loaded = load_library(texts, signatures())
+    loaded = load_library(texts, COMPANY.all_signatures)
     assert loaded.library is not None, "\n".join(f.render() for f in loaded.errors)
     return loaded.library
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from ivr.errors import FlowError
+from ivr.reference import COMPANY
 from ivr.workshop.selection import state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
 from ivr.workshop.tell.routes import AT_HUMAN, way_to, way_to_human
@@ -47,7 +48,7 @@ def test_a_question_says_what_callers_hear_say_and_key() -> None:
 
 
 def test_phrases_carry_real_titles() -> None:
-    text = _section(explain_state(reference(), "main", "ask").render(), "What they can say")
+    text = _section(explain_state(reference(), "main", "ask", examples=COMPANY.examples).render(), "What they can say")
     assert "“remove Casablanca”" in text
     assert "{" not in text
 

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.errors import FlowError
+from ivr.reference import COMPANY
 from ivr.workshop.picture.canvas import canvas_of
 from ivr.workshop.picture.mermaid import render_mermaid
 from ivr.workshop.picture.svg import element_id, render_folder_svg, render_svg
@@ -86,7 +86,7 @@ def test_a_state_with_an_error_is_red_and_says_why() -> None:
     texts = dict(sources())
     texts["discs.yaml"] = texts["discs.yaml"].replace("      failed: sorry\n", "", 1)
     library = changed(("discs.yaml", "      failed: sorry\n", ""))
-    findings = check_sources(texts, LineFacts(signatures())).findings
+    findings = check_sources(texts, LineFacts(COMPANY.all_signatures)).findings
     assert findings
     states = _states(render_svg(library, "discs", findings=findings))
     red = {i for i, e in states.items() if "error" in (e.get("class") or "").split()}
@@ -179,5 +179,5 @@ def test_mermaid_marks_errors() -> None:
     texts = dict(sources())
     texts["discs.yaml"] = texts["discs.yaml"].replace("      failed: sorry\n", "", 1)
     library = changed(("discs.yaml", "      failed: sorry\n", ""))
-    text = render_mermaid(library, ["discs"], findings=check_sources(texts, LineFacts(signatures())).findings)
+    text = render_mermaid(library, ["discs"], findings=check_sources(texts, LineFacts(COMPANY.all_signatures)).findings)
     assert "class s_discs__report error" in text

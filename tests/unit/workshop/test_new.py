@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
+from ivr.reference import COMPANY
 from ivr.workshop.scripts.runner import Runner
 from ivr.workshop.scripts.script import parse_script
 from ivr.workshop.simulate.room import ScratchRoom
 from ivr.workshop.templates import TEMPLATES, new_flow
 from tests.unit.workshop.reference import library, reference, sources
 
-FACTS = LineFacts(signatures(), services=("deliveries", "my_service"))
+FACTS = LineFacts(COMPANY.all_signatures, services=("deliveries", "my_service"))
 INTENT = "  hold:\n    - "
 CHOICE = '      - {intent: undo, key: 9, label: "undoing your last change", goto: undo}\n'
 STATE = "  hold: {call: hold,"
@@ -75,7 +75,7 @@ def test_it_is_tidy_and_commented(template: str) -> None:
 
 def test_only_languages_of_the_folder_are_written() -> None:
     english = {f: t for f, t in sources().items() if ".es-ES." not in f}
-    loaded = load_library(english, signatures())
+    loaded = load_library(english, COMPANY.all_signatures)
     made = new_flow("newcomer", "menu", library=loaded.library)
     assert set(made.files) == {"newcomer.yaml", "newcomer.test.yaml"}
     assert set(new_flow("newcomer", "menu", library=reference()).files) == {

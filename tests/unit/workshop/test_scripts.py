@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.errors import ConfigError
+from ivr.reference import COMPANY
 from ivr.workshop.scripts.run import scripts_by_folder
 from ivr.workshop.scripts.script import against, parse_script, script_files
 from tests.flows.reference import FLOWS, library
@@ -20,7 +21,7 @@ HERE = Path("queue.test.yaml")
 
 def faults(steps: str, end: str = "") -> list[tuple[str, int, str]]:
     file = parse_script(HERE, HEAD + steps + end)
-    return [(f.code, f.line, f.why) for f in against(file, library())]
+    return [(f.code, f.line, f.why) for f in against(file, library(), COMPANY)]
 
 
 @pytest.mark.parametrize(
@@ -55,9 +56,23 @@ def test_all_faults_at_once() -> None:
     assert [line for _, line, _ in faults(text, "    edn: {outcome: x}\n")] == [6, 7, 8, 9]
 
 
+@pytest.mark.parametrize(
+    ("end", "code", "why"),
+    [
+        ("{quueue: [Vertigo]}", "unknown-key", "there is no key quueue"),
+        ("{queue: Vertigo}", "bad-value", "queue is the member's titles, in order"),
+        ("{hold_until: [2026-07-04]}", "bad-value", "hold_until is YYYY-MM-DD"),
+    ],
+)
+def test_what_the_company_keeps_is_the_companys_to_say(end: str, code: str, why: str) -> None:
+    found = faults("      - key: 1\n", f"    end: {end}\n")
+    assert [(c, line) for c, line, _ in found] == [(code, 7)]
+    assert why in found[0][2]
+
+
 def test_names_are_suggested() -> None:
     file = parse_script(HERE, HEAD + "      - expect: {state: main.aks}\n")
-    (finding,) = against(file, library())
+    (finding,) = against(file, library(), COMPANY)
     assert finding.remedy == "did you mean main.ask?"
     assert finding.render().startswith("queue.test.yaml:6:25: error: there is no state main.aks [unknown-state]")
 
@@ -69,7 +84,7 @@ def test_two_calls_of_one_name_are_one_too_many() -> None:
 
 def test_a_script_for_another_flow_is_noticed() -> None:
     file = parse_script(HERE, HEAD.replace("tests: queue", "tests: quee") + "      - say: hello\n")
-    assert [f.code for f in against(file, library())] == ["unknown-flow"]
+    assert [f.code for f in against(file, library(), COMPANY)] == ["unknown-flow"]
 
 
 def test_plain_words_need_no_quotes() -> None:
@@ -106,7 +121,7 @@ def test_nor_any_steps(steps: object) -> None:
         HERE, json.dumps({"tests": "queue", "at": "2026-03-03T10:00", "calls": [{"name": "x", "steps": steps}]})
     )
     if file.suite is not None:
-        against(file, library())
+        against(file, library(), COMPANY)
     else:
         assert all(f.why and f.remedy for f in file.findings)
 

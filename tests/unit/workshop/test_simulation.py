@@ -37,10 +37,10 @@ async def test_speech_shows_what_was_understood_and_what_it_did(simulation: Simu
     assert heard.confidence == 1.0
     action = next(e.what for e in entries if isinstance(e.what, Performed))
     assert action.outcome == "ok"
-    effects = await room.effects("10001")
-    assert effects is not None
-    assert effects.queue[0] == "Casablanca"
-    assert len(effects.queue) == 8
+    held = await room.records("10001")
+    assert held is not None
+    assert held["queue"][0] == "Casablanca"
+    assert len(held["queue"]) == 8
 
 
 async def test_doubt_makes_the_line_ask_back(simulation: Simulation) -> None:
@@ -103,7 +103,7 @@ async def test_a_broken_store_fails_the_actions_themselves(simulation: Simulatio
     assert "store is not available" in action.error
     assert simulation.connected is not None
     await simulation.mend("store")
-    assert (await room.effects("10001")) is not None
+    assert (await room.records("10001")) is not None
 
 
 async def test_a_broken_recogniser_is_told_to_the_dialogue(simulation: Simulation) -> None:

@@ -1,4 +1,4 @@
-"""The resume verb: entering looks for a dropped call of this member, listening to universals, and offers it.
+"""The resume verb: entering looks for a dropped call by this caller, listening to universals, and offers it.
 
 A yes goes where that call was, with everything it knew in doubt; a no, or nothing found, takes ``on.none``, else
 ``goto``. The prompt is the offer.
@@ -17,6 +17,7 @@ from ivr.dialogue.engine.gather import Gather, Mode, Waiting
 from ivr.dialogue.engine.next import STAY, Ask, Broken, Goto, Next, Take, Wait
 from ivr.dialogue.engine.snapshot import restore, speak_as
 from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Verb, yes_or_no
+from ivr.events import CALLER_ID
 from ivr.record import Decided
 
 
@@ -29,11 +30,11 @@ class Loading(Waiting):
 
 def enter(call: Conversation) -> Next:
     call.count_visit()
-    member = call.facts.get("member.number")
-    if not member:
+    caller_id = call.facts.get(CALLER_ID)
+    if not caller_id:
         return _not_resumed(call)
     token = call.outbox.token()
-    call.outbox.put(LoadResume(token, str(member)))
+    call.outbox.put(LoadResume(token, str(caller_id)))
     return Wait(Loading(token), listener.meanwhile(call))
 
 

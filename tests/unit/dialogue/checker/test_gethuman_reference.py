@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from ivr.actions import signatures
 from ivr.dialogue.checker.check import check_sources
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.source import read_directory
+from ivr.reference import COMPANY
 from tests.flows.reference import FLOWS
 
 SOURCES = read_directory(FLOWS)
-FACTS = LineFacts(signatures(), entries=("main",))
+FACTS = LineFacts(COMPANY.all_signatures, entries=("main",))
 
 
 def found(sources: dict[str, str]) -> dict[str, str]:

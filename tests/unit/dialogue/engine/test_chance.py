@@ -86,7 +86,7 @@ results = st.builds(
     values=st.dictionaries(
         st.sampled_from(["titles", "count"]), st.one_of(st.integers(), st.text(max_size=5), st.none())
     ),
-    facts=st.just({"member.number": "10001", "queue.size": 3}),
+    facts=st.just({"caller.id": "10001", "member.number": "10001", "queue.size": 3}),
     vocabularies=st.one_of(st.just({}), st.just({"queue": (Term("x", "X"), Term("y", "Alien"))})),
 )
 events: st.SearchStrategy[DialogueEvent] = st.one_of(

@@ -1,9 +1,8 @@
-"""What else members may ask for: replacement discs, notes kept about them, callbacks, holds."""
+"""Replacement discs, notes kept about members, and holds, in the database."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,46 +10,14 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import ActionError
+from ivr.reference.records import DiscReport, Note
+from ivr.reference.tables import disc_reports, discs, holds, members, notes
 from ivr.store.database import Database, fit
 from ivr.store.ledger import Stamp, once, record
-from ivr.store.tables import callbacks, disc_reports, discs, holds, members, notes
 
 
-@dataclass(frozen=True, slots=True)
-class DiscReport:
-    """``outcome`` "ok" or "not_out". ``damaged_reports`` counts this member's damaged discs, this one included."""
-
-    outcome: str
-    damaged_reports: int = 0
-    repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    id: int
-    kind: str
-    text: str
-    by: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """``wanted`` is when, in the caller's words or ISO 8601; "" means as soon as possible."""
-
-    id: int
-    number: str
-    name: str
-    member: str
-    skill: str
-    wanted: str
-    call_id: str
-    state: str
-    created_at: datetime
-
-
-class MemberServices:
-    """Every change is made once per ``key``, audited, and all or nothing. All methods raise StoreUnavailable."""
+class SqlServices:
+    """Implements ``ivr.reference.backend.Services``."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
@@ -59,7 +26,6 @@ class MemberServices:
     async def report_disc(
         self, member: str, title_id: int, kind: str, *, key: str, call_id: str, actor: str = "caller"
     ) -> DiscReport:
-        """The member's copy of the title is ``kind`` (damaged, missing): note that and ship another copy."""
         stamp = Stamp(key, "disc.report", call_id, actor, self._now())
 
         async def work(connection: AsyncConnection) -> DiscReport:
@@ -101,8 +67,6 @@ class MemberServices:
         return await self._database.write(work)
 
     async def notes(self, member: str) -> Sequence[Note]:
-        """Oldest first."""
-
         async def work(connection: AsyncConnection) -> Sequence[Note]:
             rows = await connection.execute(
                 select(notes.c.id, notes.c.kind, notes.c.text, notes.c.by, notes.c.created_at)
@@ -136,7 +100,6 @@ class MemberServices:
         await self._database.write(work)
 
     async def delete_notes(self, member: str, *, key: str, call_id: str, actor: str = "caller") -> int:
-        """How many there were."""
         stamp = Stamp(key, "notes.delete_all", call_id, actor, self._now())
 
         async def work(connection: AsyncConnection) -> int:
@@ -152,72 +115,7 @@ class MemberServices:
 
         return await self._database.write(work)
 
-    async def request_callback(
-        self,
-        number: str,
-        *,
-        name: str,
-        member: str,
-        skill: str,
-        wanted: str,
-        key: str,
-        call_id: str,
-        actor: str = "caller",
-    ) -> int:
-        """The callback's id."""
-        stamp = Stamp(key, "callback.request", call_id, actor, self._now())
-
-        async def work(connection: AsyncConnection) -> int:
-            async def effect() -> dict[str, Any]:
-                inserted = await connection.execute(
-                    insert(callbacks)
-                    .values(
-                        number=fit(number, 40),
-                        name=fit(name, 200),
-                        member=member,
-                        skill=fit(skill, 40),
-                        wanted=fit(wanted, 100),
-                        call_id=call_id,
-                        state="waiting",
-                        created_at=stamp.at,
-                    )
-                    .returning(callbacks.c.id)
-                )
-                identity = inserted.scalar_one()
-                await record(connection, stamp, member, None, {"callback": identity, "skill": skill})
-                return {"id": identity}
-
-            result, _ = await once(connection, stamp, effect)
-            return int(result["id"])
-
-        return await self._database.write(work)
-
-    async def callbacks(self, state: str = "waiting") -> Sequence[Callback]:
-        """In the order they were asked for."""
-
-        async def work(connection: AsyncConnection) -> Sequence[Callback]:
-            rows = await connection.execute(
-                select(callbacks).where(callbacks.c.state == state).order_by(callbacks.c.id)
-            )
-            return [Callback(**row._mapping) for row in rows]
-
-        return await self._database.read(work)
-
-    async def close_callback(self, callback_id: int, state: str = "done") -> bool:
-        """False when it was not waiting (any more): somebody else took it."""
-
-        async def work(connection: AsyncConnection) -> bool:
-            done = await connection.execute(
-                update(callbacks)
-                .where(callbacks.c.id == callback_id, callbacks.c.state == "waiting")
-                .values(state=state)
-            )
-            return bool(done.rowcount)
-
-        return await self._database.write(work)
-
     async def hold_deliveries(self, member: str, until: date, *, key: str, call_id: str, actor: str = "caller") -> None:
-        """Nothing is shipped before ``until``; a later hold replaces the earlier one."""
         stamp = Stamp(key, "hold.deliveries", call_id, actor, self._now())
 
         async def work(connection: AsyncConnection) -> None:

@@ -1,4 +1,4 @@
-"""The actions on the real store, on both databases."""
+"""The films company's actions, on both databases and in memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from ivr.actions import StoreActions
+from ivr.actions import ActionRegistry
 from ivr.errors import ActionError
 from ivr.events import ActionResult
-from ivr.ports import ActionCall, Actions
-from ivr.store import Store
+from ivr.ports import ActionCall
+from ivr.reference import COMPANY
+from tests.films import actions_on, films_store
 
-from .conftest import Time
+from .conftest import Office, Time
 
 ADA = "10001"  # Metropolis, Vertigo, Casablanca, The General, City Lights, Nosferatu, The Third Man, Rear Window
 
@@ -25,7 +26,7 @@ ADA = "10001"  # Metropolis, Vertigo, Casablanca, The General, City Lights, Nosf
 class Caller:
     """One call: remembers facts and vocabularies as the conductor would, and gives every action a key."""
 
-    def __init__(self, actions: Actions, call_id: str = "call-1") -> None:
+    def __init__(self, actions: ActionRegistry, call_id: str = "call-1") -> None:
         self.actions = actions
         self.call_id = call_id
         self.facts: dict[str, Any] = {}
@@ -53,12 +54,12 @@ class Caller:
 
 
 @pytest.fixture
-def actions(store: Store, now: Time) -> StoreActions:
-    return StoreActions(store, time_zone="America/Los_Angeles", now=now)
+def actions(office: Office) -> ActionRegistry:
+    return office.actions
 
 
 @pytest.fixture
-async def ada(actions: StoreActions) -> Caller:
+async def ada(actions: ActionRegistry) -> Caller:
     caller = Caller(actions)
     assert (await caller.do("member.identify_by_number", number=ADA)).outcome == "found"
     return caller
@@ -77,7 +78,7 @@ async def ada(actions: StoreActions) -> Caller:
         ("101", "unknown"),
     ],
 )
-async def test_identify_by_caller(actions: StoreActions, phone: str, outcome: str) -> None:
+async def test_identify_by_caller(actions: ActionRegistry, phone: str, outcome: str) -> None:
     caller = Caller(actions)
     result = await caller.do("member.identify_by_caller", caller=phone)
     assert result.outcome == outcome
@@ -89,14 +90,14 @@ async def test_identify_by_caller(actions: StoreActions, phone: str, outcome: st
         assert not result.vocabularies
 
 
-async def test_the_calls_own_number_identifies(actions: StoreActions) -> None:
+async def test_the_calls_own_number_identifies(actions: ActionRegistry) -> None:
     caller = Caller(actions)
     caller.facts["call.caller"] = "+15035550101"
     assert (await caller.do("member.identify_by_caller")).facts["member.number"] == ADA
 
 
-async def test_facts_and_vocabularies(ada: Caller, actions: StoreActions) -> None:
-    signature = actions.signatures()["member.identify_by_number"]
+async def test_facts_and_vocabularies(ada: Caller) -> None:
+    signature = COMPANY.all_signatures["member.identify_by_number"]
     assert set(ada.facts) == set(signature.facts)
     assert ada.facts["queue.size"] == 8
     assert ada.facts["queue.next"] == "Metropolis"
@@ -107,11 +108,11 @@ async def test_facts_and_vocabularies(ada: Caller, actions: StoreActions) -> Non
     assert "general" in ada.vocabularies["queue"][3].spoken
 
 
-async def test_unknown_number(actions: StoreActions) -> None:
+async def test_unknown_number(actions: ActionRegistry) -> None:
     assert (await Caller(actions).do("member.identify_by_number", number="99999")).outcome == "unknown"
 
 
-async def test_changes_reach_the_database_and_the_facts(ada: Caller, store: Store) -> None:
+async def test_changes_reach_the_database_and_the_facts(ada: Caller, office: Office) -> None:
     steps: list[tuple[str, Mapping[str, object], str, list[str]]] = [
         ("queue.move_to_position", {"title": "Casablanca", "position": 1}, "ok", ["Casablanca", "Metropolis"]),
         ("queue.move_to_position", {"title": "Casablanca", "position": 1}, "already_there", ["Casablanca"]),
@@ -134,7 +135,7 @@ async def test_changes_reach_the_database_and_the_facts(ada: Caller, store: Stor
         ids: dict[str, Any] = {k: await ada.title(v) if isinstance(v, str) else v for k, v in arguments.items()}
         result = await ada.do(name, **ids)
         assert (name, result.outcome, ada.queue[: len(head)]) == (name, outcome, head)
-        profile = await store.membership.profile(ADA)
+        profile = await office.films.membership.profile(ADA)
         assert profile is not None
         assert [str(title.id) for title in profile.queue] == [term.id for term in ada.vocabularies["queue"]]
     assert ada.queue[-1] == "Laura"
@@ -166,7 +167,7 @@ async def test_reading(ada: Caller) -> None:
     assert (await ada.do("queue.next")).outcome == "empty"
 
 
-async def test_a_key_works_once(ada: Caller, store: Store) -> None:
+async def test_a_key_works_once(ada: Caller, office: Office) -> None:
     title = await ada.title("Rear Window")
     first = await ada.do("queue.move_to_position", key="once", title=title, position=1)
     await ada.do("queue.move_to_position", title=title, position=4)
@@ -177,11 +178,11 @@ async def test_a_key_works_once(ada: Caller, store: Store) -> None:
         await ada.do("queue.remove", key="once", title=title)
 
 
-async def test_one_key_at_the_same_time_works_once(ada: Caller, store: Store) -> None:
+async def test_one_key_at_the_same_time_works_once(ada: Caller, office: Office) -> None:
     title = await ada.title("Gilda")
     results = await asyncio.gather(*(ada.do("queue.add", key="same", title=title) for _ in range(12)))
     assert {result.outcome for result in results} == {"ok"}
-    profile = await store.membership.profile(ADA)
+    profile = await office.films.membership.profile(ADA)
     assert profile is not None
     assert len(profile.queue) == 9
     assert profile.queue_version == 1
@@ -200,7 +201,7 @@ async def test_undo_goes_back_step_by_step(ada: Caller) -> None:
     assert ada.queue == start
 
 
-async def test_undo_leaves_what_somebody_else_changed(ada: Caller, actions: StoreActions) -> None:
+async def test_undo_leaves_what_somebody_else_changed(ada: Caller, actions: ActionRegistry) -> None:
     await ada.do("queue.remove", title=await ada.title("Vertigo"))
     other = Caller(actions, "call-2")
     await other.do("member.identify_by_number", number=ADA)
@@ -211,7 +212,7 @@ async def test_undo_leaves_what_somebody_else_changed(ada: Caller, actions: Stor
     assert ada.queue[1] == "Vertigo"
 
 
-async def test_two_calls_never_corrupt_a_queue(actions: StoreActions, store: Store) -> None:
+async def test_two_calls_never_corrupt_a_queue(actions: ActionRegistry, office: Office) -> None:
     """Twelve calls edit one queue at once: it stays a permutation, and every call's own edit took effect."""
     catalogue = [term.id for term in await actions.vocabulary("catalogue")]
     callers = [Caller(actions, f"call-{n}") for n in range(12)]
@@ -229,16 +230,16 @@ async def test_two_calls_never_corrupt_a_queue(actions: StoreActions, store: Sto
             await caller.do("queue.move_before", title=choice.choice(start), other=choice.choice(start))
 
     await asyncio.gather(*(edit(caller, number) for number, caller in enumerate(callers)))
-    profile = await store.membership.profile(ADA)
+    profile = await office.films.membership.profile(ADA)
     assert profile is not None
     assert sorted(str(title.id) for title in profile.queue) == sorted([*start, *fresh[:12]])
 
 
-async def test_every_change_is_audited_once(ada: Caller, store: Store, url: str) -> None:
+async def test_every_change_is_audited_once(ada: Caller, office: Office) -> None:
     await ada.do("queue.remove", key="a", title=await ada.title("Vertigo"))
     await ada.do("queue.remove", key="a", title=await ada.title("Metropolis"))
     await ada.do("queue.remove", key="b", title="999")  # no change: nothing to tell
-    trail = await store.audit_of("call-1")
+    trail = await office.trail("call-1")
     assert [(line["action"], line["key"], line["member"], line["actor"]) for line in trail] == [
         ("queue.remove", "a", ADA, "caller")
     ]
@@ -259,7 +260,7 @@ async def test_a_damaged_disc_is_replaced(ada: Caller) -> None:
         await ada.do("disc.report", title=disc.id, kind="boring")
 
 
-async def test_the_third_damaged_disc_needs_a_human(actions: StoreActions) -> None:
+async def test_the_third_damaged_disc_needs_a_human(actions: ActionRegistry) -> None:
     june = Caller(actions)
     await june.do("member.identify_by_number", number="10003")
     assert june.facts["member.damaged_reports"] == 2
@@ -269,7 +270,7 @@ async def test_the_third_damaged_disc_needs_a_human(actions: StoreActions) -> No
     assert june.facts["member.damaged_reports"] == 3
 
 
-async def test_notes_are_heard_and_deleted(actions: StoreActions, store: Store) -> None:
+async def test_notes_are_heard_and_deleted(actions: ActionRegistry, office: Office) -> None:
     rosa = Caller(actions)
     await rosa.do("member.identify_by_number", number="10004")
     heard = await rosa.do("notes.read")
@@ -282,21 +283,21 @@ async def test_notes_are_heard_and_deleted(actions: StoreActions, store: Store) 
     assert (gone.outcome, gone.values["count"]) == ("ok", 3)
     assert (await rosa.do("notes.read")).outcome == "none"
     assert (await rosa.do("notes.delete_all")).outcome == "none"
-    assert "comedies" not in str(await store.audit_of("call-1"))
+    assert "comedies" not in str(await office.trail("call-1"))
 
 
-async def test_callbacks(ada: Caller, store: Store) -> None:
+async def test_callbacks(ada: Caller, office: Office) -> None:
     assert (await ada.do("callback.request")).outcome == "no_number"
     ada.facts["call.caller"] = "+15035550101"
     assert (await ada.do("callback.request", key="k", when="tomorrow at nine")).values == {"number": "15035550101"}
     await ada.do("callback.request", key="k", when="tomorrow at nine")
-    waiting = await store.services.callbacks()
-    assert [(c.number, c.name, c.member, c.wanted, c.skill) for c in waiting] == [
+    waiting = await office.callbacks.waiting()
+    assert [(c.number, c.name, c.caller_id, c.wanted, c.skill) for c in waiting] == [
         ("+15035550101", "Ada Moreno", ADA, "tomorrow at nine", "general")
     ]
-    assert await store.services.close_callback(waiting[0].id)
-    assert not await store.services.close_callback(waiting[0].id)
-    assert await store.services.callbacks() == []
+    assert await office.callbacks.close(waiting[0].id)
+    assert not await office.callbacks.close(waiting[0].id)
+    assert await office.callbacks.waiting() == []
 
 
 async def test_holds_know_what_day_it_is_at_the_company(ada: Caller, now: Time) -> None:
@@ -309,12 +310,12 @@ async def test_holds_know_what_day_it_is_at_the_company(ada: Caller, now: Time) 
     assert ada.facts["member.hold_until"] == "2026-07-04"
 
 
-async def test_nobody_identified(actions: StoreActions) -> None:
+async def test_nobody_identified(actions: ActionRegistry) -> None:
     with pytest.raises(ActionError, match="identified"):
         await Caller(actions).do("queue.read")
 
 
-async def test_catalogue(actions: StoreActions) -> None:
+async def test_catalogue(actions: ActionRegistry) -> None:
     catalogue = await actions.vocabulary("catalogue")
     assert len(catalogue) == 420
     assert len({term.label for term in catalogue}) == 420  # two films of one name are told apart
@@ -327,13 +328,13 @@ async def test_catalogue(actions: StoreActions) -> None:
 async def test_the_catalogue_outlives_the_database(now: Time, sqlite_template: Path, tmp_path: Path) -> None:
     file = tmp_path / "ivr.sqlite3"
     shutil.copy(sqlite_template, file)
-    store = Store(f"sqlite+aiosqlite:///{file}", now=now)
-    actions = StoreActions(store, now=now)
+    store = films_store(f"sqlite+aiosqlite:///{file}", now=now)
+    actions = actions_on(store)
     catalogue = await actions.vocabulary("catalogue")
     await store.close()
     file.write_bytes(b"gone" * 100)
     now.pass_(hours=1)
     assert await actions.vocabulary("catalogue") == catalogue
     with pytest.raises(ActionError, match="not available"):
-        await StoreActions(store, now=now).vocabulary("catalogue")
+        await actions_on(store).vocabulary("catalogue")
     await store.close()

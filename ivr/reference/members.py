@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.actions.backend import Membership, ProfileRecord
 from ivr.actions.invocation import Handler, Invocation
-from ivr.actions.titles import terms
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
-from ivr.events import ActionResult
+from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
+from ivr.reference.backend import Membership
+from ivr.reference.records import MemberProfile
+from ivr.reference.titles import terms
 
 QUEUE_FACTS = ("queue.size", "queue.next", "queue.next_id")
 MEMBER_FACTS = (
+    CALLER_ID,
+    CALLER_NAME,
     "member.number",
     "member.name",
     "member.first_name",
@@ -56,10 +59,12 @@ SIGNATURES = (
 )
 
 
-def facts_of(profile: ProfileRecord) -> dict[str, object]:
+def facts_of(profile: MemberProfile) -> dict[str, object]:
     """Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
     queue = terms(profile.queue)
     return {
+        CALLER_ID: profile.number,
+        CALLER_NAME: profile.name,
         "member.number": profile.number,
         "member.name": profile.name,
         "member.first_name": profile.first_name,
@@ -77,7 +82,7 @@ def facts_of(profile: ProfileRecord) -> dict[str, object]:
     }
 
 
-def result_for(profile: ProfileRecord, outcome: str, values: Mapping[str, object] | None = None) -> ActionResult:
+def result_for(profile: MemberProfile, outcome: str, values: Mapping[str, object] | None = None) -> ActionResult:
     """An outcome together with the member as they are now."""
     return ActionResult(
         outcome=outcome,
@@ -119,7 +124,7 @@ class MemberActions:
         return await self._found(invocation["number"])
 
     async def refresh(self, invocation: Invocation) -> ActionResult:
-        return await refreshed(self._membership, invocation.member, "ok")
+        return await refreshed(self._membership, invocation.caller_id, "ok")
 
     async def _found(self, number: str) -> ActionResult:
         profile = await self._membership.profile(number)

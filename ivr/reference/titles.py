@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import product
-from typing import Protocol
 
 from ivr.dialogue.spoken.english import ENGLISH
 from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words, roman_value
 from ivr.dialogue.spoken.similarity import bare_words, unaccented
 from ivr.dialogue.spoken.values import THOUSANDS
 from ivr.events import Term
+from ivr.reference.records import Title
 
 MOST_FORMS = 16  # a title with three numbers in it would otherwise fill a grammar on its own
 
@@ -23,19 +23,6 @@ _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}|\b[A-Z]\.(?=\s|$)")
 _STARRED = re.compile(r"(?<=\w)\*(?=\w)")
 _COUNTED = re.compile(r"(\d{1,6})(st|nd|rd|th)")
 _ENGLISH = "en-US"  # the catalogue's titles are read as English, whatever language the call is in
-
-
-class Named(Protocol):
-    """What a term is made of."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def year(self) -> int: ...
-    @property
-    def spoken(self) -> tuple[str, ...]: ...
 
 
 def plain(text: str) -> str:
@@ -133,14 +120,18 @@ def in_pairs(number: int) -> str:
     return f"{_words(head)} {'oh ' if rest < 10 else ''}{_words(rest)}"
 
 
-def terms(titles: Iterable[Named]) -> tuple[Term, ...]:
+def terms(titles: Iterable[Title]) -> tuple[Term, ...]:
     """A vocabulary, in the given order. Titles of one name are told apart by their year."""
-    listed = tuple(titles)
+    return _terms(tuple(titles))
+
+
+@lru_cache(maxsize=1_000)
+def _terms(listed: tuple[Title, ...]) -> tuple[Term, ...]:
     names = Counter(title.name for title in listed)
     return tuple(_term(title, doubled=names[title.name] > 1) for title in listed)
 
 
-def _term(title: Named, *, doubled: bool) -> Term:
+def _term(title: Title, *, doubled: bool) -> Term:
     forms = spoken_forms(title.name, title.spoken)
     if not doubled:
         return Term(str(title.id), title.name, forms)

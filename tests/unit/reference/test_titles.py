@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from importlib.resources import files
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.actions.titles import MOST_FORMS, in_pairs, plain, spoken_forms, terms, without_article
+from ivr.reference.records import Title
+from ivr.reference.titles import MOST_FORMS, in_pairs, plain, spoken_forms, terms, without_article
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,13 @@ def test_forms_are_words_for_a_grammar(name: str) -> None:
         assert set(form) <= set("abcdefghijklmnopqrstuvwxyz0123456789' ")
 
 
-@dataclass(frozen=True)
-class Film:
-    id: int
-    name: str
-    year: int
-    spoken: tuple[str, ...] = ()
+def film(identity: int, name: str, year: int, spoken: tuple[str, ...] = ()) -> Title:
+    return Title(identity, name, year, "somebody", spoken)
 
 
 def test_the_catalogue_can_be_told_apart() -> None:
     """No two titles of the shipped catalogue are said the same way, unless they have the same name."""
-    rows = json.loads((files("ivr.store") / "seed" / "titles.json").read_text(encoding="utf-8"))
+    rows = json.loads((files("ivr.reference") / "seed" / "titles.json").read_text(encoding="utf-8"))
     said: dict[str, set[str]] = defaultdict(set)
     for name, _, _, *extra in rows:
         for form in spoken_forms(name, tuple(extra)):
@@ -88,7 +84,7 @@ def test_the_catalogue_can_be_told_apart() -> None:
 
 def test_one_name_twice_is_told_apart_by_year() -> None:
     first, second, third = terms(
-        (Film(1, "A Star Is Born", 1937), Film(2, "A Star Is Born", 1954), Film(3, "Laura", 1944, ("that laura film",)))
+        (film(1, "A Star Is Born", 1937), film(2, "A Star Is Born", 1954), film(3, "Laura", 1944, ("that laura film",)))
     )
     assert (first.id, first.label) == ("1", "A Star Is Born from 1937")
     assert "a star is born nineteen fifty four" in second.spoken

@@ -1,59 +1,16 @@
-"""Members: who they are, what they keep in their queue, what is at their home."""
+"""Members in the database: who they are, what they keep in their queue, what is at their home."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.reference.records import MemberProfile, Title, digits_of
+from ivr.reference.tables import disc_reports, discs, holds, member_phones, members, notes, queue_entries, titles
 from ivr.store.database import Database
-from ivr.store.tables import disc_reports, discs, holds, member_phones, members, notes, queue_entries, titles
-
-
-@dataclass(frozen=True, slots=True)
-class Title:
-    """A film. ``spoken`` are further ways people say it, beyond what can be derived from the name."""
-
-    id: int
-    name: str
-    year: int
-    director: str
-    spoken: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MemberProfile:
-    """Everything a call needs of one member, read at one moment. ``queue`` and ``discs`` are in order."""
-
-    id: int
-    number: str
-    name: str
-    first_name: str
-    plan: str
-    since: date
-    language: str
-    credit_cents: int
-    queue_version: int
-    queue: tuple[Title, ...]
-    discs: tuple[Title, ...]
-    damaged_reports: int
-    notes: int
-    hold_until: date | None
-
-
-def digits_of(number: str) -> str:
-    """A phone number as its national digits: "+1 (503) 555-0101", "15035550101" and "5035550101" are one.
-
-    "" when it is no number (withheld, or a SIP user name)."""
-    if re.search(r"[A-Za-z]", number):
-        return ""
-    digits = re.sub(r"\D", "", number)
-    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
 
 
 def _title(row: Any) -> Title:
@@ -63,7 +20,7 @@ def _title(row: Any) -> Title:
 _TITLE_COLUMNS = (titles.c.id, titles.c.name, titles.c.year, titles.c.director, titles.c.spoken)
 
 
-async def read_profile(connection: AsyncConnection, number: str) -> MemberProfile | None:
+async def _profile(connection: AsyncConnection, number: str) -> MemberProfile | None:
     member = (await connection.execute(select(members).where(members.c.number == number))).one_or_none()
     if member is None:
         return None
@@ -92,7 +49,6 @@ async def read_profile(connection: AsyncConnection, number: str) -> MemberProfil
         )
     ).one()
     return MemberProfile(
-        id=member.id,
         number=member.number,
         name=member.name,
         first_name=member.first_name,
@@ -109,18 +65,16 @@ async def read_profile(connection: AsyncConnection, number: str) -> MemberProfil
     )
 
 
-class Membership:
-    """Reading members and the catalogue. Every method raises StoreUnavailable when the database is gone."""
+class SqlMembership:
+    """Implements ``ivr.reference.backend.Membership``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def profile(self, number: str) -> MemberProfile | None:
-        """None when there is no such member."""
-        return await self._database.read(lambda connection: read_profile(connection, number))
+        return await self._database.read(lambda connection: _profile(connection, number))
 
     async def numbers_by_phone(self, phone: str) -> Sequence[str]:
-        """Membership numbers of everybody who gave this phone number."""
         wanted = digits_of(phone)
         if len(wanted) < 7:
             return ()
@@ -137,8 +91,6 @@ class Membership:
         return await self._database.read(work)
 
     async def titles(self) -> Sequence[Title]:
-        """The whole catalogue, by name."""
-
         async def work(connection: AsyncConnection) -> Sequence[Title]:
             rows = await connection.execute(select(*_TITLE_COLUMNS).order_by(titles.c.name, titles.c.year))
             return [_title(row) for row in rows]

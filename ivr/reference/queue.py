@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.actions import ordering
-from ivr.actions.backend import Edit, EditRecord, Membership, Queues
 from ivr.actions.invocation import Handler, Invocation
-from ivr.actions.members import MEMBER_FACTS, VOCABULARIES, refreshed
-from ivr.actions.titles import terms
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.dialogue.spoken.values import listed
 from ivr.events import ActionResult
+from ivr.reference import ordering
+from ivr.reference.backend import UNDO, Edit, Membership, Queues
+from ivr.reference.members import MEMBER_FACTS, VOCABULARIES, refreshed
+from ivr.reference.records import QueueEdit
+from ivr.reference.titles import terms
 
 AT_ONCE = 5  # nobody remembers more titles than that
-UNDO = "queue.undo"
 
 _TITLE = Parameter("title", "title")
 _OTHER = Parameter("other", "title")
@@ -124,7 +124,7 @@ class QueueActions:
         }
 
     async def read(self, invocation: Invocation) -> ActionResult:
-        result = await refreshed(self._membership, invocation.member, "ok")
+        result = await refreshed(self._membership, invocation.caller_id, "ok")
         queue = result.vocabularies["queue"]
         first = max(1, int(invocation.get("first", 1)))
         shown = queue[first - 1 : first - 1 + max(1, int(invocation.get("limit", AT_ONCE)))]
@@ -141,7 +141,7 @@ class QueueActions:
         return _with(result, "ok", values)
 
     async def next(self, invocation: Invocation) -> ActionResult:
-        result = await refreshed(self._membership, invocation.member, "ok")
+        result = await refreshed(self._membership, invocation.caller_id, "ok")
         queue = result.vocabularies["queue"]
         values = {"title": queue[0].label if queue else "", "count": len(queue)}
         return _with(result, "ok" if queue else "empty", values)
@@ -174,8 +174,8 @@ class QueueActions:
 
     async def undo(self, invocation: Invocation) -> ActionResult:
         call = invocation.call
-        edit = await self._queues.undo(invocation.member, key=call.key, call_id=call.call_id)
-        return await refreshed(self._membership, invocation.member, edit.outcome)
+        edit = await self._queues.undo(invocation.caller_id, key=call.key, call_id=call.call_id)
+        return await refreshed(self._membership, invocation.caller_id, edit.outcome)
 
     async def _add(self, invocation: Invocation, *, top: bool) -> ActionResult:
         title = invocation["title"]
@@ -187,9 +187,9 @@ class QueueActions:
     async def _edit(self, invocation: Invocation, edit: Edit) -> ActionResult:
         call = invocation.call
         record = await self._queues.rearrange(
-            invocation.member, edit, key=call.key, action=call.name, call_id=call.call_id
+            invocation.caller_id, edit, key=call.key, action=call.name, call_id=call.call_id
         )
-        result = await refreshed(self._membership, invocation.member, record.outcome)
+        result = await refreshed(self._membership, invocation.caller_id, record.outcome)
         values: dict[str, object] = {
             "title": await self._label(result, invocation["title"]),
             "position": _position(record, invocation["title"]),
@@ -207,7 +207,7 @@ class QueueActions:
         return terms([found])[0].label if found else ""
 
 
-def _position(record: EditRecord, title: int) -> int:
+def _position(record: QueueEdit, title: int) -> int:
     """Where the title stands now, else where it stood before, else 0."""
     for order in (record.after, record.before):
         if title in order:

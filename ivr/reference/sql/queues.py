@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,58 +10,29 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import ActionError
+from ivr.reference.backend import QUEUE_SCOPE, UNDO, Edit
+from ivr.reference.records import QueueEdit
+from ivr.reference.tables import members, queue_entries
 from ivr.store.database import Database
 from ivr.store.ledger import Stamp, once, record
-from ivr.store.tables import audit, members, queue_entries
-
-Edit = Callable[[tuple[int, ...]], tuple[str, Sequence[int]]]
-"""From the title ids in order to (outcome, the new order). Pure; an unchanged order changes nothing."""
-
-UNDO = "queue.undo"
-QUEUE_SCOPE = "queue."
+from ivr.store.tables import audit
 
 
-@dataclass(frozen=True, slots=True)
-class QueueEdit:
-    """``repeated``: the key had been used, and this is what happened then."""
+class SqlQueues:
+    """Implements ``ivr.reference.backend.Queues``."""
 
-    outcome: str
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    repeated: bool = False
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
-
-
-class Queues:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
 
     async def rearrange(
-        self,
-        member: str,
-        edit: Edit,
-        *,
-        key: str,
-        action: str,
-        call_id: str,
-        actor: str = "caller",
-        expected_version: int | None = None,
+        self, member: str, edit: Edit, *, key: str, action: str, call_id: str, actor: str = "caller"
     ) -> QueueEdit:
-        """Apply ``edit`` to the member's queue once per ``key``.
-
-        With ``expected_version`` the outcome is "changed_since" when somebody else edited the queue in between.
-        Raises ActionError for an unknown member, StoreUnavailable, ValueError when ``edit`` doubles a title."""
         stamp = Stamp(key, action, call_id, actor, self._now())
 
         async def work(connection: AsyncConnection) -> QueueEdit:
             async def effect() -> dict[str, Any]:
-                member_id, version, before = await _locked_queue(connection, member)
-                if expected_version is not None and version != expected_version:
-                    return _result("changed_since", before, before)
+                member_id, before = await _locked_queue(connection, member)
                 outcome, after = edit(before)
                 if tuple(after) != before:
                     await _replace(connection, member_id, before, tuple(after), stamp.at)
@@ -74,14 +44,11 @@ class Queues:
         return await self._database.write(work)
 
     async def undo(self, member: str, *, key: str, call_id: str, actor: str = "caller") -> QueueEdit:
-        """Take back this call's last change that is not taken back yet.
-
-        Outcomes: "ok", "nothing_to_undo", and "changed_since" when the queue is not as that change left it."""
         stamp = Stamp(key, UNDO, call_id, actor, self._now())
 
         async def work(connection: AsyncConnection) -> QueueEdit:
             async def effect() -> dict[str, Any]:
-                member_id, _, current = await _locked_queue(connection, member)
+                member_id, current = await _locked_queue(connection, member)
                 last = (
                     await connection.execute(
                         select(audit.c.id, audit.c.before, audit.c.after)
@@ -111,19 +78,17 @@ class Queues:
         return await self._database.write(work)
 
 
-async def _locked_queue(connection: AsyncConnection, member: str) -> tuple[int, int, tuple[int, ...]]:
-    """(member id, queue version, title ids). The member's row stays locked until the transaction ends."""
+async def _locked_queue(connection: AsyncConnection, member: str) -> tuple[int, tuple[int, ...]]:
+    """(member id, title ids). The member's row stays locked until the transaction ends."""
     row = (
-        await connection.execute(
-            select(members.c.id, members.c.queue_version).where(members.c.number == member).with_for_update()
-        )
+        await connection.execute(select(members.c.id).where(members.c.number == member).with_for_update())
     ).one_or_none()
     if row is None:
         raise ActionError("no such member", remedy="identify the caller before editing a queue")
     entries = await connection.execute(
         select(queue_entries.c.title_id).where(queue_entries.c.member_id == row.id).order_by(queue_entries.c.position)
     )
-    return row.id, row.queue_version, tuple(entries.scalars())
+    return row.id, tuple(entries.scalars())
 
 
 async def _replace(

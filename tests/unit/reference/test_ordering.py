@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.actions import ordering
+from ivr.reference import ordering
 
 ORDERS = st.lists(st.integers(1, 30), unique=True, max_size=12).map(tuple)
 TITLES = st.integers(1, 30)

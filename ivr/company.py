@@ -1,0 +1,124 @@
+"""A company: what one Python package brings to the line (actions, vocabularies, tables, example data, HTTP resources).
+
+``[company] package`` names the package; its ``COMPANY`` is a ``Company``. A second company is a second package: derive
+from ``Company`` and ``OpenCompany``, override what it has, and name the package. One that needs no Python (its flows
+call ``[[flows.services]]``) is ``package = ""``. Nothing else in the product imports a company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib import import_module
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from ivr.actions import EVERYWHERE, ActionSet
+from ivr.config import CompanyConfig, Config
+from ivr.dialogue.flows.signature import ActionSignature
+from ivr.errors import ConfigError
+from ivr.store.database import Database
+from ivr.store.memory import MemoryLedger
+from ivr.store.migration import Branch
+
+Held = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something kept about a caller that scripts may look at when the call is over.
+
+    ``kind``: "text", "list" (in order), or "parts" (a list of texts; scripts give a part of each)."""
+
+    about: str
+    kind: Literal["text", "list", "parts"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """``now`` is an aware clock, ``zone`` the company's: together they say what day it is there."""
+
+    now: Callable[[], datetime]
+    zone: ZoneInfo
+
+    def today(self) -> date:
+        return self.now().astimezone(self.zone).date()
+
+
+class OpenCompany:
+    """A company at work, on a database or in memory. This one has nothing of its own.
+
+    All methods raise StoreUnavailable."""
+
+    @property
+    def actions(self) -> ActionSet:
+        """A handler for each of the company's signatures, and the vocabularies that it offers to everybody."""
+        return ActionSet()
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """HTTP resources beside the line's own, behind the same token."""
+        return ()
+
+    async def knows(self, phone: str) -> bool:
+        """Whether somebody known calls from this number."""
+        return False
+
+    async def records(self, caller_id: str) -> Mapping[str, Held] | None:
+        """What is kept of a caller now, by the names in ``Company.records``; None for a stranger."""
+        return None
+
+    async def counts(self) -> Mapping[str, int]:
+        """How much there is, by what it is: {"members": 8}."""
+        return {}
+
+    async def seed(self) -> Mapping[str, int]:
+        """Add the example data that is missing; how much, by what it is."""
+        return {}
+
+
+class Company:
+    """What a company is before it is opened. This one is a company without Python."""
+
+    name: str = ""
+    signatures: Sequence[ActionSignature] = ()
+    records: Mapping[str, Record] = {}
+    branches: Sequence[Branch] = ()
+    identify: str = ""  # the action, without arguments, that finds out who calls; "" where there is none
+
+    def on(self, database: Database, times: Times) -> OpenCompany:
+        return OpenCompany()
+
+    def in_memory(self, times: Times, ledger: MemoryLedger) -> OpenCompany:
+        """The example data, for simulated calls: fresh each time."""
+        return OpenCompany()
+
+    @property
+    def examples(self) -> Sequence[str]:
+        """Some names out of its vocabularies, to show what callers may say."""
+        return ()
+
+    @property
+    def all_signatures(self) -> Mapping[str, ActionSignature]:
+        """What its flows can do, by name: its own actions, and those that every company has."""
+        return {signature.name: signature for signature in (*self.signatures, *EVERYWHERE)}
+
+
+def company_of(config: Config | None) -> Company:
+    """The configured company; without a configuration, the one that ships. Raises ConfigError."""
+    package = (config.company if config is not None else CompanyConfig()).package
+    if not package:
+        return Company()
+    remedy = 'name an installed package, or write package = "" for a company without one'
+    try:
+        module = import_module(package)
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and f"{package}.".startswith(f"{error.name}.")
+        why = f"there is no package {package}" if missing else f"{package} can't be imported: {error}"
+        raise ConfigError(f"[company] package: {why}", remedy=remedy) from error
+    company = getattr(module, "COMPANY", None)
+    if not isinstance(company, Company):
+        raise ConfigError(f"[company] package: {package} has no COMPANY", remedy=remedy)
+    return company

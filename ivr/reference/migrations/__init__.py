@@ -1,0 +1,1 @@
+"""Alembic migrations of the films company's tables, run by ``ivr.store.migration``."""

@@ -1,0 +1,98 @@
+"""The ledger, callbacks and resume points in this process instead of a database: for simulated calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from ivr.errors import ActionError
+from ivr.ports import Callback
+from ivr.store.ledger import Stamp
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class AuditLine:
+    stamp: Stamp
+    caller_id: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    undone: bool = False
+
+
+@dataclass(slots=True)
+class MemoryLedger:
+    """What ``ivr.store.ledger`` does: effects happen once a key, and leave a trace."""
+
+    trail: list[AuditLine] = field(default_factory=list)
+    _results: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def once(self, stamp: Stamp, effect: Callable[[], T]) -> tuple[T, bool]:
+        """(result, repeated). Raises ActionError when the key belongs to another action."""
+        if stamp.key in self._results:
+            action, result = self._results[stamp.key]
+            if action != stamp.action:
+                raise ActionError(
+                    f"{stamp.action}: its idempotency key was used by {action}",
+                    remedy="give every intended effect a key of its own",
+                )
+            return result, True
+        result = effect()
+        self._results[stamp.key] = (stamp.action, result)
+        return result, False
+
+    def record(
+        self, stamp: Stamp, caller_id: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    ) -> None:
+        self.trail.append(AuditLine(stamp, caller_id, before, after))
+
+
+class MemoryCallbacks:
+    """Implements ``ivr.ports.Callbacks``."""
+
+    def __init__(self, now: Callable[[], datetime], ledger: MemoryLedger) -> None:
+        self._now = now
+        self._ledger = ledger
+        self._requests: list[Callback] = []
+
+    async def request(
+        self, number: str, *, name: str, caller_id: str, skill: str, wanted: str, key: str, call_id: str
+    ) -> int:
+        stamp = Stamp(key, "callback.request", call_id, "caller", self._now())
+
+        def effect() -> int:
+            identity = len(self._requests) + 1
+            self._requests.append(
+                Callback(identity, number, name, caller_id, skill, wanted, call_id, "waiting", stamp.at)
+            )
+            self._ledger.record(stamp, caller_id, None, {"callback": identity, "skill": skill})
+            return identity
+
+        return self._ledger.once(stamp, effect)[0]
+
+    async def waiting(self) -> Sequence[Callback]:
+        return [request for request in self._requests if request.state == "waiting"]
+
+    async def close(self, callback_id: int, state: str = "done") -> bool:
+        for place, request in enumerate(self._requests):
+            if request.id == callback_id and request.state == "waiting":
+                self._requests[place] = replace(request, state=state)
+                return True
+        return False
+
+
+class MemoryResumePoints:
+    """Implements ``ivr.ports.ResumePoints``."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, list[tuple[datetime, Mapping[str, Any]]]] = {}
+
+    async def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None:
+        self._points.setdefault(caller_id, []).append((at, snapshot))
+
+    async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
+        fresh = [point for point in self._points.pop(caller_id, ()) if point[0] >= not_before]
+        return max(fresh, key=lambda point: point[0])[1] if fresh else None

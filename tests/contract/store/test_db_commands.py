@@ -1,0 +1,84 @@
+"""`ivr db`: what calls changed, who waits for a call back, and retention, as an operator reads them."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ivr.cli import db
+from ivr.config import Config, StoreConfig
+from ivr.errors import ConfigError
+from ivr.store import Store
+from tests.films import films_on
+
+
+async def told(url: str, command: Any, **arguments: object) -> str:
+    return await db.run(Config(store=StoreConfig(url=url)), argparse.Namespace(work=command, **arguments))
+
+
+async def test_audit(url: str, store: Store) -> None:
+    await films_on(store).queues.rearrange(
+        "10001", lambda order: ("ok", order[::-1]), key="k", action="queue.swap", call_id="call-1"
+    )
+    assert '"action": "queue.swap"' in await told(url, db.audit, call_id="call-1")
+    assert await told(url, db.audit, call_id="call-2") == "call call-2 changed nothing"
+
+
+async def test_callbacks(url: str, store: Store) -> None:
+    assert "nobody waits" in await told(url, db.callbacks, done=None)
+    identity = await store.callbacks.request(
+        "5035550101", name="Ada", caller_id="10001", skill="discs", wanted="at nine", key="k", call_id="c"
+    )
+    listed = await told(url, db.callbacks, done=None)
+    assert listed == f"{identity}:  5035550101  Ada (10001)  skill discs  since 2026-06-01 05:00  at nine"
+    assert await told(url, db.callbacks, done=identity) == f"{identity}: done"
+    with pytest.raises(ConfigError, match="nobody waits"):
+        await told(url, db.callbacks, done=identity)
+
+
+async def test_purge_counts_before_it_deletes(url: str, store: Store) -> None:
+    old = datetime.now(UTC) - timedelta(days=100)
+    await store.calls.begin("call-1", "5035550101", "5035550199", old, {})
+    await store.calls.finish("call-1", "resolved", old, {})
+    ninety = {"older_than": timedelta(days=90)}
+    assert "would delete" in await told(url, db.purge, yes=False, **ninety)
+    assert await store.calls.get("call-1") is not None
+    deleted = await told(url, db.purge, yes=True, **ninety)
+    assert deleted.startswith("deleted") and "1 calls" in deleted
+    assert await store.calls.get("call-1") is None
+    assert "nothing to delete" in await told(url, db.purge, yes=False, **ninety)
+
+
+@pytest.mark.parametrize("text", ["90", "d", "-3d", "90h"])
+def test_an_age_is_a_number_of_days(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="90d"):
+        db._age(text)
+
+
+async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:
+    """Once at the start and once a day, until it is cancelled."""
+    long_ago = store.now() - timedelta(days=400)
+    await store.calls.begin("call-1", "a", "b", long_ago, {})
+    await store.calls.finish("call-1", "resolved", long_ago, {})
+    slept: list[float] = []
+
+    class Days:
+        def monotonic(self) -> float:
+            return 0.0
+
+        def now(self) -> datetime:
+            return store.now()
+
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 2:
+                raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await store.retention.daily(timedelta(days=30), Days())
+    assert slept == [86400.0, 86400.0]
+    assert await store.calls.get("call-1") is None
