@@ -36,7 +36,6 @@ from ivr.release.releases import Releases
 from ivr.release.serving import Shelf
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
-from ivr.speech.worker.engines import serves
 from ivr.store.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
@@ -101,7 +100,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
         openings = Openings(config.flows, shelf, lambda name: desk.fact(name, clock.now()))
-        prompts = PromptPreparation(openings, speech, media, serves)
+        prompts = PromptPreparation(openings, speech, media)
         releases = Releases(store.flow_versions)
         known = line_facts(config)
 

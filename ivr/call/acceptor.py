@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from ivr.call.services import CallServices
 from ivr.call.session import CallSession
-from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.dialogue.engine.dialogue import Opening
+from ivr.dialogue.engine.start import Installed
 from ivr.ports import Leg
 
 STOP_CALLS_S = 3.0

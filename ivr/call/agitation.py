@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import deque
 
 from ivr.dialogue.engine.contract import Agitated
+from ivr.dialogue.understanding.risk import CLEAN_DB
 from ivr.events import Recognition
 
 MASHED_KEYS, MASHED_WITHIN_S = 6, 2.0
 BARGED_TIMES, BARGED_WITHIN_S = 3, 20.0
-CLEAN_DB = 10.0  # signal to noise; below, a barge-in may have been a lorry
 MASHED_WEIGHT, BARGED_WEIGHT = 0.6, 0.3
 
 
@@ -43,7 +43,7 @@ class Agitation:
     def heard(self, recognition: Recognition, at: float) -> Agitated | None:
         """What it was."""
         over, self._over_prompt = self._over_prompt, False
-        if not over or recognition.manner.snr_db < CLEAN_DB:
+        if not over or recognition.manner.snr_db < CLEAN_DB:  # it may have been a lorry
             return None
         self._barged.append(at)
         if len(self._barged) < BARGED_TIMES or at - self._barged[0] > BARGED_WITHIN_S:

@@ -9,7 +9,7 @@ import structlog
 
 from ivr.call.journal import Journal
 from ivr.call.registry import CallRegistry
-from ivr.dialogue.engine.opening import Opening
+from ivr.dialogue.engine.dialogue import Opening
 from ivr.ports import Clock
 from ivr.record import Entered, Entry, Failed, Happening, Keyed, Understood, attributes
 

@@ -20,7 +20,8 @@ from ivr.call.participant import Participant, hang_up
 from ivr.call.recorder import Recorder
 from ivr.call.resume_points import ResumePoints
 from ivr.call.services import CallServices
-from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.dialogue.engine.dialogue import Opening
+from ivr.dialogue.engine.start import Installed
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.events import Audio
 from ivr.logs import bind_call
@@ -69,7 +70,7 @@ class CallSession:
             "started_at": self._started_at.isoformat(),
             "live": True,
             "state": fields["state"],
-            "listening_for": call.dialogue.mode.value if call and call.dialogue.mode else "",
+            "listening_for": call.dialogue.mode if call else "",
             "flow": fields["flow"],
             "flow_version": fields["flow_version"],
             "language": call.dialogue.language if call else "",

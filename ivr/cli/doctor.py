@@ -22,9 +22,9 @@ from ivr.config import Address, Config
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import read_directory
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import ConfigError, IvrError
 from ivr.speech.offers import recogniser_for, recogniser_offers, synthesiser_offers
-from ivr.speech.worker.engines import serves
 
 Signatures = Mapping[str, ActionSignature]
 
@@ -96,7 +96,7 @@ def _speech(config: Config, signatures: Signatures) -> Iterator[Finding]:
                 f"none ({why}): calls are led by keys",
                 "ivr models list, then ivr models get NAME",
             )
-        voices = [o.name for o in synthesisers if serves(o.languages, language)]
+        voices = [o.name for o in synthesisers if served(language, o.languages)]
         if voices:
             yield Finding("ok", f"synthesiser for {language}", ", ".join(voices))
         elif language in answered:

@@ -1,4 +1,4 @@
-"""What a leg plays, and what it tells about itself at the end. Re-exported by ``ivr.ports``."""
+"""Clips (prompts as PCM) and a leg's media statistics. Re-exported by ``ivr.ports``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Clip:
 
     @property
     def seconds(self) -> float:
+        """How long it plays."""
         return len(self.pcm) / 16000
 
 

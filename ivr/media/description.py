@@ -1,4 +1,4 @@
-"""What two ends agree about a call's audio (the part of SDP, RFC 4566, that media cares about)."""
+"""Media descriptions: what two ends agree about a call's audio (the part of SDP, RFC 4566, that media cares about)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One leg's media as the line sees it: commands to the media process, events from it."""
+"""One leg's RTP session as the line sees it: commands to the media process, events (DTMF, audio, play done) from it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from ivr.events import Audio, Digit, DigitSource, MediaEvent, MediaLost, MediaTi
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
-from ivr.media.process.dtmf_event import KEYS
-from ivr.media.wire import REQUEST, Kind
+from ivr.media.wire import KEYS, NUMBER, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
 
@@ -25,7 +24,7 @@ class Joinable(Protocol):
     def local(self) -> MediaDescription: ...
 
 
-class Link(Protocol):
+class Commands(Protocol):
     """The engine, as its legs use it."""
 
     def send(self, kind: Kind, leg: int, body: bytes = b"") -> None: ...
@@ -42,8 +41,8 @@ class ProcessMediaLeg:
     would need media raise MediaUnavailable from then on, ``stop_playing``, ``listen(False)`` and ``close`` don't.
     """
 
-    def __init__(self, link: Link, number: int, name: str, local: MediaDescription) -> None:
-        self._link = link
+    def __init__(self, commands: Commands, number: int, name: str, local: MediaDescription) -> None:
+        self._commands = commands
         self._number = number
         self._name = name
         self._local = local
@@ -62,12 +61,13 @@ class ProcessMediaLeg:
 
     @property
     def local(self) -> MediaDescription:
+        """What to put into our SDP."""
         return self._local
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
-        value = await self._link.request(Kind.UPDATE, self._number, wire.described(remote))
+        value = await self._commands.request(Kind.UPDATE, self._number, wire.described(remote))
         local = wire.description(value)
         assert local is not None
         self._local = local
@@ -79,12 +79,14 @@ class ProcessMediaLeg:
         if token in self._tokens:
             raise ValueError(f"token {token} is still playing on {self._name}")
         self._tokens.add(token)
-        self._link.send_play(self._number, token, clips, stop_on_key=stop_on_key, gap_ms=gap_ms)
+        self._commands.send_play(self._number, token, clips, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
     async def stop_playing(self) -> None:
+        """Silence within one tick (20 ms)."""
         self._tell(Kind.STOP)
 
     async def listen(self, on: bool) -> None:
+        """Take what the far end says as Audio events, or leave it; keys always come."""
         if on:
             self._check()
         self._listening = on
@@ -93,13 +95,13 @@ class ProcessMediaLeg:
     async def bridge(self, other: Joinable | None) -> None:
         """Join with ``other``; both leave whomever they were joined with. None parts."""
         if other is None:
-            self._tell(Kind.BRIDGE, REQUEST.pack(0))
+            self._tell(Kind.BRIDGE, NUMBER.pack(0))
             return
         self._check()
-        if not isinstance(other, ProcessMediaLeg) or other._link is not self._link:
+        if not isinstance(other, ProcessMediaLeg) or other._commands is not self._commands:
             raise TypeError("only legs of one media engine can be joined")
         other._check()
-        self._tell(Kind.BRIDGE, REQUEST.pack(other._number))
+        self._tell(Kind.BRIDGE, NUMBER.pack(other._number))
 
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play over the other party's voice (halved meanwhile); the other party hears nothing of it."""
@@ -126,7 +128,7 @@ class ProcessMediaLeg:
     async def stats(self) -> LegStats:
         """Counts so far; the last known ones once the leg is gone."""
         if not self._gone:
-            self._keep(await self._link.request(Kind.STATS, self._number))
+            self._keep(await self._commands.request(Kind.STATS, self._number))
         return self._stats
 
     async def close(self) -> LegStats:
@@ -134,28 +136,32 @@ class ProcessMediaLeg:
         if not self._gone:
             self._gone = "closed"
             try:
-                self._keep(await self._link.request(Kind.CLOSE, self._number))
+                self._keep(await self._commands.request(Kind.CLOSE, self._number))
             except MediaUnavailable:
                 pass  # the process died meanwhile: nothing is left to free
             finally:
                 self._end()
-                self._link.forget_leg(self._number)
+                self._commands.forget_leg(self._number)
         return self._stats
 
     # --- what the engine tells us ----------------------------------------------------------------------------
 
     def on_digit(self, key: str, source: DigitSource, at: float) -> None:
+        """A key was pressed; ``at``: monotonic seconds."""
         self._events.put_nowait(Digit(key, source, at))
 
     def on_done(self, token: int, completed: bool, played_s: float) -> None:
+        """A play ended. Of a token that is known no more, nothing is told."""
         if token in self._tokens:
             self._tokens.remove(token)
             self._events.put_nowait(PlayDone(token, completed, played_s))
 
     def on_timeout(self, silent_s: float) -> None:
+        """No RTP came for so long."""
         self._events.put_nowait(MediaTimeout(self._name, silent_s))
 
     def on_audio(self, pcm: bytes, at: float) -> None:
+        """20 ms of speech. Beyond ten unread seconds they are dropped and counted."""
         if not self._listening:
             return  # was under way when listening ended
         if self._audio_waiting >= _MOST_AUDIO:
@@ -187,7 +193,7 @@ class ProcessMediaLeg:
 
     def _tell(self, kind: Kind, body: bytes = b"") -> None:
         if not self._gone:
-            self._link.send(kind, self._number, body)
+            self._commands.send(kind, self._number, body)
 
     def _check(self) -> None:
         if self._gone:

@@ -1,4 +1,4 @@
-"""Offer and answer of the audio (RFC 3264), as a pure function."""
+"""Codec negotiation: offer and answer of the audio (RFC 3264), as a pure function."""
 
 from __future__ import annotations
 

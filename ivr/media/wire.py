@@ -1,7 +1,7 @@
-"""What the line and its media process say to each other: frames of ``length, kind, leg, body`` over a stream socket.
+"""The protocol between the line and its media process: the kinds of ``workers.frames`` frames, and their bodies.
 
-The frequent ones have fixed layouts; descriptions and statistics, seldom sent, are JSON. Both ends are of one
-release and trust each other, so a malformed frame is a bug and raises.
+The frequent ones have fixed layouts; descriptions and statistics, seldom sent, are JSON. SETUP is JSON of the
+engine's settings, READY of the codecs that this machine can run.
 """
 
 from __future__ import annotations
@@ -13,104 +13,77 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any
 
+from ivr.events import DigitSource
 from ivr.media.clip import LegStats
 from ivr.media.description import Codec, Direction, MediaDescription
+from ivr.workers.frames import FIRST
 
-_HEAD = Struct("!IBI")  # length of the body, kind, leg
 _PLAY = Struct("!IBHH")  # token, flags, gap in ms, number of clips
 _DONE = Struct("!IBd")  # token, completed, seconds played
 _DIGIT = Struct("!BBd")  # key, source, time
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
-REQUEST = Struct("!I")
+NUMBER = Struct("!I")  # of a leg or a clip
 SECONDS = Struct("!d")
 
-_SOURCES = ("rtp", "tone")
+KEYS = "0123456789*#ABCD"  # of a keypad, in the order of RFC 4733's event codes
+_SOURCES: tuple[DigitSource, ...] = ("rtp", "tone")
 _STOP_ON_KEY = 1
 
 
 class Kind(IntEnum):
-    """Requests of the line carry a number that the reply repeats; everything else is told once."""
+    """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
-    # line to media
-    SETUP = 1
-    OPEN = 2
-    UPDATE = 3
-    STATS = 4
-    CLOSE = 5
-    CLIP = 6
-    FORGET = 7
-    PLAY = 8
-    STOP = 9
-    LISTEN = 10
-    BRIDGE = 11
-    PRESS = 12
-    PING = 13
+    # line to media; the first four are requests
+    OPEN = FIRST  # JSON: the far end's description or null; the answer: ours
+    UPDATE = 17  # the same for a leg that is open
+    STATS = 18  # nothing; the answer: JSON of LegStats
+    CLOSE = 19  # nothing; the answer: JSON of LegStats
+    CLIP = 20  # PCM; the frame's number is the clip's
+    FORGET = 21  # nothing; the frame's number is the clip's
+    PLAY = 22  # see ``play``
+    STOP = 23  # nothing
+    LISTEN = 24  # one byte, 1 for yes
+    BRIDGE = 25  # NUMBER of the other leg, 0 for none
+    PRESS = 26  # keys in ASCII
     # media to line
-    READY = 32
-    REPLY = 33
-    REFUSED = 34
-    DIGIT = 35
-    DONE = 36
-    AUDIO = 37
-    TIMEOUT = 38
-    BROKEN = 39
-    PONG = 40
-
-
-def frame(kind: Kind, leg: int, body: bytes = b"") -> bytes:
-    return _HEAD.pack(len(body), kind, leg) + body
-
-
-class Splitter:
-    """Cuts a byte stream into frames again."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """(kind, leg, body) of every frame that ``data`` completes."""
-        buffer = self._buffer
-        buffer += data
-        at = 0
-        try:
-            while len(buffer) - at >= _HEAD.size:
-                size, kind, leg = _HEAD.unpack_from(buffer, at)
-                end = at + _HEAD.size + size
-                if end > len(buffer):
-                    break
-                body = bytes(buffer[at + _HEAD.size : end])
-                at = end
-                yield kind, leg, body
-        finally:
-            del buffer[:at]
+    DIGIT = 48  # see ``digit``
+    DONE = 49  # see ``done``
+    AUDIO = 50  # see ``audio``; of all legs, the frame's number is 0
+    TIMEOUT = 51  # SECONDS of silence
+    BROKEN = 52  # what went wrong, in UTF-8: the leg is gone
 
 
 def play(token: int, clips: Sequence[int], *, stop_on_key: bool, gap_ms: int) -> bytes:
-    numbers = b"".join(map(REQUEST.pack, clips))
+    """The body of PLAY."""
+    numbers = b"".join(map(NUMBER.pack, clips))
     return _PLAY.pack(token, _STOP_ON_KEY if stop_on_key else 0, min(gap_ms, 0xFFFF), len(clips)) + numbers
 
 
 def played(body: bytes) -> tuple[int, bool, int, list[int]]:
     """(token, stop_on_key, gap in ms, clip numbers)."""
     token, flags, gap_ms, count = _PLAY.unpack_from(body)
-    numbers = [REQUEST.unpack_from(body, _PLAY.size + REQUEST.size * i)[0] for i in range(count)]
+    numbers = [NUMBER.unpack_from(body, _PLAY.size + NUMBER.size * i)[0] for i in range(count)]
     return token, bool(flags & _STOP_ON_KEY), gap_ms, numbers
 
 
 def done(token: int, completed: bool, played_s: float) -> bytes:
+    """The body of DONE."""
     return _DONE.pack(token, completed, played_s)
 
 
 def parse_done(body: bytes) -> tuple[int, bool, float]:
+    """(token, completed, seconds played)."""
     token, completed, played_s = _DONE.unpack(body)
     return token, bool(completed), played_s
 
 
-def digit(key: str, source: str, at: float) -> bytes:
+def digit(key: str, source: DigitSource, at: float) -> bytes:
+    """The body of DIGIT; ``at``: monotonic seconds."""
     return _DIGIT.pack(ord(key), _SOURCES.index(source), at)
 
 
-def parse_digit(body: bytes) -> tuple[str, str, float]:
+def parse_digit(body: bytes) -> tuple[str, DigitSource, float]:
+    """(key, "rtp" or "tone", time)."""
     key, source, at = _DIGIT.unpack(body)
     return chr(key), _SOURCES[source], at
 
@@ -121,6 +94,7 @@ def audio(leg: int, at: float, pcm: bytes) -> bytes:
 
 
 def parse_audio(body: bytes) -> Iterator[tuple[int, float, bytes]]:
+    """(leg, time of the first sample, PCM) of each entry."""
     at = 0
     while at < len(body):
         leg, when, size = _FRAME.unpack_from(body, at)
@@ -130,10 +104,12 @@ def parse_audio(body: bytes) -> Iterator[tuple[int, float, bytes]]:
 
 
 def pack(value: Any) -> bytes:
+    """JSON values as a body."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def unpack(body: bytes) -> Any:
+    """A JSON body's values."""
     return json.loads(body)
 
 
@@ -145,6 +121,7 @@ def described(description: MediaDescription | None) -> Any:
 
 
 def description(value: Any) -> MediaDescription | None:
+    """The opposite of ``described``."""
     if value is None:
         return None
     codecs = tuple(Codec(codec["name"], codec["payload_type"]) for codec in value["codecs"])
@@ -159,4 +136,5 @@ def description(value: Any) -> MediaDescription | None:
 
 
 def statistics(value: Any) -> LegStats:
+    """LegStats of their JSON values."""
     return LegStats(**value)

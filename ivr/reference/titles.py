@@ -3,52 +3,38 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import product
 
-from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words
+from ivr.dialogue.spoken.english import ENGLISH
+from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words, roman_value
+from ivr.dialogue.spoken.similarity import bare_words, unaccented
+from ivr.dialogue.spoken.values import THOUSANDS
 from ivr.events import Term
 from ivr.reference.records import Title
 
-ARTICLES = ("the", "a", "an")
 MOST_FORMS = 16  # a title with three numbers in it would otherwise fill a grammar on its own
 
-_ABBREVIATIONS = {
-    "dr": "doctor",
-    "mr": "mister",
-    "mrs": "missus",
-    "st": "saint",
-    "jr": "junior",
-    "sr": "senior",
-    "vs": "versus",
-    "no": "number",
-}
 _FRACTIONS = {"½": " and a half", "⅓": " and a third", "¼": " and a quarter", "¾": " and three quarters"}
 _CLOCK = re.compile(r"\b(\d{1,2}):(\d{2})\b")
 _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}|\b[A-Z]\.(?=\s|$)")
 _STARRED = re.compile(r"(?<=\w)\*(?=\w)")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)")
-_WORD = re.compile(r"[a-z0-9']+")
 _COUNTED = re.compile(r"(\d{1,6})(st|nd|rd|th)")
-_ROMAN_FORM = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
-_ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _ENGLISH = "en-US"  # the catalogue's titles are read as English, whatever language the call is in
 
 
 def plain(text: str) -> str:
-    """Lower-case words without accents and punctuation; figures and apostrophes inside words stay."""
-    folded = unicodedata.normalize("NFKD", text.replace("’", "'").replace("&", " and "))
-    folded = "".join(c for c in folded if not unicodedata.combining(c)).lower()
-    return " ".join(word.strip("'") for word in _WORD.findall(folded) if word.strip("'"))
+    """Lower-case English words without accents and punctuation; figures and apostrophes inside words stay."""
+    letters = unaccented(text.replace("’", "'").replace("&", " and "))
+    return bare_words(letters.encode("ascii", "replace").decode())  # what English has no letter for parts words
 
 
 def without_article(words: str) -> str:
     """ "the general" -> "general"; a lone article stays."""
     first, _, rest = words.partition(" ")
-    return rest if rest and first in ARTICLES else words
+    return rest if rest and first in ENGLISH.articles else words
 
 
 @lru_cache(maxsize=20_000)
@@ -60,7 +46,7 @@ def spoken_forms(name: str, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
     text = _CLOCK.sub(lambda m: f"{_words(int(m[1]))} {_words(int(m[2]))}" if int(m[2]) else m[1], name)
     for sign, words in _FRACTIONS.items():
         text = text.replace(sign, words)
-    text = _STARRED.sub("", _THOUSANDS.sub("", text))
+    text = _STARRED.sub("", THOUSANDS.sub("", text))
     text = _INITIALS.sub(lambda m: " ".join(m[0].replace(".", "")) + " ", text)
     whole = [text.replace(":", " ")]
     main, colon, subtitle = text.partition(":")
@@ -96,11 +82,13 @@ def _word_forms(tokens: Sequence[str], at: int) -> tuple[str, ...]:
         return _figures(bare, after_apostrophe=token.startswith("'"))
     if counted := _COUNTED.fullmatch(word):
         return (ordinal_words(int(counted[1]), _ENGLISH),)
-    value = roman(bare) if at else None  # a numeral comes after a name: "Rocky II", not the title "M" or "I, Robot"
+    value = (
+        roman_value(bare) if at else None
+    )  # a numeral comes after a name: "Rocky II", not the title "M" or "I, Robot"
     if value and (len(bare) > 1 or plain(tokens[at - 1]) == "part" or (bare != "I" and at == len(tokens) - 1)):
         return (_words(value),)
-    if token.endswith(".") and word in _ABBREVIATIONS and not (word == "no" and at == len(tokens) - 1):
-        return (_ABBREVIATIONS[word],)
+    if token.endswith(".") and word in ENGLISH.abbreviations and not (word == "no" and at == len(tokens) - 1):
+        return (ENGLISH.abbreviations[word],)
     return (word,)
 
 
@@ -130,14 +118,6 @@ def in_pairs(number: int) -> str:
     if rest == 0:
         return f"{_words(head)} hundred"
     return f"{_words(head)} {'oh ' if rest < 10 else ''}{_words(rest)}"
-
-
-def roman(text: str) -> int | None:
-    """ "II" -> 2; None when ``text`` is no roman numeral in capitals."""
-    if not text or not _ROMAN_FORM.fullmatch(text):
-        return None
-    values = [_ROMAN[letter] for letter in text]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
 
 
 def terms(titles: Iterable[Title]) -> tuple[Term, ...]:

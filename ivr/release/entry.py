@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from ivr.config import FlowsConfig, NumberPlan
-from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.dialogue.engine.dialogue import Dialogue, Opening
+from ivr.dialogue.engine.start import Installed, Start
 from ivr.errors import IvrError
 from ivr.events import Term
 from ivr.ports import Actions, Clock, Leg
@@ -33,27 +33,19 @@ class Openings:
         config = self._config
         library = self._shelf.choose(leg.caller.number, leg.called.number, call_id)
         plan = next((n for n in config.numbers if n.called == leg.called.number), NumberPlan(called=""))
-        entry, language = plan.entry or config.entry, plan.language or config.language
-        persona = plan.persona or config.persona
-        dialogue = Dialogue(
-            library,
-            entry=entry,
-            language=language,
-            persona=persona,
-            facts={
-                "call.id": call_id,
-                "call.caller": leg.caller.number,
-                "call.called": leg.called.number,
-                "call.language": language,
-            },
+        start = Start(
+            call_id,
+            entry=plan.entry or config.entry,
+            language=plan.language or config.language,
+            persona=plan.persona or config.persona,
+            caller=leg.caller.number,
+            called=leg.called.number,
             vocabularies=self.vocabularies,
             fact_source=self._fact_source,
-            call_id=call_id,
             seed=int(call_id[:8], 16),
-            recognised=installed.recognised,
-            spoken=installed.spoken,
+            installed=installed,
         )
-        return Opening(dialogue, entry, library.version, language, persona)
+        return Opening(Dialogue(library, start), start.entry, library.version, start.language, start.persona)
 
     def voices(self, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
         """(language, persona) of everybody who can call, to render prompts ahead.

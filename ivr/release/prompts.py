@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.spoken.tags import served
 from ivr.ports import MediaEngine, SpeechService
 from ivr.release.entry import Openings
 
 
 class PromptPreparation:
-    """``serves`` tells whether one of the offered languages will do for a wanted one."""
+    """Renders into the prompt cache, and ships to the media process."""
 
-    def __init__(
-        self,
-        openings: Openings,
-        speech: SpeechService,
-        media: MediaEngine,
-        serves: Callable[[Sequence[str], str], bool],
-    ) -> None:
+    def __init__(self, openings: Openings, speech: SpeechService, media: MediaEngine) -> None:
         self._openings = openings
         self._speech = speech
         self._media = media
-        self._serves = serves
 
     async def prepare(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
         """``progress`` hears (done, total). Raises UnavailableError."""
@@ -38,4 +32,4 @@ class PromptPreparation:
     def _choosable(self, library: FlowLibrary) -> list[str]:
         """Languages that callers may choose and that something here can speak."""
         spoken = [lang for status in self._speech.synthesisers() if status.healthy for lang in status.languages]
-        return [language for language in library.universals.languages if self._serves(spoken, language)]
+        return [language for language in library.universals.languages if served(language, spoken)]

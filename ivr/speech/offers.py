@@ -1,4 +1,4 @@
-"""Which vendor serves which language, from the configuration and what is installed. Loads no model.
+"""Engine selection: which vendor serves which language, from the configuration and what is installed. Loads no model.
 
 English goes to Moonshine (measured best on 8 kHz speech), every other language to Vosk where
 ``<vosk_models>/<language>/`` holds a model; Hibari speaks English, espeak-ng the rest.
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.config import SpeechConfig
+from ivr.dialogue.spoken.tags import same_language, served
 from ivr.errors import SpeechUnavailable
-from ivr.speech.recognisers import moonshine, vosk
-from ivr.speech.synthesisers import hibari, pyttsx3
-from ivr.speech.worker.engines import primary, serves
+from ivr.speech.vendors import hibari, moonshine, pyttsx3, vosk
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ def recogniser_offers(config: SpeechConfig) -> list[Offer]:
     if config.recogniser in ("auto", "moonshine"):
         try:
             moonshine.weights()
-            offers.append(Offer("moonshine", moonshine.MoonshineRecogniser().version, ("en",)))
+            offers.append(Offer("moonshine", moonshine.version(), moonshine.LANGUAGES))
         except SpeechUnavailable as error:
             offers.append(Offer("moonshine", "", (), str(error)))
     if config.recogniser in ("auto", "vosk"):
@@ -45,13 +44,14 @@ def recogniser_offers(config: SpeechConfig) -> list[Offer]:
 
 def recogniser_for(offers: Sequence[Offer], language: str) -> str | None:
     """The vendor's name, or None: such calls are led by keys."""
-    return next((o.name for o in offers if serves(o.languages, language)), None)
+    return next((o.name for o in offers if served(language, o.languages)), None)
 
 
 def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
+    """In the order of preference for ``auto``."""
     offers: list[Offer] = []
     if config.synthesiser in ("auto", "hibari"):
-        offers.append(Offer("hibari", hibari.version(), ("en",), ""))
+        offers.append(Offer("hibari", hibari.version(), hibari.LANGUAGES))
     if config.synthesiser in ("auto", "pyttsx3"):
         try:
             offers.append(Offer("pyttsx3", pyttsx3.version(), pyttsx3.languages()))
@@ -62,7 +62,7 @@ def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
 
 def synthesisers_for(offers: Sequence[Offer], language: str, voice: str) -> list[Offer]:
     """Best first. A voice that only one vendor has decides; otherwise the order of preference does."""
-    able = [o for o in offers if serves(o.languages, language)]
+    able = [o for o in offers if served(language, o.languages)]
     if voice:
         wanted = "hibari" if voice in hibari.bundled_voices() else "pyttsx3"
         able.sort(key=lambda o: o.name != wanted)
@@ -76,7 +76,7 @@ def language_directory(root: Path, language: str) -> Path | None:
         return exact
     if not root.is_dir():
         return None
-    near = sorted(d for d in root.iterdir() if d.is_dir() and primary(d.name) == primary(language))
+    near = sorted(d for d in root.iterdir() if d.is_dir() and same_language(d.name, language))
     return near[0] if near else None
 
 

@@ -1,4 +1,4 @@
-"""Rendered prompts on disk and in memory, keyed by text, voice and engine version; recordings win over all of them.
+"""The prompt cache: rendered prompts on disk and in memory by text, voice and engine version; and where recordings are.
 
 A cache entry is a WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew.
 """
@@ -16,17 +16,15 @@ import wave
 from collections import OrderedDict
 from pathlib import Path
 
-import numpy as np
 import structlog
 
 from ivr.errors import ConfigError
 from ivr.ports import Clip
 from ivr.speech.offers import language_directory
-from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
-from ivr.speech.worker.loudness import prompt_pcm
 
 log = structlog.get_logger()
 _RENDERING = "2"  # raise when trimming, levelling or wording change: old entries are then made anew
+_RATE = 8000
 _MEMORY_BYTES = 64 * 1024 * 1024
 _SLUG_LENGTH = 60
 
@@ -44,8 +42,14 @@ def slug(text: str) -> str:
 
 
 def clip_key(text: str, language: str, engine: str, version: str, voice: str) -> str:
+    """The key of a synthesised prompt; whatever sounds different has another one."""
     content = "\0".join((_RENDERING, text, language, engine, version, voice))
     return f"tts-{hashlib.sha256(content.encode()).hexdigest()[:24]}"
+
+
+def recording_key(wav: bytes) -> str:
+    """The key of a recording as a prompt, by its file's content: a new take is another clip."""
+    return f"rec-{hashlib.sha256(_RENDERING.encode() + wav).hexdigest()[:24]}"
 
 
 class Recordings:
@@ -72,19 +76,6 @@ class Recordings:
                 return folder / str(named)
         path = folder / f"{slug(text)}.wav"
         return path if slug(text) and path.is_file() else None
-
-    def clip(self, text: str, language: str, name: str = "") -> Clip | None:
-        """The recording of ``text``; None when there is none, or none that can be read (logged)."""
-        path = self.find(text, language, name)
-        if path is None:
-            return None
-        try:
-            samples, rate = read_wav(path)
-        except (OSError, ValueError, wave.Error, EOFError) as error:
-            log.error("recording.unreadable", path=str(path), error=str(error))
-            return None
-        pcm = prompt_pcm(samples, rate)
-        return Clip(f"rec-{hashlib.sha256(pcm).hexdigest()[:24]}", pcm)
 
 
 class PromptCache:
@@ -118,7 +109,7 @@ class PromptCache:
             with wave.open(str(path)) as file:
                 shape = file.getnchannels(), file.getsampwidth(), file.getframerate()
                 pcm = file.readframes(file.getnframes())
-                if shape != (1, 2, TELEPHONE_RATE) or not pcm or len(pcm) != 2 * file.getnframes():
+                if shape != (1, 2, _RATE) or not pcm or len(pcm) != 2 * file.getnframes():
                     raise wave.Error("not what was written")
         except FileNotFoundError:
             return None
@@ -138,7 +129,7 @@ class PromptCache:
             with wave.open(str(part), "wb") as file:
                 file.setnchannels(1)
                 file.setsampwidth(2)
-                file.setframerate(TELEPHONE_RATE)
+                file.setframerate(_RATE)
                 file.writeframes(clip.pcm)
             part.replace(path)
         except OSError as error:
@@ -154,21 +145,3 @@ class PromptCache:
                 _, gone = self._clips.popitem(last=False)
                 self._size -= len(gone.pcm)
         return clip
-
-
-def read_wav(path: Path) -> tuple[Samples, int]:
-    """Mono samples and their rate, from PCM of 8, 16, 24 or 32 bits with any number of channels."""
-    with wave.open(str(path)) as file:
-        channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-        raw = file.readframes(file.getnframes())
-    if not raw:
-        raise ValueError("it holds no audio")
-    if width == 1:
-        samples = np.frombuffer(raw, np.uint8).astype(np.float32) / 128.0 - 1.0
-    elif width == 3:
-        padded = np.zeros((len(raw) // 3, 4), np.uint8)
-        padded[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
-        samples = padded.view("<i4")[:, 0].astype(np.float32) / 2147483648.0
-    else:
-        samples = np.frombuffer(raw, f"<i{width}").astype(np.float32) / float(1 << (8 * width - 1))
-    return samples.reshape(-1, channels).mean(1).astype(np.float32), rate

@@ -20,6 +20,7 @@ from ivr.dialogue.engine.contract import (
     Say,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.events import Term
 from ivr.ports import ActionCall
 from ivr.store import Store
@@ -40,16 +41,14 @@ class InnerLine:
         self.listening: Listen | None = None
         self.connected: Connect | None = None
         self.performed: list[str] = []  # actions since the greeting
-        self.dialogue = Dialogue(
-            library(),
-            entry="main",
-            language="en-US",
-            persona="neutral",
-            facts={"call.caller": caller, "call.called": "5035550199"},
+        start = Start(
+            "call-1",
+            caller=caller,
+            called="5035550199",
             vocabularies={"catalogue": catalogue},
             fact_source=lambda name: True if name == "hours.open" else None,
-            call_id="call-1",
         )
+        self.dialogue = Dialogue(library(), start)
 
     async def begin(self) -> None:
         await self._carry_out(self.dialogue.begin(NOON))

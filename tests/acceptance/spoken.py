@@ -20,7 +20,7 @@ from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription
 from ivr.media.process.codec import PCMU
 from ivr.media.process.pcm import FRAME, FRAME_S, power
-from ivr.media.process.receiver import Hearing
+from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp import Packet, build
 from ivr.ports import Ears, ListenRequest
 from ivr.softphone.g711 import encode
@@ -42,7 +42,7 @@ class Microphone:
 
     def __init__(self, ears: Ears) -> None:
         self._ears = ears
-        self._hearing = Hearing(["PCMU"], lambda change, source: None)
+        self._hearing = Receiver(["PCMU"], lambda change, source: None)
         self._hearing.listening = True
         self._now = 100.0
         self._hearing.aim(MediaDescription(_FAR[0], _FAR[1], (PCMU_FORMAT,)), self._now)
@@ -152,9 +152,9 @@ async def converse(line: InnerLine, ears: Ears, speaker: Speaker, sentence: Sent
     await say(sentence.text)
     for _ in range(MOST_ANSWERS):
         question = line.said[-1] if line.said else ""
-        if line.dialogue.mode is Mode.CONFIRM:
+        if line.dialogue.mode == Mode.CONFIRM:
             answer = "Yes." if sentence.meaning.asked_by(question) else "No."
-        elif line.dialogue.mode is Mode.QUESTION and (wanted := sentence.answer(question)):
+        elif line.dialogue.mode == Mode.QUESTION and (wanted := sentence.answer(question)):
             answer = wanted
         elif line.dialogue.state == OPEN_QUESTION and not line.performed and not found.repeated:
             found.repeated = True
@@ -166,7 +166,7 @@ async def converse(line: InnerLine, ears: Ears, speaker: Speaker, sentence: Sent
         await say(answer)
     found.after = await line.queue()
     found.state = line.dialogue.state
-    found.mode = line.dialogue.mode.value if line.dialogue.mode else ""
+    found.mode = line.dialogue.mode
     found.human = line.connected is not None
     found.said_last = " ".join(line.said)
     return found

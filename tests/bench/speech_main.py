@@ -159,7 +159,7 @@ def measure(clips: Path | None) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for size in SIZES:
         talk = identified(TITLES[:size])
-        listening = talk.dialogue._walk.listening
+        listening = talk.dialogue._call.gather
         assert listening is not None and talk.dialogue.state == "main.ask"
         grammar, call = listening.grammar, talk.dialogue._call
         risks = call.shared.risks(call.words)

@@ -17,6 +17,7 @@ from ivr.call.participant import Participant
 from ivr.call.recorder import Recorder
 from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
@@ -54,9 +55,7 @@ class Bench:
         self.leg = FakeLeg()
         self.caller = FakeMediaLeg("caller")
         self.pauses: list[str] = []
-        dialogue = Dialogue(
-            library, entry="main", language="en-US", persona="neutral", facts={}, vocabularies={}, call_id="c"
-        )
+        dialogue = Dialogue(library, Start("c"))
         self.services = services(
             endpoint=self.endpoint, media=self.media, speech=self.speech, desk=self.desk, records=self.records
         )

@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 
 from ivr.config import FlowsConfig
-from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.dialogue.engine.dialogue import Opening
+from ivr.dialogue.engine.start import Installed
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Leg, Party
 from ivr.release.entry import Openings

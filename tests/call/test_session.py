@@ -13,8 +13,8 @@ import pytest
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
-from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.opening import Installed, Opening
+from ivr.dialogue.engine.dialogue import Dialogue, Opening
+from ivr.dialogue.engine.start import Installed, Start
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
@@ -62,23 +62,15 @@ class Rig:
         self._started = asyncio.Event()
 
     def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
-        dialogue = Dialogue(
-            self.library,
-            entry="main",
+        start = Start(
+            call_id,
             language=self.language,
-            persona="neutral",
-            facts={
-                "call.caller": leg.caller.number,
-                "call.called": "ivr",
-                "call.id": call_id,
-                "call.language": self.language,
-            },
-            vocabularies={},
+            caller=leg.caller.number,
+            called="ivr",
             fact_source=lambda name: self.desk.open if name == "hours.open" else None,
-            call_id=call_id,
-            recognised=installed.recognised,
-            spoken=installed.spoken,
+            installed=installed,
         )
+        dialogue = Dialogue(self.library, start)
         return Opening(dialogue, "main", self.library.version, self.language, "neutral")
 
     @asynccontextmanager

@@ -39,7 +39,7 @@ class _JumpingSelector(selectors.BaseSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Only for code without sockets and threads: nothing real can wake it."""
+    """Only for code without threads, and with no sockets but pairs of its own: nothing real can wake it."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -47,6 +47,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def hold_up(self, seconds: float) -> None:
+        """Let time pass in which nothing runs, as if the process had been stopped."""
+        self._jumping.now += seconds
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -7,33 +7,16 @@ sequence and word is tried on a fresh call. Parts fail as well: the recogniser, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import pytest
 
-from ivr.dialogue.engine.contract import (
-    ActionDone,
-    Connect,
-    DialogueEvent,
-    Effect,
-    End,
-    HandoffDone,
-    KeyPressed,
-    KeysPaused,
-    Listen,
-    LoadResume,
-    NoInput,
-    PartFailed,
-    Perform,
-    ResumeLoaded,
-    SpeechHeard,
-)
-from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.contract import ActionDone, NoInput, PartFailed, SpeechHeard
 from ivr.events import ActionResult, Cause, Recognition, Term
 from tests.flows.reference import library
+from tests.unit.dialogue.talk import Talk
 
-NOW = datetime(2026, 3, 3, 18, tzinfo=UTC)
-QUEUE = tuple(Term(str(i), name, (name.lower(),)) for i, name in enumerate(("Casablanca", "Vertigo", "Metropolis"), 1))
+QUEUE = ("Casablanca", "Vertigo", "Metropolis")
+TITLES = tuple(Term(str(i), name, (name.lower(),)) for i, name in enumerate(QUEUE, 1))
 MEMBER = ActionResult(
     "found",
     facts={
@@ -45,7 +28,7 @@ MEMBER = ActionResult(
         "queue.size": 3,
         "queue.next": "Casablanca",
     },
-    vocabularies={"queue": QUEUE, "discs": QUEUE[:1], "catalogue": QUEUE},
+    vocabularies={"queue": TITLES, "discs": TITLES[:1], "catalogue": TITLES},
 )
 WAYS = ["0", "*0", "#0", "agent", "operator", "representative", "a real person", "human"]
 # States that only the greeting's own road reaches: resuming happens after them.
@@ -59,58 +42,18 @@ BEFORE_RESUMING = {
 }
 
 
-class Drive:
-    """A dialogue, its open tokens, and whether a human was asked for."""
+def called(snapshot: Mapping[str, object] | None = None) -> Talk:
+    """A call of a member who isn't identified yet; ``snapshot`` is what a look for a dropped call will find."""
+    facts = {"call.caller": "5035550101", "member.number": None}
+    return Talk(library(), entry="main", queue=QUEUE, facts=facts, perform=False, snapshot=snapshot)
 
-    def __init__(self) -> None:
-        self.dialogue = Dialogue(
-            library(),
-            entry="main",
-            language="en-US",
-            persona="neutral",
-            facts={"call.caller": "5035550101", "call.called": "line"},
-            vocabularies={"catalogue": QUEUE},
-            fact_source=lambda name: True if name == "hours.open" else None,
-            call_id="c1",
-        )
-        self.connect: Connect | None = None
-        self.ended = False
-        self.listen: Listen | None = None
-        self.perform: Perform | None = None
-        self.resume: LoadResume | None = None
-        self.take(self.dialogue.begin(NOW))
 
-    def take(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Connect():
-                    self.connect = effect
-                case End():
-                    self.ended = True
-                case Listen():
-                    self.listen = effect
-                case Perform():
-                    self.perform = effect
-                case LoadResume():
-                    self.resume = effect
+def act(talk: Talk, outcome: ActionResult) -> Talk:
+    return talk.send(ActionDone(talk.performed[-1].token, outcome))
 
-    def feed(self, *events: DialogueEvent) -> None:
-        for event in events:
-            self.take(self.dialogue.handle(event, NOW))
 
-    def act(self, outcome: ActionResult) -> None:
-        assert self.perform is not None
-        perform, self.perform = self.perform, None
-        self.feed(ActionDone(perform.token, outcome))
-
-    def say(self, text: str) -> None:
-        self.feed(SpeechHeard(Recognition(Cause.SUCCESS, (), text)))
-
-    def try_way(self, way: str) -> None:
-        if way[0] in "0*#":
-            self.feed(*(KeyPressed(key) for key in way))
-        else:
-            self.say(way)
+def try_way(talk: Talk, way: str) -> Talk:
+    return talk.key(way) if way[0] in "0*#" else talk.say(way)
 
 
 def snapshot_of(flow: str, state: str) -> Mapping[str, object]:
@@ -128,16 +71,12 @@ def snapshot_of(flow: str, state: str) -> Mapping[str, object]:
 NOT_BARE = {("queue", "read")}
 
 
-def at(flow: str, state: str) -> Drive | None:
+def at(flow: str, state: str) -> Talk | None:
     """A call in that state, or None when entering it bare already brought a human."""
-    drive = Drive()
-    drive.act(MEMBER)
-    assert drive.resume is not None
-    drive.feed(ResumeLoaded(drive.resume.token, snapshot_of(flow, state)))
-    drive.say("yes")
-    assert not drive.ended
-    assert bool(drive.connect) == ((flow, state) in NOT_BARE), f"{flow}.{state} was not entered"
-    return None if drive.connect else drive
+    talk = act(called(snapshot_of(flow, state)), MEMBER).say("yes")
+    assert not talk.ends
+    assert bool(talk.connects) == ((flow, state) in NOT_BARE), f"{flow}.{state} was not entered"
+    return None if talk.connects else talk
 
 
 STATES = [
@@ -157,69 +96,57 @@ def test_there_are_states_to_try() -> None:
 @pytest.mark.parametrize(("flow", "state"), STATES, ids=[f"{f}.{s}" for f, s in STATES])
 def test_every_way_brings_a_human(flow: str, state: str) -> None:
     for way in WAYS:
-        drive = at(flow, state)
-        if drive is None:
+        talk = at(flow, state)
+        if talk is None:
             return  # entering it with nothing filled already brought a human
-        drive.try_way(way)
-        assert drive.connect is not None, f"{way!r} in {flow}.{state} (now in {drive.dialogue.state})"
-        assert not drive.ended
+        try_way(talk, way)
+        assert talk.connects, f"{way!r} in {flow}.{state} (now in {talk.dialogue.state})"
+        assert not talk.ends
 
 
 @pytest.mark.parametrize(("flow", "state"), STATES, ids=[f"{f}.{s}" for f, s in STATES])
 @pytest.mark.parametrize("part", ["recogniser", "store", "synthesiser"])
 def test_a_failing_part_brings_a_human(flow: str, state: str, part: str) -> None:
-    drive = at(flow, state)
-    if drive is None:
+    talk = at(flow, state)
+    if talk is None:
         return
-    drive.feed(PartFailed(part))
-    assert drive.connect is not None
-    assert not drive.ended
+    talk.send(PartFailed(part))
+    assert talk.connects
+    assert not talk.ends
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_before_the_member_is_known(way: str) -> None:
-    greeting = Drive()
-    greeting.try_way(way)
-    assert greeting.connect is not None, "while the greeting plays and the look-up runs"
-    asked = Drive()
-    asked.act(ActionResult("unknown"))
+    assert try_way(called(), way).connects, "while the greeting plays and the look-up runs"
+    asked = act(called(), ActionResult("unknown"))
     assert asked.dialogue.state == "main.which_number"
-    asked.try_way(way)
-    assert asked.connect is not None
-    again = Drive()
-    again.act(ActionResult("unknown"))
-    again.feed(*(KeyPressed(key) for key in "99999"), KeysPaused())
-    again.act(ActionResult("unknown"))
+    assert try_way(asked, way).connects
+    again = act(called(), ActionResult("unknown")).key("99999p")
+    act(again, ActionResult("unknown"))
     assert again.dialogue.state == "main.which_number"
-    again.try_way(way)
-    assert again.connect is not None
+    assert try_way(again, way).connects
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_in_confirmations(way: str) -> None:
-    drive = Drive()
-    drive.act(MEMBER)
-    assert drive.resume is not None
-    drive.feed(ResumeLoaded(drive.resume.token, None))
-    drive.say("remove vertigo")
-    assert drive.perform is None, "removing asks first"
-    drive.try_way(way)
-    assert drive.connect is not None
+    talk = act(called(), MEMBER)
+    before = len(talk.performed)
+    talk.say("remove vertigo")
+    assert len(talk.performed) == before, "removing asks first"
+    assert try_way(talk, way).connects
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_when_nobody_answered_asking_again_tries_again(way: str) -> None:
-    drive = Drive()
-    drive.act(MEMBER)
-    drive.try_way("0")
+    talk = try_way(act(called(), MEMBER), "0")
+    rung = 0
     for _ in range(2):
-        assert drive.connect is not None
-        connect, drive.connect = drive.connect, None
-        drive.feed(HandoffDone(connect.token, "failed"))
-    assert drive.connect is None and not drive.ended
-    drive.try_way(way)
-    assert drive.connect is not None
-    assert not drive.ended
+        assert len(talk.connects) > rung
+        rung = len(talk.connects)
+        talk.answer("failed")
+    assert len(talk.connects) == rung and not talk.ends
+    assert len(try_way(talk, way).connects) > rung
+    assert not talk.ends
 
 
 def test_silence_and_nonsense_end_with_a_human_in_every_question() -> None:
@@ -227,10 +154,10 @@ def test_silence_and_nonsense_end_with_a_human_in_every_question() -> None:
         if library().flows[flow].states[state].kinds[0] != "question":
             continue
         for event in (NoInput(), SpeechHeard(Recognition(Cause.NO_MATCH, (), "xyzzy plugh"))):
-            drive = at(flow, state)
-            if drive is None:
+            talk = at(flow, state)
+            if talk is None:
                 continue
             for _ in range(3):
-                drive.feed(event)
-            assert drive.connect is not None, f"{event} in {flow}.{state}"
-            assert not drive.ended
+                talk.send(event)
+            assert talk.connects, f"{event} in {flow}.{state}"
+            assert not talk.ends

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ivr.config import Config, SpeechConfig
+from ivr.dialogue.spoken.tags import same_language
 from ivr.softphone.voices import CallerVoice, available_voices
 from ivr.speech.service import WorkerSpeechService
 from ivr.workshop.folder import folders, library_of
@@ -63,7 +64,7 @@ def _voices(names: Sequence[str], service: WorkerSpeechService) -> Mapping[str, 
         voice = CallerVoice(name)
 
         async def speak(text: str, language: str) -> bytes:
-            if language.startswith("en"):
+            if same_language(language, "en"):
                 return await voice.speak_soon(text)
             return await own(text, language)  # callers' voices are English ones
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-import jellyfish
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.checker.report import Report, tongue
+from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.similarity import confusable, sound
 from ivr.dialogue.spoken.values import fold
 from ivr.events import Term
 
-ALIKE = 88.0  # spelling, 0..100: "put Vertigo first" and "but Vertigo first"
+_FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
 _FEW = 3  # titles named in a note
-SAME_SOUND = 94.0  # sounds run together
 _SAMPLES: Mapping[str, str] = {
     "title": "casablanca",
     "number": "three",
@@ -35,7 +33,6 @@ class Said:
     """One phrase as it may be heard. ``owner`` is an intent, a universal or a risk."""
 
     text: str
-    sound: str
     owner: str
     phrase: str
     place: tuple[str | int, ...] = ()
@@ -60,11 +57,11 @@ def _titles(report: Report, vocabulary: str, terms: Sequence[Term], language: st
     place = next(_users_of(report, vocabulary), None)
     if place is None:
         return
-    universal = {said.sound: said.phrase for said in everywhere}
+    universal = {sound(said.text, language): said.phrase for said in everywhere}
     by_sound: dict[str, list[str]] = {}
     for term in terms:
-        sound = _sound(" ".join(fold(term.label, language)), language)
-        by_sound.setdefault(sound, [universal[sound]] if sound in universal else []).append(term.label)
+        heard = sound(" ".join(fold(term.label, language)), language)
+        by_sound.setdefault(heard, [universal[heard]] if heard in universal else []).append(term.label)
     alike = [tuple(dict.fromkeys(texts)) for texts in by_sound.values() if len(texts) > 1]
     if alike:
         few = "; ".join(" and ".join(f"“{text}”" for text in texts[:_FEW]) for texts in alike[:_FEW])
@@ -88,15 +85,15 @@ def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said
     for name in UNIVERSALS:
         for phrase in words.universal(name):
             for text in _expand(phrase, {}, language):
-                yield Said(text, _sound(text, language), name, phrase)
+                yield Said(text, name, phrase)
     for name, spec in report.library.universals.languages.items():
         for phrase in spec.phrases:
             for text in _expand(phrase, {}, language):
-                yield Said(text, _sound(text, language), f"the language {name}", phrase)
+                yield Said(text, f"the language {name}", phrase)
     for name in report.library.universals.risks:
         for phrase in words.universal(name):
             for text in _expand(phrase, {}, language):
-                yield Said(text, _sound(text, language), f"the risk {name}", phrase)
+                yield Said(text, f"the risk {name}", phrase)
 
 
 def _among(report: Report, everywhere: Sequence[Said]) -> None:
@@ -124,7 +121,7 @@ class _Flow:
     def phrases(self, intent: str) -> list[Said]:
         if intent not in self.said:
             self.said[intent] = [
-                Said(text, _sound(text, self.language), intent, phrase, ("intents", intent, "phrases", index))
+                Said(text, intent, phrase, ("intents", intent, "phrases", index))
                 for index, phrase in enumerate(self.words.phrases(self.name, intent))
                 for text in _expand(phrase, self.variables, self.language)
             ]
@@ -143,18 +140,20 @@ class _Flow:
                 self._compare(here, here)
 
     def _compare(self, ours: Sequence[Said], theirs: Sequence[Said]) -> None:
-        if not ours or not theirs:
-            return
-        spelling = process.cdist([s.text for s in ours], [s.text for s in theirs], scorer=fuzz.ratio, score_cutoff=60)
-        for row, column in zip(*spelling.nonzero(), strict=True):
-            one, other = ours[int(row)], theirs[int(column)]
-            if one.owner == other.owner or (ours is theirs and column < row):
-                continue
-            alike = float(spelling[row][column])
-            if alike == 100.0 or one.text == other.text:
-                self._report("same-phrase", one, other)
-            elif _confusable(one, other, alike):
-                self._report("near-phrases", one, other)
+        texts = [said.text for said in theirs]
+        sounding: dict[str, list[int]] = {}
+        for column, text in enumerate(texts):
+            sounding.setdefault(sound(text, self.language), []).append(column)
+        for row, one in enumerate(ours):
+            near = process.extract(one.text, texts, scorer=fuzz.ratio, score_cutoff=_FAINT, limit=None)
+            for column in sorted({*(index for _, _, index in near), *sounding.get(sound(one.text, self.language), ())}):
+                other = theirs[column]
+                if one.owner == other.owner or (ours is theirs and column < row):
+                    continue
+                if one.text == other.text:
+                    self._report("same-phrase", one, other)
+                elif confusable(one.text, other.text, self.language):
+                    self._report("near-phrases", one, other)
 
     def _report(self, code: str, one: Said, other: Said) -> None:
         pair = frozenset({(one.owner, one.phrase), (other.owner, other.phrase)})
@@ -180,31 +179,6 @@ class _Flow:
         if overlay is not None and intent in overlay.intents:
             return self.report.overlay(key, "intents", intent, index)
         return self.report.at(self.name, *said.place)
-
-
-def _confusable(one: Said, other: Said, spelling: float) -> bool:
-    if len(one.sound) < 2 or len(other.sound) < 2:
-        return False
-    if one.sound == other.sound:
-        return True
-    if spelling < ALIKE or len(one.text.split()) != len(other.text.split()):
-        return False
-    if fuzz.ratio(one.sound, other.sound) < SAME_SOUND:
-        return False
-    pairs = [(a, b) for a, b in zip(one.text.split(), other.text.split(), strict=True) if a != b]
-    return all(_words_alike(a, b) for a, b in pairs)
-
-
-def _words_alike(one: str, other: str) -> bool:
-    a, b = jellyfish.metaphone(one), jellyfish.metaphone(other)
-    return a == b or (fuzz.ratio(one, other) >= 70 and fuzz.ratio(a, b) >= 70)
-
-
-@lru_cache(maxsize=65536)
-def _sound(text: str, language: str) -> str:
-    """Metaphone of the words run together; letters without accents where the language is not English."""
-    joined = text.replace(" ", "")
-    return jellyfish.metaphone(joined) or joined if tongue(language) == "en" else joined
 
 
 def _expand(phrase: str, variables: Mapping[str, VariableSpec], language: str) -> Iterator[str]:

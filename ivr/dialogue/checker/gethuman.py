@@ -22,13 +22,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ivr.dialogue.checker.explore import Walker
-from ivr.dialogue.checker.report import Report, tongue
+from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.run import OWED, Run
 from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.languages import LANGUAGES
+from ivr.dialogue.spoken.tags import primary
 
 NAME = "gethuman-1.0"
 LONGEST = 45  # words at a stretch, questions too
@@ -37,7 +39,6 @@ NOT_CHECKED: Mapping[int, str] = {
     2: "the expected wait is told on entering the queue: that is the desk's to announce",
     10: "agents can be understood: they are people",
 }
-_OPERATOR = {"en": ("operator",), "es": ("operador", "operadora")}
 
 
 def check_gethuman(report: Report) -> None:
@@ -65,7 +66,8 @@ def _zero_and_operator(report: Report) -> None:
         place = report.universals("human", key=True)
         report.add("gethuman-1", place, "0 does not queue for a human", 'add "0" to keys:')
     for language in report.library.languages:
-        wanted = _OPERATOR.get(tongue(language))
+        known = LANGUAGES.get(primary(language))
+        wanted = known.operator if known is not None else ()
         said = {p.lower() for p in Wordings(report.library, language, "neutral").universal("human")}
         if wanted and said and not said & set(wanted):
             place = report.universals("human", "phrases")
@@ -150,7 +152,7 @@ def _length(items: Prompt) -> int:
 def _languages(report: Report) -> None:
     library = report.library
     edges = (t.edge for flow in library.flows.values() for s in flow.states.values() for t in s.transitions())
-    if len({tongue(language) for language in library.languages}) < 2:
+    if len({primary(language) for language in library.languages}) < 2:
         why, remedy = "the flows speak one language only", "add wordings in the second language of your callers"
         report.add("gethuman-9", report.universals("universals"), why, remedy)
     elif not library.universals.languages and not any(edge.language for edge in edges):

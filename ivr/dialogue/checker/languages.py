@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
-from ivr.dialogue.checker.report import Report, tongue
+from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.spoken.tags import served
 
 
 def check_languages(report: Report) -> None:
     _chosen(report)
     for language, place in _spoken_in(report):
-        if not _served(language, report.facts.recognised):
+        if not served(language, report.facts.recognised):
             why = f"no recogniser is installed for {language}: its calls are led by keys"
             report.add("no-recogniser", place, why, "leave it so, or install one (ivr models)", severity="note")
-        if not _served(language, report.facts.spoken):
+        if not served(language, report.facts.spoken):
             why = f"no voice is installed for {language}: who asks for it gets a human"
             report.add("no-voice", place, why, "leave it so, or install one (ivr doctor)", severity="note")
-
-
-def _served(language: str, offered: Collection[str] | None) -> bool:
-    """Where it isn't known what is installed, everything is."""
-    return offered is None or any(tongue(language) == tongue(one) for one in offered)
 
 
 def _spoken_in(report: Report) -> Iterator[tuple[str, Place]]:

@@ -68,8 +68,3 @@ class Report:
             if positions.has(*path[:2]):
                 return positions.key(*path) if key else positions.value(*path)
         return found[0].value() if found else Place(f"{name}.{language}.yaml", 0, 0, "")
-
-
-def tongue(language: str) -> str:
-    """The language without its country: words of en-GB serve en-US."""
-    return language.partition("-")[0]

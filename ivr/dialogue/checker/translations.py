@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ivr.dialogue.checker.report import Report, tongue
+from ivr.dialogue.checker.report import Report
 from ivr.dialogue.checker.texts import has_words, prompt_texts
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, OverlayKey
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
+from ivr.dialogue.spoken.tags import same_language
 
 _UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")
 
@@ -26,10 +27,10 @@ def check_translations(report: Report) -> None:
 
 def _complete(report: Report, language: str, persona: str) -> None:
     for name, flow in report.library.flows.items():
-        if tongue(flow.language) != tongue(language):
+        if not same_language(flow.language, language):
             _Voice(report, name, language, persona).flow(flow)
     universals = report.library.universals
-    if tongue(universals.language) != tongue(language):
+    if not same_language(universals.language, language):
         _Voice(report, UNIVERSALS_FILE, language, persona).universals()
 
 
@@ -168,4 +169,5 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
         "intents": {i for f in flows for i in f.intents},
         "values": {v for f in flows for v in (*f.parameters, *f.variables)},
         "keywords": set(),
+        "concepts": set(),
     }

@@ -10,7 +10,9 @@ from ivr.dialogue.engine.cursor import TransitionTable
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.system_prompts import ask_carriers, option_answers
+from ivr.dialogue.understanding.concepts import Concepts
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.understanding.risk import RiskWords
@@ -25,6 +27,7 @@ class Compilation:
         self.table = TransitionTable(library.flows)
         self._wordings: dict[tuple[str, str], Wordings] = {}
         self._risks: dict[tuple[str, str], RiskWords] = {}
+        self._concepts: dict[tuple[str, str], Concepts] = {}
         self._universal: dict[tuple[str, str], tuple[Entry, ...]] = {}
         self._outlines: dict[Hashable, Outline] = {}
         self._grammars: OrderedDict[Hashable, tuple[StateGrammar, object]] = OrderedDict()
@@ -46,6 +49,12 @@ class Compilation:
                 words.language,
             )
         return self._risks[key]
+
+    def concepts(self, words: Wordings) -> Concepts:
+        key = (words.language, words.persona)
+        if key not in self._concepts:
+            self._concepts[key] = Concepts(words.language, words.concepts())
+        return self._concepts[key]
 
     def sequences(self) -> Mapping[str, str]:
         """Universals by their keys."""
@@ -76,13 +85,13 @@ class Compilation:
             self._outlines[whole] = Outline((*self.universals(words), *build()))
         return self._outlines[whole]
 
-    def grammar(self, outline: Outline, slots: Mapping[str, Slot], identity: Hashable, language: str) -> StateGrammar:
+    def grammar(self, outline: Outline, slots: Mapping[str, Slot], identity: Hashable, words: Wordings) -> StateGrammar:
         """``identity`` tells one binding of the slots from another; ``slots`` are kept so that identities stay true."""
-        key = (id(outline), identity, language)
+        key = (id(outline), identity, words.language)
         if key in self._grammars:
             self._grammars.move_to_end(key)
             return self._grammars[key][0]
-        made = StateGrammar(outline, slots, language)
+        made = StateGrammar(outline, slots, words.language, self.concepts(words))
         self._grammars[key] = (made, outline)
         if len(self._grammars) > MOST_GRAMMARS:
             self._grammars.popitem(last=False)
@@ -142,7 +151,7 @@ def correction_entries(variables: Mapping[str, str], language: str) -> list[Entr
     for variable, slot_type in variables.items():
         found += answer_entries(variable, slot_type, language, intent="no", prefix="no ")
         found += answer_entries(variable, slot_type, language, intent="no")
-        more = ("no {%}", "no i meant {%}", "i meant {%}", "not that {%}") if language.startswith("en") else ("no {%}",)
+        more = words_for(language).corrections
         found += entries("no", [phrase.replace("%", variable) for phrase in more], language)
     return found
 

@@ -1,40 +1,34 @@
-"""One call's state: the stack of flows, what is known, what was said. No behaviour beyond looking things up."""
+"""One call's state: the stack of flows, what is known and waited for, what was said. It only looks things up."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
-from ivr.dialogue.engine.compilation import Compilation
+from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.cursor import Cursor, Frame
+from ivr.dialogue.engine.gather import Gather, Waiting
+from ivr.dialogue.engine.next import HandoffNeed
 from ivr.dialogue.engine.outbox import Outbox
+from ivr.dialogue.engine.start import Start
+from ivr.dialogue.engine.values import bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
-from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, labelled, same_tongue, words_of
-from ivr.dialogue.spoken.numerals import digit_words
+from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, words_of
+from ivr.dialogue.spoken.tags import served
 from ivr.dialogue.understanding.grammar import SlotValue
-from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary, lexicon
+from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
-from ivr.dialogue.understanding.slots import (
-    ChoiceSlot,
-    DateSlot,
-    DigitSlot,
-    NumberSlot,
-    Slot,
-    TitleSlot,
-    counted,
-    dated,
-    titled,
-)
-from ivr.events import Term
-from ivr.record import Decided, Utterance
+from ivr.dialogue.understanding.slots import Slot, titled
+from ivr.events import Recognition, Term
+from ivr.record import NOTHING, Decided, Utterance
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
 SHORT_LIST = 200  # terms
@@ -63,58 +57,59 @@ class CallScope(Mapping[str, object]):
         return len(self._conversation.frame.variables) + len(self._conversation.facts)
 
 
-@dataclass(slots=True)
-class HandoffNeed:
-    """Why a human is wanted, as told by the edge, risk or universal that led there."""
-
-    reason: str = ""
-    skill: str = ""
-    priority: int | None = None
-
-
-@dataclass
 class Conversation:
-    library: FlowLibrary
-    shared: Compilation
-    words: Wordings
-    call_id: str
-    seed: int
-    keys_led: bool  # the key menu is said at once: nothing can be understood in the call's language
-    facts: dict[str, object]
-    fact_source: Callable[[str], object] | None
-    vocabularies: dict[str, tuple[Term, ...]]
-    outbox: Outbox
-    stack: list[Frame]
-    now: datetime | None = None
-    cursor: Cursor = field(default_factory=Cursor)
-    visits: dict[str, int] = field(default_factory=dict)
-    transcript: deque[Utterance] = field(default_factory=lambda: deque(maxlen=LONGEST_TRANSCRIPT))
-    tried: dict[int, str] = field(default_factory=dict)
-    temper: Temper = field(default_factory=Temper)
-    need: HandoffNeed = field(default_factory=HandoffNeed)
-    intent_doubt: bool = False
-    request_open: bool = False
-    resolved: int = 0
-    outcome: str = ""
-    left_at: str = ""  # where the caller was when a human was sent for
-    steps: int = 0  # states entered since the last question
-    recognised: Collection[str] | None = None  # languages that recognisers serve; None: any
-    spoken: Collection[str] | None = None  # languages that synthesisers serve; None: any
-    deaf: bool = False  # whatever the language
+    """Everything about one call. ``gather`` is what is listened for, ``waiting`` what else is waited for, if anything.
 
-    def __post_init__(self) -> None:
+    ``keys_led``: the key menu is said at once, since nothing can be understood in the call's language.
+    """
+
+    def __init__(self, library: FlowLibrary, start: Start) -> None:
+        self.library = library
+        self.start = start
+        self.shared = compiled(library)
+        self.words: Wordings = self.shared.wordings(start.language, start.persona)
+        self.facts = start.known()
         self.scope = CallScope(self)
-        self.keys_led = self.keys_led or not self.hears(self.language)
+        self.outbox = Outbox(start.language)
+        self.now: datetime | None = None
+        # where
+        self.stack = [Frame(start.entry)]
+        self.cursor = Cursor()
+        self.visits: dict[str, int] = {}
+        self.steps = 0  # states entered since the last question
+        # what it waits for
+        self.gather: Gather | None = None
+        self.waiting: Waiting | None = None
+        self.done = False  # said goodbye, or came to an end
+        # how it goes
+        self.transcript: deque[Utterance] = deque(maxlen=LONGEST_TRANSCRIPT)
+        self.tried: dict[int, str] = {}  # actions by token, and how each ended
+        self.performed = 0  # how many
+        self.failures = 0  # noinput and nomatch since the last progress
+        self.kept: Recognition | None = None  # said while an action ran and nobody could take it up
+        self.temper = Temper()
+        self.intent_doubt = False
+        self.request_open = False
+        self.resolved = 0
+        self.outcome = ""
+        # a human
+        self.need = HandoffNeed()
+        self.left_at = ""  # where the caller was when a human was sent for
+        # words and values
+        self.deaf = start.keys_led  # whatever the language
+        self.keys_led = start.keys_led or not self.hears(start.language)
+        self.vocabularies: dict[str, tuple[Term, ...]] = {}
         self._lexicons: dict[str, Lexicon] = {}
         self._slots: dict[tuple[str, str, date], tuple[Slot, Hashable] | None] = {}
+        self.learn(start.vocabularies)
 
     # -- the language -----------------------------------------------------------------------------------------
 
     def hears(self, language: str) -> bool:
-        return not self.deaf and _served(language, self.recognised)
+        return not self.deaf and served(language, self.start.installed.recognised)
 
     def speaks(self, language: str) -> bool:
-        return _served(language, self.spoken)
+        return served(language, self.start.installed.spoken)
 
     def speak(self, language: str, persona: str) -> bool:
         """Go on in another language or manner: words, voice, grammars and what values are called. False where that
@@ -155,19 +150,34 @@ class Conversation:
 
     @property
     def flow(self) -> Flow:
-        return self.library.flows[self.frame.flow]
+        return self.library.flows[self.stack[-1].flow]
 
     @property
     def state(self) -> State:
-        return self.flow.states[self.frame.state]
+        frame = self.stack[-1]
+        return self.library.flows[frame.flow].states[frame.state]
 
     @property
     def here(self) -> str:
-        return f"{self.frame.flow}.{self.frame.state}" if self.stack else ""
+        return f"{self.stack[-1].flow}.{self.stack[-1].state}" if self.stack else ""
+
+    @property
+    def in_human_flow(self) -> bool:
+        return bool(self.stack) and self.stack[0].flow == self.library.universals.human_flow
 
     @property
     def today(self) -> date:
         return self.now.date() if self.now is not None else date(2000, 1, 1)
+
+    # -- what it waits for ---------------------------------------------------------------------------------------
+
+    def progress(self) -> None:
+        """Something new is asked: failures are counted from here."""
+        self.failures = self.steps = 0
+
+    def let_go(self) -> None:
+        """Wait for nothing any more; late answers will find nobody."""
+        self.gather = self.waiting = None
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -175,8 +185,8 @@ class Conversation:
         """A variable of the current flow, else a fact; None when neither is there."""
         if self.stack and (value := self.frame.variables.get(name)) is not None:
             return value
-        if self.fact_source is not None and "." in name:
-            found = self.fact_source(name)
+        if self.start.fact_source is not None and "." in name:
+            found = self.start.fact_source(name)
             if found is not None:
                 return found
         return self.facts.get(name)
@@ -187,30 +197,7 @@ class Conversation:
 
     def fitted(self, value: object, spec: VariableSpec | None) -> SlotValue | None:
         """Any value as a slot's: with a label to say it back. Never raises; what does not fit is text."""
-        match value:
-            case None:
-                return None
-            case SlotValue():
-                return value
-            case Term():
-                return titled(value)
-        kind = spec.type if spec is not None else "text"
-        if isinstance(value, list | tuple | Mapping):
-            return _composite(value, self.language)
-        if kind in ("number", "ordinal") and isinstance(value, int) and not isinstance(value, bool):
-            return counted(value, self.language, kind == "ordinal")
-        if kind == "digits":
-            return SlotValue(str(value), digit_words(str(value), self.language))
-        if kind == "date":
-            try:
-                return dated(date.fromisoformat(str(value)[:10]), self.language)
-            except ValueError:
-                return SlotValue(str(value), str(value))
-        if isinstance(value, str) and kind in ("title", "text") and (term := self.term(value)) is not None:
-            return titled(term)
-        if isinstance(value, str | int | float | bool):
-            return SlotValue(value, labelled(value, self.language))
-        return SlotValue(str(value), str(value))
+        return fitted(value, spec.type if spec is not None else "text", self.language, self.term)
 
     def term(self, term_id: str) -> Term | None:
         for name in self.vocabularies:
@@ -220,57 +207,43 @@ class Conversation:
 
     # -- words ------------------------------------------------------------------------------------------------------
 
-    def resolve(self, prompt: TaperedPrompt, prompt_id: str, count: int = 1) -> tuple[Words, ...]:
-        return words_of(
-            at_count(prompt, count),
-            prompt_id=prompt_id,
-            count=count,
-            seed=self.seed,
-            scope=self.scope,
-            look=self.look,
-            language=self.language,
-            speaks=self.speaks,
-        )
-
     def own(self, part: str, base: TaperedPrompt | None, count: int = 1) -> tuple[Words, ...]:
         """The current state's prompt; ``part`` is "" for its main one, else "help", "on.ok", …"""
         prompt_id = f"{self.frame.state}.{part}" if part else self.frame.state
         prompt = self.words.prompt(self.frame.flow, prompt_id, base)
-        return self.resolve(prompt, f"{self.frame.flow}.{prompt_id}", count)
+        return self._resolved(prompt, f"{self.frame.flow}.{prompt_id}", count)
 
     def system(self, name: str, count: int = 1, **values: str) -> tuple[Words, ...]:
         """One of the line's own prompts, with ``values`` for its braces."""
-        prompt = at_count(self.words.system(name), count)
-        return words_of(
-            prompt,
-            prompt_id=f"system.{name}",
-            count=count,
-            seed=self.seed,
-            scope=self.scope,
-            look=lambda wanted: values.get(wanted, self.look(wanted)),
-            language=self.language,
-            speaks=self.speaks,
-        )
+        return self._resolved(self.words.system(name), f"system.{name}", count, values)
 
     def system_in(self, language: str, name: str) -> tuple[Words, ...]:
         """One of the line's own prompts in another language, by a voice of that."""
-        prompt = at_count(self.shared.wordings(language, self.words.persona).system(name), 1)
-        return tuple(
-            replace(words, language=language)
-            for words in words_of(
-                prompt,
-                prompt_id=f"system.{name}",
-                count=1,
-                seed=self.seed,
-                scope=self.scope,
-                look=self.look,
-                language=language,
-                speaks=self.speaks,
-            )
+        prompt = self.shared.wordings(language, self.words.persona).system(name)
+        said = self._resolved(prompt, f"system.{name}", 1, language=language)
+        return tuple(replace(words, language=language) for words in said)
+
+    def _resolved(
+        self, prompt: TaperedPrompt, prompt_id: str, count: int, values: Mapping[str, str] = NOTHING, language: str = ""
+    ) -> tuple[Words, ...]:
+        return words_of(
+            at_count(prompt, count),
+            prompt_id=prompt_id,
+            count=count,
+            seed=self.start.seed,
+            scope=self.scope,
+            look=(lambda wanted: values.get(wanted, self.look(wanted))) if values else self.look,
+            language=language or self.language,
+            speaks=self.speaks,
         )
 
+    @property
+    def visit(self) -> int:
+        """Which visit to the current state this is, from 1 on: tapered prompts count by it."""
+        return max(1, self.visits.get(self.here, 1))
+
     def filled_text(self, text: str) -> str:
-        return interpolated(text, self.look, self.language)
+        return interpolated(text, self.look, self.language) if "{" in text else text
 
     def say(self, words: Sequence[Words], *, bargein: bool = True) -> None:
         self.outbox.say(words, bargein=bargein, voice=self._voice)
@@ -278,6 +251,20 @@ class Conversation:
     def _voice(self, language: str) -> str:
         words = self.words if language == self.language else self.shared.wordings(language, self.words.persona)
         return words.voice(self.frame.flow) if self.stack else ""
+
+    def count_visit(self) -> None:
+        self.visits[self.here] = self.visits.get(self.here, 0) + 1
+
+    def prompt(self) -> None:
+        """Say what the current state says first."""
+        state = self.state
+        bargein = self.flow.defaults.bargein if state.bargein is None else state.bargein
+        self.say(self.own("", state.prompt, self.visit), bargein=bargein)
+
+    def arrive(self) -> None:
+        """One more visit to the current state: it says its prompt."""
+        self.count_visit()
+        self.prompt()
 
     def transcribe(self, by: Literal["prompt", "heard", "key"], text: str, intent: str = "") -> None:
         self.transcript.append(Utterance(by, text, self.here, intent))
@@ -299,38 +286,9 @@ class Conversation:
         """A variable of the current flow as something to be spoken, and what tells this binding from another."""
         key = (self.frame.flow, name, self.today)
         if key not in self._slots:
-            self._slots[key] = self._slot(name)
+            spec = self.variable(name)
+            self._slots[key] = None if spec is None else bound(spec, key[:2], self.words, self._lexicon, self.today)
         return self._slots[key]
-
-    def _slot(self, name: str) -> tuple[Slot, Hashable] | None:
-        spec = self.variable(name)
-        if spec is None:
-            return None
-        low, high = spec.minimum, spec.maximum
-        match spec.type:
-            case "title":
-                lexicons = [self._lexicon(source) for source in spec.vocabularies]
-                return TitleSlot(Vocabulary(lexicons)), tuple(lexicons)
-            case "number" | "ordinal":
-                least = 1 if spec.type == "ordinal" else 0
-                slot = NumberSlot(least if low is None else low, high, self.language, spec.type)
-                return slot, (spec.type, slot.minimum, high)
-            case "digits":
-                shortest, longest = _lengths(spec.length)
-                return DigitSlot(shortest, longest, self.language), (shortest, longest)
-            case "date":
-                return DateSlot(self.today, self.language), self.today
-            case "boolean":
-                both: dict[str | bool, tuple[str, ...]] = {
-                    True: self.words.universal("yes"),
-                    False: self.words.universal("no"),
-                }
-                return ChoiceSlot(both, self.language, "boolean"), "boolean"
-            case "choice":
-                values: dict[str | bool, tuple[str, ...]] = {}
-                values.update(self.words.values(self.frame.flow, name, spec.values).items())
-                return ChoiceSlot(values, self.language), (self.frame.flow, name)
-        return None
 
     def vocabulary_order(self, spec: VariableSpec) -> tuple[SlotValue, ...]:
         """The titles of a variable's first vocabulary, in the order the caller hears them."""
@@ -339,9 +297,18 @@ class Conversation:
     def names_in(self, text: object) -> frozenset[str]:
         return parse_expression(text).names if isinstance(text, str) else frozenset()
 
+    def doubts(self, value: object) -> bool:
+        """Whether an expression draws on anything heard with doubt."""
+        return not self.frame.doubtful.isdisjoint(self.names_in(value))
+
     def holds(self, condition: str) -> bool:
         """Whether an ``if`` does; no condition always does."""
         return not condition or parse_expression(condition).holds(self.scope)
+
+    def assign(self, values: Mapping[str, object]) -> None:
+        """Set variables of the current flow, to literals or by expressions; doubt passes on."""
+        for name, value in values.items():
+            self.frame.fill(name, self.fitted(self.evaluate(value), self.variable(name)), doubt=self.doubts(value))
 
     def evaluate(self, value: object) -> object:
         """A value in a file: texts are expressions, a bare name keeps its label; anything else is itself."""
@@ -351,21 +318,6 @@ class Conversation:
         return self.look(expression.bare) if expression.bare in expression.names else expression.evaluate(self.scope)
 
 
-def _served(language: str, by: Collection[str] | None) -> bool:
-    return by is None or any(same_tongue(language, one) for one in by)
-
-
 def _settled(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """Short lists in an order of their own, so that reordering one compiles nothing anew."""
     return tuple(sorted(terms, key=lambda term: term.id)) if len(terms) <= SHORT_LIST else terms
-
-
-def _lengths(length: int | tuple[int, int] | None) -> tuple[int, int]:
-    if length is None:
-        return 1, 20
-    return (length, length) if isinstance(length, int) else length
-
-
-def _composite(value: object, language: str) -> SlotValue:
-    """Lists and mappings from actions are kept whole for filters; SlotValue's declared types are what is spoken."""
-    return SlotValue(value, labelled(value, language))  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ ever be called. It is built once per library; each call brings its own cursor as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,13 @@ class Frame:
             return
         self.variables[name] = value
         (self.doubtful.add if doubt else self.doubtful.discard)(name)
+
+    def answer(self, values: Mapping[str, SlotValue], doubtful: Collection[str]) -> None:
+        """Fill what the caller answered to the latest question: going back to it forgets that again."""
+        for name, value in values.items():
+            self.fill(name, value, doubt=name in doubtful)
+            if self.asked:
+                self.asked[-1].filled.add(name)
 
     def clear(self, *names: str) -> None:
         for name in names:

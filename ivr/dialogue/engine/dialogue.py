@@ -1,20 +1,23 @@
 """The dialogue: events in, effects out. Pure and deterministic: no clock, no chance, no input or output of its own.
 
-Whatever goes wrong inside, the caller goes to a human: ``handle`` never raises.
+Whatever goes wrong inside, the caller goes to a human: ``handle`` never raises. What an event leads to is a value that
+says what comes next (``next.py``); ``_run`` is the one loop that carries those out, ``_step`` does one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.engine import human, reprompt, responses
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
     Agitated,
     DialogueEvent,
     Effect,
+    End,
     HandoffDone,
     KeyPressed,
     KeysPaused,
@@ -25,64 +28,43 @@ from ivr.dialogue.engine.contract import (
     Say,
     SpeechHeard,
 )
-from ivr.dialogue.engine.conversation import MASK, Conversation, HandoffNeed
-from ivr.dialogue.engine.cursor import Frame
-from ivr.dialogue.engine.gather import Mode
-from ivr.dialogue.engine.outbox import Outbox
-from ivr.dialogue.engine.responses import Exchange
+from ivr.dialogue.engine.conversation import MASK, Conversation
+from ivr.dialogue.engine.cursor import RESERVED
+from ivr.dialogue.engine.gather import Gather
+from ivr.dialogue.engine.listener import listen, say_again
+from ivr.dialogue.engine.next import (
+    STAY,
+    Anew,
+    Answer,
+    Ask,
+    Broken,
+    Done,
+    Goto,
+    HandoffNeed,
+    Next,
+    NoMatch,
+    Stay,
+    Take,
+    Wait,
+    to_human,
+)
 from ivr.dialogue.engine.snapshot import snapshot
-from ivr.dialogue.engine.walk import Walk
+from ivr.dialogue.engine.start import Start
+from ivr.dialogue.engine.states import action, end, question
+from ivr.dialogue.engine.states.table import VERBS, handlers, verb
+from ivr.dialogue.engine.states.verb import Arrival
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.events import Term
-from ivr.record import Decided, Failed, Keyed, Utterance
+from ivr.record import Decided, Entered, Failed, Utterance
+
+MOST_STEPS = 50  # states without listening: more is a loop
+BROKE = "something on our side broke"
 
 
 class Dialogue:
-    """One call's dialogue.
+    """One call's dialogue."""
 
-    ``facts`` are what the driver knows at the start (dotted names); ``fact_source`` is asked at each use for facts that
-    change (``hours.open``) and returns None for those it doesn't know. ``seed`` chooses among prompt variants.
-    ``recognised``, ``spoken``: languages that can be listened to and spoken in (None: all); a call in a language that
-    nobody recognises is led by keys. ``keys_led``: this one is, whatever its language.
-    """
-
-    def __init__(
-        self,
-        library: FlowLibrary,
-        *,
-        entry: str,
-        language: str,
-        persona: str,
-        facts: Mapping[str, object],
-        vocabularies: Mapping[str, tuple[Term, ...]],
-        fact_source: Callable[[str], object] | None = None,
-        call_id: str,
-        seed: int = 0,
-        keys_led: bool = False,
-        recognised: Collection[str] | None = None,
-        spoken: Collection[str] | None = None,
-    ) -> None:
-        shared = compiled(library)
-        self._entry = entry
-        self._call = Conversation(
-            library=library,
-            shared=shared,
-            words=shared.wordings(language, persona),
-            call_id=call_id,
-            seed=seed,
-            keys_led=keys_led,
-            facts={"call.id": call_id, "call.language": language, **facts},
-            fact_source=fact_source,
-            vocabularies={},
-            outbox=Outbox(language),
-            stack=[Frame(entry)],
-            recognised=recognised,
-            spoken=spoken,
-            deaf=keys_led,
-        )
-        self._call.learn(vocabularies)
-        self._walk = Walk(self._call)
-        self._exchange = Exchange(self._call, self._walk)
+    def __init__(self, library: FlowLibrary, start: Start) -> None:
+        self._call = Conversation(library, start)
         self._begun = False
 
     # -- events in, effects out -------------------------------------------------------------------------------
@@ -93,17 +75,17 @@ class Dialogue:
 
     def handle(self, event: DialogueEvent, now: datetime) -> list[Effect]:
         """Never raises. Answers to tokens no longer waited for are ignored, and so is all that comes after the end."""
-        if self._walk.departure.ended:
+        if self._call.done:
             return []
         caller = isinstance(event, SpeechHeard | KeyPressed | KeysPaused)
         return self._turn(lambda: self._dispatch(event), now, cut=caller)
 
-    def _turn(self, step: Callable[[], str | None], now: datetime, *, cut: bool) -> list[Effect]:
+    def _turn(self, first: Callable[[], Next], now: datetime, *, cut: bool) -> list[Effect]:
         call = self._call
         call.now = now
         call.outbox.open(cut)
         try:
-            self._walk.go(step())
+            _run(call, first())
         except Exception as error:
             self._rescue(error)
         effects = call.outbox.close()
@@ -112,133 +94,89 @@ class Dialogue:
                 call.transcribe("prompt", " ".join(words.text for words in effect.words))
         return effects
 
-    def _start(self) -> str | None:
-        call = self._call
+    def _start(self) -> Next:
         if self._begun:
-            return None
+            return STAY
         self._begun = True
-        flow = call.library.flows[self._entry]
-        return f"{self._entry}.{flow.start}"
+        flow = self._call.library.flows[self._call.start.entry]
+        return Goto(f"{flow.flow}.{flow.start}")
 
     def _rescue(self, error: Exception) -> None:
         """The engine itself failed: a human, through the human flow if that is not what failed, else directly."""
-        call, walk = self._call, self._walk
+        call = self._call
         call.outbox.drop()
         call.outbox.record(Failed("engine", type(error).__name__, str(error)[:200]))
-        if walk.departure.connecting is not None:
+        if human.rung(call):
             return
         try:
-            if not walk.departure.in_human_flow:
+            if not call.in_human_flow:
                 call.steps = 0
                 call.say(call.system("apology"))
-                walk.go(walk.departure.human(HandoffNeed("something on our side broke")))
+                _run(call, to_human(BROKE))
                 return
         except Exception as again:
             call.outbox.drop()
             call.outbox.record(Failed("human flow", type(again).__name__, str(again)[:200]))
-        walk.departure.connect_directly("something on our side broke")
+        _run(call, human.connect_directly(call, BROKE))
 
-    def _dispatch(self, event: DialogueEvent) -> str | None:
+    def _dispatch(self, event: DialogueEvent) -> Next:
+        call = self._call
         match event:
             case SpeechHeard(recognition=recognition, token=token):
-                return self._exchange.heard(recognition) if self._current(token) else None
+                gather = self._listening(token)
+                return STAY if gather is None else responses.heard(call, gather, recognition)
             case KeyPressed(key=key):
-                return self._key(key)
+                return responses.key(call, call.gather, key)
             case KeysPaused():
-                return self._exchange.paused()
+                return STAY if call.gather is None else responses.paused(call, call.gather)
             case NoInput(token=token):
-                return self._exchange.silent() if self._current(token) else None
-            case Said():
-                return None
-            case ActionDone(token=token):
-                return self._action_done(event)
-            case ActionSlow(token=token):
-                return self._slow(token)
-            case HandoffDone(token=token, outcome=outcome):
-                return self._handed_over(token, outcome)
-            case ResumeLoaded():
-                return self._resume(event)
+                gather = self._listening(token)
+                return STAY if gather is None else responses.silent(call, gather)
+            case ActionDone() | ActionSlow() | HandoffDone() | ResumeLoaded():
+                return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return self._part_failed(part, detail)
             case Agitated(evidence=evidence, weight=weight):
-                return self._agitated(evidence, weight)
+                call.temper.agitated(evidence, weight)
+                call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
+                return (human.agitated(call) if call.temper.enough else None) or STAY
+            case Said():
+                return STAY
 
-    def _current(self, token: int) -> bool:
-        """Is this the Listen we are at? Token 0 stands for whichever that is. Silent ones (actions) have no timeout."""
-        listening = self._walk.listening
-        return listening is not None and token in (0, listening.token)
+    def _listening(self, token: int) -> Gather | None:
+        """The gather that Listen ``token`` opened, if it is in force. Token 0 stands for whichever that is."""
+        gather = self._call.gather
+        return gather if gather is not None and token in (0, gather.token) else None
 
-    def _key(self, key: str) -> str | None:
-        secret = self._exchange.secret
-        self._call.outbox.record(Keyed(MASK if secret else key))
-        return self._exchange.key(key)
+    def _arrived(self, arrival: Arrival) -> Next:
+        call = self._call
+        waiting = call.waiting
+        if waiting is None or waiting.token != arrival.token:
+            if isinstance(arrival, ActionDone):
+                action.late(call, arrival)
+            return STAY
+        if isinstance(waiting, human.Connecting) and waiting.direct:
+            return human.tried_directly(call, arrival)
+        return verb(call).arrived(call, arrival)
 
-    def _action_done(self, done: ActionDone) -> str | None:
-        walk, call = self._walk, self._call
-        if walk.errands.running is not None and walk.errands.running.token == done.token:
-            return walk.errands.done(done.result)
-        if (started := call.tried.get(done.token)) is not None and started.endswith("under way"):
-            name = started.partition(":")[0]
-            call.tried[done.token] = f"{name}: {done.result.outcome}, after the caller had moved on"
-            call.learn(done.result.vocabularies)
-            call.facts.update(done.result.facts)
-        return None
-
-    def _slow(self, token: int) -> str | None:
-        walk, call = self._walk, self._call
-        if walk.errands.running is not None and walk.errands.running.token == token and call.state.wait is not None:
-            call.say(call.own("wait", call.state.wait))
-        return None
-
-    def _handed_over(self, token: int, outcome: str) -> str | None:
-        if self._walk.departure.connecting != token:
-            return None
-        self._call.outbox.record(Decided("handoff", outcome))
-        if outcome == "connected":
-            self._call.outcome = "handoff"
-        return self._walk.departure.handed_over(outcome)
-
-    def _resume(self, loaded: ResumeLoaded) -> str | None:
-        walk = self._walk
-        if walk.loading != loaded.token:
-            return None
-        walk.loading = None
-        if not loaded.snapshot:
-            return walk.not_resumed()
-        walk.offer_resume(loaded.snapshot)
-        return None
-
-    def _part_failed(self, part: str, detail: str) -> str | None:
-        call, walk = self._call, self._walk
+    def _part_failed(self, part: str, detail: str) -> Next:
+        call = self._call
         call.outbox.record(Failed(part, detail=detail[:200]))
-        if walk.departure.connecting is not None:
-            return None
-        if walk.departure.in_human_flow:
-            listening = walk.listening
-            if part in ("recogniser", "synthesiser") and listening is not None:
-                call.keys_led = call.deaf = True  # the way to the human goes on by keys
-                self._exchange.patience.offer_keys(listening)
-                return None
-            walk.departure.connect_directly(f"{part} failed")
-            return None
-        call.say(call.system("apology"))
-        return walk.departure.human(HandoffNeed(f"{part} failed"))
-
-    def _agitated(self, evidence: str, weight: float) -> str | None:
-        call, walk = self._call, self._walk
-        call.temper.agitated(evidence, weight)
-        call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
-        if call.temper.enough and not walk.departure.in_human_flow and walk.departure.connecting is None:
-            return walk.departure.agitated()
-        return None
+        if human.rung(call):
+            return STAY
+        if not call.in_human_flow:
+            call.say(call.system("apology"))
+            return to_human(f"{part} failed")
+        if part in ("recogniser", "synthesiser") and call.gather is not None:
+            call.keys_led = call.deaf = True  # the way to the human goes on by keys
+            return reprompt.offer_keys(call, call.gather)
+        return human.connect_directly(call, f"{part} failed")
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, object] | None:
         """What to take up again should the call drop now; None when nothing is worth it."""
-        if self._walk.departure.ended or not self._begun:
-            return None
-        return snapshot(self._call, human_flow=self._walk.departure.in_human_flow)
+        return None if self._call.done or not self._begun else snapshot(self._call)
 
     @property
     def state(self) -> str:
@@ -286,10 +224,6 @@ class Dialogue:
         return tuple(self._call.tried.values())
 
     @property
-    def handoff_reason(self) -> str:
-        return self._call.need.reason
-
-    @property
     def outcome(self) -> str:
         """ "goodbye", "handoff" or an end state's own word; "" while the call goes on."""
         return self._call.outcome
@@ -297,7 +231,8 @@ class Dialogue:
     @property
     def ended(self) -> bool:
         """The dialogue has nothing more to do: it said goodbye, or a human has the call (until that human drops it)."""
-        return self._walk.departure.ended or self._walk.departure.connected
+        waiting = self._call.waiting
+        return self._call.done or (isinstance(waiting, human.Connecting) and waiting.connected)
 
     @property
     def resolved(self) -> int:
@@ -307,12 +242,102 @@ class Dialogue:
     @property
     def waiting(self) -> str:
         """What answer the dialogue waits for: "human", "action", "snapshot", or ""."""
-        walk = self._walk
-        if walk.departure.connecting is not None:
-            return "human"
-        return "action" if walk.errands.running is not None else "snapshot" if walk.loading is not None else ""
+        return self._call.waiting.what if self._call.waiting is not None else ""
 
     @property
-    def mode(self) -> Mode | None:
-        """What is being listened for, if anything."""
-        return self._walk.listening.mode if self._walk.listening is not None else None
+    def mode(self) -> str:
+        """What is being listened for: a Mode, or a verb's own word for one; "" while nobody listens."""
+        return self._call.gather.mode if self._call.gather is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The dialogue for a called number, and the words that identify what it runs, for every log line of the call."""
+
+    dialogue: Dialogue
+    flow: str
+    flow_version: str
+    language: str
+    persona: str
+
+
+# -- what comes next ---------------------------------------------------------------------------------------------
+
+
+def _run(call: Conversation, step: Next) -> None:
+    """Carry out ``step`` and all that follows until something is waited for."""
+    while not (isinstance(step, Stay) or call.done):
+        step = _step(call, step)
+
+
+def _step(call: Conversation, step: Next) -> Next:
+    match step:
+        case Goto(target) if not target.startswith(RESERVED):
+            return _enter(call, target)
+        case Goto(target, need):
+            return _reserved(call, target.removeprefix(RESERVED), need)
+        case Take():
+            return _take(call, step)
+        case Ask(gather):
+            listen(call, gather)
+        case Wait(waiting, gather):
+            call.let_go()
+            call.waiting = waiting
+            if gather is not None:
+                listen(call, gather)
+        case Done(outcome):
+            call.outcome, call.done = outcome, True
+            call.let_go()
+            call.outbox.put(End(outcome))
+        case Answer(gather, reading):
+            call.gather = gather
+            return responses.answer(call, gather, reading)
+        case NoMatch(gather, neither):
+            call.gather = gather
+            return reprompt.nomatch(call, gather, neither=neither)
+        case Anew(gather):
+            return handlers(call, gather).anew(call, gather)
+    return STAY
+
+
+def _enter(call: Conversation, target: str) -> Next:
+    call.let_go()
+    call.steps += 1
+    if call.steps > MOST_STEPS:
+        raise Broken(f"{MOST_STEPS} states without listening, the last {target}")
+    call.shared.table.place(call.cursor, target)
+    call.frame.flow, _, call.frame.state = target.partition(".")
+    state = call.state
+    kind = state.kinds[0]
+    call.outbox.record(Entered(target, kind))
+    call.assign(state.set)
+    return VERBS[kind].enter(call)
+
+
+def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
+    match target:
+        case "human":
+            return human.summon(call, need)
+        case "goodbye":
+            return end.goodbye(call)
+        case "back":
+            return question.back(call)
+        case "repeat" if call.gather is not None:
+            return say_again(call, call.gather)
+    return Goto(call.here)
+
+
+def _take(call: Conversation, take: Take) -> Goto:
+    edge, leaving = take.edge, call.state
+    if edge.say is not None:
+        call.say(call.own(take.part or take.trigger, edge.say, call.visit))
+    call.assign(edge.set)
+    if edge.language or edge.persona:
+        call.speak(edge.language or call.language, edge.persona or call.words.persona)
+    reason, skill = call.filled_text(edge.reason), call.filled_text(edge.skill)  # before what they name is cleared
+    call.frame.clear(*leaving.clear, *edge.clear)
+    target = call.shared.table.take(call.cursor, take.trigger)
+    if not target.startswith(RESERVED):
+        return Goto(target)
+    call.shared.table.place(call.cursor, call.here)
+    return Goto(target, HandoffNeed(reason, skill, edge.priority))

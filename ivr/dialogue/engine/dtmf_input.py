@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ivr.dialogue.spoken.numerals import plain
+from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.spoken.values import next_on
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
@@ -75,7 +75,7 @@ Pressed = Universal | Picked | Entered | Stray
 
 def letters_of(text: str) -> str:
     """ "12 Angry Men" -> "12264796" + …: each letter's key, figures as they are, the rest left out."""
-    return "".join(_LETTERS.get(c, c if c.isdecimal() and c.isascii() else "") for c in plain(text.lower()))
+    return "".join(_LETTERS.get(c, c if c.isdecimal() and c.isascii() else "") for c in unaccented(text.lower()))
 
 
 class Entry:

@@ -12,9 +12,9 @@ from ivr.dialogue.understanding.grammar import SlotValue
 _KINDS = ("question", "action", "http", "branch", "call", "say", "resume")
 
 
-def snapshot(call: Conversation, *, human_flow: bool) -> dict[str, object] | None:
+def snapshot(call: Conversation) -> dict[str, object] | None:
     """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
-    if human_flow or not call.stack:
+    if call.in_human_flow or not call.stack:
         return None
     stack = [
         {

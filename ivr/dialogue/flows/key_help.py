@@ -19,6 +19,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "call": "The sub-flow to call. Its results need an edge each under on:.",
     "choices": "The ways on from a question: what callers say, the key that means the same, and where it leads.",
     "clear": "Variables to forget when this is left.",
+    "concepts": "Single words that mean the same in a request, by a name for it; filler: words that ask for nothing.",
     "confirm": "Whether to ask before acting: auto, none, implicit or explicit, with a prompt and where a no leads.",
     "defaults": "What states of this flow do unless they say otherwise.",
     "end": "End the call after the prompt. The text is the outcome in the log, such as resolved.",

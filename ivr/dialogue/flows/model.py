@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt
 from ivr.dialogue.flows.state import HUMAN, State
@@ -45,6 +45,15 @@ class VariableSpec(Node):
 
 
 Variable = Annotated[VariableSpec, BeforeValidator(_variable)]
+
+
+def _word(value: str) -> str:
+    if len(value.split()) != 1:
+        raise ValueError(f"{value!r} is not one word: sentences are phrases of an intent")
+    return value
+
+
+Concepts = dict[str, tuple[Annotated[str, AfterValidator(_word)], ...]]
 
 
 def _intent(value: object) -> object:
@@ -118,6 +127,7 @@ class Wording(Node):
 
     ``prompts`` by id: ``<state>``, ``<state>.noinput|nomatch|help|confirm|wait``, ``<state>.on.<outcome>``,
     ``<state>.choice.<intent>``, or a system prompt's name. ``labels``: ``<state>.<intent>``. ``keywords``: by risk.
+    ``concepts``: as in the universals.
     """
 
     wording: str
@@ -129,6 +139,7 @@ class Wording(Node):
     values: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)  # choice variables' phrases
     labels: dict[str, str] = Field(default_factory=dict)
     keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of the universals' risks, by name
+    concepts: Concepts = Field(default_factory=dict)
 
 
 class Universal(Node):
@@ -151,7 +162,12 @@ class Risk(Node):
 
 
 class Universals(Node):
-    """The ``universals:`` file, one per directory: what every state of every flow understands, and system words."""
+    """The ``universals:`` file, one per directory: what every state of every flow understands, and system words.
+
+    ``concepts``: single words of the company that mean the same in a request, by a name for what they mean ("filler":
+    nothing). Names of the language's own (move, top, up, down, end, swap, before, after, remove, add, hear, undo, hold)
+    add to them.
+    """
 
     universals: Literal[True] | str
     language: str = "en-US"
@@ -166,6 +182,7 @@ class Universals(Node):
     no: tuple[str, ...]
     languages: dict[str, Universal] = Field(default_factory=dict)  # how callers choose one, in whichever they speak
     risks: dict[str, Risk] = Field(default_factory=dict)
+    concepts: Concepts = Field(default_factory=dict)
     prompts: dict[str, TaperedPrompt] = Field(default_factory=dict)
 
     @property

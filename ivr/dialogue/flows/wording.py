@@ -12,8 +12,10 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Wording
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
 from ivr.dialogue.flows.slot_value import SlotValue
+from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
 from ivr.dialogue.spoken.system_prompts import system_words
-from ivr.dialogue.spoken.values import date_words, digit_words, listed, money_words, number_words, ordinal_words, spelt
+from ivr.dialogue.spoken.tags import same_language
+from ivr.dialogue.spoken.values import date_words, listed, money_words, spelt
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
@@ -70,7 +72,7 @@ class Wordings:
         for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.prompts:
                 return overlay.prompts[name]
-        if name in universals.prompts and same_tongue(universals.language, self.language):
+        if name in universals.prompts and same_language(universals.language, self.language):
             return universals.prompts[name]
         words = system_words(name, self.language)
         if words:
@@ -89,7 +91,7 @@ class Wordings:
             if intent in overlay.intents:
                 return overlay.intents[intent]
         owner = self._library.flows.get(flow)
-        if owner is None or intent not in owner.intents or not same_tongue(owner.language, self.language):
+        if owner is None or intent not in owner.intents or not same_language(owner.language, self.language):
             return ()
         return owner.intents[intent].phrases
 
@@ -106,7 +108,7 @@ class Wordings:
             if name in overlay.intents:
                 return overlay.intents[name]
         universals = self._library.universals
-        if not same_tongue(universals.language, self.language):
+        if not same_language(universals.language, self.language):
             return ()
         if name in universals.risks:
             return universals.risks[name].phrases
@@ -121,11 +123,15 @@ class Wordings:
             if name in overlay.keywords:
                 return overlay.keywords[name]
         universals = self._library.universals
-        return universals.risks[name].keywords if same_tongue(universals.language, self.language) else ()
+        return universals.risks[name].keywords if same_language(universals.language, self.language) else ()
 
-
-def same_tongue(one: str, other: str) -> bool:
-    return one.partition("-")[0] == other.partition("-")[0]
+    def concepts(self) -> Mapping[str, tuple[str, ...]]:
+        """The company's own words by what they mean, as this language has them."""
+        for overlay in self._overlays(UNIVERSALS_FILE):
+            if overlay.concepts:
+                return overlay.concepts
+        universals = self._library.universals
+        return universals.concepts if same_language(universals.language, self.language) else {}
 
 
 def at_count(tapered: TaperedPrompt, count: int) -> Prompt:

@@ -237,7 +237,7 @@ class _Reader:
             return [], Spot(line, column, self.excerpt(line, column))
         value = event.value
         if not event.style and event.tag is None:
-            return plain(value), Spot(line, column, value)
+            return scalar(value), Spot(line, column, value)
         return value, Spot(line, column, value)
 
     def excerpt(self, line: int, column: int) -> str:
@@ -252,7 +252,7 @@ class _Reader:
             self.fault("merge-key", mark, name, why, _SHARE)
             return
         if not key.style:
-            meaning = plain(name)
+            meaning = scalar(name)
             if meaning is None or isinstance(meaning, bool | float) or (isinstance(meaning, int) and meaning < 0):
                 why = f"the key {name or '(nothing)'} is not a name"
                 self.fault(
@@ -269,7 +269,7 @@ class _Reader:
         box[name] = data
 
 
-def plain(value: str) -> str | int | float | bool | None:
+def scalar(value: str) -> str | int | float | bool | None:
     """What an unquoted scalar means: YAML 1.2's core schema without its octal, hexadecimal and exponent forms."""
     if value in _NULLS:
         return None

@@ -1,1 +1,1 @@
-"""Spoken language, apart from any business: numbers, dates, concepts and the line's own prompts, by language. Pure."""
+"""Spoken language, apart from any business: one file a language; tags, similarity. Pure."""

@@ -1,1 +1,1 @@
-"""From what a recogniser heard to what the caller means: grammars, slots, readings, risk. Pure."""
+"""Natural language understanding: grammars, slots, the n-best list, paraphrases, risk. Pure."""

@@ -1,4 +1,4 @@
-"""What a recogniser needs of a state's grammar. Meanings stay on the dialogue's side, in ``CompiledGrammar``."""
+"""Speech grammars: what a recogniser gets of a state's phrases. What they mean stays here, in ``CompiledGrammar``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a state listens for: phrases of its intents, kept as a trie of templates. Nothing is ever multiplied out.
+"""Grammar compiler: the phrases of a state's intents as a trie of templates. Nothing is ever multiplied out.
 
 A sentence, typed or from a recogniser, is matched against the trie (a few microseconds, whatever the size of the
 vocabulary). Recognisers get the same templates and the spoken values of their slots: what does not depend on the
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 from ivr.dialogue.flows.phrases import SlotMark, Template, Variant
-from ivr.dialogue.spoken.numerals import plain
+from ivr.dialogue.spoken.similarity import unaccented
+from ivr.dialogue.understanding.concepts import Concepts, concepts_of
 from ivr.dialogue.understanding.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
+from ivr.dialogue.understanding.reading import Reading, distinct
 from ivr.dialogue.understanding.slots import DigitSlot, NumberSlot, Slot
 
 
@@ -27,20 +29,8 @@ class Entry:
     rank: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A reading of a whole sentence. ``literals`` counts its carrier words: more of them is more specific."""
-
-    meaning: Meaning
-    text: str
-    literals: int
-    rank: int
-    doubtful: frozenset[str] = frozenset()
-    rivals: tuple[Meaning, ...] = ()
-
-
 def comparable(word: str) -> str:
-    return plain(word).replace("'", "")
+    return unaccented(word).replace("'", "")
 
 
 @dataclass(slots=True)
@@ -50,13 +40,25 @@ class _Node:
     ends: list[tuple[Entry, Variant]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What of a compiled grammar is the outline's alone. ``slots``: those that templates use."""
+
+    phrases: tuple[str, ...]
+    meanings: tuple[Meaning, ...]
+    templates: tuple[Pieces, ...]
+    intents: tuple[str, ...]
+    slots: tuple[str, ...]
+    digest: bytes
+
+
 class Outline:
     """The templates active in a state, independent of any vocabulary. Shared by all calls."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
         self.root = _Node()
-        self.memo: dict[str, object] = {}  # what readers of this outline computed once
+        self.paraphrases: object = None  # what their reader keeps of this outline
         self.slots = tuple(dict.fromkeys(slot for entry in entries for slot in entry.template.slots))
         for entry in self.entries:
             for variant in entry.template.variants:
@@ -69,11 +71,33 @@ class Outline:
                 if all(end.intent != entry.intent for end, _ in node.ends):
                     node.ends.append((entry, variant))
 
-    def read(self, words: Sequence[str], slots: Mapping[str, Slot]) -> list[Match]:
-        """Every reading of exactly these words, the most specific first."""
+    @cached_property
+    def fixed(self) -> _Fixed:
+        phrases: dict[str, Meaning] = {}
+        templates: dict[Pieces, str] = {}
+        for entry in sorted(self.entries, key=lambda e: e.rank):
+            for variant in entry.template.variants:
+                marks = [piece.name for piece in variant if isinstance(piece, SlotMark)]
+                if not marks:
+                    phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
+                elif len(set(marks)) == len(marks):  # a slot that is filled twice is never read
+                    pieces = tuple(f"{{{p.name}}}" if isinstance(p, SlotMark) else p for p in variant)
+                    templates.setdefault(pieces, entry.intent)
+        text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
+        return _Fixed(
+            tuple(phrases),
+            tuple(phrases.values()),
+            tuple(templates),
+            tuple(templates.values()),
+            tuple(name for name in self.slots if any(f"{{{name}}}" in template for template in templates)),
+            hashlib.blake2s(text.encode(), digest_size=12).digest(),
+        )
+
+    def read(self, words: Sequence[str], slots: Mapping[str, Slot]) -> list[Reading]:
+        """Readings of exactly these words; several only if they are equally specific, by rank and by carrier words."""
         found = list(self._walk(self.root, words, 0, slots, {}, (), 0))
-        found.sort(key=lambda m: (m.rank, -m.literals))
-        return found
+        first = min((specificity for specificity, _ in found), default=None)
+        return distinct(reading for specificity, readings in found if specificity == first for reading in readings)
 
     def _walk(
         self,
@@ -84,15 +108,19 @@ class Outline:
         filled: dict[str, SlotValue],
         doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
         literals: int,
-    ) -> Iterator[Match]:
+    ) -> Iterator[tuple[tuple[int, int], list[Reading]]]:
+        """Each way through the trie: how specific it is, lowest first, and its readings with what they leave open."""
         if at == len(words):
             for entry, variant in node.ends:
-                meaning = Meaning(entry.intent, dict(filled))
-                rivals = tuple(
-                    Meaning(entry.intent, {**filled, name: value}) for name, values in doubts for value in values
+                text, doubtful = rendered(variant, filled), frozenset(name for name, _ in doubts)
+                shared = [{**filled, name: value} for name, values in doubts for value in values]
+                yield (
+                    (entry.rank, -literals),
+                    [
+                        Reading(Meaning(entry.intent, values), text, 1.0, not place, doubtful)
+                        for place, values in enumerate([dict(filled), *shared])
+                    ],
                 )
-                text = rendered(variant, filled)
-                yield Match(meaning, text, literals, entry.rank, frozenset(n for n, _ in doubts), rivals)
             return
         if (following := node.words.get(words[at])) is not None:
             yield from self._walk(following, words, at + 1, slots, filled, doubts, literals + 1)
@@ -116,37 +144,20 @@ def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
 class DeferredGrammar(CompiledGrammar):
     """A CompiledGrammar that is made when it is first looked at. Pickles as a plain one."""
 
-    __slots__ = ("_made", "_make")
+    __slots__ = ("_make",)
 
     _make: Callable[[], CompiledGrammar]
-    _made: CompiledGrammar | None
 
     def __init__(self, make: Callable[[], CompiledGrammar]) -> None:
         object.__setattr__(self, "_make", make)
-        object.__setattr__(self, "_made", None)
 
-    def _compiled(self) -> CompiledGrammar:
-        if self._made is None:
-            object.__setattr__(self, "_made", self._make())
-        made = self._made
-        assert made is not None
-        return made
-
-    @property
-    def speech(self) -> SpeechGrammar:
-        return self._compiled().speech
-
-    @property
-    def meanings(self) -> tuple[Meaning, ...]:
-        return self._compiled().meanings
-
-    @property
-    def intents(self) -> tuple[str, ...]:
-        return self._compiled().intents
-
-    @property
-    def values(self) -> tuple[tuple[SlotValue, ...], ...]:
-        return self._compiled().values
+    def __getattr__(self, name: str) -> object:
+        if name not in _PARTS:
+            raise AttributeError(name)
+        made = self._make()
+        for part in _PARTS:
+            object.__setattr__(self, part, getattr(made, part))
+        return getattr(self, name)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -155,22 +166,28 @@ class DeferredGrammar(CompiledGrammar):
         return id(self)
 
     def __repr__(self) -> str:
-        return f"DeferredGrammar({self._made.speech.key if self._made else '…'})"
+        return f"DeferredGrammar({self._make})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (CompiledGrammar, (self.speech, self.meanings, self.intents, self.values))
+        return (CompiledGrammar, tuple(getattr(self, part) for part in _PARTS))
+
+
+_PARTS = tuple(part.name for part in fields(CompiledGrammar))
 
 
 class StateGrammar:
     """An outline bound to this call's vocabularies: what the understanding matches against."""
 
-    def __init__(self, outline: Outline, slots: Mapping[str, Slot], language: str) -> None:
+    def __init__(
+        self, outline: Outline, slots: Mapping[str, Slot], language: str, concepts: Concepts | None = None
+    ) -> None:
         self.outline = outline
         self.slots = dict(slots)
         self.language = language
+        self.concepts = concepts or concepts_of(language)
         self.compiled: CompiledGrammar = DeferredGrammar(self._compile)
 
-    def read(self, words: Sequence[str]) -> list[Match]:
+    def read(self, words: Sequence[str]) -> list[Reading]:
         return self.outline.read(words, self.slots) if words else []
 
     @property
@@ -185,7 +202,7 @@ class StateGrammar:
         return None
 
     def _compile(self) -> CompiledGrammar:
-        fixed = _fixed(self.outline)
+        fixed = self.outline.fixed
         digits = None
         if (bare := self.digit_slot) is not None:
             slot = self.slots[bare[1]]
@@ -208,42 +225,3 @@ class StateGrammar:
             frozenset(name for name, _ in spoken if isinstance(self.slots[name], NumberSlot)),
         )
         return CompiledGrammar(speech, fixed.meanings, fixed.intents, tuple(forms.values for _, forms in spoken))
-
-
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """What of a compiled grammar is the outline's alone. ``slots``: those that templates use."""
-
-    phrases: tuple[str, ...]
-    meanings: tuple[Meaning, ...]
-    templates: tuple[Pieces, ...]
-    intents: tuple[str, ...]
-    slots: tuple[str, ...]
-    digest: bytes
-
-
-def _fixed(outline: Outline) -> _Fixed:
-    known = cast("_Fixed | None", outline.memo.get("fixed"))
-    if known is not None:
-        return known
-    phrases: dict[str, Meaning] = {}
-    templates: dict[Pieces, str] = {}
-    for entry in sorted(outline.entries, key=lambda e: e.rank):
-        for variant in entry.template.variants:
-            marks = [piece.name for piece in variant if isinstance(piece, SlotMark)]
-            if not marks:
-                phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
-            elif len(set(marks)) == len(marks):  # a slot that is filled twice is never read
-                pieces = tuple(f"{{{p.name}}}" if isinstance(p, SlotMark) else p for p in variant)
-                templates.setdefault(pieces, entry.intent)
-    text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
-    made = _Fixed(
-        tuple(phrases),
-        tuple(phrases.values()),
-        tuple(templates),
-        tuple(templates.values()),
-        tuple(name for name in outline.slots if any(f"{{{name}}}" in template for template in templates)),
-        hashlib.blake2s(text.encode(), digest_size=12).digest(),
-    )
-    outline.memo["fixed"] = made
-    return made

@@ -1,29 +1,26 @@
-"""The words of a vocabulary: every way its terms are said, looked up exactly, by likeness and by sound."""
+"""Lexicons: the words of a vocabulary, every way its terms are said, looked up exactly, by likeness and by sound."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-import jellyfish
-import numpy as np
 from rapidfuzz import fuzz, process
 
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.numerals import number_of
-from ivr.dialogue.spoken.values import fold, speech_form, tongue
+from ivr.dialogue.spoken.similarity import MINIMAL_PAIR, blend, minimal_pairs, sound
+from ivr.dialogue.spoken.values import fold, speech_form
 from ivr.events import Term
 
-NEAR = 86.0  # two terms at least this alike (0..100) are a minimal pair: always confirmed
 ALIKE = 72.0  # a window of words at least this alike is taken for a term, with doubt
 MANGLED = 64.0  # and this much in a short list
 SHORT_LIST = 60  # terms
+_FAINT, _FAINT_SOUND = 50.0, 60.0  # less alike than this by letters, by sound: not looked at
+_RIVAL = 6.0  # a term as near as this to the best was nearly it
 _BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
-_ARTICLES = {
-    "en": frozenset({"the", "a", "an"}),
-    "es": frozenset({"el", "la", "los", "las", "un", "una"}),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Lexicon:
 
     @cached_property
     def sounds(self) -> list[str]:
-        return [sound(key) for key in self.keys]
+        return [sound(key, self.language) for key in self.keys]
 
     @cached_property
     def _near(self) -> dict[str, bool]:
@@ -88,29 +85,29 @@ class Lexicon:
         return self._near[term.id]
 
     def _rival(self, term: Term, key: str) -> bool:
-        def foreign(index: int) -> bool:
-            return any(owner.id != term.id for owner in self.forms[self.keys[index]])
+        def foreign(form: str) -> bool:
+            return any(owner.id != term.id for owner in self.forms.get(form, ()))
 
-        if any(owner.id != term.id for owner in self.forms[key]):
-            return True
-        if any(
-            foreign(i) for _, _, i in process.extract(key, self.keys, scorer=fuzz.ratio, score_cutoff=NEAR, limit=9)
-        ):
-            return True
-        heard = sound(key)
-        if len(heard) > 1 and any(s == heard and foreign(i) for i, s in enumerate(self.sounds)):
-            return True
-        return any(_numbered(key, other, self.language) and foreign(i) for i, other in enumerate(self.keys))
+        heard = sound(key, self.language)
+        spelt = process.extract(key, self.keys, scorer=fuzz.ratio, score_cutoff=MINIMAL_PAIR, limit=9)
+        return (
+            foreign(key)
+            or any(foreign(form) for form, _, _ in spelt)
+            or any(foreign(form) for form in minimal_pairs(key, self.language))
+            or any(s == heard and foreign(form) for form, s in zip(self.keys, self.sounds, strict=True))
+            or any(_numbered(key, other, self.language) and foreign(other) for other in self.keys)
+        )
 
 
 def _ways(term: Term, language: str) -> list[str]:
     """Every way a term is said, the label's own first, as recogniser's words."""
     ways: list[str] = []
+    articles = words_for(language).articles
     for text in (term.label, *term.spoken):
         for form in (text, _BRACKETS.sub("", text)):
             words = speech_form(form, language)
             head, _, rest = words.partition(" ")
-            for way in (words, rest if head in _ARTICLES[tongue(language)] else ""):
+            for way in (words, rest if head in articles else ""):
                 if way and way not in ways:
                     ways.append(way)
     return ways
@@ -124,12 +121,6 @@ def _numbered(one: str, other: str, language: str) -> bool:
         shared += 1
     tails = (a[shared:], b[shared:])
     return shared > 0 and any(tails) and all(not t or number_of(t, language) is not None for t in tails)
-
-
-@lru_cache(maxsize=32768)
-def sound(words: str) -> str:
-    """Metaphone of the words run together, so that a wrong word boundary doesn't matter."""
-    return jellyfish.metaphone(words.replace(" ", "")) or words
 
 
 @lru_cache(maxsize=256)
@@ -159,16 +150,16 @@ class Vocabulary:
     def term(self, term_id: str) -> Term | None:
         return next((lex.by_id[term_id] for lex in self.lexicons if term_id in lex.by_id), None)
 
-    def spot(self, words: Sequence[str], plain_words: frozenset[str]) -> list[Spot]:
+    def spot(self, words: Sequence[str], carriers: frozenset[str]) -> list[Spot]:
         """Terms in free speech, left to right, none overlapping.
 
-        ``plain_words`` are carrier words: a window of nothing else is no title unless it is one exactly, and a title
+        ``carriers``: words of requests; a window of nothing else is no title unless it is one exactly, and a title
         heard with doubt neither begins nor ends with one."""
         windows = [(i, j) for i in range(len(words)) for j in range(i + 1, min(len(words), i + self.longest + 1) + 1)]
         found: list[Spot] = []
         for rank, lex in enumerate(self.lexicons):
             if lex.forms:
-                found.extend(_sightings(lex, words, windows, plain_words, 100.0 - rank))
+                found.extend(_sightings(lex, words, windows, carriers, 100.0 - rank))
         found.sort(key=lambda s: (-(s.score + 3 * (s.end - s.start)), s.start))
         chosen: list[Spot] = []
         for spot in found:
@@ -185,37 +176,30 @@ def _enough(lex: Lexicon, key: str) -> float:
 
 
 def _sightings(
-    lex: Lexicon,
-    words: Sequence[str],
-    windows: Sequence[tuple[int, int]],
-    plain_words: frozenset[str],
-    exactly: float,
+    lex: Lexicon, words: Sequence[str], windows: Sequence[tuple[int, int]], carriers: frozenset[str], exactly: float
 ) -> list[Spot]:
     found: list[Spot] = []
-    fuzzy: list[tuple[int, int]] = []
     for i, j in windows:
-        owners = lex.forms.get(" ".join(words[i:j]))
-        if owners:
+        text = " ".join(words[i:j])
+        if owners := lex.forms.get(text):
             found.append(Spot(i, j, owners[0], exactly, owners[1:]))
-        elif words[i] not in plain_words and words[j - 1] not in plain_words:
-            fuzzy.append((i, j))
-    if not fuzzy:
-        return found
-    texts = [" ".join(words[i:j]) for i, j in fuzzy]
-    spelling = process.cdist(texts, lex.keys, scorer=fuzz.ratio, score_cutoff=50)
-    sounding = process.cdist([sound(t) for t in texts], lex.sounds, scorer=fuzz.ratio, score_cutoff=60)
-    scores: np.ndarray = spelling * 0.55 + sounding * 0.45
-    for row, (i, j) in enumerate(fuzzy):
-        best = int(scores[row].argmax())
-        score = float(scores[row][best])
-        if score < _enough(lex, lex.keys[best]):
-            continue
-        term = lex.forms[lex.keys[best]][0]
-        rivals = [
-            owner
-            for other in (scores[row] >= score - 6).nonzero()[0]
-            for owner in lex.forms[lex.keys[int(other)]]
-            if owner.id != term.id
-        ]
-        found.append(Spot(i, j, term, score * exactly / 100, tuple(dict.fromkeys(rivals))[:3]))
+        elif words[i] not in carriers and words[j - 1] not in carriers:
+            found.extend(_likest(lex, text, i, j, exactly))
     return found
+
+
+def _likest(lex: Lexicon, text: str, start: int, end: int, exactly: float) -> Iterator[Spot]:
+    """The term that the window is most like, if enough. (Plain lists: numpy stays out of the line's process.)"""
+    heard = sound(text, lex.language)
+    scores = [
+        (blend(letters, sounds), -at)
+        for _, letters, at in process.extract(text, lex.keys, scorer=fuzz.ratio, score_cutoff=_FAINT, limit=None)
+        if (sounds := fuzz.ratio(heard, lex.sounds[at], score_cutoff=_FAINT_SOUND))
+    ]
+    best, nearest = max(scores, default=(0.0, 0))
+    if not scores or best < _enough(lex, lex.keys[-nearest]):
+        return
+    term = lex.forms[lex.keys[-nearest]][0]
+    close = sorted(-at for score, at in scores if score >= best - _RIVAL)
+    rivals = [owner for at in close for owner in lex.forms[lex.keys[at]] if owner.id != term.id]
+    yield Spot(start, end, term, best * exactly / 100, tuple(dict.fromkeys(rivals))[:3])

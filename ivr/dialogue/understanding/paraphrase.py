@@ -7,30 +7,24 @@ be found and every slot found should be used, and one concept at least must agre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
 
 from ivr.dialogue.flows.phrases import SlotMark, Variant
-from ivr.dialogue.spoken.concepts import concepts, negated, plain_words, relates, renumbered
+from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.concepts import negated, renumbered
 from ivr.dialogue.understanding.grammar import Meaning, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
-from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS
-from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, Slot, TitleSlot, titled
+from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading, distinct
+from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
 ENOUGH = 0.64
 PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling
+LANDMARKS = ("BEFORE", "AFTER")  # who begins so names the landmark first: "after Vertigo, put Casablanca"
 SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
-
-
-@dataclass(frozen=True, slots=True)
-class Like:
-    meaning: Meaning
-    text: str
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,56 +48,55 @@ class _Shape:
     broad: bool  # may be read by its concepts; universals, yes and no only by their spelling
 
 
-def likely(words: Sequence[str], grammar: StateGrammar) -> list[Like]:
+def likely(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
     """Readings by likeness, the likest first, one per meaning; [] when nothing is like enough."""
-    shapes = _shapes(grammar)
-    found: dict[tuple[str, tuple[tuple[str, SlotValue], ...]], Like] = {}
+    known = _templates(grammar)
     words = renumbered(words, grammar.language)
     titles = _titles(words, grammar)
     outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
     denied = negated(outside, grammar.language)  # "not for radu" is a title, misheard
-    likes = [*_by_slots(words, titles, grammar, shapes), *_by_spelling(words, grammar, shapes)]
+    likes = [*_by_slots(words, titles, grammar, known), *_by_spelling(words, known)]
     if (turned := _turned(words, grammar)) is not None:
-        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, shapes) if like.meaning.slots]
-    for like in likes:
-        if denied and not negated(_spoken(like.text), grammar.language):
-            continue
-        key = (like.meaning.intent, tuple(sorted(like.meaning.slots.items(), key=lambda item: item[0])))
-        if key not in found or found[key].score < like.score:
-            found[key] = like
-    return sorted(found.values(), key=lambda like: -like.score)[:3]
+        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, known) if like.meaning.slots]
+    if denied:
+        likes = [like for like in likes if negated(_spoken(like.text), grammar.language)]
+    return distinct(sorted(likes, key=lambda like: -like.confidence))[:3]
 
 
 def _spoken(text: str) -> list[str]:
     return [comparable(word) for word in text.lower().split()]
 
 
-def _shapes(grammar: StateGrammar) -> list[_Shape]:
-    """Each template as concepts; computed once per outline."""
-    known = cast("list[_Shape] | None", grammar.outline.memo.get("shapes"))
-    if known is None:
-        known = []
-        for entry in grammar.outline.entries:
-            for variant in entry.template.variants:
-                slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
-                plain = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
-                known.append(
-                    _Shape(
-                        entry,
-                        variant,
-                        concepts(plain, grammar.language),
-                        slots,
-                        frozenset(word for word in plain if not word.startswith("<")),
-                        bool(slots) or not _universal(entry.intent),
-                    )
-                )
-        grammar.outline.memo["shapes"] = known
+@dataclass(frozen=True, slots=True)
+class _Templates:
+    """What is kept of an outline: every template's shape, the texts of those without slots, and all carrier words."""
+
+    shapes: Sequence[_Shape]
+    slotless: Sequence[tuple[str, _Shape]]
+    carriers: Sequence[str]
+
+
+def _templates(grammar: StateGrammar) -> _Templates:
+    known = grammar.outline.paraphrases
+    if not isinstance(known, _Templates):
+        shapes = [_shape(entry, v, grammar) for entry in grammar.outline.entries for v in entry.template.variants]
+        slotless = [(" ".join(comparable(str(p)) for p in s.variant), s) for s in shapes if not s.slots]
+        known = _Templates(shapes, slotless, sorted({word for shape in shapes for word in shape.words}))
+        grammar.outline.paraphrases = known
     return known
+
+
+def _shape(entry: Entry, variant: Variant, grammar: StateGrammar) -> _Shape:
+    slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
+    marked = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
+    words = frozenset(word for word in marked if not word.startswith("<"))
+    broad = bool(slots) or not _universal(entry.intent)
+    return _Shape(entry, variant, grammar.concepts.sequence(marked), slots, words, broad)
 
 
 def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | None:
     """ "after vertigo put casablanca" -> "put casablanca after vertigo"; None when it isn't said that way round."""
-    if len(words) < 4 or not relates(words[0], grammar.language):
+    if len(words) < 4 or grammar.concepts.of(words[0]) not in LANDMARKS:
         return None
     titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
     ends = [fill.end for slot in titles for fill in slot.fills(words, 1)]
@@ -115,37 +108,26 @@ def _universal(intent: str) -> bool:
     return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION, LANGUAGE))
 
 
-def _by_spelling(words: Sequence[str], grammar: StateGrammar, shapes: Sequence[_Shape]) -> list[Like]:
+def _by_spelling(words: Sequence[str], known: _Templates) -> Iterator[Reading]:
     """Whole phrases without slots, nearly as written ("whats in my cue")."""
     said = " ".join(words)
-    if len(said) < 4:
-        return []
-    known = grammar.outline.memo.get("spelling")
-    if known is None:
-        unslotted = [shape for shape in shapes if not shape.slots]
-        known = (unslotted, [" ".join(comparable(str(piece)) for piece in shape.variant) for shape in unslotted])
-        grammar.outline.memo["spelling"] = known
-    plain, texts = cast("tuple[list[_Shape], list[str]]", known)
-    near = process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4)
-    return [
-        Like(Meaning(plain[index].entry.intent), " ".join(str(p) for p in plain[index].variant), score / 100)
-        for _, score, index in near
-    ]
+    texts = [text for text, _ in known.slotless] if len(said) >= 4 else []
+    for _, score, index in process.extract(said, texts, scorer=fuzz.ratio, score_cutoff=PHRASE_ENOUGH * 100, limit=4):
+        shape = known.slotless[index][1]
+        yield Reading.guess(Meaning(shape.entry.intent), rendered(shape.variant, {}), score / 100)
 
 
-def _by_slots(
-    words: Sequence[str], titles: list[_Found], grammar: StateGrammar, shapes: Sequence[_Shape]
-) -> list[Like]:
-    best: list[Like] = []
+def _by_slots(words: Sequence[str], titles: list[_Found], grammar: StateGrammar, known: _Templates) -> list[Reading]:
+    best: list[Reading] = []
     for spotted in _alternatives(words, titles, grammar):
-        slotless, sequence = _sequence(words, spotted, shapes, grammar)
-        for shape in shapes:
+        slotless, sequence = _sequence(words, spotted, known.carriers, grammar)
+        for shape in known.shapes:
             if len(shape.slots) != len(spotted) or not shape.broad:
                 continue
             like = _compared(shape, sequence, slotless, frozenset(words), spotted)
             if like is not None:
                 best.append(like)
-    best.sort(key=lambda like: -like.score)
+    best.sort(key=lambda like: -like.confidence)
     return _with_rivals(best[:3], titles)
 
 
@@ -160,7 +142,7 @@ def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
             slots[group] = slot
     found: dict[tuple[int, int], _Found] = {}
     for group, names in groups.items():
-        for spot in slots[group].vocabulary.spot(words, plain_words(grammar.language)):
+        for spot in slots[group].vocabulary.spot(words, grammar.concepts.carriers):
             here = (spot.start, spot.end)
             values = {name: titled(spot.term) for name in names}
             if here in found:
@@ -183,7 +165,7 @@ def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGram
         if any(item.start <= at < item.end for item in taken):
             at += 1
             continue
-        values, end = _values_at(words, at, grammar.slots)
+        values, end = _values_at(words, at, grammar)
         if values:
             others.append(_Found(at, end, values))
             at = end
@@ -196,21 +178,17 @@ def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGram
     return lists
 
 
-def _values_at(words: Sequence[str], at: int, slots: Mapping[str, Slot]) -> tuple[dict[str, SlotValue], int]:
+def _values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[dict[str, SlotValue], int]:
     values: dict[str, SlotValue] = {}
-    longest = at
-    for name, slot in slots.items():
-        if isinstance(slot, TitleSlot):
-            continue
-        if (
-            isinstance(slot, NumberSlot)
-            and words[at] in ("one", "uno", "una", "un")
-            and (at == 0 or words[at - 1] == "that")
-        ):
-            continue  # "move that one": a pronoun
+    longest, spoken = at, words_for(grammar.language)
+    pronoun = words[at] in spoken.ones and (at == 0 or words[at - 1] in spoken.pointers)
+    for name, slot in grammar.slots.items():
+        if isinstance(slot, TitleSlot) or (pronoun and isinstance(slot, NumberSlot)):
+            continue  # "move that one"
         fill = next(slot.fills(words, at), None)
-        if fill is None and isinstance(slot, ChoiceSlot) and (told := slot.told_by(words[at])) is not None:
-            fill = Fill(at + 1, told, sure=False)
+        if fill is None and isinstance(slot, ChoiceSlot) and words[at] not in grammar.concepts.empty:
+            told = slot.told_by(words[at])
+            fill = Fill(at + 1, told, sure=False) if told is not None else None
         if fill is not None and fill.end >= longest:
             if fill.end > longest:
                 values.clear()
@@ -220,40 +198,31 @@ def _values_at(words: Sequence[str], at: int, slots: Mapping[str, Slot]) -> tupl
 
 
 def _sequence(
-    words: Sequence[str], spotted: Sequence[_Found], shapes: Sequence[_Shape], grammar: StateGrammar
+    words: Sequence[str], spotted: Sequence[_Found], carriers: Sequence[str], grammar: StateGrammar
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """The sentence as concepts with "<0>", "<1>" for what was spotted; unknown words as their nearest carrier."""
     marked: list[str] = []
     at = 0
     starts = {item.start: index for index, item in enumerate(spotted)}
-    known = _carriers(grammar, shapes)
-    plain = plain_words(grammar.language)
+    plain = grammar.concepts.carriers
     while at < len(words):
         if at in starts:
             marked.append(f"<{starts[at]}>")
             at = spotted[starts[at]].end
             continue
         word = words[at]
-        if word not in plain and word not in known and len(word) > 3:
-            near = process.extractOne(word, list(known), scorer=fuzz.ratio, score_cutoff=78)
+        if word not in plain and len(word) > 3:
+            near = process.extractOne(word, carriers, scorer=fuzz.ratio, score_cutoff=78)
             word = near[0] if near else word
         marked.append(word)
         at += 1
-    sequence = concepts(marked, grammar.language)
+    sequence = grammar.concepts.sequence(marked)
     return frozenset(c for c in sequence if not c.startswith("<")), sequence
-
-
-def _carriers(grammar: StateGrammar, shapes: Sequence[_Shape]) -> frozenset[str]:
-    known = cast("frozenset[str] | None", grammar.outline.memo.get("carriers"))
-    if known is None:
-        known = frozenset(word for shape in shapes for word in shape.words)
-        grammar.outline.memo["carriers"] = known
-    return known
 
 
 def _compared(
     shape: _Shape, sequence: tuple[str, ...], slotless: frozenset[str], said: frozenset[str], spotted: Sequence[_Found]
-) -> Like | None:
+) -> Reading | None:
     filled: dict[str, SlotValue] = {}
     for name, item in zip(shape.slots, spotted, strict=True):
         if name not in item.values:
@@ -275,19 +244,18 @@ def _compared(
         score *= 0.5 + 0.5 * min(item.score, 1.0)
     if score < ENOUGH:
         return None
-    return Like(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
+    return Reading.guess(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
 
 
-def _with_rivals(likes: Sequence[Like], titles: Sequence[_Found]) -> list[Like]:
+def _with_rivals(guesses: Sequence[Reading], titles: Sequence[_Found]) -> list[Reading]:
     """A title that was nearly another one makes another reading."""
-    more: list[Like] = list(likes)
-    for like in likes[:1]:
+    more = list(guesses)
+    for guess in guesses[:1]:
         for item in titles:
-            for name, value in like.meaning.slots.items():
+            for name, value in guess.meaning.slots.items():
                 if item.rivals and item.values.get(name) == value:
                     rival = item.rivals[0]
-                    text = like.text.replace(value.label, rival.label)
-                    more.append(
-                        Like(Meaning(like.meaning.intent, {**like.meaning.slots, name: rival}), text, like.score - 0.03)
-                    )
+                    meant = Meaning(guess.meaning.intent, {**guess.meaning.slots, name: rival})
+                    text = guess.text.replace(value.label, rival.label)
+                    more.append(Reading.guess(meant, text, guess.confidence - 0.03))
     return more

@@ -1,4 +1,4 @@
-"""Signs that a caller belongs with a human: words (whole phrases, keywords in free speech) and manner, put together.
+"""Risk detection: signs that a caller belongs with a human, from words (phrases, keywords in free speech) and manner.
 
 Whatever this module finds only ever brings a human sooner.
 """
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.spoken.concepts import plain_words
 from ivr.dialogue.spoken.values import fold
 from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.reading import HUMAN, RISK, Reading
@@ -94,11 +93,10 @@ def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, .
     """The words with exact titles cut out, the cut marked so that nothing joins across it."""
     left, at = [], 0
     titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
-    plain = plain_words(grammar.language)
     while at < len(words):
         ends = [fill.end for slot in titles for fill in slot.fills(words, at)]
         end = max(ends, default=at)
-        if end > at and not all(word in plain for word in words[at:end]):
+        if end > at and not grammar.concepts.carriers.issuperset(words[at:end]):
             left.append("\0")
             at = end
         else:

@@ -10,22 +10,17 @@ from functools import lru_cache
 from itertools import chain
 from typing import Protocol
 
-from ivr.dialogue.spoken.concepts import empty_words
-from ivr.dialogue.spoken.numerals import digits_of
-from ivr.dialogue.spoken.values import (
-    date_forms,
-    date_words,
-    dates_heard,
+from ivr.dialogue.spoken.numerals import (
     digit_words,
-    fold,
+    digits_of,
     number_forms,
     number_of,
     number_words,
     ordinal_forms,
     ordinal_of,
     ordinal_words,
-    speech_form,
 )
+from ivr.dialogue.spoken.values import date_forms, date_words, dates_heard, fold, speech_form
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.events import Term
@@ -217,11 +212,7 @@ class ChoiceSlot:
 
     def told_by(self, word: str) -> SlotValue | None:
         """The one value that this word gives away ("scratched"); None for words of several values, or of none."""
-        values = {
-            self._known[form].value
-            for form in self._known
-            if word in form.split() and word not in empty_words(self.language)
-        }
+        values = {known.value for form, known in self._known.items() if word in form.split()}
         return self.value(values.pop()) if len(values) == 1 else None  # type: ignore[arg-type]
 
     def forms(self) -> Forms:

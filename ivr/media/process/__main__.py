@@ -1,10 +1,9 @@
-"""``python -m ivr.media.process FD``: started by ``ivr.media.engine`` with an inherited socket, not by people."""
+"""The media process's command line, ``python -m ivr.media.process FD``: for ``ivr.media.engine``, not for people."""
 
 from __future__ import annotations
 
-import sys
-
 from ivr.media.process.ticker import serve
+from ivr.workers.child import inherited
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(inherited())

@@ -1,4 +1,4 @@
-"""Codecs as objects: samples to payload bytes and back. One payload byte is one RTP clock tick for all three."""
+"""Audio codecs (G.711, G.722): samples to payload bytes and back. A payload byte is an RTP clock tick for all three."""
 
 from __future__ import annotations
 

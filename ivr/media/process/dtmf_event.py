@@ -1,4 +1,4 @@
-"""Keys as RTP telephone-events (RFC 4733): receiving them once a press, and sending them."""
+"""DTMF as RTP telephone-events (RFC 4733): receiving them once a press, and sending them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from ivr.media.process.rtp import timestamp_ahead
-
-KEYS = "0123456789*#ABCD"
+from ivr.media.wire import KEYS
 
 _BODY = Struct("!BBH")
 _FRAME = 160
@@ -108,6 +107,7 @@ class EventSender:
 
     @property
     def busy(self) -> bool:
+        """Whether a press is being sent, or waits."""
         return bool(self._key or self._waiting or self._quiet)
 
     def press(self, key: str, ticks: int = 5) -> None:

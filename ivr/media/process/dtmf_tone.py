@@ -1,4 +1,4 @@
-"""Keys as tones in the audio (ITU-T Q.23, Q.24): the fall-back for far ends without telephone-events."""
+"""DTMF as tones in the audio (ITU-T Q.23, Q.24): the fall-back for far ends without telephone-events."""
 
 from __future__ import annotations
 

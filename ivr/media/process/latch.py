@@ -1,4 +1,4 @@
-"""Symmetric RTP: send to where packets come from, and let no stray packet take a stream over."""
+"""Symmetric RTP (RFC 4961), latching: send to where packets come from, and let no stray packet take a stream over."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class SourceLatch:
 
     @property
     def source(self) -> Address | None:
+        """Where to send to: where packets come from; until one has counted, what was signalled."""
         return self.latched or self.signalled
 
     def aim(self, signalled: Address | None) -> None:

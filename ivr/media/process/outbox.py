@@ -1,11 +1,13 @@
-"""What the media process has to say to the line: control frames always, audio only while the line keeps up."""
+"""The media process's send queue to the line: control frames always, audio only while the line keeps up."""
 
 from __future__ import annotations
 
 import socket
 
+from ivr.events import DigitSource
 from ivr.media import wire
 from ivr.media.wire import Kind
+from ivr.workers.frames import Life, frame
 
 _BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
 
@@ -24,18 +26,21 @@ class Outbox:
         """Whether the line has not taken everything yet."""
         return bool(self._pending)
 
-    def digit(self, leg: int, key: str, source: str, at: float) -> None:
+    def digit(self, leg: int, key: str, source: DigitSource, at: float) -> None:
+        """A key was pressed."""
         self.put(Kind.DIGIT, leg, wire.digit(key, source, at))
 
     def done(self, leg: int, token: int, completed: bool, played_s: float) -> None:
+        """A play ended."""
         self.put(Kind.DONE, leg, wire.done(token, completed, played_s))
 
     def timeout(self, leg: int, silent_s: float) -> None:
+        """The far end is silent."""
         self.put(Kind.TIMEOUT, leg, wire.SECONDS.pack(silent_s))
 
-    def put(self, kind: Kind, leg: int, body: bytes = b"") -> None:
+    def put(self, kind: Kind | Life, leg: int, body: bytes = b"") -> None:
         """Queue one control frame; never dropped."""
-        self._pending += wire.frame(kind, leg, body)
+        self._pending += frame(kind, leg, body)
 
     def speech(self, leg: int, frames: list[tuple[float, bytes]]) -> int:
         """Queue 20 ms frames of one leg; how many were dropped because the line is behind."""
@@ -47,7 +52,7 @@ class Outbox:
     def flush(self) -> None:
         """Write what the socket takes now."""
         if self._speech:
-            self._pending += wire.frame(Kind.AUDIO, 0, b"".join(self._speech))
+            self._pending += frame(Kind.AUDIO, 0, b"".join(self._speech))
             self._speech.clear()
         while self._pending and not self.broken:
             try:

@@ -1,4 +1,4 @@
-"""Deadlines instead of pauses: the n-th tick is due at start + n x 20 ms, however long the one before took."""
+"""Packet pacing by deadlines: the n-th tick is due at start + n x 20 ms, however long the one before took."""
 
 from __future__ import annotations
 

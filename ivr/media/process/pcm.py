@@ -11,7 +11,6 @@ Samples: TypeAlias = NDArray[np.int16]
 
 RATE = 8000
 FRAME = 160
-FRAME_BYTES = 2 * FRAME
 FRAME_S = FRAME / RATE
 
 SILENCE: Samples = np.zeros(FRAME, dtype=np.int16)
@@ -103,16 +102,20 @@ _ULAW_IN, _ALAW_IN = _ulaw_encoding(), _alaw_encoding()
 
 
 def ulaw_decode(payload: bytes) -> Samples:
+    """PCMU payload to samples."""
     return _ULAW_OUT[np.frombuffer(payload, dtype=np.uint8)]
 
 
 def alaw_decode(payload: bytes) -> Samples:
+    """PCMA payload to samples."""
     return _ALAW_OUT[np.frombuffer(payload, dtype=np.uint8)]
 
 
 def ulaw_encode(signal: Samples) -> bytes:
+    """Samples to PCMU payload, a byte each."""
     return _ULAW_IN[signal.view(np.uint16)].tobytes()
 
 
 def alaw_encode(signal: Samples) -> bytes:
+    """Samples to PCMA payload, a byte each."""
     return _ALAW_IN[signal.view(np.uint16)].tobytes()

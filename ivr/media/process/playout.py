@@ -1,4 +1,4 @@
-"""What a leg plays: clips encoded once a codec, queued by token, a 20 ms frame a tick."""
+"""The playout queue of a leg: clips encoded once a codec, queued by token, a 20 ms frame a tick."""
 
 from __future__ import annotations
 

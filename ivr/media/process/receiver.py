@@ -1,4 +1,4 @@
-"""The receiving half of a leg: datagrams in; frames, keys and gated speech out. No socket, no clock."""
+"""The receiver of an RTP session: datagrams in; decoded frames, DTMF and gated speech out. No socket, no clock."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ivr.events import DigitSource
 from ivr.media import negotiation
 from ivr.media.description import MediaDescription
 from ivr.media.process import pcm
@@ -22,12 +23,12 @@ from ivr.media.process.rtcp import Reception
 from ivr.media.process.rtp import parse
 from ivr.media.process.voice_gate import PRE_ROLL, VoiceGate
 
-OnKey: TypeAlias = Callable[[KeyChange, str], None]  # what changed; "rtp" or "tone"
+OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rtp" or "tone"
 
 Speech: TypeAlias = list[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
 
 
-class Hearing:
+class Receiver:
     """What the far end sends. After ``tick``, ``payload`` and ``signal`` hold this tick's 20 ms, None for nothing."""
 
     def __init__(self, preferences: Sequence[str], on_key: OnKey) -> None:

@@ -60,14 +60,17 @@ class Reception:
 
     @property
     def expected(self) -> int:
+        """Packets that this source must have sent so far."""
         return self._highest - self._first + 1 if self._first else 0
 
     @property
     def lost(self) -> int:
+        """Packets lost, of all sources so far."""
         return self._lost_before + max(0, self.expected - self.received)
 
     @property
     def total(self) -> int:
+        """Packets received, of all sources so far."""
         return self._received_before + self.received
 
     def block(self, lsr: int, dlsr: int) -> ReportBlock:

@@ -1,4 +1,4 @@
-"""One leg inside the media process: its sockets, both halves, RTCP, and what it reports."""
+"""An RTP session (RFC 3550): one leg's sockets, its receiver and sender, RTCP, and what it reports to the line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import time
 from random import uniform
 from typing import Protocol
 
+from ivr.events import DigitSource
 from ivr.media import negotiation
 from ivr.media.clip import LegStats
 from ivr.media.description import MediaDescription
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.latch import Address
-from ivr.media.process.receiver import Hearing
-from ivr.media.process.sender import Speaking
+from ivr.media.process.receiver import Receiver
+from ivr.media.process.sender import Sender
 
 _REPORT_S = 5.0  # RFC 3550 section 6.2's minimum
 _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
@@ -23,13 +24,13 @@ _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
 class Reports(Protocol):
     """Where a session tells what happened."""
 
-    def digit(self, leg: int, key: str, source: str, at: float) -> None: ...
+    def digit(self, leg: int, key: str, source: DigitSource, at: float) -> None: ...
     def done(self, leg: int, token: int, completed: bool, played_s: float) -> None: ...
     def timeout(self, leg: int, silent_s: float) -> None: ...
 
 
-class Session:
-    """An RTP session. ``now`` is monotonic seconds everywhere."""
+class RtpSession:
+    """``now`` is monotonic seconds everywhere."""
 
     def __init__(
         self,
@@ -43,11 +44,11 @@ class Session:
         self.number = number
         self.rtp, self.rtcp = sockets
         self.port: int = self.rtp.getsockname()[1]
-        self.peer: Session | None = None
+        self.peer: RtpSession | None = None
         self.remote: MediaDescription | None = None
         self.dropped_frames = 0
-        self.speaking = Speaking(self.rtp, self._done)
-        self.hearing = Hearing(preferences, self._key)
+        self.sender = Sender(self.rtp, self._done)
+        self.receiver = Receiver(preferences, self._key)
         self._preferences = preferences
         self._host = host
         self._timeout_s = timeout_s
@@ -64,8 +65,8 @@ class Session:
         """(Re)negotiate; our description. Raises NoCommonCodec, and then nothing has changed."""
         local = negotiation.negotiate(remote, self._preferences, self._host, self.port)
         if remote is not None:
-            self.speaking.aim(remote, self._preferences)
-            self.hearing.aim(remote, now)
+            self.sender.aim(remote, self._preferences)
+            self.receiver.aim(remote, now)
             self._timed_out = False
             self._far_rtcp = None
             self.remote = remote
@@ -81,16 +82,17 @@ class Session:
             except OSError:  # nothing more, or an ICMP error of our own sending
                 self._eager = False
                 return
-            self.hearing.datagram(data, address[:2], now)
+            self.receiver.datagram(data, address[:2], now)
         self._eager = True
 
-    def hear(self) -> bool:
+    def receive(self) -> bool:
         """True: this tick's payload waits to be decoded together with those of other legs."""
-        return self.hearing.tick()
+        return self.receiver.tick()
 
-    def speak(self, now: float) -> None:
+    def send(self, now: float) -> None:
+        """This tick's packet, from whatever there is to send."""
         peer = self.peer
-        self.speaking.tick(self.hearing.latch.source, None if peer is None else peer.hearing, now)
+        self.sender.tick(self.receiver.latch.source, None if peer is None else peer.receiver, now)
 
     def watch(self, now: float) -> None:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""
@@ -100,7 +102,7 @@ class Session:
         if now >= self._report_at:
             self._report_at = now + uniform(0.75, 1.25) * _REPORT_S
             self._report(now)
-        silent = now - self.hearing.heard_at
+        silent = now - self.receiver.heard_at
         if silent <= self._timeout_s:
             self._timed_out = False
         elif not self._timed_out and negotiation.expects_audio(remote):
@@ -108,11 +110,12 @@ class Session:
             self._reports.timeout(self.number, silent)
 
     def rtcp_readable(self, now: float) -> None:
+        """An RTCP packet has arrived; of strangers it is ignored."""
         try:
             data, address = self.rtcp.recvfrom(2048)
         except OSError:
             return
-        source = self.hearing.latch.source
+        source = self.receiver.latch.source
         if source is None or address[0] != source[0]:
             return
         for report in rtcp.parse(data):
@@ -120,17 +123,17 @@ class Session:
             if report.ntp:
                 self._far_report = (rtcp.middle(report.ntp), now)
             for block in report.blocks:
-                if block.ssrc == self.speaking.ssrc:
+                if block.ssrc == self.sender.ssrc:
                     trip = rtcp.round_trip_s(block, rtcp.ntp_time(time.time()))
                     self._round_trip_s = trip if trip is not None else self._round_trip_s
 
-    def join(self, other: Session | None) -> None:
+    def join(self, other: RtpSession | None) -> None:
         """Bridge with ``other``, parting both from whomever they were with; None parts."""
         for session in (self, other):
             if session is not None and session.peer is not None:
-                session.peer.speaking.release_key()
+                session.peer.sender.release_key()
                 session.peer.peer = None
-                session.speaking.release_key()
+                session.sender.release_key()
                 session.peer = None
         if other is not None and other is not self:
             self.peer, other.peer = other, self
@@ -138,8 +141,8 @@ class Session:
     def close(self, now: float) -> LegStats:
         """Say RTCP BYE, end every play, free the ports."""
         self.join(None)
-        self.speaking.queue.stop()
-        if self.speaking.packets:
+        self.sender.queue.stop()
+        if self.sender.packets:
             self._report(now, bye=True)
         stats = self.stats()
         self.rtp.close()
@@ -147,29 +150,30 @@ class Session:
         return stats
 
     def stats(self) -> LegStats:
-        hearing, speaking = self.hearing, self.speaking
+        """Counts so far."""
+        receiver, sender = self.receiver, self.sender
         return LegStats(
-            codec=speaking.coder.name if speaking.coder else "",
-            packets_sent=speaking.packets,
-            packets_received=hearing.reception.total,
-            packets_lost=hearing.reception.lost,
-            packets_late=hearing.jitter.late,
-            jitter_ms=round(hearing.reception.jitter / 8.0, 2),
-            concealed_ms=hearing.concealed_ms,
+            codec=sender.coder.name if sender.coder else "",
+            packets_sent=sender.packets,
+            packets_received=receiver.reception.total,
+            packets_lost=receiver.reception.lost,
+            packets_late=receiver.jitter.late,
+            jitter_ms=round(receiver.reception.jitter / 8.0, 2),
+            concealed_ms=receiver.concealed_ms,
             round_trip_ms=None if self._round_trip_s is None else round(self._round_trip_s * 1000.0, 1),
-            send_gap_p99_ms=speaking.gaps.percentile(0.99),
+            send_gap_p99_ms=sender.gaps.percentile(0.99),
             audio_dropped_frames=self.dropped_frames,
         )
 
-    def _key(self, change: KeyChange, source: str) -> None:
+    def _key(self, change: KeyChange, source: DigitSource) -> None:
         peer = self.peer
         if change.began:
-            self._reports.digit(self.number, change.key, source, self.hearing.heard_at)
-            self.speaking.queue.key()
+            self._reports.digit(self.number, change.key, source, self.receiver.heard_at)
+            self.sender.queue.key()
             if peer is not None:
-                peer.speaking.hold_key(change.key, audible=source == "tone")
+                peer.sender.hold_key(change.key, audible=source == "tone")
         if change.ended and peer is not None:
-            peer.speaking.release_key()
+            peer.sender.release_key()
 
     def _done(self, token: int, completed: bool, played_s: float) -> None:
         self._reports.done(self.number, token, completed, played_s)
@@ -177,11 +181,11 @@ class Session:
     def _report(self, now: float, *, bye: bool = False) -> None:
         source = self._far_rtcp
         if source is None:
-            latched = self.hearing.latch.source
+            latched = self.receiver.latch.source
             if latched is None:
                 return
             source = (latched[0], latched[1] + 1)
-        reception, speaking = self.hearing.reception, self.speaking
+        reception, sender = self.receiver.reception, self.sender
         blocks: tuple[rtcp.ReportBlock, ...] = ()
         if reception.received:
             lsr, dlsr = 0, 0
@@ -189,11 +193,11 @@ class Session:
                 lsr = self._far_report[0]
                 dlsr = int((now - self._far_report[1]) * 65536.0) & 0xFFFFFFFF
             blocks = (reception.block(lsr, dlsr),)
-        sent = speaking.packets != self._reported_packets
-        self._reported_packets = speaking.packets
+        sent = sender.packets != self._reported_packets
+        self._reported_packets = sender.packets
         ntp = rtcp.ntp_time(time.time()) if sent else 0
-        report = rtcp.Report(speaking.ssrc, ntp, speaking.packets, speaking.octets, blocks)
+        report = rtcp.Report(sender.ssrc, ntp, sender.packets, sender.octets, blocks)
         try:
-            self.rtcp.sendto(rtcp.build(report, speaking.timestamp, f"leg-{self.number}@{self._host}", bye=bye), source)
+            self.rtcp.sendto(rtcp.build(report, sender.timestamp, f"leg-{self.number}@{self._host}", bye=bye), source)
         except (OSError, OverflowError):  # no route, or no port after 65535: reports are a courtesy
             return

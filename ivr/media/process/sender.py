@@ -1,4 +1,4 @@
-"""The sending half of a leg: one packet a tick, from a prompt, the other leg of a bridge, a key, or silence."""
+"""The sender of an RTP session: one packet a tick, from a prompt, the other leg of a bridge, a key, or silence."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ivr.media.process.latch import Address
 from ivr.media.process.pacing import Gaps
 from ivr.media.process.pcm import FRAME, Samples
 from ivr.media.process.playout import Done, PlayQueue
-from ivr.media.process.receiver import Hearing
+from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp import HEADER, MARKER, VERSION
 
 _TONE_S = 0.1
 
 
-class Speaking:
+class Sender:
     """What we send. Sequence numbers and timestamps go on for ever, whatever the source of the audio."""
 
     def __init__(self, sock: socket.socket, done: Done) -> None:
@@ -67,9 +67,10 @@ class Speaking:
             self._tone(key)
 
     def release_key(self) -> None:
+        """The key goes up again."""
         self._events.release()
 
-    def tick(self, target: Address | None, voice: Hearing | None, now: float) -> None:
+    def tick(self, target: Address | None, voice: Receiver | None, now: float) -> None:
         """Send this tick's packet to ``target``; ``voice`` is the leg we are joined to."""
         self.timestamp = timestamp = (self.timestamp + FRAME) & 0xFFFFFFFF
         if self.held or target is None or self.coder is None:
@@ -97,7 +98,7 @@ class Speaking:
         self.octets += len(payload)
         self.gaps.sent(now)
 
-    def _audio(self, coder: Coder, voice: Hearing | None) -> bytes:
+    def _audio(self, coder: Coder, voice: Receiver | None) -> bytes:
         if self._tones:
             return coder.encode(self._tones.popleft())
         queue = self.queue

@@ -1,11 +1,10 @@
-"""The media process: one thread, one 20 ms ticker for all legs. Spawned and spoken to by ``ivr.media.engine``."""
+"""The media process: one thread, one 20 ms ticker for all RTP sessions, at the orders of ``ivr.media.engine``."""
 
 from __future__ import annotations
 
 import gc
 import os
 import select
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -14,15 +13,17 @@ from typing import Any
 
 from ivr.errors import UnavailableError
 from ivr.media import wire
+from ivr.media.clip import LegStats
 from ivr.media.process import pcm
 from ivr.media.process.codec import available, coder
 from ivr.media.process.outbox import Outbox
 from ivr.media.process.pacing import Pacer
 from ivr.media.process.pcm import FRAME, FRAME_S
 from ivr.media.process.playout import Recording
-from ivr.media.process.rtp_session import Session
+from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sockets import PortPool
-from ivr.media.wire import REQUEST, Kind
+from ivr.media.wire import NUMBER, Kind
+from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
 _LOOKS = 4
@@ -37,9 +38,9 @@ class MediaProcess:
         control.setblocking(False)
         self._control = control
         self._outbox = Outbox(control)
-        self._splitter = wire.Splitter()
-        self._sessions: dict[int, Session] = {}
-        self._readers: dict[int, tuple[Session, bool]] = {}  # by file number; True for RTCP
+        self._splitter = Splitter()
+        self._sessions: dict[int, RtpSession] = {}
+        self._readers: dict[int, tuple[RtpSession, bool]] = {}  # by file number; True for RTCP
         self._clips: dict[int, Recording] = {}
         self._poll = select.epoll()
         self._poll.register(control.fileno(), select.EPOLLIN)
@@ -49,19 +50,19 @@ class MediaProcess:
         self._host = ""
         self._timeout_s = 30.0
         self._handlers: dict[int, Callable[[int, bytes], None]] = {
-            Kind.SETUP: self._setup,
-            Kind.OPEN: self._open_leg,
-            Kind.UPDATE: self._update,
-            Kind.STATS: self._stats,
-            Kind.CLOSE: self._close,
+            Life.SETUP: self._setup,
+            Life.PING: self._ping,
+            Kind.OPEN: self._request(self._open_leg),
+            Kind.UPDATE: self._request(self._update),
+            Kind.STATS: self._request(self._stats),
+            Kind.CLOSE: self._request(self._close),
             Kind.CLIP: self._clip,
             Kind.FORGET: self._forget,
-            Kind.PLAY: self._play,
-            Kind.STOP: self._stop,
-            Kind.LISTEN: self._listen,
-            Kind.BRIDGE: self._bridge,
-            Kind.PRESS: self._press,
-            Kind.PING: self._ping,
+            Kind.PLAY: self._told(self._play),
+            Kind.STOP: self._told(self._stop),
+            Kind.LISTEN: self._told(self._listen),
+            Kind.BRIDGE: self._told(self._bridge),
+            Kind.PRESS: self._told(self._press),
         }
 
     def run(self) -> None:
@@ -89,18 +90,18 @@ class MediaProcess:
 
     def _tick(self) -> None:
         sessions = list(self._sessions.values())
-        self._hear([session for session in sessions if session.peer is not None])
+        self._receive([session for session in sessions if session.peer is not None])
         clock = time.monotonic
         for session in sessions:
             try:
-                session.speak(clock())
+                session.send(clock())
             except Exception as error:  # a fault in one leg ends that leg
                 self._break(session, error)
-        self._hear([session for session in sessions if session.peer is None])
+        self._receive([session for session in sessions if session.peer is None])
         now = clock()
         for session in sessions:
             try:
-                frames = session.hearing.speech(now)
+                frames = session.receiver.speech(now)
                 if frames:
                     session.dropped_frames += self._outbox.speech(session.number, frames)
                 session.watch(now)
@@ -108,23 +109,23 @@ class MediaProcess:
                 self._break(session, error)
         self._outbox.flush()
 
-    def _hear(self, sessions: list[Session]) -> None:
+    def _receive(self, sessions: list[RtpSession]) -> None:
         """The next frame of every leg; those of one codec are decoded in one go, which saves half the work."""
-        waiting: dict[str, list[Session]] = {}
+        waiting: dict[str, list[RtpSession]] = {}
         for session in sessions:
-            hearing = session.hearing
+            receiver = session.receiver
             try:
-                if session.hear() and hearing.coder is not None:
-                    waiting.setdefault(hearing.coder.name, []).append(session)
+                if session.receive() and receiver.coder is not None:
+                    waiting.setdefault(receiver.coder.name, []).append(session)
             except Exception as error:
                 self._break(session, error)
         for name, together in waiting.items():
-            payloads = b"".join([session.hearing.payload or b"" for session in together])
+            payloads = b"".join([session.receiver.payload or b"" for session in together])
             frames = coder(name).decode(payloads).reshape(-1, FRAME)
             powers = pcm.powers(frames).tolist()
             for session, frame, power in zip(together, frames, powers, strict=True):
                 try:
-                    session.hearing.decoded(frame, power)
+                    session.receiver.decoded(frame, power)
                 except Exception as error:
                     self._break(session, error)
 
@@ -165,77 +166,70 @@ class MediaProcess:
                     raise
                 self._break(self._sessions[leg], error)
 
-    def _break(self, session: Session, error: Exception) -> None:
+    def _break(self, session: RtpSession, error: Exception) -> None:
         if self._sessions.get(session.number) is session:
             self._drop(session)
             self._outbox.put(Kind.BROKEN, session.number, f"{type(error).__name__}: {error}".encode())
 
-    def _drop(self, session: Session) -> bytes:
+    def _drop(self, session: RtpSession) -> LegStats:
         del self._sessions[session.number]
         for sock in (session.rtp, session.rtcp):
             self._poll.unregister(sock.fileno())
             del self._readers[sock.fileno()]
-        return wire.pack(asdict(session.close(time.monotonic())))
+        return session.close(time.monotonic())
 
-    # --- what the line says; a leg that is gone already is no error -----------------------------------------
+    # --- what the line says ----------------------------------------------------------------------------------
 
     def _setup(self, _: int, body: bytes) -> None:
-        request, values = _request(body)
+        values = wire.unpack(body)
         self._ports = PortPool(values["bind"], values["low"], values["high"])
         self._codecs = tuple(name for name in values["codecs"] if available(name))
         self._host = values["host"]
         self._timeout_s = values["timeout_s"]
-        self._outbox.put(Kind.READY, 0, request + wire.pack({"codecs": self._codecs}))
+        self._outbox.put(Life.READY, 0, wire.pack({"codecs": self._codecs}))
 
-    def _open_leg(self, leg: int, body: bytes) -> None:
-        request, values = _request(body)
+    def _request(self, answer: Callable[[int, Any], object]) -> Callable[[int, bytes], None]:
+        """A handler that replies with what ``answer`` returns, and refuses with the UnavailableError that it raises."""
+
+        def handle(leg: int, body: bytes) -> None:
+            number, value = body[: REQUEST.size], wire.unpack(body[REQUEST.size :])
+            try:
+                reply = wire.pack(answer(leg, value))
+            except UnavailableError as error:
+                self._outbox.put(Life.REFUSED, 0, number + refusal(error))
+                return
+            self._outbox.put(Life.REPLY, leg, number + reply)
+
+        return handle
+
+    def _open_leg(self, leg: int, remote: Any) -> object:
         assert self._ports is not None
+        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox)
         try:
-            sockets = self._ports.bind()
-        except UnavailableError as error:
-            self._refuse(request, error)
-            return
-        session = Session(leg, sockets, self._codecs, self._host, self._timeout_s, self._outbox)
-        try:
-            local = session.aim(wire.description(values), time.monotonic())
-        except UnavailableError as error:
+            local = session.aim(wire.description(remote), time.monotonic())
+        except UnavailableError:
             session.close(time.monotonic())
-            self._refuse(request, error)
-            return
+            raise
         self._sessions[leg] = session
         for sock, is_rtcp in ((session.rtp, False), (session.rtcp, True)):
             self._readers[sock.fileno()] = (session, is_rtcp)
             self._poll.register(sock.fileno(), select.EPOLLIN)
-        self._outbox.put(Kind.REPLY, leg, request + wire.pack(wire.described(local)))
+        return wire.described(local)
 
-    def _update(self, leg: int, body: bytes) -> None:
-        request, values = _request(body)
+    def _update(self, leg: int, remote: Any) -> object:
+        return wire.described(self._known(leg).aim(wire.description(remote), time.monotonic()))
+
+    def _stats(self, leg: int, _: Any) -> object:
+        return asdict(self._known(leg).stats())
+
+    def _close(self, leg: int, _: Any) -> object:
+        return asdict(self._drop(self._known(leg)))
+
+    def _known(self, leg: int) -> RtpSession:
         session = self._sessions.get(leg)
         if session is None:
-            self._refuse(request, UnavailableError("the leg is gone"))
-            return
-        try:
-            local = session.aim(wire.description(values), time.monotonic())
-        except UnavailableError as error:
-            self._refuse(request, error)
-            return
-        self._outbox.put(Kind.REPLY, leg, request + wire.pack(wire.described(local)))
-
-    def _stats(self, leg: int, body: bytes) -> None:
-        request, _ = _request(body)
-        session = self._sessions.get(leg)
-        if session is None:
-            self._refuse(request, UnavailableError("the leg is gone"))
-            return
-        self._outbox.put(Kind.REPLY, leg, request + wire.pack(asdict(session.stats())))
-
-    def _close(self, leg: int, body: bytes) -> None:
-        request, _ = _request(body)
-        session = self._sessions.get(leg)
-        if session is None:
-            self._refuse(request, UnavailableError("the leg is gone"))
-            return
-        self._outbox.put(Kind.REPLY, leg, request + self._drop(session))
+            raise UnavailableError("the leg is gone")
+        return session
 
     def _clip(self, number: int, body: bytes) -> None:
         self._clips[number] = Recording(body)
@@ -243,46 +237,36 @@ class MediaProcess:
     def _forget(self, number: int, _: bytes) -> None:
         self._clips.pop(number, None)  # legs that play it keep it until it ends
 
-    def _play(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            token, stop_on_key, gap_ms, clips = wire.played(body)
-            recordings = [self._clips[number] for number in clips]
-            session.speaking.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
+    def _told(self, act: Callable[[RtpSession, bytes], None]) -> Callable[[int, bytes], None]:
+        """A handler for what is said of a leg; about one that is gone already it is no error."""
 
-    def _stop(self, leg: int, _: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            session.speaking.queue.stop()
+        def handle(leg: int, body: bytes) -> None:
+            session = self._sessions.get(leg)
+            if session is not None:
+                act(session, body)
 
-    def _listen(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            session.hearing.listening = body != b"\0"
+        return handle
 
-    def _bridge(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            session.join(self._sessions.get(REQUEST.unpack(body)[0]))
+    def _play(self, session: RtpSession, body: bytes) -> None:
+        token, stop_on_key, gap_ms, clips = wire.played(body)
+        recordings = [self._clips[number] for number in clips]
+        session.sender.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
-    def _press(self, leg: int, body: bytes) -> None:
-        session = self._sessions.get(leg)
-        if session is not None:
-            for key in body.decode("ascii"):
-                session.speaking.press(key)
+    def _stop(self, session: RtpSession, _: bytes) -> None:
+        session.sender.queue.stop()
+
+    def _listen(self, session: RtpSession, body: bytes) -> None:
+        session.receiver.listening = body != b"\0"
+
+    def _bridge(self, session: RtpSession, body: bytes) -> None:
+        session.join(self._sessions.get(NUMBER.unpack(body)[0]))
+
+    def _press(self, session: RtpSession, body: bytes) -> None:
+        for key in body.decode("ascii"):
+            session.sender.press(key)
 
     def _ping(self, _: int, body: bytes) -> None:
-        self._outbox.put(Kind.PONG, 0, body)
-
-    def _refuse(self, request: bytes, error: UnavailableError) -> None:
-        message = str(error.args[0]) if error.args else ""
-        reason = {"kind": type(error).__name__, "message": message, "remedy": error.remedy}
-        self._outbox.put(Kind.REFUSED, 0, request + wire.pack(reason))
-
-
-def _request(body: bytes) -> tuple[bytes, Any]:
-    rest = body[REQUEST.size :]
-    return body[: REQUEST.size], wire.unpack(rest) if rest else None
+        self._outbox.put(Life.PONG, 0, body)
 
 
 def raise_priority() -> str:
@@ -302,11 +286,10 @@ def raise_priority() -> str:
         return ""
 
 
-def serve(control_fd: int) -> None:
-    """The process's main: Ctrl-C is the line's business, which will close the control socket."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def serve(control: socket.socket) -> None:
+    """The process's main, until the line closes its end of ``control``."""
     raise_priority()
-    process = MediaProcess(socket.socket(fileno=control_fd))
+    process = MediaProcess(control)
     gc.collect()
     gc.freeze()
     gc.disable()  # no cycles are made a tick; the young ones of opening and closing legs are collected now and then

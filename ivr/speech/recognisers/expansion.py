@@ -1,4 +1,4 @@
-"""Templates multiplied out, for engines that take phrases only. Pure."""
+"""Grammar expansion: templates multiplied out, for engines that take phrases only. Pure."""
 
 from __future__ import annotations
 

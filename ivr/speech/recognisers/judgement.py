@@ -1,4 +1,4 @@
-"""From log-probabilities to a verdict: accept, confirm or reject, with a confidence between 0 and 1. Pure.
+"""Confidence scoring: log-probabilities to accept, confirm or reject, with a confidence between 0 and 1. Pure.
 
 ``v`` is a phrase's log-probability per token along the grammar; ``llr`` its distance to the free transcript's (0: the
 recogniser would have written just that); ``margin`` the distance to the best phrase that means something else. The
@@ -9,26 +9,24 @@ acceptance costs more than a question, so that acceptance also demands a clear m
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
+from ivr.dialogue.spoken.similarity import bare_words, gist, likeness
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.speech.recognisers.nearness import likeness, plain
 from ivr.speech.recognisers.spelling import digits_in
 
 ACCEPT = 0.93
 CONFIRM = 0.5
 _MARGIN = 0.3  # to accept
-_LIKENESS = 0.5  # to accept: a transcript that holds less of the phrase was about something else
+_LIKENESS = 50.0  # to accept: a transcript that holds less of the phrase was about something else
 _LLR_ACCEPT, _LLR_CONFIRM = -0.9, -1.3
 _WEIGHTS = (1.85, 1.76, 0.73, 2.36)  # constant, v, llr, margin
 _CLEAR = 1.5  # a margin beyond this adds nothing: in a grammar of two phrases there is always one
 _DIGIT_S = 0.14  # nobody says digits faster
 _NBEST = 5
-_EMPTY = frozenset({"the", "a", "an", "please", "my", "is", "to", "in", "of", "it", "on", "that"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +44,8 @@ class Evidence:
 
 def margin(one: Evidence, others: Sequence[Evidence]) -> float:
     """How far ``one`` lies above the best of ``others`` that says something else; at most 1.5."""
-    gist = meaning(one.text)
-    rivals = [o.v for o in others if o is not one and meaning(o.text) != gist]
+    rivals = [o.v for o in others if o is not one and gist(o.text) != gist(one.text)]
     return min(_CLEAR, one.v - max(rivals)) if rivals else _CLEAR
-
-
-def meaning(text: str) -> tuple[str, ...]:
-    """The words that carry the sense: "what's next" and "what is next" are one answer."""
-    words = re.sub(r"'(s|re|m)\b", "", text).split()
-    return tuple(w for w in words if w not in _EMPTY) or tuple(words)
 
 
 def confidence(v: float, llr: float, clear: float) -> float:
@@ -97,10 +88,10 @@ def judge(
         else:
             sure = confidence(one.v, one.llr, clear)
             opinion = verdict(sure, one.llr, clear)
-            if opinion is Accept.ACCEPT and (one.twin or likeness(transcript, one.text) < _LIKENESS):
+            if opinion is Accept.ACCEPT and (one.twin or likeness(bare_words(transcript), one.text) < _LIKENESS):
                 sure, opinion = min(sure, ACCEPT - 0.01), Accept.CONFIRM
         nbest.append(Hypothesis(one.text, round(sure, 3), one.phrase, opinion))
-    if not plain(transcript) and nbest:  # it would have written nothing: there was no speech
+    if not bare_words(transcript) and nbest:  # it would have written nothing: there was no speech
         nbest = [Hypothesis(h.text, min(h.confidence, 0.1), h.phrase, Accept.REJECT) for h in nbest]
     nbest.sort(key=lambda h: (-_RANK[h.verdict], -h.confidence))
     ordered: list[Hypothesis] = []

@@ -1,4 +1,4 @@
-"""Moonshine tiny-en on onnxruntime, constrained to the grammar of the current state.
+"""Speech recognition by Moonshine tiny-en on onnxruntime, constrained to the grammar of the current state.
 
 The weights ship in the wheel ``moonshine-voice``; the package itself is never imported (its own streaming front end
 serialises callers and clips short words). Graph: the encoder takes 16 kHz samples and gives [1, T, 288]; the decoder
@@ -12,13 +12,12 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib import metadata
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import soxr
 from numpy.typing import NDArray
 
@@ -31,6 +30,7 @@ from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler
 from ivr.speech.recognisers.judgement import Evidence, judge
 from ivr.speech.recognisers.nearness import Near
 from ivr.speech.recognisers.trie import Ending, Tokens
+from ivr.speech.vendors.moonshine import LANGUAGES, version, weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 BOS, EOS = 1, 2
@@ -106,8 +106,6 @@ class Graph:
     """The two ONNX sessions. Thread-safe; one thread an utterance is fastest (spinning off)."""
 
     def __init__(self, directory: Path) -> None:
-        import onnxruntime  # heavy; the line imports this module only to ask for the weights
-
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -208,22 +206,11 @@ class Utterance:
         return totals
 
 
-def weights() -> Path:
-    """Where the wheel keeps tiny-en. Raises SpeechUnavailable."""
-    spec = find_spec("moonshine_voice")
-    directory = Path(spec.origin).parent / "assets" / "tiny-en" if spec and spec.origin else None
-    if directory is None or not (directory / "encoder_model.ort").is_file():
-        raise SpeechUnavailable(
-            "the Moonshine weights are missing", remedy="pip install moonshine-voice==0.0.73 (later ones lack them)"
-        )
-    return directory
-
-
 class MoonshineRecogniser:
     """English. Beam along the grammar, joined by the phrases nearest to the free transcript, re-scored together."""
 
     name = "moonshine"
-    languages = ("en",)
+    languages = LANGUAGES
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
@@ -232,7 +219,7 @@ class MoonshineRecogniser:
 
     @property
     def version(self) -> str:
-        return metadata.version("moonshine-voice")
+        return version()
 
     def load(self) -> None:
         directory = weights()

@@ -1,49 +1,20 @@
-"""Which phrases of a grammar are near to a free transcript, by letters and by sound. Pure."""
+"""Lexical pruning: which phrases of a grammar are near to a free transcript, by letters and by sound. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import product
 
-import jellyfish
 import numpy as np
 from rapidfuzz import fuzz, process
 
+from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, sound
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name, slot_names
 
 _FEW = 5  # values of a slot that are tried in its templates
 _FAINT = 40.0  # a value less like anything that was heard isn't
-_TEENS = ("thir", "four", "fif", "six", "seven", "eigh", "nine")
-_DECADES = {
-    one: other
-    for stem in _TEENS
-    for teen, ten in ((f"{stem}teen", f"{stem.replace('four', 'for')}ty"),)
-    for one, other in (
-        (teen, ten),
-        (ten, teen),
-        (f"{teen}th", f"{ten[:-1]}ieth"),
-        (f"{ten[:-1]}ieth", f"{teen}th"),
-    )
-}
-_WORDS = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-
-
-def plain(text: str) -> str:
-    """Lower-case words without punctuation."""
-    return " ".join(_WORDS.findall(text.lower()))
-
-
-@lru_cache(maxsize=50_000)
-def _sound(word: str) -> str:
-    return str(jellyfish.metaphone(word)) or word
-
-
-def sound(text: str) -> str:
-    """``text`` as its consonants sound (Metaphone), spaces dropped: word boundaries are what gets misheard."""
-    return "".join(_sound(w) for w in text.split())
 
 
 class Spoken:
@@ -84,22 +55,10 @@ class Spoken:
         return [self.phrases[i] for i in np.argsort(-best, kind="stable")[:count] if best[i] > 0]
 
     def twin(self, phrase: str) -> bool:
-        """Whether another one sounds the same but for a plural, a "two" (Alien and Aliens, Toy Story and Toy Story Two)
-        or a "teen" (thirty and thirteen): no recogniser tells those apart over a telephone, whatever its score."""
-        if self._by_sound.get(sound(phrase), {phrase}) != {phrase}:
+        """Whether another one that says something else sounds the same, or is a minimal pair with it."""
+        if any(gist(other) != gist(phrase) for other in self._by_sound.get(sound(phrase), ())):
             return True
-        words = phrase.split()
-        for i, word in enumerate(words):
-            others = [[f"{word}s"], [word, "two"], [word, "too"]]
-            if len(word) > 2 and word.endswith("s"):
-                others.append([word[:-1]])
-            if word in ("two", "too") and i:
-                others.append([])
-            if word in _DECADES:
-                others.append([_DECADES[word]])
-            if any(" ".join([*words[:i], *other, *words[i + 1 :]]) in self._known for other in others):
-                return True
-        return False
+        return not self._known.isdisjoint(minimal_pairs(phrase))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +84,7 @@ class Nearness:
 
     def nearest(self, transcript: str, count: int) -> list[Near]:
         """The ``count`` nearest phrases, best of both measures first."""
-        text = plain(transcript)
+        text = bare_words(transcript)
         if not text:
             return []
         scores = self._phrases.nearest(text, count)
@@ -166,9 +125,3 @@ class Nearness:
                     if here in self._known and values.twin(value):
                         return True
         return False
-
-
-def likeness(transcript: str, phrase: str) -> float:
-    """0..1: how much of ``phrase`` the free transcript holds, by letters or by sound."""
-    text = plain(transcript)
-    return max(fuzz.ratio(text, phrase), fuzz.ratio(sound(text), sound(phrase))) / 100.0

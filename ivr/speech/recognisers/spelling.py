@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from ivr.dialogue.spoken.english import ENGLISH
+from ivr.dialogue.spoken.numerals import roman_numeral
+
 # What people put in front of a number they were asked for.
 CARRIERS = (
     "it's",
@@ -16,19 +19,9 @@ CARRIERS = (
     "my membership number is",
     "my member number is",
 )
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-)
-_TENS_NAMES = "twenty thirty forty fifty sixty seventy eighty ninety"
-_PLACES = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-    "fifteenth sixteenth seventeenth eighteenth nineteenth"
-)
-_UNITS = {w: n for n, w in enumerate(_SMALL.split())}
-_TENS = {w: 10 * n for n, w in enumerate(_TENS_NAMES.split(), start=2)}
-_ORDINALS = {w: n for n, w in enumerate(_PLACES.split(), start=1)} | {f"{w[:-1]}ieth": n for w, n in _TENS.items()}
-_ROMAN = {"two": "II", "three": "III", "four": "IV", "five": "V", "six": "VI", "seven": "VII", "eight": "VIII"}
+_ONES = {ENGLISH.cardinal(n): n for n in range(20)}
+_TENS = {ENGLISH.cardinal(n): n for n in range(20, 100, 10)}
+_ORDINALS = {ENGLISH.ordinal(n): n for n in (*range(1, 20), *range(20, 100, 10))}
 _WRITTEN = {
     "doctor": ("Dr.", "Dr"),
     "dr": ("Dr.", "doctor", "Doctor"),
@@ -59,14 +52,14 @@ def spellings(word: str) -> tuple[str, ...]:
     forms = [word, word[:1].upper() + word[1:]]
     if len(word) == 1 or word in _CAPITALS or (len(word) <= 4 and not set(word) & set("aeiouy'0123456789")):
         forms.append(word.upper())
-    if word in _UNITS or word in _TENS:
-        forms.append(str(_UNITS.get(word, _TENS.get(word))))
+    if word in _ONES or word in _TENS:
+        forms.append(str(_ONES.get(word, _TENS.get(word))))
     if word in _ORDINALS:
         forms.append(ordinal_figure(_ORDINALS[word]))
     if word.isdigit() and len(word) <= 2:
         forms.extend(_in_words(int(word)))
-    if word in _ROMAN:
-        forms.append(_ROMAN[word])
+    if 2 <= _ONES.get(word, 0) <= 8:
+        forms.append(roman_numeral(_ONES[word]))
     if "-" in word:
         forms.append("-".join(part.capitalize() for part in word.split("-")))
     forms.extend(_WRITTEN.get(word, ()))
@@ -75,7 +68,7 @@ def spellings(word: str) -> tuple[str, ...]:
 
 def _in_words(n: int) -> tuple[str, ...]:
     """One-word numbers only: the lattice steps by words."""
-    return tuple(form for w, m in (_UNITS | _TENS).items() if m == n for form in (w, w.capitalize()))
+    return tuple(form for w, m in (_ONES | _TENS).items() if m == n for form in (w, w.capitalize()))
 
 
 def runs(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
@@ -83,8 +76,8 @@ def runs(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     for i in range(len(words) - 1):
         tens, unit = _TENS.get(words[i]), words[i + 1]
         if tens is not None:
-            if 0 < _UNITS.get(unit, 0) < 10:
-                yield i, i + 2, str(tens + _UNITS[unit])
+            if 0 < _ONES.get(unit, 0) < 10:
+                yield i, i + 2, str(tens + _ONES[unit])
                 yield i, i + 2, f"{words[i]}-{unit}"
                 yield i, i + 2, f"{words[i].capitalize()}-{unit}"
             elif 0 < _ORDINALS.get(unit, 0) < 10:
@@ -107,7 +100,7 @@ def runs(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
 @lru_cache(maxsize=1)
 def digit_spellings() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """("5", ("5", "five", "Five")), …; zero is also "oh"."""
-    named = [(str(n), w) for w, n in _UNITS.items() if n < 10]
+    named = [(str(n), w) for w, n in _ONES.items() if n < 10]
     return tuple((d, (d, w, w.capitalize(), *(("oh", "Oh", "O", "o") if d == "0" else ()))) for d, w in named)
 
 

@@ -1,4 +1,4 @@
-"""Vosk (Kaldi): any language whose model lies in ``<vosk_models>/<language>/``.
+"""Speech recognition by Vosk (Kaldi): any language whose model lies in ``<vosk_models>/<language>/``.
 
 One shared model a language, one recogniser an utterance; the library releases the GIL. A wrong JSON grammar segfaults
 the process, so that it is built here and nowhere else; words the model lacks are left out and reported. Models without
@@ -14,18 +14,21 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soxr
 
+from ivr.dialogue.spoken.languages import LANGUAGES
+from ivr.dialogue.spoken.numerals import digit_names
+from ivr.dialogue.spoken.tags import primary
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.recognisers.expansion import expanded
-from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never, primary
+from ivr.speech.vendors.vosk import is_model, version
+from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 UNKNOWN = "[unk]"
 _RATE = 16000
@@ -36,22 +39,8 @@ _GRAMMARS = 64
 _PHRASES = 8000  # of a grammar, templates multiplied out: Vosk takes no slots
 _ACCEPT, _CONFIRM = 0.8, 0.5
 _NEAR, _FAR = 0.16, 0.3  # nats a frame that the free transcript may be better by: accept, confirm
-_DIGITS = {
-    "en": "zero one two three four five six seven eight nine oh",
-    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
-    "ko": "영 일 이 삼 사 오 육 칠 팔 구 공",
-}
-
-
-def version() -> str:
-    return metadata.version("vosk")
-
-
-def model_directories(root: Path) -> dict[str, Path]:
-    """Language -> directory of a usable model."""
-    if not root.is_dir():
-        return {}
-    return {d.name: d for d in sorted(root.iterdir()) if (d / "am" / "final.mdl").is_file()}
+# Of languages that only Vosk knows.
+_DIGITS = {"ko": dict(zip("영일이삼사오육칠팔구공", "01234567890", strict=True))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ class VoskRecogniser:
         return (self._language,)
 
     def load(self) -> None:
-        if not (self._directory / "am" / "final.mdl").is_file():
+        if not is_model(self._directory):
             raise SpeechUnavailable(f"{self._directory} holds no Vosk model", remedy="ivr models get NAME")
         import vosk
 
@@ -131,9 +120,9 @@ class VoskRecogniser:
                 indices.setdefault(" ".join(words), index)
         digits: dict[str, str] = {}
         if grammar.digits is not None:
-            for value, word in enumerate(_DIGITS.get(primary(grammar.language), "").split()):
-                if self.knows(word):
-                    digits[word] = str(value % 10)
+            known = LANGUAGES.get(primary(grammar.language))
+            named = digit_names(known) if known is not None else _DIGITS.get(primary(grammar.language), {})
+            digits = {word: digit for word, digit in named.items() if self.knows(word)}
         entries = [*indices, *digits, UNKNOWN] if self._has_unknown else [*indices, *digits]
         # An empty list would crash the process: then there is no grammar pass at all.
         text = json.dumps(entries, ensure_ascii=False) if indices or digits else ""

@@ -1,36 +1,21 @@
-"""Hibari: a natural neural English voice whose weights are in the wheel; 24 kHz, about 100 times faster than speech.
+"""Text-to-speech by Hibari: a natural neural English voice at 24 kHz, about 100 times faster than speech.
 
 Only the bundled voice is used unless another one already lies in Hibari's own cache: nothing is ever downloaded here.
 """
 
 from __future__ import annotations
 
-import json
-from importlib import metadata
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.speech.synthesisers.reading_text import said
-from ivr.speech.worker.engines import Samples, primary
+from ivr.speech.vendors.hibari import LANGUAGES, version
+from ivr.speech.worker.engines import Samples
 
 _SEED = 7  # of the noise in unvoiced sounds: the same text is the same clip, byte for byte
-
-
-def version() -> str:
-    return metadata.version("hibari-tts")
-
-
-def bundled_voices() -> frozenset[str]:
-    """Voices inside the wheel, read without importing it."""
-    spec = find_spec("hibari")
-    if spec is None or spec.origin is None:
-        return frozenset()
-    table = json.loads((Path(spec.origin).parent / "assets" / "voices.json").read_text(encoding="utf-8"))
-    return frozenset(name for name, voice in table.items() if voice.get("bundled"))
 
 
 class HibariSynthesiser:
@@ -46,7 +31,7 @@ class HibariSynthesiser:
         return version()
 
     def languages(self) -> tuple[str, ...]:
-        return ("en",)
+        return LANGUAGES
 
     def load(self) -> None:
         self._voice("")("Ready.", seed=_SEED)
@@ -67,7 +52,7 @@ class HibariSynthesiser:
         return self._voices[name]
 
     def speak(self, text: str, language: str, voice: str) -> tuple[Samples, int]:
-        if primary(language) != "en":
+        if not served(language, LANGUAGES):
             raise SpeechUnavailable(f"hibari does not speak {language}", remedy="use pyttsx3 for it")
         model = self._voice(voice)
         samples = np.asarray(model(said(text), seed=_SEED), np.float32)

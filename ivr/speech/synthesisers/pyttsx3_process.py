@@ -1,25 +1,32 @@
-"""The subprocess around pyttsx3: JSON orders on standard input, JSON answers on the real standard output.
+"""The subprocess around pyttsx3: texts in, WAV files out, over the frames of ``ivr.workers``.
 
-Run as ``python -m ivr.speech.synthesisers.pyttsx3_process DATA_DIRECTORY``. It ends when its input does.
+Run as ``python -m ivr.speech.synthesisers.pyttsx3_process FD``. It ends when its socket does.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-import json
 import os
-import sys
+import tempfile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from ivr.errors import SpeechUnavailable
+from ivr.speech.vendors.pyttsx3 import data_directory
+from ivr.workers.blocking import answer
+from ivr.workers.child import inherited
+from ivr.workers.frames import FIRST, Life
+
+SAY = FIRST
+_WORDS_A_MINUTE = 165
 _TRIES = 3
 _WAV_HEADER = 44
 
 
-def _answer(out: TextIO, **values: Any) -> None:
-    out.write(json.dumps(values) + "\n")
-    out.flush()
+def order(voice: str, text: str) -> bytes:
+    """The body of SAY."""
+    return f"{voice}\n{text}".encode()
 
 
 def _engine(data: str) -> Any:
@@ -42,37 +49,34 @@ def _voices(engine: Any) -> frozenset[str]:
     return frozenset(names)
 
 
-def _save(engine: Any, order: dict[str, Any]) -> bool:
-    path = Path(order["path"])
-    for _ in range(_TRIES):  # a long-lived engine sometimes writes an empty file
-        path.unlink(missing_ok=True)
-        engine.save_to_file(order["text"], str(path))
-        engine.runAndWait()
-        if path.is_file() and path.stat().st_size > _WAV_HEADER:
-            return True
-    return False
+class Espeak:
+    """Answers SETUP with nothing, SAY with a WAV file, or with nothing when espeak wrote none."""
 
+    def __init__(self) -> None:
+        self._engine: Any = None
+        self._voices: frozenset[str] = frozenset()
 
-def main() -> int:
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # pyttsx3 prints: not into our answers
-    try:
-        engine = _engine(sys.argv[1])
-    except (ImportError, OSError, RuntimeError) as error:
-        _answer(out, ready=False, error=str(error))
-        return 1
-    voices = _voices(engine)
-    _answer(out, ready=True)
-    for line in sys.stdin:
-        order = json.loads(line)
-        if order["voice"].partition("+")[0].lower() not in voices:
-            _answer(out, id=order["id"], ok=False, voice_unknown=True)
-            continue
-        engine.setProperty("voice", order["voice"])
-        engine.setProperty("rate", order["rate"])
-        _answer(out, id=order["id"], ok=_save(engine, order))
-    return 0
+    def answer(self, kind: int, body: bytes) -> bytes:
+        """Raises SpeechUnavailable for a voice that it lacks, and whatever pyttsx3 does."""
+        if kind == Life.SETUP:
+            self._engine = _engine(str(data_directory()))
+            self._voices = _voices(self._engine)
+            return b""
+        voice, _, text = body.decode().partition("\n")
+        if voice.partition("+")[0].lower() not in self._voices:
+            raise SpeechUnavailable(f"espeak-ng has no voice {voice!r}", remedy="use one of its voice ids")
+        self._engine.setProperty("voice", voice)
+        self._engine.setProperty("rate", _WORDS_A_MINUTE)
+        with tempfile.TemporaryDirectory(prefix="ivr-espeak-") as folder:
+            path = Path(folder) / "out.wav"
+            for _ in range(_TRIES):  # a long-lived engine sometimes writes an empty file
+                path.unlink(missing_ok=True)
+                self._engine.save_to_file(text, str(path))
+                self._engine.runAndWait()
+                if path.is_file() and path.stat().st_size > _WAV_HEADER:
+                    return path.read_bytes()
+        return b""
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    answer(inherited(), Espeak().answer)

@@ -1,4 +1,4 @@
-"""Text as English synthesis should read it: spelt-out keys, letters and numbers that voices stumble over. Pure."""
+"""Text normalisation for English text-to-speech: spelt-out keys, letters and numbers that voices stumble over. Pure."""
 
 from __future__ import annotations
 

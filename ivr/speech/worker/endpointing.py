@@ -1,4 +1,4 @@
-"""From voice probabilities to utterances. Pure: time is the sum of what is pushed in.
+"""Endpointing: from voice probabilities to utterances. Pure: time is the sum of what is pushed in.
 
 Speech starts with three voiced windows out of four, and ends after ``hangover_s`` of silence or at the cap.
 """
@@ -39,6 +39,7 @@ class Endpointer:
         self.reset()
 
     def reset(self) -> None:
+        """Nobody speaks."""
         self._recent.clear()
         self.speaking = False
         self.silence_s = 0.0  # since the last voiced window, while speaking

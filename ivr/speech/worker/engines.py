@@ -1,4 +1,4 @@
-"""What a vendor's file must offer: a recogniser or a synthesiser. Both run in worker processes, never on the line."""
+"""The Protocols of a vendor's recogniser and synthesiser. Both run in worker processes, never on the line."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Cancelled(Exception):
 
 
 def never() -> bool:
+    """Nobody cancels."""
     return False
 
 
@@ -65,13 +66,3 @@ class Synthesiser(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-def primary(language: str) -> str:
-    """The primary subtag (BCP 47): "en" of "en-US"."""
-    return language.replace("_", "-").partition("-")[0].lower()
-
-
-def serves(offered: Sequence[str], wanted: str) -> bool:
-    """Whether ``wanted`` is among ``offered``: exactly, or by its primary subtag."""
-    return any(o.lower() == wanted.lower() or primary(o) == primary(wanted) for o in offered)

@@ -1,4 +1,4 @@
-"""Raw synthesis to telephone prompts: trimmed, levelled, 8 kHz, 16 bit. Pure."""
+"""Loudness of telephone prompts: raw synthesis and recordings are trimmed, levelled, 8 kHz, 16 bit. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How something was said: loudness, pace, pitch, noise. Weak evidence; only ever to bring a human sooner.
+"""Prosody, how something was said: loudness, pace, pitch, noise. Weak evidence; only ever to bring a human sooner.
 
 Loudness is relative to the caller's own first utterances, so that a loud telephone is not an angry caller.
 """

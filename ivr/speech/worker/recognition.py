@@ -1,41 +1,42 @@
-"""The listening worker: voice activity for all its calls on the loop, recognition in a small thread pool."""
+"""The speech recognition worker: voice activity for all its calls on the loop, recognition in a small thread pool."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import structlog
 
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import IvrError, SpeechUnavailable
-from ivr.events import Cause, EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import Cause, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
-from ivr.speech.framing import Message, Sound
+from ivr.speech import wire
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
-from ivr.speech.recognisers.vosk import VoskRecogniser, model_directories
-from ivr.speech.wire_values import pack_recognition, unpack_grammar
-from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples, serves
+from ivr.speech.recognisers.vosk import VoskRecogniser
+from ivr.speech.vendors.moonshine import LANGUAGES
+from ivr.speech.vendors.vosk import model_directories
+from ivr.speech.wire import RECOGNITION, Close, Engine, GrammarShape, Listen, Open, Ready, Recognise, Setup, Warm
+from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
-from ivr.speech.worker.utterance import Attempt, Listener, Outcome
+from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
+from ivr.workers.attention import Attention
+from ivr.workers.link import Link
 
 log = structlog.get_logger()
 R = TypeVar("R")
 _TICK_S = 0.02
 _THREADS = max(2, os.cpu_count() or 2)
 _HUNG_S = 8.0  # a recognition that takes longer will not return: the worker gives itself up
+_LAPSE_S = 1.0  # a loop that ticks later than this was held up itself
 _GRAMMARS = 128
-
-
-class Sender(Protocol):
-    def send(self, session: int, head: dict[str, Any], blob: bytes = b"") -> None: ...
 
 
 def build_recognisers(kind: str, vosk_models: Path) -> list[Recogniser]:
@@ -45,69 +46,71 @@ def build_recognisers(kind: str, vosk_models: Path) -> list[Recogniser]:
         found.append(MoonshineRecogniser())
     if kind in ("auto", "vosk"):
         for language, directory in model_directories(vosk_models).items():
-            if kind == "vosk" or not serves(("en",), language):
+            if kind == "vosk" or not served(language, LANGUAGES):
                 found.append(VoskRecogniser(directory, language))
     return found
 
 
-class Hearing:
+class RecognitionWorker:
     """Answers the line's messages. Every method but those given to threads runs on the loop."""
 
-    def __init__(self, link: Sender) -> None:
-        self._link = link
+    def __init__(self, line: Link) -> None:
+        self._line = line
         self._pool = ThreadPoolExecutor(_THREADS, "recognise")
         self._recognisers: list[Recogniser] = []
         self._vad: SileroModel | None = None
-        self._sessions: dict[int, tuple[Listener, Recogniser]] = {}
+        self._sessions: dict[int, tuple[UtteranceDetector, Recogniser]] = {}
         self._grammars: OrderedDict[str, SpeechGrammar] = OrderedDict()
-        self._running: dict[object, float] = {}  # began (monotonic)
+        self._running: dict[object, float] = {}  # began (the loop's time)
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
-        """Tick the listeners against deadlines; give the worker up when a recognition hangs."""
+        """Tick the detectors against deadlines; give the worker up when a recognition hangs."""
         due = self._loop.time()
+        attention = Attention(due, _LAPSE_S)
         while True:
             due = max(due + _TICK_S, self._loop.time())
             await asyncio.sleep(due - self._loop.time())
-            now = time.monotonic()
-            for listener, _ in list(self._sessions.values()):
-                listener.tick(now)
+            now = self._loop.time()
+            attention.look(now)
+            for detector, _ in list(self._sessions.values()):
+                detector.tick(now)
             began = list(self._running.values())  # one step: the threads change it meanwhile
-            if began and now - min(began) > _HUNG_S:
+            if began and now - max(min(began), attention.since) > _HUNG_S:
                 os._exit(70)  # the line sees the socket close, tells the calls and starts another worker
 
-    def sound(self, sound: Sound) -> None:
-        known = self._sessions.get(sound.session)
-        if known is not None:
-            known[0].feed(sound.at, sound.pcm, time.monotonic())
-
-    def message(self, message: Message) -> None:
-        head, session = message.head, message.session
-        match head["op"]:
-            case "configure":
-                self._pool.submit(self._load, head["recogniser"], Path(head["vosk_models"]))
-            case "open":
-                self._open(session, head["language"])
-            case "listen":
-                self._listen(session, head, message.blob)
-            case "close":
-                known = self._sessions.pop(session, None)
+    def received(self, kind: int, number: int, body: bytes) -> None:
+        """One frame of the line's."""
+        if kind == wire.AUDIO:
+            known = self._sessions.get(number)
+            if known is not None:
+                known[0].feed(*wire.parse_audio(body), self._loop.time())
+            return
+        message, asking = wire.decode(kind, body)
+        match message:
+            case Setup(recogniser, vosk_models):
+                self._pool.submit(self._load, recogniser, Path(vosk_models))
+            case Open(language):
+                self._open(number, language)
+            case Listen() as listen:
+                self._listen(number, listen)
+            case Close():
+                known = self._sessions.pop(number, None)
                 if known is not None:
                     known[0].close()
-            case "warm":
-                self._compile(self._grammar(head["grammar"], message.blob))
-            case "recognise":
-                split = int(head["phrases_size"])
-                grammar = self._grammar(head["grammar"], message.blob[:split])
-                self._recognise_whole(head["id"], message.blob[split:], grammar)
+            case Warm(grammar, lines):
+                self._compile(self._grammar(grammar, lines))
+            case Recognise(grammar, size, blob):
+                self._recognise_whole(asking, blob[size:], self._grammar(grammar, blob[:size]))
 
     def close(self) -> None:
+        """The line is gone."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, kind: str, vosk_models: Path) -> None:
         """In a thread: models take their time."""
         loaded: list[Recogniser] = []
-        engines: list[dict[str, Any]] = []
+        engines: list[Engine] = []
         vad = SileroModel()
         for recogniser in build_recognisers(kind, vosk_models):
             detail = ""
@@ -115,60 +118,60 @@ class Hearing:
                 recogniser.load()
                 loaded.append(recogniser)
             except (IvrError, OSError, RuntimeError) as error:
-                detail = str(error)
-            engines.append(
-                {"name": recogniser.name, "languages": list(recogniser.languages), "ok": not detail, "detail": detail}
-            )
+                detail = str(error) or repr(error)
+            engines.append(Engine(recogniser.name, tuple(recogniser.languages), detail))
             # Each language is served as soon as it can be: a big model must not keep the others waiting.
-            self._loop.call_soon_threadsafe(self._loaded, list(loaded), vad, list(engines), False)
-        self._loop.call_soon_threadsafe(self._loaded, loaded, vad, engines, True)
+            self._loop.call_soon_threadsafe(self._loaded, list(loaded), vad, Ready(tuple(engines), False))
+        self._loop.call_soon_threadsafe(self._loaded, loaded, vad, Ready(tuple(engines), True))
 
-    def _loaded(
-        self, recognisers: list[Recogniser], vad: SileroModel, engines: list[dict[str, Any]], complete: bool
-    ) -> None:
+    def _loaded(self, recognisers: list[Recogniser], vad: SileroModel, ready: Ready) -> None:
         self._recognisers, self._vad = recognisers, vad
-        self._link.send(0, {"op": "ready", "engines": engines, "complete": complete})
+        self._tell(0, ready)
+
+    def _tell(self, session: int, message: wire.Message) -> None:
+        kind, body = wire.encode(message)
+        self._line.send(kind, session, body)
 
     def _recogniser(self, language: str) -> Recogniser | None:
         exact = [r for r in self._recognisers if language in r.languages]
-        near = [r for r in self._recognisers if serves(r.languages, language)]
+        near = [r for r in self._recognisers if served(language, r.languages)]
         return next(iter([*exact, *near]), None)
 
     def _open(self, session: int, language: str) -> None:
         recogniser = self._recogniser(language)
         if recogniser is None or self._vad is None:
-            self._event(session, RecogniserFailed(f"no recogniser for {language}"))
+            self._tell(session, RecogniserFailed(f"no recogniser for {language}"))
             return
-        listener = Listener(SileroStream(self._vad), lambda event: self._event(session, event), self._submit)
-        self._sessions[session] = listener, recogniser
+        detector = UtteranceDetector(SileroStream(self._vad), lambda event: self._tell(session, event), self._submit)
+        self._sessions[session] = detector, recogniser
 
-    def _grammar(self, head: Mapping[str, Any], blob: bytes) -> SpeechGrammar:
-        known = self._grammars.get(head["key"])
+    def _grammar(self, shape: GrammarShape, lines: bytes) -> SpeechGrammar:
+        known = self._grammars.get(shape.key)
         if known is None:
-            known = self._grammars[head["key"]] = unpack_grammar(head, blob)
+            known = self._grammars[shape.key] = wire.unpack_grammar(shape, lines)
             while len(self._grammars) > _GRAMMARS:
                 self._grammars.popitem(last=False)
-        self._grammars.move_to_end(head["key"])
+        self._grammars.move_to_end(shape.key)
         return known
 
-    def _listen(self, session: int, head: Mapping[str, Any], blob: bytes) -> None:
-        listener, _ = self._sessions.get(session, (None, None))
-        if listener is None:
+    def _listen(self, session: int, listen: Listen) -> None:
+        detector, _ = self._sessions.get(session, (None, None))
+        if detector is None:
             return
-        if head["grammar"] is None:
-            listener.listen(None)
+        if listen.grammar is None:
+            detector.listen(None)
             return
-        grammar = self._grammar(head["grammar"], blob)
+        grammar = self._grammar(listen.grammar, listen.blob)
         self._compile(grammar)
-        listener.listen(ListenRequest(grammar, head["hangover_s"], head["max_utterance_s"]))
+        detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
 
     def _compile(self, grammar: SpeechGrammar) -> None:
         recogniser = self._recogniser(grammar.language)
         if recogniser is not None:
             self._pool.submit(_compile, recogniser, grammar)
 
-    def _submit(self, listener: Listener, attempt: Attempt) -> None:
-        recogniser = next((r for known, r in self._sessions.values() if known is listener), None)
+    def _submit(self, detector: UtteranceDetector, attempt: Attempt) -> None:
+        recogniser = next((r for known, r in self._sessions.values() if known is detector), None)
         if recogniser is None:
             return
 
@@ -179,7 +182,7 @@ class Hearing:
         def ready(future: Future[Outcome]) -> None:
             outcome = self._outcome(future, recogniser, len(attempt.pcm))
             if outcome is not None:
-                listener.done(attempt, outcome)
+                detector.done(attempt, outcome)
 
         self._start(attempt, work, ready, attempt.cancelled)
 
@@ -193,7 +196,7 @@ class Hearing:
         def timed() -> R:
             if cancelled is not None and cancelled():
                 raise Cancelled
-            self._running[key] = time.monotonic()  # a plain dict: one key a thread
+            self._running[key] = self._loop.time()  # a plain dict: one key a thread
             try:
                 return work()
             finally:
@@ -213,7 +216,7 @@ class Hearing:
         failed = Recognition(Cause.ERROR, duration_s=size / 2 / TELEPHONE_RATE, engine=recogniser.name)
         return Outcome(failed, Measured(0.0, 0.0, 0.0, 0.0))
 
-    def _recognise_whole(self, number: int, pcm: bytes, grammar: SpeechGrammar) -> None:
+    def _recognise_whole(self, asking: int, pcm: bytes, grammar: SpeechGrammar) -> None:
         recogniser, vad = self._recogniser(grammar.language), self._vad
 
         def work() -> Recognition:
@@ -229,22 +232,11 @@ class Hearing:
         def ready(future: Future[Recognition]) -> None:
             error = future.exception()
             if error is None:
-                self._link.send(0, {"op": "reply", "id": number, "recognition": pack_recognition(future.result())})
+                self._line.reply(asking, RECOGNITION.dump_json(future.result()))
             else:
-                self._link.send(0, {"op": "reply", "id": number, "error": str(error) or repr(error)})
+                self._line.refuse(asking, error)
 
         self._start(object(), work, ready)
-
-    def _event(self, session: int, event: EarEvent) -> None:
-        match event:
-            case SpeechStarted(at):
-                self._link.send(session, {"op": "started", "at": at})
-            case SpeechEnded(at):
-                self._link.send(session, {"op": "ended", "at": at})
-            case Heard(recognition, at):
-                self._link.send(session, {"op": "heard", "at": at, "recognition": pack_recognition(recognition)})
-            case RecogniserFailed(reason):
-                self._link.send(session, {"op": "failed", "reason": reason})
 
 
 def _compile(recogniser: Recogniser, grammar: SpeechGrammar) -> None:
@@ -254,4 +246,5 @@ def _compile(recogniser: Recogniser, grammar: SpeechGrammar) -> None:
 
 
 def samples_of(pcm: bytes) -> Samples:
+    """16-bit PCM as samples of -1..1."""
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768.0)

@@ -36,6 +36,7 @@ class SileroModel:
         self._rate = np.array(TELEPHONE_RATE, np.int64)
 
     def run(self, samples: np.ndarray, state: np.ndarray) -> tuple[float, np.ndarray]:
+        """(probability, next state) of one window behind its context."""
         probability, after = self._session.run(None, {"input": samples, "state": state, "sr": self._rate})
         return float(probability[0, 0]), after
 

@@ -1,89 +1,95 @@
-"""The synthesis worker: one thread a vendor, loaded on first use; answers with 8 kHz PCM."""
+"""The text-to-speech worker: one thread a vendor, loaded on first use; answers with 8 kHz PCM."""
 
 from __future__ import annotations
 
 import asyncio
+import wave
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
-
-import structlog
 
 from ivr.errors import IvrError, SpeechUnavailable
-from ivr.speech.framing import Message, Sound
+from ivr.speech import wire
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.wire import Level, Ready, Render, Setup
 from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import prompt_pcm
-
-log = structlog.get_logger()
-
-
-class Sender(Protocol):
-    def send(self, session: int, head: dict[str, Any], blob: bytes = b"") -> None: ...
+from ivr.speech.worker.recording import read_wav
+from ivr.workers.link import Link
 
 
 def build_synthesisers() -> dict[str, Synthesiser]:
+    """Every vendor's, by name."""
     made: list[Synthesiser] = [HibariSynthesiser(), Pyttsx3Synthesiser()]
     return {s.name: s for s in made}
 
 
-class Speaking:
-    """Answers the line's render orders, in order per vendor."""
+class SynthesisWorker:
+    """Answers the line's orders: texts in order per vendor, recordings beside them."""
 
-    def __init__(self, link: Sender) -> None:
-        self._link = link
+    def __init__(self, line: Link) -> None:
+        self._line = line
         self._loop = asyncio.get_running_loop()
         self._synthesisers = build_synthesisers()
         self._loaded: set[str] = set()
         self._threads = {name: ThreadPoolExecutor(1, f"speak-{name}") for name in self._synthesisers}
+        self._levelling = ThreadPoolExecutor(1, "level")
 
     async def run(self) -> None:
-        await asyncio.Event().wait()  # nothing is timed here
+        """Nothing is timed here."""
+        await asyncio.Event().wait()
 
-    def sound(self, sound: Sound) -> None:
-        log.warning("worker.audio_unexpected", session=sound.session)
+    def received(self, kind: int, number: int, body: bytes) -> None:
+        """One frame of the line's."""
+        message, asking = wire.decode(kind, body)
+        match message:
+            case Setup(preload=names):
+                for name in names:  # the first prompt of a call must not wait for a model
+                    self._threads[name].submit(self._ready, name)
+                kind, body = wire.encode(Ready((), True))
+                self._line.send(kind, 0, body)
+            case Render() as order:
+                self._answer(asking, self._threads[order.engine], lambda: self._rendered(order))
+            case Level(wav):
+                self._answer(asking, self._levelling, lambda: levelled(wav))
 
-    def message(self, message: Message) -> None:
-        head = message.head
-        match head["op"]:
-            case "configure":
-                for name in head["preload"]:  # the first prompt of a call must not wait for a model
-                    self._threads[name].submit(self._work, name, {"op": "load"})
-                self._link.send(0, {"op": "ready", "engines": [], "complete": True})
-            case "render":
-                self._order(head)
-
-    def _order(self, head: Any) -> None:
-        name = str(head["engine"])
-        future = self._threads[name].submit(self._work, name, head)
-        number = int(head["id"])
-
-        def ready(done: Future[bytes]) -> None:
-            error = done.exception()
+    def _answer(self, asking: int, thread: ThreadPoolExecutor, work: Callable[[], bytes]) -> None:
+        def done(future: Future[bytes]) -> None:
+            error = future.exception()
             if error is None:
-                self._link.send(0, {"op": "reply", "id": number}, done.result())
+                self._line.reply(asking, future.result())
             else:
-                self._link.send(0, {"op": "reply", "id": number, "error": str(error) or repr(error)})
+                self._line.refuse(asking, error)
 
-        future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
+        thread.submit(work).add_done_callback(lambda future: self._loop.call_soon_threadsafe(done, future))
 
-    def _work(self, name: str, head: Any) -> bytes:
+    def _ready(self, name: str) -> Synthesiser:
         synthesiser = self._synthesisers[name]
+        if name not in self._loaded:
+            synthesiser.load()
+            self._loaded.add(name)
+        return synthesiser
+
+    def _rendered(self, order: Render) -> bytes:
         try:
-            if name not in self._loaded:
-                synthesiser.load()
-                self._loaded.add(name)
-            if head["op"] == "load":
-                return b""
-            samples, rate = synthesiser.speak(head["text"], head["language"], head["voice"])
+            samples, rate = self._ready(order.engine).speak(order.text, order.language, order.voice)
         except IvrError:
             raise
         except (RuntimeError, ValueError, OSError) as error:
-            raise SpeechUnavailable(f"{name}: {error!r}", remedy="see the log") from error
+            raise SpeechUnavailable(f"{order.engine}: {error!r}", remedy="see the log") from error
         return prompt_pcm(samples, rate)
 
     def close(self) -> None:
-        for thread in self._threads.values():
+        """The line is gone."""
+        for thread in (*self._threads.values(), self._levelling):
             thread.shutdown(wait=False, cancel_futures=True)
         for synthesiser in self._synthesisers.values():
             synthesiser.close()
+
+
+def levelled(wav: bytes) -> bytes:
+    """A recording as a telephone prompt. Raises SpeechUnavailable when it cannot be read."""
+    try:
+        return prompt_pcm(*read_wav(wav))
+    except (ValueError, wave.Error, EOFError) as error:
+        raise SpeechUnavailable(f"not a recording: {error}", remedy="write it as a WAV file of PCM") from error

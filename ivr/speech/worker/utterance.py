@@ -1,4 +1,4 @@
-"""One call's ears inside a worker: gated audio in, SpeechStarted, SpeechEnded and Heard out.
+"""Utterances of one call (voice activity, endpointing): gated audio in; SpeechStarted, SpeechEnded and Heard out.
 
 Everything here runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only
 while its gate is open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts
@@ -54,17 +54,18 @@ class Attempt:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
+        """Nobody wants it any more. Thread-safe."""
         self._cancelled.set()
 
     def cancelled(self) -> bool:
         return self._cancelled.is_set()
 
 
-class Listener:
+class UtteranceDetector:
     """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop."""
 
     def __init__(
-        self, vad: Probability, emit: Callable[[EarEvent], None], submit: Callable[[Listener, Attempt], None]
+        self, vad: Probability, emit: Callable[[EarEvent], None], submit: Callable[[UtteranceDetector, Attempt], None]
     ) -> None:
         self.vad = vad
         self._emit = emit

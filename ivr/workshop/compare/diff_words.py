@@ -110,10 +110,19 @@ def universal_changes(old: Universals, new: Universals) -> Iterator[Change]:
         yield from phrase_changes(section, name, getattr(old, name), getattr(new, name))
     for name in dict.fromkeys((*old.risks, *new.risks)):
         yield from _risk(name, old.risks.get(name), new.risks.get(name))
+    yield from _concepts(UNIVERSALS_FILE, "", old.concepts, new.concepts)
     for name in dict.fromkeys((*old.prompts, *new.prompts)):
         if old.prompts.get(name) != new.prompts.get(name):
             was, now = marked(spelled(old.prompts.get(name)), spelled(new.prompts.get(name)))
             yield Change(section, f"sentence {name}", "prompt", "other words", was, now)
+
+
+def _concepts(
+    section: str, place: str, old: Mapping[str, tuple[str, ...]], new: Mapping[str, tuple[str, ...]]
+) -> Iterator[Change]:
+    for name in dict.fromkeys((*old, *new)):
+        where = f"{place}, concept {name}".removeprefix(", ")
+        yield from phrase_changes(section, where, old.get(name, ()), new.get(name, ()), " where no phrase fits")
 
 
 def _risk(name: str, old: Risk | None, new: Risk | None) -> Iterator[Change]:
@@ -195,6 +204,7 @@ def _wording(library: FlowLibrary, key: OverlayKey, old: Wording, new: Wording) 
     for name in dict.fromkeys((*old.keywords, *new.keywords)):
         one_risk, other_risk = old.keywords.get(name, ()), new.keywords.get(name, ())
         yield from phrase_changes(key[0], place, one_risk, other_risk, f" in all that is said (for {name})", care=True)
+    yield from _concepts(key[0], place, old.concepts, new.concepts)
     if old.voice != new.voice:
         text = f"the voice is {named(new.voice)}, was {named(old.voice)}"
         yield Change(_owner(library, key), place, "voice", text)

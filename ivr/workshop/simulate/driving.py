@@ -28,6 +28,7 @@ from ivr.dialogue.engine.contract import (
     Say,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, IvrError
 from ivr.events import ActionResult, Term
@@ -139,23 +140,19 @@ class Driver:
 
     def _new_dialogue(self, vocabularies: Mapping[str, tuple[Term, ...]] | None = None) -> Dialogue:
         setting = self.setting
-        return Dialogue(
-            self.library,
+        start = Start(
+            self.call_id,
             entry=setting.entry,
             language=setting.language,
             persona=setting.persona,
-            facts={
-                "call.id": self.call_id,
-                "call.caller": setting.caller,
-                "call.called": setting.called,
-                "call.language": setting.language,
-            },
+            caller=setting.caller,
+            called=setting.called,
             vocabularies=vocabularies or {},
             fact_source=self._room.fact,
-            call_id=self.call_id,
             seed=setting.seed,
             keys_led=setting.keys_led,
         )
+        return Dialogue(self.library, start)
 
     async def _vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
         try:

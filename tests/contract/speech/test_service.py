@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -73,7 +74,7 @@ async def reopened(service: WorkerSpeechService) -> Ears:
             try:
                 return await service.open("again", "en-US")
             except SpeechUnavailable:
-                await service.listeners[0].wait_ready(PATIENCE_S)
+                await service.listeners[0].worker.wait_up(PATIENCE_S)
 
 
 async def test_is_a_speech_service(service: WorkerSpeechService) -> None:
@@ -157,7 +158,7 @@ async def test_a_language_without_a_recogniser_is_led_by_keys(service: WorkerSpe
 async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: WorkerSpeechService) -> None:
     ears, idle = await service.open("doomed", "en-US"), await service.open("idle", "en-US")
     await ears.listen(ListenRequest(GRAMMAR))
-    before = service.listeners[0].pid
+    before = service.listeners[0].worker.pid
     assert before is not None
     os.kill(before, signal.SIGKILL)
     for victim in (ears, idle):
@@ -168,7 +169,7 @@ async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: Wo
     await ears.listen(ListenRequest(GRAMMAR))
     await ears.close()
     again = await reopened(service)
-    assert service.listeners[0].pid != before
+    assert service.listeners[0].worker.pid != before
     await again.listen(ListenRequest(GRAMMAR))
     feeding = asyncio.create_task(speak(again, await service.render("Agent.", "en-US")))
     heard = (await until(again, Heard))[-1]
@@ -188,28 +189,28 @@ async def _rest(ears: Ears) -> AsyncIterator[EarEvent]:
 @pytest.mark.slow
 async def test_a_hung_worker_is_killed(service: WorkerSpeechService) -> None:
     ears = await service.open("hung", "en-US")
-    hung = service.listeners[0].pid
+    hung = service.listeners[0].worker.pid
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
     assert isinstance((await until(ears, RecogniserFailed))[-1], RecogniserFailed)
     await (await reopened(service)).close()
-    assert service.listeners[0].pid != hung
+    assert service.listeners[0].worker.pid != hung
 
 
 async def test_a_killed_synthesis_worker_comes_back(service: WorkerSpeechService) -> None:
-    before = service.speaker.pid
+    before = service.speaker.worker.pid
     assert before is not None
     os.kill(before, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE_S):
-        while service.speaker.pid == before:
-            await service.speaker.wait_changed()
+        while service.speaker.worker.pid == before:
+            await service.speaker.worker.wait_changed()
     clip = await service.render("This was never said before.", "en-US")
     assert clip.seconds > 1.0
 
 
 async def test_a_feed_that_outruns_a_stopped_worker_is_dropped_and_counted(service: WorkerSpeechService) -> None:
     ears = await service.open("flood", "en-US")
-    pid = service.listeners[0].pid
+    pid = service.listeners[0].worker.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -236,8 +237,6 @@ async def test_voices_differ_and_recordings_win(service: WorkerSpeechService, fo
     natural = await service.render("Good morning.", "en-US")
     robot = await service.render("Good morning.", "en-US", "en-us+f3")
     assert natural.key != robot.key and natural.pcm != robot.pcm
-    import wave
-
     path = folder / "audio" / "en-US" / "good-morning.wav"
     path.parent.mkdir(parents=True)
     with wave.open(str(path), "wb") as file:
@@ -247,6 +246,25 @@ async def test_voices_differ_and_recordings_win(service: WorkerSpeechService, fo
         file.writeframes(robot.pcm)
     recorded = await service.render("Good morning.", "en-US")
     assert recorded.key.startswith("rec-")
+
+
+async def test_a_recording_is_levelled_once_and_an_unreadable_one_is_as_good_as_none(
+    service: WorkerSpeechService, folder: Path
+) -> None:
+    wide = (np.sin(np.arange(24000) / 10) * 3000).astype("<i2")
+    recordings = folder / "audio" / "en-US"
+    recordings.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(recordings / "a-tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24000)
+        file.writeframes(wide.tobytes())
+    (recordings / "broken-file.wav").write_bytes(b"RIFFnothing")
+    tone = await service.render("A tone!", "en-US")
+    assert tone.key.startswith("rec-") and 0.9 < tone.seconds < 1.1
+    other = WorkerSpeechService(SpeechConfig(recordings=folder / "audio", cache=folder / "cache"))
+    assert await other.render("A tone!", "en-US") == tone  # its workers do not even run
+    assert (await service.render("Broken file.", "en-US")).key.startswith("tts-")
 
 
 async def test_a_language_nobody_speaks_is_unavailable(service: WorkerSpeechService) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
-from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser, voice_for
-from ivr.speech.worker.engines import Synthesiser, serves
+from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
+from ivr.speech.vendors.pyttsx3 import voice_for
+from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import active_level_db, prompt_pcm
 from tests.contract.speech.conftest import Subject
 
@@ -55,7 +57,7 @@ def test_is_understood_over_the_telephone(synthesiser: Synthesiser, english: Sub
 
 
 def test_serves_english_and_names_its_version(synthesiser: Synthesiser) -> None:
-    assert serves(synthesiser.languages(), "en-US") and synthesiser.version[0].isdigit()
+    assert served("en-US", synthesiser.languages()) and synthesiser.version[0].isdigit()
 
 
 def test_refuses_a_language_that_it_lacks(synthesiser: Synthesiser) -> None:

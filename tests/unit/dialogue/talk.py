@@ -27,6 +27,7 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.events import ActionResult, Cause, Recognition, Term
@@ -239,17 +240,17 @@ class Talk:
         self.snapshot = snapshot
         self.effects: list[Effect] = []
         self.last: list[Effect] = []
-        self.dialogue = Dialogue(
-            library or small(),
+        start = Start(
+            "test",
             entry=entry,
             language=language,
             persona=persona,
             facts={"hours.open": True, "caller.id": "10001", "member.number": "10001", **(facts or {})},
             vocabularies={"queue": tuple(self.queue), "catalogue": catalogue()},
-            call_id="test",
             seed=seed,
             keys_led=keys_led,
         )
+        self.dialogue = Dialogue(library or small(), start)
         self._take(self.dialogue.begin(NOW))
 
     def send(self, event: DialogueEvent) -> Talk:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.reference.records import Title
-from ivr.reference.titles import MOST_FORMS, in_pairs, plain, roman, spoken_forms, terms, without_article
+from ivr.reference.titles import MOST_FORMS, in_pairs, plain, spoken_forms, terms, without_article
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,6 @@ def test_one_name_twice_is_told_apart_by_year() -> None:
 )  # fmt: skip
 def test_in_pairs(number: int, words: str) -> None:
     assert in_pairs(number) == words
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("II", 2), ("IV", 4), ("XIV", 14), ("MCMLXXXIV", 1984), ("IIII", None), ("ii", None), ("VX", None), ("", None)],
-)
-def test_roman(text: str, value: int | None) -> None:
-    assert roman(text) == value
 
 
 def test_plain_words() -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ivr.speech.models import KNOWN, KnownModel, ModelUnavailable, fetch, known
-from ivr.speech.recognisers.vosk import model_directories
+from ivr.speech.vendors.vosk import model_directories
 
 CONTENT = bytes(range(256)) * 2000
 

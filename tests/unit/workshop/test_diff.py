@@ -85,6 +85,8 @@ MUTATIONS: dict[str, tuple[tuple[str, str, str], str, str]] = {
     "sub-flow": (("main.yaml", "hold: {call: hold,", "hold: {call: notes,"), "call", "notes instead of hold"),
     "risk keyword": (("universals.yaml", "[cancel, ", "["), "phrases-lost", "cancel"),
     "risk skill": (("universals.yaml", "skill: retention", "skill: general"), "handoff", "general"),
+    "concept": (("universals.yaml", "films, lineup]", "films]"), "phrases-lost", "lineup"),
+    "spanish concept": (("universals.es-ES.yaml", "[lista, ", "[lista, fila, "), "phrases-gained", "fila"),
     "human key": (("universals.yaml", '["0", "*0", "#0"]', '["0", "*0"]'), "key", "#0"),
     "human phrase": (("universals.yaml", "    - operator\n", ""), "phrases-lost", "operator"),
     "yes": (("universals.yaml", "  - yep\n", ""), "phrases-lost", "yep"),

@@ -16,10 +16,10 @@ from ivr.media.clip import Clip
 from ivr.media.description import G722, PCMA, PCMU, Codec, Direction
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.negotiation import NoCommonCodec
-from ivr.media.process.dtmf_event import KEYS
 from ivr.media.process.dtmf_tone import tones
 from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
 from ivr.media.process.rtp import Packet, build
+from ivr.media.wire import KEYS
 from tests.wire.media.conftest import Connect, Line
 from tests.wire.media.far_end import Arrival, FarEnd
 

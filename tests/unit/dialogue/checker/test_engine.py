@@ -26,6 +26,7 @@ from ivr.dialogue.engine.contract import (
     Record,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import load_library
 from ivr.events import ActionResult
 from ivr.record import Entered, Failed
@@ -63,10 +64,8 @@ def run(seed: int) -> tuple[set[tuple[str, str]], list[str], Verdict]:
     assert library is not None
     truth = search(flows)
     dice = random.Random(seed)
-    dialogue = Dialogue(
-        library, entry="main", language="en-US", persona="neutral", vocabularies={}, call_id="c", seed=1,
-        facts={"hours.open": dice.random() < 0.5, "call.caller": dice.choice(["", "100"])},
-    )  # fmt: skip
+    facts = {"hours.open": dice.random() < 0.5, "call.caller": dice.choice(["", "100"])}
+    dialogue = Dialogue(library, Start("c", seed=1, facts=facts))
     visited: set[tuple[str, str]] = set()
     broken: list[str] = []
     pending: list[Effect] = []

@@ -44,6 +44,13 @@ def test_words_that_other_yaml_takes_for_booleans_are_words() -> None:
     assert parsed.model.states["menu"].choices[0].goto == "no"
 
 
+def test_concepts_are_of_single_words() -> None:
+    text = "wording: universals\nlanguage: en-US\nconcepts:\n  queue: [lineup, my list]\n"
+    assert parse("universals.en-US.yaml", text.replace("my list", "list")).findings == ()
+    (finding,) = parse("universals.en-US.yaml", text).findings
+    assert (finding.line, finding.text) == (4, "my list") and "not one word" in finding.why
+
+
 def test_everything_wrong_is_said_at_once() -> None:
     text = """\
 flow: titles

@@ -1,0 +1,153 @@
+"""The action verb, for ``action`` and ``http``: entering says the prompt and runs it, once confirmed where that is due.
+
+It waits for the result while universals are listened to (``wait`` is said when that takes long), and takes
+``on.OUTCOME``, ``on.failed`` for an outcome that the state doesn't name. Answers that come too late are only noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import quote
+
+from ivr.dialogue.engine import listener
+from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.gather import Gather, Mode, Waiting
+from ivr.dialogue.engine.next import STAY, Broken, Next, NoMatch, Take, Wait
+from ivr.dialogue.engine.states import confirmation
+from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Handlers, Verb, yes_no_menu
+from ivr.dialogue.flows.state import Http
+from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.understanding.grammar import Meaning, SlotValue
+from ivr.dialogue.understanding.reading import Reading
+from ivr.record import Decided
+
+MOST_TRIED = 100  # actions remembered for the human; the oldest go first
+
+
+@dataclass(frozen=True, slots=True)
+class Performing(Waiting):
+    """An action under way. ``first_outcome``: the one that resolves what the caller asked for."""
+
+    what: ClassVar[str] = "action"
+    name: str
+    risk: str
+    first_outcome: str
+
+
+def enter(call: Conversation) -> Next:
+    call.arrive()
+    return confirmation.ask(call) if confirmation.due(call) else perform(call)
+
+
+def perform(call: Conversation) -> Next:
+    state = call.state
+    call.frame.doubtful.difference_update(confirmation.used(call))
+    arguments = _request(call, state.http) if state.http is not None else _evaluated(call, state.arguments)
+    name = "http.call" if state.http is not None else state.action
+    signature = call.library.signatures.get(name)
+    first = signature.outcomes[0] if signature is not None and state.http is None else "ok"
+    call.performed += 1
+    token = call.outbox.token()
+    call.tried[token] = f"{name}: under way"
+    if len(call.tried) > MOST_TRIED:
+        del call.tried[next(iter(call.tried))]
+    key = f"{call.start.call_id}/{call.here}/{call.performed}"
+    call.outbox.put(Perform(token, name, arguments, key, call.flow.defaults.action_timeout))
+    return Wait(Performing(token, name, confirmation.risk_of(call, state), first), listener.meanwhile(call))
+
+
+def _evaluated(call: Conversation, values: Mapping[str, object]) -> dict[str, object]:
+    arguments: dict[str, object] = {}
+    for name, value in values.items():
+        found = call.evaluate(value)
+        plain = found.value if isinstance(found, SlotValue) else found
+        if plain is None and isinstance(value, str) and "." not in value:
+            raise Broken(f"{call.here}: nothing is known for {name}")
+        arguments[name] = plain
+    return arguments
+
+
+def _request(call: Conversation, http: Http) -> dict[str, object]:
+    def part(name: str) -> str:
+        found = call.look(name)
+        if found is None:
+            raise Broken(f"{call.here}: nothing is known for {name}")
+        return quote(str(found.value if isinstance(found, SlotValue) else found), safe="")
+
+    return {
+        "service": http.service,
+        "method": http.method,
+        "path": SLOT.sub(lambda match: part(match.group(1).strip()), http.path),
+        "body": _evaluated(call, http.body),
+        "returns": dict(http.returns),
+        "refused": list(http.refused),
+    }
+
+
+# -- what comes of it --------------------------------------------------------------------------------------------
+
+
+def arrived(call: Conversation, arrival: Arrival) -> Next:
+    performing, state = call.waiting, call.state
+    assert isinstance(performing, Performing)
+    if isinstance(arrival, ActionSlow):
+        if state.wait is not None:
+            call.say(call.own("wait", state.wait))
+        return STAY
+    if not isinstance(arrival, ActionDone):
+        return STAY
+    call.let_go()
+    result = arrival.result
+    call.tried[performing.token] = f"{performing.name}: {result.outcome}"
+    call.facts.update(result.facts)
+    call.learn(result.vocabularies)
+    for mine, theirs in state.returns.items():
+        call.frame.fill(mine, call.fitted(result.values.get(theirs), call.variable(mine)))
+    if state.http is not None:
+        for mine in state.http.returns:
+            if mine in result.values:
+                call.frame.fill(mine, call.fitted(result.values[mine], call.variable(mine)))
+    if result.outcome == performing.first_outcome and call.request_open:
+        call.resolved += 1
+        call.request_open = False
+    if performing.risk != "none":
+        call.intent_doubt = False
+    outcome = result.outcome if result.outcome in state.on else "failed"
+    edge = state.on.get(outcome)
+    if edge is None:
+        raise Broken(f"{call.here} has no edge for {result.outcome}")
+    return Take(f"on.{outcome}", edge)
+
+
+def late(call: Conversation, done: ActionDone) -> None:
+    """An action ended that the call no longer waits for."""
+    started = call.tried.get(done.token, "")
+    if started.endswith("under way"):
+        call.tried[done.token] = f"{started.partition(':')[0]}: {done.result.outcome}, after the caller had moved on"
+        call.learn(done.result.vocabularies)
+        call.facts.update(done.result.facts)
+
+
+def _confirmed(call: Conversation, gather: Gather, reading: Reading) -> Next:
+    if reading.meaning.intent != "yes":
+        return confirmation.declined(call, reading)
+    if not reading.sure:
+        return NoMatch(gather)  # what can't be undone is not done on a guess
+    call.intent_doubt = False
+    call.outbox.record(Decided("confirmed"))
+    return perform(call)
+
+
+def _keyed(call: Conversation, gather: Gather, index: int) -> Next:
+    return _confirmed(call, gather, Reading(Meaning("no" if index else "yes"), "", 1.0))
+
+
+def _confirm_anew(call: Conversation, gather: Gather) -> Next:
+    return confirmation.ask(call)
+
+
+CONFIRM = Handlers(_confirmed, _keyed, anew=_confirm_anew, menu=yes_no_menu)
+VERB = Verb(enter, arrived, {Mode.CONFIRM: CONFIRM, Mode.RUNNING: MEANWHILE})

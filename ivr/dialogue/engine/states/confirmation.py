@@ -1,0 +1,91 @@
+"""Confirmation of an action (``confirm``): asked before one that can't be undone, or what was heard with doubt.
+
+A sure yes runs it; a no takes the ``no`` edge, else goes back; a no that brings another value asks again with that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ivr.dialogue.engine import listener
+from ivr.dialogue.engine.compilation import correction_entries, yes_no_entries
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.gather import Gather, Mode
+from ivr.dialogue.engine.next import BACK, Ask, Next, Take
+from ivr.dialogue.engine.states.verb import yes_no_menu
+from ivr.dialogue.flows.state import State
+from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
+from ivr.dialogue.understanding.reading import Reading
+from ivr.record import Decided
+
+CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "choice")
+
+
+def due(call: Conversation) -> bool:
+    state = call.state
+    policy = state.confirm.policy if state.confirm is not None else "auto"
+    doubt = call.intent_doubt or not used(call).isdisjoint(call.frame.doubtful)
+    risk = risk_of(call, state)
+    asks = state.confirm is not None or risk != "none"  # what only looks something up asks where the flow says so
+    return policy == "explicit" or risk == "irreversible" or (policy == "auto" and doubt and asks)
+
+
+def used(call: Conversation) -> frozenset[str]:
+    """The variables that the action's arguments draw on."""
+    state = call.state
+    values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
+    names = {name for value in values for name in call.names_in(value)}
+    if state.http is not None:
+        names |= {match.group(1).strip() for match in SLOT.finditer(state.http.path)}
+    return frozenset(name for name in names if "." not in name)
+
+
+def risk_of(call: Conversation, state: State) -> str:
+    if state.http is not None:
+        return state.http.risk
+    signature = call.library.signatures.get(state.action)
+    return signature.risk if signature is not None else "reversible"
+
+
+def ask(call: Conversation) -> Ask:
+    state = call.state
+    call.progress()
+    names = sorted(used(call))
+    words = call.own("confirm", state.confirm.prompt if state.confirm is not None else None, call.visit)
+    if not words:
+        labels = [v.label for name in names if (v := call.frame.variables.get(name)) is not None]
+        words = call.system("did_you_mean_one", first=", ".join(labels)) if labels else call.system("confirm_default")
+    call.say(words)
+    gather = _gather(call, names)
+    if call.keys_led:
+        call.say(yes_no_menu(call, gather))
+    return Ask(gather)
+
+
+def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
+    """One variable of each type may be corrected in the same breath."""
+    kinds: dict[str, list[str]] = {}
+    for name in variables:
+        spec = call.variable(name)
+        if spec is not None and spec.type in CORRECTABLE:
+            kinds.setdefault(spec.type, []).append(name)
+    correctable = {names[0]: kind for kind, names in kinds.items() if len(names) == 1}
+
+    def build() -> Iterable[PhraseEntry]:
+        return [*yes_no_entries(call.words), *correction_entries(correctable, call.language)]
+
+    grammar = listener.grammar(call, (call.here, "confirm", tuple(correctable)), build)
+    return listener.gather(call, Mode.CONFIRM, grammar, listener.YES_NO_KEYS)
+
+
+def declined(call: Conversation, reading: Reading) -> Next:
+    """Anything but a yes."""
+    if reading.meaning.slots:
+        call.frame.answer(reading.meaning.slots, reading.doubtful)
+        call.outbox.record(Decided("corrected", sorted(reading.meaning.slots)))
+        return ask(call)
+    call.outbox.record(Decided("confirmed", False))
+    call.intent_doubt = False
+    confirm = call.state.confirm
+    return BACK if confirm is None or confirm.no is None else Take("no", confirm.no)

@@ -1,0 +1,77 @@
+"""Did you mean A or B: two readings of what the caller said or keyed are close (n-best), so the caller picks one.
+
+A pick answers the question beneath with that reading; "neither" asks it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ivr.dialogue.engine import listener
+from ivr.dialogue.engine.compilation import option_entries
+from ivr.dialogue.engine.contract import Words
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.gather import Gather, Mode
+from ivr.dialogue.engine.next import Answer, Ask, Next, NoMatch
+from ivr.dialogue.engine.states.verb import Handlers
+from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.understanding.reading import OPTION, Reading
+from ivr.record import Decided
+
+KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither
+
+
+def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
+    """``options`` are two readings of an answer to ``beneath``."""
+    labels = [_label(options, index) for index in (0, 1)]
+    call.outbox.record(Decided("did_you_mean", [option.text for option in options]))
+    call.say(call.system("did_you_mean", first=labels[0], second=labels[1]))
+    beneath.keypad.forget()
+    spoken = [_ways(call, option, label) for option, label in zip(options, labels, strict=True)]
+    grammar = listener.fleeting_grammar(call, option_entries(spoken, call.language))
+    gather = listener.gather(call, Mode.CHOOSE, grammar, KEYS)
+    gather.options, gather.beneath = tuple(options), beneath
+    if call.keys_led:
+        call.say(menu(call, gather))
+    return Ask(gather)
+
+
+def _label(options: Sequence[Reading], index: int) -> str:
+    """What tells one option from the other: the one slot they differ in, else the whole request."""
+    mine, other = options[index].meaning, options[1 - index].meaning
+    if mine.intent == other.intent and mine.slots.keys() == other.slots.keys():
+        differing = [name for name in mine.slots if mine.slots[name].value != other.slots[name].value]
+        if len(differing) == 1:
+            return mine.slots[differing[0]].label
+    return options[index].text
+
+
+def _ways(call: Conversation, option: Reading, label: str) -> list[str]:
+    """How an option may be named: its label, the whole request, the spoken forms of its titles."""
+    ways = [label, option.text]
+    for value in option.meaning.slots.values():
+        if isinstance(value.value, str) and value.label in label and (term := call.term(value.value)):
+            ways += [term.label, *term.spoken]
+    return list(dict.fromkeys(ways))
+
+
+def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
+    first, second = (_label(gather.options, index) for index in (0, 1))
+    return (*call.system("did_you_mean_keys", first=first, second=second), *call.system("human_option"))
+
+
+def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
+    picked = reading.meaning.intent.removeprefix(OPTION)
+    if picked.isdecimal() and int(picked) < len(gather.options):
+        option = gather.options[int(picked)]
+        doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
+        return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful))
+    return NoMatch(gather.base, neither=True) if reading.sure else NoMatch(gather)
+
+
+def _keyed(call: Conversation, gather: Gather, index: int) -> Next:
+    return filled(call, gather, Reading(Meaning(f"{OPTION}{index if index < 2 else 'none'}"), "", 1.0))
+
+
+HANDLERS = Handlers(filled, _keyed, menu=menu)

@@ -1,0 +1,196 @@
+"""The question verb: entering says the prompt and listens for choices, or for a value where the state ``ask``s one.
+
+It is passed through silently when its variable is filled, or when what the caller said earlier answers it. A choice
+takes ``choice.N``, a value ``goto``; noinput and nomatch are asked again (``reprompt.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ivr.dialogue.engine import listener
+from ivr.dialogue.engine.compilation import answer_entries, entries
+from ivr.dialogue.engine.contract import Words
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.cursor import Asked
+from ivr.dialogue.engine.dtmf_input import Entry
+from ivr.dialogue.engine.gather import Gather, Mode
+from ivr.dialogue.engine.next import Ask, Goto, Next, NoMatch, Take
+from ivr.dialogue.engine.states.verb import Handlers, Verb
+from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
+from ivr.dialogue.understanding.reading import ANSWER, Reading
+from ivr.dialogue.understanding.slots import ChoiceSlot
+from ivr.dialogue.understanding.understand import understand
+from ivr.events import Cause, Recognition
+from ivr.record import Decided
+
+DIGIT_HANGOVER_S = 0.8
+MOST_ASKED = 50  # questions of a flow that "back" remembers
+
+
+def enter(call: Conversation) -> Next:
+    state = call.state
+    if state.ask and state.ask in call.frame.variables and state.goto is not None:
+        return Take("goto", state.goto)
+    call.count_visit()
+    if call.kept is not None:
+        gather = question(call)
+        if not gather.secret and (reading := kept_answer(call, call.kept, gather)) is not None:
+            call.outbox.record(Decided("taken_up", reading.text, {"intent": reading.meaning.intent}))
+            call.kept = None
+            _asked(call)
+            return filled(call, gather, reading)
+    return ask(call)
+
+
+def ask(call: Conversation) -> Ask:
+    call.prompt()
+    _asked(call)
+    gather = question(call)
+    if call.keys_led:
+        call.say(menu(call, gather))
+    return Ask(gather)
+
+
+def _asked(call: Conversation) -> None:
+    call.progress()
+    asked = call.frame.asked
+    if not asked or asked[-1].state != call.frame.state:
+        asked.append(Asked(call.frame.state))
+        del asked[:-MOST_ASKED]
+
+
+def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Reading | None:
+    """``kept`` as an answer to what is listened for now; None unless it is one word for word, and only one.
+
+    Heard with doubt all the same, since it was recognised without this question's grammar: what changes anything is
+    asked about first. A bare yes or no answers what nobody had asked.
+    """
+    said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
+    found = understand(said, gather.grammar, call.shared.risks(call.words))
+    best = found.best
+    if best is None or found.rival is not None or found.how != "transcript" or best.universal:
+        return None
+    return None if best.meaning.intent in ("yes", "no") else best
+
+
+# -- what is listened for ----------------------------------------------------------------------------------------
+
+
+def question(call: Conversation) -> Gather:
+    state = call.state
+    active = tuple(index for index, choice in enumerate(state.choices) if call.holds(choice.condition))
+    spec = call.variable(state.ask) if state.ask else None
+
+    def build() -> Iterable[PhraseEntry]:
+        for index in active:
+            intent = state.choices[index].intent
+            builtin = intent in ("yes", "no") and intent not in call.flow.intents
+            phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
+            yield from entries(intent, phrases, call.language)
+        if spec is not None:
+            kind = "choice" if spec.type == "boolean" else spec.type
+            yield from answer_entries(state.ask, kind, call.language)
+
+    picks = {state.choices[i].key: i for i in active if state.choices[i].key}
+    grammar = listener.grammar(call, (call.here, active), build)
+    gather = listener.gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
+    if spec is not None and spec.type == "digits" and state.hangover is None:
+        gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
+    gather.hotword = not (call.flow.defaults.bargein if state.bargein is None else state.bargein)
+    gather.secret = spec is not None and spec.secret
+    return gather
+
+
+def _entry(call: Conversation, variable: str) -> Entry | None:
+    """How a variable is keyed in; None for types that cannot be."""
+    spec, bound = call.variable(variable), call.slot(variable)
+    if spec is None or bound is None:
+        return None
+    return Entry(bound[0], call.vocabulary_order(spec), call.today, call.language)
+
+
+def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
+    """The keys of a question, generated from its choices' labels and from what its variable takes; a human is last."""
+    said: list[Words] = []
+    for choice in call.state.choices:
+        if choice.key and choice.label and call.holds(choice.condition):
+            label = call.words.label(call.frame.flow, call.frame.state, choice.intent, choice.label)
+            said += call.system("key_menu_item", label=call.filled_text(label), key=_key_name(call, choice.key))
+    slot = gather.keypad.entry.slot if gather.keypad.entry is not None else None
+    if isinstance(slot, ChoiceSlot) and slot.type == "choice":
+        for place, value in enumerate(slot.phrases, 1):
+            label = slot.value(value).label
+            said += call.system("key_entry_choice", label=label, key=_key_name(call, str(place)))
+    elif slot is not None:
+        said += call.system(f"key_entry_{slot.type}")
+    return (*said, *call.system("human_option"))
+
+
+def _key_name(call: Conversation, key: str) -> str:
+    fitted = call.fitted(int(key), None)
+    return fitted.label if fitted is not None else key
+
+
+# -- what is answered --------------------------------------------------------------------------------------------
+
+
+def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
+    state = call.state
+    if reading.meaning.intent == ANSWER:
+        call.frame.answer(reading.meaning.slots, reading.doubtful)
+        call.outbox.record(Decided("filled", state.ask))
+        return Goto(call.here) if state.goto is None else Take("goto", state.goto)
+    for index, choice in enumerate(state.choices):
+        if choice.intent == reading.meaning.intent and call.holds(choice.condition):
+            return _chosen(call, index, reading)
+    return NoMatch(gather)
+
+
+def picked(call: Conversation, gather: Gather, index: int) -> Next:
+    choice = call.state.choices[index]
+    return _chosen(call, index, Reading(Meaning(choice.intent), choice.label, 1.0))
+
+
+def _chosen(call: Conversation, index: int, reading: Reading) -> Next:
+    choice = call.state.choices[index]
+    call.kept = None
+    call.frame.answer(reading.meaning.slots, reading.doubtful)
+    call.intent_doubt = not reading.sure
+    call.request_open = True
+    call.outbox.record(Decided("choice", choice.intent))
+    return Take(f"choice.{index}", choice, f"choice.{choice.intent}")
+
+
+def _anew(call: Conversation, gather: Gather) -> Next:
+    return ask(call)
+
+
+def back(call: Conversation) -> Goto:
+    """To the question before this one, its answer forgotten; to the same one anew when there is none."""
+    state = call.state
+    while True:
+        asked = call.frame.asked
+        if asked and asked[-1].state == call.frame.state and state.kinds[0] == "question":
+            current = asked.pop()
+            if not asked and len(call.stack) == 1:
+                asked.append(current)
+                call.say(call.system("back_at_start"))
+                return Goto(call.here)
+        if asked:
+            previous = asked.pop()
+            call.frame.clear(*previous.filled)
+            spec = call.flow.states.get(previous.state)
+            if spec is not None and spec.ask:
+                call.frame.clear(spec.ask)
+            return Goto(f"{call.frame.flow}.{previous.state}")
+        if len(call.stack) == 1:
+            call.say(call.system("back_at_start"))
+            return Goto(f"{call.frame.flow}.{call.flow.start}")
+        call.stack.pop()
+        state = call.state
+
+
+HANDLERS = Handlers(filled, picked, anew=_anew, menu=menu, asks=True)
+VERB = Verb(enter, gathers={Mode.QUESTION: HANDLERS})

@@ -1,0 +1,46 @@
+"""The sub-flow verbs: ``call`` goes to another flow's start with arguments, ``return`` back to the state that called.
+
+Neither waits for anything. A return takes ``on.RESULT`` of the calling state, else its ``goto``.
+"""
+
+from __future__ import annotations
+
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.cursor import Frame
+from ivr.dialogue.engine.next import Broken, Goto, Next, Take
+from ivr.dialogue.engine.states.verb import Verb
+
+
+def enter(call: Conversation) -> Next:
+    call.arrive()
+    flow = call.library.flows.get(call.state.call)
+    if flow is None:
+        raise Broken(f"there is no flow {call.state.call}")
+    frame = Frame(flow.flow)
+    for name, value in call.state.arguments.items():
+        frame.fill(name, call.fitted(call.evaluate(value), flow.parameters.get(name)), doubt=call.doubts(value))
+    call.stack.append(frame)
+    return Goto(f"{flow.flow}.{flow.start}")
+
+
+def leave(call: Conversation) -> Next:
+    call.arrive()
+    state, here = call.state, call.here
+    values = {name: call.fitted(call.evaluate(value), None) for name, value in state.values.items()}
+    if len(call.stack) < 2:
+        raise Broken(f"{here} returns, but nobody called")
+    doubtful = {name for name, value in state.values.items() if call.doubts(value)}
+    call.stack.pop()
+    call.shared.table.place(call.cursor, call.here)
+    caller = call.state
+    for mine, theirs in caller.returns.items():
+        call.frame.fill(mine, values.get(theirs), doubt=theirs in doubtful)
+    trigger = f"on.{state.result}" if state.result in caller.on else "goto"
+    edge = caller.on.get(state.result) or caller.goto
+    if edge is None:
+        raise Broken(f"{call.here} has no edge for {state.result}")
+    return Take(trigger, edge)
+
+
+CALL = Verb(enter)
+RETURN = Verb(leave)

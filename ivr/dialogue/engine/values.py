@@ -1,0 +1,80 @@
+"""Values and variables: anything as a slot's value, with a label to say it back; a variable as a slot to be spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from datetime import date
+
+from ivr.dialogue.flows.model import VariableSpec
+from ivr.dialogue.flows.wording import Wordings, labelled
+from ivr.dialogue.spoken.numerals import digit_words
+from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
+from ivr.dialogue.understanding.slots import (
+    ChoiceSlot,
+    DateSlot,
+    DigitSlot,
+    NumberSlot,
+    Slot,
+    TitleSlot,
+    counted,
+    dated,
+    titled,
+)
+from ivr.events import Term
+
+
+def fitted(value: object, kind: str, language: str, term: Callable[[str], Term | None]) -> SlotValue | None:
+    """``value`` as one of a slot of type ``kind``; ``term`` finds a title by its id. What does not fit is text."""
+    match value:
+        case None:
+            return None
+        case SlotValue():
+            return value
+        case Term():
+            return titled(value)
+        case list() | tuple() | Mapping():
+            return SlotValue(value, labelled(value, language))  # type: ignore[arg-type]  # kept whole for filters
+    if kind in ("number", "ordinal") and isinstance(value, int) and not isinstance(value, bool):
+        return counted(value, language, kind == "ordinal")
+    if kind == "digits":
+        return SlotValue(str(value), digit_words(str(value), language))
+    if kind == "date":
+        try:
+            return dated(date.fromisoformat(str(value)[:10]), language)
+        except ValueError:
+            return SlotValue(str(value), str(value))
+    if isinstance(value, str) and kind in ("title", "text") and (found := term(value)) is not None:
+        return titled(found)
+    if isinstance(value, str | int | float | bool):
+        return SlotValue(value, labelled(value, language))
+    return SlotValue(str(value), str(value))
+
+
+def bound(
+    spec: VariableSpec, name: tuple[str, str], words: Wordings, lexicon: Callable[[str], Lexicon], today: date
+) -> tuple[Slot, Hashable] | None:
+    """A variable ``name`` (flow, variable) as a slot, and what tells this binding from another; None where it can't
+    be spoken."""
+    low, high, language = spec.minimum, spec.maximum, words.language
+    match spec.type:
+        case "title":
+            known = list(map(lexicon, spec.vocabularies))
+            return TitleSlot(Vocabulary(known)), tuple(known)
+        case "number" | "ordinal":
+            least = 1 if spec.type == "ordinal" else 0
+            slot = NumberSlot(least if low is None else low, high, language, spec.type)
+            return slot, (spec.type, slot.minimum, high)
+        case "digits":
+            length = (1, 20) if spec.length is None else spec.length
+            shortest, longest = (length, length) if isinstance(length, int) else length
+            return DigitSlot(shortest, longest, language), (shortest, longest)
+        case "date":
+            return DateSlot(today, language), today
+        case "boolean":
+            both: dict[str | bool, tuple[str, ...]] = {True: words.universal("yes"), False: words.universal("no")}
+            return ChoiceSlot(both, language, "boolean"), "boolean"
+        case "choice":
+            values: dict[str | bool, tuple[str, ...]] = dict(words.values(*name, spec.values).items())
+            return ChoiceSlot(values, language), name
+    return None

@@ -1,0 +1,15 @@
+"""Registry of the languages that the line speaks. A further one is a file like ``english.py`` and a line here."""
+
+from __future__ import annotations
+
+from ivr.dialogue.spoken.english import ENGLISH
+from ivr.dialogue.spoken.language import Language
+from ivr.dialogue.spoken.spanish import SPANISH
+from ivr.dialogue.spoken.tags import primary
+
+LANGUAGES: dict[str, Language] = {language.tag: language for language in (ENGLISH, SPANISH)}
+
+
+def words_for(tag: str) -> Language:
+    """The language of a tag. A call in a language that nobody has written here is spoken in English, not in silence."""
+    return LANGUAGES.get(primary(tag), ENGLISH)

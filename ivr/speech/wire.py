@@ -1,0 +1,186 @@
+"""The protocol between the line and its speech workers: every message in both directions, on ``workers.frames``.
+
+A frame's number is the call's session, 0 where a message belongs to none. Audio, fifty times a second and call, has a
+layout of its own; every other body is size:u32, JSON of that size, and a blob. SETUP says ``Setup``, READY ``Ready``.
+``Recognise`` is answered with a Recognition (see ``RECOGNITION``), ``Render`` and ``Level`` with PCM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from struct import Struct
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
+from ivr.ports import DigitRun, SpeechGrammar
+from ivr.workers.frames import FIRST, Life, asked
+
+AUDIO = FIRST  # the kind; the others are numbered in the order of ``_MESSAGES``
+_AT = Struct("!d")  # time of the first sample
+_SIZE = Struct("!I")  # of the JSON
+Blob = Annotated[bytes, Field(exclude=True)]  # goes beside the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What to load: recognisers (``recogniser`` and ``vosk_models`` as configured) or synthesisers (``preload``)."""
+
+    recogniser: str = "auto"
+    vosk_models: str = ""
+    preload: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A recogniser that is loaded, or (``detail``) why it isn't."""
+
+    name: str
+    languages: tuple[str, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is loaded so far; ``complete``: nothing more will be."""
+
+    engines: tuple[Engine, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A call's session begins."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarShape:
+    """A grammar but for its lines, which a worker that knows ``key`` need not parse: phrases, then templates, then the
+    values of each slot; here is how many of each."""
+
+    key: str
+    language: str
+    digits: DigitRun | None
+    phrases: int
+    templates: int
+    slots: tuple[tuple[str, int], ...]
+    counted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Detect utterances as ``ports.ListenRequest`` says; without a grammar, stop. The blob: the grammar's lines."""
+
+    grammar: GrammarShape | None = None
+    hangover_s: float = 0.0
+    max_utterance_s: float = 0.0
+    blob: Blob = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A call's session ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Compile a grammar ahead of its use. The blob: its lines."""
+
+    grammar: GrammarShape
+    blob: Blob = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """A request: one finished utterance. The blob: ``lines`` bytes of the grammar's lines, then PCM."""
+
+    grammar: GrammarShape
+    lines: int
+    blob: Blob = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """A request: synthesise ``text``."""
+
+    engine: str
+    text: str
+    language: str
+    voice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A request: make a telephone prompt of a recording. The blob: a WAV file."""
+
+    blob: Blob = b""
+
+
+Message = Setup | Ready | Open | Listen | Close | Warm | Recognise | Render | Level | EarEvent
+_MESSAGES: tuple[type[Message], ...] = (
+    *(Open, Listen, Close, Warm, Recognise, Render, Level),  # line to worker
+    *(SpeechStarted, SpeechEnded, Heard, RecogniserFailed),  # worker to line
+)
+_KINDS: dict[type[Message], int] = {Setup: Life.SETUP, Ready: Life.READY}
+_KINDS |= {message: kind for kind, message in enumerate(_MESSAGES, AUDIO + 1)}
+_BODIES: dict[int, TypeAdapter[Any]] = {kind: TypeAdapter(message) for message, kind in _KINDS.items()}
+_REQUESTS = {_KINDS[message] for message in (Recognise, Render, Level)}
+RECOGNITION = TypeAdapter(Recognition)
+
+
+def encode(message: Message) -> tuple[int, bytes]:
+    """Kind and body; a request's without its number."""
+    kind = _KINDS[type(message)]
+    text = _BODIES[kind].dump_json(message)
+    return kind, _SIZE.pack(len(text)) + text + getattr(message, "blob", b"")
+
+
+def decode(kind: int, body: bytes) -> tuple[Message, int]:
+    """The message of a frame, and a request's number (else 0). Raises KeyError for an unknown kind, ValueError for a
+    body that is not of its kind."""
+    asking, body = asked(body) if kind in _REQUESTS else (0, body)
+    end = _SIZE.size + _SIZE.unpack_from(body)[0]
+    message: Message = _BODIES[kind].validate_json(body[_SIZE.size : end])
+    if isinstance(message, Listen | Warm | Recognise | Level):
+        message = replace(message, blob=body[end:])
+    return message, asking
+
+
+def audio(at: float, pcm: bytes) -> bytes:
+    """The body of AUDIO; ``at`` is the first sample's time."""
+    return _AT.pack(at) + pcm
+
+
+def parse_audio(body: bytes) -> tuple[float, bytes]:
+    """(time of the first sample, PCM)."""
+    return _AT.unpack_from(body)[0], body[_AT.size :]
+
+
+def pack_grammar(grammar: SpeechGrammar) -> tuple[GrammarShape, bytes]:
+    """Shape and lines."""
+    shape = GrammarShape(
+        grammar.key,
+        grammar.language,
+        grammar.digits,
+        len(grammar.phrases),
+        len(grammar.templates),
+        tuple((name, len(values)) for name, values in grammar.slots),
+        grammar.counted,
+    )
+    lines = [*grammar.phrases, *(" ".join(template) for template in grammar.templates)]
+    for _, values in grammar.slots:
+        lines.extend(values)
+    return shape, "\n".join(lines).encode()
+
+
+def unpack_grammar(shape: GrammarShape, blob: bytes) -> SpeechGrammar:
+    """The opposite of ``pack_grammar``."""
+    lines = iter(blob.decode().split("\n"))
+    phrases = tuple(islice(lines, shape.phrases))
+    templates = tuple(tuple(line.split(" ")) for line in islice(lines, shape.templates))
+    slots = tuple((name, tuple(islice(lines, count))) for name, count in shape.slots)
+    return SpeechGrammar(shape.key, shape.language, phrases, shape.digits, templates, slots, shape.counted)

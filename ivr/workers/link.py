@@ -1,0 +1,72 @@
+"""The asyncio end of a worker's socket, for the line and for workers that run a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, frame, refusal
+
+Received = Callable[[int, int, bytes], None]  # kind, number, body
+
+
+class Link(asyncio.Protocol):
+    """Frames both ways. ``ended`` is done once the other end is gone, and says "" or what was wrong with it."""
+
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self._splitter = Splitter()
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.WriteTransport | None = None
+        self.ended: asyncio.Future[str] = self._loop.create_future()
+        self.heard_at = self._loop.time()
+
+    async def take(self, end: socket.socket) -> None:
+        """Speak over ``end`` from now on."""
+        end.setblocking(False)
+        await self._loop.create_unix_connection(lambda: self, sock=end)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the other end has not taken yet, beside what the kernel holds."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def send(self, kind: int, number: int = 0, body: bytes = b"") -> None:
+        """Never blocks, never drops; to an end that is gone it is nobody's."""
+        if self._transport is not None and not self.ended.done():
+            self._transport.write(frame(kind, number, body))
+
+    def reply(self, asking: int, body: bytes) -> None:
+        """Answer the request of that number."""
+        self.send(Life.REPLY, 0, REQUEST.pack(asking) + body)
+
+    def refuse(self, asking: int, error: BaseException) -> None:
+        """The request of that number fails with ``error``."""
+        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + refusal(error))
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    # --- for the transport -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
+        try:
+            for kind, number, body in self._splitter.feed(data):
+                self._received(kind, number, body)
+        except BrokenFrame as error:
+            self._end(f"it wrote nonsense: {error}")
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("")
+
+    def _end(self, why: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(why)

@@ -1,0 +1,72 @@
+"""A further language is one file and one line: a little Italian, said and heard."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from ivr.dialogue.spoken.english import ENGLISH
+from ivr.dialogue.spoken.language import Language, Money, word_set, words
+from ivr.dialogue.spoken.languages import LANGUAGES, words_for
+from ivr.dialogue.spoken.numerals import digits_of, number_of, number_words, ordinal_of, ordinal_words
+from ivr.dialogue.spoken.similarity import sound
+from ivr.dialogue.spoken.spanish import SPANISH
+from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, ask_carriers, system_words
+from ivr.dialogue.spoken.values import date_words, dates_heard, fold, listed, money_words
+from ivr.dialogue.understanding.concepts import Concepts, negated, without_politeness
+
+SMALL = words("zero uno due tre quattro cinque sei sette otto nove dieci undici dodici")
+ITALIAN = Language(
+    tag="it",
+    cardinal=lambda n: SMALL[n] if n < len(SMALL) else str(n),
+    ordinal=lambda n: {1: "primo", 2: "secondo", 3: "terzo"}.get(n, str(n)),
+    minus="meno",
+    months=words("gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre"),
+    weekdays=("lunedì", "martedì", "mercoledì", "giovedì", "venerdì", "sabato", "domenica"),
+    coming_days=("oggi", "domani", "dopodomani"),
+    date=lambda weekday, day, month: f"{weekday} {SMALL[day]} {month}",
+    day_forms=lambda day, month: (f"il {SMALL[day]} {month}",) if day < len(SMALL) else (),
+    money=Money(("euro", "euro"), ("centesimo", "centesimi"), " e ", lambda n: "un" if n == 1 else SMALL[n]),
+    joiner="e",
+    concepts={"MOVE": "sposta metti"},
+    negations=word_set("non"),
+    leads=("per favore",),
+    prompts={"nomatch": "Scusi, non ho capito."},
+    urgent="Urgente: ",
+    somebody="Una persona sconosciuta",
+    options=(("il primo",), ("il secondo",), ("nessuno",)),
+)
+
+
+@pytest.fixture(autouse=True)
+def italian(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LANGUAGES, ITALIAN.tag, ITALIAN)
+
+
+def test_numbers_and_dates_are_said_and_heard() -> None:
+    assert number_words(-3, "it-IT") == "meno tre" and number_of(["dodici"], "it-IT") == 12
+    assert ordinal_words(2, "it") == "secondo" and ordinal_of(["terzo"], "it-CH") == 3
+    assert digits_of(["quattro", "zero"], "it-IT") == "40"
+    today = date(2026, 3, 3)
+    assert date_words(date(2026, 5, 8), "it-IT") == "venerdì otto maggio"
+    heard = dates_heard(today, "it-IT")
+    assert heard["il otto maggio"] == date(2026, 5, 8) and heard["venerdi"] == date(2026, 3, 6)
+    assert heard["domani"] == date(2026, 3, 4)
+
+
+def test_the_rest_follows() -> None:
+    assert money_words(201, "it-IT") == "due euro e un centesimo" and listed("abc", "it-IT") == "a, b e c"
+    assert system_words("nomatch", "it-IT").startswith("Scusi") and ask_carriers("title", "it-IT") == ("{%}",)
+    assert fold("Perché 2?", "it-IT") == ("perche", "due") and sound("ciao", "it") == "ciao"
+    assert without_politeness(("per", "favore", "sposta"), "it") == ("sposta",) and negated(["non"], "it")
+    assert Concepts("it-IT", {"queue": ["lista"]}).sequence(["metti", "lista"]) == ("MOVE", "QUEUE")
+
+
+def test_what_nobody_has_written_is_spoken_in_english() -> None:
+    assert words_for("fr-CA") is ENGLISH and words_for("es-MX") is SPANISH and words_for("it-IT") is ITALIAN
+
+
+@pytest.mark.parametrize("language", [ENGLISH, SPANISH])
+def test_the_line_is_never_silent(language: Language) -> None:
+    assert tuple(language.prompts) == SYSTEM_PROMPTS and all(language.prompts.values())

@@ -1,0 +1,56 @@
+"""Compiled parts that are kept, priors of numbers, and templates multiplied out for engines without slots."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.ports import SpeechGrammar
+from ivr.speech.recognisers.beam import search
+from ivr.speech.recognisers.compiled_grammars import Compiler, Likelihood
+from ivr.speech.recognisers.expansion import expanded
+from tests.unit.speech.recognisers.test_trie import END, Letters, favouring
+
+NUMBERS = tuple(f"n{n}" for n in range(1, 100))
+TITLES = ("alien", "vertigo", "rear window")
+MOVE, SWAP, PLACE = ("move", "{title}", "to", "{n}"), ("swap", "{title}", "and", "{other}"), ("number", "{n}")
+
+
+def grammar(key: str, *titles: str) -> SpeechGrammar:
+    slots = (("title", titles), ("other", titles), ("n", NUMBERS))
+    return SpeechGrammar(key, "en-US", ("what's next",), None, (MOVE, SWAP, PLACE), slots, frozenset({"n"}))
+
+
+def test_another_queue_makes_only_its_titles_anew() -> None:
+    letters = Letters()
+    compiler = Compiler(letters)
+    first = compiler.compiled(grammar("a", *TITLES))
+    assert compiler.compiled(grammar("a", *TITLES)) is first
+    again = compiler.compiled(grammar("b", *TITLES, "laura"))
+    assert again.lattice.root.node is first.lattice.root.node  # the trunk
+    assert again.lattice._slots["n"] is first.lattice._slots["n"]
+    assert again.lattice._slots["title"] is again.lattice._slots["other"] is not first.lattice._slots["title"]
+    heard = favouring(letters.sentence("Swap Laura and Vertigo"))
+    assert search(heard, again.lattice, END)[0].text == "swap laura and vertigo"
+    assert search(heard, first.lattice, END)[0].text != "swap laura and vertigo"
+
+
+def test_places_far_down_are_less_likely_beside_a_title_only() -> None:
+    likelihood = Likelihood(grammar("a", *TITLES))
+    assert likelihood(MOVE, ("alien", "n3")) == likelihood(MOVE, ("alien", "n12")) == 0.0
+    assert -3.0 < likelihood(MOVE, ("alien", "n80")) < likelihood(MOVE, ("alien", "n20")) < 0.0
+    assert likelihood(PLACE, ("n80",)) == likelihood(SWAP, ("alien", "vertigo")) == 0.0
+
+
+def test_expanded_phrases_are_the_product() -> None:
+    every = list(expanded(grammar("a", *TITLES), 8000))
+    assert len(every) == len(set(every)) == 3 * 99 + 3 * 2 + 99
+    assert {"move rear window to n42", "swap alien and vertigo", "number n99"} <= set(every)
+    assert "swap alien and alien" not in every
+
+
+@pytest.mark.parametrize("room", [0, 1, 7, 50, 200])
+def test_expansion_keeps_to_its_room_with_the_likeliest_values(room: int) -> None:
+    few = list(expanded(grammar("a", *TITLES), room))
+    assert len(few) <= room
+    if room >= 200:
+        assert {"move rear window to n1", "swap rear window and vertigo", "number n1"} <= set(few)

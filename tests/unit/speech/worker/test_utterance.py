@@ -1,0 +1,204 @@
+"""One call's ears with a voice detector and a recogniser that the test commands."""
+
+from __future__ import annotations
+
+from ivr.events import Accept, Cause, EarEvent, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
+from ivr.ports import ListenRequest, SpeechGrammar
+from ivr.speech.worker.manner import Measured
+from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
+
+VOICE = b"\x10\x27" * 160  # 20 ms, loud
+QUIET = bytes(320)
+GRAMMAR = SpeechGrammar("g", "en-US", ("yes", "no"))
+OTHER = SpeechGrammar("h", "en-US", ("agent",))
+
+
+class LoudIsVoice:
+    resets = 0
+
+    def probability(self, window: bytes) -> float:
+        return 0.95 if max(window) > 8 else 0.02
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class Rig:
+    def __init__(self, hangover_s: float = 0.5, max_utterance_s: float = 12.0) -> None:
+        self.events: list[EarEvent] = []
+        self.attempts: list[Attempt] = []
+        self.detector = UtteranceDetector(LoudIsVoice(), self.events.append, lambda _, a: self.attempts.append(a))
+        self.now = 1000.0
+        self.at = 50.0
+        self.request = ListenRequest(GRAMMAR, hangover_s, max_utterance_s)
+        self.detector.listen(self.request)
+
+    def feed(self, frame: bytes, count: int) -> None:
+        for _ in range(count):
+            self.detector.feed(self.at, frame, self.now)
+            self.at += 0.02
+            self.now += 0.02
+            self.detector.tick(self.now)
+
+    def wait(self, seconds: float) -> None:
+        """The gate is closed: time passes, nothing comes."""
+        for _ in range(round(seconds / 0.02)):
+            self.at += 0.02
+            self.now += 0.02
+            self.detector.tick(self.now)
+
+    def finish(self, attempt: Attempt, text: str = "yes", cause: Cause = Cause.SUCCESS) -> None:
+        nbest = (Hypothesis(text, 0.9, 0, Accept.ACCEPT),) if cause is Cause.SUCCESS else ()
+        self.detector.done(attempt, Outcome(Recognition(cause, nbest, text), Measured(-20.0, 30.0, 120.0, 0.5)))
+
+    def kinds(self) -> list[type]:
+        return [type(e) for e in self.events]
+
+
+def test_an_utterance_is_started_ended_and_heard_in_order() -> None:
+    rig = Rig()
+    rig.feed(QUIET, 20)
+    rig.feed(VOICE, 30)
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == [SpeechStarted, SpeechEnded]
+    rig.finish(rig.attempts[0])
+    assert rig.kinds() == [SpeechStarted, SpeechEnded, Heard]
+    started, ended, heard = rig.events
+    assert isinstance(started, SpeechStarted) and abs(started.at - 50.4) < 0.04
+    assert isinstance(ended, SpeechEnded) and abs(ended.at - 51.0) < 0.04
+    assert isinstance(heard, Heard) and heard.speech_ended_at == ended.at
+
+
+def test_recognition_starts_in_the_pause_and_is_reused_when_the_pause_lasts() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.feed(QUIET, 16)  # 0.32 s
+    assert len(rig.attempts) == 1 and rig.kinds() == [SpeechStarted]
+    rig.finish(rig.attempts[0])
+    assert rig.kinds() == [SpeechStarted]  # ready, but the caller may go on
+    rig.feed(QUIET, 20)
+    assert rig.kinds() == [SpeechStarted, SpeechEnded, Heard]
+    assert len(rig.attempts) == 1
+
+
+def test_a_caller_who_goes_on_voids_the_speculation() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.feed(QUIET, 16)
+    rig.feed(VOICE, 10)
+    assert rig.attempts[0].cancelled()
+    rig.feed(QUIET, 30)
+    assert len(rig.attempts) == 2 and not rig.attempts[1].cancelled()
+    assert len(rig.attempts[1].pcm) > len(rig.attempts[0].pcm)  # the whole of it, not the rest
+    rig.finish(rig.attempts[0])  # a late answer to the void one is nobody's
+    assert rig.kinds() == [SpeechStarted, SpeechEnded]
+    rig.finish(rig.attempts[1])
+    assert rig.kinds() == [SpeechStarted, SpeechEnded, Heard]
+
+
+def test_a_grammar_switched_in_the_pause_is_the_one_that_counts() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.feed(QUIET, 16)
+    rig.detector.listen(ListenRequest(OTHER))
+    assert rig.attempts[0].cancelled()
+    rig.feed(QUIET, 20)
+    assert [a.grammar.key for a in rig.attempts] == ["g", "h"]
+
+
+def test_preroll_reaches_the_recogniser() -> None:
+    rig = Rig()
+    rig.feed(QUIET, 100)
+    rig.feed(VOICE, 20)
+    rig.feed(QUIET, 30)
+    pcm = rig.attempts[0].pcm
+    first = next(i for i in range(0, len(pcm), 2) if pcm[i : i + 2] == VOICE[:2])
+    assert 0.25 <= first / 16000 <= 0.36
+    assert (len(pcm) - pcm.rindex(VOICE[:2])) / 16000 <= 0.3  # and not more silence behind it than needed
+
+
+def test_a_closed_gate_is_silence() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.wait(0.4)
+    assert rig.kinds() == [SpeechStarted]
+    rig.wait(0.2)
+    assert rig.kinds() == [SpeechStarted, SpeechEnded]
+    ended = rig.events[1]
+    assert isinstance(ended, SpeechEnded) and abs(ended.at - 50.6) < 0.05
+
+
+def test_a_gap_in_the_times_is_silence_of_that_length() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.at += 0.7  # frames that came at once, but tell of a pause
+    rig.feed(VOICE, 30)
+    assert rig.kinds() == [SpeechStarted, SpeechEnded, SpeechStarted]
+
+
+def test_a_short_gap_becomes_a_pause_inside_the_utterance() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 20)
+    rig.at += 0.2
+    rig.feed(VOICE, 20)
+    rig.feed(QUIET, 30)
+    assert rig.kinds() == [SpeechStarted, SpeechEnded]
+    assert 1.0 <= len(rig.attempts[-1].pcm) / 16000 <= 1.6  # 0.4 + 0.2 + 0.4 and the tail
+
+
+def test_audio_that_the_preroll_repeats_counts_once() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 20)
+    rig.at -= 0.2
+    rig.feed(VOICE, 20)
+    rig.feed(QUIET, 30)
+    assert 0.55 <= len(rig.attempts[-1].pcm) / 16000 <= 0.95
+
+
+def test_the_cap_is_reported_as_recognition_timeout_only_without_a_match() -> None:
+    for cause, expected in ((Cause.NO_MATCH, Cause.RECOGNITION_TIMEOUT), (Cause.SUCCESS, Cause.SUCCESS)):
+        rig = Rig(max_utterance_s=1.0)
+        rig.feed(VOICE, 60)
+        rig.finish(rig.attempts[0], cause=cause)
+        assert [e.recognition.cause for e in rig.events if isinstance(e, Heard)] == [expected]
+
+
+def test_two_utterances_are_heard_in_the_order_they_were_spoken() -> None:
+    rig = Rig(hangover_s=0.3)
+    for _ in range(2):
+        rig.feed(VOICE, 20)
+        rig.feed(QUIET, 25)
+    first, second = rig.attempts
+    rig.finish(second, "no")
+    assert Heard not in rig.kinds()
+    rig.finish(first, "yes")
+    heard = [e.recognition.transcript for e in rig.events if isinstance(e, Heard)]
+    assert heard == ["yes", "no"]
+
+
+def test_not_listening_detects_nothing_and_drops_what_was_begun() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.detector.listen(None)
+    rig.feed(VOICE, 50)
+    rig.feed(QUIET, 50)
+    assert rig.kinds() == [SpeechStarted] and rig.attempts == []
+    rig.detector.listen(rig.request)
+    rig.feed(VOICE, 10)
+    assert rig.kinds() == [SpeechStarted, SpeechStarted]
+
+
+def test_closing_cancels_what_is_under_way() -> None:
+    rig = Rig()
+    rig.feed(VOICE, 30)
+    rig.feed(QUIET, 40)
+    rig.detector.close()
+    assert rig.attempts[0].cancelled()
+    rig.finish(rig.attempts[0])
+    assert rig.kinds() == [SpeechStarted, SpeechEnded]
+
+
+def test_silence_keeps_no_audio() -> None:
+    rig = Rig()
+    rig.feed(QUIET, 5000)
+    assert len(rig.detector._audio) <= 16000
