@@ -24,6 +24,11 @@ pytestmark = [pytest.mark.wire, pytest.mark.asyncio]
 ROOT = Path(__file__).parents[3]
 DENTIST = Path(__file__).parent / "dentist"
 PATIENT = "5035550107"
+# An editable install would find in the checkout what the copy has not.
+NO_CHECKOUT = """
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if not getattr(f, "__module__", "").startswith("__editable__")]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +37,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("product")
     left_out = shutil.ignore_patterns("reference", "__pycache__")
     shutil.copytree(ROOT / "ivr", folder / "ivr", ignore=left_out)
+    (folder / "sitecustomize.py").write_text(NO_CHECKOUT)
     return folder
 
 
