@@ -40,9 +40,9 @@ from ivr.sip.outbound import Dial
 from ivr.sip.party import called_of, caller_of
 from ivr.sip.policy import Refused
 from ivr.sip.registration import Registration
-from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.session_timer import terms_for
 from ivr.sip.signalling import Signalling
+from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

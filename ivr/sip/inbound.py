@@ -14,10 +14,10 @@ from ivr.sip.indialog import add_session
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import SipRequest
 from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.server_transaction import InviteServerTransaction
 from ivr.sip.session_timer import SessionTerms
 from ivr.sip.signalling import Signalling
 from ivr.sip.timers import TIMEOUT, Backoff, Timer
+from ivr.sip.transaction import InviteServerTransaction
 
 
 class InboundLeg(SipLeg):

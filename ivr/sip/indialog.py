@@ -8,8 +8,8 @@ from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import EXTENSIONS, SipResponse
-from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.session_timer import SessionTerms, terms_for
+from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.transfer import digit_of, progress_of
 
 

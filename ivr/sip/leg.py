@@ -18,10 +18,10 @@ from ivr.sip.dialog import CallDialog
 from ivr.sip.headers import BadMessage
 from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse, encode
 from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.timers import TIMEOUT
+from ivr.sip.transaction import InviteClientTransaction, InviteServerTransaction, ServerTransaction
 from ivr.sip.transfer import make_refer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -315,7 +315,7 @@ class SipLeg:
             if not done.done():
                 done.set_result(response)
 
-        self.core.transactions.invite(request, peer, heard)
+        self.core.transactions.start(InviteClientTransaction, request, peer, heard)
         response = await done
         if response.status_code < 300:
             try:

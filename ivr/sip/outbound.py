@@ -14,7 +14,6 @@ from aiosipua import generate_call_id, generate_tag
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Party
-from ivr.sip.client_transaction import InviteClientTransaction, within
 from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import Dialogs
 from ivr.sip.headers import BadHeader, BadMessage, Headers, host_port
@@ -24,7 +23,7 @@ from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.party import party_of, target_uri
 from ivr.sip.session_timer import MIN_SE, agreed, min_se
 from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
-from ivr.sip.transaction import TransactionState
+from ivr.sip.transaction import ClientTransaction, InviteClientTransaction, TransactionState, within
 from ivr.sip.transactions import renewed
 from ivr.sip.transfer import add_headers
 
@@ -149,7 +148,7 @@ class Dial:
     async def _attempt(self, request: SipRequest, peer: Peer) -> SipResponse:
         """Return the final response; provisionals are dealt with on the way."""
         self._branches.clear()
-        self._transaction = self.core.transactions.invite(request, peer, self._heard)
+        self._transaction = self.core.transactions.start(InviteClientTransaction, request, peer, self._heard)
         while True:
             response = await self._responses.get()
             if response.status_code >= 200:
@@ -279,7 +278,8 @@ class Dial:
         if transaction is None or self._cancelled:
             return
         self._cancelled = True
-        self.core.transactions.start(within(transaction.request, "CANCEL"), transaction.peer, lambda _: None)
+        cancel = within(transaction.request, "CANCEL")
+        self.core.transactions.start(ClientTransaction, cancel, transaction.peer, lambda _: None)
         transaction.cancelled()
 
     def _discard(self, response: SipResponse) -> None:

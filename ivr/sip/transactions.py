@@ -8,11 +8,16 @@ from typing import TypeVar
 
 from aiosipua import generate_branch
 
-from ivr.sip.client_transaction import ClientTransaction, InviteClientTransaction, NonInviteClientTransaction
 from ivr.sip.message import Peer, SipRequest, SipResponse
-from ivr.sip.server_transaction import InviteServerTransaction, NonInviteServerTransaction, ServerTransaction
 from ivr.sip.timers import Timers
-from ivr.sip.transaction import Key, Send, TransactionState
+from ivr.sip.transaction import (
+    ClientTransaction,
+    InviteServerTransaction,
+    Key,
+    Send,
+    ServerTransaction,
+    TransactionState,
+)
 
 C = TypeVar("C", bound=ClientTransaction)
 
@@ -62,7 +67,7 @@ class TransactionLayer:
         return len(self._servers) >= MAX_SERVER
 
     def accept(self, request: SipRequest, source: Peer) -> ServerTransaction:
-        kind = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
+        kind = InviteServerTransaction if request.method == "INVITE" else ServerTransaction
         transaction = kind(server_key(request), request, source, self._send, self._timers)
         fork = _fork_key(request)
 
@@ -85,20 +90,12 @@ class TransactionLayer:
 
     # --- requests sent ---
 
-    def start(self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> None:
-        """Send a non-INVITE request."""
-        self._started(NonInviteClientTransaction(request, peer, self._send, self._timers, on_response))
-
-    def _started(self, transaction: C) -> C:
+    def start(self, kind: type[C], request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> C:
+        transaction = kind(request, peer, self._send, self._timers, on_response)
         transaction.on_terminated = lambda: self._clients.pop(transaction.key, None)
         self._clients[transaction.key] = transaction
         transaction.start()
         return transaction
-
-    def invite(
-        self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]
-    ) -> InviteClientTransaction:
-        return self._started(InviteClientTransaction(request, peer, self._send, self._timers, on_response))
 
     async def request(self, request: SipRequest, peer: Peer) -> SipResponse:
         """Send a non-INVITE request; return its final response, or a 408/503 made here."""
@@ -108,7 +105,7 @@ class TransactionLayer:
             if response.status_code >= 200 and not done.done():
                 done.set_result(response)
 
-        self.start(request, peer, heard)
+        self.start(ClientTransaction, request, peer, heard)
         return await done
 
     def receive_response(self, response: SipResponse) -> bool:
