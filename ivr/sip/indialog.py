@@ -124,7 +124,7 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
         leg.await_ack(transaction, answer_expected=offer is None)
     transaction.respond(response)
     if leg.confirmed:
-        leg.keep_session(terms, ours=terms.refresher == "uas")
+        leg.session.start(terms, "uas")
     if changed is not None:
         leg.log.info("sip.media_changed", direction=changed.direction.value)
         leg.emit(MediaChanged(changed))
