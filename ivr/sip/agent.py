@@ -12,9 +12,8 @@ from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg, Party, RegistrationStatus
-from ivr.sip import indialog
 from ivr.sip.dialog import present
-from ivr.sip.dialogs import Dialogs
+from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.message import (
@@ -194,7 +193,7 @@ class SipUserAgent:
             return
         leg = self._dialogs.leg_of(request)
         if leg is not None:
-            indialog.handle(leg, transactions.accept(request, source))
+            handle(leg, transactions.accept(request, source))
             return
         trunk = self._core.policy.judge(request, source.host)
         if isinstance(trunk, SipResponse):

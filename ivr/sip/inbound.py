@@ -11,7 +11,7 @@ from aiosipua import generate_tag
 
 from ivr.media.description import MediaDescription
 from ivr.sip.dialog import CallDialog
-from ivr.sip.indialog import add_session
+from ivr.sip.dialogs import add_session
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import SipRequest
 from ivr.sip.party import called_of, caller_of

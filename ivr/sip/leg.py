@@ -21,7 +21,7 @@ from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.timers import TIMEOUT
-from ivr.sip.transaction import InviteClientTransaction, InviteServerTransaction, ServerTransaction
+from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.transfer import make_refer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -300,20 +300,11 @@ class SipLeg:
             self.offering = False
 
     async def _reinvite(self, request: SipRequest, peer: Peer) -> SipResponse:
-        done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
-        number = request.cseq.number
+        def acknowledge() -> None:
+            ack = self.dialog.request("ACK", self.core.via(peer), "", number=request.cseq.number)
+            self.core.network.send(encode(ack), peer)
 
-        def heard(response: SipResponse) -> None:
-            if response.status_code < 200:
-                return
-            if response.status_code < 300:
-                ack = self.dialog.request("ACK", self.core.via(peer), "", number=number)
-                self.core.network.send(encode(ack), peer)
-            if not done.done():
-                done.set_result(response)
-
-        self.core.transactions.start(InviteClientTransaction, request, peer, heard)
-        response = await done
+        response = await self.core.transactions.request(request, peer, acknowledge)
         if response.status_code < 300:
             try:
                 self.dialog.retarget(response)

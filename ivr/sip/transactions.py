@@ -12,6 +12,7 @@ from ivr.sip.message import Peer, SipRequest, SipResponse
 from ivr.sip.timers import Timers
 from ivr.sip.transaction import (
     ClientTransaction,
+    InviteClientTransaction,
     InviteServerTransaction,
     Key,
     Send,
@@ -97,15 +98,18 @@ class TransactionLayer:
         transaction.start()
         return transaction
 
-    async def request(self, request: SipRequest, peer: Peer) -> SipResponse:
-        """Send a non-INVITE request; return its final response, or a 408/503 made here."""
+    async def request(self, request: SipRequest, peer: Peer, on_2xx: Callable[[], None] = lambda: None) -> SipResponse:
+        """Send a request; return its final response, or a 408/503 made here. ``on_2xx`` hears of each."""
         done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
 
         def heard(response: SipResponse) -> None:
+            if 200 <= response.status_code < 300:
+                on_2xx()
             if response.status_code >= 200 and not done.done():
                 done.set_result(response)
 
-        self.start(ClientTransaction, request, peer, heard)
+        kind = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
+        self.start(kind, request, peer, heard)
         return await done
 
     def receive_response(self, response: SipResponse) -> bool:
