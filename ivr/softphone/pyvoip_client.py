@@ -22,23 +22,17 @@ from pyVoIP.VoIP import VoIPPhone
 from ivr.softphone.pyvoip_rtp import Reporter
 from ivr.softphone.traced_socket import TracedSocket
 
-_NAMES = {
-    name.lower(): name
-    for name in (
-        "Via",
-        "From",
-        "To",
-        "Call-ID",
-        "CSeq",
-        "Contact",
-        "Content-Type",
-        "Content-Length",
-        "Allow",
-        "Supported",
-    )
-}
-_NAMES |= {"v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact"}  # RFC 3261 section 7.3.3
-_NAMES |= {"c": "Content-Type", "l": "Content-Length", "k": "Supported"}
+_COMPACT = {
+    "c": "Content-Type",
+    "f": "From",
+    "i": "Call-ID",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "t": "To",
+    "v": "Via",
+}  # fmt: skip - RFC 3261 section 7.3.3
+_NAMES = {name.lower(): name for name in (*_COMPACT.values(), "CSeq", "Allow")} | _COMPACT
 
 
 def tidied(raw: bytes) -> bytes:

@@ -14,6 +14,8 @@ FRAME_S = 0.02
 AUDIBLE_DB = -45.0
 DIGITAL_DB = -70.0  # below the smallest step of G.711: nothing is playing
 _BEFORE_S = 0.1  # a prompt counts as playing when it was audible this shortly before
+_SHORTEST_S = 0.04
+_PAUSE_S = 0.45  # joins words of one utterance
 _CUT_S = 0.06  # digital silence this long is the end of a prompt
 _QUIET_S = 0.25  # and so is quiet this long; speech pauses for shorter
 
@@ -91,25 +93,23 @@ class Summary:
     worst: float
 
 
-def spans(
-    frames: Iterable[PacketLevel], *, audible_db: float = AUDIBLE_DB, bridge_s: float = 0.3, shortest_s: float = 0.04
-) -> list[Span]:
-    """Return stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than ``shortest_s`` left out."""
+def spans(frames: Iterable[PacketLevel], bridge_s: float = 0.3) -> list[Span]:
+    """Return stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than 40 ms left out."""
     found: list[Span] = []
     for frame in frames:
-        if frame.level_db < audible_db:
+        if frame.level_db < AUDIBLE_DB:
             continue
         if found and frame.at - found[-1].last <= bridge_s + FRAME_S:
             found[-1] = Span(found[-1].start, max(found[-1].last, frame.at))
         else:
             found.append(Span(frame.at, frame.at))
-    return [span for span in found if span.end - span.start >= shortest_s - 1e-9]
+    return [span for span in found if span.end - span.start >= _SHORTEST_S - 1e-9]
 
 
-def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Response]:
-    """Return one entry for each thing the caller said; ``pause_s`` joins words of one utterance."""
-    said = spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
-    answers = spans(timeline.heard, audible_db=audible_db, bridge_s=_QUIET_S)
+def responses(timeline: Timeline) -> list[Response]:
+    """Return one entry for each thing the caller said."""
+    said = spans(timeline.sent, _PAUSE_S)
+    answers = spans(timeline.heard, _QUIET_S)
     found: list[Response] = []
     for index, speech in enumerate(said):
         limit = said[index + 1].start if index + 1 < len(said) else timeline.until
@@ -120,17 +120,15 @@ def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: fl
     return found
 
 
-def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[BargeIn]:
+def key_silences(timeline: Timeline) -> list[BargeIn]:
     """Measure, for each key, from its first event packet to the first silent packet heard."""
-    return [BargeIn(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
+    return [BargeIn(key.at, _until_silent(timeline, key.at), key.key) for key in timeline.keys]
 
 
-def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[BargeIn]:
+def speech_silences(timeline: Timeline) -> list[BargeIn]:
     """Measure, for each utterance, from its first voiced packet to the first silent packet heard (barge-in)."""
-    return [
-        BargeIn(span.start, _until_silent(timeline, span.start, audible_db))
-        for span in spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
-    ]
+    said = spans(timeline.sent, _PAUSE_S)
+    return [BargeIn(span.start, _until_silent(timeline, span.start)) for span in said]
 
 
 def summary(values: Iterable[float]) -> Summary | None:
@@ -145,8 +143,8 @@ def summary(values: Iterable[float]) -> Summary | None:
     return Summary(len(ordered), rank(0.5), rank(0.95), ordered[-1])
 
 
-def _until_silent(timeline: Timeline, at: float, audible_db: float) -> float | None:
-    audible = [frame.at for frame in timeline.heard if frame.level_db >= audible_db]
+def _until_silent(timeline: Timeline, at: float) -> float | None:
+    audible = [frame.at for frame in timeline.heard if frame.level_db >= AUDIBLE_DB]
     last = max((time for time in audible if at - _BEFORE_S < time <= at), default=None)
     if last is None:
         return None
