@@ -22,16 +22,10 @@ from pyVoIP.VoIP import VoIPPhone
 from ivr.softphone.pyvoip_rtp import Reporter
 from ivr.softphone.traced_socket import TracedSocket
 
-_COMPACT = {
-    "c": "Content-Type",
-    "f": "From",
-    "i": "Call-ID",
-    "k": "Supported",
-    "l": "Content-Length",
-    "m": "Contact",
-    "t": "To",
-    "v": "Via",
-}  # fmt: skip - RFC 3261 section 7.3.3
+_COMPACT = {  # RFC 3261 section 7.3.3
+    "c": "Content-Type", "f": "From", "i": "Call-ID", "k": "Supported", "l": "Content-Length", "m": "Contact",
+    "t": "To", "v": "Via",
+}  # fmt: skip
 _NAMES = {name.lower(): name for name in (*_COMPACT.values(), "CSeq", "Allow")} | _COMPACT
 
 
