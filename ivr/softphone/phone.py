@@ -201,7 +201,7 @@ class Softphone:
         def happened_or_over() -> T | CallOver | None:
             return happened() or (None if self._settled else self.ended)
 
-        found = await self._until(happened_or_over, timeout_s)
+        found: T | CallOver = await self._until(happened_or_over, timeout_s)
         if isinstance(found, CallOver):
             raise DialFailed(found.status, found.reason)
         return found
