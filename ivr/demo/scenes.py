@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ivr.demo.joining import joined_at
 from ivr.demo.line import RunningLine
 from ivr.demo.screen import Screen
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller, TranscriptLine
-from ivr.softphone.timing import key_silences, responses, speech_silences
+from ivr.softphone.timing import joined_at, key_silences, responses, speech_silences
 from ivr.softphone.voices import CallerVoice
 
 ADA = "5035550101"

@@ -76,8 +76,12 @@ class TrunkPolicy:
 
     def trunk_at(self, host: str) -> Trunk | None:
         """Return the trunk whose addresses include ``host``."""
-        address = _address(host)
-        return next((t for t in self._trunks if address and any(address in n for n in self._networks[t.name])), None)
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return None
+        address = getattr(address, "ipv4_mapped", None) or address
+        return next((t for t in self._trunks if any(address in n for n in self._networks[t.name])), None)
 
     def judge(self, request: SipRequest, source: str) -> str | SipResponse:
         """Return the name of the trunk that a request from the IP address ``source`` is admitted for, or a refusal, to
@@ -105,13 +109,3 @@ class TrunkPolicy:
     def _forbidden(self, request: SipRequest, source: str, reason: str) -> SipResponse:
         self.rejections.note(source, reason, request.method, request.call_id)
         return refusal(request, 403)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address

@@ -33,7 +33,7 @@ class EventWriter:
         self._writer.start()
 
     def __call__(self, kind: str, **attributes: object) -> None:
-        self._lines.put({"e": kind, **attributes})
+        self._lines.put({"e": kind, "t": time.monotonic(), **attributes})
 
     def _write(self) -> None:
         while (event := self._lines.get()) is not None:
@@ -104,7 +104,7 @@ def main() -> None:
         try:
             _obey(phone, order)
             if order["do"] not in ("say", "press"):  # those report when their last packet has left
-                outlet("done", id=order["id"], t=time.monotonic())
+                outlet("done", id=order["id"])
         except (KeyError, ValueError, RuntimeError, OSError) as error:
             outlet("failed", id=order["id"], reason=str(error))
     phone.hangup()

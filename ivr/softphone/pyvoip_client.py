@@ -11,7 +11,6 @@ import random
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import cast
 
@@ -99,7 +98,7 @@ class DirectClient(SIPClient):
         try:
             self._on_message(_simplified(SIPMessage(tidied(raw))))
         except Exception as error:  # anything at all: pyVoIP's parser indexes and casts without looking
-            self._report("trouble", t=time.monotonic(), reason=f"pyVoIP failed on a message: {error!r}")
+            self._report("trouble", reason=f"pyVoIP failed on a message: {error!r}")
 
     def _traced(self, direction: str) -> Callable[[bytes, float], None]:
         return lambda data, at: self._report("sip", t=at, direction=direction, text=data.decode("utf8", "replace"))

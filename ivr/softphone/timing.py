@@ -10,6 +10,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 FRAME_S = 0.02
 AUDIBLE_DB = -45.0
 DIGITAL_DB = -70.0  # below the smallest step of G.711: nothing is playing
@@ -18,6 +21,11 @@ _SHORTEST_S = 0.04
 _PAUSE_S = 0.45  # joins words of one utterance
 _CUT_S = 0.06  # digital silence this long is the end of a prompt
 _QUIET_S = 0.25  # and so is quiet this long; speech pauses for shorter
+_JOIN_FLOOR_DB = -60.0
+_JOIN_WINDOW_S = 0.6
+_JOIN_DELAY_S = 0.4  # at most
+_JOIN_ALIKE = 0.9
+_LIVELY_DB = 4.0  # standard deviation of levels: silence resembles silence and proves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,29 @@ def summary(values: Iterable[float]) -> Summary | None:
     return Summary(len(ordered), rank(0.5), rank(0.95), ordered[-1])
 
 
+def joined_at(caller: Timeline, agent: Timeline, since: float) -> float | None:
+    """Return the first time after ``since`` from which the caller hears the agent; None when that never happens.
+
+    It compares the loudness of what was heard and of what was said over 0.6 s, at any delay up to 0.4 s.
+    """
+    if not caller.heard or not agent.sent:
+        return None
+    end = max(caller.heard[-1].at, agent.sent[-1].at)
+    heard = _contour(caller.heard, since, end)
+    said = _contour(agent.sent, since - _JOIN_DELAY_S, end)
+    window, delays = round(_JOIN_WINDOW_S / FRAME_S), round(_JOIN_DELAY_S / FRAME_S)
+    for start in range(len(heard) - window):
+        piece = heard[start : start + window]
+        if piece.std() < _LIVELY_DB:
+            continue
+        for delay in range(delays + 1):
+            first = start + delays - delay
+            other = said[first : first + window]
+            if len(other) == window and other.std() >= _LIVELY_DB and np.corrcoef(piece, other)[0, 1] > _JOIN_ALIKE:
+                return since + start * FRAME_S
+    return None
+
+
 def _until_silent(timeline: Timeline, at: float) -> float | None:
     audible = [frame.at for frame in timeline.heard if frame.level_db >= AUDIBLE_DB]
     last = max((time for time in audible if at - _BEFORE_S < time <= at), default=None)
@@ -157,3 +188,12 @@ def _until_silent(timeline: Timeline, at: float) -> float | None:
     if timeline.until - last - FRAME_S < _QUIET_S:
         return None  # the watch ended too soon to tell
     return max(0.0, last + FRAME_S - at)
+
+
+def _contour(frames: Sequence[PacketLevel], start: float, end: float) -> NDArray[np.float64]:
+    levels = np.full(max(int((end - start) / FRAME_S) + 1, 1), _JOIN_FLOOR_DB)
+    for frame in frames:
+        index = int((frame.at - start) / FRAME_S)
+        if 0 <= index < len(levels):
+            levels[index] = max(levels[index], frame.level_db, _JOIN_FLOOR_DB)
+    return levels
