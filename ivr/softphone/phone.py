@@ -329,7 +329,6 @@ class Softphone:
             self.incoming = event
         elif isinstance(event, Answered):
             self.answered = event
-            self.trace.answered_at = event.at
             self.trace.event_type = event.event_type
         elif isinstance(event, CallOver):
             self.ended = event

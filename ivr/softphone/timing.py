@@ -64,8 +64,6 @@ class Timeline:
     heard: Sequence[PacketLevel]
     keys: Sequence[KeyPress]
     until: float
-    answered_at: float | None = None
-    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,6 @@ class Trace:
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
-        self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.event_type: int | None = None  # payload type of telephone-event
         self.sent, self.heard = Track(started_at), Track(started_at)
@@ -149,8 +148,6 @@ class Trace:
             heard=tuple(self.heard.levels),
             keys=tuple(self.sent.keys),
             until=self.ended_at or time.monotonic(),
-            answered_at=self.answered_at,
-            ended_at=self.ended_at,
         )
 
     def stereo(self) -> Samples:
