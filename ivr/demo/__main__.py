@@ -51,7 +51,7 @@ def report(screen: Screen, outcomes: list[Outcome]) -> int:
     screen.heading("What came of it")
     heads = ("call", "the caller said", "first sound of the answer after")
     turns = [(o.name, said, f"{seconds:.2f} s") for o in outcomes for said, seconds in o.turns]
-    screen.table("Response times, measured on the wire", heads, turns, title_justify="center")
+    screen.table("Response times, measured on the wire", heads, turns)
     screen.table("Measured on the wire", ("", "measured", "aim"), figures(outcomes))
     checks = [check for o in outcomes for check in o.checks]
     for good, text in checks:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, JustifyMethod, RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -65,14 +65,8 @@ class Screen:
     def mapping(self, title: str, values: Mapping[str, Any]) -> None:
         self.table(title, (), [(key, _readable(value)) for key, value in values.items()])
 
-    def table(
-        self,
-        title: str,
-        heads: Sequence[str],
-        rows: Iterable[Sequence[RenderableType]],
-        title_justify: JustifyMethod = "left",
-    ) -> None:
-        table = Table(*heads, title=title, title_justify=title_justify, show_header=bool(heads))
+    def table(self, title: str, heads: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> None:
+        table = Table(*heads, title=title, title_justify="left", show_header=bool(heads))
         for row in rows:
             table.add_row(*row)
         self._console.print(table)
