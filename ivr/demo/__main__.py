@@ -31,8 +31,8 @@ async def demo(picture: Path | None) -> int:
             agent = await stack.enter_async_context(Softphone.open())
             await agent.set_incoming("answer", after_s=0.3)
             screen.plain("Starting the line with an empty database; the first start renders all prompts.")
-            line = await RunningLine.start(LineSetup(folder, agents=[AgentPhone(agent.uri)]), show_progress=True)
-            stack.push_async_callback(line.stop)
+            setup = LineSetup(folder, agents=[AgentPhone(agent.uri)])
+            line = await stack.enter_async_context(RunningLine.running(setup, show_progress=True))
             screen.plain(f"The line answers at {line.uri}; the agent's phone is {agent.uri}.")
             watching = asyncio.create_task(show_log(screen, line.log))
             stack.callback(watching.cancel)
@@ -49,9 +49,11 @@ async def demo(picture: Path | None) -> int:
 def report(screen: Screen, outcomes: list[Outcome]) -> int:
     """The tables and the verdict; the exit code."""
     screen.heading("What came of it")
-    screen.turns([(o.name, said, f"{seconds:.2f} s") for o in outcomes for said, seconds in o.turns])
+    heads = ("call", "the caller said", "first sound of the answer after")
+    turns = [(o.name, said, f"{seconds:.2f} s") for o in outcomes for said, seconds in o.turns]
+    screen.table("Response times, measured on the wire", heads, turns)
+    screen.table("Measured on the wire", ("", "measured", "aim"), figures(outcomes))
     checks = [check for o in outcomes for check in o.checks]
-    screen.figures(figures(outcomes))
     for good, text in checks:
         screen.verdict(good, text)
     for outcome in outcomes:

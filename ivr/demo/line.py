@@ -40,36 +40,29 @@ class LineSetup:
 
     folder: Path
     agents: Sequence[AgentPhone] = ()
-    redact: bool = False
     database: str = ""
     flows: Path = ROOT / "flows"
-    sip: str = "127.0.0.1:0"
     max_calls: int = 200
-    allow: tuple[str, ...] = ("127.0.0.1/32",)
     hours: str = "00:00-24:00"
     media_timeout_s: float = 30.0
     drain_s: float = 1.0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
-    cache: Path = ROOT / "audio" / ".cache"
-
-    @property
-    def _sqlite(self) -> str:
-        return f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
 
     def write(self) -> Path:
         """The configuration file of this line."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        allowed = ", ".join(f'"{network}"' for network in self.allow)
+        audio = ROOT / "audio"
+        sqlite = f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
         lines = [
-            f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
-            f'[[sip.trunks]]\nname = "loopback"\nallow = [{allowed}]',
+            f'[sip]\nlisten = "127.0.0.1:0"\nmax_calls = {self.max_calls}',
+            '[[sip.trunks]]\nname = "loopback"\nallow = ["127.0.0.1/32"]',
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
-            f'[speech]\nrecordings = "{ROOT / "audio"}"\ncache = "{self.cache}"',
+            f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
-            f'[store]\nurl = "{self.database or self._sqlite}"',
+            f'[store]\nurl = "{self.database or sqlite}"',
             '[http]\nlisten = "127.0.0.1:0"',
-            f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = {str(self.redact).lower()}',
+            f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = false',
         ]
         days = "\n".join(f'{day} = "{self.hours}"' for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
         lines.append(f"[desk.hours]\n{days}")
@@ -98,12 +91,20 @@ class RunningLine:
         self._drain = asyncio.create_task(process.stderr.read())
 
     @classmethod
-    async def start(cls, setup: LineSetup, *, seed: bool = True, show_progress: bool = False) -> Self:
-        """Seed its database and start it. Raises UnavailableError with what it said on the way down."""
+    @asynccontextmanager
+    async def running(cls, setup: LineSetup, *, show_progress: bool = False) -> AsyncIterator[Self]:
+        """Seed its database, start it and stop it. Raises UnavailableError with what it said on the way down."""
+        line = await cls._start(setup, show_progress)
+        try:
+            yield line
+        finally:
+            await line.stop()
+
+    @classmethod
+    async def _start(cls, setup: LineSetup, show_progress: bool) -> Self:
         config = setup.write()
         environment = {**os.environ, **setup.environment}
-        if seed:
-            await _run("db", "seed", "--config", str(config), environment=environment)
+        await _run("db", "seed", "--config", str(config), environment=environment)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", str(setup.drain_s)),
             stderr=asyncio.subprocess.PIPE,
@@ -123,15 +124,6 @@ class RunningLine:
             process.kill()
         await process.wait()
         raise UnavailableError("the line did not start:\n" + "".join(said[-30:]))
-
-    @classmethod
-    @asynccontextmanager
-    async def running(cls, setup: LineSetup, *, seed: bool = True) -> AsyncIterator[Self]:
-        line = await cls.start(setup, seed=seed)
-        try:
-            yield line
-        finally:
-            await line.stop()
 
     async def stop(self) -> None:
         """SIGTERM, drain for ``drain_s``, and make sure."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from ivr.demo.joining import joined_at
 from ivr.demo.line import RunningLine
 from ivr.demo.screen import Screen
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller, TranscriptLine
-from ivr.softphone.timing import key_silences, responses, speech_silences
+from ivr.softphone.timing import joined_at, key_silences, responses, speech_silences
 from ivr.softphone.voices import CallerVoice
 
 ADA = "5035550101"
@@ -41,12 +39,18 @@ class Outcome:
         self.checks.append((held, text))
 
 
-def _caller_lines(screen: Screen) -> Any:
-    def show(line: TranscriptLine) -> None:
-        if line.who != "line":
-            screen.line(line.who, line.text)
+@asynccontextmanager
+async def _calling(
+    line: RunningLine, number: str, voice: CallerVoice, screen: Screen, recording: Path
+) -> AsyncIterator[Caller]:
+    def show(said: TranscriptLine) -> None:
+        if said.who != "line":  # the log tells better what the line says
+            screen.line(said.who, said.text)
 
-    return show
+    async with Softphone.open() as phone:
+        async with Caller.calling(phone, line.uri, voice, from_number=number, show=show) as caller:
+            yield caller
+        phone.save(recording)
 
 
 async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, screen: Screen, out: Path) -> Outcome:
@@ -63,38 +67,36 @@ async def reorder(line: RunningLine, agent: Softphone, voice: CallerVoice, scree
     for sentence in [*requests, HEAR, "yes", "no", "that's all"]:
         await voice.speak_soon(sentence)
     said: list[str] = []
-    async with Softphone.open() as phone:
-        async with Caller.calling(phone, line.uri, voice, from_number=ADA, show=_caller_lines(screen)) as caller:
+    async with _calling(line, ADA, voice, screen, outcome.recording) as caller:
 
-            async def say(text: str) -> None:
-                said.append(text)
-                await caller.say(text)
+        async def say(text: str) -> None:
+            said.append(text)
+            await caller.say(text)
 
-            await caller.prompt_end()
-            for request, done in requests.items():
-                for _ in range(TRIES):
-                    await say(request)
+        await caller.prompt_end()
+        for request, done in requests.items():
+            for _ in range(TRIES):
+                await say(request)
+                await caller.prompt_end()
+                if (await line.calls(live=True))[0]["listening_for"] == "confirm":
+                    await say("yes")
                     await caller.prompt_end()
-                    if (await line.calls(live=True))[0]["listening_for"] == "confirm":
-                        await say("yes")
-                        await caller.prompt_end()
-                    if done(await line.queue(ADA_NUMBER)):
-                        break
-            await say(HEAR)
-            await caller.prompt_begin()
-            await caller.press("#")  # any key silences the line; this one means nothing more
-            await caller.prompt_end()
-            await say("no")
-            await caller.prompt_end()
-            await say(HEAR)
-            await caller.prompt_begin()
-            await say("that's all")  # the caller need not wait until the line is done
-            await phone.wait_ended(20)
-        phone.save(outcome.recording)
-    measured = [None if r.overlapped else r.seconds for r in responses(phone.timeline)]
+                if done(await line.queue(ADA_NUMBER)):
+                    break
+        await say(HEAR)
+        await caller.prompt_begin()
+        await caller.press("#")  # any key silences the line; this one means nothing more
+        await caller.prompt_end()
+        await say("no")
+        await caller.prompt_end()
+        await say(HEAR)
+        await caller.prompt_begin()
+        await say("that's all")  # the caller need not wait until the line is done
+        await caller.phone.wait_ended(20)
+    measured = [None if r.overlapped else r.seconds for r in responses(caller.phone.timeline)]
     outcome.turns = [(text, s) for text, s in zip(said, measured, strict=False) if s is not None]
-    outcome.key_silences = [s.seconds for s in key_silences(phone.timeline) if s.seconds is not None]
-    outcome.speech_silences = [s.seconds for s in speech_silences(phone.timeline) if s.seconds is not None]
+    outcome.key_silences = [s.seconds for s in key_silences(caller.phone.timeline) if s.seconds is not None]
+    outcome.speech_silences = [s.seconds for s in speech_silences(caller.phone.timeline) if s.seconds is not None]
     after = await line.queue(ADA_NUMBER)
     await screen.call_over()
     screen.queues(before, after)
@@ -110,24 +112,22 @@ async def zero_out(line: RunningLine, agent: Softphone, voice: CallerVoice, scre
     screen.heading("(b) 0 during the greeting")
     outcome = Outcome("zero", out / "b-zero.wav")
     hello = await voice.speak_soon(GREETING)
-    async with Softphone.open() as phone:
-        async with Caller.calling(phone, line.uri, voice, from_number=JUNE, show=_caller_lines(screen)) as caller:
-            await caller.prompt_begin()
-            await caller.press("0")
-            pressed = phone.timeline.keys[0].at if phone.timeline.keys else asyncio.get_running_loop().time()
-            await agent.wait_answered(10)
-            screen.line("agent", "picks up: " + _reason(agent))
-            await agent.say(hello)
-            await caller.say("I would like to know when my disc will arrive")
-        phone.save(outcome.recording)
+    async with _calling(line, JUNE, voice, screen, outcome.recording) as caller:
+        await caller.prompt_begin()
+        await caller.press("0")
+        pressed = caller.phone.timeline.keys[0].at
+        await agent.wait_answered(10)
+        screen.line("agent", "picks up: " + _reason(agent))
+        await agent.say(hello)
+        await caller.say("I would like to know when my disc will arrive")
     await agent.wait_ended(10)
-    heard_at = joined_at(phone.timeline, agent.timeline, pressed)
+    heard_at = joined_at(caller.phone.timeline, agent.timeline, pressed)
     to_human = (heard_at or math.inf) - pressed
     screen.line("call", f"key to the agent's voice: {to_human:.2f} s")
     outcome.to_human_s = to_human
     await screen.call_over()
     outcome.check(to_human <= 2.0, f"talking to the agent's phone {to_human:.2f} s after the key (aim: 2 s)")
-    both_ways = joined_at(agent.timeline, phone.timeline, pressed) is not None
+    both_ways = joined_at(agent.timeline, caller.phone.timeline, pressed) is not None
     outcome.check(both_ways, "the agent's phone hears the caller")
     return outcome
 
@@ -139,16 +139,14 @@ async def agitated(line: RunningLine, agent: Softphone, voice: CallerVoice, scre
     sentence = "I'm thinking of cancelling my membership"
     await voice.speak_soon(sentence)
     hello = await voice.speak_soon(GREETING)
-    async with Softphone.open() as phone:
-        async with Caller.calling(phone, line.uri, voice, from_number=JUNE, show=_caller_lines(screen)) as caller:
-            await caller.prompt_end()
-            await caller.say(sentence)
-            answered = await agent.wait_answered(15)
-            screen.line("agent", "picks up: " + _reason(agent))
-            await agent.say(hello)
-            context = await line.get(answered.headers["x-ivr-context"])
-        phone.save(outcome.recording)
-        outcome.turns = [(sentence, r.seconds) for r in responses(phone.timeline)[:1] if r.seconds is not None]
+    async with _calling(line, JUNE, voice, screen, outcome.recording) as caller:
+        await caller.prompt_end()
+        await caller.say(sentence)
+        answered = await agent.wait_answered(15)
+        screen.line("agent", "picks up: " + _reason(agent))
+        await agent.say(hello)
+        context = await line.get(answered.headers["x-ivr-context"])
+    outcome.turns = [(sentence, r.seconds) for r in responses(caller.phone.timeline)[:1] if r.seconds is not None]
     await agent.wait_ended(10)
     await screen.call_over()
     screen.mapping("What the agent sees (from the URL in the INVITE)", context)

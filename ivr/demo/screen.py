@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -56,27 +56,17 @@ class Screen:
         self._console.print(Text(f"   {'✓' if good else '✗'} {text}", style="green" if good else "bold red"))
 
     def queues(self, before: Sequence[str], after: Sequence[str]) -> None:
-        table = Table("", "before", "after", title="The queue in the database", title_justify="left")
-        for i, (old, new) in enumerate(zip(before, after, strict=True), 1):
-            table.add_row(str(i), old, Text(new, style="bold green" if old != new else ""))
-        self._console.print(table)
+        rows = [
+            (str(place), old, Text(new, style="bold green" if old != new else ""))
+            for place, (old, new) in enumerate(zip(before, after, strict=True), 1)
+        ]
+        self.table("The queue in the database", ("", "before", "after"), rows)
 
     def mapping(self, title: str, values: Mapping[str, Any]) -> None:
-        table = Table(title=title, title_justify="left", show_header=False)
-        for key, value in values.items():
-            table.add_row(key, _readable(value))
-        self._console.print(table)
+        self.table(title, (), [(key, _readable(value)) for key, value in values.items()])
 
-    def figures(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        table = Table("", "measured", "aim", title="Measured on the wire", title_justify="left")
-        for row in rows:
-            table.add_row(*row)
-        self._console.print(table)
-
-    def turns(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        table = Table(
-            "call", "the caller said", "first sound of the answer after", title="Response times, measured on the wire"
-        )
+    def table(self, title: str, heads: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> None:
+        table = Table(*heads, title=title, title_justify="left", show_header=bool(heads))
         for row in rows:
             table.add_row(*row)
         self._console.print(table)

@@ -7,21 +7,18 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from aiosipua import generate_tag
 
 from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg, Party, RegistrationStatus
-from ivr.sip import indialog
-from ivr.sip.dialog import CallDialog, present
-from ivr.sip.dialogs import Dialogs
+from ivr.sip.dialog import present
+from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.message import (
     EXTENSIONS,
     METHODS,
-    PRODUCT,
     MalformedMessage,
     Peer,
     SipMessage,
@@ -29,20 +26,17 @@ from ivr.sip.message import (
     SipResponse,
     encode,
     parse_message,
+    refusal,
     response_to,
     sent_by,
     stamp_source,
     stateless_tag,
 )
-from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.network import Network
 from ivr.sip.outbound import Dial
-from ivr.sip.party import called_of, caller_of
-from ivr.sip.policy import Refused
 from ivr.sip.registration import Registration
-from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
-from ivr.sip.session_timer import terms_for
 from ivr.sip.signalling import Signalling
+from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -62,16 +56,15 @@ class SipUserAgent:
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
-        self._codecs = tuple(codecs)
         self._network = network(self._received, self._unreachable)
-        self._core: Signalling | None = None
+        self._core = Signalling(config, codecs, self._network, asyncio.get_running_loop())
+        self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[InboundLeg] = set()
         self._registrations: list[Registration] = []
         self._running: list[asyncio.Task[None]] = []
         self._draining: tuple[int, int] | None = None
-        self._own_users = frozenset({PRODUCT, *(t.username for t in config.trunks if t.username)})
         self._malformed = (float("-inf"), 0)
 
     # --- ports.SipEndpoint ---
@@ -79,15 +72,14 @@ class SipUserAgent:
     async def start(self, on_call: Callable[[Leg], None]) -> None:
         """Listen, and register where configured. Raises ConfigError when the address cannot be bound."""
         self._on_call = on_call
-        core = Signalling(self._config, self._codecs, self._network, asyncio.get_running_loop())
-        self._core = core
+        self._serving = True
         await self._network.open(self._config.listen, self._config.transports)
         log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
         for trunk in self._config.trunks:
             if trunk.register_with:
-                registration = Registration(core, trunk)
+                registration = Registration(self._core, trunk)
                 self._registrations.append(registration)
-                self._running.append(core.spawn(registration.run(), f"sip-register-{trunk.name}"))
+                self._running.append(self._core.spawn(registration.run(), f"sip-register-{trunk.name}"))
 
     async def dial(
         self,
@@ -99,7 +91,7 @@ class SipUserAgent:
         ring_timeout_s: float,
         on_ringing: Callable[[], None] | None = None,
     ) -> Leg:
-        if self._core is None:
+        if not self._serving:
             raise DialFailed(503, "the user agent is not running")
         return await Dial(self._core, self._dialogs, target, local, caller, headers, on_ringing).run(ring_timeout_s)
 
@@ -111,8 +103,7 @@ class SipUserAgent:
 
     async def stop(self) -> None:
         """Hang up what is left, unregister, close. Idempotent; takes a few seconds at most."""
-        core = self._core
-        if core is None:
+        if not self._serving:
             return
         self.refuse_new_calls(503, self._config.retry_after_s)
         for task in self._running:
@@ -124,9 +115,9 @@ class SipUserAgent:
             _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
             for task in late:
                 task.cancel()
-        self._core = None
-        await core.settle(0.0 if not work else 0.2)
-        core.transactions.close()
+        self._serving = False
+        await self._core.settle(0.0 if not work else 0.2)
+        self._core.transactions.close()
         await self._network.close()
         log.info("sip.stopped")
 
@@ -145,75 +136,71 @@ class SipUserAgent:
     # --- messages from the network: whatever they are, they must not hurt ---
 
     def _received(self, data: bytes, source: Peer) -> None:
-        core = self._core
-        if core is None or not data.strip(b"\r\n\0 "):
+        if not self._serving or not data.strip(b"\r\n\0 "):
             return
         try:
             message = parse_message(data)
         except MalformedMessage as error:
-            self._note_malformed(core, error, source)
+            self._note_malformed(error, source)
             return
         try:
             if isinstance(message, SipRequest):
-                self._request(core, message, source)
-            elif not core.transactions.receive_response(message):
+                self._request(message, source)
+            elif not self._core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
             log.warning("sip.message_refused", status=error.status, error=str(error), sip_call_id=message.call_id)
-            self._refuse(core, message, source, error.status, error.phrase, **error.headers)
+            self._refuse(message, source, error.status, error.phrase, **error.headers)
         except Exception:  # one message must never end the service; it is logged and answered 500
             log.exception("sip.handler_failed", sip_call_id=message.call_id, source=source.host)
-            self._refuse(core, message, source, 500)
+            self._refuse(message, source, 500)
 
-    def _refuse(
-        self, core: Signalling, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str
-    ) -> None:
+    def _refuse(self, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str) -> None:
         if not isinstance(message, SipRequest) or message.method == "ACK":
             return
-        transaction = core.transactions.find(message)
+        transaction = self._core.transactions.find(message)
         if transaction is not None:
             transaction.refuse(status, phrase, **headers)
         else:
-            self._stateless(response_to(message, status, phrase, tag=stateless_tag(message)), message, source)
+            self._stateless(refusal(message, status, phrase), message, source)
 
-    def _note_malformed(self, core: Signalling, error: MalformedMessage, source: Peer) -> None:
+    def _note_malformed(self, error: MalformedMessage, source: Peer) -> None:
         since, count = self._malformed
-        now = core.timers.time()
+        now = self._core.timers.time()
         if now - since >= MALFORMED_WINDOW_S:
             log.debug("sip.malformed", source=source.host, error=str(error)[:200], suppressed=count)
             since, count = now, -1
         self._malformed = (since, count + 1)
-        if error.reply is not None and core.policy.trunk_at(source.host) is not None:
+        if error.reply is not None and self._core.policy.trunk_at(source.host) is not None:
             with contextlib.suppress(ValueError):
                 self._network.send(encode(error.reply), source)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
         log.info("sip.unreachable", peer=peer.host, transport=peer.transport, reason=reason)
-        if self._core is not None:
-            self._core.transactions.unreachable(peer, reason)
+        self._core.transactions.unreachable(peer, reason)
 
     # --- requests ---
 
-    def _request(self, core: Signalling, request: SipRequest, source: Peer) -> None:
-        transactions = core.transactions
+    def _request(self, request: SipRequest, source: Peer) -> None:
+        transactions = self._core.transactions
         stamp_source(request, source)
         if transactions.absorb(request):
             return
         if request.method == "ACK":
             self._dialogs.deliver_ack(request)
             return
-        if request.method == "CANCEL" and self._cancel(core, request, source):
+        if request.method == "CANCEL" and self._cancel(request, source):
             return
         leg = self._dialogs.leg_of(request)
         if leg is not None:
-            indialog.handle(leg, transactions.accept(request, source))
+            handle(leg, transactions.accept(request, source))
             return
-        verdict = core.policy.judge(request, source.host)
-        if isinstance(verdict, Refused):
-            self._stateless(verdict.response, request, source)
+        trunk = self._core.policy.judge(request, source.host)
+        if isinstance(trunk, SipResponse):
+            self._stateless(trunk, request, source)
             return
         if transactions.overloaded:
-            self._stateless(response_to(request, 503, tag=stateless_tag(request)), request, source)
+            self._stateless(refusal(request, 503), request, source)
             return
         merged = transactions.merged(request)
         transaction = transactions.accept(request, source)
@@ -226,9 +213,9 @@ class SipUserAgent:
         elif unknown := request.tokens("require") - set(EXTENSIONS):
             transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
         elif isinstance(transaction, InviteServerTransaction):
-            self._invite(core, transaction, verdict.trunk)
+            self._invite(transaction, trunk)
         elif request.method == "OPTIONS":
-            self._options(core, transaction)
+            self._options(transaction)
         else:
             transaction.refuse(481 if request.method in METHODS else 405)
 
@@ -236,24 +223,23 @@ class SipUserAgent:
         fallback = sent_by(request, source) if source.reliable else None
         self._network.send(encode(response), stamp_source(request, source), fallback)
 
-    def _cancel(self, core: Signalling, request: SipRequest, source: Peer) -> bool:
+    def _cancel(self, request: SipRequest, source: Peer) -> bool:
         """Answer a CANCEL and end its call; False when there is nothing to cancel."""
-        invite = core.transactions.invite_of(request)
+        invite = self._core.transactions.invite_of(request)
         if invite is None or invite.peer.host != source.host:
             return False
         tag = invite.final.to.tag if invite.final is not None else ""
-        core.transactions.accept(request, source).refuse(200, tag=tag)
+        self._core.transactions.accept(request, source).refuse(200, tag=tag)
         if invite.final is None and invite.on_cancel is not None:
             invite.on_cancel()
         return True
 
-    def _options(self, core: Signalling, transaction: ServerTransaction) -> None:
+    def _options(self, transaction: ServerTransaction) -> None:
         """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
         if self._refused(transaction):
             return
-        request = transaction.request
-        response = response_to(request, 200, tag=stateless_tag(request))
-        present(response, core.contact(transaction.peer))
+        response = response_to(transaction.request, 200, tag=stateless_tag(transaction.request))
+        present(response, self._core.contact(transaction.peer))
         response.headers.set("Accept", "application/sdp")
         transaction.respond(response)
 
@@ -267,7 +253,7 @@ class SipUserAgent:
         transaction.refuse(status, Retry_After=str(retry_after_s))
         return True
 
-    def _invite(self, core: Signalling, transaction: InviteServerTransaction, trunk: str) -> None:
+    def _invite(self, transaction: InviteServerTransaction, trunk: str) -> None:
         """Take the call. Raises BadMessage."""
         request, source = transaction.request, transaction.peer
         if self._refused(transaction):
@@ -275,24 +261,8 @@ class SipUserAgent:
                 "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=request.call_id
             )
             return
-        audio = OfferAnswer(core.codecs, lambda: core.media_host_toward(source.host), bool(core.config.advertise))
-        if (offer := request.sdp()) is not None:
-            audio.take_offer(offer)
-        terms = terms_for(request, core.config.session_expires_s)
-        dialog = CallDialog.of_request(request, generate_tag())
-        caller, called = caller_of(request), called_of(request, self._own_users)
+        leg = InboundLeg(self._core, transaction, trunk, self._inbound.discard)
         transaction.respond(response_to(request, 100))
-        leg = InboundLeg(
-            core,
-            transaction,
-            dialog,
-            audio,
-            terms,
-            trunk=trunk,
-            caller=caller,
-            called=called,
-            on_end=self._inbound.discard,
-        )
         self._dialogs.add(leg)
         self._inbound.add(leg)
         leg.log.info(

@@ -1,11 +1,16 @@
-"""SIP dialog table: it finds the leg that a request inside a dialog belongs to (RFC 3261 section 12.2.2)."""
+"""SIP dialogs: the table of legs, and how each answers requests inside its dialog (RFC 3261 section 12.2.2)."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from ivr.events import Digit, TransferProgress
+from ivr.ports import MediaChanged
 from ivr.sip.leg import SipLeg
-from ivr.sip.message import SipRequest
+from ivr.sip.message import EXTENSIONS, SipRequest, SipResponse
+from ivr.sip.session_timer import SessionTerms, terms_for
+from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
+from ivr.sip.transfer import digit_of, progress_of
 
 
 class Dialogs:
@@ -26,11 +31,127 @@ class Dialogs:
     def leg_of(self, request: SipRequest) -> SipLeg | None:
         return self._legs.get((request.call_id, request.to.tag))
 
-    def deliver_ack(self, ack: SipRequest) -> bool:
-        """Hand the ACK of a 2xx to its leg; False when none waits for it.
+    def deliver_ack(self, ack: SipRequest) -> None:
+        """Hand the ACK of a 2xx to its leg, if one waits for it.
 
         Some callers send another To tag than ours: then Call-ID and CSeq decide."""
-        leg = self.leg_of(ack)
-        if leg is not None:
-            return leg.receive_ack(ack)
-        return any(leg.receive_ack(ack) for leg in self.legs if leg.dialog.call_id == ack.call_id)
+        named = self.leg_of(ack)
+        for leg in [named] if named else [leg for leg in self.legs if leg.dialog.call_id == ack.call_id]:
+            if leg.receive_ack(ack):
+                return
+
+
+def handle(leg: SipLeg, transaction: ServerTransaction) -> None:
+    """Answer ``transaction``; every path of this function does, or raises BadMessage."""
+    request = transaction.request
+    if not leg.dialog.matches(request):
+        transaction.refuse(481)
+    elif not leg.dialog.advance(request):
+        transaction.refuse(500, "CSeq out of order")
+    elif unknown := request.tokens("require") - set(EXTENSIONS):
+        transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
+    elif leg.ended is None:
+        _answer(leg, transaction)
+    elif request.method == "BYE" or (request.method == "NOTIFY" and leg.referring):
+        leg.respond(transaction, 200)  # it crossed our BYE
+    else:
+        transaction.refuse(481)
+
+
+def _answer(leg: SipLeg, transaction: ServerTransaction) -> None:
+    request = transaction.request
+    match request.method:
+        case "BYE":
+            leg.respond(transaction, 200)
+            leg.end(leg.far, "hung up")
+        case "INFO":
+            _info(leg, transaction)
+        case "INVITE" if not leg.confirmed:
+            transaction.refuse(500, Retry_After="1")  # RFC 3261 section 14.2: the first one isn't settled
+        case "INVITE" | "UPDATE":
+            _modify(leg, transaction)
+        case "NOTIFY":
+            _notify(leg, transaction)
+        case "OPTIONS":
+            leg.respond(transaction, 200, Accept="application/sdp")
+        case "PRACK" if request.body.strip():
+            transaction.refuse(488)  # an offer in a PRACK: nothing of ours calls for one
+        case "PRACK" if leg.pracked(request):
+            leg.respond(transaction, 200)
+        case "PRACK":
+            transaction.refuse(481)
+        case "REFER":
+            leg.log.info("sip.refer_declined")
+            transaction.refuse(603)
+        case _:
+            transaction.refuse(405)
+
+
+def _info(leg: SipLeg, transaction: ServerTransaction) -> None:
+    request = transaction.request
+    key = digit_of(request)
+    if key is not None:
+        leg.respond(transaction, 200)
+        leg.emit(Digit(key, "info", leg.core.timers.time()))
+        return
+    if not request.body.strip():
+        leg.respond(transaction, 200)  # a keep-alive
+    elif request.media_type.startswith("application/dtmf"):
+        transaction.refuse(400, "No key in the body")
+    else:
+        transaction.refuse(415)
+
+
+def _notify(leg: SipLeg, transaction: ServerTransaction) -> None:
+    request = transaction.request
+    event = request.headers.first("event").partition(";")[0].strip().lower()
+    if event != "refer":
+        transaction.refuse(489, Allow_Events="refer")
+        return
+    if not leg.referring:
+        transaction.refuse(481)
+        return
+    leg.respond(transaction, 200)
+    progress = progress_of(request)
+    if progress is None:
+        return
+    if progress.last:
+        leg.referring = 0
+    leg.log.info("sip.transfer_progress", status=progress.status, reason=progress.reason)
+    leg.emit(TransferProgress(progress.status, progress.reason))
+
+
+def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
+    """Answer hold, resume, a new address, or a mere refresh (RFC 3261 section 14.2, RFC 3311). Raises BadMessage."""
+    request = transaction.request
+    invite = isinstance(transaction, InviteServerTransaction)
+    offer = request.sdp()
+    if (invite and leg.offering) or (offer is not None and (leg.offering or not leg.confirmed)):
+        transaction.refuse(491)
+        return
+    terms = terms_for(request, leg.core.config.session_expires_s)
+    leg.dialog.retarget(request)
+    body, changed = "", None
+    if offer is not None:
+        body, changed = leg.audio.reanswer(offer)
+    elif invite:
+        body = leg.audio.offer_again()
+    response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))
+    add_session(response, transaction, terms)
+    if body:
+        response.carry_sdp(body)
+    if isinstance(transaction, InviteServerTransaction):
+        leg.await_ack(transaction, answer_expected=offer is None)
+    transaction.respond(response)
+    if leg.confirmed:
+        leg.session.start(terms, "uas")
+    if changed is not None:
+        leg.log.info("sip.media_changed", direction=changed.direction.value)
+        leg.emit(MediaChanged(changed))
+
+
+def add_session(response: SipResponse, transaction: ServerTransaction, terms: SessionTerms) -> None:
+    """Put Session-Expires into a 2xx (RFC 4028 section 9)."""
+    response.headers.set("Session-Expires", terms.header)
+    if "timer" in transaction.request.extensions:
+        response.headers.set("Require", "timer")

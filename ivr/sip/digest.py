@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ class DigestGuard:
             return Verdict.STALE, ""  # not ours, or made for another source: let them start over
         count = credentials.get("nc", "")
         algorithm = credentials.get("algorithm", "MD5").upper()
-        if algorithm not in ALGORITHMS or credentials.get("qop", "").lower() != "auth" or len(count) != 8:
+        counted = re.fullmatch("[0-9a-fA-F]{8}", count)
+        if algorithm not in ALGORITHMS or credentials.get("qop", "").lower() != "auth" or not counted:
             return Verdict.WRONG, ""
         name = ""
         for account in accounts:
@@ -158,34 +160,29 @@ class DigestGuard:
                 name = account.name
         if not name:
             return Verdict.WRONG, ""
-        try:
-            number = int(count, 16)
-        except ValueError:
-            return Verdict.WRONG, ""
-        if age > NONCE_LIFE_S or number <= self._counts.get(nonce, 0):
+        if age > NONCE_LIFE_S or int(count, 16) <= self._counts.get(nonce, 0):
             return Verdict.STALE, ""
-        self._counts = {n: c for n, c in self._counts.items() if self._age(n, None) is not None}
-        self._counts[nonce] = number
+        self._counts = {n: c for n, c in self._counts.items() if self._seconds_since(n) <= NONCE_LIFE_S}
+        self._counts[nonce] = int(count, 16)
         return Verdict.PASSED, name
 
     def _nonce(self, source: str) -> str:
         stamp = f"{int(self._now() * 1000):x}-{secrets.token_hex(8)}"
-        return f"{stamp}-{self._proof(stamp, source)}-{self._proof(stamp, '')}"
+        return f"{stamp}-{self._proof(stamp, source)}"
 
     def _proof(self, stamp: str, source: str) -> str:
         return hmac.new(self._secret, f"{stamp}|{source}".encode(), hashlib.sha256).hexdigest()[:24]
 
-    def _age(self, nonce: str, source: str | None) -> float | None:
+    def _age(self, nonce: str, source: str) -> float | None:
         """Return the seconds since we made ``nonce`` for ``source``; None when we didn't, or long ago."""
-        parts = nonce.split("-")
-        if len(parts) != 4:
+        stamp, _, proof = nonce.rpartition("-")
+        if not hmac.compare_digest(self._proof(stamp, source).encode(), proof.encode()):
             return None
-        stamp = f"{parts[0]}-{parts[1]}"
-        proofs = (self._proof(stamp, source), parts[2]) if source is not None else (self._proof(stamp, ""), parts[3])
-        if not hmac.compare_digest(proofs[0].encode(), proofs[1].encode()):
-            return None
-        age = self._now() - int(parts[0], 16) / 1000
+        age = self._seconds_since(nonce)
         return age if -1 <= age <= 10 * NONCE_LIFE_S else None
+
+    def _seconds_since(self, nonce: str) -> float:
+        return self._now() - int(nonce.partition("-")[0], 16) / 1000
 
 
 def _digest(algorithm: str, account: Account, method: str, credentials: dict[str, str]) -> str:

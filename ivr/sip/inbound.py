@@ -7,21 +7,22 @@ import contextlib
 import random
 from collections.abc import Callable
 
+from aiosipua import generate_tag
+
 from ivr.media.description import MediaDescription
-from ivr.ports import Party
 from ivr.sip.dialog import CallDialog
-from ivr.sip.indialog import add_session
+from ivr.sip.dialogs import add_session
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import SipRequest
-from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.server_transaction import InviteServerTransaction
-from ivr.sip.session_timer import SessionTerms
+from ivr.sip.party import called_of, caller_of
+from ivr.sip.session_timer import terms_for
 from ivr.sip.signalling import Signalling
 from ivr.sip.timers import TIMEOUT, Backoff, Timer
+from ivr.sip.transaction import InviteServerTransaction
 
 
 class InboundLeg(SipLeg):
-    """It is made for an admitted INVITE whose offer, if any, can be served. ``on_end`` is called once."""
+    """It is made of an admitted INVITE. Raises BadMessage for one that cannot be served. ``on_end`` is called once."""
 
     far = "caller"
 
@@ -29,33 +30,36 @@ class InboundLeg(SipLeg):
         self,
         core: Signalling,
         invite: InviteServerTransaction,
-        dialog: CallDialog,
-        audio: OfferAnswer,
-        terms: SessionTerms,
-        *,
         trunk: str,
-        caller: Party,
-        called: Party,
         on_end: Callable[[InboundLeg], None],
     ) -> None:
-        headers = invite.request.headers.joined()
+        request = invite.request
+        audio = core.offer_answer(invite.peer)
+        if (offer := request.sdp()) is not None:
+            audio.take_offer(offer)
+        self._terms = terms_for(request, core.config.session_expires_s)
         super().__init__(
-            core, dialog, audio, trunk=trunk, caller=caller, called=called, headers=headers, arrival=invite.peer
+            core,
+            CallDialog.of_request(request, generate_tag()),
+            audio,
+            trunk=trunk,
+            caller=caller_of(request),
+            called=called_of(request, core.own_users),
+            headers=request.headers.joined(),
+            arrival=invite.peer,
         )
-        self.updates = "update" in invite.request.tokens("allow")
+        self.updates = "update" in request.tokens("allow")
         self._invite = invite
-        self._terms = terms
         self._on_end = on_end
         self._answered = False
         self._acked = asyncio.Event()
         self._rseq = 0
-        self._unpracked: Backoff | None = None
-        self._prack_deadline: Timer | None = None
+        self._unpracked: list[Timer] = []  # of the 180 that waits for its PRACK
         invite.on_cancel = self._cancelled
 
     async def ring(self) -> None:
         self.check()
-        if self._answered or self._unpracked is not None:
+        if self._answered or self._unpracked:
             return
         request = self._invite.request
         ringing = self.dialog.response(request, 180, contact=self.core.contact(self.arrival))
@@ -63,8 +67,9 @@ class InboundLeg(SipLeg):
             self._rseq = random.randint(1, 2**30)
             ringing.headers.set("Require", "100rel")
             ringing.headers.set("RSeq", str(self._rseq))
-            self._unpracked = Backoff(self.core.timers, lambda: self._invite.respond(ringing), TIMEOUT)
-            self._prack_deadline = self.core.timers.call_later(TIMEOUT, self._no_prack)
+            timers = self.core.timers
+            again = Backoff(timers, lambda: self._invite.respond(ringing), TIMEOUT)
+            self._unpracked = [again, timers.call_later(TIMEOUT, self._no_prack)]
         self._invite.respond(ringing)
 
     async def answer(self, local: MediaDescription) -> MediaDescription:
@@ -76,7 +81,7 @@ class InboundLeg(SipLeg):
         offerless = self.audio.remote is None
         response = self.dialog.response(self._invite.request, 200, contact=self.core.contact(self.arrival))
         add_session(response, self._invite, self._terms)
-        response.carry_sdp(self.audio.offer(local) if offerless else self.audio.answer(local))
+        response.carry_sdp(self.audio.describe(local))
         self.await_ack(self._invite, answer_expected=offerless)
         self._invite.respond(response)
         await self.or_gone(self._acked.wait())
@@ -117,7 +122,7 @@ class InboundLeg(SipLeg):
         self._acked.set()
         if self.ended is None:
             self.confirmed = True
-            self.keep_session(self._terms, ours=self._terms.refresher == "uas")
+            self.session.start(self._terms, "uas")
             self.log.info("sip.answered", leg=self.id)
 
     async def _close(self) -> None:
@@ -142,9 +147,5 @@ class InboundLeg(SipLeg):
             self.end("network", "no PRACK", 500)
 
     def _stop_ringing(self) -> None:
-        if self._unpracked is not None:
-            self._unpracked.cancel()
-            self._unpracked = None
-        if self._prack_deadline is not None:
-            self._prack_deadline.cancel()
-            self._prack_deadline = None
+        while self._unpracked:
+            self._unpracked.pop().cancel()

@@ -17,11 +17,11 @@ from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
 from ivr.sip.headers import BadMessage
 from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse, encode
-from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.server_transaction import InviteServerTransaction, ServerTransaction
+from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.timers import TIMEOUT
+from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.transfer import make_refer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -251,9 +251,6 @@ class SipLeg:
 
     # --- session timer ---
 
-    def keep_session(self, terms: SessionTerms, *, ours: bool) -> None:
-        self.session.start(terms.interval_s, ours=ours)
-
     def _session_expired(self) -> None:
         self.log.warning("sip.session_expired", interval_s=self.session.interval_s)
         self._abort("network", "session timer expired", 408)
@@ -286,7 +283,7 @@ class SipLeg:
             self.updates = self.updates and status not in (405, 501)
             terms = agreed(response, interval) if status < 300 else SessionTerms(max(interval, MIN_SE), "uac")
             if terms is not None:
-                self.keep_session(terms, ours=terms.refresher == "uac")
+                self.session.start(terms, "uac")
             self.log.debug("sip.refreshed", status=status)
 
     async def _send_refresh(self, peer: Peer, interval: int) -> SipResponse:
@@ -303,20 +300,11 @@ class SipLeg:
             self.offering = False
 
     async def _reinvite(self, request: SipRequest, peer: Peer) -> SipResponse:
-        done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
-        number = request.cseq.number
+        def acknowledge() -> None:
+            ack = self.dialog.request("ACK", self.core.via(peer), "", number=request.cseq.number)
+            self.core.network.send(encode(ack), peer)
 
-        def heard(response: SipResponse) -> None:
-            if response.status_code < 200:
-                return
-            if response.status_code < 300:
-                ack = self.dialog.request("ACK", self.core.via(peer), "", number=number)
-                self.core.network.send(encode(ack), peer)
-            if not done.done():
-                done.set_result(response)
-
-        self.core.transactions.invite(request, peer, heard)
-        response = await done
+        response = await self.core.transactions.request(request, peer, acknowledge)
         if response.status_code < 300:
             try:
                 self.dialog.retarget(response)

@@ -213,7 +213,7 @@ def _refusal(message: SipRequest | SipResponse, status: int) -> SipResponse | No
         return None
     if not all(message.headers.first(name) for name in _REQUIRED):
         return None
-    return response_to(message, status, tag=stateless_tag(message))
+    return refusal(message, status)
 
 
 # --- building ----------------------------------------------------------------------------------------------
@@ -256,6 +256,15 @@ def response_to(request: SipRequest, status: int, reason: str = "", *, tag: str 
     if status == 415:
         headers.set("Accept", "application/sdp, application/dtmf-relay, application/dtmf")
     headers.set("Server", PRODUCT)
+    return response
+
+
+def refusal(request: SipRequest, status: int, reason: str = "", *, tag: str = "", **headers: str) -> SipResponse:
+    """Make a response that needs no state, without a body: ``tag`` is "" for the stateless one, ``headers`` are named
+    with _ for -."""
+    response = response_to(request, status, reason, tag=tag or stateless_tag(request))
+    for name, value in headers.items():
+        response.headers.set(name.replace("_", "-"), value)
     return response
 
 

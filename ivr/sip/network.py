@@ -1,10 +1,13 @@
-"""SIP transport: the user agent's UDP and TCP sockets. It knows bytes and their peers, and no SIP beyond framing."""
+"""SIP transport (RFC 3261 section 18): the user agent's UDP and TCP sockets, and where messages end on a stream.
+
+It knows bytes and their peers, and no SIP beyond framing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Sequence
 
@@ -12,8 +15,7 @@ import structlog
 
 from ivr.config import Address
 from ivr.errors import ConfigError
-from ivr.sip.framing import FramingError, StreamFramer
-from ivr.sip.message import Peer
+from ivr.sip.message import MAX_MESSAGE, Peer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -24,6 +26,65 @@ WRITE_LIMIT = 1 << 20
 RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the kernel may grant less
 MAX_CONNECTIONS = 512
 MAX_CONNECTIONS_A_HOST = 64
+_CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_PING = b"\r\n\r\n"
+
+
+class FramingError(ValueError):
+    """The stream cannot be followed any further; its connection must go."""
+
+
+class StreamFramer:
+    """It takes bytes and gives whole messages (section 18.3), which may come in parts or in a row, but not endless.
+    ``pings`` counts keep-alives (RFC 5626) since last read."""
+
+    def __init__(self, limit: int = MAX_MESSAGE) -> None:
+        self._buffer = bytearray()
+        self._limit = limit
+        self._searched = 0
+        self.pings = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether part of a message is waiting for the rest."""
+        return bool(self._buffer.strip())
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the messages that ``data`` completed. Raises FramingError."""
+        self._buffer += data
+        messages: list[bytes] = []
+        while message := self._next():
+            messages.append(message)
+        return messages
+
+    def _next(self) -> bytes | None:
+        buffer = self._buffer
+        while buffer[:2] == b"\r\n":
+            if buffer[:4] == _PING:
+                self.pings += 1
+                del buffer[:4]
+            elif bytes(buffer) in (b"\r\n", b"\r\n\r"):
+                return None  # half a ping, perhaps: what follows will tell
+            else:
+                del buffer[:2]
+        end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
+        if end < 0:
+            self._searched = len(buffer)
+            if len(buffer) > self._limit:
+                raise FramingError("header section too large")
+            return None
+        lengths = {bytes(value) for value in _CONTENT_LENGTH.findall(bytes(buffer[: end + 2]))}
+        if len(lengths) > 1 or not all(value.isdigit() and len(value) <= 6 for value in lengths):
+            raise FramingError("bad Content-Length")
+        total = end + 4 + (int(lengths.pop()) if lengths else 0)
+        if total > self._limit:
+            raise FramingError("message too large")
+        if len(buffer) < total:
+            return None
+        message = bytes(buffer[:total])
+        del buffer[:total]
+        self._searched = 0
+        return message
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -14,17 +14,16 @@ from aiosipua import generate_call_id, generate_tag
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Party
-from ivr.sip.client_transaction import InviteClientTransaction, within
 from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import Dialogs
 from ivr.sip.headers import BadHeader, BadMessage, Headers, host_port
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import ALLOW, PRODUCT, SUPPORTED, BadBody, Peer, SipRequest, SipResponse, encode
-from ivr.sip.negotiation import OfferAnswer
 from ivr.sip.party import party_of, target_uri
+from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, agreed, min_se
 from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
-from ivr.sip.transaction import TransactionState
+from ivr.sip.transaction import ClientTransaction, InviteClientTransaction, TransactionState, within
 from ivr.sip.transactions import renewed
 from ivr.sip.transfer import add_headers
 
@@ -87,10 +86,8 @@ class Dial:
                 self._trunk = trunk.name
                 if trunk.transport == "tcp" and "transport" not in uri.params:
                     peer = Peer("tcp", peer.host, peer.port)
-            audio = OfferAnswer(
-                self.core.codecs, lambda: self.core.media_host_toward(peer.host), bool(self.core.config.advertise)
-            )
-            request = self._invite(str(uri), peer, audio.offer(self.local))
+            audio = self.core.offer_answer(peer)
+            request = self._invite(str(uri), peer, audio.describe(self.local))
         except (ValueError, Unresolvable) as error:
             raise DialFailed(400 if isinstance(error, ValueError) else 503, str(error)) from error
         log.info("sip.dial", called=party_of(uri).number, trunk=self._trunk, sip_call_id=request.call_id)
@@ -149,7 +146,7 @@ class Dial:
     async def _attempt(self, request: SipRequest, peer: Peer) -> SipResponse:
         """Return the final response; provisionals are dealt with on the way."""
         self._branches.clear()
-        self._transaction = self.core.transactions.invite(request, peer, self._heard)
+        self._transaction = self.core.transactions.start(InviteClientTransaction, request, peer, self._heard)
         while True:
             response = await self._responses.get()
             if response.status_code >= 200:
@@ -235,30 +232,26 @@ class Dial:
             raise DialFailed(488, f"unusable answer: {error}") from error
         terms = agreed(response, self.core.config.session_expires_s)
         if terms is not None:
-            leg.keep_session(terms, ours=terms.refresher == "uac")
+            leg.session.start(terms, "uac")
         leg.log.info("sip.dialled", leg=leg.id)
         return leg
 
-    def _acknowledge(self, dialog: CallDialog, then: Callable[[], object] | None = None) -> None:
-        """Send the ACK of a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials."""
-        if self._transaction is None:
-            return
-        invite, peer = self._transaction.request, self._transaction.peer
-        self.core.spawn(self._send_ack(dialog, invite, peer, then), "sip-ack")
+    def _acknowledge(self, dialog: CallDialog, *, hang_up: bool = False) -> None:
+        """Send the ACK of a 2xx (RFC 3261 section 13.2.2.4), with the INVITE's credentials; then a BYE, if nobody waits
+        for the answer."""
+        if self._transaction is not None:
+            invite, peer = self._transaction.request, self._transaction.peer
+            self.core.spawn(self._send_ack(dialog, invite, peer, hang_up), "sip-ack")
 
-    async def _send_ack(
-        self, dialog: CallDialog, invite: SipRequest, peer: Peer, then: Callable[[], object] | None
-    ) -> None:
-        try:
-            peer = await self.core.peer_of(dialog, peer)
-        except Unresolvable:
-            return
-        ack = dialog.request("ACK", self.core.via(peer), "", number=invite.cseq.number)
-        for name in ("Authorization", "Proxy-Authorization"):
-            ack.headers.set(name, *invite.headers.get(name))
-        self.core.network.send(encode(ack), peer)
-        if then is not None:
-            then()
+    async def _send_ack(self, dialog: CallDialog, invite: SipRequest, arrival: Peer, hang_up: bool) -> None:
+        with contextlib.suppress(Unresolvable):
+            peer = await self.core.peer_of(dialog, arrival)
+            ack = dialog.request("ACK", self.core.via(peer), "", number=invite.cseq.number)
+            for name in ("Authorization", "Proxy-Authorization"):
+                ack.headers.set(name, *invite.headers.get(name))
+            self.core.network.send(encode(ack), peer)
+            if hang_up:
+                await self._send("BYE", dialog, arrival)
 
     # --- what we no longer want ---
 
@@ -279,16 +272,12 @@ class Dial:
         if transaction is None or self._cancelled:
             return
         self._cancelled = True
-        self.core.transactions.start(within(transaction.request, "CANCEL"), transaction.peer, lambda _: None)
+        cancel = within(transaction.request, "CANCEL")
+        self.core.transactions.start(ClientTransaction, cancel, transaction.peer, lambda _: None)
         transaction.cancelled()
 
     def _discard(self, response: SipResponse) -> None:
         """Send ACK and BYE to an answer that nobody waits for."""
-        transaction = self._transaction
-        if transaction is None:
-            return
-        try:
-            dialog = CallDialog.of_response(transaction.request, response)
-        except BadHeader:
-            return
-        self._acknowledge(dialog, lambda: self.core.spawn(self._send("BYE", dialog, transaction.peer), "sip-discard"))
+        if self._transaction is not None:
+            with contextlib.suppress(BadHeader):
+                self._acknowledge(CallDialog.of_response(self._transaction.request, response), hang_up=True)

@@ -5,33 +5,19 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.sip.digest import Account, DigestGuard, Verdict
-from ivr.sip.message import PRODUCT, SipRequest, SipResponse, response_to, stateless_tag
+from ivr.sip.message import PRODUCT, SipRequest, SipResponse, refusal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 WINDOW_S = 60.0
 SOURCES_KEPT = 4096
 LINES_A_WINDOW = 200  # over all sources: spoofed addresses must not fill the disk
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    trunk: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A refusal; ``response`` is to be sent without keeping state."""
-
-    response: SipResponse
-    reason: str
 
 
 class RejectionLog:
@@ -90,17 +76,19 @@ class TrunkPolicy:
 
     def trunk_at(self, host: str) -> Trunk | None:
         """Return the trunk whose addresses include ``host``."""
-        address = _address(host)
-        for trunk in self._trunks:
-            if address is not None and any(address in network for network in self._networks[trunk.name]):
-                return trunk
-        return None
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return None
+        address = getattr(address, "ipv4_mapped", None) or address
+        return next((t for t in self._trunks if any(address in n for n in self._networks[t.name])), None)
 
-    def judge(self, request: SipRequest, source: str) -> Admitted | Refused:
-        """Admit or refuse a request that came from the IP address ``source``."""
+    def judge(self, request: SipRequest, source: str) -> str | SipResponse:
+        """Return the name of the trunk that a request from the IP address ``source`` is admitted for, or a refusal, to
+        be sent without keeping state."""
         here = self.trunk_at(source)
         if here is not None and not here.inbound_auth:
-            return Admitted(here.name)
+            return here.name
         candidates = [here] if here is not None else [t for t in self._trunks if t.inbound_auth and not t.allow]
         if not candidates:
             return self._forbidden(request, source, "unknown source")
@@ -109,30 +97,15 @@ class TrunkPolicy:
             verdict, name = self._guard.check(request, accounts, source)
         except ConfigError as error:
             log.error("sip.credentials_missing", error=str(error))
-            return Refused(_stateless(request, 503), "our password is missing")
+            return refusal(request, 503)
         if verdict is Verdict.PASSED:
-            return Admitted(name)
+            return name
         if verdict is Verdict.WRONG:
             return self._forbidden(request, source, "wrong credentials")
-        response = _stateless(request, 401)
-        realms = (account.realm for account in accounts)
-        self._guard.challenge(response, realms, source, stale=verdict is Verdict.STALE)
-        return Refused(response, "challenged")
+        response = refusal(request, 401)
+        self._guard.challenge(response, (a.realm for a in accounts), source, stale=verdict is Verdict.STALE)
+        return response
 
-    def _forbidden(self, request: SipRequest, source: str, reason: str) -> Refused:
+    def _forbidden(self, request: SipRequest, source: str, reason: str) -> SipResponse:
         self.rejections.note(source, reason, request.method, request.call_id)
-        return Refused(_stateless(request, 403), reason)
-
-
-def _stateless(request: SipRequest, status: int) -> SipResponse:
-    return response_to(request, status, tag=stateless_tag(request))
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+        return refusal(request, 403)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -41,19 +40,10 @@ def back_off(failures: int, chance: float) -> float:
 
 
 class Registration:
-    """It keeps one trunk's registration alive. ``run`` until cancelled; ``sleep`` and ``chance`` are for tests."""
+    """It keeps one trunk's registration alive. ``run`` until cancelled."""
 
-    def __init__(
-        self,
-        core: Signalling,
-        trunk: Trunk,
-        *,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        chance: Callable[[], float] = random.random,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, core: Signalling, trunk: Trunk) -> None:
         self._core, self._trunk = core, trunk
-        self._sleep, self._chance, self._now = sleep, chance, now
         text = trunk.register_with
         registrar = replace(Uri.parse(text if text.lower().startswith("sip:") else f"sip:{text}"), user="")
         self._registrar = str(registrar)
@@ -71,7 +61,7 @@ class Registration:
                 granted = await self.register()
             except (_Refused, Unresolvable, ConfigError) as error:
                 failures += 1
-                wait = max(back_off(failures, self._chance()), getattr(error, "retry_after_s", 0.0))
+                wait = max(back_off(failures, random.random()), getattr(error, "retry_after_s", 0.0))
                 self.status = RegistrationStatus(self._trunk.name, "failed", str(error))
                 log.warning(
                     "sip.registration_failed",
@@ -82,8 +72,8 @@ class Registration:
                 )
             else:
                 failures = 0
-                wait = granted * (0.7 + 0.15 * self._chance())
-            await self._sleep(wait)
+                wait = granted * (0.7 + 0.15 * random.random())
+            await asyncio.sleep(wait)
 
     async def register(self) -> int:
         """Send one REGISTER and answer its challenges; return the seconds granted."""
@@ -98,7 +88,7 @@ class Registration:
             after = response.headers.first("retry-after").split(";")[0].strip()
             raise _Refused(f"{status} {response.reason_phrase}", float(after) if after.isdecimal() else 0.0)
         granted = self._granted(response)
-        until = self._now() + timedelta(seconds=granted)
+        until = datetime.now(UTC) + timedelta(seconds=granted)
         self.status = RegistrationStatus(self._trunk.name, "registered", expires_at=until)
         log.info("sip.registered", trunk=self._trunk.name, expires_s=granted, sip_call_id=self._call_id)
         return granted

@@ -1,9 +1,11 @@
-"""SDP (RFC 4566, RFC 3264) to and from the audio description that media knows. Codec choice belongs to media."""
+"""SDP (RFC 4566): offer and answer over one dialog's life (RFC 3264, RFC 6337), to and from the audio description that
+media knows. Codec choice belongs to media."""
 
 from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from aiosipua import Origin, SdpMessage, parse_sdp, serialize_sdp
@@ -18,25 +20,141 @@ _TELEPHONE_EVENT = "telephone-event"
 _DEFAULT_PTIME = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One m= line of an offer, kept so that the answer has the same ones in the same order."""
+# --- what both ends agreed to ------------------------------------------------------------------------------
 
-    media: str
-    proto: str
-    formats: tuple[str, ...]
+
+class OfferAnswer:
+    """``known`` are our codecs in order of preference; ``reachable`` gives the address to put for a wildcard, and with
+    ``translate`` for every other."""
+
+    def __init__(self, known: tuple[str, ...], reachable: Callable[[], str], translate: bool) -> None:
+        self._known = known
+        self._reachable = reachable
+        self._translate = translate
+        self._id = self._version = secrets.randbits(62)  # the version rises only when something changes
+        self._last = ""
+        self._offer: RemoteSession | None = None  # the far end's, if it was the last to offer
+        self._latest: MediaDescription | None = None  # the far end's last description, whole
+        self.local: MediaDescription | None = None
+        self.remote: MediaDescription | None = None
+        self.text = ""  # what we sent last, to repeat unchanged in a refresh
+
+    def take_offer(self, text: str) -> None:
+        """Take the first offer. Raises BadBody."""
+        self._offer = parse(text, self._known)
+        self._latest = self.remote = self._offer.audio
+
+    def describe(self, local: MediaDescription) -> str:
+        """Return our first SDP: the answer to their offer with what media made of it, else an offer of ours."""
+        if self._offer is not None and self._offer.audio.direction is not Direction.SENDRECV:
+            local = replace(local, direction=self._offer.audio.direction.answer)
+        return self._write(self._placed(local))
+
+    def offer_again(self) -> str:
+        """Offer what we have, not on hold, in answer to an offer-less re-INVITE."""
+        if self.local is None:
+            raise RuntimeError("nothing was agreed yet")
+        return self._write(replace(self.local, direction=Direction.SENDRECV))
+
+    def take_answer(self, text: str) -> MediaDescription:
+        """Take the far end's answer to our offer. Raises BadBody."""
+        self._latest = self.remote = parse(text, self._known).audio
+        return self.remote
+
+    def reanswer(self, text: str) -> tuple[str, MediaDescription | None]:
+        """Answer a later offer by ourselves; return our SDP, and the far end's description if it changed.
+
+        Raises BadBody, leaving everything as it was (RFC 3261 section 14.2)."""
+        if self.local is None:
+            raise RuntimeError("nothing was agreed yet")
+        offer = parse(text, self._known)
+        local = follow(self.local, offer.audio, self._known)
+        changed = offer.audio != self._latest
+        self._offer, self._latest = offer, offer.audio
+        # Media must choose the codec that was answered, so it is shown no other.
+        self.remote = replace(offer.audio, codecs=local.codecs, dtmf_payload_type=local.dtmf_payload_type)
+        return self._write(local), self.remote if changed else None
+
+    def take_later_answer(self, text: str) -> MediaDescription | None:
+        """Take an answer to an offer made in mid-call; return what changed for media, if anything. Raises BadBody."""
+        before = self.remote
+        after = self.take_answer(text)
+        if before is None:
+            return None  # the first answer, which nobody heard of yet
+        same_codec = after.codecs[0] in before.codecs
+        return None if same_codec and replace(after, codecs=before.codecs) == before else after
+
+    def _placed(self, local: MediaDescription) -> MediaDescription:
+        try:
+            wildcard = ipaddress.ip_address(local.host).is_unspecified
+        except ValueError:
+            wildcard = True
+        return replace(local, host=self._reachable()) if wildcard or self._translate else local
+
+    def _write(self, local: MediaDescription) -> str:
+        """Put ``local`` in the place of the offer's chosen stream and refuse every other stream with port 0; without an
+        offer it stands alone."""
+        self.local = local
+        sections = [_section(local, "RTP/AVP")]
+        if self._offer is not None:
+            sections = [
+                _section(local, stream.proto)
+                if index == self._offer.chosen
+                else Section(media=stream.media, port=0, proto=stream.proto, formats=list(stream.formats))
+                for index, stream in enumerate(self._offer.streams)
+            ]
+        kind = "IP6" if ":" in local.host else "IP4"
+        session = SdpMessage(
+            origin=Origin("ivr", str(self._id), "0", "IN", kind, local.host),
+            session_name="-",
+            connection=ConnectionData("IN", kind, local.host),
+            media=sections,
+        )
+        content = serialize_sdp(session)
+        if self._last and content != self._last:
+            self._version += 1
+        self._last = content
+        session.origin.session_version = str(self._version)
+        self.text = serialize_sdp(session)
+        return self.text
+
+
+def follow(local: MediaDescription, offer: MediaDescription, known: tuple[str, ...]) -> MediaDescription:
+    """Answer a changed offer: the codec in use where it still stands, else our first choice; mirrored hold."""
+    order = [*(codec.name for codec in local.codecs[:1]), *known]
+    chosen = next((c for name in order for c in offer.codecs if c.name == name), None)
+    if chosen is None:
+        raise BadBody(488, "no common codec")
+    dtmf = offer.dtmf_payload_type if local.dtmf_payload_type is not None else None
+    return replace(local, codecs=(chosen,), dtmf_payload_type=dtmf, direction=offer.direction.answer)
+
+
+def _section(audio: MediaDescription, proto: str) -> Section:
+    formats = [str(codec.payload_type) for codec in audio.codecs]
+    rtpmap = [f"{codec.payload_type} {codec.name}/8000" for codec in audio.codecs]
+    attributes: dict[str, list[str]] = {"rtpmap": rtpmap}
+    if audio.dtmf_payload_type is not None:
+        formats.append(str(audio.dtmf_payload_type))
+        rtpmap.append(f"{audio.dtmf_payload_type} {_TELEPHONE_EVENT}/8000")
+        attributes["fmtp"] = [f"{audio.dtmf_payload_type} 0-15"]
+    attributes["ptime"] = [str(audio.ptime_ms)]
+    attributes[audio.direction.value] = []
+    return Section(media="audio", port=audio.port, proto=proto, formats=formats, attributes=attributes)
+
+
+# --- the far end's SDP -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteSession:
-    """The far end's SDP: its usable audio, and the m= lines around it."""
+    """The far end's SDP: its usable audio, and the m= lines around it, which an answer repeats in their order."""
 
     audio: MediaDescription
-    streams: tuple[Stream, ...]
+    streams: tuple[Section, ...]
     chosen: int  # which of ``streams`` is the audio
 
 
-def parse(text: str, known: tuple[str, ...] = ("PCMU", "PCMA", "G722")) -> RemoteSession:
+def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
     """Return the first plain RTP/AVP audio stream with a codec out of ``known``.
 
     Raises BadBody: 400 for what is no SDP, 488 for SDP we cannot serve (encrypted media only, no common
@@ -50,7 +168,6 @@ def parse(text: str, known: tuple[str, ...] = ("PCMU", "PCMA", "G722")) -> Remot
         raise BadBody(400, f"bad SDP: {error}") from error
     if not session.media or not text.lstrip().startswith("v="):
         raise BadBody(400 if not session.media else 488, "no media in the SDP")
-    streams = tuple(Stream(m.media, m.proto, tuple(m.formats)) for m in session.media)
     fault = "no audio stream"
     for index, section in enumerate(session.media):
         if section.media != "audio" or section.port == 0:
@@ -59,7 +176,7 @@ def parse(text: str, known: tuple[str, ...] = ("PCMU", "PCMA", "G722")) -> Remot
             fault = f"{section.proto[:20]} is not served, only RTP/AVP"
             continue
         try:
-            return RemoteSession(_audio(session, section, known), streams, index)
+            return RemoteSession(_audio(session, section, known), tuple(session.media), index)
         except BadBody as error:
             fault = str(error)
     raise BadBody(488, fault)
@@ -86,85 +203,10 @@ def _audio(session: SdpMessage, section: Section, known: tuple[str, ...]) -> Med
             codecs.append(Codec(name, codec.payload_type))
     if not codecs:
         raise BadBody(488, "no common codec")
-    direction = _direction(session, section)
+    both = (section.attributes, session.attributes)
+    direction = next((d for attributes in both for d in Direction if d.value in attributes), Direction.SENDRECV)
     if address.is_unspecified and direction is Direction.SENDRECV:
         direction = Direction.SENDONLY  # hold as RFC 2543 did it
-    return MediaDescription(host, section.port, tuple(codecs), dtmf, direction, _ptime(section))
-
-
-def _direction(session: SdpMessage, section: Section) -> Direction:
-    for attributes in (section.attributes, session.attributes):
-        for direction in Direction:
-            if direction.value in attributes:
-                return direction
-    return Direction.SENDRECV
-
-
-def _ptime(section: Section) -> int:
-    value = next(iter(section.attributes.get("ptime", [])), "")
-    return int(value) if value.isdecimal() and 10 <= int(value) <= 120 else _DEFAULT_PTIME
-
-
-class LocalSession:
-    """Our side's SDP over a dialog's life: one session id, the version rising only when something changed."""
-
-    def __init__(self) -> None:
-        self._id = secrets.randbits(62)
-        self._version = self._id
-        self._last = ""
-
-    def offer(self, audio: MediaDescription) -> str:
-        return self._stamped(audio, [_section(audio, "RTP/AVP")])
-
-    def answer(self, audio: MediaDescription, offer: RemoteSession) -> str:
-        """Put ``audio`` in the place of the offer's chosen stream and refuse every other stream with port 0."""
-        sections = [
-            _section(audio, stream.proto)
-            if index == offer.chosen
-            else Section(media=stream.media, port=0, proto=stream.proto, formats=list(stream.formats))
-            for index, stream in enumerate(offer.streams)
-        ]
-        return self._stamped(audio, sections)
-
-    def _stamped(self, audio: MediaDescription, sections: list[Section]) -> str:
-        kind = "IP6" if ":" in audio.host else "IP4"
-
-        def render(version: int) -> str:
-            return serialize_sdp(
-                SdpMessage(
-                    origin=Origin("ivr", str(self._id), str(version), "IN", kind, audio.host),
-                    session_name="-",
-                    connection=ConnectionData("IN", kind, audio.host),
-                    media=sections,
-                )
-            )
-
-        content = render(0)
-        if self._last and content != self._last:
-            self._version += 1
-        self._last = content
-        return render(self._version)
-
-
-def _section(audio: MediaDescription, proto: str) -> Section:
-    formats = [str(codec.payload_type) for codec in audio.codecs]
-    rtpmap = [f"{codec.payload_type} {codec.name}/8000" for codec in audio.codecs]
-    attributes: dict[str, list[str]] = {"rtpmap": rtpmap}
-    if audio.dtmf_payload_type is not None:
-        formats.append(str(audio.dtmf_payload_type))
-        rtpmap.append(f"{audio.dtmf_payload_type} {_TELEPHONE_EVENT}/8000")
-        attributes["fmtp"] = [f"{audio.dtmf_payload_type} 0-15"]
-    attributes["ptime"] = [str(audio.ptime_ms)]
-    attributes[audio.direction.value] = []
-    return Section(media="audio", port=audio.port, proto=proto, formats=formats, attributes=attributes)
-
-
-def follow(local: MediaDescription, offer: MediaDescription, known: tuple[str, ...]) -> MediaDescription:
-    """Answer a changed offer: the codec in use where it still stands, else our first choice; mirrored hold."""
-    order = [local.codecs[0].name] if local.codecs else []
-    order += [name for name in known if name not in order]
-    chosen = next((c for name in order for c in offer.codecs if c.name == name), None)
-    if chosen is None:
-        raise BadBody(488, "no common codec")
-    dtmf = offer.dtmf_payload_type if local.dtmf_payload_type is not None else None
-    return replace(local, codecs=(chosen,), dtmf_payload_type=dtmf, direction=offer.direction.answer)
+    ptime = next(iter(section.attributes.get("ptime", [])), "")
+    ptime_ms = int(ptime) if ptime.isdecimal() and 10 <= int(ptime) <= 120 else _DEFAULT_PTIME
+    return MediaDescription(host, section.port, tuple(codecs), dtmf, direction, ptime_ms)

@@ -70,27 +70,17 @@ class SessionTimer:
         self._timers, self._refresh, self._expire = timers, refresh, expire
         self._timer: Timer | None = None
         self.interval_s = 0
-        self.ours = False
 
-    def start(self, interval_s: int, *, ours: bool) -> None:
-        """Start anew; with ``ours`` it is we who refresh."""
+    def start(self, terms: SessionTerms, us: str) -> None:
+        """Start anew; we were ``us``, "uac" or "uas", when the terms were agreed."""
         self.stop()
-        self.interval_s, self.ours = interval_s, ours
-        delay = interval_s / 2 if ours else watchdog_delay(interval_s)
-        self._timer = self._timers.call_later(delay, self._fire)
-
-    def restart(self) -> None:
-        if self.interval_s:
-            self.start(self.interval_s, ours=self.ours)
+        self.interval_s = terms.interval_s
+        if terms.refresher == us:
+            self._timer = self._timers.call_later(terms.interval_s / 2, self._refresh)
+        else:
+            self._timer = self._timers.call_later(watchdog_delay(terms.interval_s), self._expire)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _fire(self) -> None:
-        self._timer = None
-        if self.ours:
-            self._refresh()
-        else:
-            self._expire()

@@ -18,6 +18,7 @@ from ivr.sip.headers import Uri, host_port
 from ivr.sip.message import PRODUCT, Peer, SipRequest, SipResponse
 from ivr.sip.network import Network
 from ivr.sip.policy import TrunkPolicy
+from ivr.sip.sdp import OfferAnswer
 from ivr.sip.timers import Timers
 from ivr.sip.transactions import TransactionLayer, renewed
 
@@ -48,6 +49,7 @@ class Signalling:
         self.accounts = {
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
         }
+        self.own_users = frozenset({PRODUCT, *(t.username for t in config.trunks if t.username)})
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- who we are ---
@@ -62,6 +64,9 @@ class Signalling:
             return str(ipaddress.ip_address(advertised))
         except ValueError:
             return self.network.local_host(host)
+
+    def offer_answer(self, peer: Peer) -> OfferAnswer:
+        return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), bool(self.config.advertise))
 
     def via(self, peer: Peer) -> str:
         where = host_port(self.host_toward(peer.host), self.network.bound.port)

@@ -8,11 +8,17 @@ from typing import TypeVar
 
 from aiosipua import generate_branch
 
-from ivr.sip.client_transaction import ClientTransaction, InviteClientTransaction, NonInviteClientTransaction
 from ivr.sip.message import Peer, SipRequest, SipResponse
-from ivr.sip.server_transaction import InviteServerTransaction, NonInviteServerTransaction, ServerTransaction
 from ivr.sip.timers import Timers
-from ivr.sip.transaction import Key, Send, TransactionState
+from ivr.sip.transaction import (
+    ClientTransaction,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    Key,
+    Send,
+    ServerTransaction,
+    TransactionState,
+)
 
 C = TypeVar("C", bound=ClientTransaction)
 
@@ -62,7 +68,7 @@ class TransactionLayer:
         return len(self._servers) >= MAX_SERVER
 
     def accept(self, request: SipRequest, source: Peer) -> ServerTransaction:
-        kind = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
+        kind = InviteServerTransaction if request.method == "INVITE" else ServerTransaction
         transaction = kind(server_key(request), request, source, self._send, self._timers)
         fork = _fork_key(request)
 
@@ -85,30 +91,25 @@ class TransactionLayer:
 
     # --- requests sent ---
 
-    def start(self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> None:
-        """Send a non-INVITE request."""
-        self._started(NonInviteClientTransaction(request, peer, self._send, self._timers, on_response))
-
-    def _started(self, transaction: C) -> C:
+    def start(self, kind: type[C], request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> C:
+        transaction = kind(request, peer, self._send, self._timers, on_response)
         transaction.on_terminated = lambda: self._clients.pop(transaction.key, None)
         self._clients[transaction.key] = transaction
         transaction.start()
         return transaction
 
-    def invite(
-        self, request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]
-    ) -> InviteClientTransaction:
-        return self._started(InviteClientTransaction(request, peer, self._send, self._timers, on_response))
-
-    async def request(self, request: SipRequest, peer: Peer) -> SipResponse:
-        """Send a non-INVITE request; return its final response, or a 408/503 made here."""
+    async def request(self, request: SipRequest, peer: Peer, on_2xx: Callable[[], None] = lambda: None) -> SipResponse:
+        """Send a request; return its final response, or a 408/503 made here. ``on_2xx`` hears of each."""
         done: asyncio.Future[SipResponse] = asyncio.get_running_loop().create_future()
 
         def heard(response: SipResponse) -> None:
+            if 200 <= response.status_code < 300:
+                on_2xx()
             if response.status_code >= 200 and not done.done():
                 done.set_result(response)
 
-        self.start(request, peer, heard)
+        kind = InviteClientTransaction if request.method == "INVITE" else ClientTransaction
+        self.start(kind, request, peer, heard)
         return await done
 
     def receive_response(self, response: SipResponse) -> bool:

@@ -8,10 +8,10 @@ import json
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from ivr.errors import DialFailed, TelephonyError, UnavailableError
 from ivr.softphone.events import KINDS, Answered, CallOver, Incoming, PhoneEvent, Ringing, TracedMessage
@@ -19,6 +19,7 @@ from ivr.softphone.g711 import Law, encode
 from ivr.softphone.timing import Timeline
 from ivr.softphone.trace import HeardSound, RtpPacket, Trace
 
+T = TypeVar("T")
 _URI = re.compile(r"^<?sip:(?:(?P<user>[^@>;?]*)@)?(?P<host>[^:>;?@]+)(?::(?P<port>\d+))?[^>]*>?$")
 
 
@@ -170,54 +171,49 @@ class Softphone:
 
     async def wait_ringing(self, timeout_s: float = 10.0) -> None:
         """Wait for ringing. Raises DialFailed when the call ended instead, TimeoutError."""
-        await self._wait(lambda: any(isinstance(e, Ringing | Answered) for e in self._history), timeout_s)
+        await self._unless_over(lambda: any(isinstance(e, Ringing | Answered) for e in self._history), timeout_s)
 
     async def wait_incoming(self, timeout_s: float = 10.0) -> Incoming:
         """Wait for the INVITE that rings here, or rang last. Raises TimeoutError."""
-        async with self._changed, asyncio.timeout(timeout_s):
-            await self._changed.wait_for(lambda: (self.incoming and not self._settled) or self._gone)
-        if self.incoming is None:
-            raise UnavailableError(self._gone)
-        return self.incoming
+        return await self._until(lambda: None if self._settled else self.incoming, timeout_s)
 
     async def wait_answered(self, timeout_s: float = 35.0) -> Answered:
         """Wait for the answer. Raises DialFailed when the call was refused or given up, TimeoutError.
 
         A phone that is called and whose last call's end ``wait_ended`` has told waits for the next call."""
-        await self._wait(lambda: self.answered is not None and not self._settled, timeout_s)
-        assert self.answered is not None
-        return self.answered
+        return await self._unless_over(lambda: None if self._settled else self.answered, timeout_s)
 
     async def wait_ended(self, timeout_s: float = 35.0) -> CallOver:
         """Wait for the end. Raises TimeoutError."""
-        async with self._changed, asyncio.timeout(timeout_s):
-            await self._changed.wait_for(lambda: self.ended or self._gone)
-        if self.ended is None:
-            raise UnavailableError(self._gone)
+        ended = await self._until(lambda: self.ended, timeout_s)
         self._settled = self.incoming is not None
-        return self.ended
+        return ended
 
     async def wait_message(self, direction: str, start: str, timeout_s: float = 10.0) -> TracedMessage:
         """Wait for a SIP message that went "in" or "out" and starts so ("ACK ", "SIP/2.0 487"). Raises TimeoutError."""
-        found: list[TracedMessage] = []
 
-        def arrived() -> bool:
-            found[:] = [m for m in self.messages if m.direction == direction and m.text.startswith(start)]
-            return bool(found or self._gone)
+        def arrived() -> TracedMessage | None:
+            return next((m for m in self.messages if m.direction == direction and m.text.startswith(start)), None)
 
+        return await self._until(arrived, timeout_s)
+
+    async def _unless_over(self, happened: Callable[[], T | None], timeout_s: float) -> T:
+        def happened_or_over() -> T | CallOver | None:
+            return happened() or (None if self._settled else self.ended)
+
+        found: T | CallOver = await self._until(happened_or_over, timeout_s)
+        if isinstance(found, CallOver):
+            raise DialFailed(found.status, found.reason)
+        return found
+
+    async def _until(self, happened: Callable[[], T | None], timeout_s: float) -> T:
+        """Wait until ``happened`` returns something. Raises UnavailableError if the process ends, TimeoutError."""
         async with self._changed, asyncio.timeout(timeout_s):
-            await self._changed.wait_for(arrived)
-        if not found:
-            raise UnavailableError(self._gone)
-        return found[0]
-
-    async def _wait(self, happened: Any, timeout_s: float) -> None:
-        async with self._changed, asyncio.timeout(timeout_s):
-            await self._changed.wait_for(lambda: happened() or (self.ended and not self._settled) or self._gone)
-        if not happened():
-            if self.ended and not self._settled:
-                raise DialFailed(self.ended.status, self.ended.reason)
-            raise UnavailableError(self._gone)
+            while not (found := happened()):
+                if self._gone:
+                    raise UnavailableError(self._gone)
+                await self._changed.wait()
+        return found
 
     async def events(self) -> AsyncIterator[PhoneEvent]:
         """Yield everything of the current call from its beginning, ending with CallOver."""
@@ -315,10 +311,10 @@ class Softphone:
     async def _take_packet(self, event: dict[str, Any], *, sent: bool) -> None:
         with suppress(ValueError):
             packet = RtpPacket.from_bytes(base64.b64decode(event["packet"]), event["t"])
-            keys = len(self.trace.keys_heard)
+            keys = len(self.trace.heard.keys)
             sound = self.trace.add(packet, sent=sent)
-            if len(self.trace.keys_heard) > keys:
-                await self._happened(self.trace.keys_heard[-1])
+            if len(self.trace.heard.keys) > keys:
+                await self._happened(self.trace.heard.keys[-1])
             if sound is not None and not sent:
                 for queue in self._listeners:
                     if queue.full():
@@ -333,7 +329,6 @@ class Softphone:
             self.incoming = event
         elif isinstance(event, Answered):
             self.answered = event
-            self.trace.answered_at = event.at
             self.trace.event_type = event.event_type
         elif isinstance(event, CallOver):
             self.ended = event

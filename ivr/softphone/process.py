@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ivr.softphone.pyvoip_phone import DirectPhone
@@ -33,7 +33,7 @@ class EventWriter:
         self._writer.start()
 
     def __call__(self, kind: str, **attributes: object) -> None:
-        self._lines.put({"e": kind, **attributes})
+        self._lines.put({"e": kind, "t": time.monotonic(), **attributes})
 
     def _write(self) -> None:
         while (event := self._lines.get()) is not None:
@@ -59,31 +59,28 @@ def _obey(phone: DirectPhone, order: Order) -> None:
     """Do what ``order`` says. Raises KeyError, ValueError, RuntimeError or OSError when it cannot be done."""
     call = phone.current
     audio = call.audio if call else None
-    actions: dict[str, Callable[[], object]] = {
-        "call": lambda: phone.dial(
-            order["user"], (order["host"], order["port"]), order["from"], order["headers"], order["codecs"]
-        ),
-        "hangup": phone.hangup,
-        "answer": phone.answer,
-        "refuse": lambda: phone.refuse(order["status"], order["reason"]),
-    }
-    what = order["do"]
-    if what == "incoming":
-        phone.answer_after_s = float(order["after_s"])
-        phone.refusal = (int(order["status"]), str(order["reason"]))
-        phone.incoming = str(order["mode"])
-    elif what in actions:
-        actions[what]()
-    elif audio is None:
-        raise RuntimeError(f"no call is up, so it cannot {what}")
-    elif what == "say":
-        audio.microphone.say(order["id"], base64.b64decode(order["payload"]))
-    elif what == "press":
-        audio.keys.press(order["id"], order["keys"], order["hold_ms"], order["gap_ms"])
-    elif what == "hush":
-        audio.microphone.hush()
-    else:
-        raise ValueError(f"unknown order {what}")
+    match order["do"]:
+        case "call":
+            server = (order["host"], order["port"])
+            phone.dial(order["user"], server, order["from"], order["headers"], order["codecs"])
+        case "hangup":
+            phone.hangup()
+        case "answer":
+            phone.answer()
+        case "refuse":
+            phone.refuse(order["status"], order["reason"])
+        case "incoming":
+            phone.answer_after_s = order["after_s"]
+            phone.refusal = (order["status"], order["reason"])
+            phone.incoming = order["mode"]
+        case what if audio is None:
+            raise RuntimeError(f"no call is up, so it cannot {what}")
+        case "say":
+            audio.microphone.say(order["id"], base64.b64decode(order["payload"]))
+        case "press":
+            audio.keys.press(order["id"], order["keys"], order["hold_ms"], order["gap_ms"])
+        case "hush":
+            audio.microphone.hush()
 
 
 def main() -> None:
@@ -107,7 +104,7 @@ def main() -> None:
         try:
             _obey(phone, order)
             if order["do"] not in ("say", "press"):  # those report when their last packet has left
-                outlet("done", id=order["id"], t=time.monotonic())
+                outlet("done", id=order["id"])
         except (KeyError, ValueError, RuntimeError, OSError) as error:
             outlet("failed", id=order["id"], reason=str(error))
     phone.hangup()

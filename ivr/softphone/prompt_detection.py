@@ -71,16 +71,13 @@ class PromptDetector:
 
     async def prompt_end(self, quiet_s: float = 0.9, timeout_s: float = 60.0) -> None:
         """Wait until something new was heard and then ``quiet_s`` of quiet. Raises TelephonyError."""
+
+        def quiet_left() -> float:
+            since = self._acted_at if self._last_audible is None else self._last_audible + FRAME_S
+            return max(since, self._acted_at) + quiet_s - self._now()
+
         await self.prompt_begin(min(timeout_s, 15.0))
-        await self._until(lambda: self._quiet_left(quiet_s), timeout_s, "the line never stopped talking")
-
-    async def quiet(self, quiet_s: float, timeout_s: float = 60.0) -> None:
-        """Wait until ``quiet_s`` of quiet, whether or not anything was heard before."""
-        await self._until(lambda: self._quiet_left(quiet_s), timeout_s, "the line never stopped talking")
-
-    def _quiet_left(self, quiet_s: float) -> float:
-        since = self._acted_at if self._last_audible is None else self._last_audible + FRAME_S
-        return max(since, self._acted_at) + quiet_s - self._now()
+        await self._until(quiet_left, timeout_s, "the line never stopped talking")
 
     async def _until(self, remaining: Callable[[], float | None], timeout_s: float, complaint: str) -> None:
         """Wait; ``remaining`` gives the seconds that must still pass without news (0: done), None to wait for news."""

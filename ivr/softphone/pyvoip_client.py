@@ -11,7 +11,6 @@ import random
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import cast
 
@@ -22,23 +21,11 @@ from pyVoIP.VoIP import VoIPPhone
 from ivr.softphone.pyvoip_rtp import Reporter
 from ivr.softphone.traced_socket import TracedSocket
 
-_NAMES = {
-    name.lower(): name
-    for name in (
-        "Via",
-        "From",
-        "To",
-        "Call-ID",
-        "CSeq",
-        "Contact",
-        "Content-Type",
-        "Content-Length",
-        "Allow",
-        "Supported",
-    )
-}
-_NAMES |= {"v": "Via", "f": "From", "t": "To", "i": "Call-ID", "m": "Contact"}  # RFC 3261 section 7.3.3
-_NAMES |= {"c": "Content-Type", "l": "Content-Length", "k": "Supported"}
+_COMPACT = {  # RFC 3261 section 7.3.3
+    "c": "Content-Type", "f": "From", "i": "Call-ID", "k": "Supported", "l": "Content-Length", "m": "Contact",
+    "t": "To", "v": "Via",
+}  # fmt: skip
+_NAMES = {name.lower(): name for name in (*_COMPACT.values(), "CSeq", "Allow")} | _COMPACT
 
 
 def tidied(raw: bytes) -> bytes:
@@ -111,7 +98,7 @@ class DirectClient(SIPClient):
         try:
             self._on_message(_simplified(SIPMessage(tidied(raw))))
         except Exception as error:  # anything at all: pyVoIP's parser indexes and casts without looking
-            self._report("trouble", t=time.monotonic(), reason=f"pyVoIP failed on a message: {error!r}")
+            self._report("trouble", reason=f"pyVoIP failed on a message: {error!r}")
 
     def _traced(self, direction: str) -> Callable[[bytes, float], None]:
         return lambda data, at: self._report("sip", t=at, direction=direction, text=data.decode("utf8", "replace"))

@@ -12,7 +12,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pyVoIP.VoIP  # noqa: F401 - first: pyVoIP's modules import each other in a circle
@@ -149,9 +149,7 @@ class DirectPhone(VoIPPhone):
                 self.sip.transmit(invite)
                 self._repeat(call, invite, after_s * 2, until)
 
-        timer = threading.Timer(min(after_s, max(0.01, until - time.monotonic())), again)
-        timer.daemon = True
-        timer.start()
+        _after(min(after_s, max(0.01, until - time.monotonic())), again)
 
     def hangup(self) -> None:
         """Send BYE, CANCEL or a refusal, whatever the state asks for; nothing without a call."""
@@ -189,7 +187,7 @@ class DirectPhone(VoIPPhone):
         call.responded = True
         if status < 200:
             if status > 100:
-                self.report("ringing", t=time.monotonic(), status=status)
+                self.report("ringing", status=status)
             return
         if status >= 300:
             self.sip.transmit(self.sip.gen_ack(message))
@@ -218,22 +216,16 @@ class DirectPhone(VoIPPhone):
             status, reason = self.refusal if "c" in request.body else (488, "Not Acceptable Here")
             self._ended[call_id] = self.sip.gen_refusal(request, status, reason)
             self.sip.transmit(self._ended[call_id])
-            self.report("refused", t=time.monotonic(), status=status, headers=header_fields(request.raw))
+            self.report("refused", status=status, headers=header_fields(request.raw))
         else:
             self.sip.transmit(self.sip.gen_ringing(request))
             session = random.randint(1, 100000)
             call = DirectCall(self, CallState.RINGING, request, session, self.myIP, sendmode=TransmitType.SENDRECV)
             self.calls[call_id] = call
-            self.report(
-                "incoming",
-                t=time.monotonic(),
-                uri=request.heading.split(b" ")[1].decode("utf8", "replace"),
-                headers=header_fields(request.raw),
-            )
+            uri = request.heading.split(b" ")[1].decode("utf8", "replace")
+            self.report("incoming", uri=uri, headers=header_fields(request.raw))
             if self.incoming == "answer":
-                timer = threading.Timer(self.answer_after_s, self.answer, [call])
-                timer.daemon = True
-                timer.start()
+                _after(self.answer_after_s, lambda: self.answer(call))
 
     def answer(self, call: DirectCall | None = None) -> None:
         with self.lock:
@@ -277,17 +269,17 @@ class DirectPhone(VoIPPhone):
         if audio is None:
             self.hangup()
             return
-        self.report(
-            "answered",
-            t=time.monotonic(),
-            codec=audio.codec,
-            event_type=audio.keys.payload_type,
-            call_id=call.call_id,
-            headers=dict(headers),
-        )
+        kind = audio.keys.payload_type
+        self.report("answered", codec=audio.codec, event_type=kind, call_id=call.call_id, headers=dict(headers))
 
     def _finish(
         self, call: DirectCall, by: str, status: int, reason: str, headers: Mapping[str, Any] | None = None
     ) -> None:
         call.release()
-        self.report("ended", t=time.monotonic(), by=by, status=status, reason=reason, headers=dict(headers or {}))
+        self.report("ended", by=by, status=status, reason=reason, headers=dict(headers or {}))
+
+
+def _after(seconds: float, action: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()

@@ -27,7 +27,7 @@ _HOPELESS_S = 0.2  # behind by more: forget the old deadlines instead of burstin
 
 
 class Reporter(Protocol):
-    """It sends one event to the other process. ``kind`` becomes its "e"."""
+    """It sends one event to the other process. ``kind`` becomes its "e"; its "t" is now, unless given."""
 
     def __call__(self, kind: str, **attributes: object) -> None: ...
 

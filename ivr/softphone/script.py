@@ -40,40 +40,12 @@ Show = Callable[[TranscriptLine], None]
 
 
 @dataclass(frozen=True, slots=True)
-class SaySentence:
-    text: str
+class Step:
+    """One thing a caller does. ``act``: "say" or "press" (``what``: the sentence or keys), "interrupt" (wait until the
+    line starts to talk), "wait" (until it has talked and then been quiet)."""
 
-
-@dataclass(frozen=True, slots=True)
-class PressKeys:
-    keys: str
-
-
-@dataclass(frozen=True, slots=True)
-class WaitPromptBegin:
-    """A wait until the line starts to talk: the next step interrupts it."""
-
-
-@dataclass(frozen=True, slots=True)
-class WaitPromptEnd:
-    """A wait until the line has talked and then been quiet for ``quiet_s``."""
-
-    quiet_s: float = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class WaitHangUp:
-    """A wait until the far end hangs up."""
-
-    timeout_s: float = 60.0
-
-
-Step = SaySentence | PressKeys | WaitPromptBegin | WaitPromptEnd | HangUp | WaitHangUp
+    act: str
+    what: str = ""
 
 
 class Caller:
@@ -153,19 +125,15 @@ class Caller:
 
     async def follow(self, steps: Sequence[Step]) -> None:
         for step in steps:
-            match step:
-                case SaySentence(text):
-                    await self.say(text)
-                case PressKeys(keys):
-                    await self.press(keys)
-                case WaitPromptBegin():
+            match step.act:
+                case "say":
+                    await self.say(step.what)
+                case "press":
+                    await self.press(step.what)
+                case "interrupt":
                     await self.prompt_begin()
-                case WaitPromptEnd(quiet_s):
-                    await self.prompt_end(quiet_s)
-                case HangUp():
-                    await self.phone.hangup()
-                case WaitHangUp(timeout_s):
-                    await self.phone.wait_ended(timeout_s)
+                case "wait":
+                    await self.prompt_end()
 
     async def _hear(self) -> None:
         async for sound in self.phone.listen():
@@ -191,14 +159,9 @@ class _StepAction(argparse.Action):
         kind = (option or "").lstrip("-")
         if kind == "press" and not re.fullmatch(r"[0-9*#A-Da-d]+", values):
             parser.error(f"--press {values}: keys are 0 to 9, * and #")
-        if kind == "interrupt":
-            steps.append(WaitPromptBegin())
-        elif kind == "wait":
-            steps.append(WaitPromptEnd())
-        else:
-            if not steps or not isinstance(steps[-1], WaitPromptBegin | WaitPromptEnd):
-                steps.append(WaitPromptEnd())
-            steps.append(SaySentence(values) if kind == "say" else PressKeys(values))
+        if kind in ("say", "press") and (not steps or steps[-1].act in ("say", "press")):
+            steps.append(Step("wait"))
+        steps.append(Step(kind, values or ""))
         namespace.steps = steps
 
 
@@ -225,7 +188,7 @@ async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Tran
     steps: list[Step] = [*getattr(options, "steps", [])]
     host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
     voice = None
-    if sentences := {step.text for step in steps if isinstance(step, SaySentence)}:
+    if sentences := {step.what for step in steps if step.act == "say"}:
         voice = CallerVoice(options.voice or next(iter(available_voices()), "joe"), options.cache)
         for sentence in sentences:
             await voice.speak_soon(sentence)  # before the call: nobody waits while the voice is loaded
@@ -253,7 +216,7 @@ async def _converse(caller: Caller, steps: Sequence[Step], stay: bool) -> str:
     try:
         await caller.follow(steps)
         try:
-            await caller.follow([WaitHangUp(600.0) if stay else WaitPromptEnd()])
+            await (caller.phone.wait_ended(600.0) if stay else caller.prompt_end())
         except TelephonyError:
             if caller.phone.ended is None:
                 raise

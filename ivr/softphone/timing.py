@@ -10,12 +10,22 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 FRAME_S = 0.02
 AUDIBLE_DB = -45.0
 DIGITAL_DB = -70.0  # below the smallest step of G.711: nothing is playing
 _BEFORE_S = 0.1  # a prompt counts as playing when it was audible this shortly before
+_SHORTEST_S = 0.04
+_PAUSE_S = 0.45  # joins words of one utterance
 _CUT_S = 0.06  # digital silence this long is the end of a prompt
 _QUIET_S = 0.25  # and so is quiet this long; speech pauses for shorter
+_JOIN_FLOOR_DB = -60.0
+_JOIN_WINDOW_S = 0.6
+_JOIN_DELAY_S = 0.4  # at most
+_JOIN_ALIKE = 0.9
+_LIVELY_DB = 4.0  # standard deviation of levels: silence resembles silence and proves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,6 @@ class Timeline:
     heard: Sequence[PacketLevel]
     keys: Sequence[KeyPress]
     until: float
-    answered_at: float | None = None
-    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +99,23 @@ class Summary:
     worst: float
 
 
-def spans(
-    frames: Iterable[PacketLevel], *, audible_db: float = AUDIBLE_DB, bridge_s: float = 0.3, shortest_s: float = 0.04
-) -> list[Span]:
-    """Return stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than ``shortest_s`` left out."""
+def spans(frames: Iterable[PacketLevel], bridge_s: float = 0.3) -> list[Span]:
+    """Return stretches of sound, pauses up to ``bridge_s`` included, clicks shorter than 40 ms left out."""
     found: list[Span] = []
     for frame in frames:
-        if frame.level_db < audible_db:
+        if frame.level_db < AUDIBLE_DB:
             continue
         if found and frame.at - found[-1].last <= bridge_s + FRAME_S:
             found[-1] = Span(found[-1].start, max(found[-1].last, frame.at))
         else:
             found.append(Span(frame.at, frame.at))
-    return [span for span in found if span.end - span.start >= shortest_s - 1e-9]
+    return [span for span in found if span.end - span.start >= _SHORTEST_S - 1e-9]
 
 
-def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[Response]:
-    """Return one entry for each thing the caller said; ``pause_s`` joins words of one utterance."""
-    said = spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
-    answers = spans(timeline.heard, audible_db=audible_db, bridge_s=_QUIET_S)
+def responses(timeline: Timeline) -> list[Response]:
+    """Return one entry for each thing the caller said."""
+    said = spans(timeline.sent, _PAUSE_S)
+    answers = spans(timeline.heard, _QUIET_S)
     found: list[Response] = []
     for index, speech in enumerate(said):
         limit = said[index + 1].start if index + 1 < len(said) else timeline.until
@@ -120,17 +126,15 @@ def responses(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: fl
     return found
 
 
-def key_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB) -> list[BargeIn]:
+def key_silences(timeline: Timeline) -> list[BargeIn]:
     """Measure, for each key, from its first event packet to the first silent packet heard."""
-    return [BargeIn(key.at, _until_silent(timeline, key.at, audible_db), key.key) for key in timeline.keys]
+    return [BargeIn(key.at, _until_silent(timeline, key.at), key.key) for key in timeline.keys]
 
 
-def speech_silences(timeline: Timeline, *, audible_db: float = AUDIBLE_DB, pause_s: float = 0.45) -> list[BargeIn]:
+def speech_silences(timeline: Timeline) -> list[BargeIn]:
     """Measure, for each utterance, from its first voiced packet to the first silent packet heard (barge-in)."""
-    return [
-        BargeIn(span.start, _until_silent(timeline, span.start, audible_db))
-        for span in spans(timeline.sent, audible_db=audible_db, bridge_s=pause_s)
-    ]
+    said = spans(timeline.sent, _PAUSE_S)
+    return [BargeIn(span.start, _until_silent(timeline, span.start)) for span in said]
 
 
 def summary(values: Iterable[float]) -> Summary | None:
@@ -145,8 +149,31 @@ def summary(values: Iterable[float]) -> Summary | None:
     return Summary(len(ordered), rank(0.5), rank(0.95), ordered[-1])
 
 
-def _until_silent(timeline: Timeline, at: float, audible_db: float) -> float | None:
-    audible = [frame.at for frame in timeline.heard if frame.level_db >= audible_db]
+def joined_at(caller: Timeline, agent: Timeline, since: float) -> float | None:
+    """Return the first time after ``since`` from which the caller hears the agent; None when that never happens.
+
+    It compares the loudness of what was heard and of what was said over 0.6 s, at any delay up to 0.4 s.
+    """
+    if not caller.heard or not agent.sent:
+        return None
+    end = max(caller.heard[-1].at, agent.sent[-1].at)
+    heard = _contour(caller.heard, since, end)
+    said = _contour(agent.sent, since - _JOIN_DELAY_S, end)
+    window, delays = round(_JOIN_WINDOW_S / FRAME_S), round(_JOIN_DELAY_S / FRAME_S)
+    for start in range(len(heard) - window):
+        piece = heard[start : start + window]
+        if piece.std() < _LIVELY_DB:
+            continue
+        for delay in range(delays + 1):
+            first = start + delays - delay
+            other = said[first : first + window]
+            if len(other) == window and other.std() >= _LIVELY_DB and np.corrcoef(piece, other)[0, 1] > _JOIN_ALIKE:
+                return since + start * FRAME_S
+    return None
+
+
+def _until_silent(timeline: Timeline, at: float) -> float | None:
+    audible = [frame.at for frame in timeline.heard if frame.level_db >= AUDIBLE_DB]
     last = max((time for time in audible if at - _BEFORE_S < time <= at), default=None)
     if last is None:
         return None
@@ -159,3 +186,12 @@ def _until_silent(timeline: Timeline, at: float, audible_db: float) -> float | N
     if timeline.until - last - FRAME_S < _QUIET_S:
         return None  # the watch ended too soon to tell
     return max(0.0, last + FRAME_S - at)
+
+
+def _contour(frames: Sequence[PacketLevel], start: float, end: float) -> NDArray[np.float64]:
+    levels = np.full(max(int((end - start) / FRAME_S) + 1, 1), _JOIN_FLOOR_DB)
+    for frame in frames:
+        index = int((frame.at - start) / FRAME_S)
+        if 0 <= index < len(levels):
+            levels[index] = max(levels[index], frame.level_db, _JOIN_FLOOR_DB)
+    return levels

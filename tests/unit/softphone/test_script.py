@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from ivr.softphone.script import PressKeys, SaySentence, TranscriptLine, WaitPromptBegin, WaitPromptEnd, add_arguments
+from ivr.softphone.script import Step, TranscriptLine, add_arguments
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -14,14 +14,14 @@ def parsed(*arguments: str) -> argparse.Namespace:
 def test_steps_keep_the_order_of_the_command_line() -> None:
     options = parsed("--say", "hello", "--press", "1#", "--interrupt", "--press", "0", "--wait", "--say", "bye")
     assert options.steps == [
-        WaitPromptEnd(),
-        SaySentence("hello"),
-        WaitPromptEnd(),
-        PressKeys("1#"),
-        WaitPromptBegin(),
-        PressKeys("0"),
-        WaitPromptEnd(),
-        SaySentence("bye"),
+        Step("wait"),
+        Step("say", "hello"),
+        Step("wait"),
+        Step("press", "1#"),
+        Step("interrupt"),
+        Step("press", "0"),
+        Step("wait"),
+        Step("say", "bye"),
     ]
 
 

@@ -94,5 +94,5 @@ def test_a_key_is_told_once_however_often_its_packets_come() -> None:
         assert trace.add(RtpPacket.from_bytes(same, 1 + 0.02 * number), sent=False) is None
     trace.add(RtpPacket.from_bytes(rtp(9, kind=101, payload=event), 2.0), sent=False)
     trace.add(RtpPacket.from_bytes(rtp(10, kind=101, payload=event), 3.0), sent=True)
-    assert [(key.at, key.key) for key in trace.keys_heard] == [(1.0, "#"), (2.0, "#")]
+    assert [(key.at, key.key) for key in trace.heard.keys] == [(1.0, "#"), (2.0, "#")]
     assert [key.at for key in trace.timeline.keys] == [3.0]

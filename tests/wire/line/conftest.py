@@ -22,7 +22,7 @@ async def agent() -> AsyncIterator[Softphone]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def line(agent: Softphone, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningLine]:
-    setup = LineSetup(Path(tmp_path_factory.mktemp("line")), agents=[AgentPhone(agent.uri)], allow=("127.0.0.1/32",))
+    setup = LineSetup(Path(tmp_path_factory.mktemp("line")), agents=[AgentPhone(agent.uri)])
     async with RunningLine.running(setup) as running:
         yield running
 

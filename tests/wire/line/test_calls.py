@@ -15,11 +15,10 @@ import aiohttp
 import pytest
 
 from ivr.cli.tail import follow
-from ivr.demo.joining import joined_at
 from ivr.demo.line import RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
-from ivr.softphone.timing import key_silences
+from ivr.softphone.timing import joined_at, key_silences
 from ivr.softphone.voices import CallerVoice
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="session")]

@@ -60,7 +60,7 @@ async def test_an_echo_answers_a_strict_dialog() -> None:
         await phone.press("0#")
         await phone.hangup()
         assert await asyncio.wait_for(exited, 10) == 0
-        assert [key.key for key in phone.trace.keys_heard] == ["0", "#"]
+        assert [key.key for key in phone.trace.heard.keys] == ["0", "#"]
         said, heard = phone.trace.stereo().T
         assert np.abs(heard).max() == np.abs(said).max() > 7500
         delay = [np.flatnonzero(np.abs(side) > 4000)[0] for side in (said, heard)]

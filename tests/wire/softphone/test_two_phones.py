@@ -71,8 +71,8 @@ async def test_keys_are_one_stream_with_the_audio(caller: Softphone, agent: Soft
     await caller.press("7")
     await caller.hangup()
     await agent.wait_ended(5)
-    assert [key.key for key in agent.trace.keys_heard] == ["*", "0", "7"]
-    heard = agent.trace.heard
+    assert [key.key for key in agent.trace.heard.keys] == ["*", "0", "7"]
+    heard = agent.trace.heard.packets
     assert len({packet.ssrc for packet in heard}) == 1
     assert [p.sequence for p in heard] == list(range(heard[0].sequence, heard[0].sequence + len(heard)))
     events: dict[int, list[RtpPacket]] = {}
@@ -84,7 +84,7 @@ async def test_keys_are_one_stream_with_the_audio(caller: Softphone, agent: Soft
         assert [p.marker for p in packets] == [True] + [False] * (len(packets) - 1)
         assert [bool(p.payload[1] & 0x80) for p in packets] == [False] * (len(packets) - 3) + [True] * 3
     sent = caller.timeline.keys
-    arrived = agent.trace.keys_heard
+    arrived = agent.trace.heard.keys
     assert all(got.at - key.at > -0.002 for got, key in zip(arrived, sent, strict=True))  # one clock
 
 
@@ -352,7 +352,7 @@ async def test_ivr_call_records_and_reports(agent: Softphone, tmp_path: Path) ->
         await agent.hush()
         await prompt
         async for sound in agent.listen():
-            if sound.at - agent.trace.keys_heard[0].at > 0.5:
+            if sound.at - agent.trace.heard.keys[0].at > 0.5:
                 break
         await agent.hangup()
 
