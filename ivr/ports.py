@@ -276,7 +276,7 @@ class Callback:
     """Somebody who was promised a call back.
 
     ``caller_id``: as the company knows them, "" unknown. ``wanted`` is when, in the caller's words or ISO 8601; ""
-    means as soon as possible. ``state``: waiting, done or dropped."""
+    means as soon as possible. ``state``: waiting or done."""
 
     id: int
     number: str
@@ -302,8 +302,8 @@ class Callbacks(Protocol):
         """In the order they were asked for."""
         ...
 
-    async def close(self, callback_id: int, state: str = "done") -> bool:
-        """False when it was not waiting (any more): somebody else took it."""
+    async def close(self, callback_id: int) -> bool:
+        """They were called. False when it was not waiting (any more): somebody else took it."""
         ...
 
 

@@ -69,7 +69,7 @@ callbacks = Table(
     Column("skill", String(40), nullable=False),
     Column("wanted", String(100), nullable=False),  # when, in the caller's terms or ISO 8601; "" = as soon as possible
     Column("call_id", String(100), nullable=False, index=True),
-    Column("state", String(20), nullable=False),  # waiting, done, dropped
+    Column("state", String(20), nullable=False),  # waiting, done
     Column("created_at", Moment, nullable=False),
 )
 
