@@ -54,7 +54,6 @@ def _engine(status: EngineStatus) -> dict[str, Any]:
 class Pinged(Protocol):
     async def ping(self) -> None:
         """Raises StoreUnavailable."""
-        ...
 
 
 class Served(Protocol):

@@ -11,7 +11,6 @@ from typing import Any
 
 from ivr.call.registry import CallRegistry
 from ivr.call.services import CallServices
-from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
     ActionResult,
@@ -78,7 +77,6 @@ class FakeLeg:
         self.sip_call_id = f"{name}@test"
         self.caller = Party(number)
         self.called = Party("ivr")
-        self.headers: Mapping[str, str] = {}
         self.trunk = "test"
         self.remote: MediaDescription | None = SDP
         self.rejected: int | None = None
@@ -86,9 +84,6 @@ class FakeLeg:
         self.refers: list[tuple[str, Mapping[str, str]]] = []
         self._refer_result = refer_result
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
-
-    async def ring(self) -> None:
-        return None
 
     async def answer(self, local: MediaDescription) -> MediaDescription:
         return SDP
@@ -139,7 +134,7 @@ class FakeMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         return self.local
 
-    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
             self._playing.append((token, clip, i == len(clips) - 1))
         self._next()
@@ -185,9 +180,6 @@ class FakeMediaLeg:
         while not self.closed:
             yield await self._queue.get()
 
-    async def stats(self) -> LegStats:
-        return LegStats(codec="PCMU")
-
     async def close(self) -> LegStats:
         self.closed = True
         return LegStats(codec="PCMU")
@@ -196,9 +188,6 @@ class FakeMediaLeg:
 class FakeMedia:
     def __init__(self) -> None:
         self.legs: list[FakeMediaLeg] = []
-
-    async def start(self) -> None:
-        return None
 
     async def open(self, leg: str, remote: MediaDescription | None) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
@@ -209,9 +198,6 @@ class FakeMedia:
 
     def healthy(self) -> bool:
         return True
-
-    async def stop(self) -> None:
-        return None
 
 
 class FakeEars:
@@ -261,17 +247,11 @@ class FakeSpeech:
         self.mute = False
         self.deaf = False
 
-    async def start(self) -> None:
-        return None
-
     async def open(self, call_id: str, language: str) -> Ears:
         if self.deaf or language not in self.recognised:
             raise SpeechUnavailable("no recogniser")
         self.ears.append(FakeEars(language))
         return self.ears[-1]
-
-    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
-        return None
 
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         if self.mute:
@@ -284,17 +264,11 @@ class FakeSpeech:
     ) -> Sequence[Clip]:
         return [await self.render(*p) for p in prompts]
 
-    async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
-        return Recognition(Cause.NO_MATCH)
-
     def recognisers(self) -> Sequence[EngineStatus]:
         return [EngineStatus("fake", self.recognised, True)]
 
     def synthesisers(self) -> Sequence[EngineStatus]:
         return [EngineStatus("fake", self.voices, not self.mute)]
-
-    async def stop(self) -> None:
-        return None
 
 
 TITLES = ("Casablanca", "Vertigo", "Metropolis", "Nosferatu")
@@ -357,9 +331,6 @@ class FakeEndpoint:
     dialled: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     legs: list[FakeLeg] = field(default_factory=list)
 
-    async def start(self, on_call: Callable[[Any], None]) -> None:
-        return None
-
     async def dial(
         self,
         target: str,
@@ -386,9 +357,6 @@ class FakeEndpoint:
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         return None
 
-    async def stop(self) -> None:
-        return None
-
 
 @dataclass
 class FakeDesk:
@@ -396,9 +364,6 @@ class FakeDesk:
     mode: str = "bridge"
     store_down: bool = False
     contexts: list[HandoffContext] = field(default_factory=list)
-
-    def open_now(self, skill: str, now: datetime) -> bool:
-        return self.open
 
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
         return [Destination("desk", "sip:agent@test", self.mode)] if self.open else []
