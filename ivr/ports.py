@@ -54,9 +54,14 @@ class Leg(Protocol):
     @property
     def called(self) -> Party: ...
     @property
+    def headers(self) -> Mapping[str, str]: ...  # of the INVITE, names lower-case
+    @property
     def trunk(self) -> str: ...  # name of the [[sip.trunks]] entry that admitted or carries it
     @property
     def remote(self) -> MediaDescription | None: ...  # the far end's SDP; None while an offer-less INVITE waits
+
+    async def ring(self) -> None:
+        """Send 180 (reliably, RFC 3262, where the far end requires it)."""
 
     async def answer(self, local: MediaDescription) -> MediaDescription:
         """Send 200 with ``local`` and wait for the ACK; the far end's description (from the offer, or the ACK)."""

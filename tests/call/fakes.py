@@ -77,6 +77,7 @@ class FakeLeg:
         self.sip_call_id = f"{name}@test"
         self.caller = Party(number)
         self.called = Party("ivr")
+        self.headers: Mapping[str, str] = {}
         self.trunk = "test"
         self.remote: MediaDescription | None = SDP
         self.rejected: int | None = None
@@ -84,6 +85,9 @@ class FakeLeg:
         self.refers: list[tuple[str, Mapping[str, str]]] = []
         self._refer_result = refer_result
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
+
+    async def ring(self) -> None:
+        return None
 
     async def answer(self, local: MediaDescription) -> MediaDescription:
         return SDP
