@@ -193,6 +193,9 @@ class FakeMedia:
     def __init__(self) -> None:
         self.legs: list[FakeMediaLeg] = []
 
+    async def start(self) -> None:
+        return None
+
     async def open(self, leg: str, remote: MediaDescription | None) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
@@ -202,6 +205,9 @@ class FakeMedia:
 
     def healthy(self) -> bool:
         return True
+
+    async def stop(self) -> None:
+        return None
 
 
 class FakeEars:
@@ -251,6 +257,9 @@ class FakeSpeech:
         self.mute = False
         self.deaf = False
 
+    async def start(self) -> None:
+        return None
+
     async def open(self, call_id: str, language: str) -> Ears:
         if self.deaf or language not in self.recognised:
             raise SpeechUnavailable("no recogniser")
@@ -273,6 +282,9 @@ class FakeSpeech:
 
     def synthesisers(self) -> Sequence[EngineStatus]:
         return [EngineStatus("fake", self.voices, not self.mute)]
+
+    async def stop(self) -> None:
+        return None
 
 
 TITLES = ("Casablanca", "Vertigo", "Metropolis", "Nosferatu")
@@ -335,6 +347,9 @@ class FakeEndpoint:
     dialled: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     legs: list[FakeLeg] = field(default_factory=list)
 
+    async def start(self, on_call: Callable[[Any], None]) -> None:
+        return None
+
     async def dial(
         self,
         target: str,
@@ -359,6 +374,9 @@ class FakeEndpoint:
         return []
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
+        return None
+
+    async def stop(self) -> None:
         return None
 
 
