@@ -13,15 +13,7 @@ from typing import Any, Protocol
 
 from ivr.dialogue.understanding.grammar import DigitRun as DigitRun
 from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
-from ivr.events import (
-    ActionResult,
-    Digit,
-    EarEvent,
-    LegEnded,
-    MediaEvent,
-    Term,
-    TransferProgress,
-)
+from ivr.events import ActionResult, Digit, EarEvent, LegEnded, MediaEvent, Term, TransferProgress
 from ivr.media.clip import Clip as Clip
 from ivr.media.clip import LegStats as LegStats
 from ivr.media.description import MediaDescription
@@ -326,6 +318,40 @@ class CallRecords(ResumePoints, Protocol):
     async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None: ...
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
     async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
+
+
+# --- versions of flows -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVersion:
+    """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.
+
+    A canary serves ``canary_percent`` of the calls, and all calls to or from ``canary_numbers``."""
+
+    flow: str
+    version: str
+    source: str
+    by: str
+    at: datetime
+    state: str
+    canary_percent: int = 0
+    canary_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start."""
+
+    flow: str
+    version: str
+    previous: str
+    kind: str
+    by: str
+    at: datetime
+
+
+# --- time --------------------------------------------------------------------------------------------------
 
 
 class Clock(Protocol):

@@ -113,7 +113,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         await _begin(stack, store.upgrade(), store.close)
         if count := await store.calls.end_unfinished("lost", clock.now()):
             log.warning("calls.reconciled", count=count)
-        await _begin(stack, openings.load_vocabularies(actions), company_http.close)
+        await _begin(stack, openings.load_vocabularies(actions), company_http.aclose)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
         await _begin(stack, speech.start(), speech.stop)
@@ -125,7 +125,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
                 flows=workshop,
-                readiness=Parts(registry, store, media, speech, endpoint, flows).readiness,
+                readiness=Parts(registry, store.ping, media, speech, endpoint, flows.status).readiness,
                 context=desk.context,
                 mask=config.logs.redact,
             ),

@@ -23,12 +23,7 @@ class HandoffContexts(TableGroup):
 
     @writes
     async def keep_context(
-        self,
-        connection: AsyncConnection,
-        token: str,
-        call_id: str,
-        payload: Mapping[str, Any],
-        expires_at: datetime,
+        self, connection: AsyncConnection, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime
     ) -> None:
         row = {"token_hash": _hash(token), "call_id": call_id, "payload": dict(payload), "expires_at": expires_at}
         await connection.execute(insert(handoff_contexts).values(row | {"created_at": self._now()}))

@@ -64,11 +64,7 @@ async def once(connection: AsyncConnection, stamp: Stamp, effect: Callable[[], A
 
 
 async def record(
-    connection: AsyncConnection,
-    stamp: Stamp,
-    caller_id: str,
-    before: Json | None,
-    after: Json | None,
+    connection: AsyncConnection, stamp: Stamp, caller_id: str, before: Json | None, after: Json | None
 ) -> None:
     """One line in the audit trail."""
     line = {
