@@ -91,14 +91,8 @@ def upgrade() -> None:
     )
     for state in ("canary", "live"):
         there = sa.text(f"state = '{state}'")
-        op.create_index(
-            f"uq_flow_versions_{state}",
-            "flow_versions",
-            ["flow"],
-            unique=True,
-            sqlite_where=there,
-            postgresql_where=there,
-        )
+        only: dict[str, Any] = {"unique": True, "sqlite_where": there, "postgresql_where": there}
+        op.create_index(f"uq_flow_versions_{state}", "flow_versions", ["flow"], **only)
     op.create_table(
         "handoff_contexts",
         kept("token_hash", sa.String(64), primary_key=True),
