@@ -13,16 +13,7 @@ from typing import Any, Protocol
 
 from ivr.dialogue.understanding.grammar import DigitRun as DigitRun
 from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
-from ivr.events import (
-    ActionResult,
-    Digit,
-    EarEvent,
-    LegEnded,
-    MediaEvent,
-    Recognition,
-    Term,
-    TransferProgress,
-)
+from ivr.events import ActionResult, Digit, EarEvent, LegEnded, MediaEvent, Term, TransferProgress
 from ivr.media.clip import Clip as Clip
 from ivr.media.clip import LegStats as LegStats
 from ivr.media.description import MediaDescription
@@ -63,23 +54,19 @@ class Leg(Protocol):
 
     async def ring(self) -> None:
         """Send 180 (reliably, RFC 3262, where the far end requires it)."""
-        ...
 
     async def answer(self, local: MediaDescription) -> MediaDescription:
         """Send 200 with ``local`` and wait for the ACK; the far end's description (from the offer, or the ACK)."""
-        ...
 
     async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None: ...
 
     async def hangup(self, reason: str = "") -> None:
         """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out."""
-        ...
 
     async def refer(self, target: str, headers: Mapping[str, str]) -> None:
         """Blind transfer (RFC 3515): returns when accepted (202), progress comes as TransferProgress events.
 
         Raises TransferFailed when the REFER itself is refused."""
-        ...
 
     def events(self) -> AsyncIterator[LegEvent]: ...
 
@@ -97,10 +84,6 @@ class RegistrationStatus:
 class SipEndpoint(Protocol):
     """The service's SIP user agent: UDP and TCP listeners, trunks, registrations."""
 
-    async def start(self, on_call: Callable[[Leg], None]) -> None:
-        """Bind and register. ``on_call`` gets every admitted INVITE (100 already sent) and must not block."""
-        ...
-
     async def dial(
         self,
         target: str,
@@ -112,14 +95,10 @@ class SipEndpoint(Protocol):
         on_ringing: Callable[[], None] | None = None,
     ) -> Leg:
         """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL."""
-        ...
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         """Drain: new INVITEs get ``status`` with Retry-After."""
-        ...
-
-    async def stop(self) -> None: ...
 
 
 # --- media -------------------------------------------------------------------------------------------------
@@ -133,44 +112,34 @@ class MediaLeg(Protocol):
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``; our description to answer with (codec chosen by our preference, RFC 3264)."""
-        ...
 
-    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""
-        ...
 
     async def stop_playing(self) -> None:
         """Silence within one tick; PlayDone(completed=False) for every unfinished token."""
-        ...
 
     async def listen(self, on: bool) -> None:
         """Forward gated audio (with pre-roll) as Audio events, or stop doing so. Digits are always reported."""
-        ...
 
     async def bridge(self, other: MediaLeg | None) -> None:
         """Join the audio of two legs (both ways, transcoding if needed); None parts them."""
-        ...
 
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play to this leg only, even when bridged."""
-        ...
 
     def events(self) -> AsyncIterator[MediaEvent]: ...
-    async def stats(self) -> LegStats: ...
     async def close(self) -> LegStats: ...
 
 
 class MediaEngine(Protocol):
     """The media process, seen from the line. Restarts a dead process; its legs get MediaLost."""
 
-    async def start(self) -> None: ...
     async def open(self, leg: str, remote: MediaDescription | None) -> MediaLeg:
         """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer."""
-        ...
 
     async def preload(self, clips: Sequence[Clip]) -> None: ...
     def healthy(self) -> bool: ...
-    async def stop(self) -> None: ...
 
 
 # --- speech ------------------------------------------------------------------------------------------------
@@ -193,11 +162,9 @@ class Ears(Protocol):
 
     async def listen(self, request: ListenRequest | None) -> None:
         """Switch the grammar; None stops detecting. An utterance already begun ends under the new request."""
-        ...
 
     def feed(self, pcm: bytes, at: float) -> None:
         """Never blocks; drops and counts when the worker is behind."""
-        ...
 
     def events(self) -> AsyncIterator[EarEvent]: ...
     async def close(self) -> None: ...
@@ -216,35 +183,22 @@ class EngineStatus:
 class SpeechService(Protocol):
     """The speech workers, seen from the line. Restarts dead workers; their sessions get RecogniserFailed."""
 
-    async def start(self) -> None: ...
     async def open(self, call_id: str, language: str) -> Ears:
         """Raises SpeechUnavailable when no recogniser serves ``language`` (the call is then led by keys)."""
-        ...
-
-    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
-        """Compile ahead of the first use."""
-        ...
 
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         """Synthesise, or fetch from the prompt cache; a recording in audio/<language>/ wins: the one named
         ``recording``, else the text's own.
 
         Raises SpeechUnavailable."""
-        ...
 
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
     ) -> Sequence[Clip]:
         """(text, language, voice) triples into the cache, at start-up; ``progress(done, total)``."""
-        ...
-
-    async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
-        """One finished utterance, for tools (`ivr flow test --voice`)."""
-        ...
 
     def recognisers(self) -> Sequence[EngineStatus]: ...
     def synthesisers(self) -> Sequence[EngineStatus]: ...
-    async def stop(self) -> None: ...
 
 
 # --- actions -----------------------------------------------------------------------------------------------
@@ -268,7 +222,6 @@ class Actions(Protocol):
     async def perform(self, call: ActionCall) -> ActionResult: ...
     async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
         """The word lists that belong to no caller in particular, by name. Raises ActionError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +229,7 @@ class Callback:
     """Somebody who was promised a call back.
 
     ``caller_id``: as the company knows them, "" unknown. ``wanted`` is when, in the caller's words or ISO 8601; ""
-    means as soon as possible. ``state``: waiting, done or dropped."""
+    means as soon as possible. ``state``: waiting or done."""
 
     id: int
     number: str
@@ -296,15 +249,12 @@ class Callbacks(Protocol):
         self, number: str, *, name: str, caller_id: str, skill: str, wanted: str, key: str, call_id: str
     ) -> int:
         """The callback's id; the same one for the same ``key``."""
-        ...
 
     async def waiting(self) -> Sequence[Callback]:
         """In the order they were asked for."""
-        ...
 
-    async def close(self, callback_id: int, state: str = "done") -> bool:
-        """False when it was not waiting (any more): somebody else took it."""
-        ...
+    async def close(self, callback_id: int) -> bool:
+        """They were called. False when it was not waiting (any more): somebody else took it."""
 
 
 # --- the desk ----------------------------------------------------------------------------------------------
@@ -323,22 +273,17 @@ class Destination:
 class Desk(Protocol):
     """Routing to live agents. Only configured destinations are ever returned."""
 
-    def open_now(self, skill: str, now: datetime) -> bool: ...
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
         """In the order to try; empty when closed and nobody is on call."""
-        ...
 
     async def store_context(self, context: HandoffContext) -> str:
         """Keep the context; the URL (with an unguessable token) that shows it to the agent."""
-        ...
 
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         """User-to-User (RFC 7433) and X-IVR-* headers for the INVITE or REFER; no personal data beyond need."""
-        ...
 
     def whisper(self, context: HandoffContext) -> str:
         """What the agent hears before being joined, one short sentence."""
-        ...
 
 
 class ContextStore(Protocol):
@@ -349,7 +294,6 @@ class ContextStore(Protocol):
     ) -> None: ...
     async def context(self, token: str) -> Mapping[str, Any] | None:
         """What was kept under ``token``; None when there is no such token, or it has expired."""
-        ...
 
 
 # --- persistence of calls ----------------------------------------------------------------------------------
@@ -361,7 +305,6 @@ class ResumePoints(Protocol):
     async def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None: ...
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         """The newest snapshot after ``not_before``, removed so that it is used once."""
-        ...
 
 
 class CallRecords(ResumePoints, Protocol):
@@ -370,12 +313,45 @@ class CallRecords(ResumePoints, Protocol):
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
     async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
         """Entries of the call's record, in order, in one transaction."""
-        ...
 
     async def update(self, call_id: str, **changes: Any) -> None: ...
     async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None: ...
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
     async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
+
+
+# --- versions of flows -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVersion:
+    """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.
+
+    A canary serves ``canary_percent`` of the calls, and all calls to or from ``canary_numbers``."""
+
+    flow: str
+    version: str
+    source: str
+    by: str
+    at: datetime
+    state: str
+    canary_percent: int = 0
+    canary_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start."""
+
+    flow: str
+    version: str
+    previous: str
+    kind: str
+    by: str
+    at: datetime
+
+
+# --- time --------------------------------------------------------------------------------------------------
 
 
 class Clock(Protocol):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint, SpeechService
@@ -51,30 +51,21 @@ def _engine(status: EngineStatus) -> dict[str, Any]:
     return {"name": status.name, "healthy": status.healthy, "detail": status.detail}
 
 
-class Pinged(Protocol):
-    async def ping(self) -> None:
-        """Raises StoreUnavailable."""
-        ...
-
-
-class Served(Protocol):
-    def status(self) -> Mapping[str, Any]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a call needs, to be asked how it is. ``calls`` are those in progress."""
+    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``ping`` raises StoreUnavailable;
+    ``flows`` says what serves."""
 
     calls: Sized
-    store: Pinged
+    ping: Callable[[], Awaitable[None]]
     media: MediaEngine
     speech: SpeechService
     endpoint: SipEndpoint
-    flows: Served
+    flows: Callable[[], Mapping[str, Any]]
 
     async def readiness(self) -> Readiness:
         try:
-            await self.store.ping()
+            await self.ping()
             store = "ok"
         except StoreUnavailable as error:
             store = str(error)
@@ -85,5 +76,5 @@ class Parts:
             self.speech.recognisers(),
             self.speech.synthesisers(),
             self.endpoint.registrations(),
-            self.flows.status(),
+            self.flows(),
         )

@@ -11,9 +11,9 @@ the same: fields they lack have their defaults, kinds that nobody knows any more
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -79,7 +79,7 @@ Decision = Literal[
     "goodbye",
     "language",  # chosen, with persona and keys_led; or whether the offered one is wanted
 ]
-_DECISIONS: tuple[str, ...] = Decision.__args__  # type: ignore[attr-defined]
+_DECISIONS: tuple[Decision, ...] = get_args(Decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,25 +163,15 @@ class Other:
 
 
 Happening = (
-    Prompted
-    | Understood
-    | Keyed
-    | Entered
-    | Decided
-    | Performed
-    | HandedOver
-    | Failed
-    | CallerActed
-    | ResumeAsked
-    | Ended
-    | Other
-)
-_TYPES: Mapping[str, type[Any]] = {
-    cls.kind: cls
-    for cls in (Prompted, Understood, Keyed, Entered, Performed, HandedOver, Failed, CallerActed, ResumeAsked, Ended)
-}
+    Prompted | Understood | Keyed | Entered | Decided | Performed | HandedOver | Failed
+    | CallerActed | ResumeAsked | Ended | Other
+)  # fmt: skip
+_TYPES: Mapping[str, type[Any]] = {cls.kind: cls for cls in get_args(Happening) if cls not in (Decided, Other)}
+_EMPTY: tuple[object, ...] = (None, "", {}, ())
 _ENVELOPE = ("kind", "at", "state")
 _BESIDE = frozenset({*_ENVELOPE, "event"})  # names that an entry's own words give way to
+# Of these what is empty is left out; of the rest it is written too, so that readers find it.
+_SPARSE = frozenset({Performed.kind, HandedOver.kind, Failed.kind, CallerActed.kind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,56 +202,43 @@ class Entry:
 
 def attributes(what: Happening) -> dict[str, Any]:
     """What happened as flat attributes, for JSON and for log lines: no name collides with an entry's own."""
-    if isinstance(what, Decided):
-        return {_key(key): given for key, given in {what.what: what.value, **what.detail}.items()}
-    renamed: Mapping[str, str] = getattr(what, "renamed", NOTHING)
+    match what:
+        case Decided():
+            return _beside({what.what: what.value, **what.detail})
+        case Other():
+            return _beside(what.detail)
     found: dict[str, Any] = {}
-    for spec in fields(what):
-        given = getattr(what, spec.name)
-        if isinstance(what, Other) and spec.name == "kind":
-            continue
-        if spec.name == "detail" and isinstance(given, Mapping):
-            found.update({_key(key): one for key, one in given.items()})
-        elif given not in _EMPTY.get(what.kind, ()):
-            found[renamed.get(spec.name, spec.name)] = list(given) if isinstance(given, tuple) else given
-    return found
+    for name, key in _keys(type(what)).items():
+        given = getattr(what, name)
+        if not (what.kind in _SPARSE and given in _EMPTY):
+            found[key] = list(given) if isinstance(given, tuple) else given
+    return found | _beside(what.detail) if isinstance(what, CallerActed) else found
 
 
-# What is left out of which kind: the rest is written even when it is empty, so that readers find it.
-_EMPTY: Mapping[str, tuple[object, ...]] = {
-    "action": (None, "", {}),
-    "handoff": (None, "", ()),
-    "error": ("",),
-    "caller": ("",),
-}
+def _keys(cls: type[Any]) -> dict[str, str]:
+    """Under which name each field is written; CallerActed's detail is written without one."""
+    renamed: Mapping[str, str] = getattr(cls, "renamed", {})
+    written = (each.name for each in fields(cls) if (cls, each.name) != (CallerActed, "detail"))
+    return {name: renamed.get(name, name) for name in written}
 
 
-def _key(key: str) -> str:
-    return f"to_{key}" if key in _BESIDE else key
+def _beside(own: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"to_{key}" if key in _BESIDE else key: given for key, given in own.items()}
 
 
 def _happening(kind: str, own: Mapping[str, Any]) -> Happening:
     if kind == Decided.kind:
-        what = next((one for one in _DECISIONS if one in own), None)
-        if what is None:
-            return Other(kind, own)
-        return Decided(what, own[what], {key: given for key, given in own.items() if key != what})  # type: ignore[arg-type]
+        what: Decision | None = next((one for one in _DECISIONS if one in own), None)
+        rest = {key: given for key, given in own.items() if key != what}
+        return Other(kind, own) if what is None else Decided(what, own[what], rest)
     cls = _TYPES.get(kind)
     if cls is None:
         return Other(kind, own)
-    renamed: Mapping[str, str] = getattr(cls, "renamed", NOTHING)
-    given: dict[str, Any] = {}
-    left = dict(own)
-    for spec in fields(cls):
-        key = renamed.get(spec.name, spec.name)
-        if spec.name == "detail" and cls is not Failed:
-            continue
-        if key in left:
-            found = left.pop(key)
-            given[spec.name] = tuple(found) if isinstance(found, list) else found
+    names = {key: name for name, key in _keys(cls).items()}
+    known = {names[key]: tuple(v) if isinstance(v, list) else v for key, v in own.items() if key in names}
     if cls is CallerActed:
-        given["detail"] = left
-    happening: Happening = cls(**given)
+        known["detail"] = {key: given for key, given in own.items() if key not in names}
+    happening: Happening = cls(**known)
     return happening
 
 
@@ -317,15 +294,9 @@ class HandoffContext:
     def to_json(self) -> dict[str, Any]:
         """The one shape that agents, API and console see."""
         return {
-            "call_id": self.call_id,
-            "reason": self.reason,
-            "skill": self.skill,
-            "priority": self.priority,
-            "caller": {"number": self.caller.number, "display": self.caller.display, "uri": self.caller.uri},
-            "language": self.language,
+            **{each.name: getattr(self, each.name) for each in fields(self)},
+            "caller": asdict(self.caller),
             "facts": dict(self.facts),
             "transcript": [utterance.to_json() for utterance in self.transcript],
             "tried": list(self.tried),
-            "flow": self.flow,
-            "state": self.state,
         }

@@ -15,10 +15,9 @@ import structlog
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import HttpActions
-from ivr.call.acceptor import Acceptor
-from ivr.call.history import CallHistory
-from ivr.call.registry import CallRegistry
+from ivr.call.registry import CallHistory, CallRegistry
 from ivr.call.services import CallServices
+from ivr.call.session import Acceptor
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
@@ -114,7 +113,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         await _begin(stack, store.upgrade(), store.close)
         if count := await store.calls.end_unfinished("lost", clock.now()):
             log.warning("calls.reconciled", count=count)
-        await _begin(stack, openings.load_vocabularies(actions), company_http.close)
+        await _begin(stack, openings.load_vocabularies(actions), company_http.aclose)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
         await _begin(stack, speech.start(), speech.stop)
@@ -126,7 +125,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
                 flows=workshop,
-                readiness=Parts(registry, store, media, speech, endpoint, flows).readiness,
+                readiness=Parts(registry, store.ping, media, speech, endpoint, flows.status).readiness,
                 context=desk.context,
                 mask=config.logs.redact,
             ),

@@ -11,7 +11,7 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -63,21 +63,13 @@ class AnswerTooLarge(ActionError):
 
 
 class HttpActions:
-    """One client session for all services; ``async with`` it, or ``close`` it."""
+    """One client session for all services; ``aclose`` it."""
 
     def __init__(self, services: Sequence[HttpService]) -> None:
         self._services = {service.name: service for service in services}
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> HttpActions:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -164,14 +156,12 @@ class HttpActions:
         return ActionResult(FAILED, values)
 
 
+@dataclass(frozen=True, slots=True)
 class _Request:
-    __slots__ = ("body", "headers", "method", "url")
-
-    def __init__(self, method: str, url: URL, headers: Mapping[str, str], body: bytes | None) -> None:
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.body = body
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 def _text(value: object) -> str:

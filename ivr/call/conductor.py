@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from ivr.call.action_calls import ActionCalls
+from ivr.call import resume_points
+from ivr.call.action_calls import call_action
 from ivr.call.agitation import Agitation
 from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import KeyFilter
@@ -20,8 +21,8 @@ from ivr.call.handoff import Handoff
 from ivr.call.inbox import Inbox, InboxEvent, TimerExpired
 from ivr.call.input_timers import InputTimers
 from ivr.call.mouth import Mouth
+from ivr.call.participant import Participant
 from ivr.call.recorder import Recorder
-from ivr.call.resume_points import ResumePoints
 from ivr.call.services import CallServices
 from ivr.dialogue.engine.contract import (
     Connect,
@@ -44,40 +45,35 @@ from ivr.dialogue.engine.contract import (
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
-from ivr.events import Digit, Heard, PlayDone, RecogniserFailed, SpeechEnded, SpeechStarted, TransferProgress
+from ivr.events import Audio, Digit, Heard, PlayDone, RecogniserFailed, SpeechEnded, SpeechStarted, TransferProgress
 
 log = structlog.get_logger(__name__)
 
 
 class Conductor:
-    """The loop of one call. ``run`` returns never: it raises CallEnded. What takes time runs in ``tasks``."""
+    """The loop of one call. What takes time runs in tasks beside it, which end with it."""
 
     def __init__(
         self,
+        call_id: str,
+        caller: Participant,
         dialogue: Dialogue,
-        inbox: Inbox,
-        *,
-        mouth: Mouth,
-        ears: CallEars,
-        actions: ActionCalls,
         handoff: Handoff,
-        resume_points: ResumePoints,
         recorder: Recorder,
         services: CallServices,
-        tasks: asyncio.TaskGroup,
     ) -> None:
+        self._call_id = call_id
+        self._caller = caller
         self._dialogue = dialogue
-        self._inbox = inbox
-        self._mouth = mouth
-        self._ears = ears
-        self._actions = actions
         self._handoff = handoff
-        self._resume_points = resume_points
         self._recorder = recorder
         self._services = services
-        self._tasks = tasks
+        self._inbox = inbox = Inbox()
+        self._mouth = Mouth(caller.media, services.speech, inbox)
+        self._ears = CallEars(caller.media, services.speech, call_id, inbox)
         self._timers = InputTimers(inbox)
-        self._barge_in = BargeIn(mouth, recorder)
+        self._barge_in = BargeIn(self._mouth, recorder)
+        self._tasks = asyncio.TaskGroup()
         self._keys = KeyFilter()
         self._agitation = Agitation()
         self._listen: Listen | None = None
@@ -86,12 +82,17 @@ class Conductor:
         self._paused = False
 
     async def run(self) -> None:
+        """Returns never: raises CallEnded, in a group."""
         try:
-            await self._carry_out(self._dialogue.begin(self._services.local_time()))
-            while True:
-                await self._take(await self._inbox.take())
+            async with self._tasks:
+                for work in (self._signals(), self._audio(), self._ears.run(), self._mouth.run()):
+                    self._tasks.create_task(work)
+                await self._carry_out(self._dialogue.begin(self._services.local_time()))
+                while True:
+                    await self._take(await self._inbox.get())
         finally:
             self._timers.stop()
+            await self._ears.close()
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -106,6 +107,17 @@ class Conductor:
             self._paused = False
 
     # -- what happened -------------------------------------------------------------------------------------
+
+    async def _signals(self) -> None:
+        async for event in self._caller.signals():
+            self._inbox.put_nowait(event)
+
+    async def _audio(self) -> None:
+        async for event in self._caller.audio():
+            if isinstance(event, Audio):
+                self._ears.feed(event)
+            else:
+                self._inbox.put_nowait(event)
 
     async def _take(self, event: InboxEvent) -> None:
         match event:
@@ -204,7 +216,9 @@ class Conductor:
                 case Listen():
                     await self._start_listening(effect)
                 case Perform():
-                    self._tasks.create_task(self._actions.perform(effect))
+                    facts, call_id = self._dialogue.facts, self._call_id
+                    work = call_action(effect, call_id, facts, self._services, self._recorder, self._inbox)
+                    self._tasks.create_task(work)
                 case Connect():
                     self._tasks.create_task(self._connect(effect))
                 case LoadResume():
@@ -221,7 +235,7 @@ class Conductor:
         self._listen = listen
         deaf_because = await self._ears.listen(listen)
         if deaf_because and not self._dialogue.keys_led:
-            self._inbox.post(PartFailed("recogniser", deaf_because))
+            self._inbox.put_nowait(PartFailed("recogniser", deaf_because))
 
     def _await_input(self) -> None:
         if self._listen is None or self._paused or self._mouth.speaking or self._user_speaking:
@@ -229,7 +243,9 @@ class Conductor:
         self._timers.await_input(self._listen)
 
     async def _connect(self, connect: Connect) -> None:
-        self._inbox.post(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
+        self._inbox.put_nowait(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
 
     async def _load_resume(self, load: LoadResume) -> None:
-        self._inbox.post(ResumeLoaded(load.token, await self._resume_points.load(load.caller_id)))
+        services = self._services
+        found = await resume_points.taken(services.records, load.caller_id, services.clock.now())
+        self._inbox.put_nowait(ResumeLoaded(load.token, found))

@@ -95,9 +95,9 @@ class CallEars:
                 self._broken.add(self._language)
                 self._ears = None
                 await self._media.listen(False)
-                self._inbox.post(event)
+                self._inbox.put_nowait(event)
                 return
-            self._inbox.post(event)
+            self._inbox.put_nowait(event)
 
     async def close(self) -> None:
         ears, self._ears = self._ears, None

@@ -1,4 +1,4 @@
-"""The inbox: the event queue of one call. Legs, media, ears, mouth, timers and actions post; the conductor takes."""
+"""The inbox: the event queue of one call. Legs, media, ears, mouth, timers and actions put; the conductor gets."""
 
 from __future__ import annotations
 
@@ -23,15 +23,5 @@ class TimerExpired:
 
 InboxEvent = Digit | PlayDone | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
 
-
-class Inbox:
-    """Events in the order in which they came; unbounded, for none of them may be dropped."""
-
-    def __init__(self) -> None:
-        self._events: asyncio.Queue[InboxEvent] = asyncio.Queue()
-
-    def post(self, event: InboxEvent) -> None:
-        self._events.put_nowait(event)
-
-    async def take(self) -> InboxEvent:
-        return await self._events.get()
+Inbox = asyncio.Queue[InboxEvent]
+"""In the order in which they came; unbounded, for none of them may be dropped."""

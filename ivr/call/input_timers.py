@@ -44,6 +44,6 @@ class InputTimers:
 
         def expire() -> None:
             self._running.pop(timer, None)
-            self._inbox.post(TimerExpired(timer, token))
+            self._inbox.put_nowait(TimerExpired(timer, token))
 
         self._running[timer] = asyncio.get_running_loop().call_later(seconds, expire)

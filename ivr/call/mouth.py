@@ -82,7 +82,7 @@ class Mouth:
                 clip = await self._speech.render(words.text, say.language, say.voice, words.audio)
             except SpeechUnavailable as error:
                 log.error("prompt.unspoken", prompt=words.prompt_id, error=str(error))
-                self._inbox.post(PartFailed("synthesiser", str(error)))
+                self._inbox.put_nowait(PartFailed("synthesiser", str(error)))
                 break
             if saying.stopped:
                 break
@@ -94,18 +94,17 @@ class Mouth:
         if not saying.parts:
             self._finish(saying, completed=not saying.stopped)
 
-    def played(self, event: PlayDone) -> bool:
-        """Account for a PlayDone of ours; False when it isn't."""
+    def played(self, event: PlayDone) -> None:
+        """Account for a PlayDone, if it is ours."""
         saying = self._owner.pop(event.token, None)
         if saying is None:
-            return False
+            return
         saying.parts.discard(event.token)
         if not event.completed:
             saying.stopped = True
         if not saying.parts and (saying.all_queued or saying.stopped):
             self._finish(saying, completed=not saying.stopped)
-        return True
 
     def _finish(self, saying: _Saying, *, completed: bool) -> None:
         if self._sayings.pop(saying.say.token, None) is not None:
-            self._inbox.post(Said(saying.say.token, completed))
+            self._inbox.put_nowait(Said(saying.say.token, completed))

@@ -29,13 +29,7 @@ class Recorder:
     """One call's. ``fields`` identify the call on every log line, with the flow and the state that it is in now."""
 
     def __init__(self, call_id: str, leg_id: str, journal: Journal, registry: CallRegistry, clock: Clock) -> None:
-        self.fields: dict[str, Any] = {
-            "call_id": call_id,
-            "leg": leg_id,
-            "flow": "",
-            "flow_version": "",
-            "state": "",
-        }
+        self.fields: dict[str, Any] = {"call_id": call_id, "leg": leg_id, "flow": "", "flow_version": "", "state": ""}
         self.counts = Counts()
         self._journal = journal
         self._registry = registry
@@ -50,10 +44,7 @@ class Recorder:
         """It is known now which flow serves the call."""
         self.fields.update(flow=opening.flow, flow_version=opening.flow_version)
         self._journal.update(
-            flow=opening.flow,
-            flow_version=opening.flow_version,
-            language=opening.language,
-            persona=opening.persona,
+            flow=opening.flow, flow_version=opening.flow_version, language=opening.language, persona=opening.persona
         )
 
     def record(self, what: Happening) -> None:

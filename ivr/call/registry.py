@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
+
+from ivr.ports import CallRecords
 
 
 class LiveCall(Protocol):
@@ -12,7 +14,6 @@ class LiveCall(Protocol):
     def call_id(self) -> str: ...
     def view(self) -> Mapping[str, Any]:
         """State, transcript, slots, outcome, handoff context: what GET /api/calls/{call_id} shows."""
-        ...
 
     async def end(self, reason: str) -> None: ...
 
@@ -51,3 +52,33 @@ class CallRegistry:
         """Returns when no call is left."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._calls)
+
+
+Changes = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
+
+
+class CallHistory:
+    """Calls in progress from the registry, past ones from the records, as one list: ``ivr.web.backend.Calls``.
+
+    ``changes``: what a call changed, in order."""
+
+    def __init__(self, registry: CallRegistry, records: CallRecords, changes: Changes) -> None:
+        self._registry = registry
+        self._records = records
+        self._changes = changes
+
+    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
+        now = [call.view() for call in self._registry] if live is not False else []
+        if live:
+            return now[:limit]
+        ids = {call["call_id"] for call in now}
+        past = await self._records.recent(limit, live=live)
+        return [*now, *(row for row in past if row["call_id"] not in ids)][:limit]
+
+    async def get(self, call_id: str) -> Mapping[str, Any] | None:
+        """A past call comes with its ``changes``, by the audit trail."""
+        live = self._registry.get(call_id)
+        if live is not None:
+            return live.view()
+        past = await self._records.get(call_id)
+        return past and {**past, "changes": await self._changes(call_id)}

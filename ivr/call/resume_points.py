@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,7 +12,7 @@ from ivr.call.journal import Journal
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
 from ivr.events import CALLER_ID
-from ivr.ports import CallRecords, Clock
+from ivr.ports import ResumePoints
 
 log = structlog.get_logger(__name__)
 
@@ -20,26 +20,19 @@ RESUME_WITHIN = timedelta(minutes=30)
 STORE_TIMEOUT_S = 2.0
 
 
-class ResumePoints:
-    """``load`` asks the store, ``keep`` goes behind the call by its journal."""
+async def taken(points: ResumePoints, caller_id: str, now: datetime) -> Mapping[str, object] | None:
+    """The snapshot of this caller's call that dropped within RESUME_WITHIN, used once; None without, or when the
+    store does not answer."""
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            return await points.take_resume_point(caller_id, now - RESUME_WITHIN)
+    except (IvrError, TimeoutError, OSError) as error:
+        log.warning("resume.unavailable", error=str(error) or "timeout")
+        return None
 
-    def __init__(self, records: CallRecords, journal: Journal, clock: Clock) -> None:
-        self._records = records
-        self._journal = journal
-        self._clock = clock
 
-    async def load(self, caller_id: str) -> Mapping[str, object] | None:
-        """The snapshot of this caller's call that dropped within RESUME_WITHIN, used once; None without, or when the
-        store does not answer."""
-        try:
-            async with asyncio.timeout(STORE_TIMEOUT_S):
-                return await self._records.take_resume_point(caller_id, self._clock.now() - RESUME_WITHIN)
-        except (IvrError, TimeoutError, OSError) as error:
-            log.warning("resume.unavailable", error=str(error) or "timeout")
-            return None
-
-    def keep(self, dialogue: Dialogue) -> None:
-        """The call drops now: what is worth it is kept, for callers who are known."""
-        snapshot, caller_id = dialogue.snapshot(), dialogue.facts.get(CALLER_ID)
-        if snapshot is not None and caller_id:
-            self._journal.save_resume_point(str(caller_id), snapshot, self._clock.now())
+def keep(journal: Journal, dialogue: Dialogue, now: datetime) -> None:
+    """The call drops now: what is worth it is kept, behind the call, for callers who are known."""
+    snapshot, caller_id = dialogue.snapshot(), dialogue.facts.get(CALLER_ID)
+    if snapshot is not None and caller_id:
+        journal.save_resume_point(str(caller_id), snapshot, now)

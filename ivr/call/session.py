@@ -1,29 +1,27 @@
-"""The session of one call, from INVITE to the canonical line: TaskGroups own all it starts, and nothing outlives it."""
+"""The session of one call, from INVITE to the canonical line, and the acceptor, which begins one for every leg.
+
+TaskGroups own all that a session starts, and nothing outlives it."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
-from ivr.call.action_calls import ActionCalls
+from ivr.call import resume_points
 from ivr.call.conductor import Conductor
-from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
-from ivr.call.inbox import Inbox
 from ivr.call.journal import Journal
-from ivr.call.mouth import Mouth
 from ivr.call.outcome import Answered, canonical_line
 from ivr.call.participant import Participant, hang_up
 from ivr.call.recorder import Recorder
-from ivr.call.resume_points import ResumePoints
 from ivr.call.services import CallServices
 from ivr.dialogue.engine.dialogue import Opening
 from ivr.dialogue.engine.start import Installed
 from ivr.errors import CallEnded, MediaUnavailable
-from ivr.events import Audio
 from ivr.logs import bind_call
 from ivr.media.negotiation import NoCommonCodec
 from ivr.ports import EngineStatus, Leg, LegStats
@@ -31,25 +29,22 @@ from ivr.ports import EngineStatus, Leg, LegStats
 log = structlog.get_logger(__name__)
 
 E = TypeVar("E", bound=Exception)
+Open = Callable[[str, Leg, Installed], Opening]
+"""How a call begins: from its id, its leg and what is installed."""
+
+STOP_CALLS_S = 3.0
 
 
 class CallSession:
     """Answers one leg and stays with it until it is gone."""
 
-    def __init__(
-        self,
-        call_id: str,
-        leg: Leg,
-        services: CallServices,
-        opening: Callable[[str, Leg, Installed], Opening],
-    ) -> None:
+    def __init__(self, call_id: str, leg: Leg, services: CallServices, opening: Open) -> None:
         self.call_id = call_id
         self._leg = leg
         self._services = services
         self._opening = opening
         self._journal = Journal(services.records, call_id)
         self._recorder = Recorder(call_id, leg.id, self._journal, services.registry, services.clock)
-        self._resume_points = ResumePoints(services.records, self._journal, services.clock)
         self._started_at = services.clock.now()
         self._started = services.clock.monotonic()
         self._end_wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -142,37 +137,14 @@ class CallSession:
 
     async def _converse(self, caller: Participant) -> None:
         """Returns never: raises CallEnded."""
-        services, recorder, call_id = self._services, self._recorder, self.call_id
+        services, recorder = self._services, self._recorder
         speech = services.speech
         installed = Installed(_served(speech.recognisers()), _served(speech.synthesisers()))
-        opening = self._opening(call_id, self._leg, installed)
+        opening = self._opening(self.call_id, self._leg, installed)
         recorder.opened(opening)
-        dialogue, inbox = opening.dialogue, Inbox()
-        handoff = Handoff(call_id, caller, dialogue, recorder, services)
-        self._answered = Answered(dialogue, handoff)
-        mouth = Mouth(caller.media, speech, inbox)
-        ears = CallEars(caller.media, speech, call_id, inbox)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                conductor = Conductor(
-                    dialogue,
-                    inbox,
-                    mouth=mouth,
-                    ears=ears,
-                    actions=ActionCalls(call_id, dialogue, services.actions, services.clock, recorder, inbox),
-                    handoff=handoff,
-                    resume_points=self._resume_points,
-                    recorder=recorder,
-                    services=services,
-                    tasks=tasks,
-                )
-                tasks.create_task(_signals(caller, inbox))
-                tasks.create_task(_audio(caller, inbox, ears))
-                tasks.create_task(ears.run())
-                tasks.create_task(mouth.run())
-                await conductor.run()
-        finally:
-            await ears.close()
+        handoff = Handoff(self.call_id, caller, opening.dialogue, recorder, services)
+        self._answered = Answered(opening.dialogue, handoff)
+        await Conductor(self.call_id, caller, opening.dialogue, handoff, recorder, services).run()
 
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
         services, counts = self._services, self._recorder.counts
@@ -188,22 +160,35 @@ class CallSession:
         )
         outcome = canonical["outcome"]
         if self._answered is not None and outcome == "abandoned" and counts.acted:
-            self._resume_points.keep(self._answered.dialogue)
+            resume_points.keep(self._journal, self._answered.dialogue, services.clock.now())
         await self._journal.finish(outcome, services.clock.now(), canonical)
         log.info("call.end", **canonical)
 
 
-async def _signals(caller: Participant, inbox: Inbox) -> None:
-    async for event in caller.signals():
-        inbox.post(event)
+class Acceptor:
+    """A session, in a task of its own, for every leg that comes in."""
 
+    def __init__(self, services: CallServices, opening: Open) -> None:
+        self._services = services
+        self._opening = opening
+        self._tasks: set[asyncio.Task[None]] = set()
 
-async def _audio(caller: Participant, inbox: Inbox, ears: CallEars) -> None:
-    async for event in caller.audio():
-        if isinstance(event, Audio):
-            ears.feed(event)
-        else:
-            inbox.post(event)
+    def accept(self, leg: Leg) -> None:
+        call_id = secrets.token_hex(8)
+        session = CallSession(call_id, leg, self._services, self._opening)
+        task = asyncio.create_task(session.run(), name=f"call {call_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Every call ends by itself within STOP_CALLS_S, or is cancelled."""
+        for call in self._services.registry:
+            await call.end("the service stops")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_CALLS_S)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:

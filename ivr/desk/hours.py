@@ -93,16 +93,9 @@ class Calendar:
             return
         for interval in self._days[day.weekday()]:
             last_day = day + _DAY if interval.overnight else day
-            end = interval.end
-            if interval.overnight and last_day in self._holidays:
-                end = 0
-            yield self._first(day, interval.start), self._last(last_day, end)
-
-    def _first(self, day: date, minute: int) -> datetime:
-        return self._local(day, minute, fold=0)
-
-    def _last(self, day: date, minute: int) -> datetime:
-        return max(self._local(day, minute, fold=0), self._local(day, minute, fold=1))
+            end = 0 if last_day in self._holidays else interval.end
+            closes = max(self._local(last_day, end, fold=0), self._local(last_day, end, fold=1))
+            yield self._local(day, interval.start, fold=0), closes
 
     def _local(self, day: date, minute: int, *, fold: int) -> datetime:
         days, rest = divmod(minute, 1440)

@@ -1,84 +1,83 @@
-"""What the actions need of whoever keeps members and queues: a database (``sql/``), or this process (``memory``).
+"""Back ends: what keeps members and their queues for the actions, a database (``sql/``) or this process (``memory``).
 
 Everything here raises StoreUnavailable when the back end is gone, and ActionError when it refuses what no flow should
-have asked. Every change is made once per ``key``, audited, and all or nothing.
+have asked. What a change means is the actions' to say; a back end keeps it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from ivr.reference.records import DiscReport, MemberProfile, Note, QueueEdit, Title
-
-Edit = Callable[[tuple[int, ...]], tuple[str, Sequence[int]]]
-"""From the title ids in order to (outcome, the new order). Pure; an unchanged order changes nothing."""
+from ivr.errors import ActionError
+from ivr.ports import ActionCall
+from ivr.reference.ordering import Order
+from ivr.reference.records import MemberProfile, Note, Title
+from ivr.store.ledger import Json
 
 UNDO = "queue.undo"
 QUEUE_SCOPE = "queue."  # changes by actions of these names can be undone
 
 
-class Membership(Protocol):
-    async def profile(self, number: str) -> MemberProfile | None:
-        """None when there is no such member."""
-        ...
+@dataclass(frozen=True, slots=True)
+class QueueEdit:
+    """A change of a queue by its line in the audit trail: title ids in order."""
 
-    async def numbers_by_phone(self, phone: str) -> Sequence[str]:
-        """Membership numbers of everybody who gave this phone number."""
-        ...
-
-    async def titles(self) -> Sequence[Title]:
-        """The whole catalogue, by name."""
-        ...
-
-    async def title(self, title_id: int) -> Title | None: ...
-    async def count(self) -> int: ...
+    line: int
+    before: Order
+    after: Order
 
 
-class Queues(Protocol):
-    async def rearrange(
-        self, member: str, edit: Edit, *, key: str, action: str, call_id: str, actor: str = "caller"
-    ) -> QueueEdit:
-        """Apply ``edit`` to the member's queue. ValueError when it doubles a title."""
-        ...
+class MemberRecords(Protocol):
+    """What one member has, while the change of one call is made; nobody else changes it meanwhile."""
 
-    async def undo(self, member: str, *, key: str, call_id: str, actor: str = "caller") -> QueueEdit:
-        """Take back this call's last change that is not taken back yet.
+    async def queue(self) -> Order:
+        """Title ids."""
 
-        Outcomes: "ok", "nothing_to_undo", and "changed_since" when the queue is not as that change left it."""
-        ...
+    async def put_queue(self, order: Order) -> None:
+        """Audited. ``order`` names no title twice."""
 
+    async def last_edit(self) -> QueueEdit | None:
+        """This call's last change of the queue that is not taken back yet."""
 
-class Services(Protocol):
-    async def report_disc(
-        self, member: str, title_id: int, kind: str, *, key: str, call_id: str, actor: str = "caller"
-    ) -> DiscReport:
-        """The member's copy of the title is ``kind`` (damaged, missing): note that and ship another copy."""
-        ...
+    async def mark_undone(self, edit: QueueEdit) -> None: ...
+    async def replace_disc(self, title_id: int, kind: str) -> bool:
+        """The member's copy is ``kind`` (damaged, missing): keep that, and ship another. False when none is out."""
 
-    async def notes(self, member: str) -> Sequence[Note]:
-        """Oldest first."""
-        ...
-
-    async def add_note(
-        self, member: str, text: str, *, kind: str, key: str, call_id: str, actor: str = "caller"
-    ) -> None: ...
-    async def delete_notes(self, member: str, *, key: str, call_id: str, actor: str = "caller") -> int:
+    async def damaged_reports(self) -> int: ...
+    async def add_note(self, text: str, kind: str) -> None: ...
+    async def delete_notes(self) -> int:
         """How many there were."""
-        ...
 
-    async def hold_deliveries(self, member: str, until: date, *, key: str, call_id: str, actor: str = "caller") -> None:
+    async def hold(self, until: date) -> None:
         """Nothing is shipped before ``until``; a later hold replaces the earlier one."""
-        ...
+
+
+Change = Callable[[MemberRecords], Awaitable[Json]]
 
 
 class Backend(Protocol):
-    """The whole of it."""
+    async def profile(self, number: str) -> MemberProfile | None:
+        """None when there is no such member."""
 
-    @property
-    def membership(self) -> Membership: ...
-    @property
-    def queues(self) -> Queues: ...
-    @property
-    def services(self) -> Services: ...
+    async def numbers_by_phone(self, phone: str) -> Sequence[str]:
+        """Membership numbers of everybody who gave this phone number."""
+
+    async def titles(self) -> Sequence[Title]:
+        """The whole catalogue, by name."""
+
+    async def title(self, title_id: int) -> Title | None: ...
+    async def count(self) -> int:
+        """How many members there are."""
+
+    async def notes(self, member: str) -> Sequence[Note]:
+        """Oldest first."""
+
+    async def change(self, member: str, call: ActionCall, change: Change) -> Json:
+        """What ``change`` makes of the member's records, once per ``call.key``, all of it or nothing."""
+
+
+def no_such_member() -> ActionError:
+    return ActionError("no such member", remedy="identify the caller first")

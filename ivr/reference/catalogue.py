@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ivr.errors import StoreUnavailable
 from ivr.events import Term
-from ivr.reference.backend import Membership
+from ivr.reference.backend import Backend
 from ivr.reference.titles import terms
 
 CATALOGUE = "catalogue"
@@ -17,8 +17,8 @@ MAX_AGE = timedelta(minutes=5)
 class Catalogue:
     """At most MAX_AGE old; older when the back end is gone."""
 
-    def __init__(self, membership: Membership, now: Callable[[], datetime]) -> None:
-        self._membership = membership
+    def __init__(self, backend: Backend, now: Callable[[], datetime]) -> None:
+        self._backend = backend
         self._now = now
         self._terms: tuple[Term, ...] = ()
         self._stale_at = now()
@@ -28,7 +28,7 @@ class Catalogue:
         if self._terms and self._now() < self._stale_at:
             return self._terms
         try:
-            self._terms = terms(await self._membership.titles())
+            self._terms = terms(await self._backend.titles())
         except StoreUnavailable:
             if not self._terms:
                 raise

@@ -10,74 +10,55 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
-from ivr.reference import api, discs, holds, members, notes, queue, seed_data
+from ivr.reference import api, members, queue, seed_data, services
 from ivr.reference.backend import Backend
 from ivr.reference.catalogue import CATALOGUE, Catalogue
 from ivr.reference.memory import MemoryFilms
-from ivr.reference.sql.members import SqlMembership
-from ivr.reference.sql.queues import SqlQueues
+from ivr.reference.sql.members import SqlFilms
 from ivr.reference.sql.seeding import seed
-from ivr.reference.sql.services import SqlServices
 from ivr.store.database import Database
 from ivr.store.memory import MemoryLedger
 from ivr.store.migration import Branch
 from ivr.store.retention import LONG_S
 
-SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES, *discs.SIGNATURES, *notes.SIGNATURES, *holds.SIGNATURES)
-
-
-class SqlFilms:
-    """Implements ``ivr.reference.backend.Backend`` on a database."""
-
-    def __init__(self, database: Database, times: Times) -> None:
-        self.membership = SqlMembership(database)
-        self.queues = SqlQueues(database, times.now)
-        self.services = SqlServices(database, times.now)
+SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES, *services.SIGNATURES)
 
 
 class OpenFilms(OpenCompany):
     def __init__(self, backend: Backend, times: Times, database: Database | None = None) -> None:
-        self.membership = backend.membership
-        self.queues = backend.queues
-        self.services = backend.services
+        self.backend = backend
         self._times = times
         self._database = database
-        self._actions = self._action_set()
+        self._catalogue = Catalogue(backend, times.now)
 
     @property
     def actions(self) -> ActionSet:
-        return self._actions
-
-    def _action_set(self) -> ActionSet:
         handlers = {
-            **members.MemberActions(self.membership).handlers(),
-            **queue.QueueActions(self.membership, self.queues).handlers(),
-            **discs.DiscActions(self.membership, self.services).handlers(),
-            **notes.NoteActions(self.membership, self.services).handlers(),
-            **holds.HoldActions(self.membership, self.services, self._times.today).handlers(),
+            **members.MemberActions(self.backend).handlers(),
+            **queue.QueueActions(self.backend).handlers(),
+            **services.ServiceActions(self.backend, self._times.today).handlers(),
         }
-        catalogue = Catalogue(self.membership, self._times.now)
-        return ActionSet(SIGNATURES, handlers, {CATALOGUE: catalogue.terms})
+        return ActionSet(SIGNATURES, handlers, {CATALOGUE: self._catalogue.terms})
 
     def routes(self) -> Sequence[web.RouteDef]:
-        return api.routes(self.membership.profile)
+        return api.routes(self.backend.profile)
 
     async def knows(self, phone: str) -> bool:
-        return bool(await self.membership.numbers_by_phone(phone))
+        return bool(await self.backend.numbers_by_phone(phone))
 
     async def records(self, caller_id: str) -> Mapping[str, Held] | None:
-        profile = await self.membership.profile(caller_id)
+        profile = await self.backend.profile(caller_id)
         if profile is None:
             return None
         return {
             "queue": tuple(title.name for title in profile.queue),
             "discs": tuple(title.name for title in profile.discs),
-            "notes": tuple(note.text for note in await self.services.notes(caller_id)),
+            "notes": tuple(note.text for note in await self.backend.notes(caller_id)),
             "hold_until": profile.hold_until.isoformat() if profile.hold_until is not None else "",
         }
 
     async def counts(self) -> Mapping[str, int]:
-        return {"titles": len(await self.membership.titles()), "members": await self.membership.count()}
+        return {"titles": len(await self.backend.titles()), "members": await self.backend.count()}
 
     async def seed(self) -> Mapping[str, int]:
         if self._database is None:
@@ -98,7 +79,7 @@ class Films(Company):
     branches = (Branch("films", Path(__file__).parent / "migrations"),)
 
     def on(self, database: Database, times: Times) -> OpenFilms:
-        return OpenFilms(SqlFilms(database, times), times, database)
+        return OpenFilms(SqlFilms(database, times.now), times, database)
 
     def in_memory(self, times: Times, ledger: MemoryLedger) -> OpenFilms:
         return OpenFilms(MemoryFilms(times.now, ledger), times)

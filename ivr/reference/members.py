@@ -3,59 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from ivr.actions.invocation import Handler, Invocation
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
-from ivr.reference.backend import Membership
+from ivr.reference.backend import Backend
 from ivr.reference.records import MemberProfile
 from ivr.reference.titles import terms
 
-QUEUE_FACTS = ("queue.size", "queue.next", "queue.next_id")
 MEMBER_FACTS = (
-    CALLER_ID,
-    CALLER_NAME,
-    "member.number",
-    "member.name",
-    "member.first_name",
-    "member.plan",
-    "member.since_year",
-    "member.language",
-    "member.damaged_reports",
-    "member.credit",
-    "member.discs_out",
-    "member.notes",
-    "member.hold_until",
-    *QUEUE_FACTS,
-)
+    CALLER_ID, CALLER_NAME, "member.number", "member.name", "member.first_name", "member.plan", "member.since_year",
+    "member.language", "member.damaged_reports", "member.credit", "member.discs_out", "member.notes",
+    "member.hold_until", "queue.size", "queue.next", "queue.next_id",
+)  # fmt: skip
 VOCABULARIES = ("queue", "discs")
 
+of_member = partial(ActionSignature, facts=MEMBER_FACTS, vocabularies=VOCABULARIES)
+"""The signature of an action that reads the member anew."""
 
 SIGNATURES = (
-    ActionSignature(
-        name="member.identify_by_caller",
+    of_member(
+        "member.identify_by_caller",
         parameters=(Parameter("caller", "text", required=False),),
         outcomes=("found", "unknown", "ambiguous"),
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
         about="Find the member who calls from this phone number (the call's own when none is given).",
     ),
-    ActionSignature(
-        name="member.identify_by_number",
+    of_member(
+        "member.identify_by_number",
         parameters=(Parameter("number", "digits"),),
         outcomes=("found", "unknown"),
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
         about="Find the member with this membership number.",
     ),
-    ActionSignature(
-        name="member.refresh",
-        outcomes=("ok",),
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
-        about="Read the member again, for instance when a dropped call is resumed.",
-    ),
+    of_member("member.refresh", about="Read the member again, for instance when a dropped call is resumed."),
 )
 
 
@@ -84,27 +65,23 @@ def facts_of(profile: MemberProfile) -> dict[str, object]:
 
 def result_for(profile: MemberProfile, outcome: str, values: Mapping[str, object] | None = None) -> ActionResult:
     """An outcome together with the member as they are now."""
-    return ActionResult(
-        outcome=outcome,
-        values=dict(values or {}),
-        facts=facts_of(profile),
-        vocabularies={"queue": terms(profile.queue), "discs": terms(profile.discs)},
-    )
+    vocabularies = {"queue": terms(profile.queue), "discs": terms(profile.discs)}
+    return ActionResult(outcome, dict(values or {}), facts_of(profile), vocabularies)
 
 
 async def refreshed(
-    membership: Membership, member: str, outcome: str, values: Mapping[str, object] | None = None
+    backend: Backend, member: str, outcome: str, values: Mapping[str, object] | None = None
 ) -> ActionResult:
     """As ``result_for``, reading the member afresh. Raises ActionError when they are gone."""
-    profile = await membership.profile(member)
+    profile = await backend.profile(member)
     if profile is None:
         raise ActionError("the member does not exist any more", remedy="identify the caller again")
     return result_for(profile, outcome, values)
 
 
 class MemberActions:
-    def __init__(self, membership: Membership) -> None:
-        self._membership = membership
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -115,7 +92,7 @@ class MemberActions:
 
     async def identify_by_caller(self, invocation: Invocation) -> ActionResult:
         caller = str(invocation.get("caller") or invocation.call.facts.get("call.caller") or "")
-        numbers = await self._membership.numbers_by_phone(caller) if caller else ()
+        numbers = await self._backend.numbers_by_phone(caller) if caller else ()
         if len(numbers) > 1:
             return ActionResult("ambiguous")
         return await self._found(numbers[0]) if numbers else ActionResult("unknown")
@@ -124,8 +101,8 @@ class MemberActions:
         return await self._found(invocation["number"])
 
     async def refresh(self, invocation: Invocation) -> ActionResult:
-        return await refreshed(self._membership, invocation.caller_id, "ok")
+        return await refreshed(self._backend, invocation.caller_id, "ok")
 
     async def _found(self, number: str) -> ActionResult:
-        profile = await self._membership.profile(number)
+        profile = await self._backend.profile(number)
         return ActionResult("unknown") if profile is None else result_for(profile, "found")

@@ -2,218 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from ivr.actions.invocation import Handler, Invocation
-from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.flows.signature import Parameter
 from ivr.dialogue.spoken.values import listed
 from ivr.events import ActionResult
-from ivr.reference import ordering
-from ivr.reference.backend import UNDO, Edit, Membership, Queues
-from ivr.reference.members import MEMBER_FACTS, VOCABULARIES, refreshed
-from ivr.reference.records import QueueEdit
+from ivr.ports import ActionCall
+from ivr.reference.backend import UNDO, Backend, MemberRecords
+from ivr.reference.members import of_member, refreshed
+from ivr.reference.ordering import Edited, Order, added, beside, removed, swapped, to_position
 from ivr.reference.titles import terms
+from ivr.store.ledger import Json
 
 AT_ONCE = 5  # nobody remembers more titles than that
 
 _TITLE = Parameter("title", "title")
 _OTHER = Parameter("other", "title")
 _RELATIVE = ("ok", "already_there", "same_title", "not_in_queue", "other_not_in_queue")
+_ADDED = ("ok", "already_in_queue", "unknown_title")
 
-
-def _change(name: str, parameters: tuple[Parameter, ...], outcomes: tuple[str, ...], about: str) -> ActionSignature:
-    """Returns: ``position`` where the title now stands (removed: stood), ``title``, ``other`` as they are said."""
-    returns = {"title": "text", "position": "number", "count": "number"}
-    if _OTHER in parameters:
-        returns["other"] = "text"
-    return ActionSignature(
-        name=name,
-        parameters=parameters,
-        outcomes=outcomes,
-        returns=returns,
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
-        risk="reversible",
-        about=about,
-        undo=UNDO,
-    )
-
+# Returns: ``position`` where the title now stands (removed: stood), ``title``, ``other`` as they are said.
+_RETURNS = {"title": "text", "position": "number", "count": "number"}
+_change = partial(of_member, risk="reversible", undo=UNDO, returns=_RETURNS)
+_relative = partial(_change, parameters=(_TITLE, _OTHER), outcomes=_RELATIVE, returns={**_RETURNS, "other": "text"})
 
 SIGNATURES = (
-    ActionSignature(
-        name="queue.read",
-        parameters=(
-            Parameter("first", "number", required=False),
-            Parameter("limit", "number", required=False),
-        ),
+    of_member(
+        "queue.read",
+        parameters=(Parameter("first", "number", required=False), Parameter("limit", "number", required=False)),
         outcomes=("ok", "empty"),
-        returns={
-            "titles": "text",
-            "count": "number",
-            "first": "number",
-            "last": "number",
-            "more": "boolean",
-        },
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
+        returns={"titles": "text", "count": "number", "first": "number", "last": "number", "more": "boolean"},
         about="The queue's titles in order, ready to be said: at most limit (5) from position first (1).",
     ),
-    ActionSignature(
-        name="queue.next",
+    of_member(
+        "queue.next",
         outcomes=("ok", "empty"),
         returns={"title": "text", "count": "number"},
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
         about="The title at the top of the queue.",
     ),
     _change(
         "queue.move_to_position",
-        (_TITLE, Parameter("position", "ordinal")),
-        ("ok", "already_there", "not_in_queue", "out_of_range"),
-        "Move a title to a position; 1 is the top, -1 or last the end.",
+        parameters=(_TITLE, Parameter("position", "ordinal")),
+        outcomes=("ok", "already_there", "not_in_queue", "out_of_range"),
+        about="Move a title to a position; 1 is the top, -1 or last the end.",
     ),
-    _change("queue.move_before", (_TITLE, _OTHER), _RELATIVE, "Move a title to just before another."),
-    _change("queue.move_after", (_TITLE, _OTHER), _RELATIVE, "Move a title to just after another."),
-    _change(
+    _relative("queue.move_before", about="Move a title to just before another."),
+    _relative("queue.move_after", about="Move a title to just after another."),
+    _relative(
         "queue.swap",
-        (_TITLE, _OTHER),
-        tuple(outcome for outcome in _RELATIVE if outcome != "already_there"),
-        "Let two titles change places.",
+        outcomes=tuple(outcome for outcome in _RELATIVE if outcome != "already_there"),
+        about="Let two titles change places.",
     ),
+    _change("queue.add", parameters=(_TITLE,), outcomes=_ADDED, about="Add a title of the catalogue at the end."),
     _change(
-        "queue.add",
-        (_TITLE,),
-        ("ok", "already_in_queue", "unknown_title"),
-        "Add a title of the catalogue at the end.",
+        "queue.add_to_top", parameters=(_TITLE,), outcomes=_ADDED, about="Add a title of the catalogue at the top."
     ),
-    _change(
-        "queue.add_to_top",
-        (_TITLE,),
-        ("ok", "already_in_queue", "unknown_title"),
-        "Add a title of the catalogue at the top.",
-    ),
-    _change("queue.remove", (_TITLE,), ("ok", "not_in_queue"), "Take a title out."),
-    ActionSignature(
-        name=UNDO,
+    _change("queue.remove", parameters=(_TITLE,), outcomes=("ok", "not_in_queue"), about="Take a title out."),
+    of_member(
+        UNDO,
         outcomes=("ok", "nothing_to_undo", "changed_since"),
-        facts=MEMBER_FACTS,
-        vocabularies=VOCABULARIES,
-        risk="none",
         about="Take back this call's last change of the queue, unless somebody changed it since.",
     ),
 )
 
+_EDITS: Mapping[str, Callable[[Order, Invocation], Edited]] = {
+    "queue.move_to_position": lambda order, told: to_position(order, told["title"], told["position"]),
+    "queue.move_before": lambda order, told: beside(order, told["title"], told["other"], after=False),
+    "queue.move_after": lambda order, told: beside(order, told["title"], told["other"], after=True),
+    "queue.swap": lambda order, told: swapped(order, told["title"], told["other"]),
+    "queue.add": lambda order, told: added(order, told["title"], top=False),
+    "queue.add_to_top": lambda order, told: added(order, told["title"], top=True),
+    "queue.remove": lambda order, told: removed(order, told["title"]),
+}
+Edit = Callable[[Order], tuple[str, Sequence[int]]]
+"""From the title ids in order to (outcome, the new order). Pure; an unchanged order changes nothing."""
+
+
+async def rearrange(backend: Backend, member: str, call: ActionCall, edit: Edit) -> Json:
+    """Apply ``edit`` to the member's queue: outcome, and the title ids ``before`` and ``after``.
+
+    Raises ValueError when it doubles a title."""
+
+    async def change(records: MemberRecords) -> Json:
+        before = await records.queue()
+        outcome, after = edit(before)
+        if len(set(after)) != len(after):
+            raise ValueError("a title would stand twice in the queue")
+        if tuple(after) != before:
+            await records.put_queue(tuple(after))
+        return {"outcome": outcome, "before": list(before), "after": list(after)}
+
+    return await backend.change(member, call, change)
+
+
+async def _undo(records: MemberRecords) -> Json:
+    """Take back this call's last change, where the queue is still as that left it."""
+    last = await records.last_edit()
+    if last is None:
+        return {"outcome": "nothing_to_undo"}
+    if last.after != await records.queue():
+        return {"outcome": "changed_since"}
+    await records.mark_undone(last)
+    await records.put_queue(last.before)
+    return {"outcome": "ok"}
+
 
 class QueueActions:
-    def __init__(self, membership: Membership, queues: Queues) -> None:
-        self._membership = membership
-        self._queues = queues
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     def handlers(self) -> Mapping[str, Handler]:
-        return {
-            "queue.read": self.read,
-            "queue.next": self.next,
-            "queue.move_to_position": self.move_to_position,
-            "queue.move_before": self.move_before,
-            "queue.move_after": self.move_after,
-            "queue.swap": self.swap,
-            "queue.add": self.add,
-            "queue.add_to_top": self.add_to_top,
-            "queue.remove": self.remove,
-            "queue.undo": self.undo,
-        }
+        edits = dict.fromkeys(_EDITS, self.edit)
+        return {"queue.read": self.read, "queue.next": self.next, **edits, UNDO: self.undo}
 
     async def read(self, invocation: Invocation) -> ActionResult:
-        result = await refreshed(self._membership, invocation.caller_id, "ok")
+        result = await refreshed(self._backend, invocation.caller_id, "ok")
         queue = result.vocabularies["queue"]
         first = max(1, int(invocation.get("first", 1)))
         shown = queue[first - 1 : first - 1 + max(1, int(invocation.get("limit", AT_ONCE)))]
+        count = len(queue)
         if not shown:
-            return _with(result, "empty", {"titles": "", "count": len(queue), "first": 0, "last": 0, "more": False})
+            values = {"titles": "", "count": count, "first": 0, "last": 0, "more": False}
+            return replace(result, outcome="empty", values=values)
         last = first + len(shown) - 1
-        values = {
-            "titles": listed([term.label for term in shown], invocation.call.language),
-            "count": len(queue),
-            "first": first,
-            "last": last,
-            "more": last < len(queue),
-        }
-        return _with(result, "ok", values)
+        titles = listed([term.label for term in shown], invocation.call.language)
+        values = {"titles": titles, "count": count, "first": first, "last": last, "more": last < count}
+        return replace(result, values=values)
 
     async def next(self, invocation: Invocation) -> ActionResult:
-        result = await refreshed(self._membership, invocation.caller_id, "ok")
+        result = await refreshed(self._backend, invocation.caller_id, "ok")
         queue = result.vocabularies["queue"]
         values = {"title": queue[0].label if queue else "", "count": len(queue)}
-        return _with(result, "ok" if queue else "empty", values)
-
-    async def move_to_position(self, invocation: Invocation) -> ActionResult:
-        title, position = invocation["title"], invocation["position"]
-        return await self._edit(invocation, lambda order: ordering.to_position(order, title, position))
-
-    async def move_before(self, invocation: Invocation) -> ActionResult:
-        title, other = invocation["title"], invocation["other"]
-        return await self._edit(invocation, lambda order: ordering.beside(order, title, other, after=False))
-
-    async def move_after(self, invocation: Invocation) -> ActionResult:
-        title, other = invocation["title"], invocation["other"]
-        return await self._edit(invocation, lambda order: ordering.beside(order, title, other, after=True))
-
-    async def swap(self, invocation: Invocation) -> ActionResult:
-        title, other = invocation["title"], invocation["other"]
-        return await self._edit(invocation, lambda order: ordering.swapped(order, title, other))
-
-    async def add(self, invocation: Invocation) -> ActionResult:
-        return await self._add(invocation, top=False)
-
-    async def add_to_top(self, invocation: Invocation) -> ActionResult:
-        return await self._add(invocation, top=True)
-
-    async def remove(self, invocation: Invocation) -> ActionResult:
-        title = invocation["title"]
-        return await self._edit(invocation, lambda order: ordering.removed(order, title))
+        return replace(result, outcome="ok" if queue else "empty", values=values)
 
     async def undo(self, invocation: Invocation) -> ActionResult:
-        call = invocation.call
-        edit = await self._queues.undo(invocation.caller_id, key=call.key, call_id=call.call_id)
-        return await refreshed(self._membership, invocation.caller_id, edit.outcome)
+        done = await self._backend.change(invocation.caller_id, invocation.call, _undo)
+        return await refreshed(self._backend, invocation.caller_id, done["outcome"])
 
-    async def _add(self, invocation: Invocation, *, top: bool) -> ActionResult:
-        title = invocation["title"]
-        if await self._membership.title(title) is None:
-            values = {"title": "", "position": 0, "count": invocation.call.facts.get("queue.size", 0)}
+    async def edit(self, invocation: Invocation) -> ActionResult:
+        call, title = invocation.call, invocation["title"]
+        edit = _EDITS[call.name]
+        if "unknown_title" in invocation.signature.outcomes and await self._backend.title(title) is None:
+            values = {"title": "", "position": 0, "count": call.facts.get("queue.size", 0)}
             return ActionResult("unknown_title", values)
-        return await self._edit(invocation, lambda order: ordering.added(order, title, top=top))
-
-    async def _edit(self, invocation: Invocation, edit: Edit) -> ActionResult:
-        call = invocation.call
-        record = await self._queues.rearrange(
-            invocation.caller_id, edit, key=call.key, action=call.name, call_id=call.call_id
-        )
-        result = await refreshed(self._membership, invocation.caller_id, record.outcome)
-        values: dict[str, object] = {
-            "title": await self._label(result, invocation["title"]),
-            "position": _position(record, invocation["title"]),
-            "count": len(record.after),
+        done = await rearrange(self._backend, invocation.caller_id, call, lambda order: edit(order, invocation))
+        result = await refreshed(self._backend, invocation.caller_id, done["outcome"])
+        values = {
+            "title": await self._label(result, title),
+            "position": next((o.index(title) + 1 for o in (done["after"], done["before"]) if title in o), 0),
+            "count": len(done["after"]),
         }
         if "other" in invocation.arguments:
             values["other"] = await self._label(result, invocation["other"])
-        return _with(result, record.outcome, values)
+        return replace(result, values=values)
 
     async def _label(self, result: ActionResult, title: int) -> str:
         for term in result.vocabularies["queue"]:
             if term.id == str(title):
                 return term.label
-        found = await self._membership.title(title)
+        found = await self._backend.title(title)
         return terms([found])[0].label if found else ""
-
-
-def _position(record: QueueEdit, title: int) -> int:
-    """Where the title stands now, else where it stood before, else 0."""
-    for order in (record.after, record.before):
-        if title in order:
-            return order.index(title) + 1
-    return 0
-
-
-def _with(result: ActionResult, outcome: str, values: Mapping[str, object]) -> ActionResult:
-    return ActionResult(outcome, values, result.facts, result.vocabularies)

@@ -38,27 +38,7 @@ class MemberProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueEdit:
-    """What became of an edit: title ids in order. ``repeated``: the key had been used, and this happened then."""
-
-    outcome: str
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DiscReport:
-    """``outcome`` "ok" or "not_out". ``damaged_reports`` counts this member's damaged discs, this one included."""
-
-    outcome: str
-    damaged_reports: int = 0
-    repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
-    id: int
     kind: str
     text: str
     by: str

@@ -11,6 +11,7 @@ from typing import Any
 
 from ivr.reference.records import Note, Title
 
+NOON = time(12)
 FOLDER = Path(__file__).parent / "seed"
 
 
@@ -28,7 +29,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class SeedMember:
-    """Titles by (name, year); ``notes`` have no ids yet."""
+    """Titles by (name, year)."""
 
     number: str
     name: str
@@ -42,8 +43,10 @@ class SeedMember:
     notes: tuple[Note, ...]
 
     @property
-    def first_name(self) -> str:
-        return self.name.split()[0]
+    def identity(self) -> dict[str, Any]:
+        """What a profile, and the table of members, say of them."""
+        same = ("number", "name", "plan", "since", "language", "credit_cents")
+        return {"first_name": self.name.split()[0], **{each: getattr(self, each) for each in same}}
 
 
 def _load(name: str) -> list[Any]:
@@ -78,13 +81,7 @@ def _member(data: dict[str, Any]) -> SeedMember:
         queue=tuple((name, year) for name, year in data["queue"]),
         copies=tuple(copy for entry in data.get("discs", []) for copy in _copies(entry)),
         notes=tuple(
-            Note(
-                0,
-                note["kind"],
-                note["text"],
-                note["by"],
-                datetime.combine(date.fromisoformat(note["on"]), time(12), UTC),
-            )
+            Note(note["kind"], note["text"], note["by"], datetime.combine(date.fromisoformat(note["on"]), NOON, UTC))
             for note in data.get("notes", [])
         ),
     )

@@ -8,22 +8,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ivr.store.database import Database
+from ivr.store.database import TableGroup, reads
 from ivr.store.tables import audit
 
 
-class AuditTrail:
+class AuditTrail(TableGroup):
     """Lines are written by ``ivr.store.ledger.record``, inside the transaction that makes the change."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def of_call(self, call_id: str) -> Sequence[Mapping[str, Any]]:
+    @reads
+    async def of_call(self, connection: AsyncConnection, call_id: str) -> Sequence[Mapping[str, Any]]:
         """In order, ready for JSON: id, at, actor, action, member (the caller's id), call_id, key, before, after,
         undone. Raises StoreUnavailable."""
-
-        async def work(connection: AsyncConnection) -> Sequence[Mapping[str, Any]]:
-            rows = await connection.execute(select(audit).where(audit.c.call_id == call_id).order_by(audit.c.id))
-            return [{**row._mapping, "at": row.at.isoformat()} for row in rows]
-
-        return await self._database.read(work)
+        rows = await connection.execute(select(audit).where(audit.c.call_id == call_id).order_by(audit.c.id))
+        return [{**row._mapping, "at": row.at.isoformat()} for row in rows]

@@ -11,8 +11,10 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import event, text
@@ -24,6 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ivr.errors import ConfigError, StoreUnavailable
 
 T = TypeVar("T")
+P = ParamSpec("P")
+G = TypeVar("G", bound="TableGroup")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 TIMEOUT_S = 2.0
@@ -91,11 +95,8 @@ class Database:
             if self.sqlite:
                 if self.url.database and not self.in_memory:
                     Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-                engine = create_async_engine(
-                    self.url,
-                    json_serializer=_dumps,
-                    connect_args={"timeout": self.timeout_s * 0.75},
-                )
+                options = {"timeout": self.timeout_s * 0.75}
+                engine = create_async_engine(self.url, json_serializer=_dumps, connect_args=options)
                 event.listen(engine.sync_engine, "connect", _prepare_sqlite)
                 event.listen(engine.sync_engine, "begin", _begin_sqlite)
                 return engine
@@ -204,6 +205,38 @@ class Database:
         self._left_behind.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.warning("store.abandoned", error=type(error).__name__)
+
+
+class TableGroup:
+    """Some tables of one database. ``now``: an aware clock."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+
+def reads(
+    method: Callable[Concatenate[G, AsyncConnection, P], Awaitable[T]],
+) -> Callable[Concatenate[G, P], Coroutine[Any, Any, T]]:
+    """A table group's method, run in a transaction that only reads; it gets the connection."""
+
+    @wraps(method)
+    async def run(self: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def writes(
+    method: Callable[Concatenate[G, AsyncConnection, P], Awaitable[T]],
+) -> Callable[Concatenate[G, P], Coroutine[Any, Any, T]]:
+    """A table group's method, run in a transaction that writes; it gets the connection."""
+
+    @wraps(method)
+    async def run(self: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
 
 
 def _answered(error: DBAPIError) -> bool:

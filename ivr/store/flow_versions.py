@@ -2,95 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import FlowError
-from ivr.store.database import Database
+from ivr.ports import FlowVersion, Publication
+from ivr.store.database import TableGroup, reads, writes
 from ivr.store.tables import flow_publications, flow_versions
 
 
-@dataclass(frozen=True, slots=True)
-class FlowVersion:
-    """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.
-
-    A canary serves ``canary_percent`` of the calls, and all calls to or from ``canary_numbers``."""
-
-    flow: str
-    version: str
-    source: str
-    by: str
-    at: datetime
-    state: str
-    canary_percent: int = 0
-    canary_numbers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start."""
-
-    flow: str
-    version: str
-    previous: str
-    kind: str
-    by: str
-    at: datetime
-
-
-class FlowVersions:
+class FlowVersions(TableGroup):
     """At most one version of a flow is live and at most one is its canary; the database itself holds that.
 
     Methods raise StoreUnavailable, and FlowError for a version that was never recorded."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
-        self._database = database
-        self._now = now
-
-    async def record_version(self, flow: str, version: str, source: str, by: str) -> bool:
+    @writes
+    async def record_version(self, connection: AsyncConnection, flow: str, version: str, source: str, by: str) -> bool:
         """Keep the content. False when it was known already (it then keeps its first author)."""
+        if await _find(connection, _named(flow, version)):
+            return False
+        made = FlowVersion(flow, version, source, by, self._now(), "recorded")
+        await connection.execute(insert(flow_versions).values(asdict(made) | {"canary_numbers": []}))
+        return True
 
-        async def work(connection: AsyncConnection) -> bool:
-            if await _find(connection, flow, version):
-                return False
-            await connection.execute(
-                insert(flow_versions).values(
-                    flow=flow,
-                    version=version,
-                    source=source,
-                    by=by,
-                    at=self._now(),
-                    state="recorded",
-                    canary_percent=0,
-                    canary_numbers=[],
-                )
-            )
-            return True
-
-        return await self._database.write(work)
-
-    async def publish(self, flow: str, version: str, by: str, *, kind: str = "publish") -> str:
+    @writes
+    async def publish(
+        self, connection: AsyncConnection, flow: str, version: str, by: str, *, kind: str = "publish"
+    ) -> str:
         """Make ``version`` the live one; a canary of that version ends with it. The version live before ("" if none).
 
         Publishing what is live already changes nothing."""
-
-        async def work(connection: AsyncConnection) -> str:
-            await _require(connection, flow, version)
-            live = await _in_state(connection, flow, "live")
-            previous = live.version if live else ""
-            if previous == version:
-                return previous
-            await _set_state(connection, flow, previous, "retired")
-            await _set_state(connection, flow, version, "live")
-            await self._note(connection, flow, version, previous, kind, by)
+        await _require(connection, flow, version)
+        live = await _find(connection, _in_state(flow, "live"))
+        previous = live.version if live else ""
+        if previous == version:
             return previous
-
-        return await self._database.write(work)
+        await _set_state(connection, flow, previous, "retired")
+        await _set_state(connection, flow, version, "live")
+        await self._note(connection, flow, version, previous, kind, by)
+        return previous
 
     async def roll_back(self, flow: str, by: str) -> str:
         """Publish the version that served before the live one; its hash. Raises FlowError when there is none."""
@@ -109,74 +62,62 @@ class FlowVersions:
         live = await self.live_version(flow)
         return (replaced_by.get(live.version) or None) if live else None
 
+    @writes
     async def start_canary(
-        self, flow: str, version: str, by: str, *, percent: int = 0, numbers: Sequence[str] = ()
+        self,
+        connection: AsyncConnection,
+        flow: str,
+        version: str,
+        by: str,
+        *,
+        percent: int = 0,
+        numbers: Sequence[str] = (),
     ) -> None:
         """Let ``version`` serve a part of the calls. Raises FlowError when it is live already."""
         if not 0 <= percent <= 100 or not (percent or numbers):
             raise FlowError("a canary needs a percentage from 1 to 100, or numbers", remedy="pass one of them")
-
-        async def work(connection: AsyncConnection) -> None:
-            found = await _require(connection, flow, version)
-            if found.state == "live":
-                raise FlowError(f"{flow} {version} is live for everybody", remedy="pick a version that is not live")
-            current = await _in_state(connection, flow, "canary")
-            if current and current.version != version:
-                await _set_state(connection, flow, current.version, "retired")
-            await connection.execute(
-                update(flow_versions)
-                .where(flow_versions.c.flow == flow, flow_versions.c.version == version)
-                .values(state="canary", canary_percent=percent, canary_numbers=list(numbers))
-            )
-            detail = {"percent": percent, "numbers": len(numbers)}
-            await self._note(connection, flow, version, current.version if current else "", "canary", by, detail)
-
-        await self._database.write(work)
-
-    async def end_canary(self, flow: str, by: str) -> str | None:
-        """Take the canary out; its version, None when there was none."""
-
-        async def work(connection: AsyncConnection) -> str | None:
-            current = await _in_state(connection, flow, "canary")
-            if current is None:
-                return None
+        if (await _require(connection, flow, version)).state == "live":
+            raise FlowError(f"{flow} {version} is live for everybody", remedy="pick a version that is not live")
+        current = await _find(connection, _in_state(flow, "canary"))
+        if current and current.version != version:
             await _set_state(connection, flow, current.version, "retired")
-            await self._note(connection, flow, current.version, "", "withdraw", by)
-            return current.version
+        await _set_state(connection, flow, version, "canary", percent, numbers)
+        detail = {"percent": percent, "numbers": len(numbers)}
+        await self._note(connection, flow, version, current.version if current else "", "canary", by, detail)
 
-        return await self._database.write(work)
+    @writes
+    async def end_canary(self, connection: AsyncConnection, flow: str, by: str) -> str | None:
+        """Take the canary out; its version, None when there was none."""
+        current = await _find(connection, _in_state(flow, "canary"))
+        if current is None:
+            return None
+        await _set_state(connection, flow, current.version, "retired")
+        await self._note(connection, flow, current.version, "", "withdraw", by)
+        return current.version
 
-    async def live_version(self, flow: str) -> FlowVersion | None:
-        return await self._database.read(lambda connection: _in_state(connection, flow, "live"))
+    @reads
+    async def live_version(self, connection: AsyncConnection, flow: str) -> FlowVersion | None:
+        return await _find(connection, _in_state(flow, "live"))
 
-    async def canary_version(self, flow: str) -> FlowVersion | None:
-        return await self._database.read(lambda connection: _in_state(connection, flow, "canary"))
+    @reads
+    async def canary_version(self, connection: AsyncConnection, flow: str) -> FlowVersion | None:
+        return await _find(connection, _in_state(flow, "canary"))
 
-    async def version(self, flow: str, version: str) -> FlowVersion | None:
-        return await self._database.read(lambda connection: _find(connection, flow, version))
+    @reads
+    async def version(self, connection: AsyncConnection, flow: str, version: str) -> FlowVersion | None:
+        return await _find(connection, _named(flow, version))
 
-    async def flows(self) -> Sequence[str]:
-        """Names of the flows that have a version."""
-
-        async def work(connection: AsyncConnection) -> Sequence[str]:
-            rows = await connection.execute(select(flow_versions.c.flow).distinct().order_by(flow_versions.c.flow))
-            return rows.scalars().all()
-
-        return await self._database.read(work)
-
-    async def history(self, flow: str, limit: int = 100) -> Sequence[Publication]:
+    @reads
+    async def history(self, connection: AsyncConnection, flow: str, limit: int = 100) -> Sequence[Publication]:
         """Newest first."""
-
-        async def work(connection: AsyncConnection) -> Sequence[Publication]:
-            rows = await connection.execute(
-                select(flow_publications)
-                .where(flow_publications.c.flow == flow)
-                .order_by(flow_publications.c.id.desc())
-                .limit(limit)
-            )
-            return [Publication(row.flow, row.version, row.previous, row.kind, row.by, row.at) for row in rows]
-
-        return await self._database.read(work)
+        kept = flow_publications.c
+        rows = await connection.execute(
+            select(kept.flow, kept.version, kept.previous, kept.kind, kept.by, kept.at)
+            .where(kept.flow == flow)
+            .order_by(kept.id.desc())
+            .limit(limit)
+        )
+        return [Publication(**row._mapping) for row in rows]
 
     async def _note(
         self,
@@ -186,64 +127,36 @@ class FlowVersions:
         previous: str,
         kind: str,
         by: str,
-        detail: dict[str, Any] | None = None,
+        detail: Mapping[str, int] | None = None,
     ) -> None:
-        await connection.execute(
-            insert(flow_publications).values(
-                flow=flow,
-                version=version,
-                previous=previous,
-                kind=kind,
-                by=by,
-                at=self._now(),
-                detail=detail or {},
-            )
-        )
+        line = Publication(flow, version, previous, kind, by, self._now())
+        await connection.execute(insert(flow_publications).values(asdict(line) | {"detail": dict(detail or {})}))
 
 
-def _version(row: Any) -> FlowVersion:
-    return FlowVersion(
-        row.flow,
-        row.version,
-        row.source,
-        row.by,
-        row.at,
-        row.state,
-        row.canary_percent,
-        tuple(row.canary_numbers),
-    )
+def _named(flow: str, version: str) -> ColumnElement[bool]:
+    return (flow_versions.c.flow == flow) & (flow_versions.c.version == version)
 
 
-async def _find(connection: AsyncConnection, flow: str, version: str) -> FlowVersion | None:
-    row = (
-        await connection.execute(
-            select(flow_versions).where(flow_versions.c.flow == flow, flow_versions.c.version == version)
-        )
-    ).one_or_none()
-    return None if row is None else _version(row)
+def _in_state(flow: str, state: str) -> ColumnElement[bool]:
+    return (flow_versions.c.flow == flow) & (flow_versions.c.state == state)
+
+
+async def _find(connection: AsyncConnection, condition: ColumnElement[bool]) -> FlowVersion | None:
+    row = (await connection.execute(select(flow_versions).where(condition))).one_or_none()
+    return None if row is None else FlowVersion(**{**row._mapping, "canary_numbers": tuple(row.canary_numbers)})
 
 
 async def _require(connection: AsyncConnection, flow: str, version: str) -> FlowVersion:
     """The version, with every row of its flow locked, so that two publications of one flow follow each other."""
     await connection.execute(select(flow_versions.c.version).where(flow_versions.c.flow == flow).with_for_update())
-    found = await _find(connection, flow, version)
+    found = await _find(connection, _named(flow, version))
     if found is None:
         raise FlowError(f"{flow} {version}: no such version", remedy="see ivr flow history")
     return found
 
 
-async def _in_state(connection: AsyncConnection, flow: str, state: str) -> FlowVersion | None:
-    row = (
-        await connection.execute(
-            select(flow_versions).where(flow_versions.c.flow == flow, flow_versions.c.state == state)
-        )
-    ).one_or_none()
-    return None if row is None else _version(row)
-
-
-async def _set_state(connection: AsyncConnection, flow: str, version: str, state: str) -> None:
-    await connection.execute(
-        update(flow_versions)
-        .where(flow_versions.c.flow == flow, flow_versions.c.version == version)
-        .values(state=state, canary_percent=0, canary_numbers=[])
-    )
+async def _set_state(
+    connection: AsyncConnection, flow: str, version: str, state: str, percent: int = 0, numbers: Sequence[str] = ()
+) -> None:
+    serves = {"state": state, "canary_percent": percent, "canary_numbers": list(numbers)}
+    await connection.execute(update(flow_versions).where(_named(flow, version)).values(serves))

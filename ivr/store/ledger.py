@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,8 +27,16 @@ class Stamp:
     key: str
     action: str
     call_id: str
-    actor: str
     at: datetime
+    actor: str = "caller"
+
+    def must_be(self, action: str) -> None:
+        """Raises ActionError when the key was used by another ``action``: a fault of the flow or of a client."""
+        if action != self.action:
+            raise ActionError(
+                f"{self.action}: its idempotency key was used by {action}",
+                remedy="give every intended effect a key of its own",
+            )
 
 
 def storable(key: str) -> str:
@@ -38,46 +46,35 @@ def storable(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def once(connection: AsyncConnection, stamp: Stamp, effect: Callable[[], Awaitable[Json]]) -> tuple[Json, bool]:
-    """(result, repeated). A key seen before returns what it returned then, without the effect.
+async def once(connection: AsyncConnection, stamp: Stamp, effect: Callable[[], Awaitable[Json]]) -> Json:
+    """What the effect returns. A key seen before returns what it returned then, without the effect.
 
-    Raises ActionError when the key belongs to another action: that is a fault of the flow or of a client."""
+    Raises ActionError when the key belongs to another action."""
     key = storable(stamp.key)
     if connection.dialect.name == "postgresql":
         # Two attempts under one key wait for each other; SQLite's writers do so anyway.
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
-    known = (
-        await connection.execute(select(idempotency.c.action, idempotency.c.result).where(idempotency.c.key == key))
-    ).one_or_none()
+    known = (await connection.execute(select(idempotency).where(idempotency.c.key == key))).one_or_none()
     if known is not None:
-        if known.action != stamp.action:
-            raise ActionError(
-                f"{stamp.action}: its idempotency key was used by {known.action}",
-                remedy="give every intended effect a key of its own",
-            )
-        return dict(known.result), True
+        stamp.must_be(known.action)
+        return dict(known.result)
     result = await effect()
     await connection.execute(insert(idempotency).values(key=key, action=stamp.action, result=result, at=stamp.at))
-    return result, False
+    return result
 
 
 async def record(
-    connection: AsyncConnection,
-    stamp: Stamp,
-    caller_id: str,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any] | None,
+    connection: AsyncConnection, stamp: Stamp, caller_id: str, before: Json | None, after: Json | None
 ) -> None:
     """One line in the audit trail."""
-    await connection.execute(
-        insert(audit).values(
-            at=stamp.at,
-            actor=stamp.actor,
-            action=stamp.action,
-            member=fit(caller_id, 20),
-            call_id=stamp.call_id,
-            key=storable(stamp.key),
-            before=None if before is None else dict(before),
-            after=None if after is None else dict(after),
-        )
-    )
+    line = {
+        "at": stamp.at,
+        "actor": stamp.actor,
+        "action": stamp.action,
+        "member": fit(caller_id, 20),
+        "call_id": stamp.call_id,
+        "key": storable(stamp.key),
+        "before": before,
+        "after": after,
+    }
+    await connection.execute(insert(audit).values(line))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from ivr.errors import ActionError
 from ivr.ports import Callback
-from ivr.store.ledger import Stamp
-
-T = TypeVar("T")
+from ivr.store.ledger import Json, Stamp
 
 
 @dataclass(slots=True)
@@ -28,26 +25,17 @@ class MemoryLedger:
     """What ``ivr.store.ledger`` does: effects happen once a key, and leave a trace."""
 
     trail: list[AuditLine] = field(default_factory=list)
-    _results: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    _results: dict[str, tuple[str, Json]] = field(default_factory=dict)
 
-    def once(self, stamp: Stamp, effect: Callable[[], T]) -> tuple[T, bool]:
-        """(result, repeated). Raises ActionError when the key belongs to another action."""
+    async def once(self, stamp: Stamp, effect: Callable[[], Awaitable[Json]]) -> Json:
+        """What the effect returns, or returned then. Raises ActionError when the key belongs to another action."""
         if stamp.key in self._results:
             action, result = self._results[stamp.key]
-            if action != stamp.action:
-                raise ActionError(
-                    f"{stamp.action}: its idempotency key was used by {action}",
-                    remedy="give every intended effect a key of its own",
-                )
-            return result, True
-        result = effect()
+            stamp.must_be(action)
+            return result
+        result = await effect()
         self._results[stamp.key] = (stamp.action, result)
-        return result, False
-
-    def record(
-        self, stamp: Stamp, caller_id: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-    ) -> None:
-        self.trail.append(AuditLine(stamp, caller_id, before, after))
+        return result
 
 
 class MemoryCallbacks:
@@ -61,25 +49,25 @@ class MemoryCallbacks:
     async def request(
         self, number: str, *, name: str, caller_id: str, skill: str, wanted: str, key: str, call_id: str
     ) -> int:
-        stamp = Stamp(key, "callback.request", call_id, "caller", self._now())
+        stamp = Stamp(key, "callback.request", call_id, self._now())
 
-        def effect() -> int:
+        async def effect() -> Json:
             identity = len(self._requests) + 1
             self._requests.append(
                 Callback(identity, number, name, caller_id, skill, wanted, call_id, "waiting", stamp.at)
             )
-            self._ledger.record(stamp, caller_id, None, {"callback": identity, "skill": skill})
-            return identity
+            self._ledger.trail.append(AuditLine(stamp, caller_id, None, {"callback": identity, "skill": skill}))
+            return {"id": identity}
 
-        return self._ledger.once(stamp, effect)[0]
+        return int((await self._ledger.once(stamp, effect))["id"])
 
     async def waiting(self) -> Sequence[Callback]:
         return [request for request in self._requests if request.state == "waiting"]
 
-    async def close(self, callback_id: int, state: str = "done") -> bool:
+    async def close(self, callback_id: int) -> bool:
         for place, request in enumerate(self._requests):
             if request.id == callback_id and request.state == "waiting":
-                self._requests[place] = replace(request, state=state)
+                self._requests[place] = replace(request, state="done")
                 return True
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
-from ivr.store.database import Database
+from ivr.store.database import TableGroup
 from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points
 
 LONG_S = 60.0  # nobody waits for it
@@ -20,21 +20,17 @@ DAY_S = 24 * 3600.0
 log = structlog.get_logger(__name__)
 
 
-class Retention:
+class Retention(TableGroup):
     """Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
     callers and what was changed but nothing that was said. Both methods raise StoreUnavailable."""
-
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
-        self._database = database
-        self._now = now
 
     async def purge(self, older_than: datetime) -> Mapping[str, int]:
         """Delete what is kept about calls that ended before ``older_than``: rows deleted, by table."""
 
         async def work(connection: AsyncConnection) -> Mapping[str, int]:
+            old = self._old(older_than)
             return {
-                table.name: (await connection.execute(delete(table).where(condition))).rowcount
-                for table, condition in self._old(older_than)
+                table.name: (await connection.execute(delete(table).where(is_old))).rowcount for table, is_old in old
             }
 
         return await self._database.write(work, timeout_s=LONG_S)
@@ -43,12 +39,11 @@ class Retention:
         """What ``purge`` would delete."""
 
         async def work(connection: AsyncConnection) -> Mapping[str, int]:
-            return {
-                table.name: (
-                    await connection.execute(select(func.count()).select_from(table).where(condition))
-                ).scalar_one()
-                for table, condition in self._old(older_than)
+            counts = {
+                table.name: select(func.count()).select_from(table).where(is_old)
+                for table, is_old in self._old(older_than)
             }
+            return {name: (await connection.execute(count)).scalar_one() for name, count in counts.items()}
 
         return await self._database.read(work, timeout_s=LONG_S)
 

@@ -59,7 +59,7 @@ class Store:
         self.handoffs = HandoffContexts(self.database, now)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now)
-        self.audit = AuditTrail(self.database)
+        self.audit = AuditTrail(self.database, now)
         self.retention = Retention(self.database, now)
 
     @property

@@ -69,7 +69,7 @@ callbacks = Table(
     Column("skill", String(40), nullable=False),
     Column("wanted", String(100), nullable=False),  # when, in the caller's terms or ISO 8601; "" = as soon as possible
     Column("call_id", String(100), nullable=False, index=True),
-    Column("state", String(20), nullable=False),  # waiting, done, dropped
+    Column("state", String(20), nullable=False),  # waiting, done
     Column("created_at", Moment, nullable=False),
 )
 
@@ -141,6 +141,13 @@ handoff_contexts = Table(
     Column("expires_at", Moment, nullable=False, index=True),
 )
 
+
+def _one_each(state: str) -> Index:
+    """At most one version of a flow is in this state."""
+    there = text(f"state = '{state}'")
+    return Index(f"uq_flow_versions_{state}", "flow", unique=True, sqlite_where=there, postgresql_where=there)
+
+
 flow_versions = Table(
     "flow_versions",
     metadata,
@@ -153,20 +160,8 @@ flow_versions = Table(
     Column("canary_percent", Integer, nullable=False, server_default=text("0")),
     Column("canary_numbers", Json, nullable=False),
     CheckConstraint("canary_percent BETWEEN 0 AND 100", name="percent"),
-    Index(
-        "uq_flow_versions_live",
-        "flow",
-        unique=True,
-        sqlite_where=text("state = 'live'"),
-        postgresql_where=text("state = 'live'"),
-    ),
-    Index(
-        "uq_flow_versions_canary",
-        "flow",
-        unique=True,
-        sqlite_where=text("state = 'canary'"),
-        postgresql_where=text("state = 'canary'"),
-    ),
+    _one_each("live"),
+    _one_each("canary"),
 )
 
 flow_publications = Table(

@@ -30,11 +30,9 @@ class Trial(Protocol):
     async def begin(self) -> Mapping[str, Any]:
         """What happened: ``entries`` (kind, state, text), ``states`` passed, ``state``, ``slots``, ``records``
         (what the company keeps of the caller), ``result``, ``over``."""
-        ...
 
     async def obey(self, line: str) -> Mapping[str, Any]:
         """Words, keys, or a command that begins with a slash; the same as ``begin``, with ``text`` for answers."""
-        ...
 
     async def close(self) -> None: ...
 
@@ -50,37 +48,29 @@ class FlowSummary:
 class Flows(Protocol):
     def summaries(self) -> Sequence[FlowSummary]:
         """Of the live version, the entry flow first."""
-        ...
 
     def languages(self) -> Sequence[str]:
         """What the live version speaks."""
-        ...
 
     def status(self) -> Mapping[str, Any]:
         """version, canary, rejected_findings, held, reloads, rejections."""
-        ...
 
     def findings(self) -> Sequence[Mapping[str, Any]]:
         """Why the newest files were rejected; empty when they were not."""
-        ...
 
     def rejected_at(self) -> str: ...
 
     async def picture(self, flow: str) -> str:
         """SVG of the live version; ids ``state-<flow>-<state>``. Raises FlowError for an unknown flow."""
-        ...
 
     async def history(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """at, kind, version, previous, by, changed; newest first. Raises StoreUnavailable."""
-        ...
 
     async def roll_back(self, by: str, version: str) -> str:
         """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
-        ...
 
     async def trial(self, flow: str, caller: str, language: str) -> Trial:
         """Raises FlowError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

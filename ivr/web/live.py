@@ -14,6 +14,7 @@ from ivr.web.formats import phone
 from ivr.web.responses import dumps
 
 MOST_CALLS = 500
+SHOWN = ("call_id", "called", "state", "flow_version", "language", "started_at", "outcome")
 
 
 class Feed:
@@ -86,14 +87,8 @@ async def live_calls(request: web.Request) -> list[Mapping[str, Any]]:
     backend = request.app[BACKEND]
     return [
         {
-            "call_id": call["call_id"],
+            **{name: call[name] for name in SHOWN},
             "caller": phone(call["caller"], mask=backend.mask),
-            "called": call["called"],
-            "state": call["state"],
-            "flow_version": call["flow_version"],
-            "language": call["language"],
-            "started_at": call["started_at"],
-            "outcome": call["outcome"],
             "turns": len(call.get("transcript", ())),
         }
         for call in await backend.calls.recent(MOST_CALLS, True)

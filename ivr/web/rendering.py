@@ -11,9 +11,9 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from ivr.web import formats
 from ivr.web.access import GATE
 from ivr.web.backend import BACKEND
+from ivr.web.formats import duration, label, measure, moment, phone, told, value
 from ivr.web.live import flow_news
 
 POLICY = (
@@ -23,16 +23,9 @@ POLICY = (
 
 
 def prepare(app: web.Application) -> None:
-    shown: tuple[Callable[..., str], ...] = (
-        formats.moment,
-        formats.duration,
-        formats.value,
-        formats.measure,
-        formats.label,
-        formats.told,
-    )
+    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told)
     filters = {each.__name__: each for each in shown}
-    filters["phone"] = partial(formats.phone, mask=app[BACKEND].mask)
+    filters["phone"] = partial(phone, mask=app[BACKEND].mask)
     aiohttp_jinja2.setup(
         app,
         loader=jinja2.PackageLoader("ivr.web"),

@@ -60,7 +60,7 @@ class InnerLine:
 
     async def queue(self) -> list[str]:
         """The caller's titles, as the database has them."""
-        profile = await films_on(self._store).membership.profile(str(self.dialogue.facts["member.number"]))
+        profile = await films_on(self._store).backend.profile(str(self.dialogue.facts["member.number"]))
         assert profile is not None
         return [title.name for title in profile.queue]
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from ivr.call.registry import CallRegistry
 from ivr.call.services import CallServices
-from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
     ActionResult,
@@ -139,7 +138,7 @@ class FakeMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         return self.local
 
-    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
             self._playing.append((token, clip, i == len(clips) - 1))
         self._next()
@@ -184,9 +183,6 @@ class FakeMediaLeg:
     async def events(self) -> AsyncIterator[MediaEvent]:
         while not self.closed:
             yield await self._queue.get()
-
-    async def stats(self) -> LegStats:
-        return LegStats(codec="PCMU")
 
     async def close(self) -> LegStats:
         self.closed = True
@@ -270,9 +266,6 @@ class FakeSpeech:
         self.ears.append(FakeEars(language))
         return self.ears[-1]
 
-    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
-        return None
-
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
@@ -283,9 +276,6 @@ class FakeSpeech:
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
     ) -> Sequence[Clip]:
         return [await self.render(*p) for p in prompts]
-
-    async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
-        return Recognition(Cause.NO_MATCH)
 
     def recognisers(self) -> Sequence[EngineStatus]:
         return [EngineStatus("fake", self.recognised, True)]
@@ -396,9 +386,6 @@ class FakeDesk:
     mode: str = "bridge"
     store_down: bool = False
     contexts: list[HandoffContext] = field(default_factory=list)
-
-    def open_now(self, skill: str, now: datetime) -> bool:
-        return self.open
 
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
         return [Destination("desk", "sip:agent@test", self.mode)] if self.open else []

@@ -48,7 +48,7 @@ class Bench:
 
     async def _take(self) -> None:
         while True:
-            match await self._inbox.take():
+            match await self._inbox.get():
                 case Said(token, completed):
                     self.said.append((token, completed))
                 case PartFailed("synthesiser", why):
@@ -160,20 +160,20 @@ def test_input_timers_run_out_with_the_token_they_were_started_for() -> None:
         await asyncio.sleep(3)
         timers.await_input(listening(8))  # it runs already
         await asyncio.sleep(2)
-        assert await inbox.take() == TimerExpired("no-input", 7)
+        assert await inbox.get() == TimerExpired("no-input", 7)
         timers.await_key(listening(8))  # single keys decide here
         timers.await_key(listening(9, interdigit_s=3.0))
         timers.await_input(listening(9))  # the caller is keying
         timers.await_recognition()
         await asyncio.sleep(RECOGNITION_GRACE_S)
-        assert await inbox.take() == TimerExpired("inter-digit", 9)
-        assert await inbox.take() == TimerExpired("recognition", 0)
+        assert await inbox.get() == TimerExpired("inter-digit", 9)
+        assert await inbox.get() == TimerExpired("recognition", 0)
         timers.await_input(listening(10))
         timers.await_key(listening(10, interdigit_s=3.0))
         timers.stop()
         await asyncio.sleep(10)
-        inbox.post(Said(1))
-        assert await inbox.take() == Said(1), "nothing came before"
+        inbox.put_nowait(Said(1))
+        assert await inbox.get() == Said(1), "nothing came before"
 
     run(scenario())
 

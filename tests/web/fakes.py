@@ -91,7 +91,7 @@ async def profile_of(number: str) -> MemberProfile | None:
     """Of the films company's example members. Member 0 is the one whose record can't be read."""
     if number == "0":
         raise StoreUnavailable("stopped")
-    return await COMPANY.in_memory(Times(lambda: datetime.now(UTC), ZONE), MemoryLedger()).membership.profile(number)
+    return await COMPANY.in_memory(Times(lambda: datetime.now(UTC), ZONE), MemoryLedger()).backend.profile(number)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
@@ -18,10 +19,8 @@ async def seed(connection: AsyncConnection, now: datetime) -> Mapping[str, int]:
 
     How many rows were added, by what they are; 0 and 0 the second time."""
     added_titles = await _seed_titles(connection)
-    known = {
-        (row.name, row.year): row.id
-        for row in await connection.execute(select(titles.c.id, titles.c.name, titles.c.year))
-    }
+    rows = await connection.execute(select(titles.c.name, titles.c.year, titles.c.id))
+    known = {(name, year): title for name, year, title in rows}
     there = set((await connection.execute(select(members.c.number))).scalars())
     fresh = [member for member in seed_data.members() if member.number not in there]
     for member in fresh:
@@ -30,7 +29,7 @@ async def seed(connection: AsyncConnection, now: datetime) -> Mapping[str, int]:
 
 
 async def _seed_titles(connection: AsyncConnection) -> int:
-    there = {(row.name, row.year) for row in await connection.execute(select(titles.c.name, titles.c.year))}
+    there = {tuple(row) for row in await connection.execute(select(titles.c.name, titles.c.year))}
     fresh = [
         {"name": title.name, "year": title.year, "director": title.director, "spoken": list(title.spoken)}
         for title in seed_data.catalogue()
@@ -44,57 +43,28 @@ async def _seed_titles(connection: AsyncConnection) -> int:
 async def _seed_member(
     connection: AsyncConnection, member: SeedMember, known: Mapping[tuple[str, int], int], now: datetime
 ) -> None:
-    identity = (
-        await connection.execute(
-            insert(members)
-            .values(
-                number=member.number,
-                name=member.name,
-                first_name=member.first_name,
-                plan=member.plan,
-                since=member.since,
-                language=member.language,
-                credit_cents=member.credit_cents,
-                queue_version=0,
-            )
-            .returning(members.c.id)
-        )
-    ).scalar_one()
-    phones = [{"number": phone, "member_id": identity} for phone in member.phones]
-    if phones:
-        await connection.execute(insert(member_phones), phones)
+    added = await connection.execute(insert(members).values(member.identity).returning(members.c.id))
+    mine = {"member_id": added.scalar_one()}
+    if member.phones:
+        await connection.execute(insert(member_phones), [mine | {"number": phone} for phone in member.phones])
     await connection.execute(
         insert(queue_entries),
         [
-            {"member_id": identity, "position": place, "title_id": known[entry], "added_at": now}
+            mine | {"position": place, "title_id": known[entry], "added_at": now}
             for place, entry in enumerate(member.queue, start=1)
         ],
     )
     disc = None
     for copy in member.copies:
-        title = known[copy.title]
-        shipped = await connection.execute(
-            insert(discs)
-            .values(
-                member_id=identity,
-                title_id=title,
-                state=copy.state,
-                shipped_at=now - timedelta(days=copy.shipped_days_ago),
-                replaces_id=disc if copy.replaces else None,
-            )
-            .returning(discs.c.id)
-        )
-        disc = int(shipped.scalar_one())
+        this = mine | {"title_id": known[copy.title]}
+        shipped = {"state": copy.state, "shipped_at": now - timedelta(days=copy.shipped_days_ago)}
+        replaces = {"replaces_id": disc if copy.replaces else None}
+        disc = (
+            await connection.execute(insert(discs).values(this | shipped | replaces).returning(discs.c.id))
+        ).scalar_one()
         if copy.reported_days_ago is not None:
             at = now - timedelta(days=copy.reported_days_ago)
-            await connection.execute(
-                insert(disc_reports).values(
-                    member_id=identity, disc_id=disc, title_id=title, kind=copy.state, at=at, call_id=""
-                )
-            )
-    for note in member.notes:
-        await connection.execute(
-            insert(notes).values(
-                member_id=identity, kind=note.kind, text=note.text, by=note.by, created_at=note.created_at
-            )
-        )
+            reported = {"disc_id": disc, "kind": copy.state, "at": at, "call_id": ""}
+            await connection.execute(insert(disc_reports).values(this | reported))
+    if member.notes:
+        await connection.execute(insert(notes), [mine | asdict(note) for note in member.notes])

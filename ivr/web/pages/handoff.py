@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aiohttp import web
 
 from ivr.events import CALLER_NAME
@@ -24,8 +22,7 @@ async def handoff(request: web.Request) -> web.Response:
     if not wants_html(request):
         return json_response(context, headers={"Cache-Control": "no-store"})
     facts = told_facts(context)
-    caller = context.get("caller") or ""
-    number = caller.get("number") if isinstance(caller, Mapping) else caller
+    number = (context.get("caller") or {}).get("number")
     return page(
         request,
         "handoff.html",

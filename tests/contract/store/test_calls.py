@@ -11,7 +11,7 @@ import pytest
 from ivr.ports import CallRecords, ContextStore
 from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
 from ivr.store import Store
-from tests.films import films_on
+from tests.films import done, films_on
 
 from .conftest import Time
 
@@ -139,7 +139,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     await store.calls.save_resume_point("10001", {}, now())
     await store.handoffs.keep_context("old", "old", {}, now() + timedelta(days=1))
     await store.handoffs.keep_context("long", "old", {}, now() + timedelta(days=90))
-    await films_on(store).services.add_note("10001", "x", kind="k", key="note", call_id="old")
+    await done(store, "notes.add", "10001", key="note", call_id="old", text="x", kind="k")
     for n in (1, 2):
         await store.callbacks.request(
             "5035550101", name="", caller_id="", skill="general", wanted="", key=f"cb{n}", call_id="old"
@@ -181,9 +181,9 @@ async def test_hostile_text_is_kept_or_cleaned_never_an_error(store: Store, now:
     await store.callbacks.request(
         text, name=text, caller_id="", skill=text, wanted=text, key=f"key{text[:1]}", call_id="call-1"
     )
-    await films_on(store).services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
-    await films_on(store).services.add_note("10001", text or "x", kind=text, key="n" * 500, call_id="call-1")
-    assert len(await films_on(store).services.notes("10001")) == 1
+    for _ in range(2):
+        await done(store, "notes.add", "10001", key="n" * 500, call_id="call-1", text=text, kind=text)
+    assert len(await films_on(store).backend.notes("10001")) == 1
     found = await store.calls.get("call-1")
     assert found is not None
     clean = text.replace("\x00", "").replace("\ud800", "?")

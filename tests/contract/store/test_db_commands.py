@@ -13,7 +13,7 @@ from ivr.cli import db
 from ivr.config import Config, StoreConfig
 from ivr.errors import ConfigError
 from ivr.store import Store
-from tests.films import films_on
+from tests.films import edited
 
 
 async def told(url: str, command: Any, **arguments: object) -> str:
@@ -21,10 +21,8 @@ async def told(url: str, command: Any, **arguments: object) -> str:
 
 
 async def test_audit(url: str, store: Store) -> None:
-    await films_on(store).queues.rearrange(
-        "10001", lambda order: ("ok", order[::-1]), key="k", action="queue.swap", call_id="call-1"
-    )
-    assert '"action": "queue.swap"' in await told(url, db.audit, call_id="call-1")
+    await edited(store, lambda order: ("ok", order[::-1]), key="k", call_id="call-1")
+    assert '"action": "queue.test"' in await told(url, db.audit, call_id="call-1")
     assert await told(url, db.audit, call_id="call-2") == "call call-2 changed nothing"
 
 

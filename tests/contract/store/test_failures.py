@@ -11,7 +11,7 @@ import pytest
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.ports import ActionCall
 from ivr.store import Store
-from tests.films import actions_on, films_on
+from tests.films import actions_on, done, edited, films_on
 from tests.postgres import PostgresServer
 
 CALL = ActionCall("member.identify_by_number", {"number": "10001"}, "k", "call-1", {})
@@ -55,11 +55,11 @@ async def test_a_frozen_server_and_its_return(postgres_server: PostgresServer, s
         with pytest.raises(ActionError):
             await asyncio.wait_for(actions.perform(CALL), FAR_TOO_LONG_S)
         with pytest.raises(StoreUnavailable, match="a moment ago"):
-            await asyncio.wait_for(films_on(store).membership.profile("10001"), FAR_TOO_LONG_S)
+            await asyncio.wait_for(films_on(store).backend.profile("10001"), FAR_TOO_LONG_S)
     finally:
         postgres_server.freeze(False)
     patient = Store(seeded_postgres_url, timeout_s=20.0)
-    assert await films_on(patient).membership.profile("10001") is not None
+    assert await films_on(patient).backend.profile("10001") is not None
     await patient.close()
     await store.close()
 
@@ -67,11 +67,11 @@ async def test_a_frozen_server_and_its_return(postgres_server: PostgresServer, s
 @pytest.mark.postgres
 async def test_lost_connections_are_made_again(postgres_server: PostgresServer, seeded_postgres_url: str) -> None:
     store = Store(seeded_postgres_url, timeout_s=10.0)
-    assert await films_on(store).membership.profile("10001") is not None
+    assert await films_on(store).backend.profile("10001") is not None
     await postgres_server.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 't_%'"
     )
-    assert await films_on(store).membership.profile("10001") is not None
+    assert await films_on(store).backend.profile("10001") is not None
     await store.close()
 
 
@@ -82,11 +82,11 @@ async def test_a_file_that_another_process_holds(sqlite_template: Path, tmp_path
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable):
-        await asyncio.wait_for(films_on(store).services.delete_notes("10004", key="k", call_id="c"), FAR_TOO_LONG_S)
-    assert await films_on(store).membership.profile("10004") is not None  # reading goes on
+        await asyncio.wait_for(done(store, "notes.delete_all", "10004", key="k", call_id="c"), FAR_TOO_LONG_S)
+    assert await films_on(store).backend.profile("10004") is not None  # reading goes on
     other.execute("ROLLBACK")
     other.close()
-    assert await films_on(store).services.delete_notes("10004", key="k", call_id="c") == 2
+    assert (await done(store, "notes.delete_all", "10004", key="k", call_id="c")).values == {"count": 2}
     await store.close()
 
 
@@ -109,22 +109,16 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 async def test_a_hang_up_in_the_middle_leaves_all_or_nothing(url: str, store: Store) -> None:
     """A caller who leaves while a change is made: it is made whole or not at all, and the next one works."""
     for number in range(20):
-        task = asyncio.create_task(
-            films_on(store).queues.rearrange(
-                "10001", lambda order: ("ok", order[::-1]), key=f"k{number}", action="queue.test", call_id="c"
-            )
-        )
+        task = asyncio.create_task(edited(store, lambda order: ("ok", order[::-1]), key=f"k{number}", call_id="c"))
         for _ in range(number):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    last = await films_on(store).queues.rearrange(
-        "10001", lambda order: ("ok", order[::-1]), key="last", action="queue.test", call_id="c"
-    )
-    assert last.after == last.before[::-1]
+    last = await edited(store, lambda order: ("ok", order[::-1]), key="last", call_id="c")
+    assert last["after"] == last["before"][::-1]
     await store.close()  # waits for what went on in the background
     reopened = Store(url, timeout_s=10.0)
-    profile = await films_on(reopened).membership.profile("10001")
+    profile = await films_on(reopened).backend.profile("10001")
     assert profile is not None
     assert len(await reopened.audit.of_call("c")) == profile.queue_version
     assert len(profile.queue) == 8
@@ -133,22 +127,17 @@ async def test_a_hang_up_in_the_middle_leaves_all_or_nothing(url: str, store: St
 
 async def test_services_on_one_database_take_turns(url: str, store: Store) -> None:
     """Three services, nothing shared but the database: 45 rotations of eight titles, none lost."""
-    before = await films_on(store).membership.profile("10001")
+    before = await films_on(store).backend.profile("10001")
 
     async def rotate(number: int) -> None:
         service = Store(url, timeout_s=20.0)
         for step in range(15):
-            await films_on(service).queues.rearrange(
-                "10001",
-                lambda order: ("ok", (*order[1:], order[0])),
-                key=f"{number}/{step}",
-                action="queue.test",
-                call_id=f"call-{number}",
-            )
+            turn = f"{number}/{step}"
+            await edited(service, lambda order: ("ok", (*order[1:], order[0])), key=turn, call_id=f"call-{number}")
         await service.close()
 
     await asyncio.gather(*(rotate(number) for number in range(3)))
-    after = await films_on(store).membership.profile("10001")
+    after = await films_on(store).backend.profile("10001")
     assert before is not None
     assert after is not None
     turn = 45 % len(before.queue)

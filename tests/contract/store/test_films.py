@@ -135,7 +135,7 @@ async def test_changes_reach_the_database_and_the_facts(ada: Caller, office: Off
         ids: dict[str, Any] = {k: await ada.title(v) if isinstance(v, str) else v for k, v in arguments.items()}
         result = await ada.do(name, **ids)
         assert (name, result.outcome, ada.queue[: len(head)]) == (name, outcome, head)
-        profile = await office.films.membership.profile(ADA)
+        profile = await office.films.backend.profile(ADA)
         assert profile is not None
         assert [str(title.id) for title in profile.queue] == [term.id for term in ada.vocabularies["queue"]]
     assert ada.queue[-1] == "Laura"
@@ -182,7 +182,7 @@ async def test_one_key_at_the_same_time_works_once(ada: Caller, office: Office) 
     title = await ada.title("Gilda")
     results = await asyncio.gather(*(ada.do("queue.add", key="same", title=title) for _ in range(12)))
     assert {result.outcome for result in results} == {"ok"}
-    profile = await office.films.membership.profile(ADA)
+    profile = await office.films.backend.profile(ADA)
     assert profile is not None
     assert len(profile.queue) == 9
     assert profile.queue_version == 1
@@ -230,7 +230,7 @@ async def test_two_calls_never_corrupt_a_queue(actions: ActionRegistry, office: 
             await caller.do("queue.move_before", title=choice.choice(start), other=choice.choice(start))
 
     await asyncio.gather(*(edit(caller, number) for number, caller in enumerate(callers)))
-    profile = await office.films.membership.profile(ADA)
+    profile = await office.films.backend.profile(ADA)
     assert profile is not None
     assert sorted(str(title.id) for title in profile.queue) == sorted([*start, *fresh[:12]])
 

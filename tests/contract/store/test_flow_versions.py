@@ -32,7 +32,6 @@ async def test_recording(recorded: Store) -> None:
     assert found is not None
     assert (found.source, found.by, found.state) == ("source of a1", "dana", "recorded")
     assert await versions.version("main", "zz") is None
-    assert await versions.flows() == ["main"]
     assert await live(recorded) == ""
 
 

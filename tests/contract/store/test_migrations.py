@@ -143,7 +143,7 @@ async def test_a_store_in_memory_needs_no_file() -> None:
 async def test_using_a_database_before_upgrade_is_unavailable_not_a_traceback(empty_url: str) -> None:
     store = films_store(empty_url)
     with pytest.raises(StoreUnavailable):
-        await films_on(store).membership.profile("10001")
+        await films_on(store).backend.profile("10001")
     await store.close()
 
 

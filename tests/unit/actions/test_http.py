@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ async def call(company: Company, *, retries: int = 1, timeout_s: float = 5.0, **
         timeout_s=timeout_s,
         retries=retries,
     )
-    async with HttpActions([service]) as http:
+    async with aclosing(HttpActions([service])) as http:
         given = {"service": "deliveries", "path": "/holds", **arguments}
         request = ActionCall("http.call", given, "call-1/3", "call-1", {"member.number": "10001"})
         return await http.call(parse(SIGNATURES[0], request))

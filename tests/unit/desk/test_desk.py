@@ -8,7 +8,6 @@ import pytest
 
 from ivr.config import Agent, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
-from ivr.ports import Desk
 from tests.unit.desk.handed import CONTEXT
 from tests.unit.desk.test_routing import AGENTS
 from tests.unit.desk.test_screen_pop import Contexts
@@ -17,7 +16,7 @@ DAY = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 NIGHT = datetime(2026, 6, 1, 23, 0, tzinfo=UTC)
 
 
-def desk(agents: tuple[Agent, ...] = AGENTS) -> Desk:
+def desk(agents: tuple[Agent, ...] = AGENTS) -> ConfiguredDesk:
     config = DeskConfig(hours=Hours(mon="08:00-20:00"), agents=agents)
     return ConfiguredDesk(config, Contexts(), base_url="https://line.example/", time_zone="UTC", now=lambda: DAY)
 

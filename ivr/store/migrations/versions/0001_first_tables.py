@@ -1,6 +1,8 @@
-"""The first tables."""
+"""The first tables; constraints and indexes are named as the store's metadata names them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,131 +17,101 @@ MOMENT = sa.DateTime(timezone=True)
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
+def kept(name: str, kind: Any, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=False, **options)
+
+
 def upgrade() -> None:
     op.create_table(
         "audit",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("actor", sa.String(length=100), nullable=False),
-        sa.Column("action", sa.String(length=100), nullable=False),
-        sa.Column("member", sa.String(length=20), nullable=False),
-        sa.Column("call_id", sa.String(length=100), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
-        sa.Column("before", JSON, nullable=True),
-        sa.Column("after", JSON, nullable=True),
-        sa.Column("undone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+        kept("id", sa.Integer, primary_key=True),
+        kept("at", MOMENT),
+        kept("actor", sa.String(100)),
+        kept("action", sa.String(100)),
+        kept("member", sa.String(20), index=True),
+        kept("call_id", sa.String(100), index=True),
+        kept("key", sa.String(200)),
+        sa.Column("before", JSON),
+        sa.Column("after", JSON),
+        kept("undone", sa.Boolean, server_default=sa.text("false")),
     )
-    op.create_index(op.f("ix_audit_call_id"), "audit", ["call_id"], unique=False)
-    op.create_index(op.f("ix_audit_member"), "audit", ["member"], unique=False)
     op.create_table(
         "call_entries",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("call_id", sa.String(length=100), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("entry", JSON, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_entries")),
+        kept("id", sa.Integer, primary_key=True),
+        kept("call_id", sa.String(100), index=True),
+        kept("at", MOMENT, index=True),
+        kept("kind", sa.String(40)),
+        kept("entry", JSON),
     )
-    op.create_index(op.f("ix_call_entries_at"), "call_entries", ["at"], unique=False)
-    op.create_index(op.f("ix_call_entries_call_id"), "call_entries", ["call_id"], unique=False)
     op.create_table(
         "callbacks",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.String(length=40), nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("member", sa.String(length=20), nullable=False),
-        sa.Column("skill", sa.String(length=40), nullable=False),
-        sa.Column("wanted", sa.String(length=100), nullable=False),
-        sa.Column("call_id", sa.String(length=100), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_callbacks")),
+        kept("id", sa.Integer, primary_key=True),
+        kept("number", sa.String(40)),
+        kept("name", sa.String(200)),
+        kept("member", sa.String(20)),
+        kept("skill", sa.String(40)),
+        kept("wanted", sa.String(100)),
+        kept("call_id", sa.String(100), index=True),
+        kept("state", sa.String(20)),
+        kept("created_at", MOMENT),
     )
-    op.create_index(op.f("ix_callbacks_call_id"), "callbacks", ["call_id"], unique=False)
     op.create_table(
         "calls",
-        sa.Column("call_id", sa.String(length=100), nullable=False),
-        sa.Column("caller", sa.String(length=100), nullable=False),
-        sa.Column("called", sa.String(length=100), nullable=False),
-        sa.Column("started_at", MOMENT, nullable=False),
-        sa.Column("ended_at", MOMENT, nullable=True),
-        sa.Column("outcome", sa.String(length=60), server_default=sa.text("('')"), nullable=False),
-        sa.Column("details", JSON, nullable=False),
-        sa.Column("canonical", JSON, nullable=True),
-        sa.PrimaryKeyConstraint("call_id", name=op.f("pk_calls")),
+        kept("call_id", sa.String(100), primary_key=True),
+        kept("caller", sa.String(100)),
+        kept("called", sa.String(100)),
+        kept("started_at", MOMENT, index=True),
+        sa.Column("ended_at", MOMENT, index=True),
+        kept("outcome", sa.String(60), server_default=sa.text("('')")),
+        kept("details", JSON),
+        sa.Column("canonical", JSON),
     )
-    op.create_index(op.f("ix_calls_ended_at"), "calls", ["ended_at"], unique=False)
-    op.create_index(op.f("ix_calls_started_at"), "calls", ["started_at"], unique=False)
     op.create_table(
         "flow_publications",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("flow", sa.String(length=100), nullable=False),
-        sa.Column("version", sa.String(length=80), nullable=False),
-        sa.Column("previous", sa.String(length=80), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("by", sa.String(length=100), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("detail", JSON, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_flow_publications")),
+        kept("id", sa.Integer, primary_key=True),
+        kept("flow", sa.String(100), index=True),
+        kept("version", sa.String(80)),
+        kept("previous", sa.String(80)),
+        kept("kind", sa.String(20)),
+        kept("by", sa.String(100)),
+        kept("at", MOMENT),
+        kept("detail", JSON),
     )
-    op.create_index(op.f("ix_flow_publications_flow"), "flow_publications", ["flow"], unique=False)
     op.create_table(
         "flow_versions",
-        sa.Column("flow", sa.String(length=100), nullable=False),
-        sa.Column("version", sa.String(length=80), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("by", sa.String(length=100), nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
-        sa.Column("canary_percent", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("canary_numbers", JSON, nullable=False),
-        sa.CheckConstraint("canary_percent BETWEEN 0 AND 100", name=op.f("ck_flow_versions_percent")),
-        sa.PrimaryKeyConstraint("flow", "version", name=op.f("pk_flow_versions")),
+        kept("flow", sa.String(100), primary_key=True),
+        kept("version", sa.String(80), primary_key=True),
+        kept("source", sa.Text),
+        kept("by", sa.String(100)),
+        kept("at", MOMENT),
+        kept("state", sa.String(20)),
+        kept("canary_percent", sa.Integer, server_default=sa.text("0")),
+        kept("canary_numbers", JSON),
+        sa.CheckConstraint("canary_percent BETWEEN 0 AND 100", name="percent"),
     )
-    op.create_index(
-        "uq_flow_versions_canary",
-        "flow_versions",
-        ["flow"],
-        unique=True,
-        sqlite_where=sa.text("state = 'canary'"),
-        postgresql_where=sa.text("state = 'canary'"),
-    )
-    op.create_index(
-        "uq_flow_versions_live",
-        "flow_versions",
-        ["flow"],
-        unique=True,
-        sqlite_where=sa.text("state = 'live'"),
-        postgresql_where=sa.text("state = 'live'"),
-    )
+    for state in ("canary", "live"):
+        there = sa.text(f"state = '{state}'")
+        only: dict[str, Any] = {"unique": True, "sqlite_where": there, "postgresql_where": there}
+        op.create_index(f"uq_flow_versions_{state}", "flow_versions", ["flow"], **only)
     op.create_table(
         "handoff_contexts",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("call_id", sa.String(length=100), nullable=False),
-        sa.Column("payload", JSON, nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("expires_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_handoff_contexts")),
+        kept("token_hash", sa.String(64), primary_key=True),
+        kept("call_id", sa.String(100), index=True),
+        kept("payload", JSON),
+        kept("created_at", MOMENT),
+        kept("expires_at", MOMENT, index=True),
     )
-    op.create_index(op.f("ix_handoff_contexts_call_id"), "handoff_contexts", ["call_id"], unique=False)
-    op.create_index(op.f("ix_handoff_contexts_expires_at"), "handoff_contexts", ["expires_at"], unique=False)
     op.create_table(
         "idempotency",
-        sa.Column("key", sa.String(length=200), nullable=False),
-        sa.Column("action", sa.String(length=100), nullable=False),
-        sa.Column("result", JSON, nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_idempotency")),
+        kept("key", sa.String(200), primary_key=True),
+        kept("action", sa.String(100)),
+        kept("result", JSON),
+        kept("at", MOMENT, index=True),
     )
-    op.create_index(op.f("ix_idempotency_at"), "idempotency", ["at"], unique=False)
     op.create_table(
         "resume_points",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("member", sa.String(length=60), nullable=False),
-        sa.Column("snapshot", JSON, nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_resume_points")),
+        kept("id", sa.Integer, primary_key=True),
+        kept("member", sa.String(60), index=True),
+        kept("snapshot", JSON),
+        kept("at", MOMENT, index=True),
     )
-    op.create_index(op.f("ix_resume_points_at"), "resume_points", ["at"], unique=False)
-    op.create_index(op.f("ix_resume_points_member"), "resume_points", ["member"], unique=False)
