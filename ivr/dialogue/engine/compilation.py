@@ -11,7 +11,6 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.system_prompts import ask_carriers, option_answers
 from ivr.dialogue.understanding.concepts import Concepts
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
@@ -137,8 +136,9 @@ def entries(intent: str, phrases: Sequence[str], language: str, rank: int = 1) -
 
 
 def answer_entries(variable: str, slot_type: str, language: str, intent: str = ANSWER, prefix: str = "") -> list[Entry]:
-    carriers = [prefix + carrier.replace("%", variable) for carrier in ask_carriers(slot_type, language)]
-    return entries(intent, carriers, language)
+    """The bare value, and short ways around it."""
+    ways = words_for(language).answers.get(slot_type, ("{%}",))
+    return entries(intent, [prefix + way.replace("%", variable) for way in ways], language)
 
 
 def yes_no_entries(words: Wordings) -> list[Entry]:
@@ -158,7 +158,7 @@ def correction_entries(variables: Mapping[str, str], language: str) -> list[Entr
 
 def option_entries(labels: Sequence[Sequence[str]], language: str) -> list[Entry]:
     """Ways to pick one of two: by its words, "the first", "the second", "neither"."""
-    first, second, neither = option_answers(language)
+    first, second, neither = words_for(language).options
     found: list[Entry] = []
     for index, (own, ordinal) in enumerate(zip(labels, (first, second), strict=False)):
         found += entries(f"{OPTION}{index}", [*(_bare(text) for text in own), *ordinal], language)

@@ -12,8 +12,8 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Wording
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
 from ivr.dialogue.flows.slot_value import SlotValue
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
-from ivr.dialogue.spoken.system_prompts import system_words
 from ivr.dialogue.spoken.tags import same_language
 from ivr.dialogue.spoken.values import date_words, listed, money_words, spelt
 from ivr.events import Term
@@ -74,7 +74,7 @@ class Wordings:
                 return overlay.prompts[name]
         if name in universals.prompts and same_language(universals.language, self.language):
             return universals.prompts[name]
-        words = system_words(name, self.language)
+        words = words_for(self.language).prompts.get(name)
         if words:
             return {1: (PromptItem(say=words),)}
         return universals.prompts.get(name, {})
