@@ -162,7 +162,7 @@ def measure(clips: Path | None) -> list[Outcome]:
         listening = talk.dialogue._call.gather
         assert listening is not None and talk.dialogue.state == "main.ask"
         grammar, call = listening.grammar, talk.dialogue._call
-        risks = call.shared.risks(call.words)
+        risks = call.words.risks
         began = time.perf_counter()
         spoken = grammar.compiled.speech
         shown = time.perf_counter()

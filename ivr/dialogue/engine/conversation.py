@@ -8,20 +8,19 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
-from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.engine.compilation import SpokenWordings, compiled
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.cursor import Cursor, Frame
-from ivr.dialogue.engine.gather import Gather, Waiting
-from ivr.dialogue.engine.next import HandoffNeed
+from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
 from ivr.dialogue.engine.outbox import Outbox
 from ivr.dialogue.engine.start import Start
-from ivr.dialogue.engine.values import bound, fitted
+from ivr.dialogue.engine.variables import bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
-from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, words_of
+from ivr.dialogue.flows.wording import at_count, interpolated, words_of
 from ivr.dialogue.spoken.tags import served
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
@@ -67,7 +66,7 @@ class Conversation:
         self.library = library
         self.start = start
         self.shared = compiled(library)
-        self.words: Wordings = self.shared.wordings(start.language, start.persona)
+        self.words: SpokenWordings = self.shared.wordings(start.language, start.persona)
         self.facts = start.known()
         self.scope = CallScope(self)
         self.outbox = Outbox(start.language)

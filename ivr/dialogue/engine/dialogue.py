@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ivr.dialogue.engine import human, reprompt, responses
+from ivr.dialogue.engine import reprompt, responses
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -30,8 +30,7 @@ from ivr.dialogue.engine.contract import (
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.cursor import RESERVED
-from ivr.dialogue.engine.gather import Gather
-from ivr.dialogue.engine.listener import listen, say_again
+from ivr.dialogue.engine.gather import listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,
     Anew,
@@ -39,6 +38,7 @@ from ivr.dialogue.engine.next import (
     Ask,
     Broken,
     Done,
+    Gather,
     Goto,
     HandoffNeed,
     Next,
@@ -48,9 +48,8 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
-from ivr.dialogue.engine.snapshot import snapshot
 from ivr.dialogue.engine.start import Start
-from ivr.dialogue.engine.states import action, end, question
+from ivr.dialogue.engine.states import action, end, handoff, question, resume
 from ivr.dialogue.engine.states.table import VERBS, handlers, verb
 from ivr.dialogue.engine.states.verb import Arrival
 from ivr.dialogue.flows.library import FlowLibrary
@@ -106,7 +105,7 @@ class Dialogue:
         call = self._call
         call.outbox.drop()
         call.outbox.record(Failed("engine", type(error).__name__, str(error)[:200]))
-        if human.rung(call):
+        if handoff.rung(call):
             return
         try:
             if not call.in_human_flow:
@@ -117,7 +116,7 @@ class Dialogue:
         except Exception as again:
             call.outbox.drop()
             call.outbox.record(Failed("human flow", type(again).__name__, str(again)[:200]))
-        _run(call, human.connect_directly(call, BROKE))
+        _run(call, handoff.connect_directly(call, BROKE))
 
     def _dispatch(self, event: DialogueEvent) -> Next:
         call = self._call
@@ -139,7 +138,7 @@ class Dialogue:
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
-                return (human.agitated(call) if call.temper.enough else None) or STAY
+                return (handoff.agitated(call) if call.temper.enough else None) or STAY
             case Said():
                 return STAY
 
@@ -155,14 +154,14 @@ class Dialogue:
             if isinstance(arrival, ActionDone):
                 action.late(call, arrival)
             return STAY
-        if isinstance(waiting, human.Connecting) and waiting.direct:
-            return human.tried_directly(call, arrival)
+        if isinstance(waiting, handoff.Connecting) and waiting.direct:
+            return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
 
     def _part_failed(self, part: str, detail: str) -> Next:
         call = self._call
         call.outbox.record(Failed(part, detail=detail[:200]))
-        if human.rung(call):
+        if handoff.rung(call):
             return STAY
         if not call.in_human_flow:
             call.say(call.system("apology"))
@@ -170,13 +169,13 @@ class Dialogue:
         if part in ("recogniser", "synthesiser") and call.gather is not None:
             call.keys_led = call.deaf = True  # the way to the human goes on by keys
             return reprompt.offer_keys(call, call.gather)
-        return human.connect_directly(call, f"{part} failed")
+        return handoff.connect_directly(call, f"{part} failed")
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, object] | None:
         """What to take up again should the call drop now; None when nothing is worth it."""
-        return None if self._call.done or not self._begun else snapshot(self._call)
+        return None if self._call.done or not self._begun else resume.snapshot(self._call)
 
     @property
     def state(self) -> str:
@@ -232,7 +231,7 @@ class Dialogue:
     def ended(self) -> bool:
         """The dialogue has nothing more to do: it said goodbye, or a human has the call (until that human drops it)."""
         waiting = self._call.waiting
-        return self._call.done or (isinstance(waiting, human.Connecting) and waiting.connected)
+        return self._call.done or (isinstance(waiting, handoff.Connecting) and waiting.connected)
 
     @property
     def resolved(self) -> int:
@@ -317,7 +316,7 @@ def _enter(call: Conversation, target: str) -> Next:
 def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
     match target:
         case "human":
-            return human.summon(call, need)
+            return handoff.summon(call, need)
         case "goodbye":
             return end.goodbye(call)
         case "back":

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.compilation import correction_entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import BACK, Ask, Next, Take
+from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar
+from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
 from ivr.dialogue.engine.states.verb import yes_no_menu
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import SLOT
@@ -75,8 +74,8 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
     def build() -> Iterable[PhraseEntry]:
         return [*yes_no_entries(call.words), *correction_entries(correctable, call.language)]
 
-    grammar = listener.grammar(call, (call.here, "confirm", tuple(correctable)), build)
-    return listener.gather(call, Mode.CONFIRM, grammar, listener.YES_NO_KEYS)
+    grammar = state_grammar(call, (call.here, "confirm", tuple(correctable)), build)
+    return new_gather(call, Mode.CONFIRM, grammar, YES_NO_KEYS)
 
 
 def declined(call: Conversation, reading: Reading) -> Next:

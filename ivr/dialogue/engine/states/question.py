@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.cursor import Asked
 from ivr.dialogue.engine.dtmf_input import Entry
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import Ask, Goto, Next, NoMatch, Take
+from ivr.dialogue.engine.gather import new_gather, state_grammar
+from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.states.verb import Handlers, Verb
 from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
@@ -68,7 +67,7 @@ def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Readin
     asked about first. A bare yes or no answers what nobody had asked.
     """
     said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
-    found = understand(said, gather.grammar, call.shared.risks(call.words))
+    found = understand(said, gather.grammar, call.words.risks)
     best = found.best
     if best is None or found.rival is not None or found.how != "transcript" or best.universal:
         return None
@@ -94,8 +93,8 @@ def question(call: Conversation) -> Gather:
             yield from answer_entries(state.ask, kind, call.language)
 
     picks = {state.choices[i].key: i for i in active if state.choices[i].key}
-    grammar = listener.grammar(call, (call.here, active), build)
-    gather = listener.gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
+    grammar = state_grammar(call, (call.here, active), build)
+    gather = new_gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
     if spec is not None and spec.type == "digits" and state.hangover is None:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
     gather.hotword = not (call.flow.defaults.bargein if state.bargein is None else state.bargein)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, ResumeLoaded, Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather
-from ivr.dialogue.engine.next import STAY, Anew, Ask, Next, NoMatch
+from ivr.dialogue.engine.gather import meanwhile
+from ivr.dialogue.engine.next import STAY, Anew, Ask, Gather, Next, NoMatch
 from ivr.dialogue.understanding.reading import Reading
 
 Arrival = ActionDone | ActionSlow | HandoffDone | ResumeLoaded
@@ -74,7 +73,7 @@ def yes_or_no(
 
 
 def _meanwhile_anew(call: Conversation, gather: Gather) -> Next:
-    return Ask(listener.meanwhile(call))
+    return Ask(meanwhile(call))
 
 
 MEANWHILE = Handlers(go_on, nomatch=go_on, anew=_meanwhile_anew)  # while something runs: only universals
