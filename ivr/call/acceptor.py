@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from ivr.call.services import CallServices
 from ivr.call.session import CallSession
-from ivr.dialogue.engine.dialogue import Opening
-from ivr.dialogue.engine.start import Installed
+from ivr.dialogue.engine.contract import Installed
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.ports import Leg
 
 STOP_CALLS_S = 3.0
@@ -18,7 +18,7 @@ STOP_CALLS_S = 3.0
 class Acceptor:
     """``opening`` decides how a call begins."""
 
-    def __init__(self, services: CallServices, opening: Callable[[str, Leg, Installed], Opening]) -> None:
+    def __init__(self, services: CallServices, opening: Callable[[str, Leg, Installed], Dialogue]) -> None:
         self._services = services
         self._opening = opening
         self._tasks: set[asyncio.Task[None]] = set()

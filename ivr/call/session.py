@@ -20,8 +20,8 @@ from ivr.call.participant import Participant, hang_up
 from ivr.call.recorder import Recorder
 from ivr.call.resume_points import ResumePoints
 from ivr.call.services import CallServices
-from ivr.dialogue.engine.dialogue import Opening
-from ivr.dialogue.engine.start import Installed
+from ivr.dialogue.engine.contract import Installed
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.events import Audio
 from ivr.logs import bind_call
@@ -41,7 +41,7 @@ class CallSession:
         call_id: str,
         leg: Leg,
         services: CallServices,
-        opening: Callable[[str, Leg, Installed], Opening],
+        opening: Callable[[str, Leg, Installed], Dialogue],
     ) -> None:
         self.call_id = call_id
         self._leg = leg
@@ -145,9 +145,8 @@ class CallSession:
         services, recorder, call_id = self._services, self._recorder, self.call_id
         speech = services.speech
         installed = Installed(_served(speech.recognisers()), _served(speech.synthesisers()))
-        opening = self._opening(call_id, self._leg, installed)
-        recorder.opened(opening)
-        dialogue, inbox = opening.dialogue, Inbox()
+        dialogue, inbox = self._opening(call_id, self._leg, installed), Inbox()
+        recorder.opened(dialogue)
         handoff = Handoff(call_id, caller, dialogue, recorder, services)
         self._answered = Answered(dialogue, handoff)
         mouth = Mouth(caller.media, speech, inbox)

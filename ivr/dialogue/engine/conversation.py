@@ -9,11 +9,10 @@ from datetime import date, datetime
 from typing import Literal
 
 from ivr.dialogue.engine.compilation import SpokenWordings, compiled
-from ivr.dialogue.engine.contract import Words
+from ivr.dialogue.engine.contract import Start, Words
 from ivr.dialogue.engine.cursor import Cursor, Frame
 from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
 from ivr.dialogue.engine.outbox import Outbox
-from ivr.dialogue.engine.start import Start
 from ivr.dialogue.engine.variables import bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary

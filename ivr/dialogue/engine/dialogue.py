@@ -7,7 +7,6 @@ says what comes next (``next.py``); ``_run`` is the one loop that carries those 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.dialogue.engine import reprompt, responses
@@ -27,6 +26,7 @@ from ivr.dialogue.engine.contract import (
     Said,
     Say,
     SpeechHeard,
+    Start,
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.cursor import RESERVED
@@ -48,7 +48,6 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
-from ivr.dialogue.engine.start import Start
 from ivr.dialogue.engine.states import action, end, handoff, question, resume
 from ivr.dialogue.engine.states.table import VERBS, handlers, verb
 from ivr.dialogue.engine.states.verb import Arrival
@@ -63,6 +62,8 @@ class Dialogue:
     """One call's dialogue."""
 
     def __init__(self, library: FlowLibrary, start: Start) -> None:
+        self.start = start
+        self.flow_version = library.version
         self._call = Conversation(library, start)
         self._begun = False
 
@@ -70,7 +71,7 @@ class Dialogue:
 
     def begin(self, now: datetime) -> list[Effect]:
         """The call was answered. ``now`` is wall time where the flows' dates live."""
-        return self._turn(self._start, now, cut=False)
+        return self._turn(self._first, now, cut=False)
 
     def handle(self, event: DialogueEvent, now: datetime) -> list[Effect]:
         """Never raises. Answers to tokens no longer waited for are ignored, and so is all that comes after the end."""
@@ -93,11 +94,11 @@ class Dialogue:
                 call.transcribe("prompt", " ".join(words.text for words in effect.words))
         return effects
 
-    def _start(self) -> Next:
+    def _first(self) -> Next:
         if self._begun:
             return STAY
         self._begun = True
-        flow = self._call.library.flows[self._call.start.entry]
+        flow = self._call.library.flows[self.start.entry]
         return Goto(f"{flow.flow}.{flow.start}")
 
     def _rescue(self, error: Exception) -> None:
@@ -247,17 +248,6 @@ class Dialogue:
     def mode(self) -> str:
         """What is being listened for: a Mode, or a verb's own word for one; "" while nobody listens."""
         return self._call.gather.mode if self._call.gather is not None else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The dialogue for a called number, and the words that identify what it runs, for every log line of the call."""
-
-    dialogue: Dialogue
-    flow: str
-    flow_version: str
-    language: str
-    persona: str
 
 
 # -- what comes next ---------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from ivr.dialogue.engine.contract import (
     KeyPressed,
     Listen,
     Say,
+    Start,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.events import Accept, Cause, Hypothesis, Recognition, Term
 from tests.unit.dialogue.talk import NOW, Talk, small, text
 
