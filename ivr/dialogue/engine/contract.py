@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ivr.dialogue.flows.wording import Words as Words
-from ivr.dialogue.understanding.grammar import CompiledGrammar
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import ActionResult, Recognition, Term
 from ivr.record import Happening
 
@@ -189,7 +189,7 @@ class Listen:
     """
 
     token: int
-    grammar: CompiledGrammar
+    grammar: StateGrammar
     timeout_s: float | None
     hangover_s: float = 0.5
     max_utterance_s: float = 12.0

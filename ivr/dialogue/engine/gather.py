@@ -57,7 +57,7 @@ def listen(call: Conversation, gather: Gather) -> None:
     call.outbox.put(
         Listen(
             gather.token,
-            gather.grammar.compiled,
+            gather.grammar,
             gather.timeout_s,
             gather.hangover_s,
             hotword=gather.hotword,

@@ -8,16 +8,17 @@ caller's vocabulary is made once per outline, and the values once per vocabulary
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 
 from ivr.dialogue.flows.phrases import SlotMark, Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.concepts import Concepts, concepts_of
-from ivr.dialogue.understanding.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
+from ivr.dialogue.understanding.grammar import DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar, filled, slot_names
 from ivr.dialogue.understanding.reading import Reading, distinct
-from ivr.dialogue.understanding.slots import DigitSlot, NumberSlot, Slot
+from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,40 +142,6 @@ def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
     )
 
 
-class DeferredGrammar(CompiledGrammar):
-    """A CompiledGrammar that is made when it is first looked at. Pickles as a plain one."""
-
-    __slots__ = ("_make",)
-
-    _make: Callable[[], CompiledGrammar]
-
-    def __init__(self, make: Callable[[], CompiledGrammar]) -> None:
-        object.__setattr__(self, "_make", make)
-
-    def __getattr__(self, name: str) -> object:
-        if name not in _PARTS:
-            raise AttributeError(name)
-        made = self._make()
-        for part in _PARTS:
-            object.__setattr__(self, part, getattr(made, part))
-        return getattr(self, name)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self) -> str:
-        return f"DeferredGrammar({self._make})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (CompiledGrammar, tuple(getattr(self, part) for part in _PARTS))
-
-
-_PARTS = tuple(part.name for part in fields(CompiledGrammar))
-
-
 class StateGrammar:
     """An outline bound to this call's vocabularies: what the understanding matches against."""
 
@@ -185,43 +152,55 @@ class StateGrammar:
         self.slots = dict(slots)
         self.language = language
         self.concepts = concepts or concepts_of(language)
-        self.compiled: CompiledGrammar = DeferredGrammar(self._compile)
 
     def read(self, words: Sequence[str]) -> list[Reading]:
         return self.outline.read(words, self.slots) if words else []
 
-    @property
-    def digit_slot(self) -> tuple[str, str] | None:
-        """(intent, slot) of a bare digits slot: what spoken digit strings fill."""
+    @cached_property
+    def digit_slot(self) -> tuple[str, str, DigitSlot] | None:
+        """(intent, name, slot) of a bare digits slot: what spoken digit strings fill."""
         for entry in self.outline.entries:
             for variant in entry.template.variants:
                 if len(variant) == 1 and isinstance(variant[0], SlotMark):
                     slot = self.slots.get(variant[0].name)
                     if isinstance(slot, DigitSlot):
-                        return entry.intent, variant[0].name
+                        return entry.intent, variant[0].name, slot
         return None
 
-    def _compile(self) -> CompiledGrammar:
-        fixed = self.outline.fixed
-        digits = None
-        if (bare := self.digit_slot) is not None:
-            slot = self.slots[bare[1]]
-            assert isinstance(slot, DigitSlot)
-            digits = DigitRun(slot.minimum, slot.maximum)
-        spoken = [(name, self.slots[name].forms()) for name in fixed.slots if name in self.slots]
+    @cached_property
+    def _forms(self) -> dict[str, Forms]:
+        return {name: self.slots[name].forms() for name in self.outline.fixed.slots if name in self.slots}
+
+    @cached_property
+    def speech(self) -> SpeechGrammar:
+        """What a recogniser gets. Made when it is first asked for."""
+        fixed, spoken = self.outline.fixed, self._forms
+        digits = DigitRun(self.digit_slot[2].minimum, self.digit_slot[2].maximum) if self.digit_slot else None
         content = hashlib.blake2s(fixed.digest, digest_size=12)
-        content.update(
-            "\n".join(
-                (self.language, repr(digits), *(n + self.slots[n].type + forms.digest for n, forms in spoken))
-            ).encode()
-        )
-        speech = SpeechGrammar(
+        values = (name + self.slots[name].type + forms.digest for name, forms in spoken.items())
+        content.update("\n".join((self.language, repr(digits), *values)).encode())
+        return SpeechGrammar(
             content.hexdigest(),
             self.language,
             fixed.phrases,
             digits,
             fixed.templates,
-            tuple((name, forms.said) for name, forms in spoken),
-            frozenset(name for name, _ in spoken if isinstance(self.slots[name], NumberSlot)),
+            tuple((name, forms.said) for name, forms in spoken.items()),
+            frozenset(name for name in spoken if isinstance(self.slots[name], NumberSlot)),
         )
-        return CompiledGrammar(speech, fixed.meanings, fixed.intents, tuple(forms.values for _, forms in spoken))
+
+    def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:
+        """Every phrase that means ``intent`` with slots of these labels."""
+        fixed = self.outline.fixed
+        for phrase, meaning in zip(fixed.phrases, fixed.meanings, strict=True):
+            if meaning.intent == intent and not labels:
+                yield phrase
+        known = {
+            name: [said for said, value in forms.pairs() if value.label == labels.get(name)]
+            for name, forms in self._forms.items()
+        }
+        for template, asked in zip(fixed.templates, fixed.intents, strict=True):
+            names = slot_names(template)
+            if asked == intent and set(names) == set(labels):
+                for combination in product(*(known.get(name, ()) for name in names)):
+                    yield filled(template, combination)
