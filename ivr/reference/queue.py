@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ivr.actions.invocation import Handler, Invocation
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
-from ivr.dialogue.spoken.values import listed
+from ivr.dialogue.spoken.normalisation import listed
 from ivr.events import ActionResult
 from ivr.reference import ordering
 from ivr.reference.backend import UNDO, Edit, Membership, Queues

@@ -12,8 +12,8 @@ from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.spoken.similarity import confusable, sound
-from ivr.dialogue.spoken.values import fold
 from ivr.events import Term
 
 _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same

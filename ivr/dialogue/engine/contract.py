@@ -152,18 +152,9 @@ class Agitated:
 
 
 DialogueEvent = (
-    SpeechHeard
-    | KeyPressed
-    | KeysPaused
-    | NoInput
-    | Said
-    | ActionDone
-    | ActionSlow
-    | HandoffDone
-    | ResumeLoaded
-    | PartFailed
-    | Agitated
-)
+    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
+    | PartFailed | Agitated
+)  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ivr.dialogue.spoken.normalisation import next_on
 from ivr.dialogue.spoken.similarity import unaccented
-from ivr.dialogue.spoken.values import next_on
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
 from ivr.dialogue.understanding.slots import (
@@ -26,20 +26,8 @@ INTERDIGIT_S = 3.0
 ALWAYS_HUMAN = ("0", "*0", "#0")  # whatever the universals say
 LONGEST = 40
 
-_LETTERS = {
-    letter: key
-    for key, letters in {
-        "2": "abc",
-        "3": "def",
-        "4": "ghi",
-        "5": "jkl",
-        "6": "mno",
-        "7": "pqrs",
-        "8": "tuv",
-        "9": "wxyz",
-    }.items()
-    for letter in letters
-}
+_ON_KEYS = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")  # from 2 on
+_LETTERS = {letter: str(key) for key, letters in enumerate(_ON_KEYS, 2) for letter in letters}
 
 
 @dataclass(frozen=True, slots=True)

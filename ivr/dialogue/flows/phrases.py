@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ivr.dialogue.spoken.values import speech_form
+from ivr.dialogue.spoken.normalisation import speech_form
 from ivr.errors import FlowError
 
 MOST_VARIANTS = 64

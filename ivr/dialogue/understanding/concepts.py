@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.spoken.tags import primary
-from ivr.dialogue.spoken.values import fold
 
 FILLER = "filler"  # the company's words that ask for nothing: "the movie Vertigo" is Vertigo
 MISHEARD: Mapping[str, Mapping[str, str]] = {

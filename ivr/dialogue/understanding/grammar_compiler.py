@@ -18,7 +18,7 @@ from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.concepts import Concepts, concepts_of
 from ivr.dialogue.understanding.grammar import DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar, filled, slot_names
 from ivr.dialogue.understanding.reading import Reading, distinct
-from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot
+from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,11 @@ class StateGrammar:
 
     def read(self, words: Sequence[str]) -> list[Reading]:
         return self.outline.read(words, self.slots) if words else []
+
+    def title_end(self, words: Sequence[str], at: int) -> int:
+        """Where the longest exact title that begins at ``at`` ends; ``at`` when none begins there."""
+        titles = (slot for slot in self.slots.values() if isinstance(slot, TitleSlot))
+        return max((fill.end for slot in titles for fill in slot.fills(words, at)), default=at)
 
     @cached_property
     def digit_slot(self) -> tuple[str, str, DigitSlot] | None:

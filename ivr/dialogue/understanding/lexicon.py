@@ -10,9 +10,9 @@ from functools import cached_property, lru_cache
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import fold, speech_form
 from ivr.dialogue.spoken.numerals import number_of
 from ivr.dialogue.spoken.similarity import MINIMAL_PAIR, blend, minimal_pairs, sound
-from ivr.dialogue.spoken.values import fold, speech_form
 from ivr.events import Term
 
 ALIKE = 72.0  # a window of words at least this alike is taken for a term, with doubt
@@ -60,6 +60,7 @@ class Lexicon:
             if len(owners) == 1 and key and key not in self.forms:
                 self.forms[key] = (owners[0],)
                 self.other.append((key, owners[0]))
+        self._near: dict[str, bool] = {}
         self.by_id = {term.id: term for term in terms}
         self.longest = max((key.count(" ") + 1 for key in self.forms), default=0)
         self.first_words = frozenset(key.partition(" ")[0] for key in self.forms)
@@ -71,10 +72,6 @@ class Lexicon:
     @cached_property
     def sounds(self) -> list[str]:
         return [sound(key, self.language) for key in self.keys]
-
-    @cached_property
-    def _near(self) -> dict[str, bool]:
-        return {}
 
     def near(self, term: Term) -> bool:
         """Whether another term could be taken for this one (Alien, Aliens; Toy Story, Toy Story Two)."""
@@ -146,9 +143,6 @@ class Vocabulary:
 
     def near(self, term: Term) -> bool:
         return any(lex.near(term) for lex in self.lexicons if term.id in lex.by_id)
-
-    def term(self, term_id: str) -> Term | None:
-        return next((lex.by_id[term_id] for lex in self.lexicons if term_id in lex.by_id), None)
 
     def spot(self, words: Sequence[str], carriers: frozenset[str]) -> list[Spot]:
         """Terms in free speech, left to right, none overlapping.

@@ -98,9 +98,7 @@ def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | No
     """ "after vertigo put casablanca" -> "put casablanca after vertigo"; None when it isn't said that way round."""
     if len(words) < 4 or grammar.concepts.of(words[0]) not in LANDMARKS:
         return None
-    titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
-    ends = [fill.end for slot in titles for fill in slot.fills(words, 1)]
-    end = max(ends, default=0)
+    end = grammar.title_end(words, 1)
     return (*words[end:], *words[:end]) if 1 < end < len(words) else None
 
 

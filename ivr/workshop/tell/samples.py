@@ -9,8 +9,8 @@ from datetime import date
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.normalisation import date_words
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
-from ivr.dialogue.spoken.values import date_words
 
 _DAY = date(2026, 7, 4)
 _NUMBER = 3

@@ -144,9 +144,5 @@ def _keyed(call: Conversation, gather: Gather, index: int) -> Next:
     return _confirmed(call, gather, Reading(Meaning("no" if index else "yes"), "", 1.0))
 
 
-def _confirm_anew(call: Conversation, gather: Gather) -> Next:
-    return confirmation.ask(call)
-
-
-CONFIRM = Handlers(_confirmed, _keyed, anew=_confirm_anew, menu=yes_no_menu)
+CONFIRM = Handlers(_confirmed, _keyed, anew=lambda call, gather: confirmation.ask(call), menu=yes_no_menu)
 VERB = Verb(enter, arrived, {Mode.CONFIRM: CONFIRM, Mode.RUNNING: MEANWHILE})

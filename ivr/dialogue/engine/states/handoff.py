@@ -17,7 +17,6 @@ from ivr.dialogue.engine.next import (
     STAY,
     Ask,
     Broken,
-    Gather,
     Goto,
     HandoffNeed,
     Mode,
@@ -120,14 +119,6 @@ def strand(call: Conversation) -> Ask:
     return Ask(universals_only(call, Mode.STRANDED))
 
 
-def _strand_anew(call: Conversation, gather: Gather) -> Next:
-    return strand(call)
-
-
-def _try_again(call: Conversation, gather: Gather) -> Next:
-    return connect_directly(call, "asked")
-
-
 # -- the verb ---------------------------------------------------------------------------------------------------
 
 
@@ -157,5 +148,10 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     return Take(f"on.{outcome}", edge)
 
 
-STRANDED = Handlers(go_on, noinput=_try_again, nomatch=go_on, anew=_strand_anew)
+STRANDED = Handlers(
+    go_on,
+    noinput=lambda call, gather: connect_directly(call, "asked"),
+    nomatch=go_on,
+    anew=lambda call, gather: strand(call),
+)
 VERB = Verb(enter, arrived)

@@ -162,10 +162,6 @@ def _chosen(call: Conversation, index: int, reading: Reading) -> Next:
     return Take(f"choice.{index}", choice, f"choice.{choice.intent}")
 
 
-def _anew(call: Conversation, gather: Gather) -> Next:
-    return ask(call)
-
-
 def back(call: Conversation) -> Goto:
     """To the question before this one, its answer forgotten; to the same one anew when there is none."""
     state = call.state
@@ -191,5 +187,5 @@ def back(call: Conversation) -> Goto:
         state = call.state
 
 
-HANDLERS = Handlers(filled, picked, anew=_anew, menu=menu, asks=True)
+HANDLERS = Handlers(filled, picked, anew=lambda call, gather: ask(call), menu=menu, asks=True)
 VERB = Verb(enter, gathers={Mode.QUESTION: HANDLERS})

@@ -77,10 +77,6 @@ def _not_resumed(call: Conversation) -> Take:
     return Take("on.none" if "none" in on else "goto", edge)
 
 
-def _anew(call: Conversation, gather: Gather) -> Next:
-    return offer(call, gather.snapshot)
-
-
 # -- the snapshot -----------------------------------------------------------------------------------------------
 
 
@@ -168,4 +164,5 @@ def _plain(value: object) -> bool:
     return isinstance(value, str | int | float | bool)
 
 
-VERB = Verb(enter, arrived, {Mode.RESUME: yes_or_no(_decided, _anew), Mode.RUNNING: MEANWHILE})
+OFFER = yes_or_no(_decided, anew=lambda call, gather: offer(call, gather.snapshot))
+VERB = Verb(enter, arrived, {Mode.RESUME: OFFER, Mode.RUNNING: MEANWHILE})

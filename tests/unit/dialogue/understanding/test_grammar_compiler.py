@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.dialogue.flows.phrases import MOST_VARIANTS, PhraseError, SlotMark, parse_phrase
-from ivr.dialogue.spoken.values import fold
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import Meaning, filled, slot_names
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
