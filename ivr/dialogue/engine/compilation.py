@@ -17,6 +17,7 @@ from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, 
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import Slot
 
+_NO_MARKS = str.maketrans("[]{}", "    ")
 MOST_GRAMMARS = 256  # the widest takes about a megabyte once it is expanded
 
 
@@ -138,9 +139,5 @@ def option_entries(labels: Sequence[Sequence[str]], language: str) -> list[Entry
     first, second, neither = words_for(language).options
     found: list[Entry] = []
     for index, (own, ordinal) in enumerate(zip(labels, (first, second), strict=False)):
-        found += entries(f"{OPTION}{index}", [*(_bare(text) for text in own), *ordinal], language)
+        found += entries(f"{OPTION}{index}", [*(text.translate(_NO_MARKS) for text in own), *ordinal], language)
     return found + entries(f"{OPTION}none", neither, language)
-
-
-def _bare(text: str) -> str:
-    return "".join(" " if c in "[]{}" else c for c in text)

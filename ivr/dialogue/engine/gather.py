@@ -11,7 +11,6 @@ from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, Entry, Keypad
 from ivr.dialogue.engine.next import Ask, Gather, Mode
 from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
 from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
-from ivr.dialogue.understanding.slots import Slot
 
 YES_NO_KEYS = {"1": 0, "2": 1}
 
@@ -74,13 +73,9 @@ def say_again(call: Conversation, gather: Gather) -> Ask:
 def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterable[PhraseEntry]]) -> StateGrammar:
     """Universals and what ``build`` gives; ``key`` says when that is the same again."""
     outline = call.words.outline(key, build)
-    slots: dict[str, Slot] = {}
-    identity: list[Hashable] = []
-    for name in outline.slots:
-        if (bound := call.slot(name)) is not None:
-            slots[name] = bound[0]
-            identity.append((name, bound[1]))
-    return call.shared.grammar(outline, slots, tuple(identity), call.words)
+    bound = {name: found for name in outline.slots if (found := call.slot(name)) is not None}
+    identity = tuple((name, binding) for name, (_, binding) in bound.items())
+    return call.shared.grammar(outline, {name: slot for name, (slot, _) in bound.items()}, identity, call.words)
 
 
 def fleeting_grammar(call: Conversation, entries: Iterable[PhraseEntry]) -> StateGrammar:

@@ -18,6 +18,7 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.concepts import negated, renumbered
 from ivr.dialogue.understanding.grammar import Meaning, SlotValue
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
+from ivr.dialogue.understanding.lexicon import Span, apart
 from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading, distinct
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
@@ -28,14 +29,11 @@ SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """Something spotted at ``start``..``end``: which slot names could take it, and the value each would have."""
+class _Found(Span):
+    """Something spotted: which slot names could take it, and the value each would have. ``score`` is 0..1."""
 
-    start: int
-    end: int
     values: Mapping[str, SlotValue]
     rivals: tuple[SlotValue, ...] = ()
-    score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,33 +144,28 @@ def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
             if here in found:
                 values = {**values, **found[here].values}
             rivals = tuple(titled(term) for term in spot.rivals)
-            found[here] = _Found(spot.start, spot.end, values, rivals, spot.score / 100)
-    chosen: list[_Found] = []
-    for item in sorted(found.values(), key=lambda f: -(f.score + 0.03 * (f.end - f.start))):
-        if all(item.end <= other.start or item.start >= other.end for other in chosen):
-            chosen.append(item)
-    return sorted(chosen, key=lambda f: f.start)
+            found[here] = _Found(spot.start, spot.end, spot.score / 100, values, rivals)
+    return apart(found.values(), 0.03)
 
 
 def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGrammar) -> list[list[_Found]]:
     """What might be slots: titles alone ("first" is a carrier), and titles with every number or other value."""
-    taken = [item for item in titles if item.end - item.start > 0]
     others: list[_Found] = []
     at = 0
     while at < len(words):
-        if any(item.start <= at < item.end for item in taken):
+        if any(item.start <= at < item.end for item in titles):
             at += 1
             continue
         values, end = _values_at(words, at, grammar)
         if values:
-            others.append(_Found(at, end, values))
+            others.append(_Found(at, end, 1.0, values))
             at = end
         else:
             at += 1
-    every = sorted((*taken, *others), key=lambda f: f.start)
-    lists = [every, taken] if others else [taken]
+    every = sorted((*titles, *others), key=lambda f: f.start)
+    lists = [every, titles] if others else [titles]
     if len(others) > 1:
-        lists.append(sorted((*taken, others[-1]), key=lambda f: f.start))
+        lists.append(sorted((*titles, others[-1]), key=lambda f: f.start))
     return lists
 
 

@@ -82,7 +82,7 @@ def _not_resumed(call: Conversation) -> Take:
 
 def snapshot(call: Conversation) -> dict[str, object] | None:
     """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
-    if call.in_human_flow or not call.stack:
+    if call.in_human_flow:
         return None
     stack = [
         {
