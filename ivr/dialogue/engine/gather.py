@@ -7,16 +7,15 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from ivr.dialogue.engine.compilation import yes_no_entries
 from ivr.dialogue.engine.contract import Listen
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, Entry, Keypad
+from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, DtmfEntry, Keypad
 from ivr.dialogue.engine.next import Ask, Gather, Mode
-from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
-from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
+from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 
 YES_NO_KEYS = {"1": 0, "2": 1}
 
 
 def new_gather(
-    call: Conversation, mode: str, grammar: StateGrammar, picks: Mapping[str, int], entry: Entry | None = None
+    call: Conversation, mode: str, grammar: StateGrammar, picks: Mapping[str, int], entry: DtmfEntry | None = None
 ) -> Gather:
     """``picks``: a key -> its index; ``entry``: what other keys mean where a value is asked for."""
     state, defaults = call.state, call.flow.defaults
@@ -70,7 +69,7 @@ def say_again(call: Conversation, gather: Gather) -> Ask:
     return Ask(gather)
 
 
-def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterable[PhraseEntry]]) -> StateGrammar:
+def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterable[Entry]]) -> StateGrammar:
     """Universals and what ``build`` gives; ``key`` says when that is the same again."""
     outline = call.words.outline(key, build)
     bound = {name: found for name in outline.slots if (found := call.slot(name)) is not None}
@@ -78,6 +77,6 @@ def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterabl
     return call.shared.grammar(outline, {name: slot for name, (slot, _) in bound.items()}, identity, call.words)
 
 
-def fleeting_grammar(call: Conversation, entries: Iterable[PhraseEntry]) -> StateGrammar:
+def fleeting_grammar(call: Conversation, entries: Iterable[Entry]) -> StateGrammar:
     """One that won't be needed again: nothing of it is kept."""
     return StateGrammar(Outline((*call.words.universals, *entries)), {}, call.language)

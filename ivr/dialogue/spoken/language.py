@@ -77,6 +77,7 @@ class Language:
     function_words: WordSet = frozenset()  # never change what a phrase asks for
     fillers: WordSet = frozenset()  # nor do these, in free speech
     concepts: Mapping[str, str] = field(default_factory=dict)  # a concept, and the words that mean it
+    misheard: Mapping[str, str] = field(default_factory=dict)  # what recognisers write for a word -> that word
     negations: WordSet = frozenset()
     leads: tuple[str, ...] = ()  # politeness in front of a request,
     trails: tuple[str, ...] = ()  # and after it

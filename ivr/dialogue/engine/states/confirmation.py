@@ -14,7 +14,7 @@ from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
 from ivr.dialogue.engine.states.verb import yes_no_menu
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import SLOT
-from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
+from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.reading import Reading
 from ivr.record import Decided
 
@@ -71,7 +71,7 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
             kinds.setdefault(spec.type, []).append(name)
     correctable = {names[0]: kind for kind, names in kinds.items() if len(names) == 1}
 
-    def build() -> Iterable[PhraseEntry]:
+    def build() -> Iterable[Entry]:
         return [*yes_no_entries(call.words), *correction_entries(correctable, call.language)]
 
     grammar = state_grammar(call, (call.here, "confirm", tuple(correctable)), build)

@@ -12,12 +12,12 @@ from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.cursor import Asked
-from ivr.dialogue.engine.dtmf_input import Entry
+from ivr.dialogue.engine.dtmf_input import DtmfEntry
 from ivr.dialogue.engine.gather import new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.states.verb import Handlers, Verb
 from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
+from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.reading import ANSWER, Reading
 from ivr.dialogue.understanding.slots import ChoiceSlot
 from ivr.dialogue.understanding.understand import understand
@@ -82,7 +82,7 @@ def question(call: Conversation) -> Gather:
     active = tuple(index for index, choice in enumerate(state.choices) if call.holds(choice.condition))
     spec = call.variable(state.ask) if state.ask else None
 
-    def build() -> Iterable[PhraseEntry]:
+    def build() -> Iterable[Entry]:
         for index in active:
             intent = state.choices[index].intent
             builtin = intent in ("yes", "no") and intent not in call.flow.intents
@@ -102,12 +102,12 @@ def question(call: Conversation) -> Gather:
     return gather
 
 
-def _entry(call: Conversation, variable: str) -> Entry | None:
+def _entry(call: Conversation, variable: str) -> DtmfEntry | None:
     """How a variable is keyed in; None for types that cannot be."""
     spec, bound = call.variable(variable), call.slot(variable)
     if spec is None or bound is None:
         return None
-    return Entry(bound[0], call.vocabulary_order(spec), call.today, call.language)
+    return DtmfEntry(bound[0], call.vocabulary_order(spec), call.today, call.language)
 
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
