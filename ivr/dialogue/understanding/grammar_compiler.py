@@ -13,10 +13,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 
-from ivr.dialogue.flows.phrases import SlotMark, Template, Variant
+from ivr.dialogue.flows.phrases import Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.concepts import Concepts, concepts_of
-from ivr.dialogue.understanding.grammar import DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar, filled, slot_names
+from ivr.dialogue.understanding.grammar import (
+    DigitRun,
+    Meaning,
+    Pieces,
+    SlotValue,
+    SpeechGrammar,
+    filled,
+    slot_name,
+    slot_names,
+)
 from ivr.dialogue.understanding.reading import Reading, distinct
 from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
 
@@ -65,8 +74,8 @@ class Outline:
             for variant in entry.template.variants:
                 node = self.root
                 for piece in variant:
-                    if isinstance(piece, SlotMark):
-                        node = node.slots.setdefault(piece.name, _Node())
+                    if (name := slot_name(piece)) is not None:
+                        node = node.slots.setdefault(name, _Node())
                     else:
                         node = node.words.setdefault(comparable(piece), _Node())
                 if all(end.intent != entry.intent for end, _ in node.ends):
@@ -78,12 +87,11 @@ class Outline:
         templates: dict[Pieces, str] = {}
         for entry in sorted(self.entries, key=lambda e: e.rank):
             for variant in entry.template.variants:
-                marks = [piece.name for piece in variant if isinstance(piece, SlotMark)]
-                if not marks:
-                    phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
-                elif len(set(marks)) == len(marks):  # a slot that is filled twice is never read
-                    pieces = tuple(f"{{{p.name}}}" if isinstance(p, SlotMark) else p for p in variant)
-                    templates.setdefault(pieces, entry.intent)
+                names = slot_names(variant)
+                if not names:
+                    phrases.setdefault(" ".join(variant), Meaning(entry.intent))
+                elif len(set(names)) == len(names):  # a slot that is filled twice is never read
+                    templates.setdefault(variant, entry.intent)
         text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
         return _Fixed(
             tuple(phrases),
@@ -106,40 +114,38 @@ class Outline:
         words: Sequence[str],
         at: int,
         slots: Mapping[str, Slot],
-        filled: dict[str, SlotValue],
+        values: dict[str, SlotValue],
         doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
         literals: int,
     ) -> Iterator[tuple[tuple[int, int], list[Reading]]]:
         """Each way through the trie: how specific it is, lowest first, and its readings with what they leave open."""
         if at == len(words):
             for entry, variant in node.ends:
-                text, doubtful = rendered(variant, filled), frozenset(name for name, _ in doubts)
-                shared = [{**filled, name: value} for name, values in doubts for value in values]
+                text, doubtful = rendered(variant, values), frozenset(name for name, _ in doubts)
+                shared = [{**values, name: rival} for name, rivals in doubts for rival in rivals]
                 yield (
                     (entry.rank, -literals),
                     [
-                        Reading(Meaning(entry.intent, values), text, 1.0, not place, doubtful)
-                        for place, values in enumerate([dict(filled), *shared])
+                        Reading(Meaning(entry.intent, meant), text, 1.0, not place, doubtful)
+                        for place, meant in enumerate([dict(values), *shared])
                     ],
                 )
             return
         if (following := node.words.get(words[at])) is not None:
-            yield from self._walk(following, words, at + 1, slots, filled, doubts, literals + 1)
+            yield from self._walk(following, words, at + 1, slots, values, doubts, literals + 1)
         for name, following in node.slots.items():
             slot = slots.get(name)
-            if slot is None or name in filled:
+            if slot is None or name in values:
                 continue
             for fill in slot.fills(words, at):
                 more = doubts if fill.sure else (*doubts, (name, fill.rivals))
-                yield from self._walk(following, words, fill.end, slots, {**filled, name: fill.value}, more, literals)
+                yield from self._walk(following, words, fill.end, slots, {**values, name: fill.value}, more, literals)
 
 
-def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
+def rendered(variant: Variant, values: Mapping[str, SlotValue]) -> str:
     """The phrase as it would be said, slots by their labels."""
-    return " ".join(
-        (filled[piece.name].label if piece.name in filled else "something") if isinstance(piece, SlotMark) else piece
-        for piece in variant
-    )
+    labels = [values[name].label if name in values else "something" for name in slot_names(variant)]
+    return filled(variant, labels)
 
 
 class StateGrammar:
@@ -166,10 +172,10 @@ class StateGrammar:
         """(intent, name, slot) of a bare digits slot: what spoken digit strings fill."""
         for entry in self.outline.entries:
             for variant in entry.template.variants:
-                if len(variant) == 1 and isinstance(variant[0], SlotMark):
-                    slot = self.slots.get(variant[0].name)
+                if len(variant) == 1 and (name := slot_name(variant[0])) is not None:
+                    slot = self.slots.get(name)
                     if isinstance(slot, DigitSlot):
-                        return entry.intent, variant[0].name, slot
+                        return entry.intent, name, slot
         return None
 
     @cached_property

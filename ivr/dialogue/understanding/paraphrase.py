@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
 
-from ivr.dialogue.flows.phrases import SlotMark, Variant
+from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.concepts import negated, renumbered
-from ivr.dialogue.understanding.grammar import Meaning, SlotValue
+from ivr.dialogue.understanding.grammar import Meaning, SlotValue, slot_name, slot_names
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import Span, apart
 from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading, distinct
@@ -78,15 +78,15 @@ def _templates(grammar: StateGrammar) -> _Templates:
     known = grammar.outline.paraphrases
     if not isinstance(known, _Templates):
         shapes = [_shape(entry, v, grammar) for entry in grammar.outline.entries for v in entry.template.variants]
-        slotless = [(" ".join(comparable(str(p)) for p in s.variant), s) for s in shapes if not s.slots]
+        slotless = [(" ".join(map(comparable, s.variant)), s) for s in shapes if not s.slots]
         known = _Templates(shapes, slotless, sorted({word for shape in shapes for word in shape.words}))
         grammar.outline.paraphrases = known
     return known
 
 
 def _shape(entry: Entry, variant: Variant, grammar: StateGrammar) -> _Shape:
-    slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
-    marked = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
+    slots = tuple(slot_names(variant))
+    marked = [comparable(piece) if (name := slot_name(piece)) is None else f"<{name}>" for piece in variant]
     words = frozenset(word for word in marked if not word.startswith("<"))
     broad = bool(slots) or not _universal(entry.intent)
     return _Shape(entry, variant, grammar.concepts.sequence(marked), slots, words, broad)

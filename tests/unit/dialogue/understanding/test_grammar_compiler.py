@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.flows.phrases import MOST_VARIANTS, PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.flows.phrases import MOST_VARIANTS, PhraseError, parse_phrase
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import Meaning, filled, slot_names
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
@@ -47,7 +47,7 @@ def test_optional_words_make_variants_longest_first() -> None:
     template = parse_phrase("move {title} up [to the top [of my queue]]")
     assert template.slots == ("title",)
     assert [len(variant) for variant in template.variants] == [9, 6, 3]
-    assert template.variants[-1] == ("move", SlotMark("title"), "up")
+    assert template.variants[-1] == ("move", "{title}", "up")
 
 
 @pytest.mark.parametrize(
