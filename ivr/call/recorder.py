@@ -9,7 +9,7 @@ import structlog
 
 from ivr.call.journal import Journal
 from ivr.call.registry import CallRegistry
-from ivr.dialogue.engine.dialogue import Opening
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.ports import Clock
 from ivr.record import Entered, Entry, Failed, Happening, Keyed, Understood, attributes
 
@@ -40,12 +40,11 @@ class Recorder:
         """ "flow.state"; "" before the first."""
         return str(self.fields["state"])
 
-    def opened(self, opening: Opening) -> None:
+    def opened(self, dialogue: Dialogue) -> None:
         """It is known now which flow serves the call."""
-        self.fields.update(flow=opening.flow, flow_version=opening.flow_version)
-        self._journal.update(
-            flow=opening.flow, flow_version=opening.flow_version, language=opening.language, persona=opening.persona
-        )
+        start, version = dialogue.start, dialogue.flow_version
+        self.fields.update(flow=start.entry, flow_version=version)
+        self._journal.update(flow=start.entry, flow_version=version, language=start.language, persona=start.persona)
 
     def record(self, what: Happening) -> None:
         match what:

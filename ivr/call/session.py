@@ -19,8 +19,8 @@ from ivr.call.outcome import Answered, canonical_line
 from ivr.call.participant import Participant, hang_up
 from ivr.call.recorder import Recorder
 from ivr.call.services import CallServices
-from ivr.dialogue.engine.dialogue import Opening
-from ivr.dialogue.engine.start import Installed
+from ivr.dialogue.engine.contract import Installed
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.logs import bind_call
 from ivr.media.negotiation import NoCommonCodec
@@ -29,7 +29,7 @@ from ivr.ports import EngineStatus, Leg, LegStats
 log = structlog.get_logger(__name__)
 
 E = TypeVar("E", bound=Exception)
-Open = Callable[[str, Leg, Installed], Opening]
+Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
 
 STOP_CALLS_S = 3.0
@@ -140,11 +140,11 @@ class CallSession:
         services, recorder = self._services, self._recorder
         speech = services.speech
         installed = Installed(_served(speech.recognisers()), _served(speech.synthesisers()))
-        opening = self._opening(self.call_id, self._leg, installed)
-        recorder.opened(opening)
-        handoff = Handoff(self.call_id, caller, opening.dialogue, recorder, services)
-        self._answered = Answered(opening.dialogue, handoff)
-        await Conductor(self.call_id, caller, opening.dialogue, handoff, recorder, services).run()
+        dialogue = self._opening(self.call_id, self._leg, installed)
+        recorder.opened(dialogue)
+        handoff = Handoff(self.call_id, caller, dialogue, recorder, services)
+        self._answered = Answered(dialogue, handoff)
+        await Conductor(self.call_id, caller, dialogue, handoff, recorder, services).run()
 
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
         services, counts = self._services, self._recorder.counts

@@ -8,7 +8,7 @@ from functools import partial
 
 from ivr.actions.invocation import Handler, Invocation
 from ivr.dialogue.flows.signature import Parameter
-from ivr.dialogue.spoken.values import listed
+from ivr.dialogue.spoken.normalisation import listed
 from ivr.events import ActionResult
 from ivr.ports import ActionCall
 from ivr.reference.backend import UNDO, Backend, MemberRecords

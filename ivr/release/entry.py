@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from ivr.config import FlowsConfig, NumberPlan
-from ivr.dialogue.engine.dialogue import Dialogue, Opening
-from ivr.dialogue.engine.start import Installed, Start
+from ivr.dialogue.engine.contract import Installed, Start
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
 from ivr.events import Term
 from ivr.ports import Actions, Clock, Leg
@@ -28,7 +28,7 @@ class Openings:
         self._fact_source = fact_source
         self.vocabularies: Mapping[str, tuple[Term, ...]] = {}
 
-    def open(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
+    def open(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         """The call keeps this version until its end, whatever goes live meanwhile."""
         config = self._config
         library = self._shelf.choose(leg.caller.number, leg.called.number, call_id)
@@ -45,7 +45,7 @@ class Openings:
             seed=int(call_id[:8], 16),
             installed=installed,
         )
-        return Opening(Dialogue(library, start), start.entry, library.version, start.language, start.persona)
+        return Dialogue(library, start)
 
     def voices(self, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
         """(language, persona) of everybody who can call, to render prompts ahead.

@@ -18,9 +18,9 @@ from ivr.dialogue.engine.contract import (
     ResumeLoaded,
     Said,
     Say,
+    Start,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.events import Term
 from ivr.ports import ActionCall
 from ivr.store import Store

@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 
 from ivr.dialogue.engine.contract import SpeechHeard
-from ivr.dialogue.engine.gather import Mode
+from ivr.dialogue.engine.next import Mode
 from ivr.events import Heard, RecogniserFailed, Recognition
 from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription

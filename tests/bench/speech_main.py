@@ -146,7 +146,7 @@ def hearer(
         span = speech_span(activity, (audio * 32767).astype("<i2").tobytes())
         if span is None:
             return Outcome(size, name, snr, line, "nothing", 0.0, None)
-        heard = recogniser.recognise(audio[span[0] : span[1]], grammar.compiled.speech)
+        heard = recogniser.recognise(audio[span[0] : span[1]], grammar.speech)
         return Outcome(size, name, snr, line, judged(line, understand(heard, grammar, risks)), heard.took_s, heard)
 
     return hear
@@ -162,9 +162,9 @@ def measure(clips: Path | None) -> list[Outcome]:
         listening = talk.dialogue._call.gather
         assert listening is not None and talk.dialogue.state == "main.ask"
         grammar, call = listening.grammar, talk.dialogue._call
-        risks = call.shared.risks(call.words)
+        risks = call.words.risks
         began = time.perf_counter()
-        spoken = grammar.compiled.speech
+        spoken = grammar.speech
         shown = time.perf_counter()
         recogniser.compile(spoken)
         print(

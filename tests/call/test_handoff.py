@@ -15,9 +15,8 @@ from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
 from ivr.call.journal import Journal
 from ivr.call.participant import Participant
 from ivr.call.recorder import Recorder
-from ivr.dialogue.engine.contract import Connect
+from ivr.dialogue.engine.contract import Connect, Start
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress

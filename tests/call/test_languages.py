@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 
 from ivr.config import FlowsConfig
-from ivr.dialogue.engine.dialogue import Opening
-from ivr.dialogue.engine.start import Installed
+from ivr.dialogue.engine.contract import Installed
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Leg, Party
 from ivr.release.entry import Openings
@@ -31,7 +31,7 @@ class NumberedRig(Rig):
         shelf.publish(library)
         self._openings = Openings(config, shelf, lambda name: self.desk.open if name == "hours.open" else None)
 
-    def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
+    def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         return self._openings.open(call_id, leg, installed)
 
 

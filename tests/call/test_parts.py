@@ -16,7 +16,7 @@ from ivr.call.mouth import Mouth
 from ivr.call.recorder import Counts, Recorder
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
-from ivr.dialogue.understanding.grammar import CompiledGrammar, SpeechGrammar
+from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
 from ivr.events import Digit, PlayDone
 from ivr.record import Entered, Entry, Failed, Keyed, Prompted, Understood
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech, VirtualClock
@@ -122,7 +122,7 @@ def recorder_on(records: FakeRecords, registry: CallRegistry) -> tuple[Recorder,
 
 
 def listening(token: int = 1, *, hotword: bool = False, interdigit_s: float = 0.0) -> Listen:
-    grammar = CompiledGrammar(SpeechGrammar("g", "en-US", ()), ())
+    grammar = StateGrammar(Outline(()), {}, "en-US")
     return Listen(token, grammar, timeout_s=5.0, hotword=hotword, interdigit_s=interdigit_s)
 
 

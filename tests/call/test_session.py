@@ -13,8 +13,8 @@ import pytest
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
-from ivr.dialogue.engine.dialogue import Dialogue, Opening
-from ivr.dialogue.engine.start import Installed, Start
+from ivr.dialogue.engine.contract import Installed, Start
+from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, MediaLost, MediaTimeout
@@ -61,7 +61,7 @@ class Rig:
         self.language = "en-US"
         self._started = asyncio.Event()
 
-    def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Opening:
+    def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         start = Start(
             call_id,
             language=self.language,
@@ -70,8 +70,7 @@ class Rig:
             fact_source=lambda name: self.desk.open if name == "hours.open" else None,
             installed=installed,
         )
-        dialogue = Dialogue(self.library, start)
-        return Opening(dialogue, "main", self.library.version, self.language, "neutral")
+        return Dialogue(self.library, start)
 
     @asynccontextmanager
     async def call(self, settle_s: float = 9.0) -> AsyncIterator[CallSession]:

@@ -15,7 +15,7 @@ from ivr.dialogue.flows import model, prompt, state
 from ivr.dialogue.flows.library import load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.wording import FILTERS
-from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
+from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 from ivr.reference import COMPANY
 from tests.flows.reference import FLOWS
 

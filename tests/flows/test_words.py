@@ -11,7 +11,7 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.phrases import parse_phrase
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
 from ivr.dialogue.flows.wording import SLOT
-from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
+from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 from tests.flows.reference import library
 
 REORDER = ("move_to_top", "move_to_end", "move_to_position", "move_before", "move_after", "swap")

@@ -9,11 +9,12 @@ from rapidfuzz import fuzz, process
 
 from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
-from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.spoken.similarity import confusable, sound
-from ivr.dialogue.spoken.values import fold
+from ivr.dialogue.understanding.grammar import filled, slot_names
 from ivr.events import Term
 
 _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
@@ -188,8 +189,7 @@ def _expand(phrase: str, variables: Mapping[str, VariableSpec], language: str) -
     except PhraseError:
         return
     for variant in template.variants[:8]:
-        words = [_sample(p.name, variables) if isinstance(p, SlotMark) else p for p in variant]
-        text = " ".join(fold(" ".join(words), language))
+        text = " ".join(fold(filled(variant, [_sample(name, variables) for name in slot_names(variant)]), language))
         if text:
             yield text
 

@@ -29,6 +29,7 @@ from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition, TransitionKind
+from ivr.dialogue.understanding.grammar import slot_names
 
 _MOST_TRACKED = 10
 _UNHEARD = frozenset({"answer", "then", "case", "outcome", "result"})  # kinds taken without the caller being heard
@@ -188,7 +189,7 @@ class _Compiler:
             except PhraseError:
                 continue
             for variant in template.variants:
-                found.add(self._need(frozenset(p.name for p in variant if not isinstance(p, str))))
+                found.add(self._need(frozenset(slot_names(variant))))
         return sorted(found or {0})
 
     def _say(self, node: Node) -> None:

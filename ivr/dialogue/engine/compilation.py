@@ -4,122 +4,99 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ivr.dialogue.engine.cursor import TransitionTable
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.system_prompts import ask_carriers, option_answers
 from ivr.dialogue.understanding.concepts import Concepts
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import Slot
 
+_NO_MARKS = str.maketrans("[]{}", "    ")
 MOST_GRAMMARS = 256  # the widest takes about a megabyte once it is expanded
 
 
+class SpokenWordings(Wordings):
+    """The words of one language and persona, and what the understanding makes of them. Calls that speak so share it."""
+
+    def __init__(self, library: FlowLibrary, language: str, persona: str) -> None:
+        super().__init__(library, language, persona)
+        self._outlines: dict[Hashable, Outline] = {}
+
+    @cached_property
+    def risks(self) -> RiskWords:
+        names = self.library.universals.risks
+        return RiskWords.of(
+            {name: self.universal(name) for name in names},
+            {name: self.risk_keywords(name) for name in names},
+            self.universal(HUMAN),
+            self.language,
+        )
+
+    @cached_property
+    def single_words(self) -> Concepts:
+        return Concepts(self.language, self.concepts())
+
+    @cached_property
+    def universals(self) -> tuple[Entry, ...]:
+        """Entries that every state has."""
+        found = [
+            entry
+            for name in self.library.universals.risks
+            for entry in entries(f"{RISK}{name}", self.universal(name), self.language, rank=0)
+        ]
+        for name in UNIVERSALS:
+            found += entries(name, self.universal(name), self.language, rank=0 if name == HUMAN else 1)
+        for name, spec in self.library.universals.languages.items():
+            found += entries(f"{LANGUAGE}{name}", spec.phrases, self.language)
+        return tuple(found)
+
+    def outline(self, key: Hashable, build: Callable[[], Iterable[Entry]]) -> Outline:
+        if key not in self._outlines:
+            self._outlines[key] = Outline((*self.universals, *build()))
+        return self._outlines[key]
+
+
 class Compilation:
+    """``table``: the transitions; ``sequences``: universals by their keys."""
+
     def __init__(self, library: FlowLibrary) -> None:
         self.library = library
         self.table = TransitionTable(library.flows)
-        self._wordings: dict[tuple[str, str], Wordings] = {}
-        self._risks: dict[tuple[str, str], RiskWords] = {}
-        self._concepts: dict[tuple[str, str], Concepts] = {}
-        self._universal: dict[tuple[str, str], tuple[Entry, ...]] = {}
-        self._outlines: dict[Hashable, Outline] = {}
-        self._grammars: OrderedDict[Hashable, tuple[StateGrammar, object]] = OrderedDict()
+        universals = library.universals
+        self.sequences = {key: f"{LANGUAGE}{name}" for name, spec in universals.languages.items() for key in spec.keys}
+        self.sequences |= {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}
+        self._wordings: dict[tuple[str, str], SpokenWordings] = {}
+        self._grammars: OrderedDict[Hashable, StateGrammar] = OrderedDict()
 
-    def wordings(self, language: str, persona: str) -> Wordings:
+    def wordings(self, language: str, persona: str) -> SpokenWordings:
         key = (language, persona)
         if key not in self._wordings:
-            self._wordings[key] = Wordings(self.library, language, persona)
+            self._wordings[key] = SpokenWordings(self.library, language, persona)
         return self._wordings[key]
 
-    def risks(self, words: Wordings) -> RiskWords:
-        key = (words.language, words.persona)
-        if key not in self._risks:
-            names = self.library.universals.risks
-            self._risks[key] = RiskWords.of(
-                {name: words.universal(name) for name in names},
-                {name: words.risk_keywords(name) for name in names},
-                words.universal(HUMAN),
-                words.language,
-            )
-        return self._risks[key]
-
-    def concepts(self, words: Wordings) -> Concepts:
-        key = (words.language, words.persona)
-        if key not in self._concepts:
-            self._concepts[key] = Concepts(words.language, words.concepts())
-        return self._concepts[key]
-
-    def sequences(self) -> Mapping[str, str]:
-        """Universals by their keys."""
-        universals = self.library.universals
-        named = {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}
-        chosen = {key: f"{LANGUAGE}{name}" for name, spec in universals.languages.items() for key in spec.keys}
-        return {**chosen, **named}
-
-    def universals(self, words: Wordings) -> tuple[Entry, ...]:
-        """Entries that every state has."""
-        key = (words.language, words.persona)
-        if key not in self._universal:
-            found = [
-                entry
-                for name in self.library.universals.risks
-                for entry in entries(f"{RISK}{name}", words.universal(name), words.language, rank=0)
-            ]
-            for name in UNIVERSALS:
-                found += entries(name, words.universal(name), words.language, rank=0 if name == HUMAN else 1)
-            for name, spec in self.library.universals.languages.items():
-                found += entries(f"{LANGUAGE}{name}", spec.phrases, words.language)
-            self._universal[key] = tuple(found)
-        return self._universal[key]
-
-    def outline(self, key: Hashable, build: Callable[[], Iterable[Entry]], words: Wordings) -> Outline:
-        whole = (key, words.language, words.persona)
-        if whole not in self._outlines:
-            self._outlines[whole] = Outline((*self.universals(words), *build()))
-        return self._outlines[whole]
-
-    def grammar(self, outline: Outline, slots: Mapping[str, Slot], identity: Hashable, words: Wordings) -> StateGrammar:
-        """``identity`` tells one binding of the slots from another; ``slots`` are kept so that identities stay true."""
-        key = (id(outline), identity, words.language)
+    def grammar(
+        self, outline: Outline, slots: Mapping[str, Slot], identity: Hashable, words: SpokenWordings
+    ) -> StateGrammar:
+        """``identity`` tells one binding of the slots from another."""
+        key = (id(outline), identity)  # outlines live as long as their grammars
         if key in self._grammars:
             self._grammars.move_to_end(key)
-            return self._grammars[key][0]
-        made = StateGrammar(outline, slots, words.language, self.concepts(words))
-        self._grammars[key] = (made, outline)
+            return self._grammars[key]
+        made = self._grammars[key] = StateGrammar(outline, slots, words.language, words.single_words)
         if len(self._grammars) > MOST_GRAMMARS:
             self._grammars.popitem(last=False)
         return made
 
 
-class _Identity:
-    """A library by identity: libraries hold mappings and have no hash."""
-
-    __slots__ = ("library",)
-
-    def __init__(self, library: FlowLibrary) -> None:
-        self.library = library
-
-    def __hash__(self) -> int:
-        return id(self.library)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and other.library is self.library
-
-
 @lru_cache(maxsize=16)
-def _compiled(identity: _Identity) -> Compilation:
-    return Compilation(identity.library)
-
-
 def compiled(library: FlowLibrary) -> Compilation:
-    return _compiled(_Identity(library))
+    return Compilation(library)
 
 
 # -- entries ----------------------------------------------------------------------------------------------------
@@ -137,8 +114,9 @@ def entries(intent: str, phrases: Sequence[str], language: str, rank: int = 1) -
 
 
 def answer_entries(variable: str, slot_type: str, language: str, intent: str = ANSWER, prefix: str = "") -> list[Entry]:
-    carriers = [prefix + carrier.replace("%", variable) for carrier in ask_carriers(slot_type, language)]
-    return entries(intent, carriers, language)
+    """The bare value, and short ways around it."""
+    ways = words_for(language).answers.get(slot_type, ("{%}",))
+    return entries(intent, [prefix + way.replace("%", variable) for way in ways], language)
 
 
 def yes_no_entries(words: Wordings) -> list[Entry]:
@@ -158,12 +136,8 @@ def correction_entries(variables: Mapping[str, str], language: str) -> list[Entr
 
 def option_entries(labels: Sequence[Sequence[str]], language: str) -> list[Entry]:
     """Ways to pick one of two: by its words, "the first", "the second", "neither"."""
-    first, second, neither = option_answers(language)
+    first, second, neither = words_for(language).options
     found: list[Entry] = []
     for index, (own, ordinal) in enumerate(zip(labels, (first, second), strict=False)):
-        found += entries(f"{OPTION}{index}", [*(_bare(text) for text in own), *ordinal], language)
+        found += entries(f"{OPTION}{index}", [*(text.translate(_NO_MARKS) for text in own), *ordinal], language)
     return found + entries(f"{OPTION}none", neither, language)
-
-
-def _bare(text: str) -> str:
-    return "".join(" " if c in "[]{}" else c for c in text)

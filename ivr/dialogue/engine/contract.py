@@ -2,7 +2,7 @@
 
 The phone (ivr.call) and the simulator (ivr.workshop) drive the same engine:
 
-    dialogue = Dialogue(library, entry="main", ...)
+    dialogue = Dialogue(library, Start(call_id, entry="main", ...))
     effects = dialogue.begin(now)
     ... for every event:  effects = dialogue.handle(event, now)
 
@@ -12,13 +12,58 @@ tokens the dialogue no longer waits for are ignored, so a late answer can never 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from ivr.dialogue.flows.wording import Words as Words
-from ivr.dialogue.understanding.grammar import CompiledGrammar
-from ivr.events import ActionResult, Recognition
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.events import ActionResult, Recognition, Term
 from ivr.record import Happening
+
+# --- how it begins ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Languages that recognisers and synthesisers serve now; None: any. Calls in others are led by keys."""
+
+    recognised: Collection[str] | None = None
+    spoken: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Everything that distinguishes one call's dialogue from another's of the same flows.
+
+    ``caller``, ``called``: numbers; "" where withheld. ``facts``: more of what is known, by dotted names;
+    ``fact_source`` is asked at each use for those that change (``hours.open``) and returns None for what it doesn't
+    know. ``seed`` chooses among prompt variants. A call in a language that nobody recognises is led by keys;
+    ``keys_led``: this one is, whatever its language.
+    """
+
+    call_id: str
+    entry: str = "main"
+    language: str = "en-US"
+    persona: str = "neutral"
+    caller: str = ""
+    called: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
+    fact_source: Callable[[str], object] | None = None
+    seed: int = 0
+    keys_led: bool = False
+    installed: Installed = Installed()
+
+    def known(self) -> dict[str, object]:
+        """The facts that every call has from its first state on."""
+        return {
+            "call.id": self.call_id,
+            "call.caller": self.caller,
+            "call.called": self.called,
+            "call.language": self.language,
+            **self.facts,
+        }
+
 
 # --- into the dialogue --------------------------------------------------------------------------------------
 
@@ -107,18 +152,9 @@ class Agitated:
 
 
 DialogueEvent = (
-    SpeechHeard
-    | KeyPressed
-    | KeysPaused
-    | NoInput
-    | Said
-    | ActionDone
-    | ActionSlow
-    | HandoffDone
-    | ResumeLoaded
-    | PartFailed
-    | Agitated
-)
+    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
+    | PartFailed | Agitated
+)  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------
 
@@ -144,7 +180,7 @@ class Listen:
     """
 
     token: int
-    grammar: CompiledGrammar
+    grammar: StateGrammar
     timeout_s: float | None
     hangover_s: float = 0.5
     max_utterance_s: float = 12.0

@@ -8,20 +8,18 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
-from ivr.dialogue.engine.compilation import compiled
-from ivr.dialogue.engine.contract import Words
+from ivr.dialogue.engine.compilation import SpokenWordings, compiled
+from ivr.dialogue.engine.contract import Start, Words
 from ivr.dialogue.engine.cursor import Cursor, Frame
-from ivr.dialogue.engine.gather import Gather, Waiting
-from ivr.dialogue.engine.next import HandoffNeed
+from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
 from ivr.dialogue.engine.outbox import Outbox
-from ivr.dialogue.engine.start import Start
-from ivr.dialogue.engine.values import bound, fitted
+from ivr.dialogue.engine.variables import bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
-from ivr.dialogue.flows.wording import Wordings, at_count, interpolated, words_of
+from ivr.dialogue.flows.wording import at_count, interpolated, words_of
 from ivr.dialogue.spoken.tags import served
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
@@ -67,11 +65,11 @@ class Conversation:
         self.library = library
         self.start = start
         self.shared = compiled(library)
-        self.words: Wordings = self.shared.wordings(start.language, start.persona)
+        self.words: SpokenWordings = self.shared.wordings(start.language, start.persona)
         self.facts = start.known()
         self.scope = CallScope(self)
-        self.outbox = Outbox(start.language)
-        self.now: datetime | None = None
+        self.outbox = Outbox()
+        self.now = datetime(2000, 1, 1)  # until the call is answered
         # where
         self.stack = [Frame(start.entry)]
         self.cursor = Cursor()
@@ -117,7 +115,7 @@ class Conversation:
         if (language, persona) == (self.words.language, self.words.persona) or not self.speaks(language):
             return False
         self.words = self.shared.wordings(language, persona)
-        self.outbox.language = self.facts["call.language"] = language
+        self.facts["call.language"] = language
         self.keys_led = not self.hears(language)
         self._lexicons.clear()
         self._slots.clear()
@@ -159,15 +157,15 @@ class Conversation:
 
     @property
     def here(self) -> str:
-        return f"{self.stack[-1].flow}.{self.stack[-1].state}" if self.stack else ""
+        return f"{self.stack[-1].flow}.{self.stack[-1].state}"
 
     @property
     def in_human_flow(self) -> bool:
-        return bool(self.stack) and self.stack[0].flow == self.library.universals.human_flow
+        return self.stack[0].flow == self.library.universals.human_flow
 
     @property
     def today(self) -> date:
-        return self.now.date() if self.now is not None else date(2000, 1, 1)
+        return self.now.date()
 
     # -- what it waits for ---------------------------------------------------------------------------------------
 
@@ -183,7 +181,7 @@ class Conversation:
 
     def look(self, name: str) -> object:
         """A variable of the current flow, else a fact; None when neither is there."""
-        if self.stack and (value := self.frame.variables.get(name)) is not None:
+        if (value := self.frame.variables.get(name)) is not None:
             return value
         if self.start.fact_source is not None and "." in name:
             found = self.start.fact_source(name)
@@ -246,11 +244,10 @@ class Conversation:
         return interpolated(text, self.look, self.language) if "{" in text else text
 
     def say(self, words: Sequence[Words], *, bargein: bool = True) -> None:
-        self.outbox.say(words, bargein=bargein, voice=self._voice)
-
-    def _voice(self, language: str) -> str:
-        words = self.words if language == self.language else self.shared.wordings(language, self.words.persona)
-        return words.voice(self.frame.flow) if self.stack else ""
+        for piece in words:
+            language = piece.language or self.language
+            spoken = self.words if language == self.language else self.shared.wordings(language, self.words.persona)
+            self.outbox.say(piece, bargein=bargein, language=language, voice=spoken.voice(self.frame.flow))
 
     def count_visit(self) -> None:
         self.visits[self.here] = self.visits.get(self.here, 0) + 1

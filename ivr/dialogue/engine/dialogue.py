@@ -7,10 +7,9 @@ says what comes next (``next.py``); ``_run`` is the one loop that carries those 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from ivr.dialogue.engine import human, reprompt, responses
+from ivr.dialogue.engine import reprompt, responses
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -27,11 +26,11 @@ from ivr.dialogue.engine.contract import (
     Said,
     Say,
     SpeechHeard,
+    Start,
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.cursor import RESERVED
-from ivr.dialogue.engine.gather import Gather
-from ivr.dialogue.engine.listener import listen, say_again
+from ivr.dialogue.engine.gather import listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,
     Anew,
@@ -39,6 +38,7 @@ from ivr.dialogue.engine.next import (
     Ask,
     Broken,
     Done,
+    Gather,
     Goto,
     HandoffNeed,
     Next,
@@ -48,9 +48,7 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
-from ivr.dialogue.engine.snapshot import snapshot
-from ivr.dialogue.engine.start import Start
-from ivr.dialogue.engine.states import action, end, question
+from ivr.dialogue.engine.states import action, end, handoff, question, resume
 from ivr.dialogue.engine.states.table import VERBS, handlers, verb
 from ivr.dialogue.engine.states.verb import Arrival
 from ivr.dialogue.flows.library import FlowLibrary
@@ -64,6 +62,8 @@ class Dialogue:
     """One call's dialogue."""
 
     def __init__(self, library: FlowLibrary, start: Start) -> None:
+        self.start = start
+        self.flow_version = library.version
         self._call = Conversation(library, start)
         self._begun = False
 
@@ -71,7 +71,7 @@ class Dialogue:
 
     def begin(self, now: datetime) -> list[Effect]:
         """The call was answered. ``now`` is wall time where the flows' dates live."""
-        return self._turn(self._start, now, cut=False)
+        return self._turn(self._first, now, cut=False)
 
     def handle(self, event: DialogueEvent, now: datetime) -> list[Effect]:
         """Never raises. Answers to tokens no longer waited for are ignored, and so is all that comes after the end."""
@@ -94,11 +94,11 @@ class Dialogue:
                 call.transcribe("prompt", " ".join(words.text for words in effect.words))
         return effects
 
-    def _start(self) -> Next:
+    def _first(self) -> Next:
         if self._begun:
             return STAY
         self._begun = True
-        flow = self._call.library.flows[self._call.start.entry]
+        flow = self._call.library.flows[self.start.entry]
         return Goto(f"{flow.flow}.{flow.start}")
 
     def _rescue(self, error: Exception) -> None:
@@ -106,7 +106,7 @@ class Dialogue:
         call = self._call
         call.outbox.drop()
         call.outbox.record(Failed("engine", type(error).__name__, str(error)[:200]))
-        if human.rung(call):
+        if handoff.rung(call):
             return
         try:
             if not call.in_human_flow:
@@ -117,7 +117,7 @@ class Dialogue:
         except Exception as again:
             call.outbox.drop()
             call.outbox.record(Failed("human flow", type(again).__name__, str(again)[:200]))
-        _run(call, human.connect_directly(call, BROKE))
+        _run(call, handoff.connect_directly(call, BROKE))
 
     def _dispatch(self, event: DialogueEvent) -> Next:
         call = self._call
@@ -139,7 +139,7 @@ class Dialogue:
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
-                return (human.agitated(call) if call.temper.enough else None) or STAY
+                return (handoff.agitated(call) if call.temper.enough else None) or STAY
             case Said():
                 return STAY
 
@@ -155,14 +155,14 @@ class Dialogue:
             if isinstance(arrival, ActionDone):
                 action.late(call, arrival)
             return STAY
-        if isinstance(waiting, human.Connecting) and waiting.direct:
-            return human.tried_directly(call, arrival)
+        if isinstance(waiting, handoff.Connecting) and waiting.direct:
+            return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
 
     def _part_failed(self, part: str, detail: str) -> Next:
         call = self._call
         call.outbox.record(Failed(part, detail=detail[:200]))
-        if human.rung(call):
+        if handoff.rung(call):
             return STAY
         if not call.in_human_flow:
             call.say(call.system("apology"))
@@ -170,13 +170,13 @@ class Dialogue:
         if part in ("recogniser", "synthesiser") and call.gather is not None:
             call.keys_led = call.deaf = True  # the way to the human goes on by keys
             return reprompt.offer_keys(call, call.gather)
-        return human.connect_directly(call, f"{part} failed")
+        return handoff.connect_directly(call, f"{part} failed")
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, object] | None:
         """What to take up again should the call drop now; None when nothing is worth it."""
-        return None if self._call.done or not self._begun else snapshot(self._call)
+        return None if self._call.done or not self._begun else resume.snapshot(self._call)
 
     @property
     def state(self) -> str:
@@ -232,7 +232,7 @@ class Dialogue:
     def ended(self) -> bool:
         """The dialogue has nothing more to do: it said goodbye, or a human has the call (until that human drops it)."""
         waiting = self._call.waiting
-        return self._call.done or (isinstance(waiting, human.Connecting) and waiting.connected)
+        return self._call.done or (isinstance(waiting, handoff.Connecting) and waiting.connected)
 
     @property
     def resolved(self) -> int:
@@ -248,17 +248,6 @@ class Dialogue:
     def mode(self) -> str:
         """What is being listened for: a Mode, or a verb's own word for one; "" while nobody listens."""
         return self._call.gather.mode if self._call.gather is not None else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The dialogue for a called number, and the words that identify what it runs, for every log line of the call."""
-
-    dialogue: Dialogue
-    flow: str
-    flow_version: str
-    language: str
-    persona: str
 
 
 # -- what comes next ---------------------------------------------------------------------------------------------
@@ -317,7 +306,7 @@ def _enter(call: Conversation, target: str) -> Next:
 def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
     match target:
         case "human":
-            return human.summon(call, need)
+            return handoff.summon(call, need)
         case "goodbye":
             return end.goodbye(call)
         case "back":

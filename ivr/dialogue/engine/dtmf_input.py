@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ivr.dialogue.spoken.normalisation import next_on
 from ivr.dialogue.spoken.similarity import unaccented
-from ivr.dialogue.spoken.values import next_on
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Vocabulary
 from ivr.dialogue.understanding.slots import (
@@ -26,20 +26,8 @@ INTERDIGIT_S = 3.0
 ALWAYS_HUMAN = ("0", "*0", "#0")  # whatever the universals say
 LONGEST = 40
 
-_LETTERS = {
-    letter: key
-    for key, letters in {
-        "2": "abc",
-        "3": "def",
-        "4": "ghi",
-        "5": "jkl",
-        "6": "mno",
-        "7": "pqrs",
-        "8": "tuv",
-        "9": "wxyz",
-    }.items()
-    for letter in letters
-}
+_ON_KEYS = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")  # from 2 on
+_LETTERS = {letter: str(key) for key, letters in enumerate(_ON_KEYS, 2) for letter in letters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +66,14 @@ def letters_of(text: str) -> str:
     return "".join(_LETTERS.get(c, c if c.isdecimal() and c.isascii() else "") for c in unaccented(text.lower()))
 
 
-class Entry:
-    """What keys mean where a variable is asked for."""
+@dataclass(frozen=True, slots=True)
+class DtmfEntry:
+    """What keys mean where a variable is asked for. ``first``: titles in the order the caller hears them."""
 
-    def __init__(
-        self, slot: Slot, first: Sequence[SlotValue] = (), today: date | None = None, language: str = "en-US"
-    ) -> None:
-        self.slot = slot
-        self._first = tuple(first)  # titles in the order the caller hears them
-        self._today = today
-        self._language = language
+    slot: Slot
+    first: Sequence[SlotValue] = ()
+    today: date | None = None
+    language: str = "en-US"
 
     @property
     def single(self) -> bool:
@@ -114,25 +100,25 @@ class Entry:
                 n = int(keys)
                 if n < minimum or (maximum is not None and n > maximum):
                     return Entered(keys, (), None if maximum is None else (minimum, maximum))
-                return Entered(keys, (counted(n, self._language, slot.type == "ordinal"),))
+                return Entered(keys, (counted(n, self.language, slot.type == "ordinal"),))
             case DigitSlot(minimum=minimum, maximum=maximum):
                 fits = minimum <= len(keys) <= maximum
-                return Entered(keys, (digited(keys, self._language),) if fits else ())
+                return Entered(keys, (digited(keys, self.language),) if fits else ())
             case TitleSlot(vocabulary=vocabulary):
                 return Entered(keys, self._titles(keys, vocabulary))
         return Entered(keys, self._date(keys))
 
     def _date(self, keys: str) -> tuple[SlotValue, ...]:
-        if self._today is None or len(keys) not in (3, 4):
+        if self.today is None or len(keys) not in (3, 4):
             return ()
-        day = next_on(int(keys[:-2]), int(keys[-2:]), self._today) if 1 <= int(keys[:-2]) <= 12 else None
-        return () if day is None else (dated(day, self._language),)
+        day = next_on(int(keys[:-2]), int(keys[-2:]), self.today) if 1 <= int(keys[:-2]) <= 12 else None
+        return () if day is None else (dated(day, self.language),)
 
     def _titles(self, keys: str, vocabulary: Vocabulary) -> tuple[SlotValue, ...]:
         """One or two digits: its place; more: its first letters. Whoever keys a whole name of several may mean any."""
         if len(keys) <= 2:
             place = int(keys) - 1
-            return (self._first[place],) if 0 <= place < len(self._first) else ()
+            return (self.first[place],) if 0 <= place < len(self.first) else ()
         for lex in vocabulary.lexicons:
             found = {
                 term.id: term
@@ -149,7 +135,7 @@ class Entry:
 class Keypad:
     """One listening's keys, key by key. ``sequences``: universals by their keys; ``picks``: a key -> its index."""
 
-    def __init__(self, sequences: Mapping[str, str], picks: Mapping[str, int], entry: Entry | None = None) -> None:
+    def __init__(self, sequences: Mapping[str, str], picks: Mapping[str, int], entry: DtmfEntry | None = None) -> None:
         self._sequences = {**sequences, **dict.fromkeys(ALWAYS_HUMAN, "human")}
         self._picks = picks
         self.entry = entry

@@ -1,62 +1,82 @@
-"""Gather: what the line listens for now, by speech and by keys, and what it waits for beside the caller."""
+"""Gathering speech and keys: a state's grammar with the universals, its keys and timers; and starting to listen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import ClassVar
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
-from ivr.dialogue.engine.contract import Words
-from ivr.dialogue.engine.dtmf_input import Keypad
-from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.reading import Reading
+from ivr.dialogue.engine.compilation import yes_no_entries
+from ivr.dialogue.engine.contract import Listen
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, DtmfEntry, Keypad
+from ivr.dialogue.engine.next import Ask, Gather, Mode
+from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 
-
-class Mode(StrEnum):
-    """Who asked, and so whose handlers take the answer (``states/table.py``)."""
-
-    QUESTION = "question"
-    CONFIRM = "confirm"
-    CHOOSE = "choose"  # did you mean A or B
-    RESUME = "resume"
-    GOODBYE = "goodbye"
-    LANGUAGE = "language"  # heard with doubt, as is likely of a word in another language
-    RUNNING = "running"  # an action
-    STRANDED = "stranded"  # no human could be reached and the human flow is broken
+YES_NO_KEYS = {"1": 0, "2": 1}
 
 
-@dataclass(slots=True)
-class Gather:
-    """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
+def new_gather(
+    call: Conversation, mode: str, grammar: StateGrammar, picks: Mapping[str, int], entry: DtmfEntry | None = None
+) -> Gather:
+    """``picks``: a key -> its index; ``entry``: what other keys mean where a value is asked for."""
+    state, defaults = call.state, call.flow.defaults
+    timeout, hangover = state.timeout or defaults.timeout, state.hangover or defaults.hangover
+    return Gather(mode, grammar, Keypad(call.shared.sequences, picks, entry), timeout, hangover)
 
-    ``beneath`` is what a side question (CHOOSE, GOODBYE, LANGUAGE) returns to. ``secret``: the answer fills a variable
-    that nobody may read. ``options``, ``snapshot`` and ``language`` are what CHOOSE, RESUME and LANGUAGE offer.
+
+def yes_no_gather(call: Conversation, mode: Mode, beneath: Gather | None = None) -> Gather:
+    grammar = state_grammar(call, "yes or no", lambda: yes_no_entries(call.words))
+    found = new_gather(call, mode, grammar, YES_NO_KEYS)
+    found.beneath = beneath
+    return found
+
+
+def universals_only(call: Conversation, mode: Mode) -> Gather:
+    return new_gather(call, mode, state_grammar(call, "universals", list), {})
+
+
+def meanwhile(call: Conversation) -> Gather:
+    """While something runs: no silence timer, and only what was recognised stops a prompt."""
+    found = universals_only(call, Mode.RUNNING)
+    found.timeout_s, found.hotword = None, True
+    return found
+
+
+def listen(call: Conversation, gather: Gather) -> None:
+    """Start (or go on) listening. What was said when a gather began is what "repeat" says again.
+
+    Single keys decide at once, unless a value is being keyed or a star waits for its second key.
     """
-
-    mode: str
-    grammar: StateGrammar
-    keypad: Keypad
-    timeout_s: float | None
-    hangover_s: float = 0.5
-    hotword: bool = False
-    secret: bool = False
-    token: int = 0  # of its latest Listen; 0 before the first
-    prompt: tuple[Words, ...] = ()
-    options: tuple[Reading, ...] = ()
-    snapshot: Mapping[str, object] = field(default_factory=dict)
-    language: str = ""
-    beneath: Gather | None = None
-
-    @property
-    def base(self) -> Gather:
-        """What is returned to: side questions don't pile up."""
-        return self.beneath if self.beneath is not None else self
+    if not gather.token:
+        gather.prompt = tuple(call.outbox.turn)
+    gather.token = call.outbox.token()
+    call.gather = gather
+    keypad = gather.keypad
+    patient = keypad.waiting or (keypad.entry is not None and not keypad.entry.single)
+    call.outbox.put(
+        Listen(
+            gather.token,
+            gather.grammar,
+            gather.timeout_s,
+            gather.hangover_s,
+            hotword=gather.hotword,
+            interdigit_s=INTERDIGIT_S if patient else 0.0,
+        )
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What the call waits for beside the caller: the answer to the effect with ``token``. One subclass a verb."""
+def say_again(call: Conversation, gather: Gather) -> Ask:
+    call.say(gather.prompt)
+    return Ask(gather)
 
-    what: ClassVar[str] = ""
-    token: int
+
+def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterable[Entry]]) -> StateGrammar:
+    """Universals and what ``build`` gives; ``key`` says when that is the same again."""
+    outline = call.words.outline(key, build)
+    bound = {name: found for name in outline.slots if (found := call.slot(name)) is not None}
+    identity = tuple((name, binding) for name, (_, binding) in bound.items())
+    return call.shared.grammar(outline, {name: slot for name, (slot, _) in bound.items()}, identity, call.words)
+
+
+def fleeting_grammar(call: Conversation, entries: Iterable[Entry]) -> StateGrammar:
+    """One that won't be needed again: nothing of it is kept."""
+    return StateGrammar(Outline((*call.words.universals, *entries)), {}, call.language)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from ivr.dialogue.engine.contract import Effect, Record, Say, Words
 from ivr.record import Happening, Prompted
 
 
 class Outbox:
-    def __init__(self, language: str) -> None:
-        self.language = language  # the call's, until the caller chooses another
-        self._language = language  # of the words gathered
+    def __init__(self) -> None:
         self._effects: list[Effect] = []
         self._words: list[Words] = []
-        self._bargein = True
-        self._voice = ""
+        self._manner = (True, "", "")
         self._cut = False
         self._token = 0
         self.turn: list[Words] = []  # everything said in this turn
@@ -33,16 +28,14 @@ class Outbox:
         self._token += 1
         return self._token
 
-    def say(self, words: Sequence[Words], *, bargein: bool = True, voice: Callable[[str], str] = lambda _: "") -> None:
-        """``voice``: of a language. One Say is spoken by one voice."""
-        for piece in words:
-            language = piece.language or self.language
-            manner = (bargein, voice(language), language)
-            if self._words and manner != (self._bargein, self._voice, self._language):
-                self._flush()
-            self._bargein, self._voice, self._language = manner
-            self._words.append(piece)
-            self.turn.append(piece)
+    def say(self, words: Words, *, bargein: bool, language: str, voice: str) -> None:
+        """One Say is spoken in one language by one voice."""
+        manner = (bargein, language, voice)
+        if manner != self._manner:
+            self._flush()
+        self._manner = manner
+        self._words.append(words)
+        self.turn.append(words)
 
     def put(self, effect: Effect) -> None:
         self._flush()
@@ -61,6 +54,6 @@ class Outbox:
         if not self._words:
             return
         words, self._words = tuple(self._words), []
-        self._effects.append(Say(self.token(), words, self._bargein, self._language, self._voice, self._cut))
+        self._effects.append(Say(self.token(), words, *self._manner, self._cut))
         self.record(Prompted(" ".join(w.text for w in words), tuple(w.prompt_id for w in words)))
         self._cut = False

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather
-from ivr.dialogue.engine.next import Ask, Next, to_human
+from ivr.dialogue.engine.next import Ask, Gather, Next, to_human
 from ivr.dialogue.engine.states.table import handlers
 from ivr.record import Decided
 

@@ -1,17 +1,20 @@
-"""What to do with what the caller said, keyed or left unsaid: universals first, then the handlers of the gather."""
+"""What to do with what the caller said, keyed or left unsaid: universals first, then the handlers of the gather.
+
+Universals (VoiceXML 2.1): human, help, repeat, back, goodbye, a language, and risk words, in every state.
+"""
 
 from __future__ import annotations
 
-from ivr.dialogue.engine import human, reprompt
+from ivr.dialogue.engine import reprompt
 from ivr.dialogue.engine.conversation import MASK, Conversation
+from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import STAY, Ask, Next
-from ivr.dialogue.engine.states import did_you_mean
+from ivr.dialogue.engine.gather import say_again
+from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.states import did_you_mean, end, handoff, language_choice
 from ivr.dialogue.engine.states.table import handlers
-from ivr.dialogue.engine.universals import universal
 from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.reading import ANSWER, Interpretation, Reading
+from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Reading
 from ivr.dialogue.understanding.understand import understand
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
@@ -22,12 +25,12 @@ from ivr.record import Keyed, Understood
 def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if recognition.cause is Cause.NO_INPUT_TIMEOUT:
         return silent(call, gather)
-    found = understand(recognition, gather.grammar, call.shared.risks(call.words))
+    found = understand(recognition, gather.grammar, call.words.risks)
     best = found.best
     _record(call, gather, recognition, found)
     call.temper.heard(recognition.manner)
-    if call.temper.enough and (best is None or not best.leads_out) and (to_human := human.agitated(call)) is not None:
-        return to_human
+    if call.temper.enough and (best is None or not best.leads_out) and (upset := handoff.agitated(call)) is not None:
+        return upset
     running = gather.mode == Mode.RUNNING
     if best is None or (running and not best.sure and not best.leads_out):
         if running and recognition.transcript:
@@ -123,3 +126,49 @@ def _no_such(call: Conversation, gather: Gather, entered: Entered) -> Next:
         return reprompt.wrong_keys(call, gather, call.system("nomatch"))
     low, high = (f.label if (f := call.fitted(n, None)) else str(n) for n in entered.range)
     return reprompt.wrong_keys(call, gather, call.system("out_of_range", minimum=low, maximum=high))
+
+
+# -- universals ---------------------------------------------------------------------------------------------------
+
+
+def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = True) -> Next:
+    if name == HUMAN or name.startswith(RISK):
+        return _human(call, name)
+    if name.startswith(LANGUAGE):
+        return language_choice.choose(call, name.removeprefix(LANGUAGE), gather, sure=sure)
+    call.kept = None
+    if name == "goodbye" and not sure:
+        return end.ask_goodbye(call, gather)
+    override = call.state.universals.get(name)
+    if override is not None and override.prompt is not None:
+        call.say(call.own(f"universal.{name}", override.prompt))
+    if override is not None and override.goto:
+        target = call.shared.table.take(call.cursor, f"universal.{name}")
+        if not target.startswith(RESERVED):
+            return Goto(target)
+        call.shared.table.place(call.cursor, call.here)
+        name = target.removeprefix(RESERVED)
+    match name:
+        case "human":
+            return _human(call, name)
+        case "goodbye":
+            return end.goodbye(call)
+        case "back" if gather.beneath is None:
+            call.intent_doubt = False
+            return BACK
+        case "help":
+            if override is None or override.prompt is None:
+                own = call.own("help", call.state.help)
+                call.say(own or (*call.system("help_default"), *handlers(call, gather).menu(call, gather)))
+            return Ask(gather)
+    return say_again(call, gather.base if name == "back" else gather)
+
+
+def _human(call: Conversation, name: str) -> Goto:
+    risk = call.library.universals.risks.get(name.removeprefix(RISK)) if name.startswith(RISK) else None
+    if risk is not None:
+        return to_human(risk.reason, risk.skill, risk.priority)
+    override = call.state.universals.get(HUMAN)
+    if override is not None and override.prompt is not None and not handoff.rung(call):
+        call.say(call.own("universal.human", override.prompt))
+    return to_human("asked")

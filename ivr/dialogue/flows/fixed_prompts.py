@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.wording import Wordings, Words
-from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
+from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 
 
 def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:

@@ -20,7 +20,7 @@ OverlayKey = tuple[str, str, str]
 UNIVERSALS_FILE = "universals"  # whose words a key, a wording or a file holds, when it is no flow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FlowLibrary:
     """Everything a call needs to know of the flow files. Shared by all calls; never changes.
 
@@ -35,9 +35,9 @@ class FlowLibrary:
     signatures: Mapping[str, ActionSignature]
     version: str
     versions: Mapping[str, str]
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    parsed: Mapping[str, Parsed] = field(default_factory=dict, compare=False, repr=False)
-    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parsed: Mapping[str, Parsed] = field(default_factory=dict, repr=False)
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def overlay(self, flow: str, language: str, persona: str) -> Iterator[Wording]:
         """The overlays that apply, the most particular first: (language, persona), then (language, neutral)."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ivr.dialogue.spoken.values import speech_form
+from ivr.dialogue.spoken.normalisation import speech_form
 from ivr.errors import FlowError
 
 MOST_VARIANTS = 64
@@ -24,13 +24,7 @@ class PhraseError(FlowError):
         self.column = column
 
 
-@dataclass(frozen=True, slots=True)
-class SlotMark:
-    name: str
-
-
-Piece = str | SlotMark
-Variant = tuple[Piece, ...]  # words (as recognisers take them) and slots, in order
+Variant = tuple[str, ...]  # words (as recognisers take them), and slots as "{name}", in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ def parse_phrase(text: str, language: str = "en-US") -> Template:
                 raise PhraseError(f"{slot!r} is not the name of a variable", column, "write {title}")
             if name not in slots:
                 slots.append(name)
-            stack[-1] = [(*variant, SlotMark(name)) for variant in stack[-1]]
+            stack[-1] = [(*variant, f"{{{name}}}") for variant in stack[-1]]
         elif opening:
             opened.append(column)
             stack.append([()])

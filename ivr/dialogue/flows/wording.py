@@ -12,10 +12,10 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Wording
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
 from ivr.dialogue.flows.slot_value import SlotValue
+from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import date_words, listed, money_words, spelt
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
-from ivr.dialogue.spoken.system_prompts import system_words
 from ivr.dialogue.spoken.tags import same_language
-from ivr.dialogue.spoken.values import date_words, listed, money_words, spelt
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
@@ -43,14 +43,14 @@ class Wordings:
     """The words of one library for one language and persona. Shared by the calls that speak so."""
 
     def __init__(self, library: FlowLibrary, language: str, persona: str) -> None:
-        self._library = library
+        self.library = library
         self.language = language
         self.persona = persona
         self._layers: dict[str, tuple[Wording, ...]] = {}
 
     def _overlays(self, flow: str) -> tuple[Wording, ...]:
         if flow not in self._layers:
-            self._layers[flow] = tuple(self._library.overlay(flow, self.language, self.persona))
+            self._layers[flow] = tuple(self.library.overlay(flow, self.language, self.persona))
         return self._layers[flow]
 
     def voice(self, flow: str) -> str:
@@ -68,13 +68,13 @@ class Wordings:
         return base or {}
 
     def system(self, name: str) -> TaperedPrompt:
-        universals = self._library.universals
+        universals = self.library.universals
         for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.prompts:
                 return overlay.prompts[name]
         if name in universals.prompts and same_language(universals.language, self.language):
             return universals.prompts[name]
-        words = system_words(name, self.language)
+        words = words_for(self.language).prompts.get(name)
         if words:
             return {1: (PromptItem(say=words),)}
         return universals.prompts.get(name, {})
@@ -90,7 +90,7 @@ class Wordings:
         for overlay in self._overlays(flow):
             if intent in overlay.intents:
                 return overlay.intents[intent]
-        owner = self._library.flows.get(flow)
+        owner = self.library.flows.get(flow)
         if owner is None or intent not in owner.intents or not same_language(owner.language, self.language):
             return ()
         return owner.intents[intent].phrases
@@ -107,7 +107,7 @@ class Wordings:
         for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.intents:
                 return overlay.intents[name]
-        universals = self._library.universals
+        universals = self.library.universals
         if not same_language(universals.language, self.language):
             return ()
         if name in universals.risks:
@@ -122,7 +122,7 @@ class Wordings:
         for overlay in self._overlays(UNIVERSALS_FILE):
             if name in overlay.keywords:
                 return overlay.keywords[name]
-        universals = self._library.universals
+        universals = self.library.universals
         return universals.risks[name].keywords if same_language(universals.language, self.language) else ()
 
     def concepts(self) -> Mapping[str, tuple[str, ...]]:
@@ -130,7 +130,7 @@ class Wordings:
         for overlay in self._overlays(UNIVERSALS_FILE):
             if overlay.concepts:
                 return overlay.concepts
-        universals = self._library.universals
+        universals = self.library.universals
         return universals.concepts if same_language(universals.language, self.language) else {}
 
 

@@ -1,4 +1,7 @@
-"""Registry of the languages that the line speaks. A further one is a file like ``english.py`` and a line here."""
+"""Registry of the languages that the line speaks. A further one is two files like English's and a line here.
+
+Also the system prompts: what the line says by itself when ``universals.yaml`` has no words for it. It is never silent.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from ivr.dialogue.spoken.spanish import SPANISH
 from ivr.dialogue.spoken.tags import primary
 
 LANGUAGES: dict[str, Language] = {language.tag: language for language in (ENGLISH, SPANISH)}
+SYSTEM_PROMPTS: tuple[str, ...] = tuple(ENGLISH.prompts)
 
 
 def words_for(tag: str) -> Language:

@@ -1,11 +1,11 @@
-"""Spanish, as the Americas speak it: numbers, dates, money, small words, and the line's own sentences."""
+"""Spanish, as the Americas speak it: how numbers and dates are made, and sounds. Its words are in ``spanish.yaml``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from ivr.dialogue.spoken.language import Language, Money, word_set, words
+from ivr.dialogue.spoken.language import read_language, words
 
 _SMALL = words(
     "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
@@ -86,99 +86,15 @@ def _day_forms(day: int, month: str) -> Iterator[str]:
         yield f"{said} de {month}"
 
 
-SPANISH = Language(
-    tag="es",
+SPANISH = read_language(
+    "es",
+    "spanish.yaml",
     cardinal=_cardinal,
     ordinal=_ordinal,
     more_cardinals=_more_cardinals,
     more_ordinals=_more_ordinals,
-    minus="menos",
-    repeats={"doble": 2, "triple": 3},
-    twos=("dos",),
-    months=words("enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"),
-    weekdays=words("lunes martes miércoles jueves viernes sábado domingo"),
-    coming_days=("hoy", "mañana", "pasado mañana"),
     date=lambda weekday, day, month: f"{weekday}, {'primero' if day == 1 else _cardinal(day)} de {month}",
     day_forms=_day_forms,
-    weekday_forms=("el {}", "{}", "el próximo {}"),
-    money=Money(("dólar", "dólares"), ("centavo", "centavos"), " con ", lambda n: _short_one(_cardinal(n))),
-    joiner="y",
+    before_noun=lambda n: _short_one(_cardinal(n)),
     sound=_sound,
-    articles=word_set("el la los las un una"),
-    fillers=word_set(
-        "el la los las un una unos unas lo de del al a en por para con y o que mi mis me yo usted su sus favor quiero "
-        "quisiera podria puede puedo gustaria es esta ser eh este pues bueno ahora gracias hola numero lugar puesto "
-        "posicion ver llamada llamado creo"
-    ),
-    concepts={
-        "MOVE": "mueva mover mueve ponga poner pon pase pasar suba subir coloque colocar lleve",
-        "TOP": "primero primera principio arriba siguiente inicio",
-        "END": "final ultimo ultima abajo fondo",
-        "SWAP": "cambie cambiar intercambie intercambiar",
-        "BEFORE": "antes delante encima",
-        "AFTER": "despues detras debajo",
-        "REMOVE": "quite quitar borre borrar elimine eliminar saque sacar",
-        "ADD": "agregue agregar anada anadir incluya",
-        "HEAR": "oir lea leer escuchar digame diga que cual",
-        "UNDO": "deshaga deshacer",
-        "HOLD": "pausa suspenda suspender detenga",
-    },
-    negations=word_set("no nunca tampoco sin"),
-    leads=(
-        *("por favor", "eh", "pues", "bueno", "hola", "quiero", "quisiera", "puede", "podria", "me gustaria"),
-        *("necesito", "ahora"),
-    ),
-    trails=("por favor", "gracias", "ahora", "si puede", "ahora mismo"),
-    ones=word_set("uno una un"),
-    prompts={
-        "noinput": "No he oído nada.",
-        "nomatch": "Perdone, no le he entendido.",
-        "offer_keys": "También puede usar el teclado.",
-        "key_menu_item": "Para {label}, pulse {key}.",
-        "human_option": "Para hablar con una persona, pulse cero.",
-        "key_entry_title": "Marque su lugar en la lista, o las primeras letras del nombre, y luego almohadilla.",
-        "key_entry_number": "Marque el número y luego almohadilla.",
-        "key_entry_ordinal": "Marque el número y luego almohadilla.",
-        "key_entry_digits": "Marque el número y luego almohadilla.",
-        "key_entry_date": "Marque el mes, dos cifras para el día, y luego almohadilla.",
-        "key_entry_boolean": "Para sí, pulse uno. Para no, pulse dos.",
-        "key_entry_choice": "Para {label}, pulse {key}.",
-        "invalid_keys": "Esa tecla no sirve aquí.",
-        "out_of_range": "Tiene que estar entre {minimum} y {maximum}.",
-        "did_you_mean": "¿Quiere decir {first}, o {second}?",
-        "did_you_mean_keys": "Para {first}, pulse uno. Para {second}, pulse dos. Para ninguno, pulse tres.",
-        "did_you_mean_one": "¿Quiere decir {first}?",
-        "confirm_default": "¿Es correcto?",
-        "confirm_keys": "Para sí, pulse uno. Para no, pulse dos.",
-        "confirm_goodbye": "¿Terminamos la llamada?",
-        "apology": "Perdone, algo no funciona de nuestro lado. Le paso con una persona.",
-        "not_understood": "No lo estoy entendiendo bien. Le paso con una persona.",
-        "silent": "No le oigo. Le paso con una persona.",
-        "still_connecting": "Sigo buscando a una persona. No cuelgue, por favor.",
-        "nobody_yet": "Todavía no localizo a nadie. No cuelgue y lo intento de nuevo, o pulse cero para intentarlo ya.",
-        "help_default": "Diga con sus palabras lo que desea.",
-        "back_at_start": "No hay nada anterior.",
-        "goodbye": "Gracias por llamar. Adiós.",
-        "resume_offer": "La última vez se cortó la llamada. ¿Seguimos donde estábamos?",
-        "resumed": "Bien. Estábamos aquí.",
-        "language_chosen": "Bien, en español.",
-        "confirm_language": "Para español, pulse uno.",
-    },
-    options=(
-        ("el primero", "la primera", "primero", "uno", "el uno"),
-        ("el segundo", "la segunda", "segundo", "dos", "el dos"),
-        ("ninguno", "ninguna", "ninguno de los dos", "ninguna de las dos", "tres"),
-    ),
-    answers={
-        "title": ("{%}", "es {%}", "el título es {%}", "{%} por favor"),
-        "number": ("{%}", "número {%}", "el {%}", "el número {%}", "al {%}", "al número {%}"),
-        "ordinal": ("{%}", "el {%}", "la {%}", "en {%} lugar"),
-        "digits": ("{%}", "es {%}", "mi número es {%}", "es el {%}"),
-        "date": ("{%}", "hasta {%}"),
-        "choice": ("{%}", "es {%}"),
-    },
-    operator=("operador", "operadora"),
-    urgent="Urgente: ",
-    somebody="Una persona sin identificar",
-    corrections=("no {%}",),
 )

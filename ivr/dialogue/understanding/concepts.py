@@ -1,8 +1,8 @@
 """Concepts: what single words of a request mean, in a language and in one company's use of it ("bump" is MOVE).
 
 Only ever used for sentences that no phrase of the flow covers, and whatever is understood this way is heard with doubt.
-Three kinds of knowledge meet here, each from its own place: the language's words (``spoken/english.py``), the company's
-(``concepts:`` in its flow files) and what recognisers habitually write for a word (``MISHEARD``).
+Three kinds of knowledge meet here: the language's words and what recognisers habitually write for a word (``concepts``
+and ``misheard`` in ``spoken/english.yaml``), and the company's words (``concepts:`` in its flow files).
 """
 
 from __future__ import annotations
@@ -11,32 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.tags import primary
-from ivr.dialogue.spoken.values import fold
+from ivr.dialogue.spoken.normalisation import fold
 
 FILLER = "filler"  # the company's words that ask for nothing: "the movie Vertigo" is Vertigo
-MISHEARD: Mapping[str, Mapping[str, str]] = {
-    "en": {"but": "put", "slap": "swap", "cube": "queue", "cue": "queue"},
-    "es": {"rallado": "rayado"},
-}
 
 
 class Concepts:
     """``own``: a company's words by the name of what they mean. Where a language's concept has that name they add to
     it, and where a word has a meaning already theirs wins."""
 
-    def __init__(
-        self,
-        language: str,
-        own: Mapping[str, Sequence[str]] | None = None,
-        misheard: Mapping[str, Mapping[str, str]] = MISHEARD,
-    ) -> None:
+    def __init__(self, language: str, own: Mapping[str, Sequence[str]] | None = None) -> None:
         spoken = words_for(language)
         theirs = {name: [w for text in texts for w in fold(text, language)] for name, texts in (own or {}).items()}
         fillers = theirs.pop(FILLER, [])
         self._known = {word: name for name, words in spoken.concepts.items() for word in words.split()}
         self._known.update((word, name.upper()) for name, words in theirs.items() for word in words)
-        for heard, meant in misheard.get(primary(language), {}).items():
+        for heard, meant in spoken.misheard.items():
             self._known.setdefault(heard, self._known.get(meant, meant))
         self.empty = spoken.function_words | spoken.fillers | frozenset(fillers)
         self.carriers = self.empty | frozenset(self._known)  # no title, heard with doubt, begins or ends with one

@@ -1,10 +1,9 @@
-"""Speech grammars: what a recogniser gets of a state's phrases. What they mean stays here, in ``CompiledGrammar``."""
+"""Speech grammars: what a recogniser gets of a state's phrases. What they mean stays in ``StateGrammar``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 from ivr.dialogue.flows.slot_value import SlotValue as SlotValue
 
@@ -84,31 +83,3 @@ class Meaning:
 
     intent: str
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledGrammar:
-    """``meanings[i]`` is what ``speech.phrases[i]`` means; several phrases may mean the same.
-
-    ``intents[i]`` is what ``speech.templates[i]`` asks for, and ``values[i]`` what ``speech.slots[i]``'s values mean.
-    """
-
-    speech: SpeechGrammar
-    meanings: tuple[Meaning, ...]
-    intents: tuple[str, ...] = ()
-    values: tuple[tuple[SlotValue, ...], ...] = ()
-
-    def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:
-        """Every phrase that means ``intent`` with slots of these labels."""
-        for phrase, meaning in zip(self.speech.phrases, self.meanings, strict=True):
-            if meaning.intent == intent and {n: v.label for n, v in meaning.slots.items()} == labels:
-                yield phrase
-        forms: dict[str, list[str]] = {}
-        for (name, spoken), values in zip(self.speech.slots, self.values, strict=True):
-            wanted = labels.get(name)
-            forms[name] = [form for form, value in zip(spoken, values, strict=True) if value.label == wanted]
-        for template, asked in zip(self.speech.templates, self.intents, strict=True):
-            names = slot_names(template)
-            if asked == intent and set(names) == set(labels):
-                for combination in product(*(forms.get(name, ()) for name in names)):
-                    yield filled(template, combination)

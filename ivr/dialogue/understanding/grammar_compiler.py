@@ -8,16 +8,26 @@ caller's vocabulary is made once per outline, and the values once per vocabulary
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 
-from ivr.dialogue.flows.phrases import SlotMark, Template, Variant
+from ivr.dialogue.flows.phrases import Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
 from ivr.dialogue.understanding.concepts import Concepts, concepts_of
-from ivr.dialogue.understanding.grammar import CompiledGrammar, DigitRun, Meaning, Pieces, SlotValue, SpeechGrammar
+from ivr.dialogue.understanding.grammar import (
+    DigitRun,
+    Meaning,
+    Pieces,
+    SlotValue,
+    SpeechGrammar,
+    filled,
+    slot_name,
+    slot_names,
+)
 from ivr.dialogue.understanding.reading import Reading, distinct
-from ivr.dialogue.understanding.slots import DigitSlot, NumberSlot, Slot
+from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +74,8 @@ class Outline:
             for variant in entry.template.variants:
                 node = self.root
                 for piece in variant:
-                    if isinstance(piece, SlotMark):
-                        node = node.slots.setdefault(piece.name, _Node())
+                    if (name := slot_name(piece)) is not None:
+                        node = node.slots.setdefault(name, _Node())
                     else:
                         node = node.words.setdefault(comparable(piece), _Node())
                 if all(end.intent != entry.intent for end, _ in node.ends):
@@ -77,12 +87,11 @@ class Outline:
         templates: dict[Pieces, str] = {}
         for entry in sorted(self.entries, key=lambda e: e.rank):
             for variant in entry.template.variants:
-                marks = [piece.name for piece in variant if isinstance(piece, SlotMark)]
-                if not marks:
-                    phrases.setdefault(" ".join(str(piece) for piece in variant), Meaning(entry.intent))
-                elif len(set(marks)) == len(marks):  # a slot that is filled twice is never read
-                    pieces = tuple(f"{{{p.name}}}" if isinstance(p, SlotMark) else p for p in variant)
-                    templates.setdefault(pieces, entry.intent)
+                names = slot_names(variant)
+                if not names:
+                    phrases.setdefault(" ".join(variant), Meaning(entry.intent))
+                elif len(set(names)) == len(names):  # a slot that is filled twice is never read
+                    templates.setdefault(variant, entry.intent)
         text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
         return _Fixed(
             tuple(phrases),
@@ -105,74 +114,38 @@ class Outline:
         words: Sequence[str],
         at: int,
         slots: Mapping[str, Slot],
-        filled: dict[str, SlotValue],
+        values: dict[str, SlotValue],
         doubts: tuple[tuple[str, tuple[SlotValue, ...]], ...],
         literals: int,
     ) -> Iterator[tuple[tuple[int, int], list[Reading]]]:
         """Each way through the trie: how specific it is, lowest first, and its readings with what they leave open."""
         if at == len(words):
             for entry, variant in node.ends:
-                text, doubtful = rendered(variant, filled), frozenset(name for name, _ in doubts)
-                shared = [{**filled, name: value} for name, values in doubts for value in values]
+                text, doubtful = rendered(variant, values), frozenset(name for name, _ in doubts)
+                shared = [{**values, name: rival} for name, rivals in doubts for rival in rivals]
                 yield (
                     (entry.rank, -literals),
                     [
-                        Reading(Meaning(entry.intent, values), text, 1.0, not place, doubtful)
-                        for place, values in enumerate([dict(filled), *shared])
+                        Reading(Meaning(entry.intent, meant), text, 1.0, not place, doubtful)
+                        for place, meant in enumerate([dict(values), *shared])
                     ],
                 )
             return
         if (following := node.words.get(words[at])) is not None:
-            yield from self._walk(following, words, at + 1, slots, filled, doubts, literals + 1)
+            yield from self._walk(following, words, at + 1, slots, values, doubts, literals + 1)
         for name, following in node.slots.items():
             slot = slots.get(name)
-            if slot is None or name in filled:
+            if slot is None or name in values:
                 continue
             for fill in slot.fills(words, at):
                 more = doubts if fill.sure else (*doubts, (name, fill.rivals))
-                yield from self._walk(following, words, fill.end, slots, {**filled, name: fill.value}, more, literals)
+                yield from self._walk(following, words, fill.end, slots, {**values, name: fill.value}, more, literals)
 
 
-def rendered(variant: Variant, filled: Mapping[str, SlotValue]) -> str:
+def rendered(variant: Variant, values: Mapping[str, SlotValue]) -> str:
     """The phrase as it would be said, slots by their labels."""
-    return " ".join(
-        (filled[piece.name].label if piece.name in filled else "something") if isinstance(piece, SlotMark) else piece
-        for piece in variant
-    )
-
-
-class DeferredGrammar(CompiledGrammar):
-    """A CompiledGrammar that is made when it is first looked at. Pickles as a plain one."""
-
-    __slots__ = ("_make",)
-
-    _make: Callable[[], CompiledGrammar]
-
-    def __init__(self, make: Callable[[], CompiledGrammar]) -> None:
-        object.__setattr__(self, "_make", make)
-
-    def __getattr__(self, name: str) -> object:
-        if name not in _PARTS:
-            raise AttributeError(name)
-        made = self._make()
-        for part in _PARTS:
-            object.__setattr__(self, part, getattr(made, part))
-        return getattr(self, name)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self) -> str:
-        return f"DeferredGrammar({self._make})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (CompiledGrammar, tuple(getattr(self, part) for part in _PARTS))
-
-
-_PARTS = tuple(part.name for part in fields(CompiledGrammar))
+    labels = [values[name].label if name in values else "something" for name in slot_names(variant)]
+    return filled(variant, labels)
 
 
 class StateGrammar:
@@ -185,43 +158,60 @@ class StateGrammar:
         self.slots = dict(slots)
         self.language = language
         self.concepts = concepts or concepts_of(language)
-        self.compiled: CompiledGrammar = DeferredGrammar(self._compile)
 
     def read(self, words: Sequence[str]) -> list[Reading]:
         return self.outline.read(words, self.slots) if words else []
 
-    @property
-    def digit_slot(self) -> tuple[str, str] | None:
-        """(intent, slot) of a bare digits slot: what spoken digit strings fill."""
+    def title_end(self, words: Sequence[str], at: int) -> int:
+        """Where the longest exact title that begins at ``at`` ends; ``at`` when none begins there."""
+        titles = (slot for slot in self.slots.values() if isinstance(slot, TitleSlot))
+        return max((fill.end for slot in titles for fill in slot.fills(words, at)), default=at)
+
+    @cached_property
+    def digit_slot(self) -> tuple[str, str, DigitSlot] | None:
+        """(intent, name, slot) of a bare digits slot: what spoken digit strings fill."""
         for entry in self.outline.entries:
             for variant in entry.template.variants:
-                if len(variant) == 1 and isinstance(variant[0], SlotMark):
-                    slot = self.slots.get(variant[0].name)
+                if len(variant) == 1 and (name := slot_name(variant[0])) is not None:
+                    slot = self.slots.get(name)
                     if isinstance(slot, DigitSlot):
-                        return entry.intent, variant[0].name
+                        return entry.intent, name, slot
         return None
 
-    def _compile(self) -> CompiledGrammar:
-        fixed = self.outline.fixed
-        digits = None
-        if (bare := self.digit_slot) is not None:
-            slot = self.slots[bare[1]]
-            assert isinstance(slot, DigitSlot)
-            digits = DigitRun(slot.minimum, slot.maximum)
-        spoken = [(name, self.slots[name].forms()) for name in fixed.slots if name in self.slots]
+    @cached_property
+    def _forms(self) -> dict[str, Forms]:
+        return {name: self.slots[name].forms() for name in self.outline.fixed.slots if name in self.slots}
+
+    @cached_property
+    def speech(self) -> SpeechGrammar:
+        """What a recogniser gets. Made when it is first asked for."""
+        fixed, spoken = self.outline.fixed, self._forms
+        digits = DigitRun(self.digit_slot[2].minimum, self.digit_slot[2].maximum) if self.digit_slot else None
         content = hashlib.blake2s(fixed.digest, digest_size=12)
-        content.update(
-            "\n".join(
-                (self.language, repr(digits), *(n + self.slots[n].type + forms.digest for n, forms in spoken))
-            ).encode()
-        )
-        speech = SpeechGrammar(
+        values = (name + self.slots[name].type + forms.digest for name, forms in spoken.items())
+        content.update("\n".join((self.language, repr(digits), *values)).encode())
+        return SpeechGrammar(
             content.hexdigest(),
             self.language,
             fixed.phrases,
             digits,
             fixed.templates,
-            tuple((name, forms.said) for name, forms in spoken),
-            frozenset(name for name, _ in spoken if isinstance(self.slots[name], NumberSlot)),
+            tuple((name, forms.said) for name, forms in spoken.items()),
+            frozenset(name for name in spoken if isinstance(self.slots[name], NumberSlot)),
         )
-        return CompiledGrammar(speech, fixed.meanings, fixed.intents, tuple(forms.values for _, forms in spoken))
+
+    def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:
+        """Every phrase that means ``intent`` with slots of these labels."""
+        fixed = self.outline.fixed
+        for phrase, meaning in zip(fixed.phrases, fixed.meanings, strict=True):
+            if meaning.intent == intent and not labels:
+                yield phrase
+        known = {
+            name: [said for said, value in forms.pairs() if value.label == labels.get(name)]
+            for name, forms in self._forms.items()
+        }
+        for template, asked in zip(fixed.templates, fixed.intents, strict=True):
+            names = slot_names(template)
+            if asked == intent and set(names) == set(labels):
+                for combination in product(*(known.get(name, ()) for name in names)):
+                    yield filled(template, combination)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import fold, speech_form
 from ivr.dialogue.spoken.numerals import number_of
 from ivr.dialogue.spoken.similarity import MINIMAL_PAIR, blend, minimal_pairs, sound
-from ivr.dialogue.spoken.values import fold, speech_form
 from ivr.events import Term
 
 ALIKE = 72.0  # a window of words at least this alike is taken for a term, with doubt
@@ -24,13 +25,31 @@ _BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """Words ``start``..``end`` sound like ``term``; ``score`` is 0..100. ``rivals`` were nearly as good."""
+class Span:
+    """Words ``start``..``end`` of a sentence, and how good a find they are."""
 
     start: int
     end: int
-    term: Term
     score: float
+
+
+S = TypeVar("S", bound=Span)
+
+
+def apart(found: Iterable[S], a_word: float) -> list[S]:
+    """Of finds that overlap the best, left to right; ``a_word``: how much each word more is worth."""
+    chosen: list[S] = []
+    for item in sorted(found, key=lambda s: -(s.score + a_word * (s.end - s.start))):
+        if all(item.end <= other.start or item.start >= other.end for other in chosen):
+            chosen.append(item)
+    return sorted(chosen, key=lambda s: s.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot(Span):
+    """What sounds like ``term``; ``score`` is 0..100. ``rivals`` were nearly as good."""
+
+    term: Term
     rivals: tuple[Term, ...] = ()
 
 
@@ -60,6 +79,7 @@ class Lexicon:
             if len(owners) == 1 and key and key not in self.forms:
                 self.forms[key] = (owners[0],)
                 self.other.append((key, owners[0]))
+        self._near: dict[str, bool] = {}
         self.by_id = {term.id: term for term in terms}
         self.longest = max((key.count(" ") + 1 for key in self.forms), default=0)
         self.first_words = frozenset(key.partition(" ")[0] for key in self.forms)
@@ -71,10 +91,6 @@ class Lexicon:
     @cached_property
     def sounds(self) -> list[str]:
         return [sound(key, self.language) for key in self.keys]
-
-    @cached_property
-    def _near(self) -> dict[str, bool]:
-        return {}
 
     def near(self, term: Term) -> bool:
         """Whether another term could be taken for this one (Alien, Aliens; Toy Story, Toy Story Two)."""
@@ -147,9 +163,6 @@ class Vocabulary:
     def near(self, term: Term) -> bool:
         return any(lex.near(term) for lex in self.lexicons if term.id in lex.by_id)
 
-    def term(self, term_id: str) -> Term | None:
-        return next((lex.by_id[term_id] for lex in self.lexicons if term_id in lex.by_id), None)
-
     def spot(self, words: Sequence[str], carriers: frozenset[str]) -> list[Spot]:
         """Terms in free speech, left to right, none overlapping.
 
@@ -160,12 +173,7 @@ class Vocabulary:
         for rank, lex in enumerate(self.lexicons):
             if lex.forms:
                 found.extend(_sightings(lex, words, windows, carriers, 100.0 - rank))
-        found.sort(key=lambda s: (-(s.score + 3 * (s.end - s.start)), s.start))
-        chosen: list[Spot] = []
-        for spot in found:
-            if all(spot.end <= other.start or spot.start >= other.end for other in chosen):
-                chosen.append(spot)
-        return sorted(chosen, key=lambda s: s.start)
+        return apart(sorted(found, key=lambda s: s.start), 3)
 
 
 def _enough(lex: Lexicon, key: str) -> float:
@@ -182,7 +190,7 @@ def _sightings(
     for i, j in windows:
         text = " ".join(words[i:j])
         if owners := lex.forms.get(text):
-            found.append(Spot(i, j, owners[0], exactly, owners[1:]))
+            found.append(Spot(i, j, exactly, owners[0], owners[1:]))
         elif words[i] not in carriers and words[j - 1] not in carriers:
             found.extend(_likest(lex, text, i, j, exactly))
     return found
@@ -202,4 +210,4 @@ def _likest(lex: Lexicon, text: str, start: int, end: int, exactly: float) -> It
     term = lex.forms[lex.keys[-nearest]][0]
     close = sorted(-at for score, at in scores if score >= best - _RIVAL)
     rivals = [owner for at in close for owner in lex.forms[lex.keys[at]] if owner.id != term.id]
-    yield Spot(start, end, term, best * exactly / 100, tuple(dict.fromkeys(rivals))[:3])
+    yield Spot(start, end, best * exactly / 100, term, tuple(dict.fromkeys(rivals))[:3])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ivr.dialogue.spoken.numerals import digit_words
-from ivr.dialogue.spoken.values import fold
-from ivr.dialogue.understanding.grammar import Meaning, SlotValue
+from ivr.dialogue.spoken.normalisation import fold
+from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.reading import Reading, distinct
-from ivr.dialogue.understanding.slots import DigitSlot
+from ivr.dialogue.understanding.slots import digited
 from ivr.events import Accept, Hypothesis
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
@@ -47,19 +46,17 @@ def words_of(text: str, language: str) -> tuple[str, ...]:
 
 def _of(hypothesis: Hypothesis, grammar: StateGrammar) -> list[Reading]:
     digits = hypothesis.text.replace(" ", "")
-    if hypothesis.phrase is None and digits.isdecimal() and (bare := grammar.digit_slot) is not None:
-        intent, name = bare
-        slot = grammar.slots[name]
-        if isinstance(slot, DigitSlot) and slot.minimum <= len(digits) <= slot.maximum:
-            value = SlotValue(digits, digit_words(digits, grammar.language))
-            return [Reading(Meaning(intent, {name: value}), digits, hypothesis.confidence)]
-        return []
-    text, compiled, known = hypothesis.text, grammar.compiled, hypothesis.phrase
-    if known is not None and not 0 <= known < len(compiled.meanings):
+    if hypothesis.phrase is None and digits.isdecimal() and grammar.digit_slot is not None:
+        intent, name, slot = grammar.digit_slot
+        value = digited(digits, grammar.language)
+        fits = slot.minimum <= len(digits) <= slot.maximum
+        return [Reading(Meaning(intent, {name: value}), digits, hypothesis.confidence)] if fits else []
+    fixed, known, text = grammar.outline.fixed, hypothesis.phrase, hypothesis.text
+    if known is not None and not 0 <= known < len(fixed.phrases):
         known = None
     if known is not None:
-        text = compiled.speech.phrases[known]
+        text = fixed.phrases[known]
     exact = [replace(r, confidence=hypothesis.confidence) for r in grammar.read(words_of(text, grammar.language))]
     if exact or known is None:
         return exact
-    return [Reading(compiled.meanings[known], text, hypothesis.confidence, sure=False)]
+    return [Reading(fixed.meanings[known], text, hypothesis.confidence, sure=False)]

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
 
-from ivr.dialogue.flows.phrases import SlotMark, Variant
+from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.concepts import negated, renumbered
-from ivr.dialogue.understanding.grammar import Meaning, SlotValue
+from ivr.dialogue.understanding.grammar import Meaning, SlotValue, slot_name, slot_names
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
+from ivr.dialogue.understanding.lexicon import Span, apart
 from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading, distinct
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
@@ -28,14 +29,11 @@ SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """Something spotted at ``start``..``end``: which slot names could take it, and the value each would have."""
+class _Found(Span):
+    """Something spotted: which slot names could take it, and the value each would have. ``score`` is 0..1."""
 
-    start: int
-    end: int
     values: Mapping[str, SlotValue]
     rivals: tuple[SlotValue, ...] = ()
-    score: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +78,15 @@ def _templates(grammar: StateGrammar) -> _Templates:
     known = grammar.outline.paraphrases
     if not isinstance(known, _Templates):
         shapes = [_shape(entry, v, grammar) for entry in grammar.outline.entries for v in entry.template.variants]
-        slotless = [(" ".join(comparable(str(p)) for p in s.variant), s) for s in shapes if not s.slots]
+        slotless = [(" ".join(map(comparable, s.variant)), s) for s in shapes if not s.slots]
         known = _Templates(shapes, slotless, sorted({word for shape in shapes for word in shape.words}))
         grammar.outline.paraphrases = known
     return known
 
 
 def _shape(entry: Entry, variant: Variant, grammar: StateGrammar) -> _Shape:
-    slots = tuple(piece.name for piece in variant if isinstance(piece, SlotMark))
-    marked = [f"<{p.name}>" if isinstance(p, SlotMark) else comparable(p) for p in variant]
+    slots = tuple(slot_names(variant))
+    marked = [comparable(piece) if (name := slot_name(piece)) is None else f"<{name}>" for piece in variant]
     words = frozenset(word for word in marked if not word.startswith("<"))
     broad = bool(slots) or not _universal(entry.intent)
     return _Shape(entry, variant, grammar.concepts.sequence(marked), slots, words, broad)
@@ -98,9 +96,7 @@ def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | No
     """ "after vertigo put casablanca" -> "put casablanca after vertigo"; None when it isn't said that way round."""
     if len(words) < 4 or grammar.concepts.of(words[0]) not in LANDMARKS:
         return None
-    titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
-    ends = [fill.end for slot in titles for fill in slot.fills(words, 1)]
-    end = max(ends, default=0)
+    end = grammar.title_end(words, 1)
     return (*words[end:], *words[:end]) if 1 < end < len(words) else None
 
 
@@ -148,33 +144,28 @@ def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
             if here in found:
                 values = {**values, **found[here].values}
             rivals = tuple(titled(term) for term in spot.rivals)
-            found[here] = _Found(spot.start, spot.end, values, rivals, spot.score / 100)
-    chosen: list[_Found] = []
-    for item in sorted(found.values(), key=lambda f: -(f.score + 0.03 * (f.end - f.start))):
-        if all(item.end <= other.start or item.start >= other.end for other in chosen):
-            chosen.append(item)
-    return sorted(chosen, key=lambda f: f.start)
+            found[here] = _Found(spot.start, spot.end, spot.score / 100, values, rivals)
+    return apart(found.values(), 0.03)
 
 
 def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGrammar) -> list[list[_Found]]:
     """What might be slots: titles alone ("first" is a carrier), and titles with every number or other value."""
-    taken = [item for item in titles if item.end - item.start > 0]
     others: list[_Found] = []
     at = 0
     while at < len(words):
-        if any(item.start <= at < item.end for item in taken):
+        if any(item.start <= at < item.end for item in titles):
             at += 1
             continue
         values, end = _values_at(words, at, grammar)
         if values:
-            others.append(_Found(at, end, values))
+            others.append(_Found(at, end, 1.0, values))
             at = end
         else:
             at += 1
-    every = sorted((*taken, *others), key=lambda f: f.start)
-    lists = [every, taken] if others else [taken]
+    every = sorted((*titles, *others), key=lambda f: f.start)
+    lists = [every, titles] if others else [titles]
     if len(others) > 1:
-        lists.append(sorted((*taken, others[-1]), key=lambda f: f.start))
+        lists.append(sorted((*titles, others[-1]), key=lambda f: f.start))
     return lists
 
 

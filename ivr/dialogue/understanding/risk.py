@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.spoken.values import fold
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.reading import HUMAN, RISK, Reading
-from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.events import Manner
 
 if TYPE_CHECKING:
@@ -92,10 +91,8 @@ def _spotted(starts: _Starts, words: Sequence[str]) -> list[str]:
 def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...]:
     """The words with exact titles cut out, the cut marked so that nothing joins across it."""
     left, at = [], 0
-    titles = [slot for slot in grammar.slots.values() if isinstance(slot, TitleSlot)]
     while at < len(words):
-        ends = [fill.end for slot in titles for fill in slot.fills(words, at)]
-        end = max(ends, default=at)
+        end = grammar.title_end(words, at)
         if end > at and not grammar.concepts.carriers.issuperset(words[at:end]):
             left.append("\0")
             at = end

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Protocol
 
+from ivr.dialogue.spoken.normalisation import date_forms, date_words, dates_heard, fold, speech_form
 from ivr.dialogue.spoken.numerals import (
     digit_words,
     digits_of,
@@ -20,7 +21,6 @@ from ivr.dialogue.spoken.numerals import (
     ordinal_of,
     ordinal_words,
 )
-from ivr.dialogue.spoken.values import date_forms, date_words, dates_heard, fold, speech_form
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.events import Term

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.understanding.grammar import CompiledGrammar
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import ConfigError, FlowError
 from ivr.record import (
     CallerActed,
@@ -308,7 +308,7 @@ def _words(turn: _Turn, simulation: Simulation, remarks: list[str]) -> None:
         turn.step["say"], turn.comment = phrase, f"heard: {said}"
 
 
-def _phrase(grammar: CompiledGrammar, said: str, intent: str, slots: Mapping[str, str]) -> str:
+def _phrase(grammar: StateGrammar, said: str, intent: str, slots: Mapping[str, str]) -> str:
     """The grammar's own words for a meaning, nearest to what was said; "" when they are fine as they are."""
     wanted = list(grammar.ways(intent, slots))
     plain = " ".join(re.findall(r"[\w']+", said.lower()))

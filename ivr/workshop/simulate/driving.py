@@ -26,9 +26,9 @@ from ivr.dialogue.engine.contract import (
     ResumeLoaded,
     Said,
     Say,
+    Start,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError, IvrError
 from ivr.events import ActionResult, Term

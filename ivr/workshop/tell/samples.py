@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from ivr.dialogue.flows.model import Flow, VariableSpec
-from ivr.dialogue.flows.phrases import PhraseError, SlotMark, parse_phrase
+from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.normalisation import date_words
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
-from ivr.dialogue.spoken.values import date_words
+from ivr.dialogue.understanding.grammar import filled, slot_names
 
 _DAY = date(2026, 7, 4)
 _NUMBER = 3
@@ -68,8 +69,8 @@ class Samples:
             variant = parse_phrase(text, self.words.language).variants[0]
         except PhraseError:
             return text
-        slots = [p.name for p in variant if isinstance(p, SlotMark)]
-        return " ".join(self.value(p.name, slots.index(p.name)) if isinstance(p, SlotMark) else p for p in variant)
+        slots = slot_names(variant)
+        return filled(variant, [self.value(name, slots.index(name)) for name in slots])
 
     def phrases(self, intent: str) -> tuple[str, ...]:
         """What callers say for ``intent``, one with slots first: it shows the most."""

@@ -25,9 +25,9 @@ from ivr.dialogue.engine.contract import (
     ResumeLoaded,
     Say,
     SpeechHeard,
+    Start,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.events import ActionResult, Cause, Recognition, Term

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import quote
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode, Waiting
-from ivr.dialogue.engine.next import STAY, Broken, Next, NoMatch, Take, Wait
+from ivr.dialogue.engine.gather import meanwhile
+from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Take, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
 from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Handlers, Verb, yes_no_menu
 from ivr.dialogue.flows.state import Http
@@ -56,7 +55,7 @@ def perform(call: Conversation) -> Next:
         del call.tried[next(iter(call.tried))]
     key = f"{call.start.call_id}/{call.here}/{call.performed}"
     call.outbox.put(Perform(token, name, arguments, key, call.flow.defaults.action_timeout))
-    return Wait(Performing(token, name, confirmation.risk_of(call, state), first), listener.meanwhile(call))
+    return Wait(Performing(token, name, confirmation.risk_of(call, state), first), meanwhile(call))
 
 
 def _evaluated(call: Conversation, values: Mapping[str, object]) -> dict[str, object]:
@@ -145,9 +144,5 @@ def _keyed(call: Conversation, gather: Gather, index: int) -> Next:
     return _confirmed(call, gather, Reading(Meaning("no" if index else "yes"), "", 1.0))
 
 
-def _confirm_anew(call: Conversation, gather: Gather) -> Next:
-    return confirmation.ask(call)
-
-
-CONFIRM = Handlers(_confirmed, _keyed, anew=_confirm_anew, menu=yes_no_menu)
+CONFIRM = Handlers(_confirmed, _keyed, anew=lambda call, gather: confirmation.ask(call), menu=yes_no_menu)
 VERB = Verb(enter, arrived, {Mode.CONFIRM: CONFIRM, Mode.RUNNING: MEANWHILE})

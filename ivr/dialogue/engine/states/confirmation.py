@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.compilation import correction_entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import BACK, Ask, Next, Take
+from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar
+from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
 from ivr.dialogue.engine.states.verb import yes_no_menu
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import SLOT
-from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
+from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.reading import Reading
 from ivr.record import Decided
 
@@ -72,11 +71,11 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
             kinds.setdefault(spec.type, []).append(name)
     correctable = {names[0]: kind for kind, names in kinds.items() if len(names) == 1}
 
-    def build() -> Iterable[PhraseEntry]:
+    def build() -> Iterable[Entry]:
         return [*yes_no_entries(call.words), *correction_entries(correctable, call.language)]
 
-    grammar = listener.grammar(call, (call.here, "confirm", tuple(correctable)), build)
-    return listener.gather(call, Mode.CONFIRM, grammar, listener.YES_NO_KEYS)
+    grammar = state_grammar(call, (call.here, "confirm", tuple(correctable)), build)
+    return new_gather(call, Mode.CONFIRM, grammar, YES_NO_KEYS)
 
 
 def declined(call: Conversation, reading: Reading) -> Next:

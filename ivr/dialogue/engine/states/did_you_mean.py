@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.compilation import option_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import Answer, Ask, Next, NoMatch
+from ivr.dialogue.engine.gather import fleeting_grammar, new_gather
+from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
 from ivr.dialogue.engine.states.verb import Handlers
 from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.reading import OPTION, Reading
@@ -29,8 +28,8 @@ def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     call.say(call.system("did_you_mean", first=labels[0], second=labels[1]))
     beneath.keypad.forget()
     spoken = [_ways(call, option, label) for option, label in zip(options, labels, strict=True)]
-    grammar = listener.fleeting_grammar(call, option_entries(spoken, call.language))
-    gather = listener.gather(call, Mode.CHOOSE, grammar, KEYS)
+    grammar = fleeting_grammar(call, option_entries(spoken, call.language))
+    gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
     gather.options, gather.beneath = tuple(options), beneath
     if call.keys_led:
         call.say(menu(call, gather))

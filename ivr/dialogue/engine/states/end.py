@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import Ask, Done, Next
+from ivr.dialogue.engine.gather import say_again, yes_no_gather
+from ivr.dialogue.engine.next import Ask, Done, Gather, Mode, Next
 from ivr.dialogue.engine.states.verb import Verb, yes_or_no
 from ivr.record import Decided
 
@@ -23,12 +22,12 @@ def goodbye(call: Conversation) -> Done:
 def ask_goodbye(call: Conversation, gather: Gather) -> Ask:
     """A goodbye was heard with doubt."""
     call.say(call.system("confirm_goodbye"))
-    return Ask(listener.yes_no(call, Mode.GOODBYE, gather.base))
+    return Ask(yes_no_gather(call, Mode.GOODBYE, gather.base))
 
 
 def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
     call.outbox.record(Decided("goodbye", yes))
-    return goodbye(call) if yes else listener.say_again(call, gather.base)
+    return goodbye(call) if yes else say_again(call, gather.base)
 
 
 VERB = Verb(enter)

@@ -5,10 +5,9 @@ Heard with doubt it is offered first, in that language: a yes, or asking again, 
 
 from __future__ import annotations
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import Anew, Ask, Next, NoMatch, to_human
+from ivr.dialogue.engine.gather import say_again, yes_no_gather
+from ivr.dialogue.engine.next import Anew, Ask, Gather, Mode, Next, NoMatch, to_human
 from ivr.dialogue.engine.states.verb import yes_or_no
 from ivr.dialogue.spoken.tags import same_language
 from ivr.record import Decided
@@ -25,7 +24,7 @@ def choose(call: Conversation, language: str, gather: Gather, *, sure: bool) -> 
     if call.speak(language, call.words.persona):
         call.say(call.system("language_chosen"))
         return Anew(gather)
-    return listener.say_again(call, gather.base if gather.mode == Mode.LANGUAGE else gather)
+    return say_again(call, gather.base if gather.mode == Mode.LANGUAGE else gather)
 
 
 def _offer(call: Conversation, language: str, gather: Gather) -> Next:
@@ -33,14 +32,14 @@ def _offer(call: Conversation, language: str, gather: Gather) -> Next:
     if same_language(language, call.language):
         return NoMatch(gather)
     call.say(call.system_in(language, "confirm_language"))
-    offer = listener.yes_no(call, Mode.LANGUAGE, gather.base)
+    offer = yes_no_gather(call, Mode.LANGUAGE, gather.base)
     offer.language = language
     return Ask(offer)
 
 
 def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
     call.outbox.record(Decided("language", yes))
-    return choose(call, gather.language, gather, sure=True) if yes else listener.say_again(call, gather.base)
+    return choose(call, gather.language, gather, sure=True) if yes else say_again(call, gather.base)
 
 
 HANDLERS = yes_or_no(_decided)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.cursor import Asked
-from ivr.dialogue.engine.dtmf_input import Entry
-from ivr.dialogue.engine.gather import Gather, Mode
-from ivr.dialogue.engine.next import Ask, Goto, Next, NoMatch, Take
+from ivr.dialogue.engine.dtmf_input import DtmfEntry
+from ivr.dialogue.engine.gather import new_gather, state_grammar
+from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.states.verb import Handlers, Verb
 from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.grammar_compiler import Entry as PhraseEntry
+from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.reading import ANSWER, Reading
 from ivr.dialogue.understanding.slots import ChoiceSlot
 from ivr.dialogue.understanding.understand import understand
@@ -68,7 +67,7 @@ def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Readin
     asked about first. A bare yes or no answers what nobody had asked.
     """
     said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
-    found = understand(said, gather.grammar, call.shared.risks(call.words))
+    found = understand(said, gather.grammar, call.words.risks)
     best = found.best
     if best is None or found.rival is not None or found.how != "transcript" or best.universal:
         return None
@@ -83,7 +82,7 @@ def question(call: Conversation) -> Gather:
     active = tuple(index for index, choice in enumerate(state.choices) if call.holds(choice.condition))
     spec = call.variable(state.ask) if state.ask else None
 
-    def build() -> Iterable[PhraseEntry]:
+    def build() -> Iterable[Entry]:
         for index in active:
             intent = state.choices[index].intent
             builtin = intent in ("yes", "no") and intent not in call.flow.intents
@@ -94,8 +93,8 @@ def question(call: Conversation) -> Gather:
             yield from answer_entries(state.ask, kind, call.language)
 
     picks = {state.choices[i].key: i for i in active if state.choices[i].key}
-    grammar = listener.grammar(call, (call.here, active), build)
-    gather = listener.gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
+    grammar = state_grammar(call, (call.here, active), build)
+    gather = new_gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
     if spec is not None and spec.type == "digits" and state.hangover is None:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
     gather.hotword = not (call.flow.defaults.bargein if state.bargein is None else state.bargein)
@@ -103,12 +102,12 @@ def question(call: Conversation) -> Gather:
     return gather
 
 
-def _entry(call: Conversation, variable: str) -> Entry | None:
+def _entry(call: Conversation, variable: str) -> DtmfEntry | None:
     """How a variable is keyed in; None for types that cannot be."""
     spec, bound = call.variable(variable), call.slot(variable)
     if spec is None or bound is None:
         return None
-    return Entry(bound[0], call.vocabulary_order(spec), call.today, call.language)
+    return DtmfEntry(bound[0], call.vocabulary_order(spec), call.today, call.language)
 
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
@@ -163,10 +162,6 @@ def _chosen(call: Conversation, index: int, reading: Reading) -> Next:
     return Take(f"choice.{index}", choice, f"choice.{choice.intent}")
 
 
-def _anew(call: Conversation, gather: Gather) -> Next:
-    return ask(call)
-
-
 def back(call: Conversation) -> Goto:
     """To the question before this one, its answer forgotten; to the same one anew when there is none."""
     state = call.state
@@ -192,5 +187,5 @@ def back(call: Conversation) -> Goto:
         state = call.state
 
 
-HANDLERS = Handlers(filled, picked, anew=_anew, menu=menu, asks=True)
+HANDLERS = Handlers(filled, picked, anew=lambda call, gather: ask(call), menu=menu, asks=True)
 VERB = Verb(enter, gathers={Mode.QUESTION: HANDLERS})

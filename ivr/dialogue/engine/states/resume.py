@@ -1,24 +1,27 @@
-"""The resume verb: entering looks for a dropped call by this caller, listening to universals, and offers it.
+"""The resume verb, and the snapshot of a call that drops: where the caller was, and the variables marked ``survive``.
 
-A yes goes where that call was, with everything it knew in doubt; a no, or nothing found, takes ``on.none``, else
-``goto``. The prompt is the offer.
+Entering looks for a dropped call by this caller, listening to universals, and offers it: the prompt is the offer. A yes
+goes where that call was, with everything it knew in doubt; a no, or nothing found, takes ``on.none``, else ``goto``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
-from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode, Waiting
-from ivr.dialogue.engine.next import STAY, Ask, Broken, Goto, Next, Take, Wait
-from ivr.dialogue.engine.snapshot import restore, speak_as
+from ivr.dialogue.engine.conversation import CHOSEN, Conversation
+from ivr.dialogue.engine.cursor import Frame
+from ivr.dialogue.engine.gather import meanwhile, yes_no_gather
+from ivr.dialogue.engine.next import STAY, Ask, Broken, Gather, Goto, Mode, Next, Take, Wait, Waiting
 from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Verb, yes_or_no
+from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import CALLER_ID
 from ivr.record import Decided
+
+_KINDS = ("question", "action", "http", "branch", "call", "say", "resume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def enter(call: Conversation) -> Next:
         return _not_resumed(call)
     token = call.outbox.token()
     call.outbox.put(LoadResume(token, str(caller_id)))
-    return Wait(Loading(token), listener.meanwhile(call))
+    return Wait(Loading(token), meanwhile(call))
 
 
 def arrived(call: Conversation, arrival: Arrival) -> Next:
@@ -49,7 +52,7 @@ def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
     call.progress()
     speak_as(call, snapshot)
     call.say(call.own("", call.state.prompt) or call.system("resume_offer"))
-    gather = listener.yes_no(call, Mode.RESUME)
+    gather = yes_no_gather(call, Mode.RESUME)
     gather.snapshot = snapshot
     return Ask(gather)
 
@@ -74,8 +77,92 @@ def _not_resumed(call: Conversation) -> Take:
     return Take("on.none" if "none" in on else "goto", edge)
 
 
-def _anew(call: Conversation, gather: Gather) -> Next:
-    return offer(call, gather.snapshot)
+# -- the snapshot -----------------------------------------------------------------------------------------------
 
 
-VERB = Verb(enter, arrived, {Mode.RESUME: yes_or_no(_decided, _anew), Mode.RUNNING: MEANWHILE})
+def snapshot(call: Conversation) -> dict[str, object] | None:
+    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
+    if call.in_human_flow:
+        return None
+    stack = [
+        {
+            "flow": frame.flow,
+            "state": frame.state,
+            "variables": {
+                name: {"value": value.value, "label": value.label}
+                for name, value in frame.variables.items()
+                if (spec := call.variable(name, frame.flow)) is not None and spec.survive and _plain(value.value)
+            },
+        }
+        for frame in call.stack
+    ]
+    if not any(entry["variables"] for entry in stack):
+        return None
+    return {
+        "version": call.library.version,
+        "versions": {frame.flow: call.library.versions.get(frame.flow, "") for frame in call.stack},
+        "state": call.here,
+        "language": call.language,
+        "persona": call.words.persona,
+        "stack": stack,
+    }
+
+
+def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
+    """Put the call back where it was; its state, or None where that is not to be found in these flows any more.
+
+    Everything restored is doubtful: it was said in another call, so actions ask before they change anything."""
+    frames: list[Frame] = []
+    stack = found.get("stack")
+    if not isinstance(stack, list | tuple) or not 1 <= len(stack) <= 20:
+        return None
+    for entry in stack:
+        if (frame := _frame(call, entry)) is None:
+            return None
+        frames.append(frame)
+    for above, below in pairwise(frames):
+        if call.library.flows[above.flow].states[above.state].call != below.flow:
+            return None
+    last = frames[-1]
+    state = call.library.flows[last.flow].states[last.state]
+    if frames[0].flow == call.library.universals.human_flow or state.kinds[0] not in _KINDS or state.resume:
+        return None
+    call.stack[:] = frames
+    call.intent_doubt = True
+    return f"{last.flow}.{last.state}"
+
+
+def speak_as(call: Conversation, found: Mapping[str, object]) -> None:
+    """Go on in the language of the dropped call, unless the caller has chosen one in this."""
+    language, persona = found.get("language"), found.get("persona")
+    if isinstance(language, str) and language in call.library.languages and not call.facts.get(CHOSEN):
+        known = (language, persona) in call.library.voices
+        call.speak(language, str(persona) if known else call.words.persona)
+
+
+def _frame(call: Conversation, entry: object) -> Frame | None:
+    if not isinstance(entry, Mapping):
+        return None
+    flow, state, variables = entry.get("flow"), entry.get("state"), entry.get("variables")
+    if not isinstance(flow, str) or not isinstance(state, str) or not isinstance(variables, Mapping):
+        return None
+    owner = call.library.flows.get(flow)
+    if owner is None or state not in owner.states:
+        return None
+    frame = Frame(flow, state)
+    for name, stored in variables.items():
+        spec = call.variable(name, flow) if isinstance(name, str) else None
+        if spec is None or not spec.survive or not isinstance(stored, Mapping):
+            continue
+        value, label = stored.get("value"), stored.get("label")
+        if _plain(value) and isinstance(value, str | int | float) and isinstance(label, str):
+            frame.fill(name, SlotValue(value, label), doubt=True)
+    return frame
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int | float | bool)
+
+
+OFFER = yes_or_no(_decided, anew=lambda call, gather: offer(call, gather.snapshot))
+VERB = Verb(enter, arrived, {Mode.RESUME: OFFER, Mode.RUNNING: MEANWHILE})

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from ivr.dialogue.engine import human
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Mode
+from ivr.dialogue.engine.next import Gather, Mode
 from ivr.dialogue.engine.states import (
     action,
-    branch,
     did_you_mean,
     end,
+    flow_control,
     handoff,
     language_choice,
     question,
     resume,
-    say,
-    subflow,
 )
 from ivr.dialogue.engine.states.verb import Handlers, Verb
 
@@ -23,19 +20,19 @@ VERBS: dict[str, Verb] = {
     "question": question.VERB,
     "action": action.VERB,
     "http": action.VERB,
-    "branch": branch.VERB,
-    "call": subflow.CALL,
-    "return": subflow.RETURN,
+    "branch": flow_control.BRANCH,
+    "call": flow_control.CALL,
+    "return": flow_control.RETURN,
     "handoff": handoff.VERB,
     "end": end.VERB,
     "resume": resume.VERB,
-    "say": say.VERB,
+    "say": flow_control.SAY,
 }
 SIDE: dict[str, Handlers] = {
     Mode.CHOOSE: did_you_mean.HANDLERS,
     Mode.GOODBYE: end.GOODBYE,
     Mode.LANGUAGE: language_choice.HANDLERS,
-    Mode.STRANDED: human.STRANDED,
+    Mode.STRANDED: handoff.STRANDED,
 }
 
 

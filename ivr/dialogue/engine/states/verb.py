@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ivr.dialogue.engine import listener
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, ResumeLoaded, Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather
-from ivr.dialogue.engine.next import STAY, Anew, Ask, Next, NoMatch
+from ivr.dialogue.engine.gather import meanwhile
+from ivr.dialogue.engine.next import STAY, Anew, Ask, Gather, Next, NoMatch
 from ivr.dialogue.understanding.reading import Reading
 
 Arrival = ActionDone | ActionSlow | HandoffDone | ResumeLoaded
@@ -25,14 +24,6 @@ def _beneath(call: Conversation, gather: Gather) -> Next:
     return Ask(gather) if gather.beneath is None else Anew(gather.beneath)
 
 
-def _human_option(call: Conversation, gather: Gather) -> tuple[Words, ...]:
-    return call.system("human_option")
-
-
-def _no_picks(call: Conversation, gather: Gather, index: int) -> Next:
-    return NoMatch(gather)
-
-
 @dataclass(frozen=True, slots=True)
 class Handlers:
     """What becomes of what the caller does under a gather (VoiceXML: filled, noinput, nomatch).
@@ -44,11 +35,11 @@ class Handlers:
     """
 
     filled: Callable[[Conversation, Gather, Reading], Next]
-    picked: Callable[[Conversation, Gather, int], Next] = _no_picks
+    picked: Callable[[Conversation, Gather, int], Next] = lambda call, gather, index: NoMatch(gather)
     noinput: Callable[[Conversation, Gather], Next] | None = None
     nomatch: Callable[[Conversation, Gather], Next] | None = None
     anew: Callable[[Conversation, Gather], Next] = _beneath
-    menu: Callable[[Conversation, Gather], tuple[Words, ...]] = _human_option
+    menu: Callable[[Conversation, Gather], tuple[Words, ...]] = lambda call, gather: call.system("human_option")
     asks: bool = False
 
 
@@ -73,15 +64,7 @@ def yes_or_no(
     return Handlers(filled, picked, anew=anew, menu=yes_no_menu)
 
 
-def _meanwhile_anew(call: Conversation, gather: Gather) -> Next:
-    return Ask(listener.meanwhile(call))
-
-
-MEANWHILE = Handlers(go_on, nomatch=go_on, anew=_meanwhile_anew)  # while something runs: only universals
-
-
-def _unawaited(call: Conversation, arrival: Arrival) -> Next:
-    return STAY
+MEANWHILE = Handlers(go_on, nomatch=go_on, anew=lambda call, gather: Ask(meanwhile(call)))  # only universals
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +73,5 @@ class Verb:
     of every mode that the verb listens in."""
 
     enter: Callable[[Conversation], Next]
-    arrived: Callable[[Conversation, Arrival], Next] = _unawaited
+    arrived: Callable[[Conversation, Arrival], Next] = lambda call, arrival: STAY
     gathers: Mapping[str, Handlers] = field(default_factory=dict)

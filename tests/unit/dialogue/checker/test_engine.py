@@ -24,9 +24,9 @@ from ivr.dialogue.engine.contract import (
     NoInput,
     Perform,
     Record,
+    Start,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import load_library
 from ivr.events import ActionResult
 from ivr.record import Entered, Failed

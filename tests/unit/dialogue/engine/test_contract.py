@@ -7,9 +7,9 @@ from ivr.dialogue.engine.contract import (
     KeyPressed,
     Listen,
     Say,
+    Start,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Start
 from ivr.events import Accept, Cause, Hypothesis, Recognition, Term
 from tests.unit.dialogue.talk import NOW, Talk, small, text
 
@@ -30,7 +30,7 @@ def test_entries_wait_between_digits_and_single_keys_do_not() -> None:
 
 def test_the_grammar_covers_what_can_be_said_and_means_what_it_says() -> None:
     grammar = Talk().listen.grammar
-    assert len(grammar.speech.phrases) == len(grammar.meanings)
+    assert len(grammar.speech.phrases) == len(grammar.outline.fixed.meanings)
     assert all(
         grammar.speech.covers(text)
         for text in (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.engine.dtmf_input import Entered, Entry, Keypad, Picked, Pressed, Stray, Universal, letters_of
+from ivr.dialogue.engine.dtmf_input import DtmfEntry, Entered, Keypad, Picked, Pressed, Stray, Universal, letters_of
 from ivr.dialogue.understanding.lexicon import Vocabulary, lexicon
 from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, DigitSlot, NumberSlot, Slot, TitleSlot, titled
 from tests.unit.dialogue.talk import QUEUE, terms
@@ -27,7 +27,7 @@ SLOTS: dict[str, Slot] = {
 
 
 def keypad(kind: str = "", picks: dict[str, int] | None = None) -> Keypad:
-    entry = Entry(SLOTS[kind], [titled(t) for t in terms(QUEUE)], TODAY, "en-US") if kind else None
+    entry = DtmfEntry(SLOTS[kind], [titled(t) for t in terms(QUEUE)], TODAY, "en-US") if kind else None
     return Keypad(SEQUENCES, picks or {}, entry)
 
 

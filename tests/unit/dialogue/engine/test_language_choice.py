@@ -6,9 +6,8 @@ from collections.abc import Collection
 
 import pytest
 
-from ivr.dialogue.engine.contract import ActionDone, Listen, LoadResume, Perform, ResumeLoaded, Say
+from ivr.dialogue.engine.contract import ActionDone, Installed, Listen, LoadResume, Perform, ResumeLoaded, Say, Start
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.dialogue.engine.start import Installed, Start
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Recognition
 from tests.unit.dialogue.talk import NOW, SIGNATURES, Talk, made, reference, small
 

@@ -13,9 +13,8 @@ import pytest
 
 from ivr.dialogue.engine.contract import ActionSlow, Connect, HandoffDone
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Gather, Waiting
-from ivr.dialogue.engine.listener import say_again
-from ivr.dialogue.engine.next import STAY, Ask, Next, Take, Wait
+from ivr.dialogue.engine.gather import say_again
+from ivr.dialogue.engine.next import STAY, Ask, Gather, Next, Take, Wait, Waiting
 from ivr.dialogue.engine.states import question
 from ivr.dialogue.engine.states.table import VERBS
 from ivr.dialogue.engine.states.verb import Arrival, Verb

@@ -9,7 +9,7 @@ from ivr.dialogue.engine.contract import Say, Words
 from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt
 from ivr.dialogue.flows.wording import at_count, interpolated, words_of
-from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, system_words
+from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import Term
 from tests.unit.dialogue.talk import Talk, reference, small
@@ -75,7 +75,7 @@ def test_conditions_variants_and_recordings() -> None:
 
 @pytest.mark.parametrize("language", ["en-US", "es-ES"])
 def test_the_line_is_never_without_words(language: str) -> None:
-    assert all(system_words(name, language) for name in SYSTEM_PROMPTS)
+    assert all(words_for(language).prompts[name] for name in SYSTEM_PROMPTS)
 
 
 def test_wording_is_looked_up_by_language_then_persona() -> None:

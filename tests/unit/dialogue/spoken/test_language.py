@@ -1,19 +1,21 @@
-"""A further language is one file and one line: a little Italian, said and heard."""
+"""A further language is its words, its rules and one line: a little Italian, said and heard."""
 
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from ivr.dialogue.engine.compilation import answer_entries
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.language import Language, Money, word_set, words
-from ivr.dialogue.spoken.languages import LANGUAGES, words_for
+from ivr.dialogue.spoken.language import Language, Money, read_language, words
+from ivr.dialogue.spoken.languages import LANGUAGES, SYSTEM_PROMPTS, words_for
+from ivr.dialogue.spoken.normalisation import date_words, dates_heard, fold, listed, money_words
 from ivr.dialogue.spoken.numerals import digits_of, number_of, number_words, ordinal_of, ordinal_words
 from ivr.dialogue.spoken.similarity import sound
 from ivr.dialogue.spoken.spanish import SPANISH
-from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, ask_carriers, system_words
-from ivr.dialogue.spoken.values import date_words, dates_heard, fold, listed, money_words
 from ivr.dialogue.understanding.concepts import Concepts, negated, without_politeness
 
 SMALL = words("zero uno due tre quattro cinque sei sette otto nove dieci undici dodici")
@@ -27,10 +29,11 @@ ITALIAN = Language(
     coming_days=("oggi", "domani", "dopodomani"),
     date=lambda weekday, day, month: f"{weekday} {SMALL[day]} {month}",
     day_forms=lambda day, month: (f"il {SMALL[day]} {month}",) if day < len(SMALL) else (),
-    money=Money(("euro", "euro"), ("centesimo", "centesimi"), " e ", lambda n: "un" if n == 1 else SMALL[n]),
+    money=Money(("euro", "euro"), ("centesimo", "centesimi"), "e"),
+    before_noun=lambda n: "un" if n == 1 else SMALL[n],
     joiner="e",
     concepts={"MOVE": "sposta metti"},
-    negations=word_set("non"),
+    negations=frozenset({"non"}),
     leads=("per favore",),
     prompts={"nomatch": "Scusi, non ho capito."},
     urgent="Urgente: ",
@@ -57,7 +60,8 @@ def test_numbers_and_dates_are_said_and_heard() -> None:
 
 def test_the_rest_follows() -> None:
     assert money_words(201, "it-IT") == "due euro e un centesimo" and listed("abc", "it-IT") == "a, b e c"
-    assert system_words("nomatch", "it-IT").startswith("Scusi") and ask_carriers("title", "it-IT") == ("{%}",)
+    assert words_for("it-IT").prompts["nomatch"].startswith("Scusi")
+    assert [entry.template.slots for entry in answer_entries("film", "title", "it-IT")] == [("film",)]
     assert fold("Perché 2?", "it-IT") == ("perche", "due") and sound("ciao", "it") == "ciao"
     assert without_politeness(("per", "favore", "sposta"), "it") == ("sposta",) and negated(["non"], "it")
     assert Concepts("it-IT", {"queue": ["lista"]}).sequence(["metti", "lista"]) == ("MOVE", "QUEUE")
@@ -70,3 +74,12 @@ def test_what_nobody_has_written_is_spoken_in_english() -> None:
 @pytest.mark.parametrize("language", [ENGLISH, SPANISH])
 def test_the_line_is_never_silent(language: Language) -> None:
     assert tuple(language.prompts) == SYSTEM_PROMPTS and all(language.prompts.values())
+
+
+def test_a_file_of_words_is_checked_when_it_is_read(tmp_path: Path) -> None:
+    written = tmp_path / "words.yaml"
+    written.write_text("minus: no\nmonth: [enero]\n")
+    with pytest.raises(ValidationError) as refused:
+        read_language("es", str(written), cardinal=str, ordinal=str, before_noun=str, date=str, day_forms=str)
+    wrong = {error["loc"][0] for error in refused.value.errors()}
+    assert "month" in wrong and "prompts" in wrong and "minus" not in wrong  # in these files, "no" is a word

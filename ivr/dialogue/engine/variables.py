@@ -7,7 +7,6 @@ from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
 from ivr.dialogue.flows.wording import Wordings, labelled
-from ivr.dialogue.spoken.numerals import digit_words
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.dialogue.understanding.slots import (
@@ -19,6 +18,7 @@ from ivr.dialogue.understanding.slots import (
     TitleSlot,
     counted,
     dated,
+    digited,
     titled,
 )
 from ivr.events import Term
@@ -38,7 +38,7 @@ def fitted(value: object, kind: str, language: str, term: Callable[[str], Term |
     if kind in ("number", "ordinal") and isinstance(value, int) and not isinstance(value, bool):
         return counted(value, language, kind == "ordinal")
     if kind == "digits":
-        return SlotValue(str(value), digit_words(str(value), language))
+        return digited(str(value), language)
     if kind == "date":
         try:
             return dated(date.fromisoformat(str(value)[:10]), language)

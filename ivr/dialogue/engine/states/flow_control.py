@@ -1,6 +1,7 @@
-"""The sub-flow verbs: ``call`` goes to another flow's start with arguments, ``return`` back to the state that called.
+"""The verbs that wait for nothing: ``say``, ``when`` (branch), ``call`` and ``return`` (sub-flows).
 
-Neither waits for anything. A return takes ``on.RESULT`` of the calling state, else its ``goto``.
+All say the prompt. Say takes ``goto``, branch ``when.N`` of the first case that holds. Call goes to another flow's
+start with arguments, return back to the state that called, of which it takes ``on.RESULT``, else ``goto``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,22 @@ from ivr.dialogue.engine.next import Broken, Goto, Next, Take
 from ivr.dialogue.engine.states.verb import Verb
 
 
-def enter(call: Conversation) -> Next:
+def say(call: Conversation) -> Next:
+    call.arrive()
+    if call.state.goto is None:
+        raise Broken(f"{call.here} leads nowhere")
+    return Take("goto", call.state.goto)
+
+
+def branch(call: Conversation) -> Next:
+    call.arrive()
+    for index, case in enumerate(call.state.when):
+        if call.holds(case.condition):
+            return Take(f"when.{index}", case)
+    raise Broken(f"no case of {call.here} holds")
+
+
+def call_flow(call: Conversation) -> Next:
     call.arrive()
     flow = call.library.flows.get(call.state.call)
     if flow is None:
@@ -23,7 +39,7 @@ def enter(call: Conversation) -> Next:
     return Goto(f"{flow.flow}.{flow.start}")
 
 
-def leave(call: Conversation) -> Next:
+def return_(call: Conversation) -> Next:
     call.arrive()
     state, here = call.state, call.here
     values = {name: call.fitted(call.evaluate(value), None) for name, value in state.values.items()}
@@ -42,5 +58,7 @@ def leave(call: Conversation) -> Next:
     return Take(trigger, edge)
 
 
-CALL = Verb(enter)
-RETURN = Verb(leave)
+SAY = Verb(say)
+BRANCH = Verb(branch)
+CALL = Verb(call_flow)
+RETURN = Verb(return_)

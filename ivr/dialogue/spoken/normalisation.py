@@ -101,11 +101,11 @@ def money_words(cents: int, language: str) -> str:
     """1250 -> "twelve dollars and fifty cents"."""
     spoken, money = words_for(language), words_for(language).money
     sums = [
-        f"{money.count(n)} {names[n != 1]}"
+        f"{spoken.before_noun(n)} {names[n != 1]}"
         for n, names in zip(divmod(abs(cents), 100), (money.unit, money.cent), strict=True)
         if n
     ]
-    said = money.joiner.join(sums) or f"{money.count(0)} {money.unit[1]}"
+    said = f" {money.joiner} ".join(sums) or f"{spoken.before_noun(0)} {money.unit[1]}"
     return said if cents >= 0 else f"{spoken.minus} {said}"
 
 

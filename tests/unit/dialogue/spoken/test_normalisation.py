@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.dialogue.spoken.values import (
+from ivr.dialogue.spoken.normalisation import (
     date_forms,
     date_words,
     dates_heard,
