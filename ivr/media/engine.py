@@ -30,7 +30,7 @@ _ROLE = Role(
     start_s=15.0,
     hung_after_s=10.0,  # more patient than speech: replacing it ends every call, a deaf call only goes to a human
     socket_buffer=1 << 20,  # clips are megabytes
-    environment={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    variables={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 )
 
 _log = structlog.get_logger(__name__)

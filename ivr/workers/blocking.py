@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 
 from ivr.errors import UnavailableError
-from ivr.workers.child import command, environment
 from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, asked, frame, refusal, refused
 from ivr.workers.role import Role
 
@@ -75,12 +74,12 @@ class BlockingWorker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command(self._role.module, theirs),
+                self._role.command(theirs),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=environment(self._role.environment),
+                env=self._role.environment(),
             )
         self._channel = Channel(ours)
         try:

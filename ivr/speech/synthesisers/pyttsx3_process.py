@@ -15,8 +15,8 @@ from typing import Any
 from ivr.errors import SpeechUnavailable
 from ivr.speech.vendors.pyttsx3 import data_directory
 from ivr.workers.blocking import answer
-from ivr.workers.child import inherited
 from ivr.workers.frames import FIRST, Life
+from ivr.workers.role import inherited
 
 SAY = FIRST
 _WORDS_A_MINUTE = 165

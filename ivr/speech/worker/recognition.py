@@ -27,8 +27,8 @@ from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Sam
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
-from ivr.workers.attention import Attention
 from ivr.workers.link import Link
+from ivr.workers.process import Attention
 
 log = structlog.get_logger()
 R = TypeVar("R")
