@@ -25,7 +25,7 @@ from ivr.dialogue.engine.start import Installed
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.events import Audio
 from ivr.logs import bind_call
-from ivr.media.negotiation import NoCommonCodec
+from ivr.media.description import NoCommonCodec
 from ivr.ports import EngineStatus, Leg, LegStats
 
 log = structlog.get_logger(__name__)

@@ -13,9 +13,8 @@ import structlog
 from ivr.errors import MediaUnavailable
 from ivr.media import wire
 from ivr.media.clip import Clip
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.leg import ProcessMediaLeg
-from ivr.media.negotiation import NoCommonCodec
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST
 from ivr.workers.process import REPLY_S, Worker
@@ -95,11 +94,10 @@ class ProcessMediaEngine:
         self._last_leg += 1
         number = self._last_leg
         try:
-            value = await self.request(Kind.OPEN, number, wire.described(remote))
+            local = wire.description(await self.request(Kind.OPEN, number, wire.described(remote)))
         except asyncio.CancelledError:
             self.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
             raise
-        local = wire.description(value)
         assert local is not None
         opened = self._legs[number] = ProcessMediaLeg(self, number, leg, local)
         return opened
@@ -182,16 +180,12 @@ class ProcessMediaEngine:
         leg = self._legs.get(number)
         if leg is None:
             return
-        if kind == Kind.DIGIT:
-            leg.on_digit(*wire.parse_digit(body))
-        elif kind == Kind.DONE:
-            leg.on_done(*wire.parse_done(body))
-        elif kind == Kind.TIMEOUT:
-            leg.on_timeout(wire.SECONDS.unpack(body)[0])
-        elif kind == Kind.BROKEN:
+        if kind == Kind.BROKEN:
             _log.error("media.leg_broken", leg=leg.name, error=body.decode())
             del self._legs[number]
             leg.on_lost(body.decode())
+        else:
+            leg.received(kind, body)
 
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """Its legs are lost, its clips gone with it."""

@@ -8,20 +8,13 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, DigitSource, MediaEvent, MediaLost, MediaTimeout, PlayDone
+from ivr.events import Audio, Digit, MediaEvent, MediaLost, MediaTimeout, PlayDone
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
 from ivr.media.wire import KEYS, NUMBER, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
-
-
-class Joinable(Protocol):
-    """What ``bridge`` takes; it must be a leg of the same engine."""
-
-    @property
-    def local(self) -> MediaDescription: ...
 
 
 class Commands(Protocol):
@@ -67,8 +60,7 @@ class ProcessMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
-        value = await self._commands.request(Kind.UPDATE, self._number, wire.described(remote))
-        local = wire.description(value)
+        local = wire.description(await self._commands.request(Kind.UPDATE, self._number, wire.described(remote)))
         assert local is not None
         self._local = local
         return local
@@ -92,8 +84,8 @@ class ProcessMediaLeg:
         self._listening = on
         self._tell(Kind.LISTEN, b"\1" if on else b"\0")
 
-    async def bridge(self, other: Joinable | None) -> None:
-        """Join with ``other``; both leave whomever they were joined with. None parts."""
+    async def bridge(self, other: object | None) -> None:
+        """Join with ``other``, a leg of the same engine; both leave whomever they were joined with. None parts."""
         if other is None:
             self._tell(Kind.BRIDGE, NUMBER.pack(0))
             return
@@ -146,19 +138,17 @@ class ProcessMediaLeg:
 
     # --- what the engine tells us ----------------------------------------------------------------------------
 
-    def on_digit(self, key: str, source: DigitSource, at: float) -> None:
-        """A key was pressed; ``at``: monotonic seconds."""
-        self._events.put_nowait(Digit(key, source, at))
-
-    def on_done(self, token: int, completed: bool, played_s: float) -> None:
-        """A play ended. Of a token that is known no more, nothing is told."""
-        if token in self._tokens:
-            self._tokens.remove(token)
-            self._events.put_nowait(PlayDone(token, completed, played_s))
-
-    def on_timeout(self, silent_s: float) -> None:
-        """No RTP came for so long."""
-        self._events.put_nowait(MediaTimeout(self._name, silent_s))
+    def received(self, kind: int, body: bytes) -> None:
+        """A frame about this leg: a key, the end of a play, or no RTP for too long."""
+        if kind == Kind.DIGIT:
+            self._events.put_nowait(Digit(*wire.parse_digit(body)))
+        elif kind == Kind.TIMEOUT:
+            self._events.put_nowait(MediaTimeout(self._name, wire.SECONDS.unpack(body)[0]))
+        elif kind == Kind.DONE:
+            done = PlayDone(*wire.parse_done(body))
+            if done.token in self._tokens:  # else it is known no more: nothing is told
+                self._tokens.remove(done.token)
+                self._events.put_nowait(done)
 
     def on_audio(self, pcm: bytes, at: float) -> None:
         """20 ms of speech. Beyond ten unread seconds they are dropped and counted."""
@@ -188,7 +178,7 @@ class ProcessMediaLeg:
         self._events.put_nowait(None)
 
     def _keep(self, values: Any) -> None:
-        stats = wire.statistics(values)
+        stats = LegStats(**values)
         self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
 
     def _tell(self, kind: Kind, body: bytes = b"") -> None:

@@ -14,7 +14,6 @@ from struct import Struct
 from typing import Any
 
 from ivr.events import DigitSource
-from ivr.media.clip import LegStats
 from ivr.media.description import Codec, Direction, MediaDescription
 from ivr.workers.frames import FIRST
 
@@ -115,26 +114,12 @@ def unpack(body: bytes) -> Any:
 
 def described(description: MediaDescription | None) -> Any:
     """A description as JSON values."""
-    if description is None:
-        return None
-    return asdict(description)
+    return None if description is None else asdict(description)
 
 
 def description(value: Any) -> MediaDescription | None:
     """The opposite of ``described``."""
     if value is None:
         return None
-    codecs = tuple(Codec(codec["name"], codec["payload_type"]) for codec in value["codecs"])
-    return MediaDescription(
-        value["host"],
-        value["port"],
-        codecs,
-        value["dtmf_payload_type"],
-        Direction(value["direction"]),
-        value["ptime_ms"],
-    )
-
-
-def statistics(value: Any) -> LegStats:
-    """LegStats of their JSON values."""
-    return LegStats(**value)
+    codecs = tuple(Codec(**codec) for codec in value["codecs"])
+    return MediaDescription(**value | {"codecs": codecs, "direction": Direction(value["direction"])})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -51,7 +52,7 @@ class MediaProcess:
         self._timeout_s = 30.0
         self._handlers: dict[int, Callable[[int, bytes], None]] = {
             Life.SETUP: self._setup,
-            Life.PING: self._ping,
+            Life.PING: lambda _, body: self._outbox.put(Life.PONG, 0, body),
             Kind.OPEN: self._request(self._open_leg),
             Kind.UPDATE: self._request(self._update),
             Kind.STATS: self._request(self._stats),
@@ -115,7 +116,7 @@ class MediaProcess:
         for session in sessions:
             receiver = session.receiver
             try:
-                if session.receive() and receiver.coder is not None:
+                if receiver.tick() and receiver.coder is not None:
                     waiting.setdefault(receiver.coder.name, []).append(session)
             except Exception as error:
                 self._break(session, error)
@@ -155,9 +156,7 @@ class MediaProcess:
             return
         except OSError:
             data = b""
-        if not data:
-            self._open = False
-            return
+        self._open = bool(data)
         for kind, leg, body in self._splitter.feed(data):
             try:
                 self._handlers[kind](leg, body)
@@ -204,7 +203,7 @@ class MediaProcess:
 
     def _open_leg(self, leg: int, remote: Any) -> object:
         assert self._ports is not None
-        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox)
+        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox.put)
         try:
             local = session.aim(wire.description(remote), time.monotonic())
         except UnavailableError:
@@ -265,25 +264,17 @@ class MediaProcess:
         for key in body.decode("ascii"):
             session.sender.press(key)
 
-    def _ping(self, _: int, body: bytes) -> None:
-        self._outbox.put(Life.PONG, 0, body)
 
-
-def raise_priority() -> str:
-    """Go before recognition and synthesis, where the operating system lets us; how it did: "realtime", "nice", "".
+def raise_priority() -> None:
+    """Go before recognition and synthesis, where the operating system lets us.
 
     Real time is safe here: the loop sleeps between its looks, and the kernel leaves 5 % to others in any case.
     """
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-        return "realtime"
     except OSError:
-        pass
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-        return "nice"
-    except OSError:
-        return ""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def serve(control: socket.socket) -> None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from ivr.errors import MediaUnavailable
-from ivr.media.negotiation import NoCommonCodec
+from ivr.media.description import NoCommonCodec
 from ivr.workers.frames import FIRST, Life, refusal
 from ivr.workers.link import Link
 from ivr.workers.process import Attention, Worker
