@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
@@ -16,6 +15,7 @@ from ivr.errors import SpeechUnavailable
 from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import offers
+from ivr.speech.lru_cache import LruCache
 from ivr.speech.process import SpeechProcess
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
 from ivr.speech.wire import (
@@ -43,19 +43,21 @@ Packed = tuple[GrammarShape, bytes]
 
 
 class WorkerEars:
-    """One call's session in a listening worker."""
+    """One call's session in a listening worker. ``forget`` is called once they are closed, or have failed."""
 
-    def __init__(self, session: int, worker: SpeechProcess, pack: Callable[[SpeechGrammar], Packed]) -> None:
+    def __init__(
+        self,
+        session: int,
+        worker: SpeechProcess,
+        pack: Callable[[SpeechGrammar], Packed],
+        forget: Callable[[int], object],
+    ) -> None:
         self.session = session
         self.worker = worker
         self.dropped = 0
         self._pack = pack
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
-        self._forget: Callable[[WorkerEars], None] = lambda _: None
-
-    def on_close(self, forget: Callable[[WorkerEars], None]) -> None:
-        """``forget`` is called once they are closed, or have failed."""
         self._forget = forget
 
     async def listen(self, request: ListenRequest | None) -> None:
@@ -78,12 +80,9 @@ class WorkerEars:
             yield event
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self.worker.send(self.session, Close())
-        self._events.put_nowait(None)
-        self._forget(self)
+        if not self._closed:
+            self.worker.send(self.session, Close())
+            self._end()
 
     def take(self, message: Message) -> None:
         """What the worker says of this session."""
@@ -95,10 +94,13 @@ class WorkerEars:
     def fail(self, reason: str) -> None:
         """The session is lost."""
         if not self._closed:
-            self._closed = True
             self._events.put_nowait(RecogniserFailed(reason))
-            self._events.put_nowait(None)
-            self._forget(self)
+            self._end()
+
+    def _end(self) -> None:
+        self._closed = True
+        self._events.put_nowait(None)
+        self._forget(self.session)
 
 
 class WorkerSpeechService:
@@ -110,25 +112,19 @@ class WorkerSpeechService:
         self._cache = PromptCache(config.cache)
         self._sessions: dict[int, WorkerEars] = {}
         self._numbers = itertools.count(1)
-        self._packed: OrderedDict[str, Packed] = OrderedDict()
+        self._packed: LruCache[str, Packed] = LruCache(_PACKED)
         self._recogniser_offers = offers.recogniser_offers(config)
         self._synthesiser_offers = offers.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._rendering: dict[str, asyncio.Future[Clip]] = {}
         setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
-        self.listeners = [self._listener(setup) for _ in range(config.workers)]
+        self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
         self.speaker = SpeechProcess("speak", Setup(preload=preload))
 
-    def _listener(self, setup: Setup) -> SpeechProcess:
-        worker: SpeechProcess
-
-        def lost(reason: str) -> None:
-            for ears in [e for e in self._sessions.values() if e.worker is worker]:
-                ears.fail(f"the speech worker died: {reason}")
-
-        worker = SpeechProcess("listen", setup, self._take, lost)
-        return worker
+    def _lost(self, worker: SpeechProcess, reason: str) -> None:
+        for ears in [e for e in self._sessions.values() if e.worker is worker]:
+            ears.fail(f"the speech worker died: {reason}")
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
@@ -151,15 +147,10 @@ class WorkerSpeechService:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         worker = await self._least_loaded(language)
         session = next(self._numbers)
-        ears = WorkerEars(session, worker, self._pack)
-        ears.on_close(self._forget)
-        self._sessions[session] = ears
+        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
         worker.send(session, Open(language))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
-
-    def _forget(self, ears: WorkerEars) -> None:
-        self._sessions.pop(ears.session, None)
 
     async def _least_loaded(self, language: str) -> SpeechProcess:
         deadline = time.monotonic() + _OPEN_S
@@ -178,12 +169,7 @@ class WorkerSpeechService:
         return min(able, key=lambda w: loads[id(w)])
 
     def _pack(self, grammar: SpeechGrammar) -> Packed:
-        packed = self._packed.get(grammar.key)
-        if packed is None:
-            packed = self._packed[grammar.key] = pack_grammar(grammar)
-            while len(self._packed) > _PACKED:
-                self._packed.popitem(last=False)
-        return packed
+        return self._packed.get(grammar.key, lambda: pack_grammar(grammar))
 
     async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
         for grammar in grammars:
@@ -238,10 +224,9 @@ class WorkerSpeechService:
         if clip is not None:
             return clip
         running = self._rendering.get(key)
-        if running is not None:  # the same prompt for two calls at once: make it once
-            return await asyncio.shield(running)
-        running = self._rendering[key] = asyncio.ensure_future(self._made(key, text, language, spoken_by, offer))
-        running.add_done_callback(lambda _: self._rendering.pop(key, None))
+        if running is None:  # the same prompt for two calls at once: make it once
+            running = self._rendering[key] = asyncio.ensure_future(self._made(key, text, language, spoken_by, offer))
+            running.add_done_callback(lambda _: self._rendering.pop(key, None))
         return await asyncio.shield(running)
 
     async def _made(self, key: str, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:

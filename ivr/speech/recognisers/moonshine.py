@@ -30,7 +30,7 @@ from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler
 from ivr.speech.recognisers.judgement import Evidence, judge
 from ivr.speech.recognisers.nearness import Near
 from ivr.speech.recognisers.trie import Ending, Tokens
-from ivr.speech.vendors.moonshine import LANGUAGES, version, weights
+from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 BOS, EOS = 1, 2
@@ -210,19 +210,15 @@ class MoonshineRecogniser:
     """English. Beam along the grammar, joined by the phrases nearest to the free transcript, re-scored together."""
 
     name = "moonshine"
-    languages = LANGUAGES
+    languages = MOONSHINE_LANGUAGES
 
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._tokenizer: Tokenizer | None = None
         self._compiler: Compiler | None = None
 
-    @property
-    def version(self) -> str:
-        return version()
-
     def load(self) -> None:
-        directory = weights()
+        directory = moonshine_weights()
         self._tokenizer = Tokenizer((directory / "tokenizer.bin").read_bytes())
         self._compiler = Compiler(self._tokenizer)
         self._graph = Graph(directory)

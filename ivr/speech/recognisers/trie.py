@@ -3,9 +3,8 @@
 Words form a trie over phrases; each word can be spelt several ways (cased, lower, figures), and all spellings lead to
 the same next node, so that the trie stays small and a recogniser may pick the casing that it would write itself.
 Templates are words and slots in the same trie; a slot's values are a trie of their own, made once and shared by every
-grammar and every place that takes the slot (``ivr.speech.recognisers.lattice`` puts them together, as far as somebody
-goes there).
-Digit strings are a chain of counting nodes.
+grammar and every place that takes the slot (``ivr.speech.recognisers.beam`` puts them together, as far as it goes
+there). Digit strings are a chain of counting nodes.
 """
 
 from __future__ import annotations
