@@ -96,7 +96,7 @@ class ProcessMediaEngine:
         try:
             local = wire.description(await self.request(Kind.OPEN, number, wire.described(remote)))
         except asyncio.CancelledError:
-            self.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
+            self._worker.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
             raise
         assert local is not None
         opened = self._legs[number] = ProcessMediaLeg(self, number, leg, local)
@@ -115,9 +115,9 @@ class ProcessMediaEngine:
 
     # --- for legs (Commands) ---------------------------------------------------------------------------------
 
-    def send(self, kind: Kind, leg: int, body: bytes = b"") -> None:
+    def send(self, kind: Kind, leg: int, value: object = None) -> None:
         """Tell the process; nothing happens when there is none (its legs know already, or will at once)."""
-        self._worker.send(kind, leg, body)
+        self._worker.send(kind, leg, wire.pack(value))
 
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any:
         """Ask the process. Raises MediaUnavailable (or NoCommonCodec) when it refuses, dies or hangs."""
@@ -126,7 +126,7 @@ class ProcessMediaEngine:
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None:
         """Ship what the process lacks, then the order to play it."""
         numbers = [self._ship(clip) for clip in clips]
-        self.send(Kind.PLAY, leg, wire.play(token, numbers, stop_on_key=stop_on_key, gap_ms=gap_ms))
+        self.send(Kind.PLAY, leg, [token, stop_on_key, gap_ms, numbers])
         for clip, number in zip(clips, numbers, strict=True):
             if not clip.key:
                 self.send(Kind.FORGET, number)
@@ -180,12 +180,13 @@ class ProcessMediaEngine:
         leg = self._legs.get(number)
         if leg is None:
             return
+        value = wire.unpack(body)
         if kind == Kind.BROKEN:
-            _log.error("media.leg_broken", leg=leg.name, error=body.decode())
+            _log.error("media.leg_broken", leg=leg.name, error=value)
             del self._legs[number]
-            leg.on_lost(body.decode())
+            leg.on_lost(value)
         else:
-            leg.received(kind, body)
+            leg.received(kind, value)
 
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """Its legs are lost, its clips gone with it."""

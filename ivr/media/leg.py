@@ -12,7 +12,7 @@ from ivr.events import Audio, Digit, MediaEvent, MediaLost, MediaTimeout, PlayDo
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
-from ivr.media.wire import KEYS, NUMBER, Kind
+from ivr.media.wire import KEYS, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
 
@@ -20,7 +20,7 @@ _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
 class Commands(Protocol):
     """The engine, as its legs use it."""
 
-    def send(self, kind: Kind, leg: int, body: bytes = b"") -> None: ...
+    def send(self, kind: Kind, leg: int, value: object = None) -> None: ...
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any: ...
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None: ...
     def forget_leg(self, leg: int) -> None: ...
@@ -82,18 +82,18 @@ class ProcessMediaLeg:
         if on:
             self._check()
         self._listening = on
-        self._tell(Kind.LISTEN, b"\1" if on else b"\0")
+        self._tell(Kind.LISTEN, on)
 
     async def bridge(self, other: object | None) -> None:
         """Join with ``other``, a leg of the same engine; both leave whomever they were joined with. None parts."""
         if other is None:
-            self._tell(Kind.BRIDGE, NUMBER.pack(0))
+            self._tell(Kind.BRIDGE, 0)
             return
         self._check()
         if not isinstance(other, ProcessMediaLeg) or other._commands is not self._commands:
             raise TypeError("only legs of one media engine can be joined")
         other._check()
-        self._tell(Kind.BRIDGE, NUMBER.pack(other._number))
+        self._tell(Kind.BRIDGE, other._number)
 
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play over the other party's voice (halved meanwhile); the other party hears nothing of it."""
@@ -104,7 +104,7 @@ class ProcessMediaLeg:
         self._check()
         if any(key not in KEYS for key in keys):
             raise ValueError("keys are 0-9, *, # and A-D")
-        self._tell(Kind.PRESS, keys.encode("ascii"))
+        self._tell(Kind.PRESS, keys)
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         """For one reader. Ends after ``close`` or MediaLost."""
@@ -138,14 +138,14 @@ class ProcessMediaLeg:
 
     # --- what the engine tells us ----------------------------------------------------------------------------
 
-    def received(self, kind: int, body: bytes) -> None:
-        """A frame about this leg: a key, the end of a play, or no RTP for too long."""
+    def received(self, kind: int, value: Any) -> None:
+        """What is said of this leg: a key, the end of a play, or no RTP for too long."""
         if kind == Kind.DIGIT:
-            self._events.put_nowait(Digit(*wire.parse_digit(body)))
+            self._events.put_nowait(Digit(*value))
         elif kind == Kind.TIMEOUT:
-            self._events.put_nowait(MediaTimeout(self._name, wire.SECONDS.unpack(body)[0]))
+            self._events.put_nowait(MediaTimeout(self._name, value))
         elif kind == Kind.DONE:
-            done = PlayDone(*wire.parse_done(body))
+            done = PlayDone(*value)
             if done.token in self._tokens:  # else it is known no more: nothing is told
                 self._tokens.remove(done.token)
                 self._events.put_nowait(done)
@@ -181,9 +181,9 @@ class ProcessMediaLeg:
         stats = LegStats(**values)
         self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
 
-    def _tell(self, kind: Kind, body: bytes = b"") -> None:
+    def _tell(self, kind: Kind, value: object = None) -> None:
         if not self._gone:
-            self._commands.send(kind, self._number, body)
+            self._commands.send(kind, self._number, value)
 
     def _check(self) -> None:
         if self._gone:

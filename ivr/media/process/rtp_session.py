@@ -96,7 +96,7 @@ class RtpSession:
             self._timed_out = False
         elif not self._timed_out and expects_audio(remote):
             self._timed_out = True
-            self._tell(Kind.TIMEOUT, self.number, wire.SECONDS.pack(silent))
+            self._tell(Kind.TIMEOUT, self.number, wire.pack(silent))
 
     def rtcp_readable(self, now: float) -> None:
         """An RTCP packet has arrived; of strangers it is ignored."""
@@ -157,7 +157,7 @@ class RtpSession:
     def _key(self, change: KeyChange, source: DigitSource) -> None:
         peer = self.peer
         if change.began:
-            self._tell(Kind.DIGIT, self.number, wire.digit(change.key, source, self.receiver.heard_at))
+            self._tell(Kind.DIGIT, self.number, wire.pack([change.key, source, self.receiver.heard_at]))
             self.sender.queue.key()
             if peer is not None:
                 peer.sender.hold_key(change.key, audible=source == "tone")
@@ -165,7 +165,7 @@ class RtpSession:
             peer.sender.release_key()
 
     def _done(self, token: int, completed: bool, played_s: float) -> None:
-        self._tell(Kind.DONE, self.number, wire.done(token, completed, played_s))
+        self._tell(Kind.DONE, self.number, wire.pack([token, completed, played_s]))
 
     def _report(self, now: float, *, bye: bool = False) -> None:
         source = self._far_rtcp

@@ -23,7 +23,7 @@ from ivr.media.process.pcm import FRAME, FRAME_S
 from ivr.media.process.playout import Recording
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sockets import PortPool
-from ivr.media.wire import NUMBER, Kind
+from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
@@ -60,9 +60,9 @@ class MediaProcess:
             Kind.CLIP: self._clip,
             Kind.FORGET: self._forget,
             Kind.PLAY: self._told(self._play),
-            Kind.STOP: self._told(self._stop),
+            Kind.STOP: self._told(lambda session, _: session.sender.queue.stop()),
             Kind.LISTEN: self._told(self._listen),
-            Kind.BRIDGE: self._told(self._bridge),
+            Kind.BRIDGE: self._told(lambda session, other: session.join(self._sessions.get(other))),
             Kind.PRESS: self._told(self._press),
         }
 
@@ -168,7 +168,7 @@ class MediaProcess:
     def _break(self, session: RtpSession, error: Exception) -> None:
         if self._sessions.get(session.number) is session:
             self._drop(session)
-            self._outbox.put(Kind.BROKEN, session.number, f"{type(error).__name__}: {error}".encode())
+            self._outbox.put(Kind.BROKEN, session.number, wire.pack(f"{type(error).__name__}: {error}"))
 
     def _drop(self, session: RtpSession) -> LegStats:
         del self._sessions[session.number]
@@ -236,32 +236,26 @@ class MediaProcess:
     def _forget(self, number: int, _: bytes) -> None:
         self._clips.pop(number, None)  # legs that play it keep it until it ends
 
-    def _told(self, act: Callable[[RtpSession, bytes], None]) -> Callable[[int, bytes], None]:
+    def _told(self, act: Callable[[RtpSession, Any], None]) -> Callable[[int, bytes], None]:
         """A handler for what is said of a leg; about one that is gone already it is no error."""
 
         def handle(leg: int, body: bytes) -> None:
             session = self._sessions.get(leg)
             if session is not None:
-                act(session, body)
+                act(session, wire.unpack(body))
 
         return handle
 
-    def _play(self, session: RtpSession, body: bytes) -> None:
-        token, stop_on_key, gap_ms, clips = wire.played(body)
+    def _play(self, session: RtpSession, order: tuple[int, bool, int, list[int]]) -> None:
+        token, stop_on_key, gap_ms, clips = order
         recordings = [self._clips[number] for number in clips]
         session.sender.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
-    def _stop(self, session: RtpSession, _: bytes) -> None:
-        session.sender.queue.stop()
+    def _listen(self, session: RtpSession, on: bool) -> None:
+        session.receiver.listening = on
 
-    def _listen(self, session: RtpSession, body: bytes) -> None:
-        session.receiver.listening = body != b"\0"
-
-    def _bridge(self, session: RtpSession, body: bytes) -> None:
-        session.join(self._sessions.get(NUMBER.unpack(body)[0]))
-
-    def _press(self, session: RtpSession, body: bytes) -> None:
-        for key in body.decode("ascii"):
+    def _press(self, session: RtpSession, keys: str) -> None:
+        for key in keys:
             session.sender.press(key)
 
 

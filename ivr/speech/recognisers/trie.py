@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name
 from ivr.ports import DigitRun
-from ivr.speech.recognisers.spelling import CARRIERS, digit_spellings, multiples, runs, spellings
+from ivr.speech.recognisers.spelling import CARRIERS, DIGITS, MULTIPLES, runs, spellings
 
 Tokens = tuple[int, ...]
 
@@ -197,20 +197,20 @@ class Tries:
                 node.put(self._encoder.glued("-")[0], rest)
             if n >= max(1, run.minimum):
                 self._finish(node, Ending())
-            for digit, forms in digit_spellings():
+            for digit, forms in DIGITS.items():
                 for form in forms:
                     if n < run.maximum:
                         self._link(node, self._encoder.word(form), digit, counts[n + 1])
                         if form.isdigit() and n:
                             self._link(node, self._encoder.glued(form), digit, counts[n + 1])
-                    for times, words in multiples():
+                    for times, words in MULTIPLES:
                         if n + times <= run.maximum and form.islower():
                             for first in words:
                                 both = self._encoder.word(first) + self._encoder.word(form)
                                 self._link(node, both, digit * times, counts[n + times])
         for n in range(1, run.maximum):  # "5-0" and "5, 0" glue the next digit without a space
             for rest in [e for e in counts[n].edges.values() if e.pause]:
-                for digit, forms in digit_spellings():
+                for digit, forms in DIGITS.items():
                     for form in forms:
                         if form.isdigit():
                             self._link(rest, self._encoder.glued(form), digit, counts[n + 1])
