@@ -253,7 +253,7 @@ class MoonshineRecogniser:
         found = sorted((_weighed(path, compiled) for path in found), key=lambda path: -path.v)
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
         evidence = [_evidence(path, numbers, compiled, free) for path in found]
-        return judge(evidence, transcript, free, duration, time.perf_counter() - started, self.name)
+        return judge(evidence, transcript, duration, time.perf_counter() - started, self.name)
 
 
 def _evidence(path: Found, numbers: Mapping[str, int], compiled: Compiled, free: float) -> Evidence:
