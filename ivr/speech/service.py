@@ -116,7 +116,7 @@ class WorkerSpeechService:
         self._recogniser_offers = offers.recogniser_offers(config)
         self._synthesiser_offers = offers.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
-        self._rendering: dict[str, asyncio.Future[Clip]] = {}
+        self._making: dict[str, asyncio.Future[Clip]] = {}
         setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
         self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
@@ -207,31 +207,31 @@ class WorkerSpeechService:
             return None
         try:
             wav = await asyncio.to_thread(path.read_bytes)
-            key = recording_key(wav)
-            clip = self._cache.recall(key) or await asyncio.to_thread(self._cache.fetch, key)
-            if clip is None:
-                pcm = await self.speaker.ask(Level(wav), timeout_s=_RENDER_S)
-                clip = await asyncio.to_thread(self._cache.store, Clip(key, pcm))
+            return await self._made(recording_key(wav), Level(wav))
         except (OSError, SpeechUnavailable) as error:
             log.error("recording.unreadable", path=str(path), error=str(error))
             return None
-        return clip
 
     async def _rendered(self, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
         spoken_by = offers.voice_of(offer, voice)
         key = clip_key(text, language, offer.name, offer.version, spoken_by)
+        return await self._made(key, Render(offer.name, text, language, spoken_by))
+
+    async def _made(self, key: str, order: Render | Level) -> Clip:
+        """The clip of ``key`` from the cache, else made; the same one for two calls at once is made once."""
         clip = self._cache.recall(key) or await asyncio.to_thread(self._cache.fetch, key)
         if clip is not None:
             return clip
-        running = self._rendering.get(key)
-        if running is None:  # the same prompt for two calls at once: make it once
-            running = self._rendering[key] = asyncio.ensure_future(self._made(key, text, language, spoken_by, offer))
-            running.add_done_callback(lambda _: self._rendering.pop(key, None))
-        return await asyncio.shield(running)
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.ensure_future(self._make(key, order))
+            making.add_done_callback(lambda _: self._making.pop(key, None))
+        return await asyncio.shield(making)
 
-    async def _made(self, key: str, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
-        pcm = await self.speaker.ask(Render(offer.name, text, language, voice), timeout_s=_RENDER_S)
-        self._failures.pop(offer.name, None)
+    async def _make(self, key: str, order: Render | Level) -> Clip:
+        pcm = await self.speaker.ask(order, timeout_s=_RENDER_S)
+        if isinstance(order, Render):
+            self._failures.pop(order.engine, None)
         return await asyncio.to_thread(self._cache.store, Clip(key, pcm))
 
     async def render_all(

@@ -58,10 +58,9 @@ class EventReceiver:
         continued = self._continues(key, timestamp, duration)
         self._recent.append(timestamp)
         self._key, self._timestamp, self._duration, self._silent = key, timestamp, duration, 0
-        if continued:
-            self._held = not end
-            return KeyChange(key, False, True) if end else None
         self._held = not end
+        if continued:
+            return KeyChange(key, False, True) if end else None
         return KeyChange(key, True, end)
 
     def tick(self) -> KeyChange | None:

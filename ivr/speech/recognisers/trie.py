@@ -93,7 +93,7 @@ class Tries:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._comma = encoder.glued(",")
+        self._comma, self._hyphen = encoder.glued(","), encoder.glued("-")
         self._stops = [encoder.glued(mark) for mark in (".", "?", "!")]
         self._spelt: dict[str, tuple[Tokens, ...]] = {}
 
@@ -153,13 +153,14 @@ class Tries:
             target = node.words[word] = Node()
             for tokens in forms:
                 self._link(node, tokens, "", target)
-            self._pause(target)
+            self._pause(target, self._comma)
         return target
 
-    def _pause(self, node: Node) -> None:
+    @staticmethod
+    def _pause(node: Node, mark: Tokens) -> None:
         rest = Node(pause=True)
         rest.arcs = (("", node),)
-        node.put(self._comma[0], rest)
+        node.put(mark[0], rest)
 
     def _finish(self, node: Node, ending: Ending) -> None:
         if node.ending is not None:  # the first of two equal phrases wins
@@ -191,10 +192,8 @@ class Tries:
             node.arcs = (*node.arcs, ("", counts[0]))
         for n, node in enumerate(counts):
             if n:
-                self._pause(node)
-                rest = Node(pause=True)
-                rest.arcs = (("", node),)
-                node.put(self._encoder.glued("-")[0], rest)
+                self._pause(node, self._comma)
+                self._pause(node, self._hyphen)
             if n >= max(1, run.minimum):
                 self._finish(node, Ending())
             for digit, forms in DIGITS.items():
