@@ -19,9 +19,9 @@ from ivr.speech.lru_cache import LruCache
 from ivr.speech.process import SpeechProcess
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
 from ivr.speech.wire import (
+    GRAMMAR,
     RECOGNITION,
     Close,
-    GrammarShape,
     Level,
     Listen,
     Message,
@@ -30,7 +30,6 @@ from ivr.speech.wire import (
     Render,
     Setup,
     Warm,
-    pack_grammar,
 )
 
 log = structlog.get_logger()
@@ -39,7 +38,6 @@ _RECOGNISE_S = 15.0
 _RENDER_S = 20.0
 _PACKED = 64
 _PARALLEL_RENDERS = 4
-Packed = tuple[GrammarShape, bytes]
 
 
 class WorkerEars:
@@ -49,7 +47,7 @@ class WorkerEars:
         self,
         session: int,
         worker: SpeechProcess,
-        pack: Callable[[SpeechGrammar], Packed],
+        pack: Callable[[SpeechGrammar], bytes],
         forget: Callable[[int], object],
     ) -> None:
         self.session = session
@@ -66,8 +64,8 @@ class WorkerEars:
         if request is None:
             self.worker.send(self.session, Listen())
             return
-        shape, lines = self._pack(request.grammar)
-        self.worker.send(self.session, Listen(shape, request.hangover_s, request.max_utterance_s, lines))
+        grammar, packed = request.grammar, self._pack(request.grammar)
+        self.worker.send(self.session, Listen(grammar.key, request.hangover_s, request.max_utterance_s, packed))
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
@@ -112,7 +110,7 @@ class WorkerSpeechService:
         self._cache = PromptCache(config.cache)
         self._sessions: dict[int, WorkerEars] = {}
         self._numbers = itertools.count(1)
-        self._packed: LruCache[str, Packed] = LruCache(_PACKED)
+        self._packed: LruCache[str, bytes] = LruCache(_PACKED)
         self._recogniser_offers = offers.recogniser_offers(config)
         self._synthesiser_offers = offers.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
@@ -168,19 +166,19 @@ class WorkerSpeechService:
         loads = {id(w): sum(e.worker is w for e in self._sessions.values()) for w in able}
         return min(able, key=lambda w: loads[id(w)])
 
-    def _pack(self, grammar: SpeechGrammar) -> Packed:
-        return self._packed.get(grammar.key, lambda: pack_grammar(grammar))
+    def _pack(self, grammar: SpeechGrammar) -> bytes:
+        return self._packed.get(grammar.key, lambda: GRAMMAR.dump_json(grammar))
 
     async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
         for grammar in grammars:
-            message = Warm(*self._pack(grammar))
+            message = Warm(grammar.key, self._pack(grammar))
             for worker in self.listeners:
                 worker.send(0, message)
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
         worker = await self._least_loaded(grammar.language)
-        shape, lines = self._pack(grammar)
-        reply = await worker.ask(Recognise(shape, len(lines), lines + pcm), timeout_s=_RECOGNISE_S)
+        packed = self._pack(grammar)
+        reply = await worker.ask(Recognise(grammar.key, len(packed), packed + pcm), timeout_s=_RECOGNISE_S)
         return RECOGNITION.validate_json(reply)
 
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:

@@ -97,12 +97,13 @@ def judge(found: Sequence[Evidence], transcript: str, duration_s: float, took_s:
     nbest: list[Hypothesis] = []
     for h in judged:  # an accepted hypothesis outranks; its confidence then bounds the others'
         nbest.append(replace(h, confidence=min(h.confidence, nbest[-1].confidence)) if nbest else h)
+    return concluded(nbest, transcript, duration_s, took_s, engine)
+
+
+def concluded(
+    nbest: Sequence[Hypothesis], transcript: str, duration_s: float, took_s: float, engine: str
+) -> Recognition:
+    """An n-best list, judged and in order, as a recognition: no match where not even the first is worth asking for."""
     matched = bool(nbest) and nbest[0].verdict is not Accept.REJECT
-    return Recognition(
-        cause=Cause.SUCCESS if matched else Cause.NO_MATCH,
-        nbest=tuple(nbest),
-        transcript=transcript,
-        duration_s=round(duration_s, 3),
-        took_s=round(took_s, 4),
-        engine=engine,
-    )
+    cause = Cause.SUCCESS if matched else Cause.NO_MATCH
+    return Recognition(cause, tuple(nbest), transcript, round(duration_s, 3), round(took_s, 4), engine)

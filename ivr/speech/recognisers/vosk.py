@@ -25,9 +25,10 @@ from ivr.dialogue.spoken.numerals import digit_names
 from ivr.dialogue.spoken.tags import primary
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_names
 from ivr.errors import SpeechUnavailable
-from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.events import Accept, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.lru_cache import LruCache
+from ivr.speech.recognisers.judgement import concluded
 from ivr.speech.vendors import is_vosk_model
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
@@ -120,7 +121,7 @@ class VoskRecogniser:
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
         if self._model is None:
             raise SpeechUnavailable("vosk is not loaded", remedy="call load first")
-        started = time.perf_counter()
+        started, duration_s = time.perf_counter(), len(speech) / TELEPHONE_RATE
         compiled = self._grammar(grammar)
         wide = soxr.resample(speech, TELEPHONE_RATE, _RATE)
         pcm = (np.clip(wide, -1.0, 1.0) * 32767).astype("<i2").tobytes()
@@ -135,18 +136,9 @@ class VoskRecogniser:
         # Entries are looped through: without one whole phrase, or digits, in them the n-best holds none either.
         if words["text"]:
             ranked = self._run(pcm, compiled.json, cancelled, alternatives=_NBEST)
-            frames = max(1.0, len(speech) / TELEPHONE_RATE * _FRAMES_PER_SECOND)
-            nbest = self._judged(compiled, words, ranked, heard, frames)
-        matched = bool(nbest) and nbest[0].verdict is not Accept.REJECT
+            nbest = self._judged(compiled, words, ranked, heard, max(1.0, duration_s * _FRAMES_PER_SECOND))
         transcript = " ".join(w for w in str(heard["text"]).split() if w != UNKNOWN)
-        return Recognition(
-            cause=Cause.SUCCESS if matched else Cause.NO_MATCH,
-            nbest=nbest,
-            transcript=transcript,
-            duration_s=round(len(speech) / TELEPHONE_RATE, 3),
-            took_s=round(time.perf_counter() - started, 4),
-            engine=self.name,
-        )
+        return concluded(nbest, transcript, duration_s, time.perf_counter() - started, self.name)
 
     def _run(
         self, pcm: bytes, grammar: str, cancelled: Callable[[], bool], *, alternatives: int

@@ -21,7 +21,7 @@ from ivr.speech.lru_cache import LruCache
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
-from ivr.speech.wire import RECOGNITION, Close, Engine, GrammarShape, Listen, Open, Ready, Recognise, Setup, Warm
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup, Warm
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
@@ -97,10 +97,10 @@ class RecognitionWorker:
                 detector = self._sessions.pop(number, None)
                 if detector is not None:
                     detector.close()
-            case Warm(grammar, lines):
-                self._compile(self._grammar(grammar, lines))
-            case Recognise(grammar, size, blob):
-                self._recognise_whole(asking, blob[size:], self._grammar(grammar, blob[:size]))
+            case Warm(key, packed):
+                self._compile(self._grammar(key, packed))
+            case Recognise(key, size, blob):
+                self._recognise_whole(asking, blob[size:], self._grammar(key, blob[:size]))
 
     def close(self) -> None:
         """The line is gone."""
@@ -146,17 +146,17 @@ class RecognitionWorker:
             lambda detector, attempt: self._submit(recogniser, detector, attempt),
         )
 
-    def _grammar(self, shape: GrammarShape, lines: bytes) -> SpeechGrammar:
-        return self._grammars.get(shape.key, lambda: wire.unpack_grammar(shape, lines))
+    def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
+        return self._grammars.get(key, lambda: GRAMMAR.validate_json(packed))
 
     def _listen(self, session: int, listen: Listen) -> None:
         detector = self._sessions.get(session)
         if detector is None:
             return
-        if listen.grammar is None:
+        if not listen.key:
             detector.listen(None)
             return
-        grammar = self._grammar(listen.grammar, listen.blob)
+        grammar = self._grammar(listen.key, listen.blob)
         self._compile(grammar)
         detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
 
@@ -180,7 +180,7 @@ class RecognitionWorker:
                 log.error("recognition.failed", engine=recogniser.name, error=repr(error))
                 duration_s = len(attempt.pcm) / 2 / TELEPHONE_RATE
                 failed = Recognition(Cause.ERROR, duration_s=duration_s, engine=recogniser.name)
-                detector.done(attempt, Outcome(failed, Measured(0.0, 0.0, 0.0, 0.0)))
+                detector.done(attempt, Outcome(failed, Measured()))
 
         self._start(attempt, work, ready)
 
