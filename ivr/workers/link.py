@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Protocol
 
 import structlog
@@ -41,13 +42,15 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self.ended.done():
             self._transport.write(frame(kind, number, body))
 
-    def reply(self, asking: int, body: bytes) -> None:
-        """Answer the request of that number."""
-        self.send(Life.REPLY, 0, REQUEST.pack(asking) + body)
+    def answer(self, asking: int, work: Future[bytes]) -> None:
+        """Answer the request of that number with what ``work``, a thread's, gives or raises."""
 
-    def refuse(self, asking: int, error: BaseException) -> None:
-        """The request of that number fails with ``error``."""
-        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + refusal(error))
+        def done(work: Future[bytes]) -> None:
+            error = work.exception()
+            kind, body = (Life.REPLY, work.result()) if error is None else (Life.REFUSED, refusal(error))
+            self.send(kind, 0, REQUEST.pack(asking) + body)
+
+        work.add_done_callback(lambda work: self._loop.call_soon_threadsafe(done, work))
 
     def close(self) -> None:
         if self._transport is not None:

@@ -182,9 +182,10 @@ class RecognitionWorker:
                 failed = Recognition(Cause.ERROR, duration_s=duration_s, engine=recogniser.name)
                 detector.done(attempt, Outcome(failed, Measured()))
 
-        self._start(attempt, work, ready)
+        future = self._start(attempt, work)
+        future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
 
-    def _start(self, key: object, work: Callable[[], R], ready: Callable[[Future[R]], None]) -> None:
+    def _start(self, key: object, work: Callable[[], R]) -> Future[R]:
         def timed() -> R:
             self._running[key] = self._loop.time()  # a plain dict: one key a thread
             try:
@@ -192,13 +193,12 @@ class RecognitionWorker:
             finally:
                 self._running.pop(key, None)
 
-        future = self._pool.submit(timed)
-        future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
+        return self._pool.submit(timed)
 
     def _recognise_whole(self, asking: int, pcm: bytes, grammar: SpeechGrammar) -> None:
         recogniser, vad = self._recogniser(grammar.language), self._vad
 
-        def work() -> Recognition:
+        def heard() -> Recognition:
             if recogniser is None or vad is None:
                 raise SpeechUnavailable(f"no recogniser for {grammar.language}", remedy="ivr models get NAME")
             span = speech_span(vad, pcm)
@@ -208,14 +208,7 @@ class RecognitionWorker:
                 )
             return recogniser.recognise(samples_of(pcm[2 * span[0] : 2 * span[1]]), grammar)
 
-        def ready(future: Future[Recognition]) -> None:
-            error = future.exception()
-            if error is None:
-                self._line.reply(asking, RECOGNITION.dump_json(future.result()))
-            else:
-                self._line.refuse(asking, error)
-
-        self._start(object(), work, ready)
+        self._line.answer(asking, self._start(object(), lambda: RECOGNITION.dump_json(heard())))
 
 
 def _compile(recogniser: Recogniser, grammar: SpeechGrammar) -> None:

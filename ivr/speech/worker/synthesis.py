@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.speech import wire
@@ -21,7 +20,6 @@ class SynthesisWorker:
 
     def __init__(self, line: Link) -> None:
         self._line = line
-        self._loop = asyncio.get_running_loop()
         vendors: list[Synthesiser] = [HibariSynthesiser(), Pyttsx3Synthesiser()]
         self._synthesisers = {vendor.name: vendor for vendor in vendors}
         self._loaded: set[str] = set()
@@ -42,19 +40,9 @@ class SynthesisWorker:
                 kind, body = wire.encode(Ready((), True))
                 self._line.send(kind, 0, body)
             case Render() as order:
-                self._answer(asking, self._threads[order.engine], lambda: self._rendered(order))
+                self._line.answer(asking, self._threads[order.engine].submit(self._rendered, order))
             case Level(wav):
-                self._answer(asking, self._levelling, lambda: levelled(wav))
-
-    def _answer(self, asking: int, thread: ThreadPoolExecutor, work: Callable[[], bytes]) -> None:
-        def done(future: Future[bytes]) -> None:
-            error = future.exception()
-            if error is None:
-                self._line.reply(asking, future.result())
-            else:
-                self._line.refuse(asking, error)
-
-        thread.submit(work).add_done_callback(lambda future: self._loop.call_soon_threadsafe(done, future))
+                self._line.answer(asking, self._levelling.submit(levelled, wav))
 
     def _ready(self, name: str) -> Synthesiser:
         synthesiser = self._synthesisers[name]
