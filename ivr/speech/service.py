@@ -12,7 +12,7 @@ import structlog
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
-from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import offers
 from ivr.speech.lru_cache import LruCache
@@ -82,17 +82,10 @@ class WorkerEars:
             self.worker.send(self.session, Close())
             self._end()
 
-    def take(self, message: Message) -> None:
-        """What the worker says of this session."""
-        if isinstance(message, RecogniserFailed):
-            self.fail(message.reason)
-        elif isinstance(message, SpeechStarted | SpeechEnded | Heard):
-            self._events.put_nowait(message)
-
-    def fail(self, reason: str) -> None:
-        """The session is lost."""
-        if not self._closed:
-            self._events.put_nowait(RecogniserFailed(reason))
+    def take(self, event: EarEvent) -> None:
+        """What the worker says of this session, or that it is lost."""
+        self._events.put_nowait(event)
+        if isinstance(event, RecogniserFailed):
             self._end()
 
     def _end(self) -> None:
@@ -105,7 +98,6 @@ class WorkerSpeechService:
     """Implements ``ivr.ports.SpeechService``."""
 
     def __init__(self, config: SpeechConfig) -> None:
-        self._config = config
         self._recordings = Recordings(config.recordings)
         self._cache = PromptCache(config.cache)
         self._sessions: dict[int, WorkerEars] = {}
@@ -122,11 +114,11 @@ class WorkerSpeechService:
 
     def _lost(self, worker: SpeechProcess, reason: str) -> None:
         for ears in [e for e in self._sessions.values() if e.worker is worker]:
-            ears.fail(f"the speech worker died: {reason}")
+            ears.take(RecogniserFailed(f"the speech worker died: {reason}"))
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
-        if ears is not None:
+        if ears is not None and isinstance(message, EarEvent):
             ears.take(message)
 
     async def start(self) -> None:

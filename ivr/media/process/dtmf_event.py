@@ -65,13 +65,12 @@ class EventReceiver:
 
     def tick(self) -> KeyChange | None:
         """Call every 20 ms: ends a press whose end packets were lost."""
-        if not self._held:
-            return None
-        self._silent += 1
-        if self._silent < _SILENT_TICKS:
-            return None
-        self._held = False
-        return KeyChange(self._key, False, True)
+        if self._held:
+            self._silent += 1
+            if self._silent >= _SILENT_TICKS:
+                self._held = False
+                return KeyChange(self._key, False, True)
+        return None
 
     def _continues(self, key: str, timestamp: int, duration: int) -> bool:
         """A later segment of one long press (section 2.5.1.3), or a far end that wrongly moves its timestamp on."""

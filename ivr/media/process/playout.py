@@ -24,10 +24,7 @@ class Recording:
     def __init__(self, raw: bytes) -> None:
         signal = pcm.faded(pcm.samples(raw))
         self.frames = -(-len(signal) // FRAME)
-        self.signal: Samples = signal
-        if self.frames * FRAME != len(signal):
-            self.signal = np.zeros(self.frames * FRAME, dtype=np.int16)
-            self.signal[: len(signal)] = signal
+        self.signal: Samples = np.pad(signal, (0, self.frames * FRAME - len(signal)))
         self.seconds = len(signal) / pcm.RATE
         self._payloads: dict[str, list[bytes]] = {}
 

@@ -41,7 +41,7 @@ class MediaProcess:
         self._outbox = Outbox(control)
         self._splitter = Splitter()
         self._sessions: dict[int, RtpSession] = {}
-        self._readers: dict[int, tuple[RtpSession, bool]] = {}  # by file number; True for RTCP
+        self._readers: dict[int, tuple[RtpSession, Callable[[float], None]]] = {}  # by file number
         self._clips: dict[int, Recording] = {}
         self._poll = select.epoll()
         self._poll.register(control.fileno(), select.EPOLLIN)
@@ -139,12 +139,9 @@ class MediaProcess:
                 if number == self._control.fileno():
                     self._obey()
                 continue
-            session, is_rtcp = reader
+            session, read = reader
             try:
-                if is_rtcp:
-                    session.rtcp_readable(now)
-                else:
-                    session.readable(now)
+                read(now)
             except Exception as error:
                 self._break(session, error)
         self._outbox.flush()
@@ -210,8 +207,8 @@ class MediaProcess:
             session.close(time.monotonic())
             raise
         self._sessions[leg] = session
-        for sock, is_rtcp in ((session.rtp, False), (session.rtcp, True)):
-            self._readers[sock.fileno()] = (session, is_rtcp)
+        for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
+            self._readers[sock.fileno()] = session, read
             self._poll.register(sock.fileno(), select.EPOLLIN)
         return wire.described(local)
 
