@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -66,11 +67,10 @@ class ProcessMediaEngine:
         self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
         self._legs: dict[int, ProcessMediaLeg] = {}
-        self._last_leg = 0
+        self._numbers = itertools.count(1)  # of legs and clips
         self._clip_bytes = clip_bytes
         self._clips: OrderedDict[str, tuple[int, int]] = OrderedDict()  # number and bytes by key, as the process has it
         self._clips_held = 0
-        self._last_clip = 0
 
     @property
     def pid(self) -> int | None:
@@ -91,8 +91,7 @@ class ProcessMediaEngine:
     async def open(self, leg: str, remote: MediaDescription | None) -> ProcessMediaLeg:
         """Bind a port pair and negotiate. Raises NoCommonCodec (answer 488), or MediaUnavailable."""
         await self._worker.wait_up(REPLY_S)
-        self._last_leg += 1
-        number = self._last_leg
+        number = next(self._numbers)
         try:
             local = wire.description(await self.request(Kind.OPEN, number, wire.described(remote)))
         except asyncio.CancelledError:
@@ -144,11 +143,11 @@ class ProcessMediaEngine:
         if known is not None:
             self._clips.move_to_end(clip.key)
             return known[0]
-        self._last_clip += 1
-        if self._worker.send(Kind.CLIP, self._last_clip, clip.pcm) and clip.key:
-            self._clips[clip.key] = (self._last_clip, len(clip.pcm))
+        number = next(self._numbers)
+        if self._worker.send(Kind.CLIP, number, clip.pcm) and clip.key:
+            self._clips[clip.key] = (number, len(clip.pcm))
             self._clips_held += len(clip.pcm)
-        return self._last_clip
+        return number
 
     def _trim(self) -> None:
         # Which clips the process keeps is decided here, and told in order: it never lacks one that is to be played.

@@ -14,14 +14,7 @@ from pathlib import Path
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import same_language, served
 from ivr.errors import SpeechUnavailable
-from ivr.speech.vendors import (
-    HIBARI_LANGUAGES,
-    MOONSHINE_LANGUAGES,
-    espeak_languages,
-    hibari_voices,
-    moonshine_weights,
-    vosk_models,
-)
+from ivr.speech import vendors
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +32,12 @@ def recogniser_offers(config: SpeechConfig) -> list[Offer]:
     offers: list[Offer] = []
     if config.recogniser in ("auto", "moonshine"):
         try:
-            moonshine_weights()
-            offers.append(Offer("moonshine", version("moonshine-voice"), MOONSHINE_LANGUAGES))
+            vendors.moonshine_weights()
+            offers.append(Offer("moonshine", version("moonshine-voice"), vendors.MOONSHINE_LANGUAGES))
         except SpeechUnavailable as error:
             offers.append(Offer("moonshine", "", (), str(error)))
     if config.recogniser in ("auto", "vosk"):
-        models = vosk_models(config.vosk_models)
+        models = vendors.vosk_models(config.vosk_models)
         detail = "" if models else f"no model under {config.vosk_models} (ivr models get NAME)"
         offers.append(Offer("vosk", version("vosk"), tuple(models), detail))
     return offers
@@ -59,10 +52,10 @@ def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
     """In the order of preference for ``auto``."""
     offers: list[Offer] = []
     if config.synthesiser in ("auto", "hibari"):
-        offers.append(Offer("hibari", version("hibari-tts"), HIBARI_LANGUAGES))
+        offers.append(Offer("hibari", version("hibari-tts"), vendors.HIBARI_LANGUAGES))
     if config.synthesiser in ("auto", "pyttsx3"):
         try:
-            offers.append(Offer("pyttsx3", version("pyttsx3"), espeak_languages()))
+            offers.append(Offer("pyttsx3", version("pyttsx3"), vendors.espeak_languages()))
         except SpeechUnavailable as error:
             offers.append(Offer("pyttsx3", "", (), str(error)))
     return offers
@@ -84,4 +77,4 @@ def language_directory(root: Path, language: str) -> Path | None:
 
 def voice_of(offer: Offer, voice: str) -> str:
     """``voice`` where ``offer`` has it, "" (its default) where it belongs to another vendor."""
-    return voice if (voice in hibari_voices()) == (offer.name == "hibari") else ""
+    return voice if (voice in vendors.hibari_voices()) == (offer.name == "hibari") else ""

@@ -52,7 +52,7 @@ class WorkerEars:
     ) -> None:
         self.session = session
         self.worker = worker
-        self.dropped = 0
+        self._dropped = 0
         self._pack = pack
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
@@ -70,7 +70,7 @@ class WorkerEars:
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
         if not self._closed and not self.worker.send_audio(self.session, at, pcm):
-            self.dropped += 1
+            self._dropped += 1
 
     async def events(self) -> AsyncIterator[EarEvent]:
         """Until close, or RecogniserFailed, which is the last."""
@@ -90,6 +90,8 @@ class WorkerEars:
 
     def _end(self) -> None:
         self._closed = True
+        if self._dropped:
+            log.warning("ears.audio_dropped", session=self.session, frames=self._dropped)
         self._events.put_nowait(None)
         self._forget(self.session)
 
@@ -155,8 +157,7 @@ class WorkerSpeechService:
             await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
-        loads = {id(w): sum(e.worker is w for e in self._sessions.values()) for w in able}
-        return min(able, key=lambda w: loads[id(w)])
+        return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
 
     def _pack(self, grammar: SpeechGrammar) -> bytes:
         return self._packed.get(grammar.key, lambda: GRAMMAR.dump_json(grammar))
