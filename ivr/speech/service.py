@@ -52,7 +52,7 @@ class WorkerEars:
     ) -> None:
         self.session = session
         self.worker = worker
-        self._dropped = 0
+        self.dropped = 0
         self._pack = pack
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
@@ -70,7 +70,7 @@ class WorkerEars:
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
         if not self._closed and not self.worker.send_audio(self.session, at, pcm):
-            self._dropped += 1
+            self.dropped += 1
 
     async def events(self) -> AsyncIterator[EarEvent]:
         """Until close, or RecogniserFailed, which is the last."""
@@ -90,8 +90,8 @@ class WorkerEars:
 
     def _end(self) -> None:
         self._closed = True
-        if self._dropped:
-            log.warning("ears.audio_dropped", session=self.session, frames=self._dropped)
+        if self.dropped:
+            log.warning("ears.audio_dropped", session=self.session, frames=self.dropped)
         self._events.put_nowait(None)
         self._forget(self.session)
 
