@@ -23,7 +23,7 @@ from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.logs import bind_call
-from ivr.media.negotiation import NoCommonCodec
+from ivr.media.description import NoCommonCodec
 from ivr.ports import EngineStatus, Leg, LegStats
 
 log = structlog.get_logger(__name__)

@@ -1,9 +1,13 @@
-"""Media descriptions: what two ends agree about a call's audio (the part of SDP, RFC 4566, that media cares about)."""
+"""Media descriptions (the part of SDP, RFC 4566, that media cares about) and their negotiation (RFC 3264). Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+
+from ivr.errors import MediaUnavailable
 
 
 class Direction(StrEnum):
@@ -31,6 +35,8 @@ class Codec:
 PCMU = Codec("PCMU", 0)
 PCMA = Codec("PCMA", 8)
 G722 = Codec("G722", 9)
+STATIC = {codec.name: codec for codec in (PCMU, PCMA, G722)}
+EVENTS = 101  # payload type of telephone-event in our own offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,63 @@ class MediaDescription:
     host: str
     port: int
     codecs: tuple[Codec, ...]
-    dtmf_payload_type: int | None = 101
+    dtmf_payload_type: int | None = EVENTS
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
+
+
+class NoCommonCodec(MediaUnavailable):
+    """Nothing the far end takes is something we take: 488 Not Acceptable Here."""
+
+
+def negotiate(offer: MediaDescription | None, preferences: Sequence[str], host: str, port: int) -> MediaDescription:
+    """Our description at ``host``:``port``: an answer to ``offer``, or (None) an offer of everything we take.
+
+    The codec is the first of ``preferences`` (names) that the offer has, under the offer's payload type; the
+    telephone-event payload type is mirrored. The same offer always gives the same answer. Raises NoCommonCodec.
+    """
+    if offer is None:
+        return MediaDescription(host, port, tuple(STATIC[name] for name in preferences), EVENTS)
+    for name in preferences:
+        for codec in offer.codecs:
+            if codec.name == name:
+                direction = Direction.RECVONLY if held(offer) and offer.direction is Direction.SENDRECV else None
+                return MediaDescription(
+                    host, port, (codec,), offer.dtmf_payload_type, direction or offer.direction.answer
+                )
+    theirs = ", ".join(codec.name for codec in offer.codecs) or "nothing"
+    raise NoCommonCodec(
+        f"the far end takes {theirs}; we take {', '.join(preferences)}",
+        remedy="answer 488, or allow another of PCMU, PCMA, G722 in media.codecs",
+    )
+
+
+def receivable(remote: MediaDescription, preferences: Sequence[str]) -> dict[int, str]:
+    """Codec name by payload type of everything ``remote`` may send us."""
+    return {codec.payload_type: codec.name for codec in remote.codecs if codec.name in preferences}
+
+
+def preferred(remote: MediaDescription, preferences: Sequence[str]) -> Codec:
+    """What we send: the first of ``preferences`` that ``remote`` takes. Raises NoCommonCodec."""
+    return negotiate(remote, preferences, remote.host, remote.port).codecs[0]
+
+
+def held(remote: MediaDescription) -> bool:
+    """Whether the far end wants to hear nothing now (RFC 3264 section 8.4; RFC 2543's 0.0.0.0 too)."""
+    return remote.direction in (Direction.SENDONLY, Direction.INACTIVE) or remote.host in ("0.0.0.0", "::")  # noqa: S104
+
+
+def expects_audio(remote: MediaDescription) -> bool:
+    """Whether the far end is bound to send: only then does its silence mean that it is gone."""
+    return remote.direction is Direction.SENDRECV and not held(remote)
+
+
+def address(host: str, port: int) -> tuple[str, int] | None:
+    """A socket address, or None when ``host`` is no IP literal or the port is none: nothing is sent then."""
+    try:
+        parsed = ip_address(host)
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return (str(parsed), port) if 0 < port < 65536 and not parsed.is_unspecified else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,9 +14,8 @@ import structlog
 from ivr.errors import MediaUnavailable
 from ivr.media import wire
 from ivr.media.clip import Clip
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.leg import ProcessMediaLeg
-from ivr.media.negotiation import NoCommonCodec
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST
 from ivr.workers.process import REPLY_S, Worker
@@ -30,7 +30,7 @@ _ROLE = Role(
     start_s=15.0,
     hung_after_s=10.0,  # more patient than speech: replacing it ends every call, a deaf call only goes to a human
     socket_buffer=1 << 20,  # clips are megabytes
-    environment={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    variables={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 )
 
 _log = structlog.get_logger(__name__)
@@ -67,11 +67,10 @@ class ProcessMediaEngine:
         self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
         self._legs: dict[int, ProcessMediaLeg] = {}
-        self._last_leg = 0
+        self._numbers = itertools.count(1)  # of legs and clips
         self._clip_bytes = clip_bytes
         self._clips: OrderedDict[str, tuple[int, int]] = OrderedDict()  # number and bytes by key, as the process has it
         self._clips_held = 0
-        self._last_clip = 0
 
     @property
     def pid(self) -> int | None:
@@ -92,14 +91,12 @@ class ProcessMediaEngine:
     async def open(self, leg: str, remote: MediaDescription | None) -> ProcessMediaLeg:
         """Bind a port pair and negotiate. Raises NoCommonCodec (answer 488), or MediaUnavailable."""
         await self._worker.wait_up(REPLY_S)
-        self._last_leg += 1
-        number = self._last_leg
+        number = next(self._numbers)
         try:
-            value = await self.request(Kind.OPEN, number, wire.described(remote))
+            local = wire.description(await self.request(Kind.OPEN, number, wire.described(remote)))
         except asyncio.CancelledError:
-            self.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
+            self._worker.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
             raise
-        local = wire.description(value)
         assert local is not None
         opened = self._legs[number] = ProcessMediaLeg(self, number, leg, local)
         return opened
@@ -117,9 +114,9 @@ class ProcessMediaEngine:
 
     # --- for legs (Commands) ---------------------------------------------------------------------------------
 
-    def send(self, kind: Kind, leg: int, body: bytes = b"") -> None:
+    def send(self, kind: Kind, leg: int, value: object = None) -> None:
         """Tell the process; nothing happens when there is none (its legs know already, or will at once)."""
-        self._worker.send(kind, leg, body)
+        self._worker.send(kind, leg, wire.pack(value))
 
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any:
         """Ask the process. Raises MediaUnavailable (or NoCommonCodec) when it refuses, dies or hangs."""
@@ -128,7 +125,7 @@ class ProcessMediaEngine:
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None:
         """Ship what the process lacks, then the order to play it."""
         numbers = [self._ship(clip) for clip in clips]
-        self.send(Kind.PLAY, leg, wire.play(token, numbers, stop_on_key=stop_on_key, gap_ms=gap_ms))
+        self.send(Kind.PLAY, leg, [token, stop_on_key, gap_ms, numbers])
         for clip, number in zip(clips, numbers, strict=True):
             if not clip.key:
                 self.send(Kind.FORGET, number)
@@ -146,11 +143,11 @@ class ProcessMediaEngine:
         if known is not None:
             self._clips.move_to_end(clip.key)
             return known[0]
-        self._last_clip += 1
-        if self._worker.send(Kind.CLIP, self._last_clip, clip.pcm) and clip.key:
-            self._clips[clip.key] = (self._last_clip, len(clip.pcm))
+        number = next(self._numbers)
+        if self._worker.send(Kind.CLIP, number, clip.pcm) and clip.key:
+            self._clips[clip.key] = (number, len(clip.pcm))
             self._clips_held += len(clip.pcm)
-        return self._last_clip
+        return number
 
     def _trim(self) -> None:
         # Which clips the process keeps is decided here, and told in order: it never lacks one that is to be played.
@@ -182,16 +179,13 @@ class ProcessMediaEngine:
         leg = self._legs.get(number)
         if leg is None:
             return
-        if kind == Kind.DIGIT:
-            leg.on_digit(*wire.parse_digit(body))
-        elif kind == Kind.DONE:
-            leg.on_done(*wire.parse_done(body))
-        elif kind == Kind.TIMEOUT:
-            leg.on_timeout(wire.SECONDS.unpack(body)[0])
-        elif kind == Kind.BROKEN:
-            _log.error("media.leg_broken", leg=leg.name, error=body.decode())
+        value = wire.unpack(body)
+        if kind == Kind.BROKEN:
+            _log.error("media.leg_broken", leg=leg.name, error=value)
             del self._legs[number]
-            leg.on_lost(body.decode())
+            leg.on_lost(value)
+        else:
+            leg.received(kind, value)
 
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """Its legs are lost, its clips gone with it."""

@@ -8,26 +8,19 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, DigitSource, MediaEvent, MediaLost, MediaTimeout, PlayDone
+from ivr.events import Audio, Digit, MediaEvent, MediaLost, MediaTimeout, PlayDone
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
-from ivr.media.wire import KEYS, NUMBER, Kind
+from ivr.media.wire import KEYS, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
-
-
-class Joinable(Protocol):
-    """What ``bridge`` takes; it must be a leg of the same engine."""
-
-    @property
-    def local(self) -> MediaDescription: ...
 
 
 class Commands(Protocol):
     """The engine, as its legs use it."""
 
-    def send(self, kind: Kind, leg: int, body: bytes = b"") -> None: ...
+    def send(self, kind: Kind, leg: int, value: object = None) -> None: ...
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any: ...
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None: ...
     def forget_leg(self, leg: int) -> None: ...
@@ -67,8 +60,7 @@ class ProcessMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
-        value = await self._commands.request(Kind.UPDATE, self._number, wire.described(remote))
-        local = wire.description(value)
+        local = wire.description(await self._commands.request(Kind.UPDATE, self._number, wire.described(remote)))
         assert local is not None
         self._local = local
         return local
@@ -90,18 +82,18 @@ class ProcessMediaLeg:
         if on:
             self._check()
         self._listening = on
-        self._tell(Kind.LISTEN, b"\1" if on else b"\0")
+        self._tell(Kind.LISTEN, on)
 
-    async def bridge(self, other: Joinable | None) -> None:
-        """Join with ``other``; both leave whomever they were joined with. None parts."""
+    async def bridge(self, other: object | None) -> None:
+        """Join with ``other``, a leg of the same engine; both leave whomever they were joined with. None parts."""
         if other is None:
-            self._tell(Kind.BRIDGE, NUMBER.pack(0))
+            self._tell(Kind.BRIDGE, 0)
             return
         self._check()
         if not isinstance(other, ProcessMediaLeg) or other._commands is not self._commands:
             raise TypeError("only legs of one media engine can be joined")
         other._check()
-        self._tell(Kind.BRIDGE, NUMBER.pack(other._number))
+        self._tell(Kind.BRIDGE, other._number)
 
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play over the other party's voice (halved meanwhile); the other party hears nothing of it."""
@@ -112,7 +104,7 @@ class ProcessMediaLeg:
         self._check()
         if any(key not in KEYS for key in keys):
             raise ValueError("keys are 0-9, *, # and A-D")
-        self._tell(Kind.PRESS, keys.encode("ascii"))
+        self._tell(Kind.PRESS, keys)
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         """For one reader. Ends after ``close`` or MediaLost."""
@@ -146,19 +138,17 @@ class ProcessMediaLeg:
 
     # --- what the engine tells us ----------------------------------------------------------------------------
 
-    def on_digit(self, key: str, source: DigitSource, at: float) -> None:
-        """A key was pressed; ``at``: monotonic seconds."""
-        self._events.put_nowait(Digit(key, source, at))
-
-    def on_done(self, token: int, completed: bool, played_s: float) -> None:
-        """A play ended. Of a token that is known no more, nothing is told."""
-        if token in self._tokens:
-            self._tokens.remove(token)
-            self._events.put_nowait(PlayDone(token, completed, played_s))
-
-    def on_timeout(self, silent_s: float) -> None:
-        """No RTP came for so long."""
-        self._events.put_nowait(MediaTimeout(self._name, silent_s))
+    def received(self, kind: int, value: Any) -> None:
+        """What is said of this leg: a key, the end of a play, or no RTP for too long."""
+        if kind == Kind.DIGIT:
+            self._events.put_nowait(Digit(*value))
+        elif kind == Kind.TIMEOUT:
+            self._events.put_nowait(MediaTimeout(self._name, value))
+        elif kind == Kind.DONE:
+            done = PlayDone(*value)
+            if done.token in self._tokens:  # else it is known no more: nothing is told
+                self._tokens.remove(done.token)
+                self._events.put_nowait(done)
 
     def on_audio(self, pcm: bytes, at: float) -> None:
         """20 ms of speech. Beyond ten unread seconds they are dropped and counted."""
@@ -188,12 +178,12 @@ class ProcessMediaLeg:
         self._events.put_nowait(None)
 
     def _keep(self, values: Any) -> None:
-        stats = wire.statistics(values)
+        stats = LegStats(**values)
         self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
 
-    def _tell(self, kind: Kind, body: bytes = b"") -> None:
+    def _tell(self, kind: Kind, value: object = None) -> None:
         if not self._gone:
-            self._commands.send(kind, self._number, body)
+            self._commands.send(kind, self._number, value)
 
     def _check(self) -> None:
         if self._gone:

@@ -94,7 +94,8 @@ async def fetch(
     downloads.mkdir(parents=True, exist_ok=True)
     part = downloads / f"{model.path}.part"
     await _download(base_url.rstrip("/") + "/" + model.path, part, model, progress)
-    digest = await asyncio.to_thread(_sha256, part)
+    with part.open("rb") as file:
+        digest = (await asyncio.to_thread(hashlib.file_digest, file, "sha256")).hexdigest()
     if digest != model.sha256:
         part.unlink()
         raise ModelUnavailable(
@@ -111,25 +112,18 @@ async def _download(url: str, part: Path, model: KnownModel, progress: Progress 
     problem = ""
     async with aiohttp.ClientSession(timeout=timeout) as session:
         for attempt in range(_ATTEMPTS):
-            have = part.stat().st_size if part.exists() else 0
-            if have == model.size:
-                return
-            if have > model.size:
-                part.unlink()
+            if attempt:
+                await asyncio.sleep(0.1 * 2**attempt)
             try:
-                await _continue(session, url, part, model, progress)
+                if await _continue(session, url, part, model, progress) >= model.size:
+                    return
+                problem = "the connection closed early"
             except aiohttp.ClientResponseError as error:
                 problem = str(error)
                 if error.status < 500:
                     break  # asking again will not help
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 problem = str(error) or type(error).__name__
-            else:
-                if part.stat().st_size >= model.size:
-                    return
-                problem = "the connection closed early"
-            if attempt + 1 < _ATTEMPTS:
-                await asyncio.sleep(0.2 * 2**attempt)
     raise ModelUnavailable(
         f"{url}: {problem}", remedy="check the connection and run it again: it goes on where it stopped"
     )
@@ -137,17 +131,20 @@ async def _download(url: str, part: Path, model: KnownModel, progress: Progress 
 
 async def _continue(
     session: aiohttp.ClientSession, url: str, part: Path, model: KnownModel, progress: Progress | None
-) -> None:
+) -> int:
+    """Bytes in ``part`` when the server has no more."""
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    async with session.get(url, headers=headers) as response:
+    if have == model.size:
+        return have
+    if have > model.size:
+        have = 0
+    async with session.get(url, headers={"Range": f"bytes={have}-"} if have else {}) as response:
         if response.status not in (200, 206):
             response.raise_for_status()
             raise aiohttp.ClientPayloadError(f"unexpected status {response.status}")
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        if not resumed:
+        if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0  # the server begins anew, and so do we
-        with part.open("ab" if resumed else "wb") as file:
+        with part.open("ab" if have else "wb") as file:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 have += len(chunk)
                 if have > model.size:
@@ -155,11 +152,7 @@ async def _continue(
                 file.write(chunk)
                 if progress is not None:
                     progress(have, model.size)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return have
 
 
 def _install(archive: Path, target: Path) -> None:

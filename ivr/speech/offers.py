@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import same_language, served
 from ivr.errors import SpeechUnavailable
-from ivr.speech.vendors import hibari, moonshine, pyttsx3, vosk
+from ivr.speech import vendors
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,14 @@ def recogniser_offers(config: SpeechConfig) -> list[Offer]:
     offers: list[Offer] = []
     if config.recogniser in ("auto", "moonshine"):
         try:
-            moonshine.weights()
-            offers.append(Offer("moonshine", moonshine.version(), moonshine.LANGUAGES))
+            vendors.moonshine_weights()
+            offers.append(Offer("moonshine", version("moonshine-voice"), vendors.MOONSHINE_LANGUAGES))
         except SpeechUnavailable as error:
             offers.append(Offer("moonshine", "", (), str(error)))
     if config.recogniser in ("auto", "vosk"):
-        models = vosk.model_directories(config.vosk_models)
+        models = vendors.vosk_models(config.vosk_models)
         detail = "" if models else f"no model under {config.vosk_models} (ivr models get NAME)"
-        offers.append(Offer("vosk", vosk.version(), tuple(models), detail))
+        offers.append(Offer("vosk", version("vosk"), tuple(models), detail))
     return offers
 
 
@@ -51,10 +52,10 @@ def synthesiser_offers(config: SpeechConfig) -> list[Offer]:
     """In the order of preference for ``auto``."""
     offers: list[Offer] = []
     if config.synthesiser in ("auto", "hibari"):
-        offers.append(Offer("hibari", hibari.version(), hibari.LANGUAGES))
+        offers.append(Offer("hibari", version("hibari-tts"), vendors.HIBARI_LANGUAGES))
     if config.synthesiser in ("auto", "pyttsx3"):
         try:
-            offers.append(Offer("pyttsx3", pyttsx3.version(), pyttsx3.languages()))
+            offers.append(Offer("pyttsx3", version("pyttsx3"), vendors.espeak_languages()))
         except SpeechUnavailable as error:
             offers.append(Offer("pyttsx3", "", (), str(error)))
     return offers
@@ -64,23 +65,16 @@ def synthesisers_for(offers: Sequence[Offer], language: str, voice: str) -> list
     """Best first. A voice that only one vendor has decides; otherwise the order of preference does."""
     able = [o for o in offers if served(language, o.languages)]
     if voice:
-        wanted = "hibari" if voice in hibari.bundled_voices() else "pyttsx3"
-        able.sort(key=lambda o: o.name != wanted)
+        able.sort(key=lambda o: not voice_of(o, voice))
     return able
 
 
 def language_directory(root: Path, language: str) -> Path | None:
     """``root/en-US``, or the first folder of the same primary subtag."""
-    exact = root / language
-    if exact.is_dir():
-        return exact
-    if not root.is_dir():
-        return None
-    near = sorted(d for d in root.iterdir() if d.is_dir() and same_language(d.name, language))
-    return near[0] if near else None
+    near = [d for d in sorted(root.glob("*")) if d.is_dir() and same_language(d.name, language)]
+    return next((d for d in near if d.name == language), near[0] if near else None)
 
 
 def voice_of(offer: Offer, voice: str) -> str:
     """``voice`` where ``offer`` has it, "" (its default) where it belongs to another vendor."""
-    known_to_hibari = voice in hibari.bundled_voices()
-    return voice if known_to_hibari == (offer.name == "hibari") else ""
+    return voice if (voice in vendors.hibari_voices()) == (offer.name == "hibari") else ""

@@ -19,14 +19,17 @@ _HUNG_S = 5.0  # its calls are deaf meanwhile, and better off with a human
 _BEHIND = 256 * 1024  # bytes of unsent audio: 16 s of speech
 
 OnMessage = Callable[[int, Message], None]  # session, what is said of it
-OnLost = Callable[[str], None]  # the reason
 
 
 class SpeechProcess:
     """A worker of ``role`` "listen" or "speak". Its sessions' messages go to ``on_message``; ``on_lost`` ends them."""
 
     def __init__(
-        self, role: str, setup: Setup, on_message: OnMessage = lambda *_: None, on_lost: OnLost = lambda _: None
+        self,
+        role: str,
+        setup: Setup,
+        on_message: OnMessage = lambda *_: None,
+        on_lost: Callable[[SpeechProcess, str], None] = lambda *_: None,
     ) -> None:
         self.role = role
         self.loaded = Ready((), False)
@@ -95,4 +98,4 @@ class SpeechProcess:
         self.loaded = Ready((), False)
         if restart_in_s is not None:
             log.error("worker.died", role=self.role, pid=self.worker.pid, reason=reason, restart_in_s=restart_in_s)
-        self._on_lost(reason)
+        self._on_lost(self, reason)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
@@ -13,15 +12,16 @@ import structlog
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
-from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import offers
+from ivr.speech.lru_cache import LruCache
 from ivr.speech.process import SpeechProcess
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
 from ivr.speech.wire import (
+    GRAMMAR,
     RECOGNITION,
     Close,
-    GrammarShape,
     Level,
     Listen,
     Message,
@@ -30,7 +30,6 @@ from ivr.speech.wire import (
     Render,
     Setup,
     Warm,
-    pack_grammar,
 )
 
 log = structlog.get_logger()
@@ -39,23 +38,24 @@ _RECOGNISE_S = 15.0
 _RENDER_S = 20.0
 _PACKED = 64
 _PARALLEL_RENDERS = 4
-Packed = tuple[GrammarShape, bytes]
 
 
 class WorkerEars:
-    """One call's session in a listening worker."""
+    """One call's session in a listening worker. ``forget`` is called once they are closed, or have failed."""
 
-    def __init__(self, session: int, worker: SpeechProcess, pack: Callable[[SpeechGrammar], Packed]) -> None:
+    def __init__(
+        self,
+        session: int,
+        worker: SpeechProcess,
+        pack: Callable[[SpeechGrammar], bytes],
+        forget: Callable[[int], object],
+    ) -> None:
         self.session = session
         self.worker = worker
         self.dropped = 0
         self._pack = pack
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
-        self._forget: Callable[[WorkerEars], None] = lambda _: None
-
-    def on_close(self, forget: Callable[[WorkerEars], None]) -> None:
-        """``forget`` is called once they are closed, or have failed."""
         self._forget = forget
 
     async def listen(self, request: ListenRequest | None) -> None:
@@ -64,8 +64,8 @@ class WorkerEars:
         if request is None:
             self.worker.send(self.session, Listen())
             return
-        shape, lines = self._pack(request.grammar)
-        self.worker.send(self.session, Listen(shape, request.hangover_s, request.max_utterance_s, lines))
+        grammar, packed = request.grammar, self._pack(request.grammar)
+        self.worker.send(self.session, Listen(grammar.key, request.hangover_s, request.max_utterance_s, packed))
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
@@ -78,61 +78,49 @@ class WorkerEars:
             yield event
 
     async def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self.worker.send(self.session, Close())
-        self._events.put_nowait(None)
-        self._forget(self)
-
-    def take(self, message: Message) -> None:
-        """What the worker says of this session."""
-        if isinstance(message, RecogniserFailed):
-            self.fail(message.reason)
-        elif isinstance(message, SpeechStarted | SpeechEnded | Heard):
-            self._events.put_nowait(message)
-
-    def fail(self, reason: str) -> None:
-        """The session is lost."""
         if not self._closed:
-            self._closed = True
-            self._events.put_nowait(RecogniserFailed(reason))
-            self._events.put_nowait(None)
-            self._forget(self)
+            self.worker.send(self.session, Close())
+            self._end()
+
+    def take(self, event: EarEvent) -> None:
+        """What the worker says of this session, or that it is lost."""
+        self._events.put_nowait(event)
+        if isinstance(event, RecogniserFailed):
+            self._end()
+
+    def _end(self) -> None:
+        self._closed = True
+        if self.dropped:
+            log.warning("ears.audio_dropped", session=self.session, frames=self.dropped)
+        self._events.put_nowait(None)
+        self._forget(self.session)
 
 
 class WorkerSpeechService:
     """Implements ``ivr.ports.SpeechService``."""
 
     def __init__(self, config: SpeechConfig) -> None:
-        self._config = config
         self._recordings = Recordings(config.recordings)
         self._cache = PromptCache(config.cache)
         self._sessions: dict[int, WorkerEars] = {}
         self._numbers = itertools.count(1)
-        self._packed: OrderedDict[str, Packed] = OrderedDict()
+        self._packed: LruCache[str, bytes] = LruCache(_PACKED)
         self._recogniser_offers = offers.recogniser_offers(config)
         self._synthesiser_offers = offers.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
-        self._rendering: dict[str, asyncio.Future[Clip]] = {}
+        self._making: dict[str, asyncio.Future[Clip]] = {}
         setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
-        self.listeners = [self._listener(setup) for _ in range(config.workers)]
+        self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
         self.speaker = SpeechProcess("speak", Setup(preload=preload))
 
-    def _listener(self, setup: Setup) -> SpeechProcess:
-        worker: SpeechProcess
-
-        def lost(reason: str) -> None:
-            for ears in [e for e in self._sessions.values() if e.worker is worker]:
-                ears.fail(f"the speech worker died: {reason}")
-
-        worker = SpeechProcess("listen", setup, self._take, lost)
-        return worker
+    def _lost(self, worker: SpeechProcess, reason: str) -> None:
+        for ears in [e for e in self._sessions.values() if e.worker is worker]:
+            ears.take(RecogniserFailed(f"the speech worker died: {reason}"))
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
-        if ears is not None:
+        if ears is not None and isinstance(message, EarEvent):
             ears.take(message)
 
     async def start(self) -> None:
@@ -151,15 +139,10 @@ class WorkerSpeechService:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         worker = await self._least_loaded(language)
         session = next(self._numbers)
-        ears = WorkerEars(session, worker, self._pack)
-        ears.on_close(self._forget)
-        self._sessions[session] = ears
+        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
         worker.send(session, Open(language))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
-
-    def _forget(self, ears: WorkerEars) -> None:
-        self._sessions.pop(ears.session, None)
 
     async def _least_loaded(self, language: str) -> SpeechProcess:
         deadline = time.monotonic() + _OPEN_S
@@ -174,27 +157,21 @@ class WorkerSpeechService:
             await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
-        loads = {id(w): sum(e.worker is w for e in self._sessions.values()) for w in able}
-        return min(able, key=lambda w: loads[id(w)])
+        return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
 
-    def _pack(self, grammar: SpeechGrammar) -> Packed:
-        packed = self._packed.get(grammar.key)
-        if packed is None:
-            packed = self._packed[grammar.key] = pack_grammar(grammar)
-            while len(self._packed) > _PACKED:
-                self._packed.popitem(last=False)
-        return packed
+    def _pack(self, grammar: SpeechGrammar) -> bytes:
+        return self._packed.get(grammar.key, lambda: GRAMMAR.dump_json(grammar))
 
     async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
         for grammar in grammars:
-            message = Warm(*self._pack(grammar))
+            message = Warm(grammar.key, self._pack(grammar))
             for worker in self.listeners:
                 worker.send(0, message)
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
         worker = await self._least_loaded(grammar.language)
-        shape, lines = self._pack(grammar)
-        reply = await worker.ask(Recognise(shape, len(lines), lines + pcm), timeout_s=_RECOGNISE_S)
+        packed = self._pack(grammar)
+        reply = await worker.ask(Recognise(grammar.key, len(packed), packed + pcm), timeout_s=_RECOGNISE_S)
         return RECOGNITION.validate_json(reply)
 
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
@@ -221,32 +198,31 @@ class WorkerSpeechService:
             return None
         try:
             wav = await asyncio.to_thread(path.read_bytes)
-            key = recording_key(wav)
-            clip = self._cache.recall(key) or await asyncio.to_thread(self._cache.fetch, key)
-            if clip is None:
-                pcm = await self.speaker.ask(Level(wav), timeout_s=_RENDER_S)
-                clip = await asyncio.to_thread(self._cache.store, Clip(key, pcm))
+            return await self._made(recording_key(wav), Level(wav))
         except (OSError, SpeechUnavailable) as error:
             log.error("recording.unreadable", path=str(path), error=str(error))
             return None
-        return clip
 
     async def _rendered(self, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
         spoken_by = offers.voice_of(offer, voice)
         key = clip_key(text, language, offer.name, offer.version, spoken_by)
+        return await self._made(key, Render(offer.name, text, language, spoken_by))
+
+    async def _made(self, key: str, order: Render | Level) -> Clip:
+        """The clip of ``key`` from the cache, else made; the same one for two calls at once is made once."""
         clip = self._cache.recall(key) or await asyncio.to_thread(self._cache.fetch, key)
         if clip is not None:
             return clip
-        running = self._rendering.get(key)
-        if running is not None:  # the same prompt for two calls at once: make it once
-            return await asyncio.shield(running)
-        running = self._rendering[key] = asyncio.ensure_future(self._made(key, text, language, spoken_by, offer))
-        running.add_done_callback(lambda _: self._rendering.pop(key, None))
-        return await asyncio.shield(running)
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.ensure_future(self._make(key, order))
+            making.add_done_callback(lambda _: self._making.pop(key, None))
+        return await asyncio.shield(making)
 
-    async def _made(self, key: str, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
-        pcm = await self.speaker.ask(Render(offer.name, text, language, voice), timeout_s=_RENDER_S)
-        self._failures.pop(offer.name, None)
+    async def _make(self, key: str, order: Render | Level) -> Clip:
+        pcm = await self.speaker.ask(order, timeout_s=_RENDER_S)
+        if isinstance(order, Render):
+            self._failures.pop(order.engine, None)
         return await asyncio.to_thread(self._cache.store, Clip(key, pcm))
 
     async def render_all(

@@ -2,20 +2,19 @@
 
 A frame's number is the call's session, 0 where a message belongs to none. Audio, fifty times a second and call, has a
 layout of its own; every other body is size:u32, JSON of that size, and a blob. SETUP says ``Setup``, READY ``Ready``.
-``Recognise`` is answered with a Recognition (see ``RECOGNITION``), ``Render`` and ``Level`` with PCM.
+``Recognise`` is answered with a ``RECOGNITION``, ``Render`` and ``Level`` with PCM.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from struct import Struct
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
 from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded, SpeechStarted
-from ivr.ports import DigitRun, SpeechGrammar
+from ivr.ports import SpeechGrammar
 from ivr.workers.frames import FIRST, Life, asked
 
 AUDIO = FIRST  # the kind; the others are numbered in the order of ``_MESSAGES``
@@ -58,24 +57,11 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class GrammarShape:
-    """A grammar but for its lines, which a worker that knows ``key`` need not parse: phrases, then templates, then the
-    values of each slot; here is how many of each."""
-
-    key: str
-    language: str
-    digits: DigitRun | None
-    phrases: int
-    templates: int
-    slots: tuple[tuple[str, int], ...]
-    counted: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Listen:
-    """Detect utterances as ``ports.ListenRequest`` says; without a grammar, stop. The blob: the grammar's lines."""
+    """Detect utterances as ``ports.ListenRequest`` says; without a ``key``, stop. The blob: the grammar, which a worker
+    that knows its key need not parse."""
 
-    grammar: GrammarShape | None = None
+    key: str = ""
     hangover_s: float = 0.0
     max_utterance_s: float = 0.0
     blob: Blob = b""
@@ -88,18 +74,18 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """Compile a grammar ahead of its use. The blob: its lines."""
+    """Compile a grammar ahead of its use. The blob: the grammar."""
 
-    grammar: GrammarShape
+    key: str
     blob: Blob = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognise:
-    """A request: one finished utterance. The blob: ``lines`` bytes of the grammar's lines, then PCM."""
+    """A request: one finished utterance. The blob: the grammar, ``size`` bytes, then PCM."""
 
-    grammar: GrammarShape
-    lines: int
+    key: str
+    size: int
     blob: Blob = b""
 
 
@@ -129,7 +115,7 @@ _KINDS: dict[type[Message], int] = {Setup: Life.SETUP, Ready: Life.READY}
 _KINDS |= {message: kind for kind, message in enumerate(_MESSAGES, AUDIO + 1)}
 _BODIES: dict[int, TypeAdapter[Any]] = {kind: TypeAdapter(message) for message, kind in _KINDS.items()}
 _REQUESTS = {_KINDS[message] for message in (Recognise, Render, Level)}
-RECOGNITION = TypeAdapter(Recognition)
+GRAMMAR, RECOGNITION = TypeAdapter(SpeechGrammar), TypeAdapter(Recognition)
 
 
 def encode(message: Message) -> tuple[int, bytes]:
@@ -158,29 +144,3 @@ def audio(at: float, pcm: bytes) -> bytes:
 def parse_audio(body: bytes) -> tuple[float, bytes]:
     """(time of the first sample, PCM)."""
     return _AT.unpack_from(body)[0], body[_AT.size :]
-
-
-def pack_grammar(grammar: SpeechGrammar) -> tuple[GrammarShape, bytes]:
-    """Shape and lines."""
-    shape = GrammarShape(
-        grammar.key,
-        grammar.language,
-        grammar.digits,
-        len(grammar.phrases),
-        len(grammar.templates),
-        tuple((name, len(values)) for name, values in grammar.slots),
-        grammar.counted,
-    )
-    lines = [*grammar.phrases, *(" ".join(template) for template in grammar.templates)]
-    for _, values in grammar.slots:
-        lines.extend(values)
-    return shape, "\n".join(lines).encode()
-
-
-def unpack_grammar(shape: GrammarShape, blob: bytes) -> SpeechGrammar:
-    """The opposite of ``pack_grammar``."""
-    lines = iter(blob.decode().split("\n"))
-    phrases = tuple(islice(lines, shape.phrases))
-    templates = tuple(tuple(line.split(" ")) for line in islice(lines, shape.templates))
-    slots = tuple((name, tuple(islice(lines, count))) for name, count in shape.slots)
-    return SpeechGrammar(shape.key, shape.language, phrases, shape.digits, templates, slots, shape.counted)

@@ -5,52 +5,23 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
-import time
-from collections import deque
 from collections.abc import Callable
+from typing import BinaryIO
 
 from ivr.errors import UnavailableError
-from ivr.workers.child import command, environment
-from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, asked, frame, refusal, refused
+from ivr.workers.frames import BrokenFrame, Life, frame, read, refusal, refused
 from ivr.workers.role import Role
-
-
-class Channel:
-    """Frames over a socket, one at a time. Not thread-safe."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._socket = end
-        self._splitter = Splitter()
-        self._waiting: deque[tuple[int, int, bytes]] = deque()
-        self.close = end.close
-
-    def send(self, kind: int, asking: int, body: bytes) -> None:
-        """A question or an answer. Raises OSError when the other end is gone."""
-        self._socket.sendall(frame(kind, 0, REQUEST.pack(asking) + body))
-
-    def receive(self, timeout_s: float | None = None) -> tuple[int, int, bytes] | None:
-        """(kind, number, body) of a question or an answer; None at the end. Raises OSError, BrokenFrame."""
-        until = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._waiting:
-            self._socket.settimeout(None if until is None else max(until - time.monotonic(), 1e-3))
-            data = self._socket.recv(1 << 18)
-            if not data:
-                return None
-            self._waiting.extend(self._splitter.feed(data))
-        kind, _, body = self._waiting.popleft()
-        return kind, *asked(body)
 
 
 def answer(end: socket.socket, work: Callable[[int, bytes], bytes]) -> None:
     """The worker's own loop: each question (kind, body) to ``work``, SETUP first. What it raises is its refusal."""
-    channel = Channel(end)
-    while (question := channel.receive()) is not None:
-        kind, asking, body = question
+    stream = end.makefile("rb")
+    while (question := read(stream)) is not None:
         try:
-            reply = Life.REPLY, work(kind, body)
+            reply = frame(Life.REPLY, 0, work(*question))
         except Exception as error:  # whoever asked must know, whatever it was
-            reply = Life.REFUSED, refusal(error)
-        channel.send(reply[0], asking, reply[1])
+            reply = frame(Life.REFUSED, 0, refusal(error))
+        end.sendall(reply)
 
 
 class BlockingWorker:
@@ -60,7 +31,7 @@ class BlockingWorker:
     def __init__(self, role: Role) -> None:
         self._role = role
         self._process: subprocess.Popen[bytes] | None = None
-        self._channel: Channel | None = None
+        self._end: tuple[socket.socket, BinaryIO] | None = None  # ours, and what is read from it
 
     @property
     def pid(self) -> int | None:
@@ -75,16 +46,16 @@ class BlockingWorker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command(self._role.module, theirs),
+                self._role.command(theirs),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=environment(self._role.environment),
+                env=self._role.environment(),
             )
-        self._channel = Channel(ours)
+        self._end = ours, ours.makefile("rb")
         try:
-            if self._asked(self._channel, Life.SETUP, b"", self._role.start_s) is None:
+            if self._asked(Life.SETUP, b"", self._role.start_s) is None:
                 raise self._role.errors[0](f"{self._role.title} does not start", remedy=self._role.remedy)
         except UnavailableError:
             self.close()
@@ -93,25 +64,28 @@ class BlockingWorker:
     def ask(self, kind: int, body: bytes) -> bytes | None:
         """The answer; None from a process that gave none, and is gone now. Raises the role's error if it refuses."""
         self.start()
-        assert self._channel is not None
-        return self._asked(self._channel, kind, body, self._role.hung_after_s)
+        return self._asked(kind, body, self._role.hung_after_s)
 
-    def _asked(self, channel: Channel, kind: int, body: bytes, timeout_s: float) -> bytes | None:
+    def _asked(self, kind: int, body: bytes, timeout_s: float) -> bytes | None:
+        assert self._end is not None
+        end, stream = self._end
         answered = None
+        end.settimeout(timeout_s)
         with contextlib.suppress(OSError, BrokenFrame):  # late, gone or mad
-            channel.send(kind, 0, body)
-            answered = channel.receive(timeout_s)
+            end.sendall(frame(kind, 0, body))
+            answered = read(stream)
         if answered is None:
             self.close()
             return None
         if answered[0] == Life.REFUSED:
-            raise refused(answered[2], self._role.errors)
-        return answered[2]
+            raise refused(answered[1], self._role.errors)
+        return answered[1]
 
     def close(self) -> None:
         """Kill the process. Idempotent."""
-        if self._channel is not None and self._process is not None:
-            self._channel.close()
+        if self._end is not None and self._process is not None:
+            for closed in self._end:
+                closed.close()
             self._process.kill()
             self._process.wait()
-        self._channel = self._process = None
+        self._end = self._process = None

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from struct import Struct
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from ivr.errors import IvrError
 
@@ -70,6 +70,18 @@ class Splitter:
                 yield kind, number, body
         finally:
             del buffer[:at]
+
+
+def read(stream: BinaryIO) -> tuple[int, bytes] | None:
+    """Kind and body of the next frame of a stream that waits, None at its end. Raises OSError, BrokenFrame."""
+    head = stream.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    size, kind, _ = _HEAD.unpack(head)
+    if size > LARGEST:
+        raise BrokenFrame(f"a frame of {size} bytes")
+    body = stream.read(size)
+    return (kind, body) if len(body) == size else None
 
 
 def asked(body: bytes) -> tuple[int, bytes]:

@@ -1,10 +1,15 @@
-"""The asyncio end of a worker's socket, for the line and for workers that run a loop."""
+"""The asyncio ends of a worker's socket: for the line, and for workers that run a loop themselves."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+import structlog
 
 from ivr.workers.frames import REQUEST, BrokenFrame, Life, Splitter, frame, refusal
 
@@ -37,13 +42,15 @@ class Link(asyncio.Protocol):
         if self._transport is not None and not self.ended.done():
             self._transport.write(frame(kind, number, body))
 
-    def reply(self, asking: int, body: bytes) -> None:
-        """Answer the request of that number."""
-        self.send(Life.REPLY, 0, REQUEST.pack(asking) + body)
+    def answer(self, asking: int, work: Future[bytes]) -> None:
+        """Answer the request of that number with what ``work``, a thread's, gives or raises."""
 
-    def refuse(self, asking: int, error: BaseException) -> None:
-        """The request of that number fails with ``error``."""
-        self.send(Life.REFUSED, 0, REQUEST.pack(asking) + refusal(error))
+        def done(work: Future[bytes]) -> None:
+            error = work.exception()
+            kind, body = (Life.REPLY, work.result()) if error is None else (Life.REFUSED, refusal(error))
+            self.send(kind, 0, REQUEST.pack(asking) + body)
+
+        work.add_done_callback(lambda work: self._loop.call_soon_threadsafe(done, work))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -70,3 +77,42 @@ class Link(asyncio.Protocol):
     def _end(self, why: str) -> None:
         if not self.ended.done():
             self.ended.set_result(why)
+
+
+class Work(Protocol):
+    """What the worker is for. ``received`` gets SETUP first, ``run`` is cancelled and ``close`` called at the end."""
+
+    def received(self, kind: int, number: int, body: bytes) -> None: ...
+    async def run(self) -> None: ...
+    def close(self) -> None: ...
+
+
+async def serve(end: socket.socket, make: Callable[[Link], Work]) -> None:
+    """Work until the line, which owns the log, closes the socket."""
+
+    def received(kind: int, number: int, body: bytes) -> None:
+        if kind == Life.PING:
+            link.send(Life.PONG)
+        else:
+            work.received(kind, number, body)
+
+    link = Link(received)
+    _log_over(link, asyncio.get_running_loop())
+    work = make(link)
+    await link.take(end)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            beat = tasks.create_task(work.run())
+            await link.ended
+            beat.cancel()
+    finally:
+        work.close()
+
+
+def _log_over(link: Link, loop: asyncio.AbstractEventLoop) -> None:
+    def ship(_: object, method: str, event: Any) -> str:
+        body = json.dumps([method, {k: str(v) for k, v in event.items()}]).encode()
+        loop.call_soon_threadsafe(link.send, Life.LOG, 0, body)
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[structlog.processors.format_exc_info, ship])

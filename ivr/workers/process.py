@@ -12,8 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from ivr.workers.attention import Attention
-from ivr.workers.child import command, environment
 from ivr.workers.frames import FIRST, REQUEST, Life, asked, refused
 from ivr.workers.link import Link
 from ivr.workers.role import Role
@@ -56,11 +54,30 @@ Spawn = Callable[[Role, socket.socket], Awaitable[Child]]
 async def spawn(role: Role, end: socket.socket) -> Child:
     """Start ``role`` on its ``end`` of the pair. Raises OSError."""
     return await asyncio.create_subprocess_exec(
-        *command(role.module, end),
+        *role.command(end),
         pass_fds=(end.fileno(),),
         stdin=asyncio.subprocess.DEVNULL,
-        env=environment(role.environment),
+        env=role.environment(),
     )
+
+
+class Attention:
+    """A watchdog's own: since when it has been looking without a lapse. Times are passed in, seconds.
+
+    Whoever was stopped, or got no processor, for longer than ``lapse_s`` cannot tell how long others were silent: what
+    they said waits to be read. Silence counts from ``since`` at the earliest.
+    """
+
+    def __init__(self, now: float, lapse_s: float) -> None:
+        self.since = now
+        self._looked_at = now
+        self._lapse_s = lapse_s
+
+    def look(self, now: float) -> None:
+        """To be called regularly, well within ``lapse_s``."""
+        if now - self._looked_at > self._lapse_s:
+            self.since = now
+        self._looked_at = now
 
 
 class Worker:
@@ -154,22 +171,20 @@ class Worker:
         if kind >= FIRST:
             self._owner.received(kind, number, body)
         elif kind in (Life.REPLY, Life.REFUSED):
-            self._answered(kind, *asked(body))
+            asking, answer = asked(body)
+            future = self._requests.get(asking)
+            if future is None or future.done():
+                return
+            if kind == Life.REPLY:
+                future.set_result(answer)
+            else:
+                future.set_exception(refused(answer, self._role.errors))
         elif kind == Life.READY:
             self.up = self._owner.ready(body) or self.up
             self._change()
         elif kind == Life.LOG:
             level, event = json.loads(body)
             getattr(log, level, log.info)(event.pop("event", ""), worker=self._role.name, **event)
-
-    def _answered(self, kind: int, asking: int, body: bytes) -> None:
-        future = self._requests.get(asking)
-        if future is None or future.done():
-            return
-        if kind == Life.REPLY:
-            future.set_result(body)
-        else:
-            future.set_exception(refused(body, self._role.errors))
 
     def _change(self) -> None:
         self._changed.set()

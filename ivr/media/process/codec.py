@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivr.media.process import pcm
 from ivr.media.process.pcm import Samples
@@ -23,28 +23,62 @@ class Coder(Protocol):
     def decode(self, payload: bytes) -> Samples: ...
 
 
+def _ulaw_decoding() -> Samples:
+    code = ~np.arange(256) & 0xFF
+    magnitude = ((((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84
+    return np.where(code & 0x80, -magnitude, magnitude).astype(np.int16)
+
+
+def _alaw_decoding() -> Samples:
+    code = np.arange(256) ^ 0x55
+    exponent = (code & 0x70) >> 4
+    mantissa = (code & 0x0F) << 4
+    magnitude = np.where(exponent == 0, mantissa + 8, (mantissa + 0x108) << np.maximum(exponent - 1, 0))
+    return np.where(code & 0x80, magnitude, -magnitude).astype(np.int16)
+
+
+def _exponents(magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.clip(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int64) - 7, 0, 7)
+
+
+def _ulaw_encoding() -> NDArray[np.uint8]:
+    """Code of every sample, indexed by its uint16 view."""
+    linear = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int64)
+    magnitude = np.minimum(np.abs(linear), 32635) + 0x84
+    exponent = _exponents(magnitude)
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    sign = np.where(linear < 0, 0x80, 0)
+    codes: NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return codes
+
+
+def _alaw_encoding() -> NDArray[np.uint8]:
+    linear = np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int64)
+    magnitude = np.where(linear < 0, -linear - 1, linear)
+    exponent = _exponents(magnitude)
+    mantissa = np.where(magnitude < 256, magnitude >> 4, (magnitude >> (exponent + 3)) & 0x0F)
+    return (((exponent << 4) | mantissa) ^ np.where(linear < 0, 0x55, 0xD5)).astype(np.uint8)
+
+
 class G711:
-    """PCMU or PCMA: a byte a sample, no memory between frames."""
+    """PCMU or PCMA by table (``levels``: of each code, ``codes``: of each sample): no memory between frames."""
 
     stateless = True
 
-    def __init__(
-        self, name: str, encode: Callable[[Samples], bytes], decode: Callable[[bytes], Samples], zero: int
-    ) -> None:
+    def __init__(self, name: str, levels: Samples, codes: NDArray[np.uint8]) -> None:
         self.name = name
-        self._encode = encode
-        self._decode = decode
-        self.silence = bytes([zero]) * pcm.FRAME
+        self._levels, self._codes = levels, codes
+        self.silence = self.encode(pcm.SILENCE)
 
     def encode(self, signal: Samples) -> bytes:
-        return self._encode(signal)
+        return self._codes[signal.view(np.uint16)].tobytes()
 
     def decode(self, payload: bytes) -> Samples:
-        return self._decode(payload)
+        return self._levels[np.frombuffer(payload, np.uint8)]
 
 
-PCMU = G711("PCMU", pcm.ulaw_encode, pcm.ulaw_decode, 0xFF)
-PCMA = G711("PCMA", pcm.alaw_encode, pcm.alaw_decode, 0xD5)
+PCMU = G711("PCMU", _ulaw_decoding(), _ulaw_encoding())
+PCMA = G711("PCMA", _alaw_decoding(), _alaw_encoding())
 
 
 class G722:

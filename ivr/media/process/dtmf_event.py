@@ -15,6 +15,8 @@ _END = 0x80
 _VOLUME = 10  # -10 dBm0, what handsets send
 _SILENT_TICKS = 10  # a press whose end got lost is over after 200 ms without a packet
 _REMEMBERED = 8
+_SHORTEST, _LONGEST = 5, 400  # ticks of a press that we send, whenever the far end lets go
+_PAUSE = 3  # ticks between two of them
 
 
 class KeyChange(NamedTuple):
@@ -56,21 +58,19 @@ class EventReceiver:
         continued = self._continues(key, timestamp, duration)
         self._recent.append(timestamp)
         self._key, self._timestamp, self._duration, self._silent = key, timestamp, duration, 0
-        if continued:
-            self._held = not end
-            return KeyChange(key, False, True) if end else None
         self._held = not end
+        if continued:
+            return KeyChange(key, False, True) if end else None
         return KeyChange(key, True, end)
 
     def tick(self) -> KeyChange | None:
         """Call every 20 ms: ends a press whose end packets were lost."""
-        if not self._held:
-            return None
-        self._silent += 1
-        if self._silent < _SILENT_TICKS:
-            return None
-        self._held = False
-        return KeyChange(self._key, False, True)
+        if self._held:
+            self._silent += 1
+            if self._silent >= _SILENT_TICKS:
+                self._held = False
+                return KeyChange(self._key, False, True)
+        return None
 
     def _continues(self, key: str, timestamp: int, duration: int) -> bool:
         """A later segment of one long press (section 2.5.1.3), or a far end that wrongly moves its timestamp on."""
@@ -93,10 +93,7 @@ class EventPacket(NamedTuple):
 class EventSender:
     """Keys to send, one after the other: 20 ms updates, three end packets, a pause between presses."""
 
-    def __init__(self, *, shortest: int = 5, pause: int = 3, longest: int = 400) -> None:
-        self._shortest = shortest  # ticks of a press, though the far end let go earlier
-        self._pause = pause
-        self._longest = longest
+    def __init__(self) -> None:
         self._waiting: deque[tuple[str, int]] = deque()  # key, ticks (0: until released)
         self._key = ""
         self._ticks_wanted = 0
@@ -122,10 +119,10 @@ class EventSender:
         """End the held key, at the earliest after its shortest duration."""
         for index, (key, ticks) in enumerate(self._waiting):
             if ticks == 0:
-                self._waiting[index] = (key, self._shortest)
+                self._waiting[index] = (key, _SHORTEST)
                 return
         if self._key and self._ticks_wanted == 0:
-            self._ticks_wanted = max(self._shortest, self._ticks)
+            self._ticks_wanted = max(_SHORTEST, self._ticks)
 
     def next(self, timestamp: int) -> EventPacket | None:
         """The packet of this tick, whose audio would carry ``timestamp``; None: send audio."""
@@ -138,7 +135,7 @@ class EventSender:
             self._key, self._ticks_wanted = self._waiting.popleft()
             self._ticks, self._ends, self._start = 0, 0, timestamp
         code = KEYS.index(self._key)
-        wanted = self._ticks_wanted or self._longest
+        wanted = self._ticks_wanted or _LONGEST
         if self._ticks < wanted:
             self._ticks += 1
             body = _BODY.pack(code, _VOLUME, min(0xFFFF, self._ticks * _FRAME))
@@ -147,5 +144,5 @@ class EventSender:
         self._ends += 1
         if self._ends == 3:
             self._key = ""
-            self._quiet = self._pause
+            self._quiet = _PAUSE
         return EventPacket(body, False, self._start)

@@ -11,6 +11,7 @@ from ivr.media.process.rtp import timestamp_ahead
 _FRAME = 160
 _FAR = 8000  # 1 s: a timestamp this far off is believed only when a second packet confirms it
 _CAPACITY = 64  # packets
+_START, _MOST = 2, 10  # frames of delay: at first, at most
 _LATE_IN_A_ROW = 4
 _IDLE = 100  # pulls without audio after which the stream starts afresh
 
@@ -18,10 +19,8 @@ _IDLE = 100  # pulls without audio after which the stream starts afresh
 class JitterBuffer:
     """``late`` counts packets that came after their turn; ``target`` is the delay aimed at, in frames."""
 
-    def __init__(self, *, start: int = 2, most: int = 10) -> None:
+    def __init__(self) -> None:
         self.late = 0
-        self._start = start
-        self._most = most
         self.reset()
 
     def reset(self) -> None:
@@ -34,7 +33,7 @@ class JitterBuffer:
         self._late_run = 0
         self._empty_run = 0
         self._grow = False
-        self._slack = self._most
+        self._slack = _MOST
         self._pulls = 0
         self._patience = 100  # pulls of unused slack before the delay shrinks
 
@@ -93,9 +92,9 @@ class JitterBuffer:
             return None
         if self._grow:
             self._grow = False
-            if self.delay_frames < self._most:
+            if self.delay_frames < _MOST:
                 self._patience = min(2 * self._patience, 1500)
-                self._slack, self._pulls = self._most, 0
+                self._slack, self._pulls = _MOST, 0
                 return None  # one frame later from now on
         head = self._head
         frame = self._packets.pop(head, None)
@@ -118,10 +117,10 @@ class JitterBuffer:
         self._packets.clear()
         self._head = timestamp
         self._end = timestamp
-        self._wait = self._start
+        self._wait = _START
         self._late_run = 0
         self._grow = False
-        self._slack, self._pulls = self._most, 0
+        self._slack, self._pulls = _MOST, 0
 
     def _take(self) -> bytes | None:
         head = self._head or 0
@@ -164,13 +163,13 @@ class JitterBuffer:
         slack = self.delay_frames
         self._slack = min(self._slack, slack)
         self._pulls += 1
-        if slack > self._most + 5:
-            for _ in range(slack - self._start):
+        if slack > _MOST + 5:
+            for _ in range(slack - _START):
                 self._take()
-            self._slack, self._pulls = self._most, 0
+            self._slack, self._pulls = _MOST, 0
         elif self._pulls >= self._patience:
-            if self._slack < self._start:
-                self._slack, self._pulls = self._most, 0
+            if self._slack < _START:
+                self._slack, self._pulls = _MOST, 0
             elif quiet or self._pulls >= 2 * self._patience:
                 self._take()
-                self._slack, self._pulls = self._most, 0
+                self._slack, self._pulls = _MOST, 0

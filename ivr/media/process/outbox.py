@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 
-from ivr.events import DigitSource
 from ivr.media import wire
 from ivr.media.wire import Kind
 from ivr.workers.frames import Life, frame
@@ -25,18 +24,6 @@ class Outbox:
     def pending(self) -> bool:
         """Whether the line has not taken everything yet."""
         return bool(self._pending)
-
-    def digit(self, leg: int, key: str, source: DigitSource, at: float) -> None:
-        """A key was pressed."""
-        self.put(Kind.DIGIT, leg, wire.digit(key, source, at))
-
-    def done(self, leg: int, token: int, completed: bool, played_s: float) -> None:
-        """A play ended."""
-        self.put(Kind.DONE, leg, wire.done(token, completed, played_s))
-
-    def timeout(self, leg: int, silent_s: float) -> None:
-        """The far end is silent."""
-        self.put(Kind.TIMEOUT, leg, wire.SECONDS.pack(silent_s))
 
     def put(self, kind: Kind | Life, leg: int, body: bytes = b"") -> None:
         """Queue one control frame; never dropped."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+_FORGIVEN_S = 0.1
+
 
 class Pacer:
-    """Pure: times are passed in, seconds. A stall of more than ``forgive`` is not caught up with a burst."""
+    """Pure: times are passed in, seconds. A stall of more than 0.1 s is not caught up with a burst."""
 
-    def __init__(self, now: float, period: float, *, forgive: float = 0.1) -> None:
+    def __init__(self, now: float, period: float) -> None:
         self.due = now + period
         self.skipped = 0
         self._period = period
-        self._forgive = forgive
 
     def ticked(self, now: float) -> None:
         """The tick that was due has been done, at ``now``."""
         self.due += self._period
         behind = now - self.due
-        if behind > self._forgive:
+        if behind > _FORGIVEN_S:
             missed = int(behind / self._period)
             self.due += missed * self._period
             self.skipped += missed

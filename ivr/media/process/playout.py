@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -23,10 +24,7 @@ class Recording:
     def __init__(self, raw: bytes) -> None:
         signal = pcm.faded(pcm.samples(raw))
         self.frames = -(-len(signal) // FRAME)
-        self.signal: Samples = signal
-        if self.frames * FRAME != len(signal):
-            self.signal = np.zeros(self.frames * FRAME, dtype=np.int16)
-            self.signal[: len(signal)] = signal
+        self.signal: Samples = np.pad(signal, (0, self.frames * FRAME - len(signal)))
         self.seconds = len(signal) / pcm.RATE
         self._payloads: dict[str, list[bytes]] = {}
 
@@ -44,19 +42,17 @@ class Recording:
         return ready
 
 
+@dataclass(slots=True, eq=False)
 class _Track:
-    """One ``play``: clips in a row with gaps between them."""
+    """One ``play``: clips in a row with gaps (frames) between them."""
 
-    __slots__ = ("frames", "gap", "index", "left", "played", "recordings", "stop_on_key", "token")
-
-    def __init__(self, token: int, recordings: Sequence[Recording], stop_on_key: bool, gap: int) -> None:
-        self.token = token
-        self.recordings = deque(r for r in recordings if r.frames)
-        self.stop_on_key = stop_on_key
-        self.gap = gap  # frames
-        self.index = 0
-        self.left = 0  # frames of the gap still to come
-        self.played = 0.0
+    token: int
+    recordings: deque[Recording]
+    stop_on_key: bool
+    gap: int
+    index: int = 0
+    left: int = 0  # frames of the gap still to come
+    played: float = 0.0
 
 
 class PlayQueue:
@@ -78,7 +74,8 @@ class PlayQueue:
 
     def add(self, token: int, recordings: Sequence[Recording], *, stop_on_key: bool = False, gap_ms: int = 0) -> None:
         """Queue after what is playing."""
-        self._tracks.append(_Track(token, recordings, stop_on_key, round(gap_ms / 1000 / FRAME_S)))
+        audible = deque(recording for recording in recordings if recording.frames)
+        self._tracks.append(_Track(token, audible, stop_on_key, round(gap_ms / 1000 / FRAME_S)))
 
     def stop(self) -> None:
         """Silence from the next frame on (but for 5 ms of fading)."""
@@ -136,13 +133,9 @@ class PlayQueue:
         first = self._tracks[0]
         if first in victims and first.index and first.recordings:
             tail = pcm.SILENCE.copy()
-            tail[:_CUT] = _fade_out(first.recordings[0].samples(first.index)[:_CUT])
+            end = first.recordings[0].samples(first.index)[:_CUT]
+            tail[:_CUT] = pcm.clipped(end.astype(np.int32) * np.arange(_CUT, 0, -1) // _CUT)
             self._tail = tail
         for track in victims:
             self._tracks.remove(track)
             self._done(track.token, False, track.played)
-
-
-def _fade_out(signal: Samples) -> Samples:
-    count = len(signal)
-    return pcm.clipped(signal.astype(np.int32) * np.arange(count, 0, -1) // count)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ivr.events import DigitSource
-from ivr.media import negotiation
+from ivr.media import description
 from ivr.media.description import MediaDescription
 from ivr.media.process import pcm
 from ivr.media.process.codec import Coder, coder
@@ -41,7 +41,6 @@ class Receiver:
         self.power = 0.0
         self._at = 0.0
         self.concealed_ms = 0
-        self.ignored = 0  # datagrams that were no part of the stream
         self.heard_at = 0.0
         self.listening = False
         self._preferences = preferences
@@ -58,26 +57,24 @@ class Receiver:
 
     def aim(self, remote: MediaDescription, now: float) -> None:
         """Take what ``remote`` describes from now on."""
-        self._accepted = negotiation.receivable(remote, self._preferences)
+        self._accepted = description.receivable(remote, self._preferences)
         self._events_type = -1 if remote.dtmf_payload_type is None else remote.dtmf_payload_type
         if remote.dtmf_payload_type is not None:
             self._tones = None
         elif self._tones is None:
             self._tones = ToneDetector()
-        self.latch.aim(negotiation.address(remote.host, remote.port))
+        self.latch.aim(description.address(remote.host, remote.port))
         self.heard_at = now
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:
-        """One UDP packet of the RTP port; anything unexpected is counted and forgotten."""
+        """One UDP packet of the RTP port; what is no part of the stream is forgotten."""
         packet = parse(data)
         if packet is None:
-            self.ignored += 1
             return
         payload_type, _, sequence, timestamp, ssrc, payload = packet
         if (payload_type not in self._accepted and payload_type != self._events_type) or not self.latch.admit(
             address, ssrc, sequence, now
         ):
-            self.ignored += 1
             return
         reception = self.reception
         if ssrc != reception.ssrc or not reception.received:

@@ -11,7 +11,7 @@ from ivr.media.process.rtp import sequence_ahead
 SR, RR, SDES, BYE = 200, 201, 202, 203
 
 _HEAD = Struct("!BBHI")
-_SENDER = Struct("!IIIII")
+_SENDER = Struct("!QIII")
 _BLOCK = Struct("!IIIIII")
 _NTP_EPOCH = 2208988800  # 1900 to 1970, seconds
 
@@ -132,13 +132,7 @@ def build(report: Report, rtp_timestamp: int, cname: str, *, bye: bool = False) 
     count = len(report.blocks)
     body = b""
     if report.ntp:
-        body = _SENDER.pack(
-            report.ntp >> 32,
-            report.ntp & 0xFFFFFFFF,
-            rtp_timestamp & 0xFFFFFFFF,
-            report.packets & 0xFFFFFFFF,
-            report.octets & 0xFFFFFFFF,
-        )
+        body = _SENDER.pack(report.ntp, rtp_timestamp, report.packets & 0xFFFFFFFF, report.octets & 0xFFFFFFFF)
     for b in report.blocks:
         body += _BLOCK.pack(b.ssrc, b.fraction << 24 | b.lost & 0xFFFFFF, b.highest, b.jitter, b.lsr, b.dlsr)
     kind = SR if report.ntp else RR
@@ -166,8 +160,7 @@ def parse(data: bytes) -> Iterator[Report]:
             if kind == SR:
                 if start + 20 > end:
                     return
-                high, low, _, packets, octets = _SENDER.unpack_from(data, start)
-                ntp = high << 32 | low
+                ntp, _, packets, octets = _SENDER.unpack_from(data, start)
                 start += 20
             count = min(first & 0x1F, (end - start) // 24)
             yield Report(ssrc, ntp, packets, octets, tuple(_block(data, start + 24 * i) for i in range(count)))

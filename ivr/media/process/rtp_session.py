@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from random import uniform
-from typing import Protocol
 
 from ivr.events import DigitSource
-from ivr.media import negotiation
+from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, expects_audio, negotiate
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.latch import Address
 from ivr.media.process.receiver import Receiver
 from ivr.media.process.sender import Sender
+from ivr.media.wire import Kind
 
 _REPORT_S = 5.0  # RFC 3550 section 6.2's minimum
 _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
 
 
-class Reports(Protocol):
-    """Where a session tells what happened."""
-
-    def digit(self, leg: int, key: str, source: DigitSource, at: float) -> None: ...
-    def done(self, leg: int, token: int, completed: bool, played_s: float) -> None: ...
-    def timeout(self, leg: int, silent_s: float) -> None: ...
-
-
 class RtpSession:
-    """``now`` is monotonic seconds everywhere."""
+    """``now`` is monotonic seconds everywhere. ``tell`` takes what is to be said to the line: kind, number, body."""
 
     def __init__(
         self,
@@ -39,7 +32,7 @@ class RtpSession:
         preferences: tuple[str, ...],
         host: str,
         timeout_s: float,
-        reports: Reports,
+        tell: Callable[[Kind, int, bytes], None],
     ) -> None:
         self.number = number
         self.rtp, self.rtcp = sockets
@@ -53,7 +46,7 @@ class RtpSession:
         self._host = host
         self._timeout_s = timeout_s
         self._timed_out = False
-        self._reports = reports
+        self._tell = tell
         self._eager = False
         self._round_trip_s: float | None = None
         self._report_at = 0.0
@@ -63,7 +56,7 @@ class RtpSession:
 
     def aim(self, remote: MediaDescription | None, now: float) -> MediaDescription:
         """(Re)negotiate; our description. Raises NoCommonCodec, and then nothing has changed."""
-        local = negotiation.negotiate(remote, self._preferences, self._host, self.port)
+        local = negotiate(remote, self._preferences, self._host, self.port)
         if remote is not None:
             self.sender.aim(remote, self._preferences)
             self.receiver.aim(remote, now)
@@ -85,10 +78,6 @@ class RtpSession:
             self.receiver.datagram(data, address[:2], now)
         self._eager = True
 
-    def receive(self) -> bool:
-        """True: this tick's payload waits to be decoded together with those of other legs."""
-        return self.receiver.tick()
-
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""
         peer = self.peer
@@ -105,9 +94,9 @@ class RtpSession:
         silent = now - self.receiver.heard_at
         if silent <= self._timeout_s:
             self._timed_out = False
-        elif not self._timed_out and negotiation.expects_audio(remote):
+        elif not self._timed_out and expects_audio(remote):
             self._timed_out = True
-            self._reports.timeout(self.number, silent)
+            self._tell(Kind.TIMEOUT, self.number, wire.pack(silent))
 
     def rtcp_readable(self, now: float) -> None:
         """An RTCP packet has arrived; of strangers it is ignored."""
@@ -168,7 +157,7 @@ class RtpSession:
     def _key(self, change: KeyChange, source: DigitSource) -> None:
         peer = self.peer
         if change.began:
-            self._reports.digit(self.number, change.key, source, self.receiver.heard_at)
+            self._tell(Kind.DIGIT, self.number, wire.pack([change.key, source, self.receiver.heard_at]))
             self.sender.queue.key()
             if peer is not None:
                 peer.sender.hold_key(change.key, audible=source == "tone")
@@ -176,7 +165,7 @@ class RtpSession:
             peer.sender.release_key()
 
     def _done(self, token: int, completed: bool, played_s: float) -> None:
-        self._reports.done(self.number, token, completed, played_s)
+        self._tell(Kind.DONE, self.number, wire.pack([token, completed, played_s]))
 
     def _report(self, now: float, *, bye: bool = False) -> None:
         source = self._far_rtcp

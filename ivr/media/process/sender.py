@@ -6,8 +6,7 @@ import socket
 from collections import deque
 from random import getrandbits
 
-from ivr.media import negotiation
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, held, preferred
 from ivr.media.process import pcm
 from ivr.media.process.codec import Coder, coder
 from ivr.media.process.dtmf_event import EventSender
@@ -32,7 +31,6 @@ class Sender:
         self.timestamp = getrandbits(32)
         self.packets = 0
         self.octets = 0
-        self.unsent = 0
         self.held = False
         self.coder: Coder | None = None
         self._send = sock.sendto
@@ -45,12 +43,12 @@ class Sender:
 
     def aim(self, remote: MediaDescription, preferences: tuple[str, ...]) -> None:
         """Send what ``remote`` takes, or nothing while it holds us. Raises NoCommonCodec."""
-        chosen = negotiation.preferred(remote, preferences)
+        chosen = preferred(remote, preferences)
         if self.coder is None or self.coder.name != chosen.name:
             self.coder = coder(chosen.name)
         self._payload_type = chosen.payload_type
         self._events_type = remote.dtmf_payload_type
-        self.held = negotiation.held(remote)
+        self.held = held(remote)
 
     def press(self, key: str) -> None:
         """Send one short press, as an event where the far end takes those, else as tones."""
@@ -92,7 +90,6 @@ class Sender:
                 HEADER.pack(VERSION, payload_type | marker, self._sequence, timestamp, self.ssrc) + payload, target
             )
         except OSError:  # no route, or the socket's buffer is full: as lost as on the network
-            self.unsent += 1
             return
         self.packets += 1
         self.octets += len(payload)

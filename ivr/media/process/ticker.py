@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -22,7 +23,7 @@ from ivr.media.process.pcm import FRAME, FRAME_S
 from ivr.media.process.playout import Recording
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sockets import PortPool
-from ivr.media.wire import NUMBER, Kind
+from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
@@ -40,7 +41,7 @@ class MediaProcess:
         self._outbox = Outbox(control)
         self._splitter = Splitter()
         self._sessions: dict[int, RtpSession] = {}
-        self._readers: dict[int, tuple[RtpSession, bool]] = {}  # by file number; True for RTCP
+        self._readers: dict[int, tuple[RtpSession, Callable[[float], None]]] = {}  # by file number
         self._clips: dict[int, Recording] = {}
         self._poll = select.epoll()
         self._poll.register(control.fileno(), select.EPOLLIN)
@@ -51,7 +52,7 @@ class MediaProcess:
         self._timeout_s = 30.0
         self._handlers: dict[int, Callable[[int, bytes], None]] = {
             Life.SETUP: self._setup,
-            Life.PING: self._ping,
+            Life.PING: lambda _, body: self._outbox.put(Life.PONG, 0, body),
             Kind.OPEN: self._request(self._open_leg),
             Kind.UPDATE: self._request(self._update),
             Kind.STATS: self._request(self._stats),
@@ -59,9 +60,9 @@ class MediaProcess:
             Kind.CLIP: self._clip,
             Kind.FORGET: self._forget,
             Kind.PLAY: self._told(self._play),
-            Kind.STOP: self._told(self._stop),
+            Kind.STOP: self._told(lambda session, _: session.sender.queue.stop()),
             Kind.LISTEN: self._told(self._listen),
-            Kind.BRIDGE: self._told(self._bridge),
+            Kind.BRIDGE: self._told(lambda session, other: session.join(self._sessions.get(other))),
             Kind.PRESS: self._told(self._press),
         }
 
@@ -115,7 +116,7 @@ class MediaProcess:
         for session in sessions:
             receiver = session.receiver
             try:
-                if session.receive() and receiver.coder is not None:
+                if receiver.tick() and receiver.coder is not None:
                     waiting.setdefault(receiver.coder.name, []).append(session)
             except Exception as error:
                 self._break(session, error)
@@ -138,12 +139,9 @@ class MediaProcess:
                 if number == self._control.fileno():
                     self._obey()
                 continue
-            session, is_rtcp = reader
+            session, read = reader
             try:
-                if is_rtcp:
-                    session.rtcp_readable(now)
-                else:
-                    session.readable(now)
+                read(now)
             except Exception as error:
                 self._break(session, error)
         self._outbox.flush()
@@ -155,9 +153,7 @@ class MediaProcess:
             return
         except OSError:
             data = b""
-        if not data:
-            self._open = False
-            return
+        self._open = bool(data)
         for kind, leg, body in self._splitter.feed(data):
             try:
                 self._handlers[kind](leg, body)
@@ -169,7 +165,7 @@ class MediaProcess:
     def _break(self, session: RtpSession, error: Exception) -> None:
         if self._sessions.get(session.number) is session:
             self._drop(session)
-            self._outbox.put(Kind.BROKEN, session.number, f"{type(error).__name__}: {error}".encode())
+            self._outbox.put(Kind.BROKEN, session.number, wire.pack(f"{type(error).__name__}: {error}"))
 
     def _drop(self, session: RtpSession) -> LegStats:
         del self._sessions[session.number]
@@ -204,15 +200,15 @@ class MediaProcess:
 
     def _open_leg(self, leg: int, remote: Any) -> object:
         assert self._ports is not None
-        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox)
+        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox.put)
         try:
             local = session.aim(wire.description(remote), time.monotonic())
         except UnavailableError:
             session.close(time.monotonic())
             raise
         self._sessions[leg] = session
-        for sock, is_rtcp in ((session.rtp, False), (session.rtcp, True)):
-            self._readers[sock.fileno()] = (session, is_rtcp)
+        for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
+            self._readers[sock.fileno()] = session, read
             self._poll.register(sock.fileno(), select.EPOLLIN)
         return wire.described(local)
 
@@ -237,53 +233,39 @@ class MediaProcess:
     def _forget(self, number: int, _: bytes) -> None:
         self._clips.pop(number, None)  # legs that play it keep it until it ends
 
-    def _told(self, act: Callable[[RtpSession, bytes], None]) -> Callable[[int, bytes], None]:
+    def _told(self, act: Callable[[RtpSession, Any], None]) -> Callable[[int, bytes], None]:
         """A handler for what is said of a leg; about one that is gone already it is no error."""
 
         def handle(leg: int, body: bytes) -> None:
             session = self._sessions.get(leg)
             if session is not None:
-                act(session, body)
+                act(session, wire.unpack(body))
 
         return handle
 
-    def _play(self, session: RtpSession, body: bytes) -> None:
-        token, stop_on_key, gap_ms, clips = wire.played(body)
+    def _play(self, session: RtpSession, order: tuple[int, bool, int, list[int]]) -> None:
+        token, stop_on_key, gap_ms, clips = order
         recordings = [self._clips[number] for number in clips]
         session.sender.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
-    def _stop(self, session: RtpSession, _: bytes) -> None:
-        session.sender.queue.stop()
+    def _listen(self, session: RtpSession, on: bool) -> None:
+        session.receiver.listening = on
 
-    def _listen(self, session: RtpSession, body: bytes) -> None:
-        session.receiver.listening = body != b"\0"
-
-    def _bridge(self, session: RtpSession, body: bytes) -> None:
-        session.join(self._sessions.get(NUMBER.unpack(body)[0]))
-
-    def _press(self, session: RtpSession, body: bytes) -> None:
-        for key in body.decode("ascii"):
+    def _press(self, session: RtpSession, keys: str) -> None:
+        for key in keys:
             session.sender.press(key)
 
-    def _ping(self, _: int, body: bytes) -> None:
-        self._outbox.put(Life.PONG, 0, body)
 
-
-def raise_priority() -> str:
-    """Go before recognition and synthesis, where the operating system lets us; how it did: "realtime", "nice", "".
+def raise_priority() -> None:
+    """Go before recognition and synthesis, where the operating system lets us.
 
     Real time is safe here: the loop sleeps between its looks, and the kernel leaves 5 % to others in any case.
     """
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-        return "realtime"
     except OSError:
-        pass
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
-        return "nice"
-    except OSError:
-        return ""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def serve(control: socket.socket) -> None:

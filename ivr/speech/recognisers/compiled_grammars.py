@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from ivr.dialogue.understanding.grammar import Pieces, slot_names
 from ivr.ports import SpeechGrammar
-from ivr.speech.recognisers.lattice import Lattice
+from ivr.speech.lru_cache import LruCache
+from ivr.speech.recognisers.beam import Lattice
 from ivr.speech.recognisers.nearness import Nearness, Spoken
 from ivr.speech.recognisers.trie import Encoder, Node, Tries
 
@@ -19,8 +17,6 @@ _GRAMMARS = 64
 _TRUNKS = 64
 _VALUES = 256
 _LIKELY = 12
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +51,9 @@ class Compiler:
 
     def __init__(self, encoder: Encoder) -> None:
         self._tries = Tries(encoder)
-        self._grammars: _Recent[str, Compiled] = _Recent(_GRAMMARS)
-        self._trunks: _Recent[Hashable, Node] = _Recent(_TRUNKS)
-        self._values: _Recent[tuple[str, ...], tuple[Node, Spoken]] = _Recent(_VALUES)
+        self._grammars: LruCache[str, Compiled] = LruCache(_GRAMMARS)
+        self._trunks: LruCache[Hashable, Node] = LruCache(_TRUNKS)
+        self._values: LruCache[tuple[str, ...], tuple[Node, Spoken]] = LruCache(_VALUES)
 
     def compiled(self, grammar: SpeechGrammar) -> Compiled:
         return self._grammars.get(grammar.key, lambda: self._compile(grammar))
@@ -74,24 +70,3 @@ class Compiler:
         spoken = {name: values for name, (_, values) in slots.items()}
         nearness = Nearness(grammar.phrases, grammar.templates, spoken)
         return Compiled(lattice, nearness, Likelihood(grammar))
-
-
-class _Recent(Generic[K, V]):
-    """What was made, the most recently used of it."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: OrderedDict[K, V] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        made = make()  # outside the lock: a large grammar must not keep the small ones waiting
-        with self._lock:
-            made = self._known.setdefault(key, made)
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        return made

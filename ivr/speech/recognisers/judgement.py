@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
@@ -27,6 +27,7 @@ _WEIGHTS = (1.85, 1.76, 0.73, 2.36)  # constant, v, llr, margin
 _CLEAR = 1.5  # a margin beyond this adds nothing: in a grammar of two phrases there is always one
 _DIGIT_S = 0.14  # nobody says digits faster
 _NBEST = 5
+_RANKS = (Accept.ACCEPT, Accept.CONFIRM, Accept.REJECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,10 @@ def digits_verdict(one: Evidence, clear: float, transcript: str, duration_s: flo
     return min(sure, ACCEPT - 0.01), verdict(min(sure, ACCEPT - 0.01), one.llr, clear)
 
 
-def judge(
-    found: Sequence[Evidence], transcript: str, free: float, duration_s: float, took_s: float, engine: str
-) -> Recognition:
-    """The recognition of one utterance. ``found`` is best first; ``free``: the transcript's own score."""
-    nbest: list[Hypothesis] = []
+def judge(found: Sequence[Evidence], transcript: str, duration_s: float, took_s: float, engine: str) -> Recognition:
+    """The recognition of one utterance, its n-best list judged and ordered. ``found`` is best first."""
+    words = bare_words(transcript)
+    judged: list[Hypothesis] = []
     for one in found[:_NBEST]:
         clear = margin(one, found)
         if one.digits:
@@ -88,25 +88,22 @@ def judge(
         else:
             sure = confidence(one.v, one.llr, clear)
             opinion = verdict(sure, one.llr, clear)
-            if opinion is Accept.ACCEPT and (one.twin or likeness(bare_words(transcript), one.text) < _LIKENESS):
+            if opinion is Accept.ACCEPT and (one.twin or likeness(words, one.text) < _LIKENESS):
                 sure, opinion = min(sure, ACCEPT - 0.01), Accept.CONFIRM
-        nbest.append(Hypothesis(one.text, round(sure, 3), one.phrase, opinion))
-    if not bare_words(transcript) and nbest:  # it would have written nothing: there was no speech
-        nbest = [Hypothesis(h.text, min(h.confidence, 0.1), h.phrase, Accept.REJECT) for h in nbest]
-    nbest.sort(key=lambda h: (-_RANK[h.verdict], -h.confidence))
-    ordered: list[Hypothesis] = []
-    for h in nbest:  # an accepted hypothesis outranks; its confidence then bounds the others'
-        ceiling = ordered[-1].confidence if ordered else 1.0
-        ordered.append(Hypothesis(h.text, min(h.confidence, ceiling), h.phrase, h.verdict))
-    matched = bool(ordered) and ordered[0].verdict is not Accept.REJECT
-    return Recognition(
-        cause=Cause.SUCCESS if matched else Cause.NO_MATCH,
-        nbest=tuple(ordered),
-        transcript=transcript,
-        duration_s=round(duration_s, 3),
-        took_s=round(took_s, 4),
-        engine=engine,
-    )
+        if not words:  # it would have written nothing: there was no speech
+            sure, opinion = min(sure, 0.1), Accept.REJECT
+        judged.append(Hypothesis(one.text, round(sure, 3), one.phrase, opinion))
+    judged.sort(key=lambda h: (_RANKS.index(h.verdict), -h.confidence))
+    nbest: list[Hypothesis] = []
+    for h in judged:  # an accepted hypothesis outranks; its confidence then bounds the others'
+        nbest.append(replace(h, confidence=min(h.confidence, nbest[-1].confidence)) if nbest else h)
+    return concluded(nbest, transcript, duration_s, took_s, engine)
 
 
-_RANK = {Accept.ACCEPT: 2, Accept.CONFIRM: 1, Accept.REJECT: 0}
+def concluded(
+    nbest: Sequence[Hypothesis], transcript: str, duration_s: float, took_s: float, engine: str
+) -> Recognition:
+    """An n-best list, judged and in order, as a recognition: no match where not even the first is worth asking for."""
+    matched = bool(nbest) and nbest[0].verdict is not Accept.REJECT
+    cause = Cause.SUCCESS if matched else Cause.NO_MATCH
+    return Recognition(cause, tuple(nbest), transcript, round(duration_s, 3), round(took_s, 4), engine)

@@ -30,7 +30,7 @@ from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler
 from ivr.speech.recognisers.judgement import Evidence, judge
 from ivr.speech.recognisers.nearness import Near
 from ivr.speech.recognisers.trie import Ending, Tokens
-from ivr.speech.vendors.moonshine import LANGUAGES, version, weights
+from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 BOS, EOS = 1, 2
@@ -210,83 +210,79 @@ class MoonshineRecogniser:
     """English. Beam along the grammar, joined by the phrases nearest to the free transcript, re-scored together."""
 
     name = "moonshine"
-    languages = LANGUAGES
+    languages = MOONSHINE_LANGUAGES
 
     def __init__(self) -> None:
-        self._graph: Graph | None = None
-        self._tokenizer: Tokenizer | None = None
-        self._compiler: Compiler | None = None
-
-    @property
-    def version(self) -> str:
-        return version()
+        self._loaded: tuple[Tokenizer, Compiler, Graph] | None = None
 
     def load(self) -> None:
-        directory = weights()
-        self._tokenizer = Tokenizer((directory / "tokenizer.bin").read_bytes())
-        self._compiler = Compiler(self._tokenizer)
-        self._graph = Graph(directory)
-        self._graph.encode(np.zeros(_RATE // 4, np.float32))  # first runs allocate: not in a caller's turn
+        directory = moonshine_weights()
+        tokenizer = Tokenizer((directory / "tokenizer.bin").read_bytes())
+        graph = Graph(directory)
+        graph.encode(np.zeros(_RATE // 4, np.float32))  # first runs allocate: not in a caller's turn
+        self._loaded = tokenizer, Compiler(tokenizer), graph
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
-        self._grammar(grammar)
+        _, compiler, _ = self._parts()
+        compiler.compiled(grammar)
         return ()
 
-    def _grammar(self, grammar: SpeechGrammar) -> Compiled:
-        if self._compiler is None:
+    def _parts(self) -> tuple[Tokenizer, Compiler, Graph]:
+        if self._loaded is None:
             raise SpeechUnavailable("moonshine is not loaded", remedy="call load first")
-        return self._compiler.compiled(grammar)
+        return self._loaded
 
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
-        if self._graph is None or self._tokenizer is None:
-            raise SpeechUnavailable("moonshine is not loaded", remedy="call load first")
+        tokenizer, compiler, graph = self._parts()
         started = time.perf_counter()
         duration = len(speech) / TELEPHONE_RATE
-        compiled = self._grammar(grammar)
+        compiled = compiler.compiled(grammar)
         samples = np.ascontiguousarray(soxr.resample(speech, TELEPHONE_RATE, _RATE), dtype=np.float32)
         if len(samples) < _RATE // 4:
             samples = np.pad(samples, (0, _RATE // 4 - len(samples)))
-        utterance = Utterance(self._graph, samples)
+        utterance = Utterance(graph, samples)
         longest = max(6, int(duration * _TOKENS_PER_SECOND))
         tokens, total = utterance.greedy(longest, cancelled)
-        transcript = self._tokenizer.decode(tokens)
+        transcript = tokenizer.decode(tokens)
         free = total / (len(tokens) + 1)
         found = search(utterance, compiled.lattice, EOS, width=_WIDTH, cancelled=cancelled)
         if cancelled():
             raise Cancelled
         if not found or found[0].v - free < _CERTAIN_LLR:
-            found = self._joined(utterance, compiled, found, transcript)
+            found = _joined(tokenizer, utterance, compiled, found, transcript)
         found = sorted((_weighed(path, compiled) for path in found), key=lambda path: -path.v)
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
-        evidence = [self._evidence(path, numbers, compiled, free) for path in found]
-        return judge(evidence, transcript, free, duration, time.perf_counter() - started, self.name)
+        evidence = [_evidence(path, numbers, compiled, free) for path in found]
+        return judge(evidence, transcript, duration, time.perf_counter() - started, self.name)
 
-    @staticmethod
-    def _evidence(path: Found, numbers: Mapping[str, int], compiled: Compiled, free: float) -> Evidence:
-        llr = path.v - free
-        if path.ending.digits:
-            return Evidence(path.text, None, path.v, llr, digits=True)
-        if path.text in numbers:
-            return Evidence(path.text, numbers[path.text], path.v, llr, compiled.nearness.twin(path.text))
-        twin = compiled.nearness.twins(path.ending.template, path.emitted)
-        return Evidence(path.text, None, path.v, llr, twin)
 
-    def _joined(self, utterance: Utterance, compiled: Compiled, found: list[Found], transcript: str) -> list[Found]:
-        """The beam may lose the right phrase on its first word; the free transcript often still knows it."""
-        known = {p.text for p in found}
-        assert self._tokenizer is not None
-        spelt: list[tuple[Near, Tokens]] = []
-        for near in compiled.nearness.nearest(transcript, _FUZZY):
-            if near.text not in known:
-                texts = _written_like(near.text, transcript)
-                spelt.extend((near, self._tokenizer.encode(t) + self._tokenizer.glued(".")) for t in texts)
-        best: dict[str, Found] = {}
-        for (near, ids), total in zip(spelt, utterance.score([ids for _, ids in spelt]), strict=True):
-            path = Found(Ending(template=near.template, words=near.text), near.text, near.values, total, len(ids) + 1)
-            if near.text not in best or path.v > best[near.text].v:
-                best[near.text] = path
-        joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
-        return sorted(joined, key=lambda p: -p.v)
+def _evidence(path: Found, numbers: Mapping[str, int], compiled: Compiled, free: float) -> Evidence:
+    llr = path.v - free
+    if path.ending.digits:
+        return Evidence(path.text, None, path.v, llr, digits=True)
+    if path.text in numbers:
+        return Evidence(path.text, numbers[path.text], path.v, llr, compiled.nearness.twin(path.text))
+    twin = compiled.nearness.twins(path.ending.template, path.emitted)
+    return Evidence(path.text, None, path.v, llr, twin)
+
+
+def _joined(
+    tokenizer: Tokenizer, utterance: Utterance, compiled: Compiled, found: list[Found], transcript: str
+) -> list[Found]:
+    """The beam may lose the right phrase on its first word; the free transcript often still knows it."""
+    known = {p.text for p in found}
+    spelt: list[tuple[Near, Tokens]] = []
+    for near in compiled.nearness.nearest(transcript, _FUZZY):
+        if near.text not in known:
+            texts = _written_like(near.text, transcript)
+            spelt.extend((near, tokenizer.encode(t) + tokenizer.glued(".")) for t in texts)
+    best: dict[str, Found] = {}
+    for (near, ids), total in zip(spelt, utterance.score([ids for _, ids in spelt]), strict=True):
+        path = Found(Ending(template=near.template, words=near.text), near.text, near.values, total, len(ids) + 1)
+        if near.text not in best or path.v > best[near.text].v:
+            best[near.text] = path
+    joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
+    return sorted(joined, key=lambda p: -p.v)
 
 
 def _weighed(path: Found, compiled: Compiled) -> Found:

@@ -11,32 +11,24 @@ from ivr.dialogue.spoken.numerals import roman_numeral
 
 # What people put in front of a number they were asked for.
 CARRIERS = (
-    "it's",
-    "it is",
-    "that's",
-    "my number is",
-    "the number is",
-    "my membership number is",
-    "my member number is",
+    *("it's", "it is", "that's"),
+    *("my number is", "the number is", "my membership number is", "my member number is"),
 )
+MULTIPLES = ((2, ("double", "Double")), (3, ("triple", "Triple")))
 _ONES = {ENGLISH.cardinal(n): n for n in range(20)}
+# "5": ("5", "five", "Five"), …; zero is also "oh"
+DIGITS: dict[str, tuple[str, ...]] = {str(n): (str(n), word, word.capitalize()) for word, n in _ONES.items() if n < 10}
+DIGITS["0"] += ("oh", "Oh", "O", "o")
 _TENS = {ENGLISH.cardinal(n): n for n in range(20, 100, 10)}
 _ORDINALS = {ENGLISH.ordinal(n): n for n in (*range(1, 20), *range(20, 100, 10))}
 _WRITTEN = {
-    "doctor": ("Dr.", "Dr"),
-    "dr": ("Dr.", "doctor", "Doctor"),
-    "mister": ("Mr.", "Mr"),
-    "mr": ("Mr.", "mister", "Mister"),
-    "mrs": ("Mrs.",),
-    "saint": ("St.", "St"),
-    "st": ("St.", "saint", "Saint"),
-    "okay": ("OK", "Ok", "ok"),
-    "ok": ("okay", "Okay"),
-    "and": ("&",),
-    "versus": ("vs.", "vs"),
-    "vs": ("vs.", "versus"),
-    "number": ("#",),
-}
+    "doctor": ("Dr.", "Dr"), "dr": ("Dr.", "doctor", "Doctor"),
+    "mister": ("Mr.", "Mr"), "mr": ("Mr.", "mister", "Mister"), "mrs": ("Mrs.",),
+    "saint": ("St.", "St"), "st": ("St.", "saint", "Saint"),
+    "okay": ("OK", "Ok", "ok"), "ok": ("okay", "Okay"),
+    "versus": ("vs.", "vs"), "vs": ("vs.", "versus"),
+    "and": ("&",), "number": ("#",),
+}  # fmt: skip
 _CAPITALS = frozenset({"tv", "dvd", "usa", "uk", "et", "ok", "id", "la", "ny"})
 
 
@@ -97,18 +89,6 @@ def runs(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
         i = max(j, i + 1)
 
 
-@lru_cache(maxsize=1)
-def digit_spellings() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """("5", ("5", "five", "Five")), …; zero is also "oh"."""
-    named = [(str(n), w) for w, n in _ONES.items() if n < 10]
-    return tuple((d, (d, w, w.capitalize(), *(("oh", "Oh", "O", "o") if d == "0" else ()))) for d, w in named)
-
-
-@lru_cache(maxsize=1)
-def multiples() -> tuple[tuple[int, tuple[str, ...]], ...]:
-    return ((2, ("double", "Double")), (3, ("triple", "Triple")))
-
-
 def digits_in(text: str) -> tuple[str, bool]:
     """The digits that ``text`` writes, in figures or words ("Eight double two, 7" -> "8227"), and whether it holds
     nothing else but what people put in front of a number ("two to five" holds a word that may be a digit)."""
@@ -116,8 +96,8 @@ def digits_in(text: str) -> tuple[str, bool]:
     times = 1
     strange = False
     in_front = {word for carrier in CARRIERS for word in re.findall(r"[a-z]+", carrier)}
-    named = {form.lower(): digit for digit, forms in digit_spellings() for form in forms}
-    repeats = {word.lower(): n for n, words in multiples() for word in words}
+    named = {form.lower(): digit for digit, forms in DIGITS.items() for form in forms}
+    repeats = {word.lower(): n for n, words in MULTIPLES for word in words}
     for word in re.findall(r"[a-z]+|\d", text.lower()):
         if word in repeats:
             times = repeats[word]

@@ -3,9 +3,8 @@
 Words form a trie over phrases; each word can be spelt several ways (cased, lower, figures), and all spellings lead to
 the same next node, so that the trie stays small and a recogniser may pick the casing that it would write itself.
 Templates are words and slots in the same trie; a slot's values are a trie of their own, made once and shared by every
-grammar and every place that takes the slot (``ivr.speech.recognisers.lattice`` puts them together, as far as somebody
-goes there).
-Digit strings are a chain of counting nodes.
+grammar and every place that takes the slot (``ivr.speech.recognisers.beam`` puts them together, as far as it goes
+there). Digit strings are a chain of counting nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Protocol
 
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name
 from ivr.ports import DigitRun
-from ivr.speech.recognisers.spelling import CARRIERS, digit_spellings, multiples, runs, spellings
+from ivr.speech.recognisers.spelling import CARRIERS, DIGITS, MULTIPLES, runs, spellings
 
 Tokens = tuple[int, ...]
 
@@ -94,7 +93,7 @@ class Tries:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._comma = encoder.glued(",")
+        self._comma, self._hyphen = encoder.glued(","), encoder.glued("-")
         self._stops = [encoder.glued(mark) for mark in (".", "?", "!")]
         self._spelt: dict[str, tuple[Tokens, ...]] = {}
 
@@ -154,13 +153,14 @@ class Tries:
             target = node.words[word] = Node()
             for tokens in forms:
                 self._link(node, tokens, "", target)
-            self._pause(target)
+            self._pause(target, self._comma)
         return target
 
-    def _pause(self, node: Node) -> None:
+    @staticmethod
+    def _pause(node: Node, mark: Tokens) -> None:
         rest = Node(pause=True)
         rest.arcs = (("", node),)
-        node.put(self._comma[0], rest)
+        node.put(mark[0], rest)
 
     def _finish(self, node: Node, ending: Ending) -> None:
         if node.ending is not None:  # the first of two equal phrases wins
@@ -192,26 +192,24 @@ class Tries:
             node.arcs = (*node.arcs, ("", counts[0]))
         for n, node in enumerate(counts):
             if n:
-                self._pause(node)
-                rest = Node(pause=True)
-                rest.arcs = (("", node),)
-                node.put(self._encoder.glued("-")[0], rest)
+                self._pause(node, self._comma)
+                self._pause(node, self._hyphen)
             if n >= max(1, run.minimum):
                 self._finish(node, Ending())
-            for digit, forms in digit_spellings():
+            for digit, forms in DIGITS.items():
                 for form in forms:
                     if n < run.maximum:
                         self._link(node, self._encoder.word(form), digit, counts[n + 1])
                         if form.isdigit() and n:
                             self._link(node, self._encoder.glued(form), digit, counts[n + 1])
-                    for times, words in multiples():
+                    for times, words in MULTIPLES:
                         if n + times <= run.maximum and form.islower():
                             for first in words:
                                 both = self._encoder.word(first) + self._encoder.word(form)
                                 self._link(node, both, digit * times, counts[n + times])
         for n in range(1, run.maximum):  # "5-0" and "5, 0" glue the next digit without a space
             for rest in [e for e in counts[n].edges.values() if e.pause]:
-                for digit, forms in digit_spellings():
+                for digit, forms in DIGITS.items():
                     for form in forms:
                         if form.isdigit():
                             self._link(rest, self._encoder.glued(form), digit, counts[n + 1])

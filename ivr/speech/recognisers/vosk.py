@@ -9,11 +9,11 @@ against that of the free transcript.
 from __future__ import annotations
 
 import json
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ import soxr
 from ivr.dialogue.spoken.languages import LANGUAGES
 from ivr.dialogue.spoken.numerals import digit_names
 from ivr.dialogue.spoken.tags import primary
+from ivr.dialogue.understanding.grammar import Pieces, filled, slot_names
 from ivr.errors import SpeechUnavailable
-from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.events import Accept, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
-from ivr.speech.recognisers.expansion import expanded
-from ivr.speech.vendors.vosk import is_model, version
+from ivr.speech.lru_cache import LruCache
+from ivr.speech.recognisers.judgement import concluded
+from ivr.speech.vendors import is_vosk_model
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
 UNKNOWN = "[unk]"
@@ -38,6 +40,7 @@ _CHUNK = 3200  # samples between looks at ``cancelled``
 _GRAMMARS = 64
 _PHRASES = 8000  # of a grammar, templates multiplied out: Vosk takes no slots
 _ACCEPT, _CONFIRM = 0.8, 0.5
+_SLACK = 2  # how much more than its equal share of them a template may take, if that completes it
 _NEAR, _FAR = 0.16, 0.3  # nats a frame that the free transcript may be better by: accept, confirm
 # Of languages that only Vosk knows.
 _DIGITS = {"ko": dict(zip("영일이삼사오육칠팔구공", "01234567890", strict=True))}
@@ -66,19 +69,14 @@ class VoskRecogniser:
         self._model: Any = None
         self._vosk: Any = None
         self._has_unknown = False
-        self._compiled: OrderedDict[str, Compiled] = OrderedDict()
-        self._lock = threading.Lock()
-
-    @property
-    def version(self) -> str:
-        return version()
+        self._compiled: LruCache[str, Compiled] = LruCache(_GRAMMARS)
 
     @property
     def languages(self) -> tuple[str, ...]:
         return (self._language,)
 
     def load(self) -> None:
-        if not is_model(self._directory):
+        if not is_vosk_model(self._directory):
             raise SpeechUnavailable(f"{self._directory} holds no Vosk model", remedy="ivr models get NAME")
         import vosk
 
@@ -97,15 +95,7 @@ class VoskRecogniser:
         return self._grammar(grammar).unknown
 
     def _grammar(self, grammar: SpeechGrammar) -> Compiled:
-        with self._lock:
-            known = self._compiled.get(grammar.key)
-            if known is not None:
-                self._compiled.move_to_end(grammar.key)
-                return known
-            made = self._compiled[grammar.key] = self._make(grammar)
-            while len(self._compiled) > _GRAMMARS:
-                self._compiled.popitem(last=False)
-            return made
+        return self._compiled.get(grammar.key, lambda: self._make(grammar))
 
     def _make(self, grammar: SpeechGrammar) -> Compiled:
         indices: dict[str, int | None] = {}
@@ -131,7 +121,7 @@ class VoskRecogniser:
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
         if self._model is None:
             raise SpeechUnavailable("vosk is not loaded", remedy="call load first")
-        started = time.perf_counter()
+        started, duration_s = time.perf_counter(), len(speech) / TELEPHONE_RATE
         compiled = self._grammar(grammar)
         wide = soxr.resample(speech, TELEPHONE_RATE, _RATE)
         pcm = (np.clip(wide, -1.0, 1.0) * 32767).astype("<i2").tobytes()
@@ -146,18 +136,9 @@ class VoskRecogniser:
         # Entries are looped through: without one whole phrase, or digits, in them the n-best holds none either.
         if words["text"]:
             ranked = self._run(pcm, compiled.json, cancelled, alternatives=_NBEST)
-            frames = max(1.0, len(speech) / TELEPHONE_RATE * _FRAMES_PER_SECOND)
-            nbest = self._judged(compiled, words, ranked, heard, frames)
-        matched = bool(nbest) and nbest[0].verdict is not Accept.REJECT
+            nbest = self._judged(compiled, words, ranked, heard, max(1.0, duration_s * _FRAMES_PER_SECOND))
         transcript = " ".join(w for w in str(heard["text"]).split() if w != UNKNOWN)
-        return Recognition(
-            cause=Cause.SUCCESS if matched else Cause.NO_MATCH,
-            nbest=nbest,
-            transcript=transcript,
-            duration_s=round(len(speech) / TELEPHONE_RATE, 3),
-            took_s=round(time.perf_counter() - started, 4),
-            engine=self.name,
-        )
+        return concluded(nbest, transcript, duration_s, time.perf_counter() - started, self.name)
 
     def _run(
         self, pcm: bytes, grammar: str, cancelled: Callable[[], bool], *, alternatives: int
@@ -212,6 +193,42 @@ class VoskRecogniser:
             confidence = min(confidence, out[-1].confidence if out else 1.0)
             out.append(Hypothesis(text, round(confidence, 3), index, _verdict(confidence)))
         return tuple(out)
+
+
+def expanded(grammar: SpeechGrammar, room: int) -> Iterator[str]:
+    """The phrases of the grammar's templates, each once, at most ``room``.
+
+    Small templates go first, up to twice an equal share; the large get what is left, and their widest slot is narrowed
+    from the end: values come the likeliest first.
+    """
+    values = dict(grammar.slots)
+    known = set(grammar.phrases)
+    jobs: list[tuple[int, Pieces, list[tuple[str, ...]]]] = []
+    for template in grammar.templates:
+        choices = [values.get(name, ()) for name in slot_names(template)]
+        if size := prod(len(choice) for choice in choices):
+            jobs.append((size, template, choices))
+    jobs.sort(key=lambda job: job[0])
+    left = room
+    for done, (_, template, choices) in enumerate(jobs):
+        share = min(left, _SLACK * left // (len(jobs) - done))
+        for combination in product(*_narrowed(choices, share)):
+            phrase = filled(template, combination)
+            if len(set(combination)) == len(combination) and phrase not in known:
+                known.add(phrase)
+                left -= 1
+                yield phrase
+
+
+def _narrowed(choices: list[tuple[str, ...]], share: int) -> list[tuple[str, ...]]:
+    """As much of each choice as fits; nothing at all when nothing does."""
+    sizes = [len(choice) for choice in choices]
+    while prod(sizes) > share:
+        widest = sizes.index(max(sizes))
+        if sizes[widest] <= 1:
+            return [()]
+        sizes[widest] = max(1, min(sizes[widest] - 1, sizes[widest] * 9 // 10))
+    return [choice[:size] for choice, size in zip(choices, sizes, strict=True)]
 
 
 def _matched(compiled: Compiled, text: str) -> tuple[str | None, int | None]:

@@ -12,7 +12,7 @@ import numpy as np
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.speech.synthesisers.reading_text import said
-from ivr.speech.vendors.hibari import LANGUAGES, version
+from ivr.speech.vendors import HIBARI_LANGUAGES
 from ivr.speech.worker.engines import Samples
 
 _SEED = 7  # of the noise in unvoiced sounds: the same text is the same clip, byte for byte
@@ -25,13 +25,6 @@ class HibariSynthesiser:
 
     def __init__(self) -> None:
         self._voices: dict[str, Any] = {}
-
-    @property
-    def version(self) -> str:
-        return version()
-
-    def languages(self) -> tuple[str, ...]:
-        return LANGUAGES
 
     def load(self) -> None:
         self._voice("")("Ready.", seed=_SEED)
@@ -52,7 +45,7 @@ class HibariSynthesiser:
         return self._voices[name]
 
     def speak(self, text: str, language: str, voice: str) -> tuple[Samples, int]:
-        if not served(language, LANGUAGES):
+        if not served(language, HIBARI_LANGUAGES):
             raise SpeechUnavailable(f"hibari does not speak {language}", remedy="use pyttsx3 for it")
         model = self._voice(voice)
         samples = np.asarray(model(said(text), seed=_SEED), np.float32)

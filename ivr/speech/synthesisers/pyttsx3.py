@@ -6,15 +6,11 @@ pyttsx3 2.99 crashes under threads, loses files, writes empty ones and prints: i
 
 from __future__ import annotations
 
-import io
-import wave
-
-import numpy as np
-
 from ivr.errors import SpeechUnavailable
 from ivr.speech.synthesisers.pyttsx3_process import SAY, order
-from ivr.speech.vendors.pyttsx3 import languages, version, voice_for
+from ivr.speech.vendors import espeak_languages, espeak_voice
 from ivr.speech.worker.engines import Samples
+from ivr.speech.worker.loudness import read_wav
 from ivr.workers.blocking import BlockingWorker
 from ivr.workers.role import Role
 
@@ -42,28 +38,19 @@ class Pyttsx3Synthesiser:
         )
 
     @property
-    def version(self) -> str:
-        return version()
-
-    @property
     def pid(self) -> int | None:
         return self._worker.pid
-
-    def languages(self) -> tuple[str, ...]:
-        self._known = self._known or languages()
-        return self._known
 
     def load(self) -> None:
         self._worker.start()
 
     def speak(self, text: str, language: str, voice: str) -> tuple[Samples, int]:
-        name = voice or voice_for(language, self.languages())
+        self._known = self._known or espeak_languages()
+        name = voice or espeak_voice(language, self._known)
         for _ in range(2):  # a fresh process helps where an old one wrote nothing
             wav = self._worker.ask(SAY, order(name, text))
             if wav:
-                with wave.open(io.BytesIO(wav)) as file:
-                    pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-                    return pcm.astype(np.float32) / np.float32(32768.0), file.getframerate()
+                return read_wav(wav)
             self._worker.close()
         raise SpeechUnavailable(
             f"espeak-ng made nothing of a text of {len(text)} characters", remedy="see its log lines"

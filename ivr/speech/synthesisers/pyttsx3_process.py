@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ivr.errors import SpeechUnavailable
-from ivr.speech.vendors.pyttsx3 import data_directory
+from ivr.speech.vendors import espeak_data
 from ivr.workers.blocking import answer
-from ivr.workers.child import inherited
 from ivr.workers.frames import FIRST, Life
+from ivr.workers.role import inherited
 
 SAY = FIRST
 _WORDS_A_MINUTE = 165
@@ -59,7 +59,7 @@ class Espeak:
     def answer(self, kind: int, body: bytes) -> bytes:
         """Raises SpeechUnavailable for a voice that it lacks, and whatever pyttsx3 does."""
         if kind == Life.SETUP:
-            self._engine = _engine(str(data_directory()))
+            self._engine = _engine(str(espeak_data()))
             self._voices = _voices(self._engine)
             return b""
         voice, _, text = body.decode().partition("\n")

@@ -12,14 +12,14 @@ import sys
 
 from ivr.speech.worker.recognition import RecognitionWorker
 from ivr.speech.worker.synthesis import SynthesisWorker
-from ivr.workers.child import inherited
-from ivr.workers.serving import serve
+from ivr.workers.link import serve
+from ivr.workers.role import inherited
 
 _NICENESS = 5  # media and the line go first
 _SWITCH_S = 0.001  # Python threads yield to the voice-activity loop sooner than the default 5 ms
 
 
-def main() -> int:
+def main() -> None:
     os.nice(_NICENESS)
     sys.setswitchinterval(_SWITCH_S)
     asyncio.run(serve(inherited(), RecognitionWorker if sys.argv[1] == "listen" else SynthesisWorker))
@@ -27,4 +27,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

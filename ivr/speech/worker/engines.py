@@ -30,8 +30,6 @@ class Recogniser(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def version(self) -> str: ...
-    @property
     def languages(self) -> tuple[str, ...]: ...
 
     def load(self) -> None:
@@ -52,10 +50,6 @@ class Synthesiser(Protocol):
 
     @property
     def name(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-
-    def languages(self) -> tuple[str, ...]: ...
 
     def load(self) -> None:
         """Raises SpeechUnavailable with a remedy."""

@@ -1,10 +1,14 @@
-"""Loudness of telephone prompts: raw synthesis and recordings are trimmed, levelled, 8 kHz, 16 bit. Pure."""
+"""Loudness of telephone prompts: raw synthesis and recordings (WAV) are trimmed, levelled, 8 kHz, 16 bit. Pure."""
 
 from __future__ import annotations
+
+import io
+import wave
 
 import numpy as np
 import soxr
 
+from ivr.errors import SpeechUnavailable
 from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
 
 TARGET_DB = -20.0  # active speech, dB full scale: about -17 dBm0 on the wire, as people talk
@@ -62,3 +66,31 @@ def _levelled(samples: Samples) -> Samples:
     gain = 10 ** ((TARGET_DB - level) / 20)
     peak = float(np.abs(samples).max())
     return (samples * np.float32(min(gain, _PEAK / peak))).astype(np.float32)
+
+
+def read_wav(wav: bytes) -> tuple[Samples, int]:
+    """Mono samples and their rate, from PCM of 8, 16, 24 or 32 bits with any number of channels.
+
+    Raises wave.Error, EOFError or ValueError for anything else."""
+    with wave.open(io.BytesIO(wav)) as file:
+        channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+        raw = file.readframes(file.getnframes())
+    if not raw:
+        raise ValueError("it holds no audio")
+    if width == 1:
+        samples = np.frombuffer(raw, np.uint8).astype(np.float32) / 128.0 - 1.0
+    elif width == 3:
+        padded = np.zeros((len(raw) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
+        samples = padded.view("<i4")[:, 0].astype(np.float32) / 2147483648.0
+    else:
+        samples = np.frombuffer(raw, f"<i{width}").astype(np.float32) / float(1 << (8 * width - 1))
+    return samples.reshape(-1, channels).mean(1).astype(np.float32), rate
+
+
+def levelled(wav: bytes) -> bytes:
+    """A recording as a telephone prompt. Raises SpeechUnavailable when it cannot be read."""
+    try:
+        return prompt_pcm(*read_wav(wav))
+    except (ValueError, wave.Error, EOFError) as error:
+        raise SpeechUnavailable(f"not a recording: {error}", remedy="write it as a WAV file of PCM") from error

@@ -24,22 +24,22 @@ _FLOOR = 1e-5
 class Measured:
     """Of one utterance: levels in dB full scale, pitch in Hz (0: no voiced frame), seconds of speech."""
 
-    level_db: float
-    snr_db: float
-    pitch_hz: float
-    speech_s: float
+    level_db: float = 0.0
+    snr_db: float = 0.0
+    pitch_hz: float = 0.0
+    speech_s: float = 0.0
 
 
 def measure(speech: Samples) -> Measured:
     """``speech``: one utterance at 8 kHz with some silence around it."""
     count = len(speech) // _FRAME
     if count < 2:
-        return Measured(0.0, 0.0, 0.0, 0.0)
+        return Measured()
     frames = speech[: count * _FRAME].reshape(count, _FRAME)
     rms = np.sqrt((frames.astype(np.float64) ** 2).mean(1))
     heard = rms[rms > _FLOOR]  # exact silence is a closed gate, not the caller's room
     if len(heard) < 2:
-        return Measured(0.0, 0.0, 0.0, 0.0)
+        return Measured()
     noise = float(np.percentile(heard, 10))
     loud = rms > max(float(heard.max()) * 0.1, noise * 1.5)
     if not loud.any():

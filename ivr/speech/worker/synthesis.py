@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import wave
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.speech import wire
@@ -13,15 +11,8 @@ from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
 from ivr.speech.wire import Level, Ready, Render, Setup
 from ivr.speech.worker.engines import Synthesiser
-from ivr.speech.worker.loudness import prompt_pcm
-from ivr.speech.worker.recording import read_wav
+from ivr.speech.worker.loudness import levelled, prompt_pcm
 from ivr.workers.link import Link
-
-
-def build_synthesisers() -> dict[str, Synthesiser]:
-    """Every vendor's, by name."""
-    made: list[Synthesiser] = [HibariSynthesiser(), Pyttsx3Synthesiser()]
-    return {s.name: s for s in made}
 
 
 class SynthesisWorker:
@@ -29,8 +20,8 @@ class SynthesisWorker:
 
     def __init__(self, line: Link) -> None:
         self._line = line
-        self._loop = asyncio.get_running_loop()
-        self._synthesisers = build_synthesisers()
+        vendors: list[Synthesiser] = [HibariSynthesiser(), Pyttsx3Synthesiser()]
+        self._synthesisers = {vendor.name: vendor for vendor in vendors}
         self._loaded: set[str] = set()
         self._threads = {name: ThreadPoolExecutor(1, f"speak-{name}") for name in self._synthesisers}
         self._levelling = ThreadPoolExecutor(1, "level")
@@ -49,19 +40,9 @@ class SynthesisWorker:
                 kind, body = wire.encode(Ready((), True))
                 self._line.send(kind, 0, body)
             case Render() as order:
-                self._answer(asking, self._threads[order.engine], lambda: self._rendered(order))
+                self._line.answer(asking, self._threads[order.engine].submit(self._rendered, order))
             case Level(wav):
-                self._answer(asking, self._levelling, lambda: levelled(wav))
-
-    def _answer(self, asking: int, thread: ThreadPoolExecutor, work: Callable[[], bytes]) -> None:
-        def done(future: Future[bytes]) -> None:
-            error = future.exception()
-            if error is None:
-                self._line.reply(asking, future.result())
-            else:
-                self._line.refuse(asking, error)
-
-        thread.submit(work).add_done_callback(lambda future: self._loop.call_soon_threadsafe(done, future))
+                self._line.answer(asking, self._levelling.submit(levelled, wav))
 
     def _ready(self, name: str) -> Synthesiser:
         synthesiser = self._synthesisers[name]
@@ -85,11 +66,3 @@ class SynthesisWorker:
             thread.shutdown(wait=False, cancel_futures=True)
         for synthesiser in self._synthesisers.values():
             synthesiser.close()
-
-
-def levelled(wav: bytes) -> bytes:
-    """A recording as a telephone prompt. Raises SpeechUnavailable when it cannot be read."""
-    try:
-        return prompt_pcm(*read_wav(wav))
-    except (ValueError, wave.Error, EOFError) as error:
-        raise SpeechUnavailable(f"not a recording: {error}", remedy="write it as a WAV file of PCM") from error

@@ -43,22 +43,16 @@ class Outcome:
 
 
 class Attempt:
-    """A recognition under way. ``cancelled`` is asked from the recognising thread."""
+    """A recognition under way. ``cancel``: nobody wants it any more; ``cancelled`` is asked from the recognising
+    thread."""
 
     def __init__(self, pcm: bytes, grammar: SpeechGrammar) -> None:
         self.pcm = pcm
         self.grammar = grammar
-        self.speculative = False
         self.outcome: Outcome | None = None
         self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
-        self._cancelled = threading.Event()
-
-    def cancel(self) -> None:
-        """Nobody wants it any more. Thread-safe."""
-        self._cancelled.set()
-
-    def cancelled(self) -> bool:
-        return self._cancelled.is_set()
+        event = threading.Event()
+        self.cancel, self.cancelled = event.set, event.is_set
 
 
 class UtteranceDetector:
@@ -93,11 +87,7 @@ class UtteranceDetector:
             return
         self._endpointer.hangover_s = request.hangover_s
         self._endpointer.max_utterance_s = request.max_utterance_s
-        if (
-            self._attempt is not None
-            and self._attempt.ending is None
-            and self._attempt.grammar.key != request.grammar.key
-        ):
+        if self._attempt is not None and self._attempt.grammar.key != request.grammar.key:
             self._abandon()
 
     def feed(self, at: float, pcm: bytes, now: float) -> None:
@@ -125,10 +115,9 @@ class UtteranceDetector:
 
     def tick(self, now: float) -> None:
         """Time passes: the closed gate sends nothing, which is silence too."""
-        unheard = now - self._arrived - _LATE_S
-        if not self._endpointer.speaking or unheard <= 0:
+        unheard = now - self._arrived
+        if not self._endpointer.speaking or unheard <= _LATE_S:
             return
-        unheard += _LATE_S
         self._speculate(unheard)
         end = self._endpointer.due(unheard)
         if end is not None:
@@ -178,18 +167,16 @@ class UtteranceDetector:
     def _speculate(self, unheard_s: float) -> None:
         pause = self._endpointer.silence_s + unheard_s
         if self._attempt is None and self._request is not None and pause >= SPECULATE_S:
-            self._begin(self._endpointer.silence_s, self._request.grammar, speculative=True)
+            self._begin(self._endpointer.silence_s, self._request.grammar)
 
-    def _begin(self, silence_s: float, grammar: SpeechGrammar, *, speculative: bool) -> Attempt:
+    def _begin(self, silence_s: float, grammar: SpeechGrammar) -> Attempt:
         surplus = int(max(0.0, silence_s - _TAIL_S) * TELEPHONE_RATE) * 2
-        attempt = Attempt(bytes(self._audio[: len(self._audio) - surplus]), grammar)
-        attempt.speculative = speculative
-        self._attempt = attempt
+        attempt = self._attempt = Attempt(bytes(self._audio[: len(self._audio) - surplus]), grammar)
         self._submit(self, attempt)
         return attempt
 
     def _abandon(self) -> None:
-        if self._attempt is not None and self._attempt.ending is None:
+        if self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
 
@@ -197,7 +184,7 @@ class UtteranceDetector:
         assert self._request is not None
         ended_at = self._time(end.ago_s)
         self._emit(SpeechEnded(ended_at))
-        attempt = self._attempt or self._begin(end.ago_s, self._request.grammar, speculative=False)
+        attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
         attempt.ending = ended_at, end.capped
         self._attempt = None  # the next utterance makes its own
         self._finishing.append(attempt)

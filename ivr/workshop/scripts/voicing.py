@@ -19,7 +19,8 @@ from ivr.dialogue.flows.source import Place
 from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Recognition
-from ivr.media.process.pcm import Samples, clipped, samples, ulaw_decode, ulaw_encode
+from ivr.media.process.codec import PCMU
+from ivr.media.process.pcm import Samples, clipped, samples
 from ivr.record import Understood
 from ivr.workshop.scripts.runner import Runner, perform
 from ivr.workshop.scripts.script import Call, ScriptFile, Suite
@@ -92,7 +93,7 @@ class Telephone:
         signal: Samples = np.concatenate((quiet, samples(pcm), quiet)).astype(np.int16)
         if self.snr_db is not None:
             signal = clipped(signal + self._noise(signal, seed))
-        return ulaw_decode(ulaw_encode(signal)).tobytes()
+        return PCMU.decode(PCMU.encode(signal)).tobytes()
 
     def _noise(self, signal: Samples, seed: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Noise shaped like a room's: stronger at low frequencies."""

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause
+from ivr.speech.offers import synthesiser_offers
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
-from ivr.speech.vendors.pyttsx3 import voice_for
+from ivr.speech.vendors import espeak_voice
 from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import active_level_db, prompt_pcm
 from tests.contract.speech.conftest import Subject
@@ -56,8 +58,9 @@ def test_is_understood_over_the_telephone(synthesiser: Synthesiser, english: Sub
         assert recognition.nbest[0].text == line.lower().strip(".?")
 
 
-def test_serves_english_and_names_its_version(synthesiser: Synthesiser) -> None:
-    assert served("en-US", synthesiser.languages()) and synthesiser.version[0].isdigit()
+def test_is_offered_for_english_under_its_version(synthesiser: Synthesiser) -> None:
+    (offer,) = (offer for offer in synthesiser_offers(SpeechConfig()) if offer.name == synthesiser.name)
+    assert served("en-US", offer.languages) and offer.version[0].isdigit()
 
 
 def test_refuses_a_language_that_it_lacks(synthesiser: Synthesiser) -> None:
@@ -138,4 +141,4 @@ def test_espeak_voices_of_language_tags(language: str, voice: str) -> None:
     known = ("en", "en-US", "es", "es-419", "ko", "pt", "pt-BR")
     if voice in ("en-us", "pt-br"):
         voice = next(k for k in known if k.lower() == voice)
-    assert voice_for(language, known) == voice
+    assert espeak_voice(language, known) == voice

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ivr.speech.models import KNOWN, KnownModel, ModelUnavailable, fetch, known
-from ivr.speech.vendors.vosk import model_directories
+from ivr.speech.vendors import vosk_models
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -82,7 +82,7 @@ async def test_a_model_is_fetched_checked_and_installed(tmp_path: Path, vendor: 
     assert place == tmp_path / "xx-XX"
     assert (place / "am" / "final.mdl").read_bytes() == CONTENT
     assert seen[-1] == (len(GOOD), len(GOOD)) and seen == sorted(seen)
-    assert model_directories(tmp_path) == {"xx-XX": place}
+    assert vosk_models(tmp_path) == {"xx-XX": place}
     assert list((tmp_path / ".downloads").iterdir()) == []
 
 
@@ -111,7 +111,7 @@ async def test_a_wrong_checksum_installs_nothing(tmp_path: Path, vendor: Vendor)
     vendor.data = GOOD[:-1] + b"!"
     with pytest.raises(ModelUnavailable, match="checksum"):
         await fetch(described(GOOD), tmp_path, base_url=vendor.url)
-    assert model_directories(tmp_path) == {}
+    assert vosk_models(tmp_path) == {}
     assert list((tmp_path / ".downloads").iterdir()) == []  # the next try begins anew
 
 

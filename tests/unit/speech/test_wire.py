@@ -20,6 +20,7 @@ from ivr.events import (
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech import wire
 from ivr.speech.wire import (
+    GRAMMAR,
     RECOGNITION,
     Close,
     Engine,
@@ -32,12 +33,10 @@ from ivr.speech.wire import (
     Render,
     Setup,
     Warm,
-    pack_grammar,
-    unpack_grammar,
 )
 from ivr.workers.frames import REQUEST
 
-SHAPE, LINES = pack_grammar(SpeechGrammar("k", "en-US", ("yes", "no"), DigitRun(3, 8), counted=frozenset({"n"})))
+PACKED = GRAMMAR.dump_json(SpeechGrammar("k", "en-US", ("yes", "no"), DigitRun(3, 8), counted=frozenset({"n"})))
 RECOGNITION_OF_YES = Recognition(
     Cause.SUCCESS,
     (Hypothesis("yes", 0.9, 0, Accept.ACCEPT), Hypothesis("417", 0.4, None, Accept.REJECT)),
@@ -56,10 +55,10 @@ RECOGNITION_OF_YES = Recognition(
         Ready((Engine("moonshine", ("en",)), Engine("vosk", ("es-ES",), "no model")), complete=True),
         Open("en-US"),
         Listen(),
-        Listen(SHAPE, 0.5, 12.0, LINES),
+        Listen("k", 0.5, 12.0, PACKED),
         Close(),
-        Warm(SHAPE, LINES),
-        Recognise(SHAPE, len(LINES), LINES + bytes(range(256))),
+        Warm("k", PACKED),
+        Recognise("k", len(PACKED), PACKED + bytes(range(256))),
         Render("hibari", "¿Qué? “{x}”", "es-US", ""),
         Level(bytes(range(256))),
         SpeechStarted(12.5),
@@ -91,7 +90,7 @@ def test_nonsense_is_refused(body: bytes) -> None:
 
 
 @given(
-    st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1), max_size=5),
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5),
     st.one_of(st.none(), st.just(DigitRun(3, 8))),
     st.lists(st.lists(st.sampled_from(["move", "{title}", "{n}"]), min_size=1).map(tuple), max_size=3),
     st.dictionaries(st.sampled_from(["title", "n"]), st.lists(st.sampled_from(["alien", "two", "e t"]))),
@@ -104,4 +103,4 @@ def test_a_grammar_survives_the_trip(
 ) -> None:
     values = tuple((name, tuple(said)) for name, said in slots.items())
     grammar = SpeechGrammar("k", "en-US", tuple(phrases), digits, tuple(templates), values, frozenset(slots))
-    assert unpack_grammar(*pack_grammar(grammar)) == grammar
+    assert GRAMMAR.validate_json(GRAMMAR.dump_json(grammar)) == grammar

@@ -8,8 +8,8 @@ import time
 
 from ivr.errors import MediaUnavailable
 from ivr.workers.blocking import answer
-from ivr.workers.child import inherited
 from ivr.workers.frames import FIRST, Life
+from ivr.workers.role import inherited
 
 ECHO, REFUSE, DIE, SLEEP = range(FIRST, FIRST + 4)
 

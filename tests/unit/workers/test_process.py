@@ -11,10 +11,10 @@ import pytest
 import structlog
 
 from ivr.errors import MediaUnavailable
-from ivr.media.negotiation import NoCommonCodec
+from ivr.media.description import NoCommonCodec
 from ivr.workers.frames import FIRST, Life, refusal
 from ivr.workers.link import Link
-from ivr.workers.process import Worker
+from ivr.workers.process import Attention, Worker
 from ivr.workers.role import Role
 from tests.call.virtual import VirtualLoop, run
 
@@ -276,3 +276,19 @@ def test_the_first_process_that_cannot_serve_says_why() -> None:
         await house.worker.stop()
 
     run(main())
+
+
+def test_whoever_looks_in_time_has_looked_all_the_while() -> None:
+    attention = Attention(100.0, 2.0)
+    for second in range(60):
+        attention.look(101.0 + second)
+    assert attention.since == 100.0
+
+
+def test_after_a_lapse_the_looking_begins_anew() -> None:
+    attention = Attention(100.0, 2.0)
+    attention.look(101.0)
+    attention.look(111.0)
+    assert attention.since == 111.0
+    attention.look(112.0)
+    assert attention.since == 111.0

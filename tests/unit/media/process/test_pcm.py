@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.media.process import pcm
-from ivr.media.process.codec import G722, coder
+from ivr.media.process.codec import G722, PCMA, PCMU, coder
 
 # Decision values of the first, second and last levels of some segments, from the ITU's tables 1a and 2a,
 # scaled to 16 bits (x8 for A-law's 13 bits sign included, x4 for µ-law's 14).
@@ -18,12 +18,12 @@ ALAW_LEVELS = {0xD5: 8, 0xD4: 24, 0xC5: 264, 0xAA: 32256, 0x2A: -32256, 0x55: -8
 
 @pytest.mark.parametrize(("code", "level"), ULAW_LEVELS.items())
 def test_ulaw_levels_are_the_itus(code: int, level: int) -> None:
-    assert pcm.ulaw_decode(bytes([code]))[0] == level
+    assert PCMU.decode(bytes([code]))[0] == level
 
 
 @pytest.mark.parametrize(("code", "level"), ALAW_LEVELS.items())
 def test_alaw_levels_are_the_itus(code: int, level: int) -> None:
-    assert pcm.alaw_decode(bytes([code]))[0] == level
+    assert PCMA.decode(bytes([code]))[0] == level
 
 
 @pytest.mark.parametrize("name", ["PCMU", "PCMA"])

@@ -157,7 +157,7 @@ def test_audio_is_dropped_and_counted_when_the_line_is_behind_but_keys_are_not()
     dropped = 0
     for index in range(400):
         dropped += outbox.speech(7, frames)
-        outbox.digit(7, "5", "rtp", float(index))
+        outbox.put(Kind.DIGIT, 7, wire.pack(["5", "rtp", float(index)]))
         outbox.flush()
     assert 0 < dropped < 6000
     theirs.setblocking(False)

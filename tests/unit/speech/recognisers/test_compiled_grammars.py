@@ -7,7 +7,7 @@ import pytest
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import search
 from ivr.speech.recognisers.compiled_grammars import Compiler, Likelihood
-from ivr.speech.recognisers.expansion import expanded
+from ivr.speech.recognisers.vosk import expanded
 from tests.unit.speech.recognisers.test_trie import END, Letters, favouring
 
 NUMBERS = tuple(f"n{n}" for n in range(1, 100))

@@ -11,7 +11,7 @@ from ivr.speech.recognisers.nearness import Nearness, Spoken
 
 def judged(*found: Evidence, transcript: str = "", duration_s: float = 2.0) -> tuple[Cause, list[Accept]]:
     heard = transcript or (found[0].text if found else "something")
-    recognition = judge(found, heard, -0.2, duration_s, 0.1, "test")
+    recognition = judge(found, heard, duration_s, 0.1, "test")
     return recognition.cause, [h.verdict for h in recognition.nbest]
 
 
@@ -113,7 +113,7 @@ def test_an_empty_transcript_was_no_speech() -> None:
 
 def test_confidences_fall_and_bound_each_other() -> None:
     found = [Evidence(f"word{i}", i, -0.3 - 0.2 * i, -0.1 - 0.2 * i) for i in range(5)]
-    levels = [h.confidence for h in judge(found, "word", -0.2, 1.0, 0.1, "test").nbest]
+    levels = [h.confidence for h in judge(found, "word", 1.0, 0.1, "test").nbest]
     assert levels == sorted(levels, reverse=True) and all(0 <= c <= 1 for c in levels)
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
-from ivr.speech.recognisers.beam import Path, search
-from ivr.speech.recognisers.lattice import Lattice, Place
+from ivr.speech.recognisers.beam import Lattice, Path, Place, search
 from ivr.speech.recognisers.trie import Tokens, Tries
 
 VOCABULARY = 400

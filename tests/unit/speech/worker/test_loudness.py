@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from ivr.errors import SpeechUnavailable
-from ivr.speech.worker.recording import read_wav
-from ivr.speech.worker.synthesis import levelled
+from ivr.speech.worker.loudness import levelled, read_wav
 
 TONE = [0.4 * np.sin(i / 3) for i in range(4000)]
 

@@ -6,8 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.media.description import G722, PCMA, PCMU, Codec, Direction, MediaDescription
-from ivr.media.negotiation import NoCommonCodec, address, expects_audio, held, negotiate, receivable
+from ivr.media.description import (
+    G722,
+    PCMA,
+    PCMU,
+    Codec,
+    Direction,
+    MediaDescription,
+    NoCommonCodec,
+    address,
+    expects_audio,
+    held,
+    negotiate,
+    receivable,
+)
 
 OURS = ("PCMU", "PCMA", "G722")
 
