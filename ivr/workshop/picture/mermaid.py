@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.glossary import TARGETS, detail, short
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
-from ivr.workshop.picture.cards import detail
 from ivr.workshop.picture.svg import faults_by_state
 from ivr.workshop.picture.text_width import fitted
 from ivr.workshop.picture.traffic import Traffic
-from ivr.workshop.tell.transitions import short
 
 _SHAPES = {
     "question": ('(["', '"])'),
@@ -25,7 +24,7 @@ _SHAPES = {
     "resume": ('{{"', '"}}'),
     "say": ('("', '")'),
 }
-_ENDS = {"human": "a person", "goodbye": "goodbye", "back": "the previous question"}
+_ENDS = ("human", "goodbye", "back")
 _CLASSES = (
     "classDef human stroke:#b5179e,stroke-width:2px",
     "classDef error stroke:#c62828,stroke-width:3px",
@@ -72,7 +71,7 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
             text = (f"{way.key}: " if way.key else "") + short(way)
             edges.setdefault((name, target, way.failure), []).append(text)
     for end in sorted(ends):
-        yield f'  {_id(flow.flow, end, "to")}(("{_ENDS[end]}"))'
+        yield f'  {_id(flow.flow, end, "to")}(("{TARGETS[end].partition(",")[0]}"))'
     if "human" in ends:
         marks.setdefault("human", []).append(_id(flow.flow, "human", "to"))
     for (source, target, failure), texts in edges.items():

@@ -8,6 +8,7 @@ from html import escape
 from pathlib import PurePath
 
 from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.glossary import detail, taken
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
 from ivr.workshop.picture.canvas import (
@@ -23,11 +24,10 @@ from ivr.workshop.picture.canvas import (
     PlacedCard,
     canvas_of,
 )
-from ivr.workshop.picture.cards import Row, detail
+from ivr.workshop.picture.cards import Row
 from ivr.workshop.picture.style import ICONS, STYLE, SYMBOLS
 from ivr.workshop.picture.text_width import fitted, measured
 from ivr.workshop.picture.traffic import Traffic
-from ivr.workshop.tell.transitions import told
 
 _SIZE = re.compile(r'width="(\d+)" height="(\d+)"')
 _SIGNS = {"human": "human", "goodbye": "goodbye", "back": "back", "again": "again"}
@@ -301,7 +301,7 @@ class _Drawing:
 def _meaning(row: Row) -> str:
     lines = []
     for way in row.ways:
-        text = f"{told(way)}: {way.target}"
+        text = f"{taken(way)}: {way.target}"
         if way.label:
             text += f" (“{way.label}”" + (f", key {way.key})" if way.key else ")")
         if way.edge.reason:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.engine.cursor import Cursor, TransitionTable
+from ivr.dialogue.flows.glossary import written
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.state import Transition
 
 Edge = tuple[str, str]
 """("flow.state", trigger): "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME"."""
@@ -100,25 +100,12 @@ class Observation:
         flows = self._library.flows.values()
         states = frozenset(f"{flow.flow}.{name}" for flow in flows for name in flow.states)
         named = {
-            (f"{flow.flow}.{name}", way.trigger): f"{flow.flow}.{name}: {edge_name(way)}"
+            (f"{flow.flow}.{name}", way.trigger): f"{flow.flow}.{name}: {written(way)}"
             for flow in flows
             for name, state in flow.states.items()
             for way in state.transitions()
         }
         return Coverage(states, named, frozenset(self._entered) & states, frozenset(self._taken))
-
-
-def edge_name(way: Transition) -> str:
-    """A transition as a designer calls it."""
-    match way.kind:
-        case "choice":
-            return f"choice {way.name}" + (f" (key {way.key})" if way.key else "")
-        case "case":
-            return f"when {way.name}" if way.name else "when nothing else holds"
-        case "no":
-            return "not confirmed"
-        case _:
-            return way.trigger.replace(".", " ", 1)
 
 
 def _flow(state: str) -> str:
