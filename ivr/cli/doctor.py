@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import db
-from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
+from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.company import company_of
 from ivr.config import Address, Config
 from ivr.dialogue.flows.library import load_library
@@ -43,10 +43,9 @@ class Finding:
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser("doctor", help="what works here, what is missing, how to get it", epilog=EPILOG)
+    parser = command(commands, "doctor", handle, "what works here, what is missing, how to get it", EPILOG)
     add_config(parser)
     add_listeners(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.cli.progress import progress_bar
 from ivr.speech.models import KNOWN, VENDOR, fetch, known
 
@@ -21,17 +21,14 @@ def add(commands: Subparsers) -> None:
         "models", help="fetch Vosk models", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the models known by name, and which are installed")
-    add_config(listing)
-    listing.set_defaults(handler=handle_list)
-    get = actions.add_parser("get", help="download and install one")
+    add_config(command(actions, "list", handle_list, "the models known by name, and which are installed"))
+    get = command(actions, "get", handle_get, "download and install one")
     add_config(get)
     get.add_argument("name", help="see ivr models list")
     get.add_argument(
         "--from", dest="base_url", default=VENDOR, metavar="URL", help="a mirror; default: the vendor's site"
     )
     get.add_argument("--language", default="", help="install it for this language instead of its own")
-    get.set_defaults(handler=handle_get)
 
 
 def handle_list(arguments: argparse.Namespace) -> int:

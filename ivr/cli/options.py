@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ivr.config import Config, load_config
 
 Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
+Handler = Callable[[argparse.Namespace], int]
+
+
+def command(
+    commands: Subparsers, name: str, handler: Handler, about: str, epilog: str = "", description: str | None = None
+) -> argparse.ArgumentParser:
+    """``about`` stands in the list of commands; ``epilog`` and ``description`` are shown as they are written."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=description, epilog=epilog, formatter_class=raw
+    )
+    parser.set_defaults(handler=handler)
+    return parser
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -36,8 +36,6 @@ class Trial(Protocol):
         """Words, keys, or a command that begins with a slash; the same as ``begin``, with ``text`` for answers."""
         ...
 
-    async def close(self) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
 class FlowSummary:

@@ -13,28 +13,27 @@ from rich.text import Text
 
 from ivr.cli.flow.facts import facts_of
 from ivr.cli.flow.options import add_paths, config_of, folders_of
-from ivr.cli.options import Subparsers
+from ivr.cli.options import Subparsers, command
 from ivr.dialogue.checker.check import PROFILES
 from ivr.dialogue.flows.finding import Finding, Severity
 from ivr.errors import ConfigError
 from ivr.release.candidate import examine
 
-EPILOG = (
-    "Exit codes: 0 nothing wrong (warnings may remain), 1 errors (with --strict also warnings), 2 wrong usage. "
-    "Notes say how the line is, and never fail."
-)
+EPILOG = """\
+Exit codes: 0 nothing wrong (warnings may remain), 1 errors (with --strict also warnings), 2 wrong usage.
+Notes say how the line is, and never fail.
+"""
 STYLES: Mapping[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("check", help="what is wrong, where, why, and what to do", epilog=EPILOG)
+    parser = command(tools, "check", handle, "what is wrong, where, why, and what to do", EPILOG)
     add_paths(parser)
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="findings as JSON, for editors and CI")
     parser.add_argument(
         "--profile", metavar="NAME", default="", help=f"what a standard asks beside that; known: {', '.join(PROFILES)}"
     )
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

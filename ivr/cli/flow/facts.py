@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
-from ivr.cli.flow.stored import existing_store
+from ivr.cli.flow.options import existing_store
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.options import add_config_file, config_of, flows_of
+from ivr.cli.options import Subparsers, command
 from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
 from ivr.workshop.folder import folders
@@ -16,20 +16,17 @@ EPILOG = "templates:\n" + "\n".join(f"  {name:9}{about}" for name, about in TEMP
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "new", help="a new flow from a template", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(tools, "new", handle, "a new flow from a template", EPILOG)
     parser.add_argument("name", metavar="NAME", help="small letters, digits and _; the file is called the same")
     parser.add_argument("--template", choices=list(TEMPLATES), default="menu", help="default: menu")
     parser.add_argument("--flows", type=Path, metavar="FOLDER", help="default: flows")
     parser.add_argument("--service", metavar="NAME", help="with --template http: one of [[flows.services]]")
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    folder: Path = arguments.flows or (config.flows.directory if config is not None else DEFAULT_FLOWS)
+    folder: Path = arguments.flows or flows_of(config)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder", remedy="make it, or name another with --flows")
     services = [service.name for service in config.flows.services] if config is not None else []

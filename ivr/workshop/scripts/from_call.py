@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.grammar import CompiledGrammar
 from ivr.errors import ConfigError, FlowError
@@ -36,8 +37,8 @@ from ivr.record import (
 from ivr.store import Store
 from ivr.workshop.scripts.runner import Report, Runner, perform
 from ivr.workshop.scripts.script import MASKED, Step, parse_script
-from ivr.workshop.simulate.driving import ACTION, DESK, Setting
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.driver import ACTION, DESK
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
 FICTIONAL = "5035550101"  # a demonstration member; 555-01xx belongs to nobody
@@ -76,7 +77,7 @@ class _Turn:
 async def record(
     call: Mapping[str, Any],
     library: FlowLibrary,
-    room: ScratchRoom,
+    sandbox: Sandbox,
     *,
     language: str = "en-US",
     persona: str = "neutral",
@@ -91,10 +92,10 @@ async def record(
         entry = first.partition(".")[0]
     if entry not in library.flows:
         raise FlowError(f"the call began in {entry}, which is not among these flows", remedy="name their folder")
-    at = datetime.fromisoformat(str(call["started_at"])).astimezone(room.zone)
-    await room.reset(at)
+    at = datetime.fromisoformat(str(call["started_at"])).astimezone(sandbox.zone)
+    await sandbox.reset(at)
     remarks: list[str] = []
-    caller = await _caller(room, str(call.get("caller") or ""), remarks)
+    caller = await _caller(sandbox, str(call.get("caller") or ""), remarks)
     head: Step_ = {
         "name": name or f"call {call.get('call_id', '')}".strip(),
         "from": caller,
@@ -108,12 +109,12 @@ async def record(
     for turn in turns:
         for step in turn.before:
             if "time" in step:  # on the company's clock
-                step["time"] = f"{step['time'].astimezone(room.zone):%H:%M}"
-    setting = Setting(at, caller, entry=entry, language=head["language"], persona=head["persona"])
-    await _settle(turns, Simulation(library, room, setting), remarks)
+                step["time"] = f"{step['time'].astimezone(sandbox.zone):%H:%M}"
+    start = Start("call", entry, head["language"], head["persona"], caller)
+    await _settle(turns, Simulation(library, sandbox, at, start), remarks)
     text = _script(entry, at, head, turns, _end(call, turns))
     file = parse_script(Path("recorded.test.yaml"), text)
-    replay = await Runner(library, room).run([file])
+    replay = await Runner(library, sandbox).run([file])
     remarks += [finding.render() for finding in replay.findings]
     for result in replay.results:
         if result.failure is not None:
@@ -260,10 +261,10 @@ def _forced(what: str, outcome: str, forced: dict[str, str]) -> list[Step_]:
     return [{"answer": {"action": what, "outcome": outcome}}]
 
 
-async def _caller(room: ScratchRoom, number: str, remarks: list[str]) -> str:
+async def _caller(sandbox: Sandbox, number: str, remarks: list[str]) -> str:
     if not number or MASKED in number:
         return FICTIONAL if MASKED in number else ""
-    if await room.knows(number) or re.fullmatch(r"1?\d{3}55501\d\d", re.sub(r"\D", "", number)):
+    if await sandbox.knows(number) or re.fullmatch(r"1?\d{3}55501\d\d", re.sub(r"\D", "", number)):
         return number
     remarks.append(f"the caller's number is somebody's: the script calls from {FICTIONAL}, who is somebody else")
     return FICTIONAL

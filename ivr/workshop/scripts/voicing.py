@@ -23,7 +23,7 @@ from ivr.media.process.pcm import Samples, clipped, samples, ulaw_decode, ulaw_e
 from ivr.record import Understood
 from ivr.workshop.scripts.runner import Runner, perform
 from ivr.workshop.scripts.script import Call, ScriptFile, Suite
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
 Speak = Callable[[str, str], Awaitable[bytes]]
@@ -118,7 +118,7 @@ class Audition:
     """Hears every spoken line of scripts with each of ``voices`` (by name)."""
 
     library: FlowLibrary
-    room: ScratchRoom
+    sandbox: Sandbox
     voices: Mapping[str, Speak]
     recognise: Recognise
     telephone: Telephone = field(default_factory=Telephone)
@@ -133,7 +133,7 @@ class Audition:
         """Lines that are said twice in the same state are heard once."""
         found: list[SpokenLine] = []
         known: set[tuple[str, str, str]] = set()
-        runner = Runner(self.library, self.room)
+        runner = Runner(self.library, self.sandbox)
         for file in files:
             if file.suite is None:
                 continue

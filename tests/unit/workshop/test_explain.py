@@ -8,7 +8,7 @@ import pytest
 
 from ivr.errors import FlowError
 from ivr.reference import COMPANY
-from ivr.workshop.selection import state_of
+from ivr.workshop.folder import state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
 from ivr.workshop.tell.routes import AT_HUMAN, route_to, route_to_human
 from tests.unit.workshop.reference import reference
