@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -34,6 +35,7 @@ examples:
   ivr flow diff flows try             two folders
 Exit codes: 0 the same for callers, 1 different, 2 wrong usage. Flows that can't be read count as 1, and say why.
 """
+STYLES = ((r" *! ", "yellow"), (r" *was: ", "red"), (r" *now: ", "green"), (r"[^ ]", "bold"))
 
 
 def add(tools: Subparsers) -> None:
@@ -95,14 +97,6 @@ async def _stored(name: str, store: Store) -> Side:
 def _show(comparison: Comparison) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in comparison.render().splitlines():
-        text = Text(line)
+        text = Text(line, next((style for start, style in STYLES if re.match(start, line)), ""))
         text.highlight_regex(r"‹[^›]*›", "bold")
-        if line.lstrip().startswith("! "):
-            text.stylize("yellow")
-        elif line and not line.startswith(" "):
-            text.stylize("bold")
-        elif line.strip().startswith("was: "):
-            text.stylize("red")
-        elif line.strip().startswith("now: "):
-            text.stylize("green")
         console.print(text)

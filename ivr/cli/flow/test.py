@@ -6,14 +6,14 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from ivr.cli.flow.options import add_paths, config_of, paths_of, store_url
-from ivr.cli.flow.voice import speak_scripts
 from ivr.cli.options import Subparsers, command
 from ivr.config import Config
 from ivr.errors import ConfigError, IvrError
@@ -25,6 +25,7 @@ from ivr.workshop.scripts.verdict import failure_lines, summary, write_junit
 from ivr.workshop.scripts.watching import changes
 from ivr.workshop.simulate.sandbox import Sandbox
 
+Run = Callable[..., Awaitable[list[Rehearsal]]]
 EPILOG = "Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usage."
 
 
@@ -65,10 +66,12 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.record or arguments.record_simulation:
         return await _record(arguments, config, paths)
     if arguments.voice:
+        from ivr.cli.flow.voice import speak_scripts  # and with it numpy and a softphone
+
         return await speak_scripts(arguments, config, paths)
     scripts_by_folder(paths)  # a path without scripts is wrong usage, watched or not
-    sandbox = Sandbox(config)
-    return await (_watch if arguments.watch else _once)(config, sandbox, paths, arguments)
+    run = partial(rehearse, paths, config, Sandbox(config), only=arguments.only)
+    return await (_watch(run, paths, arguments) if arguments.watch else _once(run, arguments))
 
 
 async def _record(arguments: argparse.Namespace, config: Config | None, paths: Sequence[Path]) -> int:
@@ -93,9 +96,9 @@ async def _record(arguments: argparse.Namespace, config: Config | None, paths: S
     return 0 if recording.faithful else 1
 
 
-async def _once(config: Config | None, sandbox: Sandbox, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
+async def _once(run: Run, arguments: argparse.Namespace) -> int:
     screen = _Screen()
-    rehearsals = await rehearse(paths, config, sandbox, only=arguments.only, watch=screen.result)
+    rehearsals = await run(watch=screen.result)
     report = together(rehearsals)
     screen.report(report, rehearsals, full=arguments.coverage, part=bool(arguments.only))
     if arguments.junit:
@@ -108,7 +111,7 @@ async def _once(config: Config | None, sandbox: Sandbox, paths: Sequence[Path], 
     return 0 if report.passed else 1
 
 
-async def _watch(config: Config | None, sandbox: Sandbox, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
+async def _watch(run: Run, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
     """Runs until interrupted; a file that is wrong for the moment ends nothing."""
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -119,7 +122,7 @@ async def _watch(config: Config | None, sandbox: Sandbox, paths: Sequence[Path],
         if changed:
             screen.say(f"changed: {', '.join(sorted(changed))}", "dim")
         try:
-            code = await _once(config, sandbox, paths, arguments)
+            code = await _once(run, arguments)
         except IvrError as error:
             screen.say(str(error), "red")
             code = 1

@@ -12,18 +12,9 @@ from ivr.workshop.picture.svg import faults_by_state
 from ivr.workshop.picture.text_width import fitted
 from ivr.workshop.picture.traffic import Traffic
 
-_SHAPES = {
-    "question": ('(["', '"])'),
-    "action": ('["', '"]'),
-    "http": ('["', '"]'),
-    "branch": ('{{"', '"}}'),
-    "call": ('[["', '"]]'),
-    "return": ('>"', '"]'),
-    "handoff": ('(("', '"))'),
-    "end": ('(("', '"))'),
-    "resume": ('{{"', '"}}'),
-    "say": ('("', '")'),
-}
+_BOX = ('["', '"]')
+_SHAPES = {"question": ('(["', '"])'), "branch": ('{{"', '"}}'), "call": ('[["', '"]]'), "return": ('>"', '"]'),
+           "handoff": ('(("', '"))'), "end": ('(("', '"))'), "resume": ('{{"', '"}}'), "say": ('("', '")')}  # fmt: skip
 _ENDS = ("human", "goodbye", "back")
 _CLASSES = (
     "classDef human stroke:#b5179e,stroke-width:2px",
@@ -62,7 +53,7 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
     edges: dict[tuple[str, str, bool], list[str]] = {}
     marks.setdefault("start", []).append(_id(flow.flow, flow.start))
     for name, state in flow.states.items():
-        opening, closing = _SHAPES[state.kinds[0]]
+        opening, closing = _SHAPES.get(state.kinds[0], _BOX)
         yield f"  {_id(flow.flow, name)}{opening}{_escaped(name)}<br/><small>{_escaped(detail(state))}</small>{closing}"
         for way in state.transitions():
             target = name if way.target in ("again", "repeat") else way.target

@@ -62,19 +62,16 @@ class Coverage:
     @property
     def state_share(self) -> float:
         """0..1."""
-        return _share(len(self.states & self.entered), len(self.states))
+        return len(self.entered) / len(self.states) if self.states else 1.0
 
     @property
     def edge_share(self) -> float:
         """0..1."""
-        return _share(len(self.edges.keys() & self.taken), len(self.edges))
+        return len(self.taken) / len(self.edges) if self.edges else 1.0
 
     def summary(self) -> str:
-        states, edges_ = len(self.states & self.entered), len(self.edges.keys() & self.taken)
-        return (
-            f"states {states} of {len(self.states)} ({self.state_share:.0%}), "
-            f"edges {edges_} of {len(self.edges)} ({self.edge_share:.0%})"
-        )
+        states = f"states {len(self.entered)} of {len(self.states)} ({self.state_share:.0%})"
+        return f"{states}, edges {len(self.taken)} of {len(self.edges)} ({self.edge_share:.0%})"
 
 
 class Observation:
@@ -105,15 +102,11 @@ class Observation:
             for name, state in flow.states.items()
             for way in state.transitions()
         }
-        return Coverage(states, named, frozenset(self._entered) & states, frozenset(self._taken))
+        return Coverage(states, named, states & self._entered, frozenset(self._taken & named.keys()))
 
 
 def _flow(state: str) -> str:
     return state.partition(".")[0]
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
 
 
 def lines(coverage: Coverage, flows: Iterable[str]) -> Iterator[str]:
