@@ -21,7 +21,7 @@ Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip insta
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "call", handle, "phone a SIP URI and talk to it", EPILOG)
+    parser = command(commands, "call", "phone a SIP URI and talk to it", EPILOG, handle)
     add_config(parser)
     add_arguments(parser)
     parser.add_argument("--deaf", action="store_true", help="don't transcribe what is heard")

@@ -11,9 +11,8 @@ from ivr.cli.options import Subparsers, command
 
 def add(commands: Subparsers) -> None:
     listed = "\n".join(f"  {name:12}{about}" for name, (_, about) in deploy.NAMES.items())
-    about = f"Print a file to copy and edit.\n\n{listed}"
     what = "print configuration for the PBX or proxy in front of the line"
-    parser = command(commands, "deploy", handle, what, description=about)
+    parser = command(commands, "deploy", what, f"a file to copy and edit:\n{listed}", handle)
     parser.add_argument("name", choices=[*deploy.NAMES], metavar="NAME", help=" | ".join(deploy.NAMES))
 
 

@@ -41,7 +41,7 @@ class Finding:
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "doctor", handle, "what works here, what is missing, how to get it", EPILOG)
+    parser = command(commands, "doctor", "what works here, what is missing, how to get it", EPILOG, handle)
     add_config(parser)
     add_listeners(parser)
 

@@ -17,12 +17,10 @@ checksum and installs the model whole or not at all, into [speech] vosk_models/<
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "models", help="fetch Vosk models", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(commands, "models", "fetch Vosk models", EPILOG)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    add_config(command(actions, "list", handle_list, "the models known by name, and which are installed"))
-    get = command(actions, "get", handle_get, "download and install one")
+    add_config(command(actions, "list", "the models known by name, and which are installed", handler=handle_list))
+    get = command(actions, "get", "download and install one", handler=handle_get)
     add_config(get)
     get.add_argument("name", help="see ivr models list")
     get.add_argument(

@@ -14,14 +14,13 @@ Handler = Callable[[argparse.Namespace], int]
 
 
 def command(
-    commands: Subparsers, name: str, handler: Handler, about: str, epilog: str = "", description: str | None = None
+    commands: Subparsers, name: str, about: str, epilog: str = "", handler: Handler | None = None
 ) -> argparse.ArgumentParser:
-    """``about`` stands in the list of commands; ``epilog`` and ``description`` are shown as they are written."""
+    """``about`` stands in the list of commands; ``epilog`` is shown as it is written."""
     raw = argparse.RawDescriptionHelpFormatter
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=description, epilog=epilog, formatter_class=raw
-    )
-    parser.set_defaults(handler=handler)
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, epilog=epilog, formatter_class=raw)
+    if handler is not None:
+        parser.set_defaults(handler=handler)
     return parser
 
 

@@ -18,7 +18,7 @@ examples:
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "say", handle, "synthesise a sentence into a WAV file", EPILOG)
+    parser = command(commands, "say", "synthesise a sentence into a WAV file", EPILOG, handle)
     add_config(parser)
     parser.add_argument("text")
     parser.add_argument("--language", default="en-US")

@@ -23,7 +23,7 @@ Several services run on one machine with different --sip, --http and --database.
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "serve", handle, "answer calls", EPILOG)
+    parser = command(commands, "serve", "answer calls", EPILOG, handle)
     add_config(parser)
     add_listeners(parser)
     parser.add_argument(

@@ -30,7 +30,7 @@ Personal data is masked where the service wrote the log with redact = true; no t
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "tail", handle, "read the call log as people do", EPILOG)
+    parser = command(commands, "tail", "read the call log as people do", EPILOG, handle)
     add_config(parser)
     parser.add_argument("--log", type=Path, metavar="FILE", help="instead of [logs] path; - reads standard input")
     parser.add_argument("--call", default="", metavar="ID", help="only the call whose id begins so")

@@ -33,7 +33,7 @@ STYLES: Mapping[Severity, str] = {"error": "bold red", "warning": "yellow", "not
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "check", handle, "what is wrong, where, why, and what to do", EPILOG)
+    parser = command(tools, "check", "what is wrong, where, why, and what to do", EPILOG, handle)
     add_paths(parser)
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="findings as JSON, for editors and CI")

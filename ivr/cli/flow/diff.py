@@ -40,7 +40,7 @@ STYLES = ((r" *! ", "yellow"), (r" *was: ", "red"), (r" *now: ", "green"), (r"[^
 
 def add(tools: Subparsers) -> None:
     what = "what changed, in words; exits 0 when nothing did, 1 when something did"
-    parser = command(tools, "diff", handle, what, EPILOG)
+    parser = command(tools, "diff", what, EPILOG, handle)
     parser.add_argument("old", metavar="A")
     parser.add_argument("new", metavar="B", nargs="?", help="default: the folder of flows")
     parser.add_argument("--json", action="store_true", help="the changes as JSON")

@@ -21,7 +21,7 @@ examples:
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "explain", handle, "what can happen in a state, in words", EPILOG)
+    parser = command(tools, "explain", "what can happen in a state, in words", EPILOG, handle)
     parser.add_argument("state", metavar="STATE|FLOW", help="e.g. queue.to_top, or queue")
     parser.add_argument("--flows", type=Path, metavar="FOLDER", help="default: flows")
     parser.add_argument("--language", metavar="TAG", help="default: the flow's own")

@@ -22,7 +22,7 @@ Exit codes: 0 all files are tidy now; 1 a file can't be read, or with --check: w
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "fmt", handle, "tidy the files; comments stay", EPILOG)
+    parser = command(tools, "fmt", "tidy the files; comments stay", EPILOG, handle)
     add_paths(parser)
     parser.add_argument("--check", action="store_true", help="change nothing, show what would change")
 

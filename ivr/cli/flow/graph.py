@@ -18,7 +18,7 @@ from ivr.record import Entered, Entry
 from ivr.release.candidate import examine
 from ivr.workshop.folder import Folder, flow_of, library_of, select, state_of
 from ivr.workshop.picture.mermaid import render_mermaid
-from ivr.workshop.picture.svg import render_folder_svg, render_svg
+from ivr.workshop.picture.svg import render_svg
 from ivr.workshop.picture.traffic import Traffic, Visit, count
 
 EPILOG = """\
@@ -32,7 +32,7 @@ Ways to a human, and ways back, are signs on the states instead of long lines.
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "graph", handle, "a picture of a flow", EPILOG)
+    parser = command(tools, "graph", "a picture of a flow", EPILOG, handle)
     parser.add_argument("flow", metavar="FLOW|FOLDER", help="a flow's name, its file, or a folder for all of them")
     parser.add_argument("--format", choices=["svg", "mermaid"], default="svg", help="default: svg")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
@@ -60,10 +60,7 @@ def handle(arguments: argparse.Namespace) -> int:
         text = render_mermaid(library, flows, findings=findings, traffic=traffic)
     else:
         current = [".".join(state_of(library, name)) for name in arguments.current]
-        if chosen.name:
-            text = render_svg(library, flows[0], findings=findings, traffic=traffic, current=current)
-        else:
-            text = render_folder_svg(library, flows, findings=findings, traffic=traffic, current=current)
+        text = render_svg(library, *flows, findings=findings, traffic=traffic, current=current)
     if arguments.out is None:
         sys.stdout.write(text)
     else:

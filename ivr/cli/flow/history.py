@@ -18,7 +18,7 @@ from ivr.release.releases import Release, Releases, Step
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "history", handle, "which versions served callers, when, and by whom")
+    parser = command(tools, "history", "which versions served callers, when, and by whom", handler=handle)
     parser.add_argument("flow", nargs="?", default="", metavar="FLOW", help="only what changed this flow")
     parser.add_argument("--limit", type=int, default=30, metavar="N", help="at most N lines (default 30)")
     parser.add_argument("--json", action="store_true", help="as JSON")

@@ -11,7 +11,7 @@ from ivr.release.releases import Releases
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "publish", handle, "a version or a folder of flows, for everybody", NOTICED)
+    parser = command(tools, "publish", "a version or a folder of flows, for everybody", NOTICED, handle)
     parser.add_argument("version", nargs="?", default="", metavar="VERSION|FOLDER", help="default: the flows' folder")
     add_config(parser)
 

@@ -14,7 +14,7 @@ The files stay as they are: the next edit of them goes live again."""
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "rollback", handle, "back to the version before, or to a named one", EPILOG)
+    parser = command(tools, "rollback", "back to the version before, or to a named one", EPILOG, handle)
     parser.add_argument(
         "version", nargs="?", default="", metavar="VERSION", help="default: the one before the live one"
     )

@@ -20,7 +20,7 @@ Exit codes: 0 done; 1 with --check: the file there is out of date; 2 wrong usage
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "schema", handle, "write the file that teaches your editor the keys", EPILOG)
+    parser = command(tools, "schema", "write the file that teaches your editor the keys", EPILOG, handle)
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="default: flows")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--write", action="store_true", help=f"write FOLDER/{FILE_NAME}; the default")

@@ -47,7 +47,7 @@ STYLES = {
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "simulate", handle, "a call in the terminal, by typing", EPILOG)
+    parser = command(tools, "simulate", "a call in the terminal, by typing", EPILOG, handle)
     parser.add_argument("flow", metavar="FLOW", help="the flow that answers, by name or file")
     parser.add_argument("--from", dest="caller", default="5035550101", metavar="NUMBER", help='"" withholds it')
     parser.add_argument("--language", metavar="TAG", help="es-ES, for instance")

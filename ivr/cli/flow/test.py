@@ -30,7 +30,7 @@ EPILOG = "Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usag
 
 
 def add(tools: Subparsers) -> None:
-    parser = command(tools, "test", handle, "run the scripts beside the flows", EPILOG)
+    parser = command(tools, "test", "run the scripts beside the flows", EPILOG, handle)
     add_paths(parser)
     parser.add_argument("-k", dest="only", default="", metavar="NAME", help="only calls whose name contains this")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the results as JUnit XML too")

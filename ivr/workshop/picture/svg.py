@@ -18,37 +18,23 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.state import Transition
 from ivr.errors import FlowError
 from ivr.workshop.picture.canvas import HEAD, LINE, MARGIN, MEMBER, PAD, ROW, WIDTH, Line, PlacedCard, canvas_of
-from ivr.workshop.picture.cards import Row
+from ivr.workshop.picture.cards import Row, first_words
 from ivr.workshop.picture.text_width import fitted, measured
 from ivr.workshop.picture.traffic import Traffic
 
 
 def render_svg(
     library: FlowLibrary,
-    flow: str,
-    *,
+    *flows: str,
     findings: Sequence[Finding] = (),
     traffic: Traffic | None = None,
     current: Collection[str] = (),
 ) -> str:
-    """One flow as a stand-alone SVG document. ``current``: states ("flow.state") to be marked as where calls are.
+    """Flows as a stand-alone SVG document, one below the other. ``current``: states ("flow.state") where calls are.
 
     ``findings`` colour the states they are about; ``traffic`` weighs the lines. Raises FlowError for an unknown flow.
     """
-    return _template().render(drawings=[Drawing(library, flow, findings, traffic, current)])
-
-
-def render_folder_svg(
-    library: FlowLibrary,
-    flows: Sequence[str],
-    *,
-    findings: Sequence[Finding] = (),
-    traffic: Traffic | None = None,
-    current: Collection[str] = (),
-) -> str:
-    """Several flows one below the other, in one document."""
-    drawings = [Drawing(library, flow, findings, traffic, current) for flow in flows]
-    return _template().render(drawings=drawings, folder=True)
+    return _template().render(drawings=[Drawing(library, flow, findings, traffic, current) for flow in flows])
 
 
 @cache
@@ -57,7 +43,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["px"] = "{:.1f}".format
     sizes = {"HEAD": HEAD, "LINE": LINE, "MARGIN": MARGIN, "MEMBER": MEMBER, "PAD": PAD, "ROW": ROW, "WIDTH": WIDTH}
-    environment.globals.update(sizes, fitted=fitted, element_id=element_id, curve=curve, folder=False)
+    environment.globals.update(sizes, fitted=fitted, element_id=element_id, curve=curve)
     return environment.get_template("flow.svg")
 
 
@@ -224,8 +210,7 @@ def _meaning(transition: Transition) -> str:
     if transition.edge.reason:
         text += f", reason: {transition.edge.reason}"
     if transition.edge.say:
-        said = transition.edge.say[min(transition.edge.say)]
-        text += ", saying “" + " ".join(i.say or "…" for i in said) + "”"
+        text += f", saying “{first_words(transition.edge.say)}”"
     return text
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ivr.dialogue.flows.glossary import POLICIES, PROMPTS, RISKS, TARGETS, detail, short, taken
 from ivr.dialogue.flows.library import FlowLibrary
@@ -23,25 +24,18 @@ _SHOWN = 3  # phrases of an intent
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    heading: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Explanation:
+    """``sections``: lines by their heading; one without lines isn't shown."""
+
     title: str
-    sections: tuple[Section, ...]
+    sections: Mapping[str, Sequence[str]]
 
     def render(self) -> str:
+        fill = partial(textwrap.fill, width=_WIDTH, initial_indent="  ", subsequent_indent="    ")
         blocks = [self.title]
-        for section in self.sections:
-            if section.lines:
-                body = [
-                    textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-                    for line in section.lines
-                ]
-                blocks.append("\n".join((section.heading, *body)))
+        for heading, lines in self.sections.items():
+            body = [fill(line, break_on_hyphens=False) for line in lines]
+            blocks += ["\n".join((heading, *body))] if body else []
         return "\n\n".join(blocks) + "\n"
 
 
@@ -56,7 +50,9 @@ def explain_state(
 ) -> Explanation:
     """``language``: None for the flow's own. ``examples``: names that callers may say, out of the vocabularies."""
     owner = library.flows[flow]
-    return _StateTale(library, owner, state, Wordings(library, language or owner.language, persona), examples).tell()
+    return _StateExplanation(
+        library, owner, state, Wordings(library, language or owner.language, persona), examples
+    ).whole()
 
 
 def explain_flow(
@@ -75,13 +71,13 @@ def explain_flow(
         + (f". {' '.join(spec.about.split())}" if spec.about else "")
         for name, spec in {**owner.parameters, **owner.variables}.items()
     ]  # fmt: skip
-    sections = (
-        Section("How callers get here", tuple(came)),
-        Section("What it can be given", (named(tuple(owner.parameters)),) if owner.parameters else ()),
-        Section("What it returns", (named(owner.results),) if owner.results else ()),
-        Section("What it remembers", tuple(remembered)),
-        Section(f"Its states, beginning at {owner.start}", tuple(states)),
-    )
+    sections: Mapping[str, Sequence[str]] = {
+        "How callers get here": came,
+        "What it can be given": [named(tuple(owner.parameters))] if owner.parameters else (),
+        "What it returns": [named(owner.results)] if owner.results else (),
+        "What it remembers": remembered,
+        f"Its states, beginning at {owner.start}": states,
+    }
     return Explanation(f"{flow}, a flow of {len(owner.states)} states. {about}".strip(), sections)
 
 
@@ -90,7 +86,7 @@ def _brief(words: Wordings, flow: str, name: str, state: State) -> str:
     return detail(state) + (f", “{said}”" if said else "")
 
 
-class _StateTale:
+class _StateExplanation:
     def __init__(self, library: FlowLibrary, flow: Flow, name: str, words: Wordings, examples: Sequence[str]) -> None:
         self.library, self.flow, self.name, self.words = library, flow, name, words
         self.state = flow.states[name]
@@ -98,21 +94,21 @@ class _StateTale:
         self.examples = examples
         self.samples = Samples(flow, words, examples)
 
-    def tell(self) -> Explanation:
+    def whole(self) -> Explanation:
         about = " ".join(self.state.about.split())
         title = f"{self.flow.flow}.{self.name}: {detail(self.state)}." + (f" {about}" if about else "")
         asks = self.kind in ("question", "resume")
-        sections = (
-            Section("How callers get here", tuple(self._arrivals())),
-            Section("What they hear", tuple(self._heard())),
-            Section("What they can say", tuple(self._sayable()) if asks else ()),
-            Section("What they can key", tuple(self._keys()) if asks else ()),
-            Section("What is done", tuple(self._done())),
-            Section("Where it leads", tuple(self._led())),
-            Section("When callers are silent or not understood", tuple(self._patience()) if asks else ()),
-            Section("To a human", tuple(self._human())),
-        )
-        return Explanation(title, sections)
+        sections: Mapping[str, Iterable[str]] = {
+            "How callers get here": self._arrivals(),
+            "What they hear": self._heard(),
+            "What they can say": self._sayable() if asks else (),
+            "What they can key": self._keys() if asks else (),
+            "What is done": self._done(),
+            "Where it leads": self._led(),
+            "When callers are silent or not understood": self._reprompts() if asks else (),
+            "To a human": self._human(),
+        }
+        return Explanation(title, {heading: tuple(lines) for heading, lines in sections.items()})
 
     # --- getting here ---------------------------------------------------------------------------------------------
 
@@ -243,7 +239,7 @@ class _StateTale:
 
     def _led(self) -> Iterator[str]:
         for way in self.state.transitions(implied=True):
-            if way.kind == "choice" or (way.kind == "answer"):
+            if way.kind in ("choice", "answer"):
                 continue
             yield f"{taken(way)}: {self._target(way)}" + self._said(way)
         if self.kind == "handoff":
@@ -272,9 +268,9 @@ class _StateTale:
         reason = getattr(edge, "reason", "")
         return TARGETS.get(target, target) + (f" (reason: {reason})" if reason and target == HUMAN else "")
 
-    # --- patience, and a human --------------------------------------------------------------------------------------
+    # --- reprompts, and a human --------------------------------------------------------------------------------------
 
-    def _patience(self) -> Iterator[str]:
+    def _reprompts(self) -> Iterator[str]:
         timeout = self.state.timeout or self.flow.defaults.timeout
         yield f"nothing is heard for {timeout:g} s, the first time: {self._own('noinput', self.state.noinput)}"
         yield f"nothing is understood, the first time: {self._own('nomatch', self.state.nomatch)}"
