@@ -1,4 +1,4 @@
-"""A script made of a call that really happened, or was simulated: what the caller did, and what the line answered.
+"""Scripts made from calls, real or simulated: what the caller did, and what the line answered.
 
 The timeline of a call says what was understood, not how it sounded. So that the script replays to the same call, each
 utterance is written so that typing it means what was understood then; what was really heard stays beside it as a
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -22,18 +23,7 @@ from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.grammar import CompiledGrammar
 from ivr.errors import ConfigError, FlowError
-from ivr.record import (
-    CallerActed,
-    Decided,
-    Entered,
-    Entry,
-    Failed,
-    Happening,
-    Keyed,
-    Performed,
-    Prompted,
-    Understood,
-)
+from ivr.record import CallerActed, Decided, Entered, Entry, Failed, Happening, Keyed, Performed, Prompted, Understood
 from ivr.store import Store
 from ivr.workshop.scripts.runner import Report, Runner, perform
 from ivr.workshop.scripts.script import MASKED, Step, parse_script
@@ -87,9 +77,8 @@ async def record(
 
     ``language`` and ``persona`` stand in for what the call doesn't say of itself. Raises FlowError when the call
     began in a flow that these files don't have."""
-    entry = str(call.get("flow") or "main")
-    if first := _first_state(_entries(call)):
-        entry = first.partition(".")[0]
+    first = next((each.what.state for each in _entries(call) if isinstance(each.what, Entered)), "")
+    entry = first.partition(".")[0] or str(call.get("flow") or "main")
     if entry not in library.flows:
         raise FlowError(f"the call began in {entry}, which is not among these flows", remedy="name their folder")
     at = datetime.fromisoformat(str(call["started_at"])).astimezone(sandbox.zone)
@@ -105,11 +94,7 @@ async def record(
     }
     if call.get("keys_led"):
         head["keys_led"] = True
-    turns = list(_turns(call))
-    for turn in turns:
-        for step in turn.before:
-            if "time" in step:  # on the company's clock
-                step["time"] = f"{step['time'].astimezone(sandbox.zone):%H:%M}"
+    turns = list(_turns(call, sandbox.zone))
     start = Start("call", entry, head["language"], head["persona"], caller)
     await _settle(turns, Simulation(library, sandbox, at, start), remarks)
     text = _script(entry, at, head, turns, _end(call, turns))
@@ -169,11 +154,7 @@ def _entries(call: Mapping[str, Any]) -> list[Entry]:
     return [Entry.from_json(entry) for entry in call.get("entries") or ()]
 
 
-def _first_state(entries: Sequence[Entry]) -> str:
-    return next((entry.what.state for entry in entries if isinstance(entry.what, Entered)), "")
-
-
-def _turns(call: Mapping[str, Any]) -> Iterator[_Turn]:
+def _turns(call: Mapping[str, Any], zone: ZoneInfo) -> Iterator[_Turn]:
     """From the timeline. A simulation also tells what the caller did; of a phone call it has to be inferred."""
     entries = _entries(call)
     told = any(isinstance(entry.what, CallerActed) for entry in entries)
@@ -187,7 +168,7 @@ def _turns(call: Mapping[str, Any]) -> Iterator[_Turn]:
             turn = _Turn(step, open="key" in step)
             if not told and entry.at - clock >= LATER:  # opening hours may have changed
                 clock = entry.at
-                turn.before.append({"time": entry.at})
+                turn.before.append({"time": f"{entry.at.astimezone(zone):%H:%M}"})
         match entry.what:
             case Entered(state):
                 turn.state = state
