@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from ivr import __version__
-from ivr.cli import call, db, deploy, doctor, flow, models, say, serve, tail
 from ivr.errors import ConfigError, IvrError
 from ivr.logs import StandardError, configure_logging
 
+COMMANDS = ("serve", "call", "say", "tail", "flow", "db", "deploy", "models", "doctor")
 EPILOG = """\
 first steps:
   ivr doctor                    what works here, what is missing, and how to get it
@@ -25,8 +26,8 @@ first steps:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line, for --help and for the tests that hold the README to it."""
+def parser(only: str = "") -> argparse.ArgumentParser:
+    """The whole command line, or ``only`` the one command that is wanted: it need not wait for what others import."""
     root = argparse.ArgumentParser(
         prog="ivr",
         description="A telephone line that people don't hate: speech self-service with a human always in reach.",
@@ -35,13 +36,14 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ivr {__version__}")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
-    for module in (serve, call, say, tail, flow, db, deploy, models, doctor):
-        module.add(commands)
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        import_module(f"ivr.cli.{name}").add(commands)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(words[0] if words else "").parse_args(words)
     configure_logging(path="-", level="warning", redact=True, stream=StandardError())  # `serve` sets its own
     try:
         return int(arguments.handler(arguments))

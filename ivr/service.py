@@ -120,7 +120,6 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         await prompts.prepare(library, progress)
 
         workshop = ConsoleWorkshop(config, shelf, flows, releases)
-        stack.push_async_callback(_stopped, workshop.close)
         app = application(
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import IvrError
 from ivr.softphone.script import add_arguments, run_call
@@ -21,16 +21,10 @@ Needs the softphone extra (pyVoIP, GPL) and for voices the demo extra: pip insta
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "call",
-        help="phone a SIP URI and talk to it",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(commands, "call", "phone a SIP URI and talk to it", EPILOG, handle)
     add_config(parser)
     add_arguments(parser)
     parser.add_argument("--deaf", action="store_true", help="don't transcribe what is heard")
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config
 from ivr.errors import ConfigError
@@ -20,23 +20,23 @@ UPGRADE = "run ivr db upgrade"
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser("db", help="create, migrate, fill, purge and read the database")
+    parser = command(commands, "db", "create, migrate, fill, purge and read the database")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    def command(name: str, text: str, work: Callable[[Opened, argparse.Namespace], Awaitable[str]]) -> Subparsers:
-        action = actions.add_parser(name, help=text, description=text)
-        add_config(action)
-        action.set_defaults(handler=handle, work=work)
-        return action
+    def action(name: str, text: str, work: Callable[[Opened, argparse.Namespace], Awaitable[str]]) -> Subparsers:
+        added = command(actions, name, text, handler=handle)
+        add_config(added)
+        added.set_defaults(work=work)
+        return added
 
-    command("upgrade", "create the tables, or migrate them to this release", upgrade)
-    command("seed", "upgrade, then load the company's example data; repeating it changes nothing", seed)
-    command("status", "which database, which revision, how much is in it", status)
-    audit_ = command("audit", "what a call changed, as JSON", audit)
+    action("upgrade", "create the tables, or migrate them to this release", upgrade)
+    action("seed", "upgrade, then load the company's example data; repeating it changes nothing", seed)
+    action("status", "which database, which revision, how much is in it", status)
+    audit_ = action("audit", "what a call changed, as JSON", audit)
     audit_.add_argument("call_id", metavar="CALL_ID")
-    callbacks_ = command("callbacks", "who waits to be called back", callbacks)
+    callbacks_ = action("callbacks", "who waits to be called back", callbacks)
     callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
-    purge_ = command("purge", "delete what is kept about old calls", purge)
+    purge_ = action("purge", "delete what is kept about old calls", purge)
     purge_.add_argument("--older-than", required=True, type=_age, metavar="AGE", help="90d, for instance")
     purge_.add_argument("--yes", action="store_true", help="delete; without it, only count")
 

@@ -6,19 +6,14 @@ import argparse
 import sys
 
 from ivr import deploy
-from ivr.cli.options import Subparsers
+from ivr.cli.options import Subparsers, command
 
 
 def add(commands: Subparsers) -> None:
     listed = "\n".join(f"  {name:12}{about}" for name, (_, about) in deploy.NAMES.items())
-    parser = commands.add_parser(
-        "deploy",
-        help="print configuration for the PBX or proxy in front of the line",
-        description=f"Print a file to copy and edit.\n\n{listed}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    what = "print configuration for the PBX or proxy in front of the line"
+    parser = command(commands, "deploy", what, f"a file to copy and edit:\n{listed}", handle)
     parser.add_argument("name", choices=[*deploy.NAMES], metavar="NAME", help=" | ".join(deploy.NAMES))
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

@@ -9,24 +9,22 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import db
-from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
+from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.company import company_of
 from ivr.config import Address, Config
-from ivr.dialogue.flows.library import load_library
-from ivr.dialogue.flows.signature import ActionSignature
+from ivr.dialogue.flows.library import Loaded, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import ConfigError, IvrError
 from ivr.speech.offers import recogniser_for, recogniser_offers, synthesiser_offers
-
-Signatures = Mapping[str, ActionSignature]
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
 EPILOG = "Exit code 0 when calls can be answered, 1 when something that the configuration asks for does not work."
@@ -43,10 +41,9 @@ class Finding:
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser("doctor", help="what works here, what is missing, how to get it", epilog=EPILOG)
+    parser = command(commands, "doctor", "what works here, what is missing, how to get it", EPILOG, handle)
     add_config(parser)
     add_listeners(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -66,86 +63,62 @@ def handle(arguments: argparse.Namespace) -> int:
 def examine(config: Config) -> Iterator[Finding]:
     """Everything that can be told without starting a service."""
     yield Finding("ok", "Python", f"{platform.python_version()} on {sys.platform}")
+    directory, loaded = config.flows.directory, None
     try:
         signatures = company_of(config).all_signatures
     except ConfigError as error:
-        yield Finding("bad", "company", str(error), "")
-        signatures = {}
+        yield Finding("bad", "company", str(error))
     else:
         yield Finding("ok", "company", config.company.package or "none: flows call [[flows.services]]")
-    yield from _speech(config, signatures)
-    if signatures:
-        yield from _flows(config, signatures)
+        loaded = load_library(read_directory(directory), signatures) if directory.is_dir() else None
+        yield _flows(directory, loaded)
+    library = loaded.library if loaded is not None else None
+    yield from _speech(config, library.universals.languages if library is not None else ())
     yield from _network(config)
     yield from _secrets(config)
     yield from _extras()
 
 
-def _speech(config: Config, signatures: Signatures) -> Iterator[Finding]:
+def _flows(directory: Path, loaded: Loaded | None) -> Finding:
+    if loaded is None:
+        return Finding("bad", "flows", f"{directory} is not a folder", "set [flows] directory")
+    if loaded.library is None or loaded.errors:
+        errors = f"{len(loaded.errors)} error(s) in {directory}"
+        return Finding("bad", "flows", errors, f"ivr flow check {directory}")
+    return Finding("ok", "flows", f"{len(loaded.library.flows)} in {directory}, version {loaded.library.version}")
+
+
+def _speech(config: Config, chosen: Iterable[str]) -> Iterator[Finding]:
+    """``chosen``: languages that callers may choose on the way."""
     recognisers, synthesisers = recogniser_offers(config.speech), synthesiser_offers(config.speech)
     answered = dict.fromkeys([config.flows.language, *(n.language for n in config.flows.numbers if n.language)])
-    for language in dict.fromkeys([*answered, *_chosen(config, signatures)]):
+    for language in dict.fromkeys([*answered, *chosen]):
         name = recogniser_for(recognisers, language)
         if name:
             yield Finding("ok", f"recogniser for {language}", name)
         else:
             why = "; ".join(f"{o.name}: {o.detail}" for o in recognisers if o.detail) or "none speaks it"
-            yield Finding(
-                "note",
-                f"recogniser for {language}",
-                f"none ({why}): calls are led by keys",
-                "ivr models list, then ivr models get NAME",
-            )
-        voices = [o.name for o in synthesisers if served(language, o.languages)]
+            detail, remedy = f"none ({why}): calls are led by keys", "ivr models list, then ivr models get NAME"
+            yield Finding("note", f"recogniser for {language}", detail, remedy)
+        subject, voices = f"synthesiser for {language}", [o.name for o in synthesisers if served(language, o.languages)]
         if voices:
-            yield Finding("ok", f"synthesiser for {language}", ", ".join(voices))
+            yield Finding("ok", subject, ", ".join(voices))
         elif language in answered:
-            yield Finding(
-                "bad", f"synthesiser for {language}", "none: prompts would be silent", "pip install 'ivr[espeak]'"
-            )
+            yield Finding("bad", subject, "none: prompts would be silent", "pip install 'ivr[espeak]'")
         else:
             detail = "none: it is not offered, and who asks for it gets a human"
-            yield Finding("note", f"synthesiser for {language}", detail, "pip install 'ivr[espeak]'")
-
-
-def _chosen(config: Config, signatures: Signatures) -> tuple[str, ...]:
-    """Languages that callers may choose on the way."""
-    if not config.flows.directory.is_dir():
-        return ()
-    library = load_library(read_directory(config.flows.directory), signatures).library
-    return tuple(library.universals.languages) if library is not None else ()
-
-
-def _flows(config: Config, signatures: Signatures) -> Iterator[Finding]:
-    directory = config.flows.directory
-    if not directory.is_dir():
-        yield Finding("bad", "flows", f"{directory} is not a folder", "set [flows] directory")
-        return
-    loaded = load_library(read_directory(directory), signatures)
-    errors = [f for f in loaded.findings if f.severity == "error"]
-    if loaded.library is None or errors:
-        yield Finding("bad", "flows", f"{len(errors)} error(s) in {directory}", f"ivr flow check {directory}")
-    else:
-        yield Finding("ok", "flows", f"{len(loaded.library.flows)} in {directory}, version {loaded.library.version}")
+            yield Finding("note", subject, detail, "pip install 'ivr[espeak]'")
 
 
 def _network(config: Config) -> Iterator[Finding]:
-    for name, address, kinds in (
-        (
-            "SIP",
-            config.sip.listen,
-            [{"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}[t] for t in config.sip.transports],
-        ),
-        ("HTTP", config.http.listen, [socket.SOCK_STREAM]),
-    ):
+    transports = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+    sip = [transports[name] for name in config.sip.transports]
+    for name, address, kinds in (("SIP", config.sip.listen, sip), ("HTTP", config.http.listen, [socket.SOCK_STREAM])):
         trouble = next((text for kind in kinds if (text := _bindable(address, kind))), "")
-        if trouble:
-            yield Finding("bad", f"{name} {address}", trouble, f"stop what uses it, or pass --{name.lower()} HOST:PORT")
-        else:
-            yield Finding("ok", f"{name} {address}", "free")
-    if not config.sip.listen.loopback and all(
-        net.startswith(("127.", "::1")) for trunk in config.sip.trunks for net in trunk.allow
-    ):
+        remedy = f"stop what uses it, or pass --{name.lower()} HOST:PORT" if trouble else ""
+        yield Finding("bad" if trouble else "ok", f"{name} {address}", trouble or "free", remedy)
+    nets = [net for trunk in config.sip.trunks for net in trunk.allow]
+    if not config.sip.listen.loopback and all(net.startswith(("127.", "::1")) for net in nets):
         yield Finding("note", "trunks", "only loopback may call", "list your trunk or PBX under [[sip.trunks]]")
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")

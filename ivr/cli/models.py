@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.cli.progress import progress_bar
 from ivr.speech.models import KNOWN, VENDOR, fetch, known
 
@@ -17,21 +17,16 @@ checksum and installs the model whole or not at all, into [speech] vosk_models/<
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "models", help="fetch Vosk models", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(commands, "models", "fetch Vosk models", EPILOG)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the models known by name, and which are installed")
-    add_config(listing)
-    listing.set_defaults(handler=handle_list)
-    get = actions.add_parser("get", help="download and install one")
+    add_config(command(actions, "list", "the models known by name, and which are installed", handler=handle_list))
+    get = command(actions, "get", "download and install one", handler=handle_get)
     add_config(get)
     get.add_argument("name", help="see ivr models list")
     get.add_argument(
         "--from", dest="base_url", default=VENDOR, metavar="URL", help="a mirror; default: the vendor's site"
     )
     get.add_argument("--language", default="", help="install it for this language instead of its own")
-    get.set_defaults(handler=handle_get)
 
 
 def handle_list(arguments: argparse.Namespace) -> int:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ivr.config import Config, load_config
 
 Subparsers = Any  # argparse's own type is private: argparse._SubParsersAction[ArgumentParser]
+Handler = Callable[[argparse.Namespace], int]
+
+
+def command(
+    commands: Subparsers, name: str, about: str, epilog: str = "", handler: Handler | None = None
+) -> argparse.ArgumentParser:
+    """``about`` stands in the list of commands; ``epilog`` is shown as it is written."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, epilog=epilog, formatter_class=raw)
+    if handler is not None:
+        parser.set_defaults(handler=handler)
+    return parser
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import wave
 from pathlib import Path
 
-from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.speech.service import WorkerSpeechService
 
 EPILOG = """\
@@ -18,18 +18,12 @@ examples:
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "say",
-        help="synthesise a sentence into a WAV file",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(commands, "say", "synthesise a sentence into a WAV file", EPILOG, handle)
     add_config(parser)
     parser.add_argument("text")
     parser.add_argument("--language", default="en-US")
     parser.add_argument("--voice", default="", help="a voice of the synthesiser; default: the language's")
     parser.add_argument("--out", type=Path, default=Path("say.wav"), metavar="FILE", help="default: say.wav")
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

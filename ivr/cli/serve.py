@@ -9,7 +9,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 
-from ivr.cli.options import Subparsers, add_config, add_listeners, configuration
+from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.cli.progress import progress_bar
 from ivr.config import Config
 from ivr.logs import configure_logging
@@ -23,15 +23,12 @@ Several services run on one machine with different --sip, --http and --database.
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "serve", help="answer calls", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(commands, "serve", "answer calls", EPILOG, handle)
     add_config(parser)
     add_listeners(parser)
     parser.add_argument(
         "--drain", type=float, default=300.0, metavar="SECONDS", help="how long calls may go on after SIGTERM"
     )
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 from watchfiles import awatch
 
-from ivr.cli.options import Subparsers, add_config, configuration
+from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.errors import ConfigError
 
 STYLES = {"error": "bold red", "critical": "bold red", "warning": "yellow", "info": "", "debug": "dim"}
@@ -30,12 +30,7 @@ Personal data is masked where the service wrote the log with redact = true; no t
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "tail",
-        help="read the call log as people do",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(commands, "tail", "read the call log as people do", EPILOG, handle)
     add_config(parser)
     parser.add_argument("--log", type=Path, metavar="FILE", help="instead of [logs] path; - reads standard input")
     parser.add_argument("--call", default="", metavar="ID", help="only the call whose id begins so")
@@ -44,7 +39,6 @@ def add(commands: Subparsers) -> None:
     )
     parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N of what fits")
     parser.add_argument("-f", "--follow", action="store_true", help="go on as lines are written")
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

@@ -34,8 +34,6 @@ class Trial(Protocol):
     async def obey(self, line: str) -> Mapping[str, Any]:
         """Words, keys, or a command that begins with a slash; the same as ``begin``, with ``text`` for answers."""
 
-    async def close(self) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
 class FlowSummary:

@@ -23,10 +23,10 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.reference import COMPANY
-from ivr.workshop.scripts.run import Stage
-from ivr.workshop.scripts.runner import Report, Runner
+from ivr.workshop.scripts.runner import Report, Runner, rehearse
 from ivr.workshop.scripts.script import read_script, script_files
-from ivr.workshop.simulate import driving
+from ivr.workshop.simulate import driver
+from ivr.workshop.simulate.sandbox import Sandbox
 
 FLOWS = Path(__file__).resolve().parents[2] / "flows"
 ROUNDS = 7
@@ -68,18 +68,17 @@ def floor() -> tuple[int, float]:
 
 
 async def scripts() -> None:
-    stage = Stage()
-    cold = (await stage.rehearse([FLOWS]))[0].report
+    sandbox = Sandbox()
+    cold = (await rehearse([FLOWS], None, sandbox))[0].report
     files = [read_script(path) for path in script_files([FLOWS])]
     library = loaded()
-    runner = Runner(library, stage.room)
+    runner = Runner(library, sandbox)
     await runner.run(files)
     warm = [await runner.run(files) for _ in range(ROUNDS)]
     assert cold.passed and all(report.passed for report in warm)
-    with patch.object(driving, "Dialogue", Recorded):
+    with patch.object(driver, "Dialogue", Recorded):
         await runner.run(files)
     bare = statistics.median(events / seconds for events, seconds in (floor() for _ in range(ROUNDS)))
-    await stage.close()
     typical = statistics.median(map(speed, warm))
     print(f"scripts: {len(cold.results)} calls, {cold.turns} turns a run")
     print(f"  cold    {speed(cold):8,.0f} turns/s   {speed(cold) / bare:5.2f} × floor")

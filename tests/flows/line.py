@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from ivr.dialogue.engine.contract import Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.record import Entered
-from ivr.workshop.scripts.runner import perform, setting_of, unended, unexpected
+from ivr.workshop.scripts.runner import perform, start_of, unended, unexpected
 from ivr.workshop.scripts.script import Call, End, Step, Suite
-from ivr.workshop.simulate.room import TIME_ZONE, ScratchRoom
+from ivr.workshop.simulate.sandbox import TIME_ZONE, Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library
 
@@ -20,9 +20,9 @@ from tests.flows.reference import library
 class Line:
     """One caller's calls."""
 
-    def __init__(self, simulation: Simulation, room: ScratchRoom) -> None:
+    def __init__(self, simulation: Simulation, sandbox: Sandbox) -> None:
         self.simulation = simulation
-        self._room = room
+        self._sandbox = sandbox
 
     @property
     def dialogue(self) -> Dialogue:
@@ -57,21 +57,21 @@ class Line:
             await perform(self.simulation, wanted)
 
     async def finish(self, end: Mapping[str, Any]) -> None:
-        wrong = [found async for found in unended(self._room, self.simulation, End.model_validate(end))]
+        wrong = [found async for found in unended(self._sandbox, self.simulation, End.model_validate(end))]
         assert wrong == [], self.simulation.said
 
 
 async def called(
-    room: ScratchRoom, script: Mapping[str, Any], at: datetime, answers: Mapping[str, str] | None = None
+    sandbox: Sandbox, script: Mapping[str, Any], at: datetime, answers: Mapping[str, str] | None = None
 ) -> Line:
     """A call of the script given, begun on fresh data."""
     call = Call.model_validate({"name": "a test", "steps": [], **script}, by_alias=True)
     suite = Suite.model_validate({"tests": "main", "at": at.isoformat(), "calls": []}, by_alias=True)
-    await room.reset(at)
-    simulation = Simulation(library(), room, setting_of(suite, call, at))
+    await sandbox.reset(at)
+    simulation = Simulation(library(), sandbox, at, start_of(suite, call))
     for action, outcome in (answers or {}).items():
         simulation.answer(action, outcome)
-    line = Line(simulation, room)
+    line = Line(simulation, sandbox)
     await simulation.begin()
     return line
 

@@ -14,7 +14,7 @@ from ivr.workshop.scripts.coverage import Observation
 from ivr.workshop.scripts.runner import Runner
 from ivr.workshop.scripts.script import against, read_script, script_files
 from ivr.workshop.scripts.verdict import failure_lines
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.line import moment
 from tests.flows.reference import FLOWS, library
 
@@ -36,17 +36,17 @@ def test_the_scripts_name_only_what_there_is() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in SCRIPTS])
-async def test_call(name: str, room: ScratchRoom) -> None:
-    report = await Runner(library(), room).run(FILES, only=name)
+async def test_call(name: str, sandbox: Sandbox) -> None:
+    report = await Runner(library(), sandbox).run(FILES, only=name)
     own = [result for result in report.results if f"{result.suite}: {result.name}" == name]
     assert len(own) == 1
     assert own[0].failure is None, "\n".join(failure_lines(own[0], own[0].failure))
 
 
-async def test_they_visit_every_state_that_callers_can_bring_about(room: ScratchRoom) -> None:
+async def test_they_visit_every_state_that_callers_can_bring_about(sandbox: Sandbox) -> None:
     observation = Observation(library())
     with observation.watching():
-        report = await Runner(library(), room).run(FILES)
+        report = await Runner(library(), sandbox).run(FILES)
     assert report.passed
     coverage = observation.coverage()
     # what only another database brings about is tried in test_reference_flows.py

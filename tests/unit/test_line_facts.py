@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ivr.cli.flow.facts import facts_of
+from ivr.cli.flow.check import facts_of
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig, HttpService, NumberPlan, SpeechConfig, StoreConfig
 from ivr.line_facts import line_facts
 from tests.films import films_on, films_store

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+from importlib import import_module
 
-from ivr.cli.flow import (
-    canary,
-    check,
-    diff,
-    explain,
-    fmt,
-    graph,
-    history,
-    new,
-    publish,
-    rollback,
-    schema,
-    simulate,
-    test,
-)
-from ivr.cli.options import Subparsers
+from ivr.cli.options import Subparsers, command
 
+TOOLS = ("check", "simulate", "test", "diff", "explain", "new", "fmt", "graph", "schema",
+         "history", "publish", "canary", "rollback")  # fmt: skip
 EPILOG = """\
 a designer's day:
   ivr flow check flows            everything that is wrong, where, why, and what to do about it
@@ -33,12 +20,7 @@ a designer's day:
 
 
 def add(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "flow",
-        help="check, simulate, test, compare and draw flows",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(commands, "flow", "check, simulate, test, compare and draw flows", EPILOG)
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for module in (check, simulate, test, diff, explain, new, fmt, graph, schema, history, publish, canary, rollback):
-        module.add(tools)
+    for name in TOOLS:
+        import_module(f"ivr.cli.flow.{name}").add(tools)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, add_store, recorded, user, with_releases
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.versions import NOTICED, recorded, user, with_releases
+from ivr.cli.options import Subparsers, add_config, command
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.release.releases import Releases
@@ -16,15 +16,14 @@ To try out flows that aren't live, edit a copy of the folder and name that.
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("canary", help="a version for some callers first", epilog=EPILOG)
+    parser = command(tools, "canary", "a version for some callers first", EPILOG, handle)
     parser.add_argument("version", nargs="?", default="", metavar="VERSION|FOLDER", help="see ivr flow history")
     parser.add_argument("--percent", type=int, default=0, metavar="N", help="1 to 100 % of callers")
     parser.add_argument(
         "--numbers", default="", metavar="NUMBER,…", help="everybody who calls from or to one of these numbers"
     )
     parser.add_argument("--end", action="store_true", help="nobody gets the canary any more")
-    add_store(parser)
-    parser.set_defaults(handler=handle)
+    add_config(parser)
 
 
 def handle(arguments: argparse.Namespace) -> int:

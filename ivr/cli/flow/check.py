@@ -7,34 +7,39 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.facts import facts_of
-from ivr.cli.flow.options import add_paths, config_of, folders_of
-from ivr.cli.options import Subparsers
+from ivr.actions import ActionRegistry
+from ivr.cli.flow.options import add_paths, config_of, existing_store, folders_of
+from ivr.cli.options import Subparsers, command
+from ivr.company import Times, company_of
+from ivr.config import Config
 from ivr.dialogue.checker.check import PROFILES
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.finding import Finding, Severity
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, IvrError
+from ivr.events import Term
+from ivr.line_facts import line_facts
 from ivr.release.candidate import examine
 
-EPILOG = (
-    "Exit codes: 0 nothing wrong (warnings may remain), 1 errors (with --strict also warnings), 2 wrong usage. "
-    "Notes say how the line is, and never fail."
-)
+EPILOG = """\
+Exit codes: 0 nothing wrong (warnings may remain), 1 errors (with --strict also warnings), 2 wrong usage.
+Notes say how the line is, and never fail.
+"""
 STYLES: Mapping[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("check", help="what is wrong, where, why, and what to do", epilog=EPILOG)
+    parser = command(tools, "check", "what is wrong, where, why, and what to do", EPILOG, handle)
     add_paths(parser)
     parser.add_argument("--strict", action="store_true", help="warnings fail too")
     parser.add_argument("--json", action="store_true", help="findings as JSON, for editors and CI")
     parser.add_argument(
         "--profile", metavar="NAME", default="", help=f"what a standard asks beside that; known: {', '.join(PROFILES)}"
     )
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -64,6 +69,26 @@ def handle(arguments: argparse.Namespace) -> int:
             checked = _counted(len(folders), "folder")
             print(f"nothing wrong: {checked} checked; every state of every flow reaches a human")
     return 1 if counts["error"] or (arguments.strict and counts["warning"]) else 0
+
+
+async def facts_of(config: Config | None) -> LineFacts:
+    """A database that isn't there or doesn't answer leaves the vocabularies unknown."""
+    return line_facts(config, await _vocabularies(config) if config is not None else None)
+
+
+async def _vocabularies(config: Config) -> Mapping[str, Sequence[Term]] | None:
+    company = company_of(config)
+    try:
+        store = existing_store(config.store.resolved())
+    except IvrError:
+        return None
+    try:
+        office = company.on(store.database, Times(store.now, ZoneInfo(config.flows.time_zone)))
+        return await ActionRegistry(office.actions).vocabularies()
+    except IvrError:
+        return None
+    finally:
+        await store.close()
 
 
 def show(findings: Sequence[Finding]) -> None:

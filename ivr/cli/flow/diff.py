@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.flow.stored import existing_store
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.options import add_config_file, config_of, existing_store, flows_of, store_url
+from ivr.cli.options import Subparsers, command
 from ivr.company import company_of
 from ivr.errors import ConfigError, FlowError
 from ivr.release.releases import LIBRARY, Releases
@@ -35,15 +35,12 @@ examples:
   ivr flow diff flows try             two folders
 Exit codes: 0 the same for callers, 1 different, 2 wrong usage. Flows that can't be read count as 1, and say why.
 """
+STYLES = ((r" *! ", "yellow"), (r" *was: ", "red"), (r" *now: ", "green"), (r"[^ ]", "bold"))
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "diff",
-        help="what changed, in words; exits 0 when nothing did, 1 when something did",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    what = "what changed, in words; exits 0 when nothing did, 1 when something did"
+    parser = command(tools, "diff", what, EPILOG, handle)
     parser.add_argument("old", metavar="A")
     parser.add_argument("new", metavar="B", nargs="?", help="default: the folder of flows")
     parser.add_argument("--json", action="store_true", help="the changes as JSON")
@@ -52,13 +49,12 @@ def add(tools: Subparsers) -> None:
         "--database", metavar="URL", help="where versions are kept; default: [store] url in config.toml"
     )
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    folder = config.flows.directory if config is not None else DEFAULT_FLOWS
-    url = config.store.resolved() if config is not None else arguments.database
+    folder = flows_of(config)
+    url = store_url(arguments, config)
     old = _side(arguments.old, folder, url)
     new = _side(arguments.new or str(folder), folder, url)
     only = old.only | new.only
@@ -72,7 +68,7 @@ def handle(arguments: argparse.Namespace) -> int:
     return 1 if comparison else 0
 
 
-def _side(name: str, folder: Path, url: str | None) -> Side:
+def _side(name: str, folder: Path, url: str) -> Side:
     if name.startswith(REVISION):
         return side_in_git(name.removeprefix(REVISION), folder)
     path = Path(name)
@@ -101,14 +97,6 @@ async def _stored(name: str, store: Store) -> Side:
 def _show(comparison: Comparison) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in comparison.render().splitlines():
-        text = Text(line)
+        text = Text(line, next((style for start, style in STYLES if re.match(start, line)), ""))
         text.highlight_regex(r"‹[^›]*›", "bold")
-        if line.lstrip().startswith("! "):
-            text.stylize("yellow")
-        elif line and not line.startswith(" "):
-            text.stylize("bold")
-        elif line.strip().startswith("was: "):
-            text.stylize("red")
-        elif line.strip().startswith("now: "):
-            text.stylize("green")
         console.print(text)

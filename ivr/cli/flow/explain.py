@@ -6,10 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.options import Subparsers
-from ivr.workshop.folder import folders, library_of
-from ivr.workshop.selection import state_of
+from ivr.cli.flow.options import add_config_file, config_of, flows_of
+from ivr.cli.options import Subparsers, command
+from ivr.workshop.folder import folders, library_of, state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
 
 EPILOG = """\
@@ -22,23 +21,17 @@ examples:
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "explain",
-        help="what can happen in a state, in words",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(tools, "explain", "what can happen in a state, in words", EPILOG, handle)
     parser.add_argument("state", metavar="STATE|FLOW", help="e.g. queue.to_top, or queue")
     parser.add_argument("--flows", type=Path, metavar="FOLDER", help="default: flows")
     parser.add_argument("--language", metavar="TAG", help="default: the flow's own")
     parser.add_argument("--persona", metavar="NAME", default="neutral", help="default: neutral")
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    folder = arguments.flows or (config.flows.directory if config is not None else DEFAULT_FLOWS)
+    folder = arguments.flows or flows_of(config)
     read = folders([folder], config)[0]
     library = library_of(read)
     chosen: str = arguments.state

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ivr.cli.flow.options import add_paths, config_of, paths_of
-from ivr.cli.options import Subparsers
+from ivr.cli.options import Subparsers, command
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.source import read_file
 from ivr.errors import ConfigError
@@ -22,12 +22,9 @@ Exit codes: 0 all files are tidy now; 1 a file can't be read, or with --check: w
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "fmt", help="tidy the files; comments stay", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(tools, "fmt", "tidy the files; comments stay", EPILOG, handle)
     add_paths(parser)
     parser.add_argument("--check", action="store_true", help="change nothing, show what would change")
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:

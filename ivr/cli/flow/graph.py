@@ -7,9 +7,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.flow.stored import existing_store
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.options import add_config_file, config_of, existing_store, flows_of, store_url
+from ivr.cli.options import Subparsers, command
 from ivr.config import Config
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary, load_library
@@ -17,11 +16,10 @@ from ivr.errors import ConfigError, FlowError
 from ivr.line_facts import line_facts
 from ivr.record import Entered, Entry
 from ivr.release.candidate import examine
-from ivr.workshop.folder import Folder, library_of
+from ivr.workshop.folder import Folder, flow_of, library_of, select, state_of
 from ivr.workshop.picture.mermaid import render_mermaid
-from ivr.workshop.picture.svg import render_folder_svg, render_svg
+from ivr.workshop.picture.svg import render_svg
 from ivr.workshop.picture.traffic import Traffic, Visit, count
-from ivr.workshop.selection import flow_of, select, state_of
 
 EPILOG = """\
 examples:
@@ -34,9 +32,7 @@ Ways to a human, and ways back, are signs on the states instead of long lines.
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "graph", help="a picture of a flow", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(tools, "graph", "a picture of a flow", EPILOG, handle)
     parser.add_argument("flow", metavar="FLOW|FOLDER", help="a flow's name, its file, or a folder for all of them")
     parser.add_argument("--format", choices=["svg", "mermaid"], default="svg", help="default: svg")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
@@ -46,17 +42,16 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("--current", action="append", default=[], metavar="STATE", help="mark a state, e.g. main.ask")
     parser.add_argument("--database", metavar="URL", help="with --traffic: instead of [store] url in config.toml")
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    chosen = select(arguments.flow, config.flows.directory if config is not None else DEFAULT_FLOWS, config)
+    chosen = select(arguments.flow, flows_of(config), config)
     library = _library(chosen.folder) if arguments.errors else library_of(chosen.folder)
     findings = _findings(chosen.folder, config) if arguments.errors else ()
     traffic = None
     if arguments.traffic:
-        url = config.store.resolved() if config is not None else arguments.database
+        url = store_url(arguments, config)
         if not url:
             raise ConfigError("no database to count calls in", remedy="pass --database URL, or --config FILE")
         traffic = asyncio.run(_traffic(url, arguments.calls))
@@ -65,10 +60,7 @@ def handle(arguments: argparse.Namespace) -> int:
         text = render_mermaid(library, flows, findings=findings, traffic=traffic)
     else:
         current = [".".join(state_of(library, name)) for name in arguments.current]
-        if chosen.name:
-            text = render_svg(library, flows[0], findings=findings, traffic=traffic, current=current)
-        else:
-            text = render_folder_svg(library, flows, findings=findings, traffic=traffic, current=current)
+        text = render_svg(library, *flows, findings=findings, traffic=traffic, current=current)
     if arguments.out is None:
         sys.stdout.write(text)
     else:

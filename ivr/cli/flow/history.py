@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
 
-from ivr.cli.flow.versions import add_store, with_releases
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.versions import with_releases
+from ivr.cli.options import Subparsers, add_config, command
 from ivr.config import Config
 from ivr.release.releases import Release, Releases, Step
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("history", help="which versions served callers, when, and by whom")
+    parser = command(tools, "history", "which versions served callers, when, and by whom", handler=handle)
     parser.add_argument("flow", nargs="?", default="", metavar="FLOW", help="only what changed this flow")
     parser.add_argument("--limit", type=int, default=30, metavar="N", help="at most N lines (default 30)")
     parser.add_argument("--json", action="store_true", help="as JSON")
-    add_store(parser)
-    parser.set_defaults(handler=handle)
+    add_config(parser)
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def handle(arguments: argparse.Namespace) -> int:
 
     steps, live, canary = with_releases(arguments, work)
     if arguments.json:
-        print(json.dumps([_json(step) for step in steps], indent=2))
+        print(json.dumps([asdict(step) for step in steps], indent=2, default=datetime.isoformat))
     else:
         show(steps, live, canary)
     return 0
@@ -53,14 +54,3 @@ def show(steps: Sequence[Step], live: Release | None, canary: Release | None) ->
         parts = [f"{canary.percent} % of callers"] if canary.percent else []
         parts += [f"{len(canary.numbers)} number(s)"] if canary.numbers else []
         console.print(f"canary: {canary.version} for {' and '.join(parts)}", soft_wrap=True)
-
-
-def _json(step: Step) -> dict[str, object]:
-    return {
-        "at": step.at.isoformat(),
-        "kind": step.kind,
-        "version": step.version,
-        "previous": step.previous,
-        "by": step.by,
-        "changed": list(step.changed),
-    }

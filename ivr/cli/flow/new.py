@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.options import add_config_file, config_of, flows_of
+from ivr.cli.options import Subparsers, command
 from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
 from ivr.workshop.folder import folders
@@ -14,22 +14,33 @@ from ivr.workshop.templates import SERVICE, TEMPLATES, NewFlow, new_flow
 
 EPILOG = "templates:\n" + "\n".join(f"  {name:9}{about}" for name, about in TEMPLATES.items())
 
+NEXT = """
+next:
+  ivr flow simulate {path}.yaml     talk to it
+  ivr flow test {path}.test.yaml    run its script
+  change the words, the questions and the script in {name}.yaml until they are yours
+  ivr flow check {folder}
+  Callers reach it when a flow calls it. In main.yaml, for instance: what they say,
+    intents:  {name}: [phrases that callers use for it]
+  one choice of the open question, with a key that is free,
+    - {{intent: {name}, key: 9, label: "how the key menu names it", goto: {name}}}
+  and the state that calls it,
+    {name}: {{call: {name}, on: {{done: ask}}}}
+"""
+
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "new", help="a new flow from a template", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command(tools, "new", "a new flow from a template", EPILOG, handle)
     parser.add_argument("name", metavar="NAME", help="small letters, digits and _; the file is called the same")
     parser.add_argument("--template", choices=list(TEMPLATES), default="menu", help="default: menu")
     parser.add_argument("--flows", type=Path, metavar="FOLDER", help="default: flows")
     parser.add_argument("--service", metavar="NAME", help="with --template http: one of [[flows.services]]")
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    folder: Path = arguments.flows or (config.flows.directory if config is not None else DEFAULT_FLOWS)
+    folder: Path = arguments.flows or flows_of(config)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder", remedy="make it, or name another with --flows")
     services = [service.name for service in config.flows.services] if config is not None else []
@@ -44,29 +55,16 @@ def handle(arguments: argparse.Namespace) -> int:
         with (folder / file).open("x", encoding="utf-8") as out:
             out.write(text)
         print(folder / file)
-    print(_next_steps(made, folder, arguments.template, service if service not in services else ""))
+    missing = service if arguments.template == "http" and service not in services else ""
+    print(_next_steps(made, folder, missing), end="")
     return 0
 
 
-def _next_steps(made: NewFlow, folder: Path, template: str, missing_service: str) -> str:
+def _next_steps(made: NewFlow, folder: Path, missing_service: str) -> str:
     name = made.name
-    lines = [
-        "",
-        "next:",
-        f"  ivr flow simulate {folder / name}.yaml     talk to it",
-        f"  ivr flow test {folder / name}.test.yaml    run its script",
-        f"  change the words, the questions and the script in {name}.yaml until they are yours",
-        f"  ivr flow check {folder}",
-        "  Callers reach it when a flow calls it. In main.yaml, for instance: what they say,",
-        f"    intents:  {name}: [phrases that callers use for it]",
-        "  one choice of the open question, with a key that is free,",
-        f'    - {{intent: {name}, key: 9, label: "how the key menu names it", goto: {name}}}',
-        "  and the state that calls it,",
-        f"    {name}: {{call: {name}, on: {{done: ask}}}}",
-    ]
-    if template == "http" and missing_service:
-        lines.append(f"  Ask whoever runs the line to put the service {missing_service} into config.toml.")
-    lines += [
-        f"  The words in {language} are still to be written: {name}.{language}.yaml" for language in made.unspoken
-    ]
-    return "\n".join(lines)
+    steps = NEXT.format(name=name, path=folder / name, folder=folder)
+    if missing_service:
+        steps += f"  Ask whoever runs the line to put the service {missing_service} into config.toml.\n"
+    for language in made.unspoken:
+        steps += f"  The words in {language} are still to be written: {name}.{language}.yaml\n"
+    return steps

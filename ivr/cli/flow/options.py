@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ivr.cli.options import configuration
 from ivr.config import Config
+from ivr.errors import ConfigError
+from ivr.store import Store
+from ivr.store.database import parse_url
 from ivr.workshop.folder import Folder, folders
 
 DEFAULT_CONFIG = Path("config.toml")
@@ -33,8 +36,25 @@ def config_of(arguments: argparse.Namespace) -> Config | None:
     return configuration(arguments)
 
 
+def flows_of(config: Config | None) -> Path:
+    return config.flows.directory if config is not None else DEFAULT_FLOWS
+
+
+def store_url(arguments: argparse.Namespace, config: Config | None) -> str:
+    """The database that versions and calls are kept in; "" where nothing names one."""
+    return config.store.resolved() if config is not None else str(arguments.database or "")
+
+
+def existing_store(url: str) -> Store:
+    """A database that is only read: none is made. Raises ConfigError for a SQLite file that isn't there."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
+        raise ConfigError(f"{parsed.database}: no database there", remedy="pass --database URL, or start the line once")
+    return Store(url)
+
+
 def paths_of(arguments: argparse.Namespace, config: Config | None) -> list[Path]:
-    return list(arguments.paths) or [config.flows.directory if config is not None else DEFAULT_FLOWS]
+    return list(arguments.paths) or [flows_of(config)]
 
 
 def folders_of(arguments: argparse.Namespace, config: Config | None) -> list[Folder]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, add_store, recorded, user, with_releases
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.versions import NOTICED, recorded, user, with_releases
+from ivr.cli.options import Subparsers, add_config, command
 from ivr.config import Config
 from ivr.release.releases import Releases
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("publish", help="a version or a folder of flows, for everybody", epilog=NOTICED)
+    parser = command(tools, "publish", "a version or a folder of flows, for everybody", NOTICED, handle)
     parser.add_argument("version", nargs="?", default="", metavar="VERSION|FOLDER", help="default: the flows' folder")
-    add_store(parser)
-    parser.set_defaults(handler=handle)
+    add_config(parser)
 
 
 def handle(arguments: argparse.Namespace) -> int:

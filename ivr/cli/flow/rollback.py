@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ivr.cli.flow.versions import NOTICED, add_store, user, with_releases
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.versions import NOTICED, user, with_releases
+from ivr.cli.options import Subparsers, add_config, command
 from ivr.config import Config
 from ivr.release.releases import Releases
 
@@ -14,12 +14,11 @@ The files stay as they are: the next edit of them goes live again."""
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("rollback", help="back to the version before, or to a named one", epilog=EPILOG)
+    parser = command(tools, "rollback", "back to the version before, or to a named one", EPILOG, handle)
     parser.add_argument(
         "version", nargs="?", default="", metavar="VERSION", help="default: the one before the live one"
     )
-    add_store(parser)
-    parser.set_defaults(handler=handle)
+    add_config(parser)
 
 
 def handle(arguments: argparse.Namespace) -> int:

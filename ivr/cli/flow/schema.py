@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.options import add_config_file, config_of, flows_of
+from ivr.cli.options import Subparsers, command
 from ivr.dialogue.flows.schema import FILE_NAME, schema_text
 from ivr.errors import ConfigError
 
@@ -20,19 +20,13 @@ Exit codes: 0 done; 1 with --check: the file there is out of date; 2 wrong usage
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "schema",
-        help="write the file that teaches your editor the keys",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(tools, "schema", "write the file that teaches your editor the keys", EPILOG, handle)
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="default: flows")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--write", action="store_true", help=f"write FOLDER/{FILE_NAME}; the default")
     what.add_argument("--print", action="store_true", help="print it instead")
     what.add_argument("--check", action="store_true", help="only say whether the file there is this release's")
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -41,7 +35,7 @@ def handle(arguments: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0
     config = config_of(arguments)
-    folder = arguments.folder or (config.flows.directory if config is not None else DEFAULT_FLOWS)
+    folder = arguments.folder or flows_of(config)
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder", remedy="name the folder of flows, or use --print")
     path = folder / FILE_NAME

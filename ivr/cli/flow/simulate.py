@@ -7,23 +7,26 @@ import asyncio
 import json
 import secrets
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.options import DEFAULT_FLOWS, add_config_file, config_of
-from ivr.cli.options import Subparsers
-from ivr.config import Config
-from ivr.errors import ConfigError, FlowError, IvrError
+from ivr.cli.flow.options import add_config_file, config_of, flows_of
+from ivr.cli.options import Subparsers, command
+from ivr.config import FlowsConfig
+from ivr.dialogue.engine.start import Start
+from ivr.errors import ConfigError, IvrError
 from ivr.record import CallerActed, Entry
-from ivr.workshop.folder import folders
+from ivr.workshop.folder import select
 from ivr.workshop.scripts.verdict import entry_lines
-from ivr.workshop.simulate.alone import entry_of, flow_name
-from ivr.workshop.simulate.commands import HELP, Typed, obey
-from ivr.workshop.simulate.driving import Setting
-from ivr.workshop.simulate.room import ScratchRoom, StoreRoom, store_room
+from ivr.workshop.simulate.commands import HELP, obey
+from ivr.workshop.simulate.driver import USUAL
+from ivr.workshop.simulate.harness import entry_of
+from ivr.workshop.simulate.sandbox import Sandbox, StoreSandbox
 from ivr.workshop.simulate.simulation import Simulation
 from ivr.workshop.simulate.timeline import keep, timeline
 
@@ -44,12 +47,7 @@ STYLES = {
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser(
-        "simulate",
-        help="a call in the terminal, by typing",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command(tools, "simulate", "a call in the terminal, by typing", EPILOG, handle)
     parser.add_argument("flow", metavar="FLOW", help="the flow that answers, by name or file")
     parser.add_argument("--from", dest="caller", default="5035550101", metavar="NUMBER", help='"" withholds it')
     parser.add_argument("--language", metavar="TAG", help="es-ES, for instance")
@@ -59,7 +57,6 @@ def add(tools: Subparsers) -> None:
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the call for ivr flow test --record-simulation")
     parser.add_argument("--keys-led", action="store_true", help="as where no recogniser speaks the language")
     add_config_file(parser)
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -68,59 +65,43 @@ def handle(arguments: argparse.Namespace) -> int:
 
 async def _simulate(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
-    database = arguments.database
-    room = await store_room(database, config) if database else ScratchRoom(config)
+    kept = StoreSandbox(arguments.database, config) if arguments.database else None
+    sandbox = kept or Sandbox(config)
     try:
-        setting = _setting(arguments, config, room)
-        library, entry = entry_of(folders([_folder(arguments, config)], config)[0], flow_name(arguments.flow))
-        if isinstance(room, ScratchRoom):
-            await room.reset(setting.at)
-        name = secrets.token_hex(6) if database else setting.name
-        simulation = Simulation(
-            library,
-            room,
-            Setting(
-                at=setting.at,
-                caller=setting.caller,
-                entry=entry,
-                language=setting.language,
-                persona=setting.persona,
-                keys_led=setting.keys_led,
-                name=name,
-            ),
+        at = _moment(arguments.at, sandbox.zone)
+        chosen = select(arguments.flow, flows_of(config), config)
+        library, entry = entry_of(chosen.folder, chosen.name)
+        await sandbox.reset(at)
+        flows = config.flows if config is not None else FlowsConfig()
+        start = Start(
+            secrets.token_hex(6) if kept else USUAL.call_id,
+            entry=entry,
+            language=arguments.language or flows.language,
+            persona=arguments.persona or flows.persona,
+            caller=arguments.caller,
+            called=USUAL.called,
+            keys_led=arguments.keys_led,
         )
+        simulation = Simulation(library, sandbox, at, start)
         await _converse(simulation)
-        kept = timeline(simulation)
+        told = timeline(simulation)
         if arguments.save:
-            arguments.save.write_text(json.dumps(kept, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
-        if isinstance(room, StoreRoom):
-            await keep(kept, room.store.calls)
-            print(f"kept as call {kept['call_id']}")
+            arguments.save.write_text(json.dumps(told, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+        if kept:
+            await keep(told, kept.store.calls)
+            print(f"kept as call {told['call_id']}")
     finally:
-        await room.close()
+        if kept:
+            await kept.close()
     return 0
 
 
-def _setting(arguments: argparse.Namespace, config: Config | None, room: ScratchRoom | StoreRoom) -> Setting:
+def _moment(text: str | None, zone: ZoneInfo) -> datetime:
     try:
-        at = datetime.fromisoformat(arguments.at) if arguments.at else datetime.now(room.zone)
+        at = datetime.fromisoformat(text) if text else datetime.now(zone)
     except ValueError as error:
-        raise ConfigError(f"--at {arguments.at}: no moment", remedy="write 2026-03-03T10:00") from error
-    flows = config.flows if config is not None else None
-    return Setting(
-        at=at if at.tzinfo is not None else at.replace(tzinfo=room.zone),
-        caller=arguments.caller,
-        language=arguments.language or (flows.language if flows else "en-US"),
-        persona=arguments.persona or (flows.persona if flows else "neutral"),
-        keys_led=arguments.keys_led,
-    )
-
-
-def _folder(arguments: argparse.Namespace, config: Config | None) -> Path:
-    named = Path(arguments.flow)
-    if named.is_file():
-        return named.parent
-    return config.flows.directory if config is not None else DEFAULT_FLOWS
+        raise ConfigError(f"--at {text}: no moment", remedy="write 2026-03-03T10:00") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=zone)
 
 
 async def _converse(simulation: Simulation) -> None:
@@ -128,8 +109,8 @@ async def _converse(simulation: Simulation) -> None:
     screen.show(await simulation.begin())
     while (line := screen.read(simulation.state)) is not None:
         try:
-            typed: Typed = await obey(simulation, line)
-        except (FlowError, IvrError) as error:
+            typed = await obey(simulation, line)
+        except IvrError as error:
             screen.say(str(error), "red")
             continue
         screen.show(typed.entries)
@@ -146,8 +127,7 @@ class _Screen:
         self._console = Console(highlight=False, soft_wrap=True)
         self._typing = sys.stdin.isatty()
 
-    def show(self, entries: tuple[Entry, ...] | list[Entry] | object) -> None:
-        assert isinstance(entries, (list, tuple))
+    def show(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if self._typing and isinstance(entry.what, CallerActed) and entry.what.do in ("say", "key"):
                 continue  # it stands there already

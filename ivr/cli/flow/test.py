@@ -6,31 +6,31 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli.flow.options import add_paths, config_of, paths_of
-from ivr.cli.flow.voice import speak_scripts
-from ivr.cli.options import Subparsers
+from ivr.cli.flow.options import add_paths, config_of, paths_of, store_url
+from ivr.cli.options import Subparsers, command
 from ivr.config import Config
 from ivr.errors import ConfigError, IvrError
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import lines
 from ivr.workshop.scripts.from_call import append, load, past_call, record
-from ivr.workshop.scripts.run import Rehearsal, Stage, scripts_by_folder, together
-from ivr.workshop.scripts.runner import CallResult, Report
+from ivr.workshop.scripts.runner import CallResult, Rehearsal, Report, rehearse, scripts_by_folder, together
 from ivr.workshop.scripts.verdict import failure_lines, summary, write_junit
 from ivr.workshop.scripts.watching import changes
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 
+Run = Callable[..., Awaitable[list[Rehearsal]]]
 EPILOG = "Exit codes: 0 all as expected, 1 something was otherwise, 2 wrong usage."
 
 
 def add(tools: Subparsers) -> None:
-    parser = tools.add_parser("test", help="run the scripts beside the flows", epilog=EPILOG)
+    parser = command(tools, "test", "run the scripts beside the flows", EPILOG, handle)
     add_paths(parser)
     parser.add_argument("-k", dest="only", default="", metavar="NAME", help="only calls whose name contains this")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="the results as JUnit XML too")
@@ -54,7 +54,6 @@ def add(tools: Subparsers) -> None:
     recording.add_argument("--database", metavar="URL", help="instead of [store] url")
     recording.add_argument("--output", type=Path, metavar="FILE", help="add it to this script; default: print it")
     recording.add_argument("--name", default="", metavar="TEXT", help="what the call shows")
-    parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -67,31 +66,27 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.record or arguments.record_simulation:
         return await _record(arguments, config, paths)
     if arguments.voice:
+        from ivr.cli.flow.voice import speak_scripts  # and with it numpy and a softphone
+
         return await speak_scripts(arguments, config, paths)
     scripts_by_folder(paths)  # a path without scripts is wrong usage, watched or not
-    stage = Stage(config)
-    try:
-        if arguments.watch:
-            return await _watch(stage, paths, arguments)
-        return await _once(stage, paths, arguments)
-    finally:
-        await stage.close()
+    run = partial(rehearse, paths, config, Sandbox(config), only=arguments.only)
+    return await (_watch(run, paths, arguments) if arguments.watch else _once(run, arguments))
 
 
 async def _record(arguments: argparse.Namespace, config: Config | None, paths: Sequence[Path]) -> int:
     if arguments.record:
-        call = await past_call(arguments.record, _database(arguments, config))
+        url = store_url(arguments, config)
+        if not url:
+            raise ConfigError("which database is the call in?", remedy="pass --database URL or --config FILE")
+        call = await past_call(arguments.record, url)
     else:
         call = load(arguments.record_simulation)
     library = library_of(folders(paths[:1], config)[0])
     plan = next((n for n in config.flows.numbers if n.called == call.get("called")), None) if config else None
     language = (plan.language if plan else "") or (config.flows.language if config else "en-US")
     persona = (plan.persona if plan else "") or (config.flows.persona if config else "neutral")
-    room = ScratchRoom(config)
-    try:
-        recording = await record(call, library, room, language=language, persona=persona, name=arguments.name)
-    finally:
-        await room.close()
+    recording = await record(call, library, Sandbox(config), language=language, persona=persona, name=arguments.name)
     if arguments.output:
         append(arguments.output, recording)
     else:
@@ -101,17 +96,9 @@ async def _record(arguments: argparse.Namespace, config: Config | None, paths: S
     return 0 if recording.faithful else 1
 
 
-def _database(arguments: argparse.Namespace, config: Config | None) -> str:
-    if arguments.database:
-        return str(arguments.database)
-    if config is None:
-        raise ConfigError("which database is the call in?", remedy="pass --database URL or --config FILE")
-    return config.store.resolved()
-
-
-async def _once(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
+async def _once(run: Run, arguments: argparse.Namespace) -> int:
     screen = _Screen()
-    rehearsals = await stage.rehearse(paths, only=arguments.only, watch=screen.result)
+    rehearsals = await run(watch=screen.result)
     report = together(rehearsals)
     screen.report(report, rehearsals, full=arguments.coverage, part=bool(arguments.only))
     if arguments.junit:
@@ -124,7 +111,7 @@ async def _once(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespa
     return 0 if report.passed else 1
 
 
-async def _watch(stage: Stage, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
+async def _watch(run: Run, paths: Sequence[Path], arguments: argparse.Namespace) -> int:
     """Runs until interrupted; a file that is wrong for the moment ends nothing."""
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -135,7 +122,7 @@ async def _watch(stage: Stage, paths: Sequence[Path], arguments: argparse.Namesp
         if changed:
             screen.say(f"changed: {', '.join(sorted(changed))}", "dim")
         try:
-            code = await _once(stage, paths, arguments)
+            code = await _once(run, arguments)
         except IvrError as error:
             screen.say(str(error), "red")
             code = 1

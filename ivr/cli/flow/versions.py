@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ivr.cli.options import add_config, configuration
+from ivr.cli.options import configuration
 from ivr.config import Config
 from ivr.errors import FlowError
 from ivr.line_facts import line_facts
@@ -18,10 +18,6 @@ from ivr.release.releases import Releases
 from ivr.store import Store
 
 T = TypeVar("T")
-
-
-def add_store(parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
 
 
 def with_releases(arguments: argparse.Namespace, work: Callable[[Releases, Config], Awaitable[T]]) -> T:

@@ -15,7 +15,7 @@ from ivr.dialogue.spoken.tags import same_language
 from ivr.softphone.voices import CallerVoice, available_voices
 from ivr.speech.service import WorkerSpeechService
 from ivr.workshop.folder import folders, library_of
-from ivr.workshop.scripts.run import scripts_by_folder
+from ivr.workshop.scripts.runner import scripts_by_folder
 from ivr.workshop.scripts.voicing import (
     DOUBTED,
     LOST,
@@ -28,7 +28,7 @@ from ivr.workshop.scripts.voicing import (
     Telephone,
     VoiceReport,
 )
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 
 OWN = "line"
 STYLES = {RIGHT: "green", DOUBTED: "yellow", MISHEARD: "bold red", LOST: "red", UNTRIED: "dim"}
@@ -39,18 +39,17 @@ async def speak_scripts(arguments: argparse.Namespace, config: Config | None, pa
     """0 when lines were heard and most were right; 1 when not, or when none could be tried."""
     console = Console(highlight=False, soft_wrap=True)
     service = WorkerSpeechService(config.speech if config is not None else SpeechConfig())
-    room = ScratchRoom(config)
+    sandbox = Sandbox(config)
     reports: list[VoiceReport] = []
     await service.start()
     try:
         voices = _voices(arguments.voices or (available_voices()[:1] or [OWN]), service)
         for folder, files in scripts_by_folder(paths).items():
             library = library_of(folders([folder], config)[0])
-            audition = Audition(library, room, voices, service.recognise, Telephone(arguments.snr))
+            audition = Audition(library, sandbox, voices, service.recognise, Telephone(arguments.snr))
             reports.append(await audition.run(files, only=arguments.only, watch=lambda line: _show(console, line)))
     finally:
         await service.stop()
-        await room.close()
     report = VoiceReport(tuple(line for each in reports for line in each.lines))
     _totals(console, report)
     return 0 if report.tried and report.share_right >= ENOUGH else 1

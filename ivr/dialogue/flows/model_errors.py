@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.flows.key_help import DESCRIPTIONS
+from ivr.dialogue.flows.glossary import key_help
 from ivr.dialogue.flows.yaml_tree import Fault, Path, Spot
 
 _KINDS = {
@@ -79,9 +79,9 @@ def fault_of(error: Mapping[str, Any], model: type[BaseModel], root: Spot) -> tu
         return path, Fault(code, spot.key_line or line, spot.key_column or column, name, why, remedy)
     if kind == "missing":
         name = str(loc[-1])
-        about = DESCRIPTIONS.get(name, "")
         at = (spot.key_line or line, spot.key_column or column, spot.key or text)
-        return path, Fault("missing-key", *at, f"{name} is missing {_what(loc[:-1])}", f"add {name}: {about or '…'}")
+        remedy = f"add {name}: {key_help(name) or '…'}"
+        return path, Fault("missing-key", *at, f"{name} is missing {_what(loc[:-1])}", remedy)
     if kind == "literal_error":
         allowed = [w.strip("' ") for w in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
         remedy = suggestion(text, allowed, f"write one of {listing(allowed)}")

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ivr.dialogue.flows import model, state
-from ivr.dialogue.flows.key_help import DESCRIPTIONS
+from ivr.dialogue.flows.glossary import key_help
 
 FILE_NAME = "flow.schema.json"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -106,7 +106,7 @@ def _shaped(name: str, body: dict[str, Any]) -> dict[str, Any]:
     properties = {}
     for field, spec in body.get("properties", {}).items():
         shaped: dict[str, Any] = {"$ref": "#/$defs/Duration"} if field in _DURATIONS else _relaxed(spec)
-        about = DESCRIPTIONS.get(f"{name}.{field}") or DESCRIPTIONS.get(field)
+        about = key_help(field, name)
         properties[field] = {"description": about, **shaped} if about else shaped
     if properties:
         body["properties"] = properties

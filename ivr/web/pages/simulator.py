@@ -43,8 +43,6 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
             try:
                 asked = _asked(message.data)
                 if "call" in asked:
-                    if trial is not None:
-                        await trial.close()
                     trial = await request.app[BACKEND].flows.trial(flow, asked["call"], asked["language"])
                     told = await trial.begin()
                 elif trial is None:
@@ -60,8 +58,6 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
         await ws.close(message=b"idle")
     finally:
         open_now.discard(ws)
-        if trial is not None:
-            await trial.close()
     return ws
 
 

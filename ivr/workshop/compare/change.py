@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from typing import Literal
+from typing import Any, TypeVar
 
 from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt
 
-Weight = Literal["plain", "care"]
+K = TypeVar("K")
+V = TypeVar("V")
 _OPEN, _CLOSE = "‹", "›"
 
 
@@ -18,7 +19,7 @@ class Change:
     """``section``: the flow or fragment, or "universals". ``place``: the state, intent… in it; "" for all of it.
 
     ``kind`` is kebab-case and stable. ``was`` and ``now`` are texts with the words that differ between ‹ and ›.
-    ``effect``: what callers notice, where that isn't plain from ``text``. ``weight`` "care": somebody should look.
+    ``effect``: what callers notice, where that isn't plain from ``text``. ``care``: somebody should look.
     """
 
     section: str
@@ -28,19 +29,42 @@ class Change:
     was: str = ""
     now: str = ""
     effect: str = ""
-    weight: Weight = "plain"
+    care: bool = False
 
     def render(self) -> Iterator[str]:
-        yield ("! " if self.weight == "care" else "  ") + self.text
-        if self.was:
-            yield f"      was: {self.was}"
-        if self.now:
-            yield f"      now: {self.now}"
-        if self.effect:
-            yield f"      for callers: {self.effect}"
+        yield ("! " if self.care else "  ") + self.text
+        for what, text in (("was", self.was), ("now", self.now), ("for callers", self.effect)):
+            if text:
+                yield f"      {what}: {text}"
 
     def as_json(self) -> dict[str, object]:
-        return asdict(self)
+        """ "weight" is "care" or "plain"."""
+        found = asdict(self)
+        return {**found, "weight": "care" if found.pop("care") else "plain"}
+
+
+def changed_items(old: Mapping[K, V], new: Mapping[K, V]) -> Iterator[tuple[K, V | None, V | None]]:
+    """(key, before, after) of what isn't the same in both; None where it isn't there."""
+    for key in dict.fromkeys((*old, *new)):
+        if old.get(key) != new.get(key):
+            yield key, old.get(key), new.get(key)
+
+
+def changed_fields(old: object, new: object, keys: Iterable[str]) -> Iterator[tuple[str, Any, Any]]:
+    """(key, before, after) of those of ``keys`` that aren't the same in both models."""
+    for key in keys:
+        before, after = getattr(old, key), getattr(new, key)
+        if before != after:
+            yield key, before, after
+
+
+def prompt_change(
+    section: str, place: str, what: str, old: TaperedPrompt | None, new: TaperedPrompt | None
+) -> Iterator[Change]:
+    if (old or {}) != (new or {}):
+        was, now = marked(spelled(old), spelled(new))
+        how = "other words" if old and new else "new words" if new else "no words now"
+        yield Change(section, place, "prompt", f"{what}: {how}", was if old else "", now if new else "")
 
 
 def marked(old: str, new: str) -> tuple[str, str]:

@@ -8,11 +8,12 @@ from itertools import groupby
 
 from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.flows.glossary import NOUNS, detail
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Flow, Wording
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
-from ivr.workshop.compare.change import Change, Weight, listed, marked, named, spelled
+from ivr.workshop.compare.change import Change, changed_fields, changed_items, listed, marked, named, spelled
 from ivr.workshop.compare.diff_states import StatePair
 from ivr.workshop.compare.diff_words import (
     intent_changes,
@@ -23,14 +24,8 @@ from ivr.workshop.compare.diff_words import (
     wording_changes,
 )
 from ivr.workshop.compare.renames import Names, renamed_flows, renamed_intents, renamed_states, retold
-from ivr.workshop.picture.cards import detail
 
 CHECKER = "checker"
-_DEFAULTS = {
-    "timeout": "the wait for an answer",
-    "hangover": "the pause that ends an answer",
-    "action_timeout": "the wait for an action",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +73,12 @@ def _changes(old: FlowLibrary, new: FlowLibrary) -> Iterator[Change]:
     back = {new_name: old_name for old_name, new_name in flows.items()}
     for name in old.flows:
         if name not in new.flows and name not in flows:
-            yield Change(name, "", "flow-removed", f"the flow {name} is gone", weight="care")
+            yield Change(name, "", "flow-removed", f"the flow {name} is gone", care=True)
     for name, flow in new.flows.items():
         before = old.flows.get(back.get(name, name))
         if before is None:
             about = " ".join(flow.about.split())
             yield Change(name, "", "flow-added", f"a new flow with {len(flow.states)} states: {about}")
-
             continue
         if name in back:
             yield Change(name, "", "flow-renamed", f"the flow {back[name]} is called {name} now")
@@ -93,11 +87,8 @@ def _changes(old: FlowLibrary, new: FlowLibrary) -> Iterator[Change]:
         yield from pair.changes()
     if old.universals != new.universals:
         yield from universal_changes(old.universals, new.universals)
-        base = {
-            n: (spelled(old.universals.prompts.get(n)), spelled(p))
-            for n, p in new.universals.prompts.items()
-            if old.universals.prompts.get(n) not in (None, p)
-        }
+        said = changed_items(old.universals.prompts, new.universals.prompts)
+        base = {name: (spelled(was), spelled(now)) for name, was, now in said if was and now}
         yield from stale_changes(
             {k[1:]: w for k, w in old.wordings.items() if k[0] == UNIVERSALS_FILE}, new, UNIVERSALS_FILE, base
         )
@@ -129,26 +120,20 @@ class _FlowPair:
         name, before, after = self.after.flow, self.before, self.after
         for was, now in self.intents.items():
             yield Change(self.section("intents", now), f"intent {now}", "intent-renamed", f"was called {was}")
-        for key, text in (("start", "calls begin at"), ("language", "its language is"), ("persona", "its persona is")):
-            one, other = getattr(before, key), getattr(after, key)
-            if one != other:
-                yield Change(name, "", key, f"{text} {other} instead of {one}", weight="care")
+        texts = {"start": "calls begin at", "language": "its language is", "persona": "its persona is"}
+        for key, was, now in changed_fields(before, after, texts):
+            yield Change(name, "", key, f"{texts[key]} {now} instead of {was}", care=True)
         if before.about != after.about:
             yield Change(name, "", "about", "another note to colleagues", *marked(before.about, after.about))
         if before.use != after.use:
             yield Change(name, "", "use", f"takes in {named(after.use)}, was {named(before.use)}")
         yield from self._defaults()
         yield from self._states()
-        for part, what in (("parameters", "parameter"), ("variables", "variable")):
-            one, other = getattr(before, part), getattr(after, part)
-            for key in dict.fromkeys((*one, *other)):
-                mine = {k: v for k, v in one.items() if k == key}
-                theirs = {k: v for k, v in other.items() if k == key}
-                yield from variable_changes(self.section(part, key), mine, theirs, what)
-        for key in dict.fromkeys((*before.intents, *after.intents)):
-            mine_ = {k: v for k, v in before.intents.items() if k == key}
-            theirs_ = {k: v for k, v in after.intents.items() if k == key}
-            yield from intent_changes(self.section("intents", key), mine_, theirs_)
+        for part in ("parameters", "variables"):
+            for key, one, other in changed_items(getattr(before, part), getattr(after, part)):
+                yield from variable_changes(self.section(part, key), f"{part[:-1]} {key}", one, other)
+        for key, intent, new_intent in changed_items(before.intents, after.intents):
+            yield from intent_changes(self.section("intents", key), f"intent {key}", intent, new_intent)
         yield from stale_changes(self._old_words(), self.library, name, dict(self._rewritten()))
 
     def _old_words(self) -> Mapping[tuple[str, str], Wording]:
@@ -157,11 +142,9 @@ class _FlowPair:
 
     def _defaults(self) -> Iterator[Change]:
         one, other = self.before.defaults, self.after.defaults
-        for key, what in _DEFAULTS.items():
-            before, after = getattr(one, key), getattr(other, key)
-            if before != after:
-                text = f"{what} is {after:g} s in all its states, was {before:g} s"
-                yield Change(self.after.flow, "", key.replace("_", "-"), text)
+        for key, before, after in changed_fields(one, other, NOUNS):
+            text = f"{NOUNS[key]} is {after:g} s in all its states, was {before:g} s"
+            yield Change(self.after.flow, "", key.replace("_", "-"), text)
         if one.bargein != other.bargein:
             text = f"barge-in is {'on' if other.bargein else 'off'} in all its states now"
             yield Change(self.after.flow, "", "bargein", text)
@@ -222,5 +205,5 @@ def _proof(old: FlowLibrary, new: FlowLibrary) -> Iterator[Change]:
         if (finding.code, finding.why) not in known:
             path = f"the way there: {' > '.join(finding.path)}" if finding.path else ""
             text = f"{finding.severity}: {finding.why} [{finding.code}]"
-            weight: Weight = "care" if finding.severity == "error" else "plain"
-            yield Change(CHECKER, f"{finding.file}:{finding.line}", finding.code, text, effect=path, weight=weight)
+            care = finding.severity == "error"
+            yield Change(CHECKER, f"{finding.file}:{finding.line}", finding.code, text, effect=path, care=care)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.workshop.picture.cards import Card, Row, cards_of
-from ivr.workshop.picture.layout import Box, Layout, Link, layered, ranks_of
+from ivr.workshop.picture.layout import Box, Link, layered, ranks_of
 from ivr.workshop.picture.text_width import wrapped
 
 WIDTH = 226.0
@@ -42,7 +42,7 @@ class PlacedCard:
 
     @property
     def rows_top(self) -> float:
-        return HEAD + (len(self.said) * LINE + PAD if self.said else 0.0) + members_height(self.card)
+        return _rows_top(self.card, self.said)
 
     def member_top(self, index: int) -> float:
         return HEAD + index * MEMBER
@@ -72,18 +72,26 @@ def canvas_of(library: FlowLibrary, flow: Flow) -> Canvas:
     cards = cards_of(library, flow)
     owner = {state: card for card in cards for state in card.states}
     said = {card.id: wrapped(card.said, WIDTH - 28, _SAID_LINES) for card in cards}
-    drawn = [
-        (card, place, row) for card in cards for place, row in enumerate(card.rows) if not row.sign
-    ]  # fmt: skip
+    drawn = [(card, place, row) for card in cards for place, row in enumerate(card.rows) if not row.sign]
     ranks = ranks_of([c.id for c in cards], [(c.id, owner[r.target].id) for c, _, r in drawn])
-    ranks = _gathered(cards, ranks, owner)
     links = [
         Link(c.id, owner[r.target].id, _rows_top(c, said[c.id]) + (p + 0.5) * ROW, _entrance(owner[r.target], r.target))
         for c, p, r in drawn
     ]
-    boxes = [Box(c.id, WIDTH, _height(c, said[c.id])) for c in cards]
-    layout = layered(boxes, ranks, links)
-    return _placed(flow, cards, said, drawn, layout)
+    heights = {card.id: _height(card, said[card.id]) for card in cards}
+    boxes = [Box(card.id, WIDTH, heights[card.id]) for card in cards]
+    layout = layered(boxes, _gathered(cards, ranks, owner), links)
+    left, top = MARGIN, MARGIN + CAPTION
+    placed = [
+        PlacedCard(c, layout.corners[c.id][0] + left, layout.corners[c.id][1] + top, heights[c.id], said[c.id])
+        for c in cards
+    ]
+    lines = [
+        Line(card.id, row, row.target, tuple((x + left, y + top) for x, y in course))
+        for (card, _, row), course in zip(drawn, layout.courses, strict=True)
+    ]
+    width = max(layout.width, WIDTH) + 2 * MARGIN
+    return Canvas(flow, tuple(placed), tuple(lines), width, layout.height + MARGIN + top)
 
 
 def _gathered(cards: Sequence[Card], ranks: Mapping[str, int], owner: Mapping[str, Card]) -> dict[str, int]:
@@ -99,31 +107,9 @@ def _gathered(cards: Sequence[Card], ranks: Mapping[str, int], owner: Mapping[st
     return found
 
 
-def _placed(
-    flow: Flow,
-    cards: Sequence[Card],
-    said: Mapping[str, tuple[str, ...]],
-    drawn: Sequence[tuple[Card, int, Row]],
-    layout: Layout,
-) -> Canvas:
-    placed = []
-    for card in cards:
-        x, y = layout.corners[card.id]
-        placed.append(PlacedCard(card, x + MARGIN, y + MARGIN + CAPTION, _height(card, said[card.id]), said[card.id]))
-    lines = [
-        Line(c.id, r, r.target, tuple((x + MARGIN, y + MARGIN + CAPTION) for x, y in course))
-        for (c, _, r), course in zip(drawn, layout.courses, strict=True)
-    ]
-    width = max(layout.width, WIDTH) + 2 * MARGIN
-    return Canvas(flow, tuple(placed), tuple(lines), width, layout.height + 2 * MARGIN + CAPTION)
-
-
-def members_height(card: Card) -> float:
-    return len(card.states) * MEMBER + PAD if card.stacked else 0.0
-
-
 def _rows_top(card: Card, said: Sequence[str]) -> float:
-    return HEAD + (len(said) * LINE + PAD if said else 0.0) + members_height(card)
+    members = len(card.states) * MEMBER + PAD if card.stacked else 0.0
+    return HEAD + (len(said) * LINE + PAD if said else 0.0) + members
 
 
 def _height(card: Card, said: Sequence[str]) -> float:

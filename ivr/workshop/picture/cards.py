@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ivr.dialogue.flows.glossary import detail, short
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import TaperedPrompt
-from ivr.dialogue.flows.state import RESERVED_TARGETS, State, Transition
-from ivr.workshop.tell.transitions import short
+from ivr.dialogue.flows.state import RESERVED_TARGETS, Transition
 
 MANY = 6  # ways forward to one place, from which on each is a sign
 Sign = Literal["", "human", "goodbye", "back", "again", "state"]
@@ -140,31 +140,6 @@ def _ways_back(flow: Flow) -> set[tuple[str, str]]:
             else:
                 done.add(name)
     return back
-
-
-def detail(state: State) -> str:
-    """What the state does, in a few words."""
-    match state.kinds[0]:
-        case "question":
-            return f"asks {state.ask}" if state.ask else "asks"
-        case "action":
-            return state.action
-        case "http":
-            return f"{state.http.method} {state.http.service}" if state.http else ""
-        case "branch":
-            return "decides"
-        case "call":
-            return state.call
-        case "return":
-            return f"returns {state.result}"
-        case "handoff":
-            return "gets a person"
-        case "end":
-            return f"ends: {state.end}"
-        case "resume":
-            return "takes up a dropped call"
-        case _:
-            return "says"
 
 
 def first_words(prompt: TaperedPrompt) -> str:

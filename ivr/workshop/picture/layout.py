@@ -8,7 +8,7 @@ order, by pooling adjacent violators). Lengths are in pixels, y grows downwards.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -196,9 +196,8 @@ def _settle(columns: list[list[_Item]], gap: float) -> None:
                 _place(column, gap, lambda item: [*item.after, *item.before])
 
 
-def _place(column: list[_Item], gap: float, look: object) -> None:
+def _place(column: list[_Item], gap: float, look: Callable[[_Item], Sequence[tuple[_Item, float, float]]]) -> None:
     """The nearest heights to where the neighbours want each item, that keep the order and the gaps."""
-    assert callable(look)
     blocks: list[list[float]] = []  # [sum of wishes, weight, count]
     offset, offsets = 0.0, []
     for item in column:

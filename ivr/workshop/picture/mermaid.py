@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ivr.dialogue.flows.finding import Finding
+from ivr.dialogue.flows.glossary import TARGETS, detail, short
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
-from ivr.workshop.picture.cards import detail
 from ivr.workshop.picture.svg import faults_by_state
 from ivr.workshop.picture.text_width import fitted
 from ivr.workshop.picture.traffic import Traffic
-from ivr.workshop.tell.transitions import short
 
-_SHAPES = {
-    "question": ('(["', '"])'),
-    "action": ('["', '"]'),
-    "http": ('["', '"]'),
-    "branch": ('{{"', '"}}'),
-    "call": ('[["', '"]]'),
-    "return": ('>"', '"]'),
-    "handoff": ('(("', '"))'),
-    "end": ('(("', '"))'),
-    "resume": ('{{"', '"}}'),
-    "say": ('("', '")'),
-}
-_ENDS = {"human": "a person", "goodbye": "goodbye", "back": "the previous question"}
+_BOX = ('["', '"]')
+_SHAPES = {"question": ('(["', '"])'), "branch": ('{{"', '"}}'), "call": ('[["', '"]]'), "return": ('>"', '"]'),
+           "handoff": ('(("', '"))'), "end": ('(("', '"))'), "resume": ('{{"', '"}}'), "say": ('("', '")')}  # fmt: skip
+_ENDS = ("human", "goodbye", "back")
 _CLASSES = (
     "classDef human stroke:#b5179e,stroke-width:2px",
     "classDef error stroke:#c62828,stroke-width:3px",
@@ -63,7 +53,7 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
     edges: dict[tuple[str, str, bool], list[str]] = {}
     marks.setdefault("start", []).append(_id(flow.flow, flow.start))
     for name, state in flow.states.items():
-        opening, closing = _SHAPES[state.kinds[0]]
+        opening, closing = _SHAPES.get(state.kinds[0], _BOX)
         yield f"  {_id(flow.flow, name)}{opening}{_escaped(name)}<br/><small>{_escaped(detail(state))}</small>{closing}"
         for way in state.transitions():
             target = name if way.target in ("again", "repeat") else way.target
@@ -72,7 +62,7 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
             text = (f"{way.key}: " if way.key else "") + short(way)
             edges.setdefault((name, target, way.failure), []).append(text)
     for end in sorted(ends):
-        yield f'  {_id(flow.flow, end, "to")}(("{_ENDS[end]}"))'
+        yield f'  {_id(flow.flow, end, "to")}(("{TARGETS[end].partition(",")[0]}"))'
     if "human" in ends:
         marks.setdefault("human", []).append(_id(flow.flow, "human", "to"))
     for (source, target, failure), texts in edges.items():

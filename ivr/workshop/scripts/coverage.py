@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.engine.cursor import Cursor, TransitionTable
+from ivr.dialogue.flows.glossary import written
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.state import Transition
 
 Edge = tuple[str, str]
 """("flow.state", trigger): "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME"."""
@@ -62,19 +62,16 @@ class Coverage:
     @property
     def state_share(self) -> float:
         """0..1."""
-        return _share(len(self.states & self.entered), len(self.states))
+        return len(self.entered) / len(self.states) if self.states else 1.0
 
     @property
     def edge_share(self) -> float:
         """0..1."""
-        return _share(len(self.edges.keys() & self.taken), len(self.edges))
+        return len(self.taken) / len(self.edges) if self.edges else 1.0
 
     def summary(self) -> str:
-        states, edges_ = len(self.states & self.entered), len(self.edges.keys() & self.taken)
-        return (
-            f"states {states} of {len(self.states)} ({self.state_share:.0%}), "
-            f"edges {edges_} of {len(self.edges)} ({self.edge_share:.0%})"
-        )
+        states = f"states {len(self.entered)} of {len(self.states)} ({self.state_share:.0%})"
+        return f"{states}, edges {len(self.taken)} of {len(self.edges)} ({self.edge_share:.0%})"
 
 
 class Observation:
@@ -100,33 +97,16 @@ class Observation:
         flows = self._library.flows.values()
         states = frozenset(f"{flow.flow}.{name}" for flow in flows for name in flow.states)
         named = {
-            (f"{flow.flow}.{name}", way.trigger): f"{flow.flow}.{name}: {edge_name(way)}"
+            (f"{flow.flow}.{name}", way.trigger): f"{flow.flow}.{name}: {written(way)}"
             for flow in flows
             for name, state in flow.states.items()
             for way in state.transitions()
         }
-        return Coverage(states, named, frozenset(self._entered) & states, frozenset(self._taken))
-
-
-def edge_name(way: Transition) -> str:
-    """A transition as a designer calls it."""
-    match way.kind:
-        case "choice":
-            return f"choice {way.name}" + (f" (key {way.key})" if way.key else "")
-        case "case":
-            return f"when {way.name}" if way.name else "when nothing else holds"
-        case "no":
-            return "not confirmed"
-        case _:
-            return way.trigger.replace(".", " ", 1)
+        return Coverage(states, named, states & self._entered, frozenset(self._taken & named.keys()))
 
 
 def _flow(state: str) -> str:
     return state.partition(".")[0]
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
 
 
 def lines(coverage: Coverage, flows: Iterable[str]) -> Iterator[str]:

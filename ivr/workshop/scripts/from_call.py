@@ -1,4 +1,4 @@
-"""A script made of a call that really happened, or was simulated: what the caller did, and what the line answered.
+"""Scripts made from calls, real or simulated: what the caller did, and what the line answered.
 
 The timeline of a call says what was understood, not how it sounded. So that the script replays to the same call, each
 utterance is written so that typing it means what was understood then; what was really heard stays beside it as a
@@ -15,29 +15,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import ConfigError, FlowError
-from ivr.record import (
-    CallerActed,
-    Decided,
-    Entered,
-    Entry,
-    Failed,
-    Happening,
-    Keyed,
-    Performed,
-    Prompted,
-    Understood,
-)
+from ivr.record import CallerActed, Decided, Entered, Entry, Failed, Happening, Keyed, Performed, Prompted, Understood
 from ivr.store import Store
 from ivr.workshop.scripts.runner import Report, Runner, perform
 from ivr.workshop.scripts.script import MASKED, Step, parse_script
-from ivr.workshop.simulate.driving import ACTION, DESK, Setting
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.driver import ACTION, DESK
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
 FICTIONAL = "5035550101"  # a demonstration member; 555-01xx belongs to nobody
@@ -76,7 +67,7 @@ class _Turn:
 async def record(
     call: Mapping[str, Any],
     library: FlowLibrary,
-    room: ScratchRoom,
+    sandbox: Sandbox,
     *,
     language: str = "en-US",
     persona: str = "neutral",
@@ -86,15 +77,14 @@ async def record(
 
     ``language`` and ``persona`` stand in for what the call doesn't say of itself. Raises FlowError when the call
     began in a flow that these files don't have."""
-    entry = str(call.get("flow") or "main")
-    if first := _first_state(_entries(call)):
-        entry = first.partition(".")[0]
+    first = next((each.what.state for each in _entries(call) if isinstance(each.what, Entered)), "")
+    entry = first.partition(".")[0] or str(call.get("flow") or "main")
     if entry not in library.flows:
         raise FlowError(f"the call began in {entry}, which is not among these flows", remedy="name their folder")
-    at = datetime.fromisoformat(str(call["started_at"])).astimezone(room.zone)
-    await room.reset(at)
+    at = datetime.fromisoformat(str(call["started_at"])).astimezone(sandbox.zone)
+    await sandbox.reset(at)
     remarks: list[str] = []
-    caller = await _caller(room, str(call.get("caller") or ""), remarks)
+    caller = await _caller(sandbox, str(call.get("caller") or ""), remarks)
     head: Step_ = {
         "name": name or f"call {call.get('call_id', '')}".strip(),
         "from": caller,
@@ -104,16 +94,12 @@ async def record(
     }
     if call.get("keys_led"):
         head["keys_led"] = True
-    turns = list(_turns(call))
-    for turn in turns:
-        for step in turn.before:
-            if "time" in step:  # on the company's clock
-                step["time"] = f"{step['time'].astimezone(room.zone):%H:%M}"
-    setting = Setting(at, caller, entry=entry, language=head["language"], persona=head["persona"])
-    await _settle(turns, Simulation(library, room, setting), remarks)
+    turns = list(_turns(call, sandbox.zone))
+    start = Start("call", entry, head["language"], head["persona"], caller)
+    await _settle(turns, Simulation(library, sandbox, at, start), remarks)
     text = _script(entry, at, head, turns, _end(call, turns))
     file = parse_script(Path("recorded.test.yaml"), text)
-    replay = await Runner(library, room).run([file])
+    replay = await Runner(library, sandbox).run([file])
     remarks += [finding.render() for finding in replay.findings]
     for result in replay.results:
         if result.failure is not None:
@@ -168,11 +154,7 @@ def _entries(call: Mapping[str, Any]) -> list[Entry]:
     return [Entry.from_json(entry) for entry in call.get("entries") or ()]
 
 
-def _first_state(entries: Sequence[Entry]) -> str:
-    return next((entry.what.state for entry in entries if isinstance(entry.what, Entered)), "")
-
-
-def _turns(call: Mapping[str, Any]) -> Iterator[_Turn]:
+def _turns(call: Mapping[str, Any], zone: ZoneInfo) -> Iterator[_Turn]:
     """From the timeline. A simulation also tells what the caller did; of a phone call it has to be inferred."""
     entries = _entries(call)
     told = any(isinstance(entry.what, CallerActed) for entry in entries)
@@ -186,7 +168,7 @@ def _turns(call: Mapping[str, Any]) -> Iterator[_Turn]:
             turn = _Turn(step, open="key" in step)
             if not told and entry.at - clock >= LATER:  # opening hours may have changed
                 clock = entry.at
-                turn.before.append({"time": entry.at})
+                turn.before.append({"time": f"{entry.at.astimezone(zone):%H:%M}"})
         match entry.what:
             case Entered(state):
                 turn.state = state
@@ -260,10 +242,10 @@ def _forced(what: str, outcome: str, forced: dict[str, str]) -> list[Step_]:
     return [{"answer": {"action": what, "outcome": outcome}}]
 
 
-async def _caller(room: ScratchRoom, number: str, remarks: list[str]) -> str:
+async def _caller(sandbox: Sandbox, number: str, remarks: list[str]) -> str:
     if not number or MASKED in number:
         return FICTIONAL if MASKED in number else ""
-    if await room.knows(number) or re.fullmatch(r"1?\d{3}55501\d\d", re.sub(r"\D", "", number)):
+    if await sandbox.knows(number) or re.fullmatch(r"1?\d{3}55501\d\d", re.sub(r"\D", "", number)):
         return number
     remarks.append(f"the caller's number is somebody's: the script calls from {FICTIONAL}, who is somebody else")
     return FICTIONAL

@@ -1,23 +1,40 @@
-"""Runs scripts: each call in a simulation, each expectation held against what came of it."""
+"""The runner of scripts: each call in a simulation, each expectation held against what came of it."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from ivr.company import Company, Held
+from ivr.config import Config
+from ivr.dialogue.engine.start import Start
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import Place
-from ivr.errors import IvrError
+from ivr.errors import ConfigError, IvrError
 from ivr.events import CALLER_ID
 from ivr.record import Entry
-from ivr.workshop.scripts.script import Call, End, Expect, ScriptFile, Step, Suite, against, pattern_in
-from ivr.workshop.simulate.driving import Setting
-from ivr.workshop.simulate.room import Backroom, ScratchRoom
+from ivr.workshop.folder import folders, library_of
+from ivr.workshop.scripts.coverage import Coverage, Observation
+from ivr.workshop.scripts.script import (
+    Call,
+    End,
+    Expect,
+    ScriptFile,
+    Step,
+    Suite,
+    against,
+    pattern_in,
+    read_script,
+    script_files,
+)
+from ivr.workshop.simulate.driver import USUAL
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
 
@@ -74,11 +91,11 @@ class Report:
 
 
 class Runner:
-    """Runs any number of files on one library. ``room`` is reset for each call."""
+    """Runs any number of files on one library. ``sandbox`` is reset for each call."""
 
-    def __init__(self, library: FlowLibrary, room: ScratchRoom) -> None:
+    def __init__(self, library: FlowLibrary, sandbox: Sandbox) -> None:
         self._library = library
-        self._room = room
+        self._sandbox = sandbox
 
     async def run(
         self,
@@ -92,7 +109,7 @@ class Runner:
         results: list[CallResult] = []
         findings: list[Finding] = []
         for file in files:
-            wrong = against(file, self._library, self._room.company)
+            wrong = against(file, self._library, self._sandbox.company)
             findings += wrong
             if wrong or file.suite is None:
                 continue
@@ -108,9 +125,9 @@ class Runner:
     async def begin(self, suite: Suite, call: Call) -> Simulation:
         """The simulation of one call, not begun yet, on fresh data."""
         at = datetime.fromisoformat(str(call.at or suite.at))
-        moment = at if at.tzinfo is not None else at.replace(tzinfo=self._room.zone)
-        await self._room.reset(moment)
-        return Simulation(self._library, self._room, setting_of(suite, call, moment))
+        moment = at if at.tzinfo is not None else at.replace(tzinfo=self._sandbox.zone)
+        await self._sandbox.reset(moment)
+        return Simulation(self._library, self._sandbox, moment, start_of(suite, call))
 
     async def _call(self, file: ScriptFile, suite: Suite, index: int, call: Call) -> CallResult:
         began = time.perf_counter()
@@ -135,13 +152,65 @@ class Runner:
                 if wrong:
                     return Failure(file.place(*at), doing, wrong, tuple(simulation.entries))
             at, doing = ("calls", index, "end"), "end"
-            wrong = tuple([mismatch async for mismatch in unended(self._room, simulation, call.end)])
+            wrong = tuple([mismatch async for mismatch in unended(self._sandbox, simulation, call.end)])
         except IvrError as error:
             wrong = (Mismatch("", "", str(error)),)
         return Failure(file.place(*at), doing, wrong, tuple(simulation.entries)) if wrong else None
 
 
-async def unended(room: Backroom, simulation: Simulation, end: End) -> AsyncIterator[Mismatch]:
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What came of one folder's scripts. ``tested``: the flows that they are about."""
+
+    report: Report
+    coverage: Coverage
+    tested: tuple[str, ...]
+
+
+async def rehearse(
+    paths: Sequence[Path],
+    config: Config | None,
+    sandbox: Sandbox,
+    *,
+    only: str = "",
+    watch: Callable[[CallResult], None] | None = None,
+) -> list[Rehearsal]:
+    """One for each folder. Raises ConfigError for paths without scripts, FlowError for flows that can't run."""
+    found = []
+    for folder, files in scripts_by_folder(paths).items():
+        library = library_of(folders([folder], config)[0])
+        observation = Observation(library)
+        with observation.watching():
+            report = await Runner(library, sandbox).run(files, only=only, watch=watch)
+        tested = tuple(dict.fromkeys(f.suite.tests for f in files if f.suite is not None))
+        found.append(Rehearsal(report, observation.coverage(), tested))
+    return found
+
+
+def scripts_by_folder(paths: Sequence[Path]) -> dict[Path, list[ScriptFile]]:
+    """Raises ConfigError where there are none, or they can't be read."""
+    found: dict[Path, list[ScriptFile]] = {}
+    for path in script_files(paths):
+        try:
+            found.setdefault(path.parent, []).append(read_script(path))
+        except OSError as error:
+            remedy = "name folders with *.test.yaml in them, or such files"
+            raise ConfigError(f"{path}: {error.strerror}", remedy=remedy) from error
+    if not found:
+        remedy = "write NAME.test.yaml beside the flow; see the flow guide"
+        raise ConfigError(f"no scripts in {', '.join(map(str, paths))}", remedy=remedy)
+    return found
+
+
+def together(rehearsals: Sequence[Rehearsal]) -> Report:
+    """All folders' reports as one."""
+    reports = [rehearsal.report for rehearsal in rehearsals]
+    results = tuple(result for report in reports for result in report.results)
+    findings = tuple(finding for report in reports for finding in report.findings)
+    return Report(results, findings, sum(report.seconds for report in reports))
+
+
+async def unended(sandbox: Sandbox, simulation: Simulation, end: End) -> AsyncIterator[Mismatch]:
     """What is otherwise than ``end`` says, in the call and in the database."""
     connect = simulation.connected
     if end.outcome is not None and end.outcome != simulation.result:
@@ -158,7 +227,7 @@ async def unended(room: Backroom, simulation: Simulation, end: End) -> AsyncIter
     if end.resolved is not None and end.resolved != simulation.dialogue.resolved:
         yield Mismatch("resolved", str(end.resolved), str(simulation.dialogue.resolved))
     if end.callbacks is not None:
-        waiting = [(c.number, c.skill) for c in await room.callbacks()]
+        waiting = [(c.number, c.skill) for c in await sandbox.callbacks()]
         wanted_ = [(c.number, c.skill) for c in end.callbacks]
         if len(waiting) != len(wanted_) or any(
             number != n or skill not in (None, s) for (number, skill), (n, s) in zip(wanted_, waiting, strict=True)
@@ -168,31 +237,21 @@ async def unended(room: Backroom, simulation: Simulation, end: End) -> AsyncIter
             )
     if end.records:
         caller_id = simulation.facts.get(CALLER_ID)
-        held = await room.records(str(caller_id)) if caller_id else None
+        held = await sandbox.records(str(caller_id)) if caller_id else None
         if held is None:
             yield Mismatch("caller", "somebody known", "nobody was identified in this call")
         else:
-            for mismatch in _records(end.records, held, room.company):
+            for mismatch in _records(end.records, held, sandbox.company):
                 yield mismatch
 
 
-def setting_of(suite: Suite, call: Call, moment: datetime) -> Setting:
+def start_of(suite: Suite, call: Call) -> Start:
     """The call's own beginning, the suite's where it has none, the line's usual one where neither has."""
-    usual = Setting(moment)
-
-    def chosen(name: str) -> object:
-        own, shared = getattr(call, name), getattr(suite, name)
-        return own if own is not None else shared if shared is not None else getattr(usual, name)
-
-    return Setting(
-        at=moment,
-        caller=str(chosen("caller")),
-        called=str(chosen("called")),
-        entry=str(chosen("entry")),
-        language=str(chosen("language")),
-        persona=str(chosen("persona")),
-        keys_led=bool(chosen("keys_led")),
-    )
+    given: dict[str, Any] = {}
+    for name in ("caller", "called", "entry", "language", "persona", "keys_led"):
+        said = [getattr(each, name) for each in (suite, call) if getattr(each, name) is not None]
+        given |= {name: said[-1]} if said else {}
+    return replace(USUAL, **given)
 
 
 async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:

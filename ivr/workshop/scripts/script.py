@@ -17,7 +17,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model_errors import fault_of, locate, suggestion
 from ivr.dialogue.flows.source import Place, read_file
 from ivr.dialogue.flows.yaml_tree import MAX_FAULTS, Fault, Spot, read_tree
-from ivr.workshop.simulate.driving import ACTION, DESK, PARTS
+from ivr.workshop.simulate.driver import ACTION, DESK, PARTS
 
 SUFFIX = ".test.yaml"
 MASKED = "•"  # what stands where a recorded call had something secret

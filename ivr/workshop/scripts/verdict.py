@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
-from xml.etree import ElementTree
+
+import jinja2
 
 from ivr.record import (
     CallerActed,
@@ -101,18 +101,10 @@ def understood(heard: Understood) -> str:
 
 
 def _done(acted: CallerActed) -> str:
-    match acted.do:
-        case "say":
-            return f"“{acted.text}”" + (" (doubtful)" if acted.detail.get("doubt") else "")
-        case "key":
-            return f"keys {acted.text}"
-        case "silence":
-            return "(silence)"
-        case "hangup":
-            return "hangs up"
-        case "call":
-            return "calls again"
-    return f"({acted.do} {acted.text})".replace(" )", ")")
+    if acted.do == "say":
+        return f"“{acted.text}”" + (" (doubtful)" if acted.detail.get("doubt") else "")
+    own = {"key": f"keys {acted.text}", "silence": "(silence)", "hangup": "hangs up", "call": "calls again"}
+    return own.get(acted.do) or f"({acted.do} {acted.text})".replace(" )", ")")
 
 
 def _arguments(did: Performed) -> str:
@@ -129,66 +121,15 @@ def summary(report: Report) -> str:
     return f"{text}; {report.turns} turns in {report.seconds:.2f} s"
 
 
-def junit(report: Report) -> ElementTree.Element:
-    """A testsuite for each file. Faults in a script are an error of a case named after the file."""
-    root = ElementTree.Element("testsuites", name="ivr flow test", time=f"{report.seconds:.3f}")
-    for file, results in groupby(report.results, key=lambda result: result.place.file):
-        cases = list(results)
-        failed = sum(not case.passed for case in cases)
-        suite = ElementTree.SubElement(
-            root,
-            "testsuite",
-            name=cases[0].suite,
-            file=file,
-            tests=str(len(cases)),
-            failures=str(failed),
-            errors="0",
-            skipped="0",
-            time=f"{sum(case.seconds for case in cases):.3f}",
-        )
-        for result in cases:
-            _case(suite, result)
-    for file, findings in groupby(report.findings, key=lambda finding: finding.file):
-        found = list(findings)
-        suite = ElementTree.SubElement(
-            root, "testsuite", name=file, file=file, tests="1", failures="0", errors="1", skipped="0", time="0"
-        )
-        case = ElementTree.SubElement(suite, "testcase", classname=file, name="the script itself", time="0")
-        error = ElementTree.SubElement(case, "error", message=_xml(found[0].why))
-        error.text = _xml("\n".join(finding.render() for finding in found))
-    tests = sum(int(suite.get("tests", "0")) for suite in root)
-    for name in ("failures", "errors"):
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
-    root.set("tests", str(tests))
-    return root
-
-
-def _case(suite: ElementTree.Element, result: CallResult) -> None:
-    case = ElementTree.SubElement(
-        suite,
-        "testcase",
-        classname=result.suite,
-        name=_xml(result.name),
-        file=result.place.file,
-        line=str(result.place.line),
-        time=f"{result.seconds:.4f}",
-    )
-    failure = result.failure
-    if failure is not None:
-        first = failure.mismatches[0]
-        message = f"{first.what}: expected {first.wanted}, but it was {first.found}" if first.what else first.found
-        element = ElementTree.SubElement(case, "failure", message=_xml(message), type=failure.step)
-        element.text = _xml("\n".join(failure_lines(result, failure)))
-
-
 def write_junit(report: Report, path: Path) -> None:
     """Raises OSError."""
-    root = junit(report)
-    ElementTree.indent(root)
+    loader = jinja2.PackageLoader("ivr.workshop", "scripts")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, finalize=_xml)
+    text = environment.get_template("junit.xml").render(report=report, failure_lines=failure_lines)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    path.write_text(text, encoding="utf-8")
 
 
-def _xml(text: str) -> str:
+def _xml(value: object) -> object:
     """XML has no way to write control characters."""
-    return _UNPRINTABLE.sub("�", text)
+    return _UNPRINTABLE.sub("�", value) if isinstance(value, str) else value

@@ -24,7 +24,7 @@ from ivr.media.process.pcm import Samples, clipped, samples
 from ivr.record import Understood
 from ivr.workshop.scripts.runner import Runner, perform
 from ivr.workshop.scripts.script import Call, ScriptFile, Suite
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
 Speak = Callable[[str, str], Awaitable[bytes]]
@@ -119,7 +119,7 @@ class Audition:
     """Hears every spoken line of scripts with each of ``voices`` (by name)."""
 
     library: FlowLibrary
-    room: ScratchRoom
+    sandbox: Sandbox
     voices: Mapping[str, Speak]
     recognise: Recognise
     telephone: Telephone = field(default_factory=Telephone)
@@ -134,7 +134,7 @@ class Audition:
         """Lines that are said twice in the same state are heard once."""
         found: list[SpokenLine] = []
         known: set[tuple[str, str, str]] = set()
-        runner = Runner(self.library, self.room)
+        runner = Runner(self.library, self.sandbox)
         for file in files:
             if file.suite is None:
                 continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ivr.errors import FlowError
 from ivr.record import Entry
-from ivr.workshop.simulate.driving import ACTION, PARTS
+from ivr.workshop.simulate.driver import ACTION, PARTS
 from ivr.workshop.simulate.simulation import Simulation
 
 KEYED = re.compile(r"[0-9*#][0-9*# ]*")

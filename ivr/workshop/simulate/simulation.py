@@ -1,4 +1,4 @@
-"""A call without a telephone: the Dialogue that the phone drives, on the same actions, by text instead of sound.
+"""A simulated call: the Dialogue that the phone drives, on the same actions, by text instead of sound.
 
 Deterministic and instant: time is what the caller of this module says it is, and nothing waits. What happens comes
 back as entries, in order, for whoever shows them: the terminal, the web console, the script runner.
@@ -9,34 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 
-from ivr.dialogue.engine.contract import (
-    Agitated,
-    KeyPressed,
-    KeysPaused,
-    NoInput,
-    PartFailed,
-    SpeechHeard,
-)
-from ivr.errors import FlowError
+from ivr.dialogue.engine.contract import Agitated, KeyPressed, KeysPaused, NoInput, PartFailed, SpeechHeard
+from ivr.errors import FlowError, IvrError
 from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
 from ivr.record import CallerActed, Entry, Understood
-from ivr.workshop.simulate.driving import (
-    ACTION,
-    DESK,
-    DOUBT,
-    PARTS,
-    CallOver,
-    Driver,
-    Setting,
-)
-
-__all__ = ["ACTION", "DESK", "PARTS", "CallOver", "Setting", "Simulation"]
+from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, CallOver, Driver
 
 
 class Simulation(Driver):
     """One caller and their calls, one after the other. Every method returns the entries it brought about.
 
-    ``room`` is this simulation's while it runs. All methods raise CallOver once the line has hung up (until
+    ``sandbox`` is this simulation's while it runs. All methods raise CallOver once the line has hung up (until
     ``begin`` calls again), and FlowError when the dialogue never comes to rest.
     """
 
@@ -44,17 +27,19 @@ class Simulation(Driver):
 
     async def begin(self) -> Sequence[Entry]:
         """Call; or call again, as the same person."""
-        if self._begun:
+        if self._calls:
             self._caller("call")
-        self._begun = True
         self._calls += 1
-        self.said, self.connected, self.outcome, self._listen = [], None, "", None
+        self.said, self.connected, self.outcome, self.listening = [], None, "", None
         self.heard = Understood()
-        self._room.moment = self.now
-        vocabularies = await self._vocabularies()
+        self._sandbox.moment = self.now
+        try:
+            vocabularies = await self._sandbox.vocabularies()
+        except IvrError:
+            vocabularies = {}
         self._labels = {term.id: term.label for terms in vocabularies.values() for term in terms}
-        self._dialogue = self._new_dialogue(vocabularies)
-        await self._rest(self._dialogue.begin(self.now))
+        self.dialogue = self._new_dialogue(vocabularies)
+        await self._rest(self.dialogue.begin(self.now))
         return self._taken()
 
     async def say(self, text: str, *, doubt: bool = False) -> Sequence[Entry]:
@@ -63,7 +48,7 @@ class Simulation(Driver):
         recognition = Recognition(Cause.SUCCESS, transcript=text)
         if doubt:
             hypothesis = Hypothesis(text, DOUBT, None, Accept.CONFIRM)
-            heard = self._listen.grammar.speech if self._listen is not None else None
+            heard = self.listening.grammar.speech if self.listening is not None else None
             digits = heard is not None and heard.digits is not None and text.replace(" ", "").isdecimal()
             known = heard is not None and (digits or heard.covers(text))
             recognition = Recognition(Cause.SUCCESS, (hypothesis,), "" if known else text)
@@ -72,7 +57,7 @@ class Simulation(Driver):
 
     async def hear(self, recognition: Recognition) -> None:
         """What a recogniser made of it; the entries come with the next call. For tools that really listen."""
-        await self.feed(SpeechHeard(recognition, self._listen.token if self._listen is not None else 0))
+        await self.feed(SpeechHeard(recognition, self.listening.token if self.listening is not None else 0))
 
     async def press(self, keys: str) -> Sequence[Entry]:
         """Keys in a row, then the pause that ends what is being keyed."""
@@ -81,15 +66,15 @@ class Simulation(Driver):
             if self.over:
                 break
             await self.feed(KeyPressed(key))
-        if self._listen is not None and self._listen.interdigit_s and not self.over:
+        if self.listening is not None and self.listening.interdigit_s and not self.over:
             await self.feed(KeysPaused())
         return self._taken()
 
     async def silence(self) -> Sequence[Entry]:
         """Nothing, for as long as the line waits."""
         self._act("silence")
-        if self._listen is not None and self._listen.timeout_s is not None:
-            await self.feed(NoInput(self._listen.token))
+        if self.listening is not None and self.listening.timeout_s is not None:
+            await self.feed(NoInput(self.listening.token))
         return self._taken()
 
     async def agitated(self, evidence: str) -> Sequence[Entry]:
@@ -101,9 +86,9 @@ class Simulation(Driver):
     async def hangup(self) -> Sequence[Entry]:
         """The line drops, or the caller hangs up: their place is kept where that is worth it."""
         self._caller("hangup")
-        caller_id, snapshot = self.facts.get(CALLER_ID), self._dialogue.snapshot()
+        caller_id, snapshot = self.facts.get(CALLER_ID), self.dialogue.snapshot()
         if not self.result and caller_id and snapshot is not None:
-            await self._room.keep_place(str(caller_id), snapshot)
+            await self._sandbox.keep_place(str(caller_id), snapshot)
         if not self.outcome:
             self._ended("abandoned" if self.connected is None else "connected")
         return self._taken()
@@ -115,7 +100,7 @@ class Simulation(Driver):
         self._known(part)
         self._note_act("fail", part)
         self.broken.add(part)
-        self._room.down = "store" in self.broken
+        self._sandbox.down = "store" in self.broken
         if part in ("recogniser", "synthesiser") and not self.over:
             await self.feed(PartFailed(part))
         return self._taken()
@@ -125,7 +110,7 @@ class Simulation(Driver):
         self._note_act("mend", part)
         self.broken.discard(part)
         self.answers.pop(part.removeprefix(ACTION), None)
-        self._room.down = "store" in self.broken
+        self._sandbox.down = "store" in self.broken
         return self._taken()
 
     def answer(self, action: str, outcome: str, values: Mapping[str, object] | None = None) -> Sequence[Entry]:
@@ -140,7 +125,7 @@ class Simulation(Driver):
 
     def set_time(self, when: str | time | datetime) -> Sequence[Entry]:
         """A moment, or the next time the clock shows ``HH:MM``. Raises FlowError for what is no time."""
-        self.now = self._room.moment = self._moment(when)
+        self.now = self._sandbox.moment = self._moment(when)
         self._note_act("time", f"{self.now:%Y-%m-%d %H:%M}")
         return self._taken()
 
@@ -151,8 +136,8 @@ class Simulation(Driver):
             except ValueError as error:
                 raise FlowError(f"{when!r} is no time", remedy="write 03:00 or 2026-03-03T03:00") from error
         if isinstance(when, datetime):
-            return when if when.tzinfo is not None else when.replace(tzinfo=self._room.zone)
-        local = self.now.astimezone(self._room.zone)
+            return when if when.tzinfo is not None else when.replace(tzinfo=self._sandbox.zone)
+        local = self.now.astimezone(self._sandbox.zone)
         moment = local.replace(hour=when.hour, minute=when.minute, second=0, microsecond=0)
         return moment if moment >= local else moment + timedelta(days=1)
 
@@ -167,7 +152,7 @@ class Simulation(Driver):
     # -- what is told about it ---------------------------------------------------------------------------------------
 
     def _act(self, do: str, text: str = "", **more: object) -> None:
-        if not self._begun:
+        if not self._calls:
             raise CallOver("nobody has called yet", remedy="begin() first")
         if self.over:
             raise CallOver(f"the call is over ({self.outcome})", remedy="call again first")

@@ -15,19 +15,19 @@ INSIDE = frozenset({"caller", "resume", "end"})  # entries of a simulation that 
 
 def timeline(simulation: Simulation) -> dict[str, Any]:
     """What there is to know of the calls of a simulation, ready for JSON."""
-    setting = simulation.setting
+    start = simulation.start
     connect = simulation.connected
     return {
         "call_id": simulation.call_id,
-        "caller": setting.caller,
-        "called": setting.called,
-        "started_at": setting.at.isoformat(),
+        "caller": start.caller,
+        "called": start.called,
+        "started_at": simulation.at.isoformat(),
         "ended_at": simulation.now.isoformat(),
-        "flow": setting.entry,
+        "flow": start.entry,
         "flow_version": simulation.library.version,
-        "language": setting.language,
-        "persona": setting.persona,
-        "keys_led": setting.keys_led,
+        "language": start.language,
+        "persona": start.persona,
+        "keys_led": start.keys_led,
         "outcome": "handed over" if connect is not None else simulation.outcome,
         "canonical": {
             "outcome": "handed over" if connect is not None else simulation.outcome,

@@ -3,62 +3,39 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from ivr.dialogue.flows.glossary import POLICIES, PROMPTS, RISKS, TARGETS, detail, short, taken
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import HUMAN, State, Transition
 from ivr.dialogue.flows.wording import Wordings
 from ivr.workshop.compare.change import listed, named, ordinal
-from ivr.workshop.picture.cards import detail, first_words
-from ivr.workshop.tell.routes import AT_HUMAN, Spot, Stretch, way_to, way_to_human
+from ivr.workshop.compare.diff_states import policy_of
+from ivr.workshop.picture.cards import first_words
+from ivr.workshop.tell.routes import AT_HUMAN, RouteStep, Spot, route_to, route_to_human
 from ivr.workshop.tell.samples import Samples
-from ivr.workshop.tell.transitions import short, told
 
 _WIDTH = 100
 _SHOWN = 3  # phrases of an intent
-_TARGETS = {
-    HUMAN: "a human",
-    "goodbye": "goodbye, and the end of the call",
-    "back": "the previous question, its answer forgotten",
-    "repeat": "this state anew",
-    "again": "this state anew",
-}
-_POLICIES = {
-    "none": "Nothing is asked before.",
-    "implicit": "Nothing is asked before; the next prompt says what was understood.",
-    "auto": "Callers are asked before when anything was heard with doubt.",
-    "explicit": "Callers are always asked before.",
-}
-_RISKS = {
-    "none": "",
-    "reversible": "It can be undone.",
-    "irreversible": "It can't be undone, so callers are always asked before.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    heading: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
+    """``sections``: lines by their heading; one without lines isn't shown."""
+
     title: str
-    sections: tuple[Section, ...]
+    sections: Mapping[str, Sequence[str]]
 
     def render(self) -> str:
+        fill = partial(textwrap.fill, width=_WIDTH, initial_indent="  ", subsequent_indent="    ")
         blocks = [self.title]
-        for section in self.sections:
-            if section.lines:
-                body = [
-                    textwrap.fill(line, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
-                    for line in section.lines
-                ]
-                blocks.append("\n".join((section.heading, *body)))
+        for heading, lines in self.sections.items():
+            body = [fill(line, break_on_hyphens=False) for line in lines]
+            blocks += ["\n".join((heading, *body))] if body else []
         return "\n\n".join(blocks) + "\n"
 
 
@@ -73,7 +50,9 @@ def explain_state(
 ) -> Explanation:
     """``language``: None for the flow's own. ``examples``: names that callers may say, out of the vocabularies."""
     owner = library.flows[flow]
-    return _StateTale(library, owner, state, Wordings(library, language or owner.language, persona), examples).tell()
+    return _StateExplanation(
+        library, owner, state, Wordings(library, language or owner.language, persona), examples
+    ).whole()
 
 
 def explain_flow(
@@ -92,13 +71,13 @@ def explain_flow(
         + (f". {' '.join(spec.about.split())}" if spec.about else "")
         for name, spec in {**owner.parameters, **owner.variables}.items()
     ]  # fmt: skip
-    sections = (
-        Section("How callers get here", tuple(came)),
-        Section("What it can be given", (named(tuple(owner.parameters)),) if owner.parameters else ()),
-        Section("What it returns", (named(owner.results),) if owner.results else ()),
-        Section("What it remembers", tuple(remembered)),
-        Section(f"Its states, beginning at {owner.start}", tuple(states)),
-    )
+    sections: Mapping[str, Sequence[str]] = {
+        "How callers get here": came,
+        "What it can be given": [named(tuple(owner.parameters))] if owner.parameters else (),
+        "What it returns": [named(owner.results)] if owner.results else (),
+        "What it remembers": remembered,
+        f"Its states, beginning at {owner.start}": states,
+    }
     return Explanation(f"{flow}, a flow of {len(owner.states)} states. {about}".strip(), sections)
 
 
@@ -107,7 +86,7 @@ def _brief(words: Wordings, flow: str, name: str, state: State) -> str:
     return detail(state) + (f", “{said}”" if said else "")
 
 
-class _StateTale:
+class _StateExplanation:
     def __init__(self, library: FlowLibrary, flow: Flow, name: str, words: Wordings, examples: Sequence[str]) -> None:
         self.library, self.flow, self.name, self.words = library, flow, name, words
         self.state = flow.states[name]
@@ -115,21 +94,21 @@ class _StateTale:
         self.examples = examples
         self.samples = Samples(flow, words, examples)
 
-    def tell(self) -> Explanation:
+    def whole(self) -> Explanation:
         about = " ".join(self.state.about.split())
         title = f"{self.flow.flow}.{self.name}: {detail(self.state)}." + (f" {about}" if about else "")
         asks = self.kind in ("question", "resume")
-        sections = (
-            Section("How callers get here", tuple(self._arrivals())),
-            Section("What they hear", tuple(self._heard())),
-            Section("What they can say", tuple(self._sayable()) if asks else ()),
-            Section("What they can key", tuple(self._keys()) if asks else ()),
-            Section("What is done", tuple(self._done())),
-            Section("Where it leads", tuple(self._led())),
-            Section("When callers are silent or not understood", tuple(self._patience()) if asks else ()),
-            Section("To a human", tuple(self._human())),
-        )
-        return Explanation(title, sections)
+        sections: Mapping[str, Iterable[str]] = {
+            "How callers get here": self._arrivals(),
+            "What they hear": self._heard(),
+            "What they can say": self._sayable() if asks else (),
+            "What they can key": self._keys() if asks else (),
+            "What is done": self._done(),
+            "Where it leads": self._led(),
+            "When callers are silent or not understood": self._reprompts() if asks else (),
+            "To a human": self._human(),
+        }
+        return Explanation(title, {heading: tuple(lines) for heading, lines in sections.items()})
 
     # --- getting here ---------------------------------------------------------------------------------------------
 
@@ -144,26 +123,26 @@ class _StateTale:
                 arrivals.setdefault("; ".join(taken), []).append(other)
         for how, others in arrivals.items():
             yield f"from {', '.join(others)}: {how}"
-        road = way_to(self.library, (self.flow.flow, self.name))
-        if road is None:
+        route = route_to(self.library, (self.flow.flow, self.name))
+        if route is None:
             yield "no call comes here"
-        elif road:
-            yield f"the shortest way: {self._road(road)}"
+        elif route:
+            yield f"the shortest way: {self._route(route)}"
 
     def _told(self, way: Transition) -> str:
         if way.kind == "choice":
             said = self.samples.phrases(way.name)
             return f"“{said[0]}”" if said else f"choosing {way.name}"
-        return told(way)
+        return taken(way)
 
-    def _road(self, road: Sequence[Stretch]) -> str:
-        parts = [".".join(road[0].source)]
-        for stretch in road:
-            if stretch.way is not None and stretch.way.kind != "then":
-                samples = Samples(self.library.flows[stretch.source[0]], self.words, self.examples)
-                said = samples.phrases(stretch.way.name) if stretch.way.kind == "choice" else ()
-                parts.append(f"[{f'“{said[0]}”' if said else short(stretch.way)}]")
-            parts.append(HUMAN if stretch.target == AT_HUMAN else _spot(stretch.target, stretch.source))
+    def _route(self, route: Sequence[RouteStep]) -> str:
+        parts = [".".join(route[0].source)]
+        for step in route:
+            if step.transition is not None and step.transition.kind != "then":
+                samples = Samples(self.library.flows[step.source[0]], self.words, self.examples)
+                said = samples.phrases(step.transition.name) if step.transition.kind == "choice" else ()
+                parts.append(f"[{f'“{said[0]}”' if said else short(step.transition)}]")
+            parts.append(HUMAN if step.target == AT_HUMAN else _spot(step.target, step.source))
         return " > ".join(parts).replace(" > [", " [")
 
     # --- hearing and answering --------------------------------------------------------------------------------------
@@ -174,9 +153,9 @@ class _StateTale:
             onward = self._where(self.state.goto)
             yield f"When {self.state.ask} is known already they are not asked, and go on to {onward}."
         if self.state.help:
-            yield from self._prompt("help", self.state.help, "asking for help: ")
+            yield from self._prompt("help", self.state.help, f"{PROMPTS['help']}: ")
         if self.state.wait:
-            yield from self._prompt("wait", self.state.wait, "when it takes longer than a second: ")
+            yield from self._prompt("wait", self.state.wait, f"{PROMPTS['wait']}: ")
         if self.state.bargein is False:
             yield "They can't answer before the end of it; zero and asking for a human work all the same."
 
@@ -229,23 +208,18 @@ class _StateTale:
         state = self.state
         if state.set:
             yield f"on entering: {named(state.set)}"
-        risk = "none"
         if state.action:
             signature = self.library.signatures.get(state.action)
             about = f": {signature.about}" if signature and signature.about else ""
             given = f" It is given {named(state.arguments)}." if state.arguments else ""
-            risk = signature.risk if signature else "reversible"
             yield f"{state.action}{about}{given}"
         if state.http is not None:
             http = state.http
             body = f", with {named(http.body)}" if http.body else ""
-            risk = http.risk
             yield f"{http.method} {http.path} of the service {http.service}{body}"
         if state.action or state.http:
-            if _RISKS[risk]:
-                yield _RISKS[risk]
-            policy = state.confirm.policy if state.confirm else "auto" if risk != "none" else "none"
-            yield _POLICIES["explicit" if risk == "irreversible" else policy]
+            risk, policy = policy_of(self.library, state)
+            yield f"It is {RISKS[risk]}; beforehand callers are {POLICIES[policy]}."
             if state.confirm is not None:
                 yield from self._prompt("confirm", state.confirm.prompt, "the question: ")
             yield "While it runs a human can be asked for. Trying again never does it twice."
@@ -265,9 +239,9 @@ class _StateTale:
 
     def _led(self) -> Iterator[str]:
         for way in self.state.transitions(implied=True):
-            if way.kind == "choice" or (way.kind == "answer"):
+            if way.kind in ("choice", "answer"):
                 continue
-            yield f"{_when(way)}: {self._target(way)}" + self._said(way)
+            yield f"{taken(way)}: {self._target(way)}" + self._said(way)
         if self.kind == "handoff":
             yield "when an agent answers: the agent has the call, with all that was said"
             if "dropped" not in self.state.on and "failed" in self.state.on:
@@ -292,11 +266,11 @@ class _StateTale:
         if target in self.flow.states:
             return target + (" (and so to a human)" if self.flow.leads_to_human(target) else "")
         reason = getattr(edge, "reason", "")
-        return _TARGETS.get(target, target) + (f" (reason: {reason})" if reason and target == HUMAN else "")
+        return TARGETS.get(target, target) + (f" (reason: {reason})" if reason and target == HUMAN else "")
 
-    # --- patience, and a human --------------------------------------------------------------------------------------
+    # --- reprompts, and a human --------------------------------------------------------------------------------------
 
-    def _patience(self) -> Iterator[str]:
+    def _reprompts(self) -> Iterator[str]:
         timeout = self.state.timeout or self.flow.defaults.timeout
         yield f"nothing is heard for {timeout:g} s, the first time: {self._own('noinput', self.state.noinput)}"
         yield f"nothing is understood, the first time: {self._own('nomatch', self.state.nomatch)}"
@@ -318,15 +292,11 @@ class _StateTale:
             names = " or ".join(w.name for w in broken)
             yield f"when something of ours breaks ({names}): {self._where(broken[0].edge)}"
         spot: Spot = (self.flow.flow, self.name)
-        road = way_to_human(self.library, spot)
-        if road:
-            yield f"the shortest way by itself: {self._road(road)}"
+        route = route_to_human(self.library, spot)
+        if route:
+            yield f"the shortest way by itself: {self._route(route)}"
         if self.kind != "handoff":
             yield f"outside hours the flow {self.library.universals.human_flow} says so, and finds another way"
-
-
-def _when(way: Transition) -> str:
-    return {"then": "then", "no": "callers who say no"}.get(way.kind, told(way))
 
 
 def _spot(spot: Spot, before: Spot) -> str:

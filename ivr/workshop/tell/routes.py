@@ -1,4 +1,4 @@
-"""The shortest ways through the flows: from the first state to any other, and from any state to a human."""
+"""Routes: the shortest ways through the flows, from the first state to any other, and from any state to a human."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MOST = 20_000  # places looked at before giving up
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """From one state to the next. ``way`` is None where a sub-flow begins or returns."""
+class RouteStep:
+    """From one state to the next. ``transition`` is None where a sub-flow begins or returns."""
 
     source: Spot
-    way: Transition | None
+    transition: Transition | None
     target: Spot
 
 
-def stretches(library: FlowLibrary, spot: Spot, known: Known = NOTHING) -> Iterator[tuple[Stretch, Known]]:
+def steps_from(library: FlowLibrary, spot: Spot, known: Known = NOTHING) -> Iterator[tuple[RouteStep, Known]]:
     """Where a call may be next, and what its variables are known to be there. Conditions that can't hold are left out;
     what isn't known may be anything. A return goes to whatever called the flow."""
     flow, name = spot
@@ -41,29 +41,29 @@ def stretches(library: FlowLibrary, spot: Spot, known: Known = NOTHING) -> Itera
     owner = library.flows[flow]
     state = owner.states[name]
     known = _after(known, state.set, ())
-    for way in _open_ways(state, known):
-        beyond = _after(known, way.edge.set, (*way.edge.clear, *state.clear))
-        if way.kind == "answer":
-            beyond = _after(beyond, {}, (way.name,))
-        if way.target in owner.states:
-            yield Stretch(spot, way, (flow, way.target)), beyond
-        elif way.target == HUMAN:
-            yield Stretch(spot, way, AT_HUMAN), NOTHING
+    for transition in _open_transitions(state, known):
+        beyond = _after(known, transition.edge.set, (*transition.edge.clear, *state.clear))
+        if transition.kind == "answer":
+            beyond = _after(beyond, {}, (transition.name,))
+        if transition.target in owner.states:
+            yield RouteStep(spot, transition, (flow, transition.target)), beyond
+        elif transition.target == HUMAN:
+            yield RouteStep(spot, transition, AT_HUMAN), NOTHING
     if state.call in library.flows:
         given = _after(NOTHING, state.arguments, ())
-        yield Stretch(spot, None, (state.call, library.flows[state.call].start)), given
+        yield RouteStep(spot, None, (state.call, library.flows[state.call].start)), given
     if state.handoff is not None:
-        yield Stretch(spot, None, AT_HUMAN), NOTHING
+        yield RouteStep(spot, None, AT_HUMAN), NOTHING
 
 
-def _open_ways(state: State, known: Known) -> Iterator[Transition]:
+def _open_transitions(state: State, known: Known) -> Iterator[Transition]:
     values = dict(known)
-    for way in state.transitions():
-        holds = _holds(way.condition, values) if way.condition else None
+    for transition in state.transitions():
+        holds = _holds(transition.condition, values) if transition.condition else None
         if holds is False:
             continue
-        yield way
-        if way.kind == "case" and holds:
+        yield transition
+        if transition.kind == "case" and holds:
             return
 
 
@@ -96,7 +96,7 @@ def _after(known: Known, assigned: Mapping[str, object], forgotten: Sequence[str
     return tuple(sorted(values.items()))
 
 
-def way_to(library: FlowLibrary, target: Spot) -> tuple[Stretch, ...] | None:
+def route_to(library: FlowLibrary, target: Spot) -> tuple[RouteStep, ...] | None:
     """The shortest way from where calls are answered; None where none leads there."""
     human = library.universals.human_flow
     starts = [(f, library.flows[f].start) for f in library.uncalled if f != human]
@@ -105,27 +105,27 @@ def way_to(library: FlowLibrary, target: Spot) -> tuple[Stretch, ...] | None:
     return _shortest(library, starts, lambda spot: spot == target)
 
 
-def way_to_human(library: FlowLibrary, source: Spot) -> tuple[Stretch, ...] | None:
+def route_to_human(library: FlowLibrary, source: Spot) -> tuple[RouteStep, ...] | None:
     """The shortest way to a human that the flow itself takes, without the caller asking for one."""
     return _shortest(library, [source], lambda spot: spot == AT_HUMAN)
 
 
-def _shortest(library: FlowLibrary, starts: list[Spot], there: Callable[[Spot], bool]) -> tuple[Stretch, ...] | None:
+def _shortest(library: FlowLibrary, starts: list[Spot], there: Callable[[Spot], bool]) -> tuple[RouteStep, ...] | None:
     begun: list[_Config] = [(spot, NOTHING) for spot in starts]
-    came: dict[_Config, tuple[Stretch, _Config] | None] = dict.fromkeys(begun)
+    came: dict[_Config, tuple[RouteStep, _Config] | None] = dict.fromkeys(begun)
     queue = deque(begun)
     while queue:
         config = queue.popleft()
         if there(config[0]):
-            road: list[Stretch] = []
+            route: list[RouteStep] = []
             step = came[config]
             while step is not None:
-                road.append(step[0])
+                route.append(step[0])
                 step = came[step[1]]
-            return tuple(reversed(road))
-        for stretch, known in stretches(library, *config):
-            beyond = (stretch.target, known)
+            return tuple(reversed(route))
+        for onward, known in steps_from(library, *config):
+            beyond = (onward.target, known)
             if beyond not in came and len(came) < _MOST:
-                came[beyond] = (stretch, config)
+                came[beyond] = (onward, config)
                 queue.append(beyond)
     return None

@@ -28,11 +28,9 @@ class Samples:
 
     def value(self, variable: str, place: int = 0) -> str:
         """Something a caller might say for ``variable``."""
-        spec = self.flow.variables.get(variable) or self.flow.parameters.get(variable)
-        return self._value(variable, spec, place) if spec is not None else variable
-
-    def _value(self, variable: str, spec: VariableSpec, place: int) -> str:
-        language = self.words.language
+        spec, language = self._spec(variable), self.words.language
+        if spec is None:
+            return variable
         match spec.type:
             case "title":
                 return self.examples[(place + 2) % len(self.examples)] if self.examples else variable
@@ -53,9 +51,12 @@ class Samples:
             case _:
                 return variable
 
+    def _spec(self, variable: str) -> VariableSpec | None:
+        return self.flow.variables.get(variable) or self.flow.parameters.get(variable)
+
     def values(self, variable: str) -> Sequence[str]:
         """All that may be said for a choice; a sample of anything else."""
-        spec = self.flow.variables.get(variable) or self.flow.parameters.get(variable)
+        spec = self._spec(variable)
         if spec is not None and spec.type == "choice":
             said: Mapping[str, Sequence[str]] = self.words.values(self.flow.flow, variable, spec.values)
             return [p[0] for p in said.values() if p]

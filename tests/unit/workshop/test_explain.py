@@ -8,9 +8,9 @@ import pytest
 
 from ivr.errors import FlowError
 from ivr.reference import COMPANY
-from ivr.workshop.selection import state_of
+from ivr.workshop.folder import state_of
 from ivr.workshop.tell.explain import explain_flow, explain_state
-from ivr.workshop.tell.routes import AT_HUMAN, way_to, way_to_human
+from ivr.workshop.tell.routes import AT_HUMAN, route_to, route_to_human
 from tests.unit.workshop.reference import reference
 
 STATES = [(f.flow, s) for f in reference().flows.values() for s in f.states]
@@ -56,7 +56,7 @@ def test_phrases_carry_real_titles() -> None:
 def test_an_action_says_what_is_confirmed_and_what_fails() -> None:
     text = explain_state(reference(), "queue", "remove").render()
     done = _section(text, "What is done")
-    assert "always asked before" in done
+    assert "beforehand callers are always asked" in done
     assert "“Take {title} out of your queue?”" in done
     assert "after 'ok': removed" in _section(text, "Where it leads")
     assert "when something of ours breaks (failed or timeout): sorry (and so to a human)" in _section(
@@ -84,27 +84,27 @@ def test_a_flow_lists_its_states_and_who_calls_it() -> None:
 
 
 @pytest.mark.parametrize(("flow", "state"), STATES)
-def test_roads_are_real(flow: str, state: str) -> None:
+def test_routes_are_real(flow: str, state: str) -> None:
     library = reference()
-    road = way_to(library, (flow, state))
-    assert road is not None
-    for one, other in itertools.pairwise(road):
+    route = route_to(library, (flow, state))
+    assert route is not None
+    for one, other in itertools.pairwise(route):
         assert one.target == other.source
-    for stretch in road:
-        if stretch.way is not None:
-            assert stretch.way in list(library.flows[stretch.source[0]].states[stretch.source[1]].transitions())
+    for step in route:
+        if step.transition is not None:
+            assert step.transition in list(library.flows[step.source[0]].states[step.source[1]].transitions())
 
 
 def test_the_way_knows_what_was_passed_on() -> None:
-    road = way_to(reference(), ("queue", "swap"))
-    assert road is not None
-    assert ("main", "swap") in [s.source for s in road], "only that call passes request: swap"
+    route = route_to(reference(), ("queue", "swap"))
+    assert route is not None
+    assert ("main", "swap") in [s.source for s in route], "only that call passes request: swap"
 
 
-def test_the_way_to_a_human() -> None:
-    road = way_to_human(reference(), ("hold", "hold"))
-    assert road is not None
-    assert [s.target for s in road] == [("hold", "sorry"), AT_HUMAN]
+def test_the_route_to_a_human() -> None:
+    route = route_to_human(reference(), ("hold", "hold"))
+    assert route is not None
+    assert [s.target for s in route] == [("hold", "sorry"), AT_HUMAN]
 
 
 def test_names_of_states() -> None:

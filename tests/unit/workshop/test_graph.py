@@ -14,7 +14,7 @@ from ivr.errors import FlowError
 from ivr.reference import COMPANY
 from ivr.workshop.picture.canvas import canvas_of
 from ivr.workshop.picture.mermaid import render_mermaid
-from ivr.workshop.picture.svg import element_id, render_folder_svg, render_svg
+from ivr.workshop.picture.svg import element_id, render_svg
 from ivr.workshop.picture.traffic import count
 from tests.unit.workshop.reference import changed, reference, sources
 
@@ -127,7 +127,7 @@ def test_traffic_sees_through_sub_flows_and_calls() -> None:
 
 
 def test_a_folder_is_one_document() -> None:
-    states = _states(render_folder_svg(reference(), FLOWS))
+    states = _states(render_svg(reference(), *FLOWS))
     assert len(states) == sum(len(f.states) for f in reference().flows.values())
 
 

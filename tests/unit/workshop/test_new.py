@@ -14,7 +14,7 @@ from ivr.errors import ConfigError
 from ivr.reference import COMPANY
 from ivr.workshop.scripts.runner import Runner
 from ivr.workshop.scripts.script import parse_script
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.templates import TEMPLATES, new_flow
 from tests.unit.workshop.reference import library, reference, sources
 
@@ -54,7 +54,7 @@ def test_a_template_checks_clean(template: str) -> None:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-async def test_its_script_passes(template: str, scratch: ScratchRoom) -> None:
+async def test_its_script_passes(template: str, scratch: Sandbox) -> None:
     made = new_flow("newcomer", template, library=reference(), taken=sources())
     flows = {f: t for f, t in made.files.items() if not f.endswith(".test.yaml")}
     name = "newcomer.test.yaml"

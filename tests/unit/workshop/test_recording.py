@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from ivr.workshop.scripts.from_call import Recording, append, load, past_call, r
 from ivr.workshop.scripts.runner import Runner, perform
 from ivr.workshop.scripts.script import parse_script, read_script, script_files
 from ivr.workshop.simulate.commands import obey
-from ivr.workshop.simulate.driving import Setting
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.driver import USUAL
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 from ivr.workshop.simulate.timeline import INSIDE, keep, timeline
 from tests.flows.reference import FLOWS, library
@@ -25,9 +26,9 @@ from tests.unit.workshop.conftest import MORNING
 FILES = [read_script(path) for path in script_files([FLOWS])]
 
 
-async def simulated(room: ScratchRoom, *typed: str, caller: str = "5035550101") -> dict[str, Any]:
-    await room.reset(MORNING)
-    call = Simulation(library(), room, Setting(MORNING, caller))
+async def simulated(sandbox: Sandbox, *typed: str, caller: str = "5035550101") -> dict[str, Any]:
+    await sandbox.reset(MORNING)
+    call = Simulation(library(), sandbox, MORNING, replace(USUAL, caller=caller))
     await call.begin()
     for line in typed:
         await obey(call, line)
@@ -41,15 +42,15 @@ def as_by_phone(kept: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "entries": [e for e in kept["entries"] if e["kind"] not in INSIDE]}
 
 
-async def replayed(recording: Recording, room: ScratchRoom) -> None:
+async def replayed(recording: Recording, sandbox: Sandbox) -> None:
     """The file as written, read and run from the beginning."""
     file = parse_script(Path("again.test.yaml"), recording.text)
-    report = await Runner(library(), room).run([file])
+    report = await Runner(library(), sandbox).run([file])
     assert report.passed and report.results, recording.text
 
 
-async def test_every_reference_script_survives_being_simulated_recorded_and_replayed(room: ScratchRoom) -> None:
-    runner = Runner(library(), room)
+async def test_every_reference_script_survives_being_simulated_recorded_and_replayed(sandbox: Sandbox) -> None:
+    runner = Runner(library(), sandbox)
     count = 0
     for file in FILES:
         assert file.suite is not None
@@ -59,24 +60,24 @@ async def test_every_reference_script_survives_being_simulated_recorded_and_repl
             for step in call.steps:
                 await perform(simulation, step)
             kept = json.loads(json.dumps(timeline(simulation), default=str))
-            recording = await record(kept, library(), room)
+            recording = await record(kept, library(), sandbox)
             assert recording.faithful, (call.name, recording.remarks)
             count += 1
             again = any(step.call for step in call.steps)
             if not again:  # on the phone a second call is another call
-                by_phone = await record(as_by_phone(kept), library(), room)
+                by_phone = await record(as_by_phone(kept), library(), sandbox)
                 assert by_phone.faithful, (call.name, by_phone.remarks)
     assert count > 100
 
 
-async def test_a_past_call_comes_back_from_the_store(room: ScratchRoom, tmp_path: Path) -> None:
+async def test_a_past_call_comes_back_from_the_store(sandbox: Sandbox, tmp_path: Path) -> None:
     url = f"sqlite+aiosqlite:///{tmp_path / 'calls.sqlite3'}"
     store = Store(url)
     await store.upgrade()
-    kept = await simulated(room, "remove Vertigo", "1", "/silence", "/fail action queue.read", "read my queue")
+    kept = await simulated(sandbox, "remove Vertigo", "1", "/silence", "/fail action queue.read", "read my queue")
     await keep(kept, store.calls)
     await store.close()
-    recording = await record(await past_call(kept["call_id"], url), library(), room, name="from the store")
+    recording = await record(await past_call(kept["call_id"], url), library(), sandbox, name="from the store")
     assert recording.remarks == ()
     assert "- name: from the store" in recording.text
     assert "- say: remove Vertigo" in recording.text
@@ -84,32 +85,32 @@ async def test_a_past_call_comes_back_from_the_store(room: ScratchRoom, tmp_path
     assert "- silence: true" in recording.text
     assert "- answer: {action: queue.read, outcome: failed}\n      - say: read my queue" in recording.text
     assert "outcome: connected" in recording.text
-    await replayed(recording, room)
+    await replayed(recording, sandbox)
     with pytest.raises(ConfigError, match="no call nosuch"):
         await past_call("nosuch", url)
 
 
-async def test_what_a_recogniser_heard_is_written_so_that_it_means_the_same(room: ScratchRoom) -> None:
-    kept = as_by_phone(await simulated(room, "put Casablanca first"))
+async def test_what_a_recogniser_heard_is_written_so_that_it_means_the_same(sandbox: Sandbox) -> None:
+    kept = as_by_phone(await simulated(sandbox, "put Casablanca first"))
     heard = next(e for e in kept["entries"] if e["kind"] == "heard")
     heard["text"] = "put castle blank a first"
-    recording = await record(kept, library(), room)
+    recording = await record(kept, library(), sandbox)
     assert recording.faithful
     assert "- say: put casablanca first  # heard: put castle blank a first" in recording.text
 
 
-async def test_doubt_is_recorded_as_doubt(room: ScratchRoom) -> None:
-    kept = as_by_phone(await simulated(room, "/doubt put Casablanca first", "yes"))
-    recording = await record(kept, library(), room)
+async def test_doubt_is_recorded_as_doubt(sandbox: Sandbox) -> None:
+    kept = as_by_phone(await simulated(sandbox, "/doubt put Casablanca first", "yes"))
+    recording = await record(kept, library(), sandbox)
     assert recording.faithful, recording.remarks
     assert "doubt: true" in recording.text
 
 
-async def test_secrets_leave_a_hole_that_is_pointed_at(room: ScratchRoom) -> None:
-    kept = as_by_phone(await simulated(room, "what's next"))
+async def test_secrets_leave_a_hole_that_is_pointed_at(sandbox: Sandbox) -> None:
+    kept = as_by_phone(await simulated(sandbox, "what's next"))
     heard = next(e for e in kept["entries"] if e["kind"] == "heard")
     heard.update(text="•••", intent="", slots={})
-    recording = await record(kept, library(), room)
+    recording = await record(kept, library(), sandbox)
     assert not recording.faithful
     assert any("something secret was said" in remark for remark in recording.remarks)
     assert [f.why for f in recording.replay.findings] == [
@@ -117,39 +118,39 @@ async def test_secrets_leave_a_hole_that_is_pointed_at(room: ScratchRoom) -> Non
     ]
 
 
-async def test_somebodys_number_does_not_get_into_a_file(room: ScratchRoom) -> None:
-    kept = as_by_phone(await simulated(room, "/fail agent", "0", "1", "2", "5035550177#"))
+async def test_somebodys_number_does_not_get_into_a_file(sandbox: Sandbox) -> None:
+    kept = as_by_phone(await simulated(sandbox, "/fail agent", "0", "1", "2", "5035550177#"))
     kept["caller"] = "2025318876"
     for entry, digit in zip([e for e in kept["entries"] if e["kind"] == "key"][3:], "2025318876", strict=False):
         entry["key"] = digit
-    recording = await record(kept, library(), room)
+    recording = await record(kept, library(), sandbox)
     assert "2025318876" not in recording.text
     assert "2025550177" in recording.text
     assert any("caller's number is somebody's" in remark for remark in recording.remarks)
 
 
-async def test_hours_that_change_during_a_call_are_kept(room: ScratchRoom) -> None:
-    kept = as_by_phone(await simulated(room, "/time 03:00", "0"))
-    recording = await record(kept, library(), room)
+async def test_hours_that_change_during_a_call_are_kept(sandbox: Sandbox) -> None:
+    kept = as_by_phone(await simulated(sandbox, "/time 03:00", "0"))
+    recording = await record(kept, library(), sandbox)
     assert "- time: '03:00'" in recording.text
     assert recording.faithful
 
 
-async def test_a_call_of_other_flows_is_refused(room: ScratchRoom) -> None:
-    kept = await simulated(room)
+async def test_a_call_of_other_flows_is_refused(sandbox: Sandbox) -> None:
+    kept = await simulated(sandbox)
     for entry in kept["entries"]:
         entry.pop("to_state", None)
     with pytest.raises(FlowError, match="began in pizza"):
-        await record({**kept, "flow": "pizza"}, library(), room)
+        await record({**kept, "flow": "pizza"}, library(), sandbox)
 
 
-async def test_recordings_are_added_to_what_is_there(room: ScratchRoom, tmp_path: Path) -> None:
+async def test_recordings_are_added_to_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "main.test.yaml"
-    first = await record(await simulated(room, "what's next"), library(), room, name="one")
-    second = await record(await simulated(room, "remove Vertigo", "no"), library(), room, name="two")
+    first = await record(await simulated(sandbox, "what's next"), library(), sandbox, name="one")
+    second = await record(await simulated(sandbox, "remove Vertigo", "no"), library(), sandbox, name="two")
     append(path, first)
     append(path, second)
-    report = await Runner(library(), room).run([read_script(path)])
+    report = await Runner(library(), sandbox).run([read_script(path)])
     assert [(r.name, r.passed) for r in report.results] == [("one", True), ("two", True)]
     before = path.read_text()
     with pytest.raises(ConfigError, match="another call named"):

@@ -11,29 +11,29 @@ import pytest
 from ivr.workshop.scripts.coverage import Observation, lines
 from ivr.workshop.scripts.runner import CallResult, Report, Runner
 from ivr.workshop.scripts.script import parse_script
-from ivr.workshop.scripts.verdict import failure_lines, junit, summary, write_junit
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.scripts.verdict import failure_lines, summary, write_junit
+from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.reference import library
 
 HEAD = "tests: queue\nat: 2026-03-03T10:00\ncalls:\n"
 HERE = Path("flows/queue.test.yaml")
 
 
-async def run(room: ScratchRoom, *calls: str) -> Report:
+async def run(sandbox: Sandbox, *calls: str) -> Report:
     text = HEAD + "".join(f"  - name: call {n}\n    steps:\n{call}" for n, call in enumerate(calls))
     file = parse_script(HERE, text)
     assert file.findings == ()
-    return await Runner(library(), room).run([file])
+    return await Runner(library(), sandbox).run([file])
 
 
-async def mismatches(room: ScratchRoom, call: str) -> Sequence[tuple[str, str, str]]:
-    (result,) = (await run(room, call)).results
+async def mismatches(sandbox: Sandbox, call: str) -> Sequence[tuple[str, str, str]]:
+    (result,) = (await run(sandbox, call)).results
     return [(m.what, m.wanted, m.found) for m in result.failure.mismatches] if result.failure else []
 
 
-async def test_a_failure_says_where_what_and_what_led_there(room: ScratchRoom) -> None:
+async def test_a_failure_says_where_what_and_what_led_there(sandbox: Sandbox) -> None:
     report = await run(
-        room,
+        sandbox,
         "      - say: remove Vertigo\n"
         "      - expect: {state: queue.removed, prompt: [Take Vertigo out, Really]}\n"
         "      - say: yes\n",
@@ -59,9 +59,9 @@ async def test_a_failure_says_where_what_and_what_led_there(room: ScratchRoom) -
     assert summary(report).startswith("1 call, 1 failed; ")
 
 
-async def test_a_wrong_queue_is_shown_beside_the_right_one(room: ScratchRoom) -> None:
+async def test_a_wrong_queue_is_shown_beside_the_right_one(sandbox: Sandbox) -> None:
     report = await run(
-        room,
+        sandbox,
         "      - say: remove Vertigo\n      - say: yes\n"
         "    end: {queue: [Metropolis, Vertigo, Casablanca, The General, City Lights, Nosferatu, The Third Man]}\n",
     )
@@ -122,42 +122,42 @@ async def test_a_wrong_queue_is_shown_beside_the_right_one(room: ScratchRoom) ->
         ("      - {say: put Vertigo first, doubt: true}\n      - expect: {state: queue.to_top}\n", []),
     ],
 )
-async def test_what_is_expected_is_held_against_what_is(room: ScratchRoom, call: str, wrong: list[str]) -> None:
-    assert [what for what, _, _ in await mismatches(room, call)] == wrong
+async def test_what_is_expected_is_held_against_what_is(sandbox: Sandbox, call: str, wrong: list[str]) -> None:
+    assert [what for what, _, _ in await mismatches(sandbox, call)] == wrong
 
 
-async def test_a_slot_is_shown_by_its_name(room: ScratchRoom) -> None:
-    found = await mismatches(room, "      - say: remove Vertigo\n      - expect: {slots: {title: Nosferatu}}\n")
+async def test_a_slot_is_shown_by_its_name(sandbox: Sandbox) -> None:
+    found = await mismatches(sandbox, "      - say: remove Vertigo\n      - expect: {slots: {title: Nosferatu}}\n")
     assert found == [("slots.title", "Nosferatu", "Vertigo (253)")]
 
 
-async def test_one_failing_call_stops_no_other(room: ScratchRoom) -> None:
+async def test_one_failing_call_stops_no_other(sandbox: Sandbox) -> None:
     told: list[CallResult] = []
     text = HEAD + (
         "  - {name: bad, steps: [{expect: {state: queue.menu}}]}\n  - {name: good, steps: [{say: what's next}]}\n"
     )
-    report = await Runner(library(), room).run([parse_script(HERE, text)], watch=told.append)
+    report = await Runner(library(), sandbox).run([parse_script(HERE, text)], watch=told.append)
     assert [(r.name, r.passed) for r in report.results] == [("bad", False), ("good", True)]
     assert told == list(report.results)
-    only = await Runner(library(), room).run([parse_script(HERE, text)], only="queue: GOOD")
+    only = await Runner(library(), sandbox).run([parse_script(HERE, text)], only="queue: GOOD")
     assert [r.name for r in only.results] == ["good"]
 
 
-async def test_a_script_with_faults_is_not_run(room: ScratchRoom) -> None:
+async def test_a_script_with_faults_is_not_run(sandbox: Sandbox) -> None:
     file = parse_script(HERE, HEAD + "  - {name: x, steps: [{sya: hello}]}\n")
-    report = await Runner(library(), room).run([file])
+    report = await Runner(library(), sandbox).run([file])
     assert not report.passed
     assert report.results == ()
     assert [f.code for f in report.findings] == ["unknown-key"]
 
 
-async def test_junit_says_the_same(room: ScratchRoom, tmp_path: Path) -> None:
+async def test_junit_says_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
     text = HEAD + (
         "  - {name: 'good & <well>', steps: [{say: what's next}]}\n"
         '  - {name: bad, steps: [{say: "remove Vertigo"}, {expect: {prompt: Really}}]}\n'
     )
     broken = parse_script(Path("flows/hold.test.yaml"), HEAD + "  - {name: x, steps: [{sya: hello}]}\n")
-    report = await Runner(library(), room).run([parse_script(HERE, text), broken])
+    report = await Runner(library(), sandbox).run([parse_script(HERE, text), broken])
     path = tmp_path / "reports" / "junit.xml"
     write_junit(report, path)
     root = ElementTree.parse(path).getroot()
@@ -176,21 +176,22 @@ async def test_junit_says_the_same(room: ScratchRoom, tmp_path: Path) -> None:
     assert "sya means nothing" in str(second[0][0].get("message"))
 
 
-async def test_junit_survives_what_callers_may_say(room: ScratchRoom) -> None:
+async def test_junit_survives_what_callers_may_say(sandbox: Sandbox, tmp_path: Path) -> None:
     text = HEAD + '  - {name: odd, steps: [{say: "bell \\a and \\x1b"}, {expect: {prompt: Really}}]}\n'
-    report = await Runner(library(), room).run([parse_script(HERE, text)])
-    assert ElementTree.fromstring(ElementTree.tostring(junit(report))).get("failures") == "1"
+    report = await Runner(library(), sandbox).run([parse_script(HERE, text)])
+    write_junit(report, tmp_path / "junit.xml")
+    assert ElementTree.parse(tmp_path / "junit.xml").getroot().get("failures") == "1"
 
 
-async def test_coverage_names_what_no_call_has_seen(room: ScratchRoom) -> None:
+async def test_coverage_names_what_no_call_has_seen(sandbox: Sandbox) -> None:
     observation = Observation(library())
     text = HEAD.replace("queue", "hold") + (
         "  - {name: x, steps: [{say: hold my deliveries until July fourth}, {say: yes}]}\n"
     )
     with observation.watching():
-        report = await Runner(library(), room).run([parse_script(Path("hold.test.yaml"), text)])
+        report = await Runner(library(), sandbox).run([parse_script(Path("hold.test.yaml"), text)])
     assert report.passed
-    await run(room, "      - say: what's next\n")  # not watched
+    await run(sandbox, "      - say: what's next\n")  # not watched
     hold = observation.coverage().of(["hold"])
     assert hold.unvisited == ["hold.sorry"]
     assert hold.state_share == 0.8

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ivr.errors import ConfigError
 from ivr.reference import COMPANY
-from ivr.workshop.scripts.run import scripts_by_folder
+from ivr.workshop.scripts.runner import scripts_by_folder
 from ivr.workshop.scripts.script import against, parse_script, script_files
 from tests.flows.reference import FLOWS, library
 

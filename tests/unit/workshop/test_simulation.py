@@ -6,8 +6,8 @@ import pytest
 
 from ivr.errors import FlowError
 from ivr.record import Entered, Entry, HandedOver, Performed, ResumeAsked, Understood
-from ivr.workshop.simulate.driving import CallOver, Setting
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.driver import CallOver
+from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library
 from tests.unit.workshop.conftest import MORNING
@@ -18,8 +18,8 @@ def kinds(entries: list[Entry] | tuple[Entry, ...] | object) -> list[str]:
     return [entry.kind for entry in entries]
 
 
-async def test_a_call_begins_with_all_that_happens_before_the_caller_speaks(room: ScratchRoom) -> None:
-    call = Simulation(library(), room, Setting(MORNING))
+async def test_a_call_begins_with_all_that_happens_before_the_caller_speaks(sandbox: Sandbox) -> None:
+    call = Simulation(library(), sandbox, MORNING)
     entries = await call.begin()
     assert kinds(entries)[0] == "state"
     assert [e.what.state for e in entries if isinstance(e.what, Entered)][-1] == call.state == "main.ask"
@@ -29,7 +29,7 @@ async def test_a_call_begins_with_all_that_happens_before_the_caller_speaks(room
     assert call.facts["member.first_name"] == "Ada"
 
 
-async def test_speech_shows_what_was_understood_and_what_it_did(simulation: Simulation, room: ScratchRoom) -> None:
+async def test_speech_shows_what_was_understood_and_what_it_did(simulation: Simulation, sandbox: Sandbox) -> None:
     entries = await simulation.say("move Casablanca to the top")
     heard = next(e.what for e in entries if isinstance(e.what, Understood))
     assert heard.intent == "move_to_top"
@@ -37,7 +37,7 @@ async def test_speech_shows_what_was_understood_and_what_it_did(simulation: Simu
     assert heard.confidence == 1.0
     action = next(e.what for e in entries if isinstance(e.what, Performed))
     assert action.outcome == "ok"
-    held = await room.records("10001")
+    held = await sandbox.records("10001")
     assert held is not None
     assert held["queue"][0] == "Casablanca"
     assert len(held["queue"]) == 8
@@ -90,12 +90,12 @@ async def test_after_the_end_nothing_can_be_said(simulation: Simulation) -> None
         await simulation.say("hello?")
 
 
-async def test_before_the_beginning_neither(room: ScratchRoom) -> None:
+async def test_before_the_beginning_neither(sandbox: Sandbox) -> None:
     with pytest.raises(CallOver):
-        await Simulation(library(), room, Setting(MORNING)).press("0")
+        await Simulation(library(), sandbox, MORNING).press("0")
 
 
-async def test_a_broken_store_fails_the_actions_themselves(simulation: Simulation, room: ScratchRoom) -> None:
+async def test_a_broken_store_fails_the_actions_themselves(simulation: Simulation, sandbox: Sandbox) -> None:
     await simulation.fail("store")
     entries = await simulation.say("what's next")
     action = next(e.what for e in entries if isinstance(e.what, Performed))
@@ -103,7 +103,7 @@ async def test_a_broken_store_fails_the_actions_themselves(simulation: Simulatio
     assert "store is not available" in action.error
     assert simulation.connected is not None
     await simulation.mend("store")
-    assert (await room.records("10001")) is not None
+    assert (await sandbox.records("10001")) is not None
 
 
 async def test_a_broken_recogniser_is_told_to_the_dialogue(simulation: Simulation) -> None:
@@ -163,11 +163,11 @@ async def test_time_goes_forward(simulation: Simulation) -> None:
         simulation.set_time("tea time")
 
 
-async def test_the_same_call_twice_is_the_same_to_the_letter(room: ScratchRoom) -> None:
+async def test_the_same_call_twice_is_the_same_to_the_letter(sandbox: Sandbox) -> None:
     transcripts = []
     for _ in range(2):
-        await room.reset(MORNING)
-        call = Simulation(library(), room, Setting(MORNING))
+        await sandbox.reset(MORNING)
+        call = Simulation(library(), sandbox, MORNING)
         await call.begin()
         for text in ("remove Vertigo", "yes", "wobbly custard", "what's next", "agent"):
             await call.say(text)

@@ -15,7 +15,7 @@ from ivr.media.process.pcm import samples
 from ivr.speech.service import WorkerSpeechService
 from ivr.workshop.scripts.script import parse_script
 from ivr.workshop.scripts.voicing import DOUBTED, LOST, MISHEARD, RIGHT, UNTRIED, Audition, Telephone, VoiceReport
-from ivr.workshop.simulate.room import ScratchRoom
+from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.reference import library
 
 TONE = (8000 * np.sin(np.arange(8000) * 2 * np.pi * 440 / 8000)).astype(np.int16).tobytes()
@@ -62,7 +62,7 @@ def test_noise_is_as_loud_as_asked_and_always_the_same(wanted: float) -> None:
     assert noisy != Telephone(wanted).carry(TONE, "another line")
 
 
-async def hear(room: ScratchRoom, ears: dict[str, Recognition]) -> VoiceReport:
+async def hear(sandbox: Sandbox, ears: dict[str, Recognition]) -> VoiceReport:
     """With synthesis that says the words as bytes, and a recogniser that hears what the test says."""
     said: list[str] = []
 
@@ -75,21 +75,21 @@ async def hear(room: ScratchRoom, ears: dict[str, Recognition]) -> VoiceReport:
     async def recognise(pcm: bytes, grammar: SpeechGrammar) -> Recognition:
         return ears[said[-1]]
 
-    return await Audition(library(), room, {"tone": speak}, recognise).run(FILES)
+    return await Audition(library(), sandbox, {"tone": speak}, recognise).run(FILES)
 
 
 def recognition(text: str, verdict: Accept = Accept.ACCEPT) -> Recognition:
     return Recognition(Cause.SUCCESS, (Hypothesis(text, 0.9, None, verdict),), text)
 
 
-async def test_every_line_gets_the_verdict_it_deserves(room: ScratchRoom) -> None:
+async def test_every_line_gets_the_verdict_it_deserves(sandbox: Sandbox) -> None:
     ears = {
         "what's next": recognition("what's next"),
         "remove Vertigo": recognition("remove nosferatu"),
         "yes": Recognition(Cause.NO_MATCH, (), "custard"),
         "agent": recognition("agent", Accept.CONFIRM),
     }
-    report = await hear(room, ears)
+    report = await hear(sandbox, ears)
     found = {line.text: line for line in report.lines}
     assert len(found) == len(report.lines) == 5, "what is said twice in one state is heard once"
     assert found["what's next"].verdict == RIGHT
@@ -107,15 +107,15 @@ async def test_every_line_gets_the_verdict_it_deserves(room: ScratchRoom) -> Non
     assert list(report.confusions()) == [("remove (title: Vertigo)", "remove (title: Nosferatu)", 1)]
 
 
-async def test_nothing_heard_is_nothing_right(room: ScratchRoom) -> None:
+async def test_nothing_heard_is_nothing_right(sandbox: Sandbox) -> None:
     silence = Recognition(Cause.NO_MATCH)
-    report = await hear(room, dict.fromkeys(("what's next", "remove Vertigo", "yes", "agent"), silence))
+    report = await hear(sandbox, dict.fromkeys(("what's next", "remove Vertigo", "yes", "agent"), silence))
     assert report.share_right == 0.0
     assert VoiceReport(()).share_right == 0.0
 
 
 @pytest.mark.slow
-async def test_really_spoken_and_really_heard(room: ScratchRoom, tmp_path: Path) -> None:
+async def test_really_spoken_and_really_heard(sandbox: Sandbox, tmp_path: Path) -> None:
     service = WorkerSpeechService(SpeechConfig(cache=tmp_path / "cache", recordings=tmp_path / "audio"))
     await service.start()
 
@@ -123,7 +123,7 @@ async def test_really_spoken_and_really_heard(room: ScratchRoom, tmp_path: Path)
         return (await service.render(text, language)).pcm
 
     try:
-        audition = Audition(library(), room, {"line": speak}, service.recognise, Telephone(25.0))
+        audition = Audition(library(), sandbox, {"line": speak}, service.recognise, Telephone(25.0))
         report = await audition.run(FILES, only="one")
     finally:
         await service.stop()

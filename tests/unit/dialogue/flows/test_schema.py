@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ivr.dialogue.flows import model, prompt, state
-from ivr.dialogue.flows.key_help import DESCRIPTIONS
 from ivr.dialogue.flows.schema import FILE_NAME, flow_schema, schema_text
 
 FLOWS = Path(__file__).parents[4] / "flows"
@@ -25,16 +23,6 @@ def test_every_key_has_a_hover() -> None:
         if not spec.get("description")
     ]
     assert missing == []
-
-
-def test_every_hover_is_of_a_key() -> None:
-    fields = {f.alias or name for kind in _models() for name, f in kind.model_fields.items()}
-    assert {d.partition(".")[2] or d for d in DESCRIPTIONS} <= fields
-
-
-def _models() -> list[type[prompt.Node]]:
-    named = [value for part in (prompt, state, model) for value in vars(part).values()]
-    return [v for v in named if isinstance(v, type) and issubclass(v, prompt.Node)]
 
 
 def test_every_reference_resolves() -> None:

@@ -1,4 +1,4 @@
-"""The room in memory is the real one: held against a database on a disk."""
+"""The sandbox in memory is the real one: held against a database on a disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ivr.company import Held
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import CALLER_ID, ActionResult
 from ivr.ports import ActionCall
-from ivr.workshop.simulate.room import ScratchRoom, store_room
+from ivr.workshop.simulate.sandbox import Sandbox, StoreSandbox
 from tests.unit.workshop.conftest import MORNING
 
 CALLER = {"call.caller": "5035550101"}
@@ -31,17 +31,17 @@ HISTORY = [
 ]
 
 
-async def history(room: ScratchRoom) -> tuple[list[ActionResult], Mapping[str, Held] | None]:
-    await room.reset(MORNING)
-    results = [await room.perform(call) for call in HISTORY]
-    return results, await room.records("10001")
+async def history(sandbox: Sandbox) -> tuple[list[ActionResult], Mapping[str, Held] | None]:
+    await sandbox.reset(MORNING)
+    results = [await sandbox.perform(call) for call in HISTORY]
+    return results, await sandbox.records("10001")
 
 
 async def test_scratch_and_disk_agree_on_everything(tmp_path: Path) -> None:
-    scratch = ScratchRoom()
-    disk = await store_room(f"sqlite+aiosqlite:///{tmp_path / 'real.sqlite3'}")
-    disk.moment = MORNING
+    scratch = Sandbox()
+    disk = StoreSandbox(f"sqlite+aiosqlite:///{tmp_path / 'real.sqlite3'}")
     try:
+        await disk.reset(MORNING)
         on_scratch, held = await history(scratch)
         on_disk = [await disk.perform(call) for call in HISTORY]
         assert on_scratch == on_disk
@@ -51,37 +51,36 @@ async def test_scratch_and_disk_agree_on_everything(tmp_path: Path) -> None:
         assert [(c.number, c.skill) for c in await disk.callbacks()] == [("5035550177", "discs")]
         assert await scratch.vocabularies() == await disk.vocabularies()
     finally:
-        await scratch.close()
         await disk.close()
 
 
-async def test_every_call_begins_on_the_same_data(room: ScratchRoom) -> None:
-    await room.perform(ActionCall("queue.remove", {"title": "253"}, "x/1", "x", ADA))
-    after = await room.records("10001")
-    await room.reset(MORNING)
-    before = await room.records("10001")
+async def test_every_call_begins_on_the_same_data(sandbox: Sandbox) -> None:
+    await sandbox.perform(ActionCall("queue.remove", {"title": "253"}, "x/1", "x", ADA))
+    after = await sandbox.records("10001")
+    await sandbox.reset(MORNING)
+    before = await sandbox.records("10001")
     assert before is not None and after is not None
     assert len(before["queue"]) == len(after["queue"]) + 1
 
 
-async def test_a_store_that_is_down_fails_for_real(room: ScratchRoom) -> None:
-    room.down = True
+async def test_a_store_that_is_down_fails_for_real(sandbox: Sandbox) -> None:
+    sandbox.down = True
     with pytest.raises(ActionError, match="store is not available"):
-        await room.perform(HISTORY[0])
+        await sandbox.perform(HISTORY[0])
     with pytest.raises(StoreUnavailable):
-        await room.records("10001")
-    room.down = False
-    assert (await room.perform(HISTORY[0])).outcome == "found"
+        await sandbox.records("10001")
+    sandbox.down = False
+    assert (await sandbox.perform(HISTORY[0])).outcome == "found"
 
 
-async def test_company_services_are_never_called_from_a_simulation(room: ScratchRoom) -> None:
+async def test_company_services_are_never_called_from_a_simulation(sandbox: Sandbox) -> None:
     called = ActionCall("http.call", {"service": "deliveries", "path": "/members/1"}, "y/1", "y", ADA)
-    assert await room.perform(called) == ActionResult("ok")
+    assert await sandbox.perform(called) == ActionResult("ok")
 
 
-async def test_the_desk_keeps_its_hours(room: ScratchRoom) -> None:
-    assert room.fact("hours.open") and room.fact("hours.next_opening") is None
-    room.moment = MORNING.replace(hour=3)
-    assert not room.fact("hours.open")
-    assert room.fact("hours.next_opening") == MORNING.date()
-    assert [d.name for d in room.destinations("general")] == ["front-desk"], "on call at night"
+async def test_the_desk_keeps_its_hours(sandbox: Sandbox) -> None:
+    assert sandbox.fact("hours.open") and sandbox.fact("hours.next_opening") is None
+    sandbox.moment = MORNING.replace(hour=3)
+    assert not sandbox.fact("hours.open")
+    assert sandbox.fact("hours.next_opening") == MORNING.date()
+    assert [d.name for d in sandbox.destinations("general")] == ["front-desk"], "on call at night"

@@ -1,13 +1,13 @@
-"""Carries out what the Dialogue wants and tells it what came of that: what the conductor does for the phone.
+"""The driver of a simulated call's dialogue: carries out its effects and tells it what came of them.
 
-No audio and no clock: speech arrives as text, time is what the simulation says it is.
+What the conductor does for the phone, without audio or clock: speech arrives as text, time is as the simulation says.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 
 from ivr.call.resume_points import RESUME_WITHIN
@@ -34,48 +34,37 @@ from ivr.errors import FlowError, IvrError
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
 from ivr.record import Ended, Entry, HandedOver, Happening, Performed, ResumeAsked, Understood
-from ivr.workshop.simulate.room import Backroom
+from ivr.workshop.simulate.sandbox import Sandbox
 
 MOST_EVENTS = 2000  # without the caller doing anything: more never comes to rest
 PARTS = ("recogniser", "synthesiser", "store", "agent")
 ACTION = "action:"
 DESK = "desk"
 DOUBT = 0.6
+USUAL = Start("call", caller="5035550101", called="5035550199")
+"""Who calls whom where nothing is said of it."""
 
 
 class CallOver(IvrError):
     """The caller said or did something after the line had hung up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How a simulated call begins. ``at`` is aware; ``seed`` chooses among prompt variants."""
-
-    at: datetime
-    caller: str = "5035550101"
-    called: str = "5035550199"
-    entry: str = "main"
-    language: str = "en-US"
-    persona: str = "neutral"
-    keys_led: bool = False
-    seed: int = 0
-    name: str = "call"  # call ids begin with it; on a database that is kept, no two simulations may share one
-
-
 class Driver:
-    """A simulated call's state, and the loop that drives its dialogue until it waits for the caller."""
+    """A simulated call's state, and the loop that drives its dialogue until it waits for the caller.
 
-    def __init__(self, library: FlowLibrary, room: Backroom, setting: Setting) -> None:
+    ``start.call_id`` is what the calls' ids begin with: no two simulations on one database may share it."""
+
+    def __init__(self, library: FlowLibrary, sandbox: Sandbox, at: datetime, start: Start = USUAL) -> None:
         self.library = library
-        self.setting = setting
-        self.now = setting.at
-        self._room = room
+        self.at = at
+        self.start = start
+        self.now = at
+        self._sandbox = sandbox
         self._calls = 0
-        self._begun = False
         self._new: list[Entry] = []
-        self._listen: Listen | None = None
         self._labels: Mapping[str, str] = {}
         self.entries: list[Entry] = []
+        self.listening: Listen | None = None  # the grammar and timers in force; None while nobody listens
         self.said: list[str] = []  # by the line, since the caller's last act
         self.heard = Understood()  # the caller's last utterance, as understood
         self.performed: list[str] = []
@@ -84,25 +73,25 @@ class Driver:
         self.connected: Connect | None = None
         self.outcome = ""  # once the line has hung up, or the caller has
         self.events = 0  # that the dialogue handled
-        self._dialogue = self._new_dialogue()
+        self.dialogue = self._new_dialogue({})
 
     # -- what is the case ----------------------------------------------------------------------------------------
 
     @property
     def call_id(self) -> str:
-        return f"{self.setting.name}-{max(self._calls, 1)}"
-
-    @property
-    def dialogue(self) -> Dialogue:
-        return self._dialogue
+        return f"{self.start.call_id}-{max(self._calls, 1)}"
 
     @property
     def state(self) -> str:
-        return self._dialogue.state
+        return self.dialogue.state
 
     @property
     def slots(self) -> Mapping[str, object]:
-        return self._dialogue.slots
+        return self.dialogue.slots
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        return self.dialogue.facts
 
     def label(self, slot: str, value: object) -> str:
         """A slot's value as it would be said: terms of vocabularies by their names."""
@@ -111,15 +100,6 @@ class Driver:
         if any(spec is not None and spec.type == "title" for spec in specs):
             return self._labels.get(str(value), str(value))
         return str(value)
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        return self._dialogue.facts
-
-    @property
-    def listening(self) -> Listen | None:
-        """The grammar and timers in force; None while nobody listens."""
-        return self._listen
 
     @property
     def over(self) -> bool:
@@ -136,29 +116,12 @@ class Driver:
     async def feed(self, event: DialogueEvent) -> None:
         """Any event there is, and all that follows from it; the entries come with the next call."""
         self.events += 1
-        await self._rest(self._dialogue.handle(event, self.now))
+        await self._rest(self.dialogue.handle(event, self.now))
 
-    def _new_dialogue(self, vocabularies: Mapping[str, tuple[Term, ...]] | None = None) -> Dialogue:
-        setting = self.setting
-        start = Start(
-            self.call_id,
-            entry=setting.entry,
-            language=setting.language,
-            persona=setting.persona,
-            caller=setting.caller,
-            called=setting.called,
-            vocabularies=vocabularies or {},
-            fact_source=self._room.fact,
-            seed=setting.seed,
-            keys_led=setting.keys_led,
-        )
+    def _new_dialogue(self, vocabularies: Mapping[str, tuple[Term, ...]]) -> Dialogue:
+        fact = self._sandbox.fact
+        start = replace(self.start, call_id=self.call_id, vocabularies=vocabularies, fact_source=fact)
         return Dialogue(self.library, start)
-
-    async def _vocabularies(self) -> Mapping[str, tuple[Term, ...]]:
-        try:
-            return await self._room.vocabularies()
-        except IvrError:
-            return {}
 
     async def _rest(self, effects: Sequence[Effect]) -> None:
         """Carry out effects, and what comes of them, until the line waits for the caller."""
@@ -173,7 +136,7 @@ class Driver:
             if not answers:
                 return
             self.events += 1
-            effects = self._dialogue.handle(answers.popleft(), self.now)
+            effects = self.dialogue.handle(answers.popleft(), self.now)
         raise FlowError(f"{self.state}: the dialogue never comes to rest", remedy="ivr flow check finds the circle")
 
     async def _carry_out(self, effect: Effect) -> DialogueEvent | None:
@@ -186,13 +149,13 @@ class Driver:
                 self.said.extend(w.text for w in words)
                 return Said(token)
             case Listen():
-                self._listen = effect
+                self.listening = effect
             case Perform():
                 return ActionDone(effect.token, await self._perform(effect))
             case Connect():
                 return HandoffDone(effect.token, self._connect(effect))
             case LoadResume(token=token, caller_id=caller_id):
-                found = await self._room.take_place(caller_id, self.now - RESUME_WITHIN)
+                found = await self._sandbox.take_place(caller_id, self.now - RESUME_WITHIN)
                 self._entry(ResumeAsked(found is not None))
                 return ResumeLoaded(token, found)
             case End(outcome=outcome):
@@ -208,16 +171,10 @@ class Driver:
         elif name in self.answers:
             result = self.answers[name]
         else:
-            call = ActionCall(
-                name=name,
-                arguments=perform.arguments,
-                key=perform.key,
-                call_id=self.call_id,
-                facts=self._dialogue.facts,
-                language=str(self.facts.get("call.language", "en-US")),
-            )
+            language = str(self.facts.get("call.language", "en-US"))
+            call = ActionCall(name, perform.arguments, perform.key, self.call_id, self.facts, language)
             try:
-                result = await self._room.perform(call)
+                result = await self._sandbox.perform(call)
             except IvrError as failure:
                 result, error = ActionResult("failed"), str(failure)
         arguments, values = dict(perform.arguments), dict(result.values)
@@ -225,7 +182,7 @@ class Driver:
         return result
 
     def _connect(self, connect: Connect) -> str:
-        destinations = self._room.destinations(connect.skill)
+        destinations = self._sandbox.destinations(connect.skill)
         if DESK in self.answers:
             outcome = self.answers[DESK].outcome
         elif not destinations:
@@ -235,18 +192,18 @@ class Driver:
         destination = ""
         if outcome == "connected":
             self.connected = connect
-            self._listen = None
+            self.listening = None
             destination = destinations[0].name if destinations else ""
-        tried = tuple(self._dialogue.tried)
+        tried = tuple(self.dialogue.tried)
         self._entry(HandedOver(destination, connect.reason, connect.skill, connect.priority, outcome, tried))
         return outcome
 
     def _ended(self, outcome: str) -> None:
-        self.outcome, self._listen = outcome, None
+        self.outcome, self.listening = outcome, None
         self._entry(Ended(outcome))
 
     def _entry(self, what: Happening) -> None:
-        entry = Entry(what, self.now, self._dialogue.state if self._begun else "")
+        entry = Entry(what, self.now, self.dialogue.state if self._calls else "")
         self._new.append(entry)
         self.entries.append(entry)
 

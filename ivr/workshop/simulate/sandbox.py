@@ -1,19 +1,19 @@
-"""Behind a simulated line: the company's real actions, in memory or on a database, and the desk's calendar."""
+"""The sandbox of a simulated call: the company's real actions, in memory or on a database, and the desk's calendar."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import NAME as HTTP
-from ivr.company import Company, Held, OpenCompany, Times, company_of
+from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
-from ivr.errors import ActionError, IvrError, StoreUnavailable
+from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall, Callback, Callbacks, Destination, ResumePoints
 from ivr.store import Store
@@ -24,36 +24,9 @@ TIME_ZONE = "America/Los_Angeles"
 _DAY = "08:00-20:00"
 USUAL_DESK = DeskConfig(
     hours=Hours(mon=_DAY, tue=_DAY, wed=_DAY, thu=_DAY, fri=_DAY, sat="09:00-17:00"),
-    agents=(
-        Agent(
-            name="front-desk",
-            target="sip:agent@127.0.0.1:5090",
-            skills=("general",),
-            on_call=True,
-        ),
-    ),
+    agents=(Agent(name="front-desk", target="sip:agent@127.0.0.1:5090", skills=("general",), on_call=True),),
 )
 """The desk where no configuration says otherwise: the one that ships."""
-
-
-class Backroom(Protocol):
-    """Behind one simulated call at a time. ``moment`` is the scripted time; ``down`` breaks the store."""
-
-    moment: datetime
-    down: bool
-    zone: ZoneInfo
-
-    @property
-    def company(self) -> Company: ...
-    async def perform(self, call: ActionCall) -> ActionResult: ...
-    async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]: ...
-    async def keep_place(self, caller_id: str, snapshot: Mapping[str, Any]) -> None: ...
-    async def take_place(self, caller_id: str, not_before: datetime) -> Mapping[str, object] | None: ...
-    async def records(self, caller_id: str) -> Mapping[str, Held] | None: ...
-    async def callbacks(self) -> Sequence[Callback]: ...
-    def fact(self, name: str) -> object: ...
-    def destinations(self, skill: str) -> tuple[Destination, ...]: ...
-    async def close(self) -> None: ...
 
 
 class _NoContexts:
@@ -66,32 +39,40 @@ class _NoContexts:
         return None
 
 
-def desk_of(config: Config | None) -> ConfiguredDesk:
-    zone = config.flows.time_zone if config is not None else TIME_ZONE
-    return ConfiguredDesk(
-        config.desk if config is not None else USUAL_DESK, _NoContexts(), base_url="http://desk", time_zone=zone
-    )
+class Sandbox:
+    """In memory, on the example data, which ``reset`` begins anew in no time. For one simulated call at a time.
 
+    ``moment`` is the scripted time; ``down`` breaks the store. HTTP services are never called from a simulation: their
+    outcome is the script's."""
 
-class _Room:
-    """What both rooms share. HTTP services are never called from a simulation: their outcome is the script's."""
-
-    _office: OpenCompany
-    _callbacks: Callbacks
-    _points: ResumePoints
-
-    def __init__(self, config: Config | None) -> None:
+    def __init__(self, config: Config | None = None) -> None:
         self.company = company_of(config)
-        self.zone = ZoneInfo(config.flows.time_zone if config is not None else TIME_ZONE)
+        zone = config.flows.time_zone if config is not None else TIME_ZONE
+        self.zone = ZoneInfo(zone)
         self.moment = datetime(2026, 1, 1, tzinfo=UTC)
         self.down = False
         self.times = Times(self.now, self.zone)
-        self._desk = desk_of(config)
+        desk = config.desk if config is not None else USUAL_DESK
+        self._desk = ConfiguredDesk(desk, _NoContexts(), base_url="http://desk", time_zone=zone)
         self._known: Mapping[str, tuple[Term, ...]] = {}
+        self._renew()
+
+    def _renew(self) -> None:
+        ledger = MemoryLedger()
+        office = self.company.in_memory(self.times, ledger)
+        self._open(office, MemoryCallbacks(self.now, ledger), MemoryResumePoints())
 
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
         self._actions = ActionRegistry(office.actions, CallbackActions(callbacks).actions)
+
+    async def reset(self, moment: datetime) -> None:
+        """The example data as it is at ``moment``; nothing is broken."""
+        self.moment, self.down = moment, False
+        self._renew()
+
+    async def close(self) -> None:
+        """Nothing stays behind."""
 
     def now(self) -> datetime:
         return self.moment
@@ -136,8 +117,8 @@ class _Room:
         return tuple(self._desk.destinations(skill, self.moment))
 
 
-class StoreRoom(_Room):
-    """On a database of the designer's own, which keeps what is done to it; see ``store_room``."""
+class StoreSandbox(Sandbox):
+    """On a database of the designer's own, which keeps what is done to it."""
 
     def __init__(self, url: str, config: Config | None = None) -> None:
         super().__init__(config)
@@ -145,43 +126,12 @@ class StoreRoom(_Room):
         office = self.company.on(self.store.database, self.times)
         self._open(office, self.store.callbacks, self.store.calls)
 
-    async def prepare(self) -> None:
-        """Up to date, and with the example data as it is now. Raises StoreUnavailable."""
-        self.moment = datetime.now(UTC)
+    async def reset(self, moment: datetime) -> None:
+        """Up to date, with today's example data where it is missing; nothing is broken. Raises StoreUnavailable."""
+        self.moment, self.down = datetime.now(UTC), False
         await self.store.upgrade()
         await self._office.seed()
+        self.moment = moment
 
     async def close(self) -> None:
         await self.store.close()
-
-
-class ScratchRoom(_Room):
-    """The example data in memory; ``reset`` begins anew in no time."""
-
-    def __init__(self, config: Config | None = None) -> None:
-        super().__init__(config)
-        self._renew()
-
-    async def reset(self, moment: datetime) -> None:
-        """The example data as it is at ``moment``; nothing is broken."""
-        self.moment, self.down = moment, False
-        self._renew()
-
-    def _renew(self) -> None:
-        ledger = MemoryLedger()
-        office = self.company.in_memory(self.times, ledger)
-        self._open(office, MemoryCallbacks(self.now, ledger), MemoryResumePoints())
-
-    async def close(self) -> None:
-        """Nothing stays behind."""
-
-
-async def store_room(url: str, config: Config | None = None) -> StoreRoom:
-    """A room on ``url``, brought up to date and seeded. Raises StoreUnavailable, ConfigError."""
-    room = StoreRoom(url, config)
-    try:
-        await room.prepare()
-    except IvrError:
-        await room.close()
-        raise
-    return room

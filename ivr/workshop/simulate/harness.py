@@ -1,4 +1,4 @@
-"""A flow tried alone: one that returns to whoever called it gets a caller, so that its end can be seen."""
+"""The test harness of a sub-flow: a flow that calls it, so that it can be tried alone and its end be seen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from ivr.company import Company
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import FlowError
 from ivr.workshop.folder import Folder, library_of
-from ivr.workshop.scripts.script import SUFFIX
 
 TRIAL = "trial"
 
@@ -41,8 +40,3 @@ def _who(company: Company) -> tuple[str, str]:
         return "try", ""
     on = ", ".join(f"{outcome}: try" for outcome in company.all_signatures[company.identify].all_outcomes)
     return "who", f"  who: {{action: {company.identify}, on: {{{on}}}}}\n"
-
-
-def flow_name(argument: str) -> str:
-    """The flow that a name or a file means: ``queue``, ``flows/queue.yaml``, ``queue.test.yaml``."""
-    return argument.rpartition("/")[2].removesuffix(SUFFIX).removesuffix(".yaml").split(".")[0]
