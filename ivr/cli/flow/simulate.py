@@ -18,7 +18,7 @@ from rich.text import Text
 from ivr.cli.flow.options import add_config_file, config_of, flows_of
 from ivr.cli.options import Subparsers, command
 from ivr.config import FlowsConfig
-from ivr.dialogue.engine.start import Start
+from ivr.dialogue.engine.contract import Start
 from ivr.errors import ConfigError, IvrError
 from ivr.record import CallerActed, Entry
 from ivr.workshop.folder import select

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
-from ivr.dialogue.engine.start import Start
+from ivr.dialogue.engine.contract import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import ConfigError, FlowError

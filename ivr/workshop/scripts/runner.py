@@ -12,7 +12,7 @@ from typing import Any
 
 from ivr.company import Company, Held
 from ivr.config import Config
-from ivr.dialogue.engine.start import Start
+from ivr.dialogue.engine.contract import Start
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import Place
