@@ -21,7 +21,7 @@ from ivr.events import CALLER_ID
 from ivr.record import Entry
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import Coverage, Observation
-from ivr.workshop.scripts.script import (
+from ivr.workshop.scripts.model import (
     Call,
     End,
     Expect,
