@@ -1,4 +1,4 @@
-"""The console's flow pages, served: pictures of what is live, and simulated calls, away from the loop of real ones."""
+"""The console's back end for flows: pictures of what is live, and simulated calls, away from the loop of real ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ivr.release.serving import Shelf
 from ivr.web.backend import FlowSummary
 from ivr.workshop.folder import Folder
 from ivr.workshop.picture.svg import render_svg
-from ivr.workshop.scripts.verdict import entry_lines
+from ivr.workshop.scripts.report import entry_lines
 from ivr.workshop.simulate.commands import obey
 from ivr.workshop.simulate.driver import USUAL
 from ivr.workshop.simulate.harness import entry_of

@@ -23,8 +23,8 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.reference import COMPANY
+from ivr.workshop.scripts.model import read_script, script_files
 from ivr.workshop.scripts.runner import Report, Runner, rehearse
-from ivr.workshop.scripts.script import read_script, script_files
 from ivr.workshop.simulate import driver
 from ivr.workshop.simulate.sandbox import Sandbox
 

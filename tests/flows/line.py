@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from ivr.dialogue.engine.contract import Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.record import Entered
+from ivr.workshop.scripts.model import Call, End, Step, Suite
 from ivr.workshop.scripts.runner import perform, start_of, unended, unexpected
-from ivr.workshop.scripts.script import Call, End, Step, Suite
 from ivr.workshop.simulate.sandbox import TIME_ZONE, Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 from tests.flows.reference import library

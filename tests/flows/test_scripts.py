@@ -11,9 +11,9 @@ import yaml
 
 from ivr.reference import COMPANY
 from ivr.workshop.scripts.coverage import Observation
+from ivr.workshop.scripts.model import against, read_script, script_files
+from ivr.workshop.scripts.report import failure_lines
 from ivr.workshop.scripts.runner import Runner
-from ivr.workshop.scripts.script import against, read_script, script_files
-from ivr.workshop.scripts.verdict import failure_lines
 from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.line import moment
 from tests.flows.reference import FLOWS, library

@@ -22,7 +22,7 @@ from ivr.dialogue.engine.contract import Start
 from ivr.errors import ConfigError, IvrError
 from ivr.record import CallerActed, Entry
 from ivr.workshop.folder import select
-from ivr.workshop.scripts.verdict import entry_lines
+from ivr.workshop.scripts.report import entry_lines
 from ivr.workshop.simulate.commands import HELP, obey
 from ivr.workshop.simulate.driver import USUAL
 from ivr.workshop.simulate.harness import entry_of

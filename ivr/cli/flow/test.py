@@ -20,9 +20,9 @@ from ivr.errors import ConfigError, IvrError
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import lines
 from ivr.workshop.scripts.from_call import append, load, past_call, record
+from ivr.workshop.scripts.report import failure_lines, summary, write_junit
 from ivr.workshop.scripts.runner import CallResult, Rehearsal, Report, rehearse, scripts_by_folder, together
-from ivr.workshop.scripts.verdict import failure_lines, summary, write_junit
-from ivr.workshop.scripts.watching import changes
+from ivr.workshop.scripts.watcher import changes
 from ivr.workshop.simulate.sandbox import Sandbox
 
 Run = Callable[..., Awaitable[list[Rehearsal]]]

@@ -1,4 +1,4 @@
-"""One difference between two versions of the flows, in words; and how two texts differ, word by word."""
+"""Changes: one difference between two versions of the flows, in words; and how two texts differ, word by word."""
 
 from __future__ import annotations
 

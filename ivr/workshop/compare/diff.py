@@ -1,4 +1,4 @@
-"""What changed between two versions of the flows, in words a designer understands."""
+"""The diff of two versions of the flows, in words a designer understands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one state differs from another, every key of it, in words."""
+"""The diff of one state: every key of it that changed, in words."""
 
 from __future__ import annotations
 

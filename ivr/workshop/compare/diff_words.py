@@ -1,4 +1,4 @@
-"""How what callers say and hear differs: variables, intents, the universals, and the words of other languages."""
+"""The diff of words: variables, intents, the universals, and the wordings in other languages and personas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is new under another name: states, intents and flows that went, matched with those that came."""
+"""Renames: states, intents and flows that went, matched with those that came under another name."""
 
 from __future__ import annotations
 

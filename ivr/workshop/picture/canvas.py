@@ -1,4 +1,4 @@
-"""Places on the picture of one flow: cards measured, laid out, and the lines between their rows. No drawing yet."""
+"""The canvas of one flow: cards measured, laid out, and the lines between their rows. No drawing yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flow as cards: what a picture of it shows of each state, and which ways on it draws as lines.
+"""Cards of a flow: what a picture of it shows of each state, and which ways on it draws as lines.
 
 A card has a row for each way on. Lines are drawn for ways forward only. A way back, to a place that many lead to, or to
 a human, is a sign in its row instead: it would be a long line that says no more. Calls of one sub-flow that go on alike

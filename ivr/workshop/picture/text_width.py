@@ -1,4 +1,4 @@
-"""About how wide texts are in a picture, without asking any font: wide enough for those that systems use."""
+"""Widths of texts in a picture, without asking any font: wide enough for those that systems use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often calls went from state to state, counted from the timelines that the line keeps of its calls."""
+"""Traffic: how often calls went from state to state, counted from the calls' records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which states were entered and which edges taken, and which never were."""
+"""Coverage: which states were entered and which edges taken, and which never were."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import ConfigError, FlowError
 from ivr.record import CallerActed, Decided, Entered, Entry, Failed, Happening, Keyed, Performed, Prompted, Understood
 from ivr.store import Store
+from ivr.workshop.scripts.model import MASKED, Step, parse_script
 from ivr.workshop.scripts.runner import Report, Runner, perform
-from ivr.workshop.scripts.script import MASKED, Step, parse_script
 from ivr.workshop.simulate.driver import ACTION, DESK
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation

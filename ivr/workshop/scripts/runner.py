@@ -21,7 +21,7 @@ from ivr.events import CALLER_ID
 from ivr.record import Entry
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import Coverage, Observation
-from ivr.workshop.scripts.script import (
+from ivr.workshop.scripts.model import (
     Call,
     End,
     Expect,
@@ -227,22 +227,21 @@ async def unended(sandbox: Sandbox, simulation: Simulation, end: End) -> AsyncIt
     if end.resolved is not None and end.resolved != simulation.dialogue.resolved:
         yield Mismatch("resolved", str(end.resolved), str(simulation.dialogue.resolved))
     if end.callbacks is not None:
-        waiting = [(c.number, c.skill) for c in await sandbox.callbacks()]
-        wanted_ = [(c.number, c.skill) for c in end.callbacks]
-        if len(waiting) != len(wanted_) or any(
-            number != n or skill not in (None, s) for (number, skill), (n, s) in zip(wanted_, waiting, strict=True)
-        ):
-            yield Mismatch(
-                "callbacks", _listed(f"{n} {s or ''}" for n, s in wanted_), _listed(f"{n} {s}" for n, s in waiting)
-            )
+        waiting = await sandbox.callbacks()
+        same = len(waiting) == len(end.callbacks) and all(
+            one.number == c.number and one.skill in (None, c.skill)
+            for one, c in zip(end.callbacks, waiting, strict=True)
+        )
+        if not same:
+            expected = _listed(f"{c.number} {c.skill or ''}" for c in end.callbacks)
+            yield Mismatch("callbacks", expected, _listed(f"{c.number} {c.skill}" for c in waiting))
     if end.records:
         caller_id = simulation.facts.get(CALLER_ID)
         held = await sandbox.records(str(caller_id)) if caller_id else None
         if held is None:
             yield Mismatch("caller", "somebody known", "nobody was identified in this call")
-        else:
-            for mismatch in _records(end.records, held, sandbox.company):
-                yield mismatch
+        for mismatch in _records(end.records, held, sandbox.company) if held is not None else ():
+            yield mismatch
 
 
 def start_of(suite: Suite, call: Call) -> Start:

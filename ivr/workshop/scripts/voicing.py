@@ -1,4 +1,4 @@
-"""The scripts' spoken lines, really spoken and really heard: synthesis, a telephone line, noise, recognition.
+"""Auditions: the scripts' spoken lines, really spoken and heard: synthesis, a telephone line, noise, recognition.
 
 Each line is heard under the grammar of the very state that it is said in, and what the dialogue makes of the
 recognition is compared with what it makes of the typed words. The call then goes on as typed, so that one
@@ -22,8 +22,8 @@ from ivr.events import Recognition
 from ivr.media.process.codec import PCMU
 from ivr.media.process.pcm import Samples, clipped, samples
 from ivr.record import Understood
+from ivr.workshop.scripts.model import Call, ScriptFile, Suite
 from ivr.workshop.scripts.runner import Runner, perform
-from ivr.workshop.scripts.script import Call, ScriptFile, Suite
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 

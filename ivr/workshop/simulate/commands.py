@@ -1,4 +1,4 @@
-"""What a designer types during a simulated call: speech, keys, or a command that begins with a slash.
+"""Commands: what a designer types during a simulated call: speech, keys, or a command that begins with a slash.
 
 For the terminal and the web console alike.
 """

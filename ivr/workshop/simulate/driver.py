@@ -62,7 +62,7 @@ class Driver:
         self._sandbox = sandbox
         self._calls = 0
         self._new: list[Entry] = []
-        self._labels: Mapping[str, str] = {}
+        self._vocabularies: Mapping[str, Sequence[Term]] = {}
         self.entries: list[Entry] = []
         self.listening: Listen | None = None  # the grammar and timers in force; None while nobody listens
         self.said: list[str] = []  # by the line, since the caller's last act
@@ -97,9 +97,9 @@ class Driver:
         """A slot's value as it would be said: terms of vocabularies by their names."""
         flows = self.library.flows.values()
         specs = (spec for flow in flows for spec in (flow.variables.get(slot), flow.parameters.get(slot)))
-        if any(spec is not None and spec.type == "title" for spec in specs):
-            return self._labels.get(str(value), str(value))
-        return str(value)
+        title = any(spec is not None and spec.type == "title" for spec in specs)
+        terms = (term for terms in self._vocabularies.values() for term in terms) if title else ()
+        return next((term.label for term in terms if term.id == value), str(value))
 
     @property
     def over(self) -> bool:

@@ -37,7 +37,7 @@ class Simulation(Driver):
             vocabularies = await self._sandbox.vocabularies()
         except IvrError:
             vocabularies = {}
-        self._labels = {term.id: term.label for terms in vocabularies.values() for term in terms}
+        self._vocabularies = vocabularies
         self.dialogue = self._new_dialogue(vocabularies)
         await self._rest(self.dialogue.begin(self.now))
         return self._taken()

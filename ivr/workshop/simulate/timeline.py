@@ -1,4 +1,4 @@
-"""A simulated call in the shape that the phone's calls are kept in, so that nothing after it need tell them apart."""
+"""The record of a simulated call, in the shape that the phone's calls are kept in: nothing need tell them apart."""
 
 from __future__ import annotations
 

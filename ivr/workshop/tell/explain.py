@@ -1,4 +1,4 @@
-"""A state, or a flow, in plain words: for designers who didn't write it."""
+"""Explanations of a state, or a flow, in plain words: for designers who didn't write it."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ class _StateExplanation:
             yield f"{self.flow.flow} begins here" + (f"; it is called by {', '.join(called)}" if called else "")
         arrivals: dict[str, list[str]] = {}
         for other, state in self.flow.states.items():
-            taken = [self._told(w) for w in state.transitions() if w.target == self.name]
-            if taken:
-                arrivals.setdefault("; ".join(taken), []).append(other)
+            told = [self._told(w) for w in state.transitions() if w.target == self.name]
+            if told:
+                arrivals.setdefault("; ".join(told), []).append(other)
         for how, others in arrivals.items():
             yield f"from {', '.join(others)}: {how}"
         route = route_to(self.library, (self.flow.flow, self.name))

@@ -12,8 +12,8 @@ from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.library import load_library
 from ivr.errors import ConfigError
 from ivr.reference import COMPANY
+from ivr.workshop.scripts.model import parse_script
 from ivr.workshop.scripts.runner import Runner
-from ivr.workshop.scripts.script import parse_script
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.templates import TEMPLATES, new_flow
 from tests.unit.workshop.reference import library, reference, sources

@@ -13,8 +13,8 @@ import pytest
 from ivr.errors import ConfigError, FlowError
 from ivr.store import Store
 from ivr.workshop.scripts.from_call import Recording, append, load, past_call, record
+from ivr.workshop.scripts.model import parse_script, read_script, script_files
 from ivr.workshop.scripts.runner import Runner, perform
-from ivr.workshop.scripts.script import parse_script, read_script, script_files
 from ivr.workshop.simulate.commands import obey
 from ivr.workshop.simulate.driver import USUAL
 from ivr.workshop.simulate.sandbox import Sandbox

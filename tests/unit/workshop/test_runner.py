@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from ivr.workshop.scripts.coverage import Observation, lines
+from ivr.workshop.scripts.model import parse_script
+from ivr.workshop.scripts.report import failure_lines, summary, write_junit
 from ivr.workshop.scripts.runner import CallResult, Report, Runner
-from ivr.workshop.scripts.script import parse_script
-from ivr.workshop.scripts.verdict import failure_lines, summary, write_junit
 from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.reference import library
 

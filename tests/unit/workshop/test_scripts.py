@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ivr.errors import ConfigError
 from ivr.reference import COMPANY
+from ivr.workshop.scripts.model import against, parse_script, script_files
 from ivr.workshop.scripts.runner import scripts_by_folder
-from ivr.workshop.scripts.script import against, parse_script, script_files
 from tests.flows.reference import FLOWS, library
 
 HEAD = "tests: queue\nat: 2026-03-03T10:00\ncalls:\n  - name: one\n    steps:\n"

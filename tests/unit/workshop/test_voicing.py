@@ -13,7 +13,7 @@ from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.media.process.pcm import samples
 from ivr.speech.service import WorkerSpeechService
-from ivr.workshop.scripts.script import parse_script
+from ivr.workshop.scripts.model import parse_script
 from ivr.workshop.scripts.voicing import DOUBTED, LOST, MISHEARD, RIGHT, UNTRIED, Audition, Telephone, VoiceReport
 from ivr.workshop.simulate.sandbox import Sandbox
 from tests.flows.reference import library

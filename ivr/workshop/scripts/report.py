@@ -1,4 +1,4 @@
-"""What came of a run, for people (the conversation, and what should have been otherwise) and for CI (JUnit XML)."""
+"""Reports of a run: for people, the conversation and what should have been otherwise; for CI, JUnit XML."""
 
 from __future__ import annotations
 

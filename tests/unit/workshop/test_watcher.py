@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ivr.workshop.scripts.watching import changes
+from ivr.workshop.scripts.watcher import changes
 
 
 async def test_an_edit_is_told_by_the_files_name(tmp_path: Path) -> None:

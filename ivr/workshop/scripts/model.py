@@ -1,4 +1,4 @@
-"""Scripts of calls, ``*.test.yaml``: read like flow files, every fault at once with its place."""
+"""The model of scripts, ``*.test.yaml``: read like flow files, every fault at once with its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running again whenever a file changes."""
+"""A file watcher: scripts run again whenever a file changes."""
 
 from __future__ import annotations
 
