@@ -378,6 +378,34 @@ class CallRecords(ResumePoints, Protocol):
     async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class FlowVersion:
+    """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.
+
+    A canary serves ``canary_percent`` of the calls, and all calls to or from ``canary_numbers``."""
+
+    flow: str
+    version: str
+    source: str
+    by: str
+    at: datetime
+    state: str
+    canary_percent: int = 0
+    canary_numbers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start."""
+
+    flow: str
+    version: str
+    previous: str
+    kind: str
+    by: str
+    at: datetime
+
+
 class Clock(Protocol):
     """Time passed in, so that tests can pass an hour in a second."""
 

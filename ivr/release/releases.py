@@ -14,40 +14,13 @@ from typing import Protocol
 
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import FlowError
+from ivr.ports import FlowVersion, Publication
 
 LIBRARY = "*"  # the name under which the store keeps the set; no flow can have it
 
 
-class StoredVersion(Protocol):
-    @property
-    def version(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def by(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def canary_percent(self) -> int: ...
-    @property
-    def canary_numbers(self) -> tuple[str, ...]: ...
-
-
-class StoredPublication(Protocol):
-    @property
-    def version(self) -> str: ...
-    @property
-    def previous(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def by(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-
-
 class VersionStore(Protocol):
-    """What is needed of ``ivr.store.versions.FlowVersions``."""
+    """What is needed of ``ivr.store.flow_versions.FlowVersions``."""
 
     async def record_version(self, flow: str, version: str, source: str, by: str) -> bool: ...
     async def publish(self, flow: str, version: str, by: str, *, kind: str = "publish") -> str: ...
@@ -56,10 +29,10 @@ class VersionStore(Protocol):
         self, flow: str, version: str, by: str, *, percent: int = 0, numbers: Sequence[str] = ()
     ) -> None: ...
     async def end_canary(self, flow: str, by: str) -> str | None: ...
-    async def live_version(self, flow: str) -> StoredVersion | None: ...
-    async def canary_version(self, flow: str) -> StoredVersion | None: ...
-    async def version(self, flow: str, version: str) -> StoredVersion | None: ...
-    async def history(self, flow: str, limit: int = 100) -> Sequence[StoredPublication]: ...
+    async def live_version(self, flow: str) -> FlowVersion | None: ...
+    async def canary_version(self, flow: str) -> FlowVersion | None: ...
+    async def version(self, flow: str, version: str) -> FlowVersion | None: ...
+    async def history(self, flow: str, limit: int = 100) -> Sequence[Publication]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +94,10 @@ class Releases:
         return await self._versions.end_canary(LIBRARY, by)
 
     async def live(self) -> Release | None:
-        found = await self._versions.live_version(LIBRARY)
-        return None if found is None else _release(found)
+        return _release(await self._versions.live_version(LIBRARY))
 
     async def canary(self) -> Release | None:
-        found = await self._versions.canary_version(LIBRARY)
-        return None if found is None else _release(found)
+        return _release(await self._versions.canary_version(LIBRARY))
 
     async def head(self) -> object:
         """Changes whenever somebody publishes, rolls back, or starts or ends a canary; cheap to ask."""
@@ -175,19 +146,14 @@ class Releases:
 
     async def _content(self, version: str) -> Mapping[str, str]:
         if version and version not in self._flows:
-            found = await self._versions.version(LIBRARY, version)
-            self._flows[version] = {} if found is None else _release(found).flows
+            found = _release(await self._versions.version(LIBRARY, version))
+            self._flows[version] = found.flows if found else {}
         return self._flows.get(version, {})
 
 
-def _release(found: StoredVersion) -> Release:
+def _release(found: FlowVersion | None) -> Release | None:
+    if found is None:
+        return None
     content = json.loads(found.source)
-    return Release(
-        found.version,
-        content["files"],
-        content["flows"],
-        found.by,
-        found.at,
-        found.canary_percent,
-        found.canary_numbers,
-    )
+    numbers = found.canary_numbers
+    return Release(found.version, content["files"], content["flows"], found.by, found.at, found.canary_percent, numbers)

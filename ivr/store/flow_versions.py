@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,36 +10,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import FlowError
+from ivr.ports import FlowVersion, Publication
 from ivr.store.database import Database
 from ivr.store.tables import flow_publications, flow_versions
-
-
-@dataclass(frozen=True, slots=True)
-class FlowVersion:
-    """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.
-
-    A canary serves ``canary_percent`` of the calls, and all calls to or from ``canary_numbers``."""
-
-    flow: str
-    version: str
-    source: str
-    by: str
-    at: datetime
-    state: str
-    canary_percent: int = 0
-    canary_numbers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """One line of a flow's history. ``kind``: publish, canary, withdraw or rollback; ``previous`` "" at the start."""
-
-    flow: str
-    version: str
-    previous: str
-    kind: str
-    by: str
-    at: datetime
 
 
 class FlowVersions:

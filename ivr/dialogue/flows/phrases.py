@@ -29,6 +29,14 @@ class SlotMark:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class SlotValue:
+    """A filled slot: ``value`` for actions (a Term's id, an int, an ISO date, digits), ``label`` to say it back."""
+
+    value: str | int | bool | float
+    label: str
+
+
 Piece = str | SlotMark
 Variant = tuple[Piece, ...]  # words (as recognisers take them) and slots, in order
 

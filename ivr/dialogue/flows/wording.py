@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Wording
+from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
-from ivr.dialogue.flows.slot_value import SlotValue
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
-from ivr.dialogue.spoken.system_prompts import system_words
+from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, system_words
 from ivr.dialogue.spoken.tags import same_language
 from ivr.dialogue.spoken.values import date_words, listed, money_words, spelt
 from ivr.events import Term
@@ -174,6 +174,35 @@ def _holds(condition: str, scope: Scope) -> bool:
         return parse_expression(condition).holds(scope)
     except ExpressionError:
         return False  # the checker refuses such a file; a prompt is not worth a call
+
+
+def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:
+    """(words, voice) pairs, each once, as Say effects will carry them; texts with {slots} are left out.
+
+    Words with a ``language`` of their own are spoken in that."""
+    wordings = Wordings(library, language, persona)
+    found: dict[tuple[str, str, str, str], tuple[Words, str]] = {}
+    for owner, prompt_id, tapered in _prompts(library, wordings):
+        for prompt in tapered.values():
+            for item in prompt:
+                other = item.language if item.language != language else ""
+                voice = (Wordings(library, other, persona) if other else wordings).voice(owner)
+                for text in item.variants or (item.say,):
+                    if (text.strip() or item.audio) and "{" not in text:
+                        words = Words(text.strip(), item.audio, prompt_id, True, other)
+                        found.setdefault((words.text, words.audio, voice, other), (words, voice))
+    return tuple(found.values())
+
+
+def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
+    for name, flow in library.flows.items():
+        for sid, state in flow.states.items():
+            for part, base, _ in state.prompts():
+                prompt_id = f"{sid}.{part}" if part else sid
+                yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, base)
+    for name in SYSTEM_PROMPTS:
+        for owner in (UNIVERSALS_FILE, *library.flows):  # the line speaks with the voice of the flow it is in
+            yield owner, f"system.{name}", wordings.system(name)
 
 
 def interpolated(text: str, look: Look, language: str) -> str:

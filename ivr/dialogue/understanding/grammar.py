@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from ivr.dialogue.flows.slot_value import SlotValue as SlotValue
+from ivr.dialogue.flows.phrases import SlotValue as SlotValue
 
 Pieces = tuple[str, ...]  # a template: words, and slots as "{name}"
 
