@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from ivr.dialogue.checker.condition import read_value
+from ivr.dialogue.checker.condition import names_of
 from ivr.dialogue.checker.references import SPOKEN_TYPES
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import slot_names
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import EdgeSpec, State
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.wording import names_in, slot_names
 
 
 def check_consequences(report: Report) -> None:
@@ -36,13 +35,8 @@ def _risk(report: Report, state: State) -> str:
 
 def _used(state: State, variables: dict[str, VariableSpec]) -> list[str]:
     """The variables an action draws on that callers speak."""
-    values = [*state.arguments.values()]
-    names: set[str] = set()
-    if state.http is not None:
-        values += state.http.body.values()
-        names |= {m.group(1).strip() for m in SLOT.finditer(state.http.path)}
-    for value in values:
-        names |= read_value(value).names
+    values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
+    names = set[str]().union(*map(names_of, values), names_in(state.http.path if state.http else ""))
     return [v for v in variables if v in names and variables[v].type in SPOKEN_TYPES]
 
 

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ivr.dialogue.checker.explore import Walker
+from ivr.dialogue.checker.graph import Run
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.run import OWED, Run
 from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
@@ -43,14 +43,10 @@ NOT_CHECKED: Mapping[int, str] = {
 
 def check_gethuman(report: Report) -> None:
     _zero_and_operator(report)
-    graphs = graphs_of(report.library)
-    walker = Walker(graphs, report.library.universals.human_flow)
-    called = {n.call for g in graphs.values() for n in g.nodes if n.call}
-    human = report.library.universals.human_flow
-    entries = [f for f in graphs if f not in called or f in (report.facts.entries or ())]
-    for flow in entries:
-        run = walker.run(flow, frozenset(), OWED, True)
-        if flow == human:
+    walker = Walker(graphs_of(report.library), report.library.universals.human_flow)
+    for flow in walker.entries(report.facts.entries):
+        run = walker.run(flow, True)
+        if flow == walker.human_flow:
             _call_back_offered(report, run)
         elif report.facts.entries is None or flow in report.facts.entries:
             _opening(report, run)

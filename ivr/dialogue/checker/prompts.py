@@ -7,11 +7,10 @@ from collections.abc import Callable
 from functools import partial
 
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import items_of, prompt_texts
 from ivr.dialogue.flows.library import OverlayKey
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.model_errors import listing
-from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.flows.source import Place
 
 LONGEST_PROMPT = 45  # words without a question: about 17 seconds

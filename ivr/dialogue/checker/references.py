@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from ivr.dialogue.checker.condition import Text, read
+from ivr.dialogue.checker.condition import leaves
 from ivr.dialogue.checker.graph import HTTP_OUTCOMES
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import items_of, leaves, prompt_texts, slots_in
+from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
-from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, ActionSignature
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import Choice, Path, State, Transition
-from ivr.dialogue.flows.wording import FILTERS
+from ivr.dialogue.flows.wording import FILTERS, slots_in
 
 FACTS = frozenset(
     {
@@ -109,14 +109,15 @@ class _Names:
                 why = f"{slot} is {kind}, which nobody can say"
                 self.report.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
 
-    def expression(self, text: object, place: Place) -> Text | None:
-        """Report what is wrong with a value or condition; its names otherwise."""
+    def expression(self, text: object, place: Place) -> Expression | None:
+        """Report what is wrong with a value or condition; the expression otherwise."""
         if not isinstance(text, str) or not text:
             return None
-        found = read(text)
-        if found.error:
-            remedy = found.remedy or "write a variable, a fact, or a comparison such as tries < 2"
-            self.report.add("bad-expression", place, f"{text!r} cannot be read: {found.error}", remedy, text=text)
+        try:
+            found = parse_expression(text)
+        except ExpressionError as error:
+            remedy = error.remedy or "write a variable, a fact, or a comparison such as tries < 2"
+            self.report.add("bad-expression", place, f"{text!r} cannot be read: {error.message}", remedy, text=text)
             return None
         for name in sorted(found.names | found.tested):
             self.named(name, place)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import has_words, prompt_texts
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, OverlayKey
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
+from ivr.dialogue.flows.prompt import TaperedPrompt, prompt_texts
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.wording import SLOT
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS
 from ivr.dialogue.spoken.tags import same_language
 
+_LETTER = re.compile(r"[^\W\d_]")
 _UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")
 
 
@@ -55,6 +58,12 @@ class _Voice:
         why = f"{what} has no words in {self.language}: {base}"
         self.report.add("missing-wording", place, why, f"add {name}: under {section}:", text=name)
 
+    def prompt(self, prompt_id: str, prompt: TaperedPrompt) -> None:
+        """Texts with anything to translate: letters outside slots."""
+        texts = [text for text, _ in prompt_texts(prompt) if _LETTER.search(SLOT.sub("", text))]
+        if texts and not self.has("prompts", prompt_id):
+            self.missing("prompts", prompt_id, f"the prompt {prompt_id}", f"“{texts[0]}”")
+
     def absent(self, place: Place) -> bool:
         if self.layers:
             return False
@@ -69,9 +78,7 @@ class _Voice:
         for sid, state in flow.states.items():
             for part, prompt, _ in state.prompts():
                 prompt_id = f"{sid}.{part}" if part else sid
-                texts = [t for t, _ in prompt_texts(prompt) if has_words(t)]
-                if texts and not self.has("prompts", prompt_id):
-                    self.missing("prompts", prompt_id, f"the prompt {prompt_id}", f"“{texts[0]}”")
+                self.prompt(prompt_id, prompt)
             for choice in state.choices:
                 label = f"{sid}.{choice.intent}"
                 if choice.key and choice.label and not self.has("labels", label):
@@ -97,9 +104,7 @@ class _Voice:
             if risk.keywords and not self.has("keywords", name):
                 self.missing("keywords", name, f"the risk {name}", "keywords to be spotted in free speech")
         for name, prompt in universals.prompts.items():
-            texts = [t for t, _ in prompt_texts(prompt) if has_words(t)]
-            if texts and not self.has("prompts", name):
-                self.missing("prompts", name, f"the prompt {name}", f"“{texts[0]}”")
+            self.prompt(name, prompt)
 
 
 def _chosen(flow: Flow) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt
+from ivr.dialogue.flows.prompt import Path as Path
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 
 # Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
@@ -99,9 +100,6 @@ class UniversalOverride(Node):
     prompt: TaperedPrompt | None = None
     goto: str = ""
 
-
-Path = tuple[str | int, ...]
-"""Where something stands in a model: keys and indices, below the state or the file."""
 
 TransitionKind = Literal["answer", "choice", "case", "outcome", "result", "then", "no", "universal"]
 

@@ -11,7 +11,7 @@ from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expressi
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Wording
 from ivr.dialogue.flows.phrases import SlotValue
-from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
+from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
 from ivr.dialogue.spoken.system_prompts import SYSTEM_PROMPTS, system_words
 from ivr.dialogue.spoken.tags import same_language
@@ -19,6 +19,7 @@ from ivr.dialogue.spoken.values import date_words, listed, money_words, spelt
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "money", "spell", "label"})
 
 Look = Callable[[str], object]
@@ -212,6 +213,27 @@ def interpolated(text: str, look: Look, language: str) -> str:
         return filtered(value, chosen.strip(), argument, language) if chosen else labelled(value, language)
 
     return SLOT.sub(fill, text)
+
+
+def names_in(text: str) -> Iterator[str]:
+    """The variables and facts that a text's {slots} name."""
+    for match in SLOT.finditer(text):
+        yield match.group(1).strip()
+
+
+def slots_in(text: str) -> Iterator[tuple[str, str, str]]:
+    """(name, filter, "") for each slot of a text, or ("", "", what) for braces that are none."""
+    for match in SLOT.finditer(text):
+        name = match.group(1).strip()
+        yield (name, (match.group(2) or "").strip(), "") if _NAME.fullmatch(name) else ("", "", match.group(0))
+    if stray := re.search("[{}]", SLOT.sub("", text)):
+        yield "", "", stray.group()
+
+
+def slot_names(prompt: TaperedPrompt) -> set[str]:
+    """The variables and facts a prompt names, in its texts and in its items' conditions."""
+    found = {name for text, _ in prompt_texts(prompt) for name, _, _ in slots_in(text) if name}
+    return found.union(*(_NAME.findall(item.condition) for item, _ in items_of(prompt)))
 
 
 def labelled(value: object, language: str) -> str:
