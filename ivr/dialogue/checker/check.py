@@ -10,12 +10,11 @@ from ivr.dialogue.checker.confusable import check_confusable
 from ivr.dialogue.checker.consequences import check_consequences
 from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
 from ivr.dialogue.checker.facts import LineFacts
-from ivr.dialogue.checker.languages import check_languages
 from ivr.dialogue.checker.prompts import check_prompts
 from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.translations import check_translations
+from ivr.dialogue.checker.translations import check_languages, check_translations
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, Loaded, load_library
 

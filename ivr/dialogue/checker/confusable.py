@@ -114,7 +114,7 @@ class _Flow:
     ) -> None:
         self.report, self.name, self.flow, self.words, self.language = report, name, flow, words, language
         self.everywhere = everywhere
-        self.variables = {**flow.parameters, **flow.variables}
+        self.variables = flow.slots
         self.said: dict[str, list[Said]] = {}
         self.reported: set[frozenset[tuple[str, str]]] = set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ivr.dialogue.checker.condition import names_of
 from ivr.dialogue.checker.references import SPOKEN_TYPES
 from ivr.dialogue.checker.report import Report
@@ -33,7 +35,7 @@ def _risk(report: Report, state: State) -> str:
     return signature.risk if signature else "none"
 
 
-def _used(state: State, variables: dict[str, VariableSpec]) -> list[str]:
+def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
     """The variables an action draws on that callers speak."""
     values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
     names = set[str]().union(*map(names_of, values), names_in(state.http.path if state.http else ""))
@@ -44,7 +46,7 @@ def _confirmed(report: Report, name: str, flow: Flow, sid: str, state: State) ->
     risk = _risk(report, state)
     policy = state.confirm.policy if state.confirm is not None else ""
     what = state.action or (state.http.service if state.http else "")
-    variables = {**flow.parameters, **flow.variables}
+    variables = flow.slots
     spoken = _used(state, variables)
     field = "action" if state.action else "http"
     place = report.at(name, "states", sid, *(("confirm", "policy") if policy and _has(report, name, sid) else (field,)))

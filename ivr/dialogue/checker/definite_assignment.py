@@ -51,7 +51,7 @@ def check_resumed(report: Report, walker: Walker) -> None:
         return
     for run, reachable in _after_resume(walker):
         flow = run.graph.flow
-        everything = {**flow.parameters, **flow.variables}
+        everything = flow.slots
         surviving = sum(bit for v, bit in run.graph.bits.items() if everything[v].survive)
         starts: dict[Config, int] = {}
         for config in reachable:

@@ -75,7 +75,7 @@ def _question(report: Report, name: str, flow: Flow, sid: str, state: State, tak
         if not choice.label:
             why = f"the key menu cannot name {choice.intent}: it has no label"
             report.add("no-label", report.at(name, *path), why, "add label:", text=choice.intent)
-    spec = {**flow.parameters, **flow.variables}.get(state.ask)
+    spec = flow.slots.get(state.ask)
     if spec is None:
         return
     if keys:

@@ -41,7 +41,7 @@ class _Compiler:
     def __init__(self, library: FlowLibrary, flow: Flow) -> None:
         self.library = library
         self.flow = flow
-        self.bits = {v: 1 << i for i, v in enumerate({**flow.parameters, **flow.variables})}
+        self.bits = {v: 1 << i for i, v in enumerate(flow.slots)}
         self.index = {s: i for i, s in enumerate(flow.states)}
         self.overlays = [(k, w) for k, w in library.wordings.items() if k[0] == flow.flow]
         self.tracked: dict[str, int] = {}

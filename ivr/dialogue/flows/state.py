@@ -154,6 +154,10 @@ class StatePrompt(NamedTuple):
     prompt: TaperedPrompt
     path: Path
 
+    def id_in(self, state: str) -> str:
+        """The whole id: "state", or "state.part"."""
+        return f"{state}.{self.part}" if self.part else state
+
 
 class State(Node):
     """One state. Exactly one kind: choices and/or ask | action | http | when | call | handoff | return | end | resume |

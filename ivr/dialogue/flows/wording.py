@@ -198,9 +198,9 @@ def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tupl
 def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
     for name, flow in library.flows.items():
         for sid, state in flow.states.items():
-            for part, base, _ in state.prompts():
-                prompt_id = f"{sid}.{part}" if part else sid
-                yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, base)
+            for said in state.prompts():
+                prompt_id = said.id_in(sid)
+                yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, said.prompt)
     for name in SYSTEM_PROMPTS:
         for owner in (UNIVERSALS_FILE, *library.flows):  # the line speaks with the voice of the flow it is in
             yield owner, f"system.{name}", wordings.system(name)
