@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rapidfuzz import fuzz, process
 
@@ -19,13 +20,9 @@ from ivr.events import Term
 _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
 _FEW = 3  # titles named in a note
 _SAMPLES: Mapping[str, str] = {
-    "title": "casablanca",
-    "number": "three",
-    "ordinal": "third",
-    "digits": "one two three four",
-    "date": "july fourth",
+    "title": "casablanca", "number": "three", "ordinal": "third", "digits": "one two three four", "date": "july fourth",
     "boolean": "yes",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +51,7 @@ def check_confusable(report: Report) -> None:
 
 def _titles(report: Report, vocabulary: str, terms: Sequence[Term], language: str, everywhere: Sequence[Said]) -> None:
     """Titles that cannot be told apart by ear, or sound like what is understood everywhere: the line has to ask."""
-    place = next(_users_of(report, vocabulary), None)
-    if place is None:
+    if (place := _user_of(report, vocabulary)) is None:
         return
     universal = {sound(said.text, language): said.phrase for said in everywhere}
     by_sound: dict[str, list[str]] = {}
@@ -71,29 +67,25 @@ def _titles(report: Report, vocabulary: str, terms: Sequence[Term], language: st
         report.add("alike-titles", place, why, remedy, severity="note", text=vocabulary)
 
 
-def _users_of(report: Report, vocabulary: str) -> Iterator[Place]:
-    """Where variables say that their titles come from there."""
+def _user_of(report: Report, vocabulary: str) -> Place | None:
+    """Where a variable says that its titles come from there; None where none does."""
     for name, flow in report.library.flows.items():
-        for section in ("parameters", "variables"):
-            for variable, spec in getattr(flow, section).items():
-                if vocabulary in spec.vocabularies:
-                    yield report.at(name, section, variable, "from")
+        for variable, spec in flow.slots.items():
+            if vocabulary in spec.vocabularies:
+                section = "parameters" if variable in flow.parameters else "variables"
+                return report.at(name, section, variable, "from")
+    return None
 
 
 def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said]:
     """What is understood in every state: universals and risks."""
-    for name in UNIVERSALS:
-        for phrase in words.universal(name):
+    spoken = [(name, words.universal(name)) for name in UNIVERSALS]
+    spoken += [(f"the language {name}", spec.phrases) for name, spec in report.library.universals.languages.items()]
+    spoken += [(f"the risk {name}", words.universal(name)) for name in report.library.universals.risks]
+    for owner, phrases in spoken:
+        for phrase in phrases:
             for text in _expand(phrase, {}, language):
-                yield Said(text, name, phrase)
-    for name, spec in report.library.universals.languages.items():
-        for phrase in spec.phrases:
-            for text in _expand(phrase, {}, language):
-                yield Said(text, f"the language {name}", phrase)
-    for name in report.library.universals.risks:
-        for phrase in words.universal(name):
-            for text in _expand(phrase, {}, language):
-                yield Said(text, f"the risk {name}", phrase)
+                yield Said(text, owner, phrase)
 
 
 def _among(report: Report, everywhere: Sequence[Said]) -> None:
@@ -114,16 +106,14 @@ class _Flow:
     ) -> None:
         self.report, self.name, self.flow, self.words, self.language = report, name, flow, words, language
         self.everywhere = everywhere
-        self.variables = flow.slots
         self.said: dict[str, list[Said]] = {}
-        self.reported: set[frozenset[tuple[str, str]]] = set()
 
     def phrases(self, intent: str) -> list[Said]:
         if intent not in self.said:
             self.said[intent] = [
                 Said(text, intent, phrase, ("intents", intent, "phrases", index))
                 for index, phrase in enumerate(self.words.phrases(self.name, intent))
-                for text in _expand(phrase, self.variables, self.language)
+                for text in _expand(phrase, self.flow.slots, self.language)
             ]
         return self.said[intent]
 
@@ -157,20 +147,16 @@ class _Flow:
 
     def _report(self, code: str, one: Said, other: Said) -> None:
         pair = frozenset({(one.owner, one.phrase), (other.owner, other.phrase)})
-        if pair in self.reported:
+        if not self.report.first("confusable", self.name, self.language, pair):
             return
-        self.reported.add(pair)
         if one.place and other.place and other.place > one.place:
             one, other = other, one
-        same = code == "same-phrase"
-        why = (
-            f"“{one.phrase}” means both {one.owner} and {other.owner}"
-            if same
-            else f"“{one.phrase}” ({one.owner}) sounds like “{other.phrase}” ({other.owner})"
-        )
-        remedy = "leave it to one of them" if same else "say one of them in other words"
-        place = self._place(one)
-        self.report.add(code, place, why, remedy, severity="error" if same else "warning", text=one.phrase)
+        add = partial(self.report.add, code, self._place(one), text=one.phrase)
+        if code == "same-phrase":
+            add(f"“{one.phrase}” means both {one.owner} and {other.owner}", "leave it to one of them")
+        else:
+            why = f"“{one.phrase}” ({one.owner}) sounds like “{other.phrase}” ({other.owner})"
+            add(why, "say one of them in other words", severity="warning")
 
     def _place(self, said: Said) -> Place:
         _, intent, _, index = said.place

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
-from ivr.dialogue.flows.model import Wording
+from ivr.dialogue.flows.model import Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
@@ -22,6 +23,7 @@ SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "money", "spell", "label"})
 
+T = TypeVar("T")
 Look = Callable[[str], object]
 """Name of a variable or fact -> SlotValue, a plain value, or None."""
 
@@ -54,43 +56,40 @@ class Wordings:
             self._layers[flow] = tuple(self._library.overlay(flow, self.language, self.persona))
         return self._layers[flow]
 
+    def _translated(self, owner: str, words: Callable[[Wording], T | None]) -> T | None:
+        """What the most particular overlay has; None where none has it."""
+        return next((found for overlay in self._overlays(owner) if (found := words(overlay)) is not None), None)
+
+    @property
+    def _universals(self) -> Universals | None:
+        """The universals, where their own words are in this language."""
+        universals = self._library.universals
+        return universals if same_language(universals.language, self.language) else None
+
     def voice(self, flow: str) -> str:
-        for owner in (flow, UNIVERSALS_FILE):
-            for overlay in self._overlays(owner):
-                if overlay.voice:
-                    return overlay.voice
-        return ""
+        own, general = (self._translated(o, lambda overlay: overlay.voice or None) for o in (flow, UNIVERSALS_FILE))
+        return own or general or ""
 
     def prompt(self, flow: str, prompt_id: str, base: TaperedPrompt | None) -> TaperedPrompt:
         """The tapered prompt under ``prompt_id``; the flow's own words where nobody translated them."""
-        for overlay in self._overlays(flow):
-            if prompt_id in overlay.prompts:
-                return overlay.prompts[prompt_id]
-        return base or {}
+        return self._translated(flow, lambda overlay: overlay.prompts.get(prompt_id)) or base or {}
 
     def system(self, name: str) -> TaperedPrompt:
-        universals = self._library.universals
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if name in overlay.prompts:
-                return overlay.prompts[name]
-        if name in universals.prompts and same_language(universals.language, self.language):
-            return universals.prompts[name]
+        own = self._library.universals.prompts.get(name, {})
+        translated = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.prompts.get(name))
+        if prompt := translated or (self._universals and own):
+            return prompt
         words = system_words(name, self.language)
-        if words:
-            return {1: (PromptItem(say=words),)}
-        return universals.prompts.get(name, {})
+        return {1: (PromptItem(say=words),)} if words else own
 
     def label(self, flow: str, state: str, intent: str, base: str) -> str:
-        for overlay in self._overlays(flow):
-            if (label := overlay.labels.get(f"{state}.{intent}")) is not None:
-                return label
-        return base
+        found = self._translated(flow, lambda overlay: overlay.labels.get(f"{state}.{intent}"))
+        return base if found is None else found
 
     def phrases(self, flow: str, intent: str) -> tuple[str, ...]:
         """What callers say for ``intent`` in this language; () when nobody wrote it."""
-        for overlay in self._overlays(flow):
-            if intent in overlay.intents:
-                return overlay.intents[intent]
+        if (found := self._translated(flow, lambda overlay: overlay.intents.get(intent))) is not None:
+            return found
         owner = self._library.flows.get(flow)
         if owner is None or intent not in owner.intents or not same_language(owner.language, self.language):
             return ()
@@ -98,41 +97,27 @@ class Wordings:
 
     def values(self, flow: str, variable: str, base: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
         """A choice variable's phrases by value. Values without words here keep the flow's (keys still work)."""
-        for overlay in self._overlays(flow):
-            if variable in overlay.values:
-                return {value: overlay.values[variable].get(value, phrases) for value, phrases in base.items()}
-        return base
+        found = self._translated(flow, lambda overlay: overlay.values.get(variable)) or {}
+        return {**base, **{value: phrases for value, phrases in found.items() if value in base}}
 
     def universal(self, name: str) -> tuple[str, ...]:
         """Phrases of human, repeat, help, back, goodbye, yes, no, or of a risk."""
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if name in overlay.intents:
-                return overlay.intents[name]
-        universals = self._library.universals
-        if not same_language(universals.language, self.language):
-            return ()
-        if name in universals.risks:
-            return universals.risks[name].phrases
-        if name in ("yes", "no"):
-            words: tuple[str, ...] = getattr(universals, name)
-            return words
-        found: tuple[str, ...] = getattr(universals, name).phrases
-        return found
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.intents.get(name))
+        if found is not None or self._universals is None:
+            return found or ()
+        spec: Universal | Risk | tuple[str, ...] = self._universals.risks.get(name) or getattr(self._universals, name)
+        return spec if isinstance(spec, tuple) else spec.phrases
 
     def risk_keywords(self, name: str) -> tuple[str, ...]:
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if name in overlay.keywords:
-                return overlay.keywords[name]
-        universals = self._library.universals
-        return universals.risks[name].keywords if same_language(universals.language, self.language) else ()
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.keywords.get(name))
+        if found is not None or self._universals is None:
+            return found or ()
+        return self._universals.risks[name].keywords
 
     def concepts(self) -> Mapping[str, tuple[str, ...]]:
         """The company's own words by what they mean, as this language has them."""
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if overlay.concepts:
-                return overlay.concepts
-        universals = self._library.universals
-        return universals.concepts if same_language(universals.language, self.language) else {}
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.concepts or None)
+        return found or (self._universals.concepts if self._universals else {})
 
 
 def at_count(tapered: TaperedPrompt, count: int) -> Prompt:
@@ -241,9 +226,7 @@ def labelled(value: object, language: str) -> str:
     match value:
         case None:
             return ""
-        case SlotValue(label=label):
-            return label
-        case Term(label=label):
+        case SlotValue(label=label) | Term(label=label):
             return label
         case bool():
             return str(value).lower()
