@@ -10,7 +10,7 @@ from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
-from ivr.dialogue.flows.state import EdgeSpec, State
+from ivr.dialogue.flows.state import EdgeSpec, Path, State
 from ivr.dialogue.flows.wording import names_in, slot_names
 
 
@@ -28,13 +28,6 @@ def check_consequences(report: Report) -> None:
     _risk_words(report)
 
 
-def _risk(report: Report, state: State) -> str:
-    if state.http is not None:
-        return state.http.risk
-    signature = report.library.signatures.get(state.action)
-    return signature.risk if signature else "none"
-
-
 def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
     """The variables an action draws on that callers speak."""
     values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
@@ -43,24 +36,22 @@ def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
 
 
 def _confirmed(report: Report, name: str, flow: Flow, sid: str, state: State) -> None:
-    risk = _risk(report, state)
+    signature = report.library.signatures.get(state.action)
+    risk = state.http.risk if state.http else signature.risk if signature else "none"
     policy = state.confirm.policy if state.confirm is not None else ""
     what = state.action or (state.http.service if state.http else "")
-    variables = flow.slots
-    spoken = _used(state, variables)
-    field = "action" if state.action else "http"
-    place = report.at(name, "states", sid, *(("confirm", "policy") if policy and _has(report, name, sid) else (field,)))
-    if state.confirm is not None and not _has(report, name, sid):
-        place = report.at(name, "states", sid, "confirm")
+    spoken = _used(state, flow.slots)
+    path: Path = ("confirm",) if policy else ("action" if state.action else "http",)
+    if policy and report.library.positions(name, "states", sid).has("states", sid, "confirm", "policy"):
+        path = ("confirm", "policy")
+    place = report.at(name, "states", sid, *path)
     if risk == "irreversible" and policy != "explicit":
         why = f"{what} cannot be undone, so it must be confirmed explicitly"
         remedy = "add confirm: {policy: explicit, prompt: …} that names what will be done"
         report.add("unconfirmed", place, why, remedy)
     elif risk == "reversible" and policy == "none" and spoken:
-        why = (
-            f"{what} changes something with what was heard ({listing(spoken)}), unconfirmed even where it was doubtful"
-        )
-        report.add("unconfirmed", place, why, "use policy: auto, or explicit")
+        heard = f"with what was heard ({listing(spoken)}), unconfirmed even where it was doubtful"
+        report.add("unconfirmed", place, f"{what} changes something {heard}", "use policy: auto, or explicit")
     elif risk == "reversible" and policy == "implicit" and spoken:
         _implicit(report, name, flow, sid, state, spoken)
     if policy in ("explicit", "auto") and state.confirm is not None and risk != "none":
@@ -68,17 +59,10 @@ def _confirmed(report: Report, name: str, flow: Flow, sid: str, state: State) ->
         if not prompt and policy == "explicit":
             why = f"the caller is asked to confirm {what} without hearing what that is"
             report.add("confirm-unnamed", place, why, "add a prompt that names it", severity="warning")
-        elif prompt:
-            unnamed = [v for v in spoken if v not in slot_names(prompt)]
-            if unnamed:
-                where = report.key(name, "states", sid, "confirm", "prompt")
-                why = f"the caller confirms without hearing {listing(unnamed)}"
-                remedy = f"name it: {{{unnamed[0]}}}"
-                report.add("confirm-unnamed", where, why, remedy, severity="warning")
-
-
-def _has(report: Report, name: str, sid: str) -> bool:
-    return report.library.positions(name, "states", sid).has("states", sid, "confirm", "policy")
+        elif prompt and (unnamed := [v for v in spoken if v not in slot_names(prompt)]):
+            where = report.key(name, "states", sid, "confirm", "prompt")
+            why = f"the caller confirms without hearing {listing(unnamed)}"
+            report.add("confirm-unnamed", where, why, f"name it: {{{unnamed[0]}}}", severity="warning")
 
 
 def _implicit(report: Report, name: str, flow: Flow, sid: str, state: State, spoken: list[str]) -> None:
@@ -87,8 +71,7 @@ def _implicit(report: Report, name: str, flow: Flow, sid: str, state: State, spo
         if outcome in IMPLICIT_OUTCOMES or edge.goto == "human":
             continue
         named = _next_words(flow, edge)
-        unnamed = [v for v in spoken if v not in named]
-        if unnamed:
+        if unnamed := [v for v in spoken if v not in named]:
             place = report.key(name, "states", sid, "on", outcome)
             why = f"{listing(unnamed)} is confirmed only implicitly, but what is said after {outcome} does not name it"
             remedy = f"name it in the next prompt: {{{unnamed[0]}}}"

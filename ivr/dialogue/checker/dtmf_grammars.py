@@ -48,20 +48,19 @@ def _universal_keys(report: Report) -> dict[str, str]:
             taken.setdefault(key, name)
     if "0" not in universals.human.keys:
         place = report.universals("human", key=True)
-        why = "0 does not bring a human"
-        report.add("no-zero", place, why, 'add "0" to the keys of human', text="human")
+        report.add("no-zero", place, "0 does not bring a human", 'add "0" to the keys of human', text="human")
     return taken
 
 
 def _question(report: Report, name: str, flow: Flow, sid: str, state: State, taken: dict[str, str]) -> None:
     keys: dict[str, str] = {}
-    intents: set[str] = set()
+    intents: dict[str, int] = {}  # -> the first choice that has it
     for index, choice in enumerate(state.choices):
         path = ("states", sid, "choices", index)
         if choice.intent in intents and not choice.condition:
             why = f"{choice.intent} is a choice of {sid} twice; the first is always taken"
             report.add("duplicate-choice", report.at(name, *path, "intent"), why, "keep one")
-        intents.add(choice.intent)
+        intents.setdefault(choice.intent, index)
         if not choice.key:
             continue
         place = report.at(name, *path, "key")
@@ -83,11 +82,10 @@ def _question(report: Report, name: str, flow: Flow, sid: str, state: State, tak
         why = f"in {sid} keys enter {state.ask}, so they cannot choose as well"
         remedy = f"remove the keys of its choices, or ask for {state.ask} in a state of its own"
         report.add("ask-key-clash", report.at(name, "states", sid, "choices", index, "key"), why, remedy)
-    if spec.type == "boolean" and intents & {"yes", "no"}:
-        index = next(i for i, c in enumerate(state.choices) if c.intent in ("yes", "no"))
+    if spec.type == "boolean" and (answers := [i for name, i in intents.items() if name in ("yes", "no")]):
         why = f"yes and no answer {state.ask} here, so they cannot be choices as well"
         remedy = f"branch on {state.ask} in the next state, or drop the ask"
-        report.add("duplicate-choice", report.at(name, "states", sid, "choices", index, "intent"), why, remedy)
+        report.add("duplicate-choice", report.at(name, "states", sid, "choices", answers[0], "intent"), why, remedy)
     if spec.type == "choice" and len(spec.values) > MOST_KEYS:
         why = f"{state.ask} has {len(spec.values)} values, but there are {MOST_KEYS} keys"
         place = report.at(name, "states", sid, "ask")
@@ -101,9 +99,7 @@ def _keyless(report: Report, name: str, sid: str, state: State, reaches: _Reache
     keyed = {c.goto for c in state.choices if c.key}
     if state.ask and state.goto is not None:
         keyed.add(state.goto.goto)
-    known: set[str] = set()
-    for target in keyed:
-        known |= reaches.effects(name, target)
+    known = frozenset[str]().union(*(reaches.effects(name, target) for target in keyed))
     for index, choice in enumerate(state.choices):
         if choice.key:
             continue
@@ -114,7 +110,7 @@ def _keyless(report: Report, name: str, sid: str, state: State, reaches: _Reache
         why = f"{choice.intent} can be said but not keyed{what}"
         free = [k for k in "123456789" if k not in {c.key for c in state.choices}]
         remedy = (
-            f"add key: {free[0]} and a label" if free and not state.ask else "move it behind a choice that has a key"
+            "move it behind a choice that has a key" if state.ask or not free else f"add key: {free[0]} and a label"
         )
         report.add("no-key", report.at(name, "states", sid, "choices", index), why, remedy, text=choice.intent)
 
@@ -132,9 +128,8 @@ class _Reaches:
         onward = [list(self._onward(*place)) for place in places]
         self._effects: list[frozenset[str]] = [frozenset()] * len(places)
         for group in components(len(places), onward.__getitem__):
-            found = {e for n in group for e in self._own(*places[n])}
-            found.update(*(self._effects[after] for n in group for after in onward[n]))
-            shared = frozenset(found)
+            own = {effect for n in group for effect in self._own(*places[n])}
+            shared = frozenset(own).union(*(self._effects[after] for n in group for after in onward[n]))
             for n in group:
                 self._effects[n] = shared
 

@@ -98,10 +98,8 @@ class Walker:
     def _reach(self, run: Run) -> None:
         queue: deque[Config] = deque()
         for config, mask in run.starts:
-            if config in run.filled:
-                run.filled[config] &= mask
-            else:
-                run.filled[config] = mask
+            run.filled[config] = run.filled.get(config, mask) & mask
+            if config not in run.came:
                 run.came[config] = None
                 queue.append(config)
         while queue:
@@ -137,12 +135,11 @@ class Walker:
                     continue
                 after = (((mask & ~move.lost) | move.before) & ~move.step.kill) | move.step.gen
                 known = filled.get(to)
-                if known is None:
-                    filled[to] = after
-                elif known & after != known:
-                    filled[to] = known & after
-                else:
-                    continue
+                if known is not None:
+                    after &= known
+                    if after == known:
+                        continue
+                filled[to] = after
                 if to not in waiting:
                     waiting.add(to)
                     queue.append(to)

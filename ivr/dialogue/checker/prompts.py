@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 from ivr.dialogue.checker.report import Report
-from ivr.dialogue.flows.library import OverlayKey
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
@@ -16,25 +15,12 @@ from ivr.dialogue.flows.source import Place
 LONGEST_PROMPT = 45  # words without a question: about 17 seconds
 LONGEST_MENU = 5
 BANNED = (
-    "high call volume",
-    "higher than normal call volume",
-    "higher than usual call volume",
-    "unusually high volume",
-    "your call is important",
-    "your call is very important",
-    "visit our website",
-    "visit us online",
-    "go to our website",
-    "our menu options have changed",
-    "our options have changed",
-    "please listen carefully",
-    "su llamada es importante",
-    "su llamada es muy importante",
-    "visite nuestra página",
-    "visite nuestro sitio",
-    "alto volumen de llamadas",
-    "nuestro menú ha cambiado",
-)
+    "high call volume", "higher than normal call volume", "higher than usual call volume", "unusually high volume",
+    "your call is important", "your call is very important", "visit our website", "visit us online",
+    "go to our website", "our menu options have changed", "our options have changed", "please listen carefully",
+    "su llamada es importante", "su llamada es muy importante", "visite nuestra página", "visite nuestro sitio",
+    "alto volumen de llamadas", "nuestro menú ha cambiado",
+)  # fmt: skip
 Locator = Callable[..., Place]
 _BY_KEY = re.compile(r"\bpress\b|\boprima\b|\bpulse\b|\bmarque\b", re.IGNORECASE)
 
@@ -42,9 +28,12 @@ _BY_KEY = re.compile(r"\bpress\b|\boprima\b|\bpulse\b|\bmarque\b", re.IGNORECASE
 def check_prompts(report: Report) -> None:
     for name, flow in report.library.flows.items():
         _own_words(report, name, flow)
-    _universals(report)
-    for key in report.library.wordings:
-        _overlay_texts(report, key)
+    universals = report.library.universals
+    for name, prompt in universals.prompts.items():
+        _prompt(report, prompt, partial(report.universals, "prompts", name), universals.language)
+    for key, wording in report.library.wordings.items():
+        for prompt_id, prompt in wording.prompts.items():
+            _prompt(report, prompt, partial(report.overlay, key, "prompts", prompt_id), key[1])
 
 
 def _own_words(report: Report, name: str, flow: Flow) -> None:
@@ -59,17 +48,6 @@ def _own_words(report: Report, name: str, flow: Flow) -> None:
             _menu(report, prompt, labels, at)
 
 
-def _universals(report: Report) -> None:
-    universals = report.library.universals
-    for name, prompt in universals.prompts.items():
-        _prompt(report, prompt, partial(report.universals, "prompts", name), universals.language)
-
-
-def _overlay_texts(report: Report, key: OverlayKey) -> None:
-    for prompt_id, prompt in report.library.wordings[key].prompts.items():
-        _prompt(report, prompt, partial(report.overlay, key, "prompts", prompt_id), key[1])
-
-
 def _prompt(report: Report, prompt: TaperedPrompt, place_of: Locator, language: str) -> None:
     if prompt and 1 not in prompt:
         why = f"nothing is said the first time: the prompts begin at count {min(prompt)}"
@@ -77,11 +55,9 @@ def _prompt(report: Report, prompt: TaperedPrompt, place_of: Locator, language: 
     for text, here in prompt_texts(prompt):
         place = place_of(*here)
         folded = " ".join(text.lower().split())
-        for phrase in BANNED:
-            if phrase in folded:
-                remedy = "say what is true and useful now, or nothing"
-                report.add("banned-phrase", place, f"callers hate to hear “{phrase}”", remedy, text=text)
-                break
+        if phrase := next((phrase for phrase in BANNED if phrase in folded), None):
+            remedy = "say what is true and useful now, or nothing"
+            report.add("banned-phrase", place, f"callers hate to hear “{phrase}”", remedy, text=text)
         words = len(text.split())
         if words > LONGEST_PROMPT and "?" not in text:
             why = f"{words} words without a question are too long to listen to"
