@@ -193,43 +193,31 @@ def components(count: int, onward: Callable[[int], Iterable[int]]) -> list[list[
     """The strongly connected components of nodes 0..count-1, those without ways out first.
 
     Without recursion (Tarjan 1972)."""
-    order = [-1] * count
-    low = [0] * count
-    waiting = [False] * count
+    order, low = [-1] * count, [0] * count  # once its component is found, a node counts as entered last
     stack: list[int] = []
     found: list[list[int]] = []
     clock = 0
     for root in range(count):
-        if order[root] >= 0:
-            continue
-        work = [(root, iter(onward(root)))]
-        order[root] = low[root] = clock
-        clock += 1
-        stack.append(root)
-        waiting[root] = True
+        work = [(root, iter(onward(root)))] if order[root] < 0 else []
         while work:
             node, rest = work[-1]
+            if order[node] < 0:
+                order[node] = low[node] = clock
+                clock += 1
+                stack.append(node)
             for after in rest:
                 if order[after] < 0:
-                    order[after] = low[after] = clock
-                    clock += 1
-                    stack.append(after)
-                    waiting[after] = True
                     work.append((after, iter(onward(after))))
                     break
-                if waiting[after]:
-                    low[node] = min(low[node], order[after])
+                low[node] = min(low[node], order[after])
             else:
                 work.pop()
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[node])
                 if low[node] == order[node]:
-                    group = []
-                    while True:
-                        last = stack.pop()
-                        waiting[last] = False
-                        group.append(last)
-                        if last == node:
-                            break
+                    group: list[int] = []
+                    while not group or group[-1] != node:
+                        group.append(stack.pop())
+                        order[group[-1]] = count
                     found.append(group)
     return found

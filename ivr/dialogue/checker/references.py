@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from ivr.dialogue.checker.condition import leaves
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HTTP_OUTCOMES
-from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
@@ -41,24 +41,24 @@ _KEYS = {  # what a state may say besides prompt, set, clear, about and universa
 _ALIASES = {"arguments": "with", "result": "return"}
 
 
-def check_references(report: Report) -> None:
-    facts = FACTS | {f for s in report.library.signatures.values() for f in s.facts}
-    for name, flow in report.library.flows.items():
-        _Names(report, name, flow, facts).check()
-    _wordings(report, facts)
+def check_references(findings: Findings) -> None:
+    facts = FACTS | {f for s in findings.library.signatures.values() for f in s.facts}
+    for name, flow in findings.library.flows.items():
+        _Names(findings, name, flow, facts).check()
+    _wordings(findings, facts)
 
 
 class _Names:
-    def __init__(self, report: Report, name: str, flow: Flow, facts: frozenset[str]) -> None:
-        self.report, self.name, self.flow, self.facts = report, name, flow, facts
-        self.at, self.key = partial(report.at, name), partial(report.key, name)
+    def __init__(self, findings: Findings, name: str, flow: Flow, facts: frozenset[str]) -> None:
+        self.findings, self.name, self.flow, self.facts = findings, name, flow, facts
+        self.add, self.at, self.key = findings.add, partial(findings.at, name), partial(findings.key, name)
         self.variables = flow.slots
 
     def unknown(self, what: str, place: Place, name: str, known: Iterable[str], of: str = "") -> None:
         """``what``: variable, action, outcome…; ``of``: whose it would be."""
         names = sorted(known)
         remedy = suggestion(name, names, f"{what}{of}s here: {listing(names)}")
-        self.report.add(f"unknown-{what}", place, f"there is no {what}{of} {name}", remedy, text=name)
+        self.add(f"unknown-{what}", place, f"there is no {what}{of} {name}", remedy, text=name)
 
     def check(self) -> None:
         for section in ("parameters", "variables"):
@@ -68,7 +68,7 @@ class _Names:
             for index, phrase in enumerate(spec.phrases):
                 self.phrase(phrase, self.at("intents", intent, "phrases", index))
             if not spec.phrases:
-                self.report.add("no-phrases", self.key("intents", intent), f"{intent} has no phrases", "add an example")
+                self.add("no-phrases", self.key("intents", intent), f"{intent} has no phrases", "add an example")
         for sid, state in self.flow.states.items():
             self._state(sid, state)
 
@@ -76,25 +76,25 @@ class _Names:
         place = self.key(section, name)
         if spec.type == "title" and not spec.vocabularies:
             why = f"the title {name} comes from no vocabulary"
-            self.report.add("no-vocabulary", place, why, "add from: [VOCABULARY]")
+            self.add("no-vocabulary", place, why, "add from: [VOCABULARY]")
         if spec.type == "choice" and not spec.values:
-            self.report.add("no-values", place, f"the choice {name} has no values", "add values: with phrases for each")
+            self.add("no-values", place, f"the choice {name} has no values", "add values: with phrases for each")
         low, high = spec.length if isinstance(spec.length, tuple) else (spec.minimum, spec.maximum)
         if low is not None and high is not None and low > high:
-            self.report.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
+            self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
 
     def phrase(self, text: str, place: Place) -> None:
         try:
             template = parse_phrase(text)
         except PhraseError as error:
-            self.report.add("bad-phrase", place, error.message, error.remedy or "correct the brackets", text=text)
+            self.add("bad-phrase", place, error.message, error.remedy or "correct the brackets", text=text)
             return
         for slot in template.slots:
             if slot not in self.variables:
                 self.unknown("variable", place, slot, self.variables)
             elif self.variables[slot].type not in SPOKEN_TYPES:
                 why = f"{slot} is {self.variables[slot].type}, which nobody can say"
-                self.report.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
+                self.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
 
     def expression(self, text: object, place: Place) -> Expression | None:
         """Report what is wrong with a value or condition; the expression otherwise."""
@@ -104,7 +104,7 @@ class _Names:
             found = parse_expression(text)
         except ExpressionError as error:
             remedy = error.remedy or "write a variable, a fact, or a comparison such as tries < 2"
-            self.report.add("bad-expression", place, f"{text!r} cannot be read: {error.message}", remedy, text=text)
+            self.add("bad-expression", place, f"{text!r} cannot be read: {error.message}", remedy, text=text)
             return None
         for name in sorted(found.names | found.tested):
             self.named(name, place)
@@ -118,7 +118,7 @@ class _Names:
             return
         otherwise = f"variables here: {listing(sorted(self.variables))}; quote texts: \"'{name}'\""
         remedy = suggestion(name, {*self.variables, *self.facts}, otherwise)
-        self.report.add("unknown-variable", place, f"there is no variable {name}", remedy, text=name)
+        self.add("unknown-variable", place, f"there is no variable {name}", remedy, text=name)
 
     def assigned(self, name: str, *path: str | int) -> None:
         if name not in self.variables:
@@ -140,7 +140,7 @@ class _Names:
                 continue
             why = f"{alias} means nothing in {sid}, which is {'an' if kind[0] in 'aeiou' else 'a'} {kind} state"
             allowed = listing(sorted(_ALIASES.get(k, k) for k in _KEYS[kind]))
-            self.report.add("unused-key", self.key(*base, alias), why, f"remove it; this kind of state takes {allowed}")
+            self.add("unused-key", self.key(*base, alias), why, f"remove it; this kind of state takes {allowed}")
         self._assignments(state, base)
         for way in state.transitions():
             self._edge(way, (*base, *way.path))
@@ -161,10 +161,10 @@ class _Names:
             self._skill(edge.skill, self.at(*path, "skill"))
             if edge.goto != "human":
                 why = "reason, skill and priority only go with the target human"
-                self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
+                self.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
 
     def _skill(self, skill: str, place: Place) -> None:
-        known = self.report.facts.skills
+        known = self.findings.facts.skills
         if skill and known is not None and "{" not in skill and skill not in known:
             self.unknown("skill", place, skill, known)
 
@@ -179,7 +179,7 @@ class _Names:
         for name, chosen, stray in slots_in(text):
             if stray:
                 why, remedy = f"a slot is written {{title}}, not {stray}", "correct the braces"
-                self.report.add("bad-slot", place, why, remedy, text=text)
+                self.add("bad-slot", place, why, remedy, text=text)
                 continue
             self.named(name, place)
             if chosen and chosen not in FILTERS:
@@ -194,21 +194,21 @@ class _Names:
                 self.unknown("variable", place, state.ask, self.variables)
             elif self.variables[state.ask].type not in SPOKEN_TYPES:
                 why = f"{state.ask} is {self.variables[state.ask].type}, which nobody can say or key"
-                self.report.add("not-askable", place, why, "give the variable a type that can be said")
+                self.add("not-askable", place, why, "give the variable a type that can be said")
             if state.goto is None:
                 why = f"once {state.ask} is known nothing happens"
-                self.report.add("dead-end", self.key("states", sid), why, "add goto: with the next state")
+                self.add("dead-end", self.key("states", sid), why, "add goto: with the next state")
         elif state.goto is not None:
             why = "goto is only taken after an ask; here the choices lead on"
-            self.report.add("unused-key", self.key("states", sid, "goto"), why, "remove it")
+            self.add("unused-key", self.key("states", sid, "goto"), why, "remove it")
         for index, choice in enumerate(state.choices):
             if choice.intent not in (known := [*self.flow.intents, "yes", "no"]):
                 self.unknown("intent", self.at("states", sid, "choices", index, "intent"), choice.intent, known)
 
     def _action(self, sid: str, state: State) -> None:
-        signature = self.report.library.signatures.get(state.action)
+        signature = self.findings.library.signatures.get(state.action)
         if signature is None:
-            self.unknown("action", self.at("states", sid, "action"), state.action, self.report.library.signatures)
+            self.unknown("action", self.at("states", sid, "action"), state.action, self.findings.library.signatures)
             return
         self._arguments(sid, state, signature)
         self._returns(sid, state, signature.returns, state.action)
@@ -235,12 +235,12 @@ class _Names:
             given, wanted = self.variables[found.bare].type, parameter.type
             if given != wanted and wanted != "text" and not any(given in a and wanted in a for a in _ALIKE):
                 why = f"{signature.name} wants a {wanted} for {name}, and {found.bare} is a {given}"
-                self.report.add("wrong-type", place, why, f"pass a variable of type {wanted}")
+                self.add("wrong-type", place, why, f"pass a variable of type {wanted}")
         for parameter in signature.parameters:
             if parameter.required and parameter.name not in state.arguments:
                 why = f"{signature.name} needs {parameter.name} ({parameter.type})"
                 place = self.at("states", sid, "action")
-                self.report.add("missing-parameter", place, why, f"add it under with: {parameter.name}: …")
+                self.add("missing-parameter", place, why, f"add it under with: {parameter.name}: …")
 
     def _outcomes(self, sid: str, state: State, outcomes: tuple[str, ...], what: str) -> None:
         for outcome in outcomes:
@@ -248,14 +248,14 @@ class _Names:
                 place = self.key("states", sid, "on") if state.on else self.key("states", sid)
                 why = f"{what} can end in {outcome}, and {sid} has no edge for it"
                 to = "human" if outcome in IMPLICIT_OUTCOMES else "…"
-                self.report.add("missing-outcome", place, why, f"add {outcome}: {to} under on:")
+                self.add("missing-outcome", place, why, f"add {outcome}: {to} under on:")
         for outcome in state.on:
             if outcome not in outcomes:
                 self.unknown("outcome", self.key("states", sid, "on", outcome), outcome, outcomes, f" of {what} called")
 
     def _http(self, sid: str, state: State) -> None:
         assert state.http is not None
-        known = self.report.facts.services
+        known = self.findings.facts.services
         if known is not None and state.http.service not in known:
             self.unknown("service", self.at("states", sid, "http", "service"), state.http.service, known)
         self.text(state.http.path, self.at("states", sid, "http", "path"))
@@ -266,7 +266,7 @@ class _Names:
         self._outcomes(sid, state, HTTP_OUTCOMES, "an http call")
 
     def _call(self, sid: str, state: State) -> None:
-        callee = self.report.library.flows.get(state.call)
+        callee = self.findings.library.flows.get(state.call)
         for name, value in state.arguments.items():
             self.expression(value, self.at("states", sid, "with", name))
             if callee is not None and name not in callee.parameters:
@@ -277,7 +277,7 @@ class _Names:
         if not callee.results:
             why = f"{state.call} never returns"
             remedy = f"give {state.call} a state with return:, or go there another way"
-            self.report.add("never-returns", self.at("states", sid, "call"), why, remedy)
+            self.add("never-returns", self.at("states", sid, "call"), why, remedy)
             return
         self._returns(sid, state, {value for s in callee.states.values() for value in s.values}, state.call)
         results = callee.results if state.goto is None else tuple(r for r in callee.results if r in state.on)
@@ -299,15 +299,15 @@ class _Names:
         self._outcomes(sid, state, ("none",) if state.goto is None else (), "taking up a call")
 
 
-def _wordings(report: Report, facts: frozenset[str]) -> None:
+def _wordings(findings: Findings, facts: frozenset[str]) -> None:
     """The same for overlays' texts and phrases, in each flow they speak for."""
-    for overlay, wording in report.library.wordings.items():
-        flow = report.library.flows.get(overlay[0])
+    for overlay, wording in findings.library.wordings.items():
+        flow = findings.library.flows.get(overlay[0])
         if flow is None:
             continue
-        names = _Names(report, overlay[0], flow, facts)
+        names = _Names(findings, overlay[0], flow, facts)
         for prompt_id, prompt in wording.prompts.items():
-            names.prompt(prompt, ("prompts", prompt_id), partial(report.overlay, overlay))
+            names.prompt(prompt, ("prompts", prompt_id), partial(findings.overlay, overlay))
         for intent, phrases in wording.intents.items():
             for index, phrase in enumerate(phrases):
-                names.phrase(phrase, report.overlay(overlay, "intents", intent, index))
+                names.phrase(phrase, findings.overlay(overlay, "intents", intent, index))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ivr.dialogue.checker.report import Report
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, OverlayKey
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
@@ -20,33 +20,33 @@ _LETTER = re.compile(r"[^\W\d_]")
 _UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")
 
 
-def check_translations(report: Report) -> None:
-    for language, persona in report.library.voices:
-        _complete(report, language, persona)
-    _unknown_ids(report)
+def check_translations(findings: Findings) -> None:
+    for language, persona in findings.library.voices:
+        _complete(findings, language, persona)
+    _unknown_ids(findings)
 
 
 # --- every language and persona ------------------------------------------------------------------------------------
 
 
-def _complete(report: Report, language: str, persona: str) -> None:
-    for name, flow in report.library.flows.items():
+def _complete(findings: Findings, language: str, persona: str) -> None:
+    for name, flow in findings.library.flows.items():
         if not same_language(flow.language, language):
-            _Voice(report, name, language, persona).flow(flow)
-    universals = report.library.universals
+            _Voice(findings, name, language, persona).flow(flow)
+    universals = findings.library.universals
     if not same_language(universals.language, language):
-        _Voice(report, UNIVERSALS_FILE, language, persona).universals()
+        _Voice(findings, UNIVERSALS_FILE, language, persona).universals()
 
 
 class _Voice:
     """One owner's words in a language that is not its own."""
 
-    def __init__(self, report: Report, owner: str, language: str, persona: str) -> None:
-        self.report, self.owner, self.language = report, owner, language
+    def __init__(self, findings: Findings, owner: str, language: str, persona: str) -> None:
+        self.findings, self.owner, self.language = findings, owner, language
         self.layers: list[tuple[OverlayKey, Wording]] = [
-            ((owner, language, p), report.library.wordings[owner, language, p])
+            ((owner, language, p), findings.library.wordings[owner, language, p])
             for p in dict.fromkeys((persona, "neutral"))
-            if (owner, language, p) in report.library.wordings
+            if (owner, language, p) in findings.library.wordings
         ]
 
     def need(self, section: str, name: str, what: str, base: str) -> None:
@@ -56,9 +56,9 @@ class _Voice:
     def missing(self, section: str, name: str, what: str, base: str) -> None:
         key, words = self.layers[-1]
         path = (section,) if getattr(words, section) else ("language",)
-        place = self.report.overlay(key, *path, key=True)
+        place = self.findings.overlay(key, *path, key=True)
         why = f"{what} has no words in {self.language}: {base}"
-        self.report.add("missing-wording", place, why, f"add {name}: under {section}:", text=name)
+        self.findings.add("missing-wording", place, why, f"add {name}: under {section}:", text=name)
 
     def prompt(self, prompt_id: str, prompt: TaperedPrompt) -> None:
         """Texts with anything to translate: letters outside slots."""
@@ -71,11 +71,11 @@ class _Voice:
             return False
         why = f"{self.owner} has no words in {self.language}, which other files speak"
         remedy = f"add {self.owner}.{self.language}.yaml, beginning wording: {self.owner}"
-        self.report.add("missing-wording", place, why, remedy)
+        self.findings.add("missing-wording", place, why, remedy)
         return True
 
     def flow(self, flow: Flow) -> None:
-        if self.absent(self.report.at(self.owner, "flow")):
+        if self.absent(self.findings.at(self.owner, "flow")):
             return
         for sid, state in flow.states.items():
             for said in state.prompts():
@@ -92,8 +92,8 @@ class _Voice:
                 self.missing("values", variable, f"the value {value} of {variable}", "what callers say for it")
 
     def universals(self) -> None:
-        universals = self.report.library.universals
-        if self.absent(self.report.universals("universals")):
+        universals = self.findings.library.universals
+        if self.absent(self.findings.universals("universals")):
             return
         for name in (*_UNIVERSAL_INTENTS, *(n for n, risk in universals.risks.items() if risk.phrases)):
             self.need("intents", name, f"the universal {name}", "what callers say for it")
@@ -117,8 +117,8 @@ def _chosen(flow: Flow) -> Iterator[tuple[str, VariableSpec]]:
 # --- overlays that speak of what isn't there -------------------------------------------------------------------------
 
 
-def _unknown_ids(report: Report) -> None:
-    library = report.library
+def _unknown_ids(findings: Findings) -> None:
+    library = findings.library
     for parsed in library.parsed.values():
         words = parsed.draft
         if not isinstance(words, Wording):
@@ -142,14 +142,14 @@ def _unknown_ids(report: Report) -> None:
                     place = parsed.positions.key(section, name)
                     remedy = suggestion(name, sorted(names), f"known here: {listing(sorted(names))}")
                     why = f"{words.wording} has nothing called {name} among its {section}"
-                    report.add("unknown-wording", place, why, remedy, text=name)
+                    findings.add("unknown-wording", place, why, remedy, text=name)
         for variable, values in words.values.items():
             spec = next((f.slots[variable] for f in library.flows.values() if variable in f.slots), None)
             for value in values:
                 if spec is not None and value not in spec.values:
                     place = parsed.positions.key("values", variable, value)
                     remedy = suggestion(value, spec.values, f"known here: {listing(spec.values)}")
-                    report.add("unknown-wording", place, f"{variable} has no value {value}", remedy, text=value)
+                    findings.add("unknown-wording", place, f"{variable} has no value {value}", remedy, text=value)
 
 
 def _ids(flows: list[Flow]) -> dict[str, set[str]]:
@@ -170,47 +170,49 @@ def _ids(flows: list[Flow]) -> dict[str, set[str]]:
 # --- languages that callers can choose or are spoken to in ------------------------------------------------------------
 
 
-def check_languages(report: Report) -> None:
-    _can_be_chosen(report)
-    for language, place in _languages(report).items():
-        if not served(language, report.facts.recognised):
+def check_languages(findings: Findings) -> None:
+    _can_be_chosen(findings)
+    for language, place in _languages(findings).items():
+        if not served(language, findings.facts.recognised):
             why = f"no recogniser is installed for {language}: its calls are led by keys"
-            report.add("no-recogniser", place, why, "leave it so, or install one (ivr models)", severity="note")
-        if not served(language, report.facts.spoken):
+            findings.add("no-recogniser", place, why, "leave it so, or install one (ivr models)", severity="note")
+        if not served(language, findings.facts.spoken):
             why = f"no voice is installed for {language}: who asks for it gets a human"
-            report.add("no-voice", place, why, "leave it so, or install one (ivr doctor)", severity="note")
+            findings.add("no-voice", place, why, "leave it so, or install one (ivr doctor)", severity="note")
 
 
-def _languages(report: Report) -> dict[str, Place]:
+def _languages(findings: Findings) -> dict[str, Place]:
     """Each language of the library, and where it is named first."""
-    library = report.library
-    found = {library.universals.language: report.universals("universals")}
+    library = findings.library
+    found = {library.universals.language: findings.universals("universals")}
     for name, flow in library.flows.items():
-        found.setdefault(flow.language, report.at(name, "language"))
+        found.setdefault(flow.language, findings.at(name, "language"))
     for overlay in library.wordings:
-        found.setdefault(overlay[1], report.overlay(overlay, "language"))
+        found.setdefault(overlay[1], findings.overlay(overlay, "language"))
     return found
 
 
-def _can_be_chosen(report: Report) -> None:
+def _can_be_chosen(findings: Findings) -> None:
     """Languages that can be chosen: some file must speak them."""
-    library, languages = report.library, report.library.languages
+    library, languages = findings.library, findings.library.languages
     personas = {p for _, p in library.voices}
 
     def known(language: str, place: Place) -> None:
         if language not in languages:
             remedy = suggestion(language, languages, f"languages here: {listing(languages)}")
-            report.add("unknown-language", place, f"no file speaks {language}", remedy, text=language)
+            findings.add("unknown-language", place, f"no file speaks {language}", remedy, text=language)
 
     for name in library.universals.languages:
-        known(name, report.universals("languages", name, key=True))
+        known(name, findings.universals("languages", name, key=True))
     for name, flow in library.flows.items():
         for sid, state in flow.states.items():
             for way in state.transitions():
                 edge, path = way.edge, ("states", sid, *way.path)
                 if edge.language:
-                    known(edge.language, report.at(name, *path, "language"))
+                    known(edge.language, findings.at(name, *path, "language"))
                 if edge.persona and edge.persona not in personas:
-                    place = report.at(name, *path, "persona")
+                    place = findings.at(name, *path, "persona")
                     remedy = suggestion(edge.persona, personas, f"personas here: {listing(sorted(personas))}")
-                    report.add("unknown-persona", place, f"nobody speaks as {edge.persona}", remedy, text=edge.persona)
+                    findings.add(
+                        "unknown-persona", place, f"nobody speaks as {edge.persona}", remedy, text=edge.persona
+                    )

@@ -202,22 +202,11 @@ class State(Node):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds this state has; the checker wants exactly one ("ask" and "choices" count as one question)."""
-        found = [
-            name
-            for name, present in (
-                ("question", bool(self.ask or self.choices)),
-                ("action", bool(self.action)),
-                ("http", self.http is not None),
-                ("branch", bool(self.when)),
-                ("call", bool(self.call)),
-                ("return", bool(self.result)),
-                ("handoff", self.handoff is not None),
-                ("end", bool(self.end)),
-                ("resume", self.resume),
-            )
-            if present
-        ]
-        return tuple(found) or ("say",)
+        present = {
+            "question": self.ask or self.choices, "action": self.action, "http": self.http, "branch": self.when,
+            "call": self.call, "return": self.result, "handoff": self.handoff, "end": self.end, "resume": self.resume,
+        }  # fmt: skip
+        return tuple(kind for kind, value in present.items() if value) or ("say",)
 
     def transitions(self, *, implied: bool = False) -> Iterator[Transition]:
         """Every way on that the state names, in the order of the file; with ``implied`` also what a "no" does where
@@ -246,11 +235,10 @@ class State(Node):
         """Everything the state can say itself."""
         if self.prompt:
             yield StatePrompt("", self.prompt, ("prompt",))
-        for part, prompt in (("noinput", self.noinput), ("nomatch", self.nomatch), ("help", self.help)):
+        own = {"noinput": self.noinput, "nomatch": self.nomatch, "help": self.help, "wait": self.wait}
+        for part, prompt in own.items():
             if prompt:
                 yield StatePrompt(part, prompt, (part,))
-        if self.wait:
-            yield StatePrompt("wait", self.wait, ("wait",))
         if self.confirm is not None and self.confirm.prompt:
             yield StatePrompt("confirm", self.confirm.prompt, ("confirm", "prompt"))
         for transition in self.transitions():

@@ -1,4 +1,4 @@
-"""The report: where findings are collected, and how a path in the model becomes a place in a file."""
+"""Findings as they are made: where rules put them, and how a path in the model becomes a place in a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from ivr.dialogue.flows.source import Place
 
 
 @dataclass(slots=True)
-class Report:
+class Findings:
+    """What is wrong with ``library`` so far; ``facts`` is what it is held against."""
+
     library: FlowLibrary
     facts: LineFacts
-    findings: list[Finding] = field(default_factory=list)
+    all: list[Finding] = field(default_factory=list)
     _said: set[tuple[object, ...]] = field(default_factory=set)
 
     def add(
@@ -31,7 +33,7 @@ class Report:
         path: tuple[str, ...] = (),
     ) -> None:
         said = place.text if text is None else text
-        self.findings.append(Finding(code, severity, place.file, place.line, place.column, said, why, remedy, path))
+        self.all.append(Finding(code, severity, place.file, place.line, place.column, said, why, remedy, path))
 
     def first(self, *what: object) -> bool:
         """Whether this is asked for the first time: what several walks find is reported once."""
