@@ -108,6 +108,7 @@ class _Flow:
     ) -> None:
         self.findings, self.name, self.flow, self.words, self.language = findings, name, flow, words, language
         self.everywhere = everywhere
+        self.variables = flow.slots
         self.said: dict[str, list[Said]] = {}
 
     def phrases(self, intent: str) -> list[Said]:
@@ -115,7 +116,7 @@ class _Flow:
             self.said[intent] = [
                 Said(text, intent, phrase, ("intents", intent, "phrases", index))
                 for index, phrase in enumerate(self.words.phrases(self.name, intent))
-                for text in _expand(phrase, self.flow.slots, self.language)
+                for text in _expand(phrase, self.variables, self.language)
             ]
         return self.said[intent]
 

@@ -16,7 +16,7 @@ from typing import Literal
 from ivr.dialogue.checker.condition import Test
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
-from ivr.dialogue.flows.state import Path, State
+from ivr.dialogue.flows.state import Path, State, Transition
 
 HUMAN, END, BACK = -1, -2, -3
 HTTP_OUTCOMES = ("ok", "refused", *IMPLICIT_OUTCOMES)
@@ -59,6 +59,7 @@ class Node:
     name: str
     state: State
     kind: str
+    transitions: tuple[Transition, ...]
     fills: int = 0  # by ``set``, on entering
     ask: int = 0
     uses: list[Use] = field(default_factory=list)  # once entered

@@ -55,7 +55,7 @@ def _prompt(findings: Findings, prompt: TaperedPrompt, place_of: Locator, langua
     for text, here in prompt_texts(prompt):
         place = place_of(*here)
         folded = " ".join(text.lower().split())
-        if phrase := next((phrase for phrase in BANNED if phrase in folded), None):
+        for phrase in [phrase for phrase in BANNED if phrase in folded][:1]:
             remedy = "say what is true and useful now, or nothing"
             findings.add("banned-phrase", place, f"callers hate to hear “{phrase}”", remedy, text=text)
         words = len(text.split())
@@ -63,11 +63,11 @@ def _prompt(findings: Findings, prompt: TaperedPrompt, place_of: Locator, langua
             why = f"{words} words without a question are too long to listen to"
             remedy = f"say it in {LONGEST_PROMPT} words, or ask in between whether to go on"
             findings.add("long-prompt", place, why, remedy, severity="warning", text=text)
-    recorded, languages = findings.facts.recorded, findings.library.languages
+    recorded = findings.facts.recorded
     for item, here in items_of(prompt):
         if not item.say and not item.variants and not item.audio:
             findings.add("empty-prompt", place_of(*here), "this prompt says nothing", "add say:, or remove it")
-        if item.language and item.language not in languages:
+        if item.language and item.language not in (languages := findings.library.languages):
             why, where = f"no file speaks {item.language}", place_of(*here, "language")
             findings.add("unknown-language", where, why, f"languages here: {listing(languages)}", text=item.language)
         said_in = item.language or language

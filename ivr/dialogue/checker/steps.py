@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from operator import or_
 
 from ivr.dialogue.checker.condition import Test, leaves, names_of, read, test_of
 from ivr.dialogue.checker.graph import (
@@ -79,7 +77,10 @@ class _Compiler:
 
     def _need(self, names: Iterable[str]) -> int:
         """The mask of those names that are variables."""
-        return reduce(or_, (self.bits.get(name, 0) for name in names), 0)
+        need = 0
+        for name in names:
+            need |= self.bits.get(name, 0)
+        return need
 
     def _prompt_uses(self, state: str, part: str, prompt: TaperedPrompt, path: Path) -> list[Use]:
         found = self._texts(prompt, ("states", state, *path), None)
@@ -133,9 +134,9 @@ class _Compiler:
         return Step(target, label, heard, before, gen, kill, debt, guard, tuple(uses), lost & ~before)
 
     def _node(self, name: str, state: State) -> Node:
-        node = Node(name, state, state.kinds[0], fills=self._need(state.set))
+        node = Node(name, state, state.kinds[0], tuple(state.transitions()), fills=self._need(state.set))
         node.uses = self._values(state.set, ("states", name, "set"))
-        edges = {t.prompt_id for t in state.transitions() if t.kind != "universal"}
+        edges = {t.prompt_id for t in node.transitions if t.kind != "universal"}
         spoken = [
             use for part, prompt, path in state.prompts() if part not in edges
             for use in self._prompt_uses(name, part, prompt, path)
@@ -145,7 +146,7 @@ class _Compiler:
         else:
             node.uses += spoken
         getattr(self, f"_{node.kind}")(node)
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "universal":
                 node.steps.append(self.step(name, way, f"the caller says {way.name}", True, debt=Debt.SETTLE))
         return node
@@ -154,12 +155,12 @@ class _Compiler:
         state, name = node.state, node.name
         if state.ask:
             node.ask = self.bits.get(state.ask, 0)
-            way = _only(state, "answer")
+            way = _only(node, "answer")
             if node.ask:
                 node.passed = self.step(name, way, f"{state.ask} is known already", before=node.ask)
             label = f"the caller says {state.ask}"
             node.steps.append(self.step(name, way, label, True, before=node.ask, debt=Debt.SETTLE))
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "choice":
                 guard = test_of(way.condition, self.tracked) if way.condition else None
                 label = f"the caller chooses {way.name}"
@@ -182,7 +183,7 @@ class _Compiler:
         return sorted(found or {0})
 
     def _say(self, node: Node) -> None:
-        node.steps.append(self.step(node.name, _only(node.state, "then"), "then"))
+        node.steps.append(self.step(node.name, _only(node, "then"), "then"))
 
     def _outcomes(self, node: Node, outcomes: tuple[str, ...], filled_on: frozenset[str], risk: str) -> None:
         """Outcomes without an edge are reported as missing, and not to be counted again as a loop or an end."""
@@ -190,7 +191,7 @@ class _Compiler:
         policy = state.confirm.policy if state.confirm else "auto"
         explicit = risk == "irreversible" or policy == "explicit"
         returned = self._need(state.returns if state.action else state.http.returns if state.http else ())
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind != "outcome" or way.name not in outcomes:
                 continue
             debt = Debt.OWE if way.failure else (Debt.SETTLE if explicit else Debt.KEEP)
@@ -200,7 +201,7 @@ class _Compiler:
             lost = returned if state.action else 0
             node.steps.append(self.step(name, way, way.name, explicit, before=before, lost=lost, debt=debt))
         if explicit or (risk != "none" and policy == "auto"):
-            no = _only(state, "no", "back")
+            no = _only(node, "no", "back")
             node.steps.append(self.step(name, no, "the caller says no", True, debt=Debt.SETTLE))
 
     def _action(self, node: Node) -> None:
@@ -221,7 +222,7 @@ class _Compiler:
         self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), http.risk)
 
     def _branch(self, node: Node) -> None:
-        for way in node.state.transitions():
+        for way in node.transitions:
             if way.kind == "case":
                 label = f"if {way.condition}" if way.condition else "otherwise"
                 node.steps.append(self.step(node.name, way, label, guard=test_of(way.condition, self.tracked)))
@@ -233,7 +234,7 @@ class _Compiler:
         given = {k: read(v) for k, v in state.arguments.items()}
         node.perhaps = frozenset(k for k, value in given.items() if value and "." in value.bare)
         node.given = frozenset(given) - node.perhaps
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "then":
                 node.otherwise = self.step(node.name, way, "otherwise")
             elif way.kind == "result":
@@ -249,7 +250,7 @@ class _Compiler:
         for part in ("reason", "skill"):
             if need := self._need(names_in(getattr(state.handoff, part))):
                 node.uses.append(Use(need, ("states", name, "handoff", part)))
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "outcome" and way.name in HANDOFF_OUTCOMES:
                 node.steps.append(self.step(name, way, way.name, debt=Debt.TRIED))
 
@@ -257,14 +258,14 @@ class _Compiler:
         """Nothing follows."""
 
     def _resume(self, node: Node) -> None:
-        none = (t for t in node.state.transitions() if t.trigger == "on.none")
-        node.steps.append(self.step(node.name, next(none, _only(node.state, "then")), "nothing to resume"))
+        none = (t for t in node.transitions if t.trigger == "on.none")
+        node.steps.append(self.step(node.name, next(none, _only(node, "then")), "nothing to resume"))
 
 
-def _only(state: State, kind: TransitionKind, otherwise: str = "human") -> Transition:
+def _only(node: Node, kind: TransitionKind, otherwise: str = "human") -> Transition:
     """The state's transition of a kind that it has once at most; without one the engine goes to ``otherwise``."""
     implied = Transition("goto", ("goto",), EdgeSpec(goto=otherwise), kind)
-    return next((t for t in state.transitions() if t.kind == kind), implied)
+    return next((t for t in node.transitions if t.kind == kind), implied)
 
 
 def _asked_in_circles(flow: Flow) -> set[str]:
