@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ivr.errors import ConfigError
 
@@ -32,18 +32,14 @@ class Secret:
             return ""
         kind, _, name = self.source.partition(":")
         if kind == "env":
-            value = os.environ.get(name, "")
-            if not value:
-                raise ConfigError(
-                    f"the environment variable {name} is not set", remedy=f"export {name}=… and start again"
-                )
-            return value
+            if value := os.environ.get(name, ""):
+                return value
+            raise ConfigError(f"the environment variable {name} is not set", remedy=f"export {name}=… and start again")
         try:
             return Path(name).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ConfigError(
-                f"secret file {name}: {error.strerror}", remedy="create it, readable by this user only"
-            ) from error
+            why = f"secret file {name}: {error.strerror}"
+            raise ConfigError(why, remedy="create it, readable by this user only") from error
 
     def available(self) -> bool:
         try:
@@ -56,11 +52,9 @@ class Secret:
 
 
 def _secret(value: object) -> object:
-    if isinstance(value, str):
-        if value and not value.startswith(("env:", "file:")):
-            raise ValueError("secrets do not belong in this file: write env:NAME or file:/path")
-        return Secret(value)
-    return value
+    if isinstance(value, str) and value and not value.startswith(("env:", "file:")):
+        raise ValueError("secrets do not belong in this file: write env:NAME or file:/path")
+    return Secret(value) if isinstance(value, str) else value
 
 
 SecretField = Annotated[Secret, BeforeValidator(_secret)]
@@ -99,11 +93,37 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+def _network(value: str) -> str:
+    ipaddress.ip_network(value, strict=False)
+    return value
+
+
+def _media_ports(value: str) -> str:
+    low, dash, high = value.partition("-")
+    if not (dash and low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
+        raise ValueError("write LOW-HIGH, e.g. 16000-16999")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{value!r} is not an IANA time zone, e.g. America/Los_Angeles") from error
+    return value
+
+
+def _sip_uri(value: str) -> str:
+    if not value.startswith(("sip:", "sips:")) or any(c in value for c in " \r\n<>"):
+        raise ValueError(f"{value!r} is not a SIP URI, e.g. sip:agent@192.0.2.20:5060")
+    return value
+
+
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead."""
 
     name: str
-    allow: tuple[str, ...] = ()
+    allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     register_with: str = Field("", alias="register")
     username: str = ""
     password: SecretField = Secret("")
@@ -111,13 +131,6 @@ class Trunk(Section):
     expires_s: int = Field(300, ge=30)
     transport: Literal["udp", "tcp"] = "udp"
     inbound_auth: bool = False
-
-    @field_validator("allow")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for item in value:
-            ipaddress.ip_network(item, strict=False)
-        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
@@ -140,7 +153,7 @@ class SipConfig(Section):
 
 
 class MediaConfig(Section):
-    ports: str = "16000-16999"
+    ports: Annotated[str, AfterValidator(_media_ports)] = "16000-16999"
     codecs: tuple[Literal["PCMU", "PCMA", "G722"], ...] = ("PCMU", "PCMA", "G722")
     timeout_s: float = Field(30.0, gt=0)
 
@@ -148,14 +161,6 @@ class MediaConfig(Section):
     def port_range(self) -> tuple[int, int]:
         low, _, high = self.ports.partition("-")
         return int(low), int(high)
-
-    @field_validator("ports")
-    @classmethod
-    def _range(cls, value: str) -> str:
-        low, dash, high = value.partition("-")
-        if not (dash and low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
-            raise ValueError("write LOW-HIGH, e.g. 16000-16999")
-        return value
 
 
 class SpeechConfig(Section):
@@ -192,19 +197,10 @@ class FlowsConfig(Section):
     entry: str = "main"
     language: str = "en-US"
     persona: str = "neutral"
-    time_zone: str = "America/Los_Angeles"
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Los_Angeles"
     watch: bool = True
     numbers: tuple[NumberPlan, ...] = ()
     services: tuple[HttpService, ...] = ()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{value!r} is not an IANA time zone, e.g. America/Los_Angeles") from error
-        return value
 
 
 class CompanyConfig(Section):
@@ -258,18 +254,11 @@ class Agent(Section):
     """Somewhere live that takes calls; the only places a call may be transferred to."""
 
     name: str
-    target: str
+    target: Annotated[str, AfterValidator(_sip_uri)]
     mode: Literal["bridge", "refer"] = "bridge"
     skills: tuple[str, ...] = ("general",)
     ring_timeout_s: float = Field(20.0, gt=0)
     on_call: bool = False
-
-    @field_validator("target")
-    @classmethod
-    def _uri(cls, value: str) -> str:
-        if not value.startswith(("sip:", "sips:")) or any(c in value for c in " \r\n<>"):
-            raise ValueError(f"{value!r} is not a SIP URI, e.g. sip:agent@192.0.2.20:5060")
-        return value
 
 
 class DeskConfig(Section):
@@ -309,9 +298,8 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path}: no such file", remedy="pass --config FILE, or copy the config.toml that ships"
-        ) from error
+        remedy = "pass --config FILE, or copy the config.toml that ships"
+        raise ConfigError(f"{path}: no such file", remedy=remedy) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}", remedy="mend the file and start again") from error
     for dotted, value in (overrides or {}).items():
@@ -332,15 +320,12 @@ def _explain(path: Path, error: Any) -> str:
 
 
 def _anchored(config: Config, base: Path) -> Config:
-    speech = config.speech.model_copy(
-        update={k: base / getattr(config.speech, k) for k in ("vosk_models", "recordings", "cache")}
-    )
-    flows = config.flows.model_copy(update={"directory": base / config.flows.directory})
-    logs = (
-        config.logs
-        if config.logs.path == "-"
-        else config.logs.model_copy(update={"path": str(base / config.logs.path)})
-    )
+    speech, flows, logs = config.speech, config.flows, config.logs
+    folders = {name: base / getattr(speech, name) for name in ("vosk_models", "recordings", "cache")}
+    speech = speech.model_copy(update=folders)
+    flows = flows.model_copy(update={"directory": base / flows.directory})
+    if logs.path != "-":
+        logs = logs.model_copy(update={"path": str(base / logs.path)})
     store = config.store
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):

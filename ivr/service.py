@@ -28,11 +28,11 @@ from ivr.line_facts import line_facts
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import SipEndpoint
 from ivr.readiness import Parts
-from ivr.release.entry import Openings
+from ivr.release.entry import CallEntry
 from ivr.release.live import LiveFlows
 from ivr.release.prompts import PromptPreparation
 from ivr.release.releases import Releases
-from ivr.release.serving import Shelf
+from ivr.release.serving import ServingVersions
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
@@ -76,7 +76,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             stack.callback(each.close)
         http_address = f"{listen.host}:{port_of(sockets)}"
 
-        clock, registry, shelf, feed = SystemClock(), CallRegistry(), Shelf(), Feed()
+        clock, registry, serving, feed = SystemClock(), CallRegistry(), ServingVersions(), Feed()
         company = company_of(config)
         store = Store(config.store.resolved(), branches=company.branches, node=config.node)
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
@@ -98,28 +98,28 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         company_http = HttpActions(config.flows.services)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
-        openings = Openings(config.flows, shelf, lambda name: desk.fact(name, clock.now()))
-        prompts = PromptPreparation(openings, speech, media)
+        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()))
+        prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = line_facts(config)
 
         def facts() -> LineFacts:
             """What a new version of the flows is held against."""
-            return replace(known, vocabularies=openings.vocabularies)
+            return replace(known, vocabularies=entry.vocabularies)
 
-        flows = LiveFlows(config.flows, facts, releases, shelf, clock, prompts.prepare)
+        flows = LiveFlows(config.flows, facts, releases, serving, clock, prompts.prepare)
         registry.on_move = flows.on_change = feed.touch
 
         await _begin(stack, store.upgrade(), store.close)
         if count := await store.calls.end_unfinished("lost", clock.now()):
             log.warning("calls.reconciled", count=count)
-        await _begin(stack, openings.load_vocabularies(actions), company_http.aclose)
+        await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
         await _begin(stack, speech.start(), speech.stop)
         await prompts.prepare(library, progress)
 
-        workshop = ConsoleWorkshop(config, shelf, flows, releases)
+        workshop = ConsoleWorkshop(config, serving, flows, releases)
         app = application(
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
@@ -147,11 +147,11 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             caller_id=config.desk.caller_id,
             time_zone=ZoneInfo(time_zone),
         )
-        _beside(stack, openings.follow_vocabularies(actions, clock), "vocabularies")
+        _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         if config.retention.calls_days:
             _beside(stack, store.retention.daily(timedelta(days=config.retention.calls_days), clock), "retention")
-        acceptor = Acceptor(services, openings.open)
+        acceptor = Acceptor(services, entry.open)
         await _begin(stack, endpoint.start(acceptor.accept), endpoint.stop)
         stack.push_async_callback(acceptor.stop)
 

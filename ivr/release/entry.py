@@ -12,26 +12,26 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
 from ivr.events import Term
 from ivr.ports import Actions, Clock, Leg
-from ivr.release.serving import Shelf
+from ivr.release.serving import ServingVersions
 
 log = structlog.get_logger(__name__)
 
 VOCABULARY_REFRESH_S = 300.0
 
 
-class Openings:
+class CallEntry:
     """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know."""
 
-    def __init__(self, config: FlowsConfig, shelf: Shelf, fact_source: Callable[[str], object]) -> None:
+    def __init__(self, config: FlowsConfig, serving: ServingVersions, fact_source: Callable[[str], object]) -> None:
         self._config = config
-        self._shelf = shelf
+        self._serving = serving
         self._fact_source = fact_source
         self.vocabularies: Mapping[str, tuple[Term, ...]] = {}
 
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         """The call keeps this version until its end, whatever goes live meanwhile."""
         config = self._config
-        library = self._shelf.choose(leg.caller.number, leg.called.number, call_id)
+        library = self._serving.choose(leg.caller.number, leg.called.number, call_id)
         plan = next((n for n in config.numbers if n.called == leg.called.number), NumberPlan(called=""))
         start = Start(
             call_id,

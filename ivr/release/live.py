@@ -23,7 +23,7 @@ from ivr.errors import FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
 from ivr.release.releases import Release, Releases
-from ivr.release.serving import Canary, Shelf, digits
+from ivr.release.serving import Canary, ServingVersions, digits
 
 log = structlog.get_logger(__name__)
 
@@ -38,28 +38,23 @@ Prepare = Callable[[FlowLibrary], Awaitable[None]]
 
 
 class LiveFlows:
-    """Fills the shelf. ``facts``: what is known of the line now, for the checker. ``prepare`` makes a library speakable
-    (renders its prompts) before any call gets it."""
+    """Decides what serves. ``facts``: what is known of the line now, for the checker. ``prepare`` makes a library
+    speakable (renders its prompts) before any call gets it."""
 
     def __init__(
         self,
         config: FlowsConfig,
         facts: Callable[[], LineFacts],
         releases: Releases,
-        shelf: Shelf,
+        serving: ServingVersions,
         clock: Clock,
         prepare: Prepare,
         *,
         poll_s: float = POLL_S,
     ) -> None:
-        self._folder = config.directory
-        self._config = config
-        self._facts = facts
-        self._releases = releases
-        self._shelf = shelf
-        self._clock = clock
-        self._prepare = prepare
-        self._poll_s = poll_s
+        self._config, self._folder, self._facts = config, config.directory, facts
+        self._releases, self._serving = releases, serving
+        self._clock, self._prepare, self._poll_s = clock, prepare, poll_s
         self._one_at_a_time = asyncio.Lock()
         self._seen: Candidate | None = None
         self._seen_files: object = None
@@ -78,7 +73,7 @@ class LiveFlows:
         stored = await self._releases.live()
         library = candidate.library
         if library is None:
-            self._shelf.reject(candidate.errors, self._clock.now())
+            self._serving.reject(candidate.errors, self._clock.now())
             library = await self._stored(stored) if stored is not None else None
             if library is None:
                 raise FlowError(
@@ -99,11 +94,11 @@ class LiveFlows:
             await self._releases.publish(library.version, _user())
         _tell(candidate)
         await aside(compiled, library)
-        self._shelf.publish(library)
+        self._serving.publish(library)
         self._head = await self._releases.head()
         trial = await self._releases.canary()
         if trial is not None and (tried := await self._stored(trial)) is not None:
-            self._shelf.try_out(_canary(tried, trial))
+            self._serving.try_out(_canary(tried, trial))
         return library
 
     async def _stored(self, release: Release) -> FlowLibrary | None:
@@ -135,7 +130,7 @@ class LiveFlows:
     async def _poll(self) -> None:
         while True:
             await self._clock.sleep(self._poll_s)
-            held = bool(self._shelf.held)
+            held = bool(self._serving.held)
             if self._config.watch and (held or fingerprint(self._folder) != self._seen_files):
                 await self.look(again=held)
             await self.follow()
@@ -150,10 +145,10 @@ class LiveFlows:
                 return
             self._seen = candidate
             if candidate.library is None:
-                self._shelf.held = ""
-                self._shelf.reject(candidate.errors, self._clock.now())
+                self._serving.held = ""
+                self._serving.reject(candidate.errors, self._clock.now())
             else:
-                self._shelf.accept()
+                self._serving.accept()
                 _tell(candidate)
                 await self._go_live(candidate.library, candidate.took_s)
             self.on_change()
@@ -161,19 +156,19 @@ class LiveFlows:
     async def _go_live(self, library: FlowLibrary, took_s: float) -> None:
         began = self._clock.monotonic()
         try:
-            if library.version != self._shelf.live.version:
+            if library.version != self._serving.live.version:
                 await aside(compiled, library)
                 await self._prepare(library)
             by = author(self._folder)
             await self._releases.record(library, by)
             await self._releases.publish(library.version, by)
         except UnavailableError as error:
-            self._shelf.held = str(error)
+            self._serving.held = str(error)
             log.error("flows.held", flow_version=library.version, error=str(error))
             return
-        self._shelf.held = ""
-        if library.version != self._shelf.live.version:
-            self._shelf.publish(library)
+        self._serving.held = ""
+        if library.version != self._serving.live.version:
+            self._serving.publish(library)
             prepared = round(self._clock.monotonic() - began, 3)
             log.info("flows.reloaded", flow_version=library.version, checked_s=round(took_s, 3), prepared_s=prepared)
 
@@ -185,12 +180,12 @@ class LiveFlows:
                 if head == self._head:
                     return
                 live = await self._releases.live()
-                if live is not None and live.version != self._shelf.live.version:
+                if live is not None and live.version != self._serving.live.version:
                     library = await self._stored(live)
                     if library is not None:
                         await aside(compiled, library)
                         await self._prepare(library)
-                        self._shelf.publish(library)
+                        self._serving.publish(library)
                 await self._follow_canary()
                 self._head = head
             except UnavailableError as error:
@@ -199,29 +194,27 @@ class LiveFlows:
             self.on_change()
 
     async def _follow_canary(self) -> None:
-        trial, current = await self._releases.canary(), self._shelf.canary
+        trial, current = await self._releases.canary(), self._serving.canary
         if trial is None:
             if current is not None:
-                self._shelf.try_out(None)
+                self._serving.try_out(None)
             return
         library = current.library if current is not None and current.library.version == trial.version else None
         if library is None and (library := await self._stored(trial)) is not None:
             await self._prepare(library)
         wanted = None if library is None else _canary(library, trial)
         if wanted != current:
-            self._shelf.try_out(wanted)
+            self._serving.try_out(wanted)
 
     def status(self) -> Mapping[str, Any]:
         """For /readyz and the API: counts and versions, nothing of the files' text."""
-        shelf = self._shelf
-        canary = shelf.canary
+        serving = self._serving
+        canary, rejected = serving.canary, serving.rejected
         return {
-            "version": shelf.live.version,
+            "version": serving.live.version,
             "canary": canary and {"version": canary.library.version, "percent": canary.percent},
-            "rejected_findings": len(shelf.rejected.findings) if shelf.rejected else 0,
-            "held": shelf.held,
-            "reloads": shelf.reloads,
-            "rejections": shelf.rejections,
+            "rejected_findings": len(rejected.findings) if rejected else 0,
+            **{name: getattr(serving, name) for name in ("held", "reloads", "rejections")},
         }
 
     # -- what somebody asks for ------------------------------------------------------------------------------------

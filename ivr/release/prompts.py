@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.wording import fixed_words
 from ivr.dialogue.spoken.tags import served
 from ivr.ports import MediaEngine, SpeechService
-from ivr.release.entry import Openings
+from ivr.release.entry import CallEntry
 
 
 class PromptPreparation:
     """Renders into the prompt cache, and ships to the media process."""
 
-    def __init__(self, openings: Openings, speech: SpeechService, media: MediaEngine) -> None:
-        self._openings = openings
+    def __init__(self, entry: CallEntry, speech: SpeechService, media: MediaEngine) -> None:
+        self._entry = entry
         self._speech = speech
         self._media = media
 
@@ -23,7 +23,7 @@ class PromptPreparation:
         """``progress`` hears (done, total). Raises UnavailableError."""
         prompts = [
             (words.text, words.language or language, voice)
-            for language, persona in self._openings.voices(self._choosable(library))
+            for language, persona in self._entry.voices(self._choosable(library))
             for words, voice in fixed_words(library, language, persona)
             if words.text
         ]

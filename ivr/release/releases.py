@@ -94,12 +94,10 @@ class Releases:
         return await self._versions.end_canary(LIBRARY, by)
 
     async def live(self) -> Release | None:
-        found = await self._versions.live_version(LIBRARY)
-        return None if found is None else _release(found)
+        return _release(await self._versions.live_version(LIBRARY))
 
     async def canary(self) -> Release | None:
-        found = await self._versions.canary_version(LIBRARY)
-        return None if found is None else _release(found)
+        return _release(await self._versions.canary_version(LIBRARY))
 
     async def head(self) -> object:
         """Changes whenever somebody publishes, rolls back, or starts or ends a canary; cheap to ask."""
@@ -148,19 +146,14 @@ class Releases:
 
     async def _content(self, version: str) -> Mapping[str, str]:
         if version and version not in self._flows:
-            found = await self._versions.version(LIBRARY, version)
-            self._flows[version] = {} if found is None else _release(found).flows
+            found = _release(await self._versions.version(LIBRARY, version))
+            self._flows[version] = found.flows if found else {}
         return self._flows.get(version, {})
 
 
-def _release(found: FlowVersion) -> Release:
+def _release(found: FlowVersion | None) -> Release | None:
+    if found is None:
+        return None
     content = json.loads(found.source)
-    return Release(
-        found.version,
-        content["files"],
-        content["flows"],
-        found.by,
-        found.at,
-        found.canary_percent,
-        found.canary_numbers,
-    )
+    numbers = found.canary_numbers
+    return Release(found.version, content["files"], content["flows"], found.by, found.at, found.canary_percent, numbers)

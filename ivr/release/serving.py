@@ -23,7 +23,7 @@ class Rejected:
     """The newest files did not pass the checker at ``at``; the version before them keeps serving."""
 
     findings: tuple[Finding, ...]
-    at: datetime | None = None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def digits(number: str) -> str:
     return "".join(c for c in number if c.isdigit())
 
 
-class Shelf:
+class ServingVersions:
     """What new calls get. ``reloads`` and ``rejections`` count since the start."""
 
     def __init__(self) -> None:
@@ -61,10 +61,6 @@ class Shelf:
         self.held: str = ""
         self.reloads = 0
         self.rejections = 0
-
-    @property
-    def loaded(self) -> bool:
-        return self._live is not None
 
     @property
     def live(self) -> FlowLibrary:
@@ -93,7 +89,7 @@ class Shelf:
             log.info("flows.canary", flow_version=version, percent=canary.percent, number_count=count)
         self.canary = canary
 
-    def reject(self, findings: Sequence[Finding], at: datetime | None = None) -> None:
+    def reject(self, findings: Sequence[Finding], at: datetime) -> None:
         """The newest files are wrong: one error line a finding; what serves goes on serving."""
         self.rejected = Rejected(tuple(findings), at)
         self.rejections += 1

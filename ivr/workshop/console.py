@@ -16,7 +16,7 @@ from ivr.events import CALLER_ID
 from ivr.record import Entered
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
-from ivr.release.serving import Shelf
+from ivr.release.serving import ServingVersions
 from ivr.web.backend import FlowSummary
 from ivr.workshop.folder import Folder
 from ivr.workshop.picture.svg import render_svg
@@ -34,7 +34,7 @@ MOST_PICTURES = 40
 class ConsoleWorkshop:
     """Implements ``ivr.web.backend.Flows``."""
 
-    def __init__(self, config: Config, shelf: Shelf, live: LiveFlows, releases: Releases) -> None:
+    def __init__(self, config: Config, shelf: ServingVersions, live: LiveFlows, releases: Releases) -> None:
         self._config = config
         self._shelf = shelf
         self._live = live

@@ -10,8 +10,8 @@ from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.ports import Leg, Party
-from ivr.release.entry import Openings
-from ivr.release.serving import Shelf
+from ivr.release.entry import CallEntry
+from ivr.release.serving import ServingVersions
 from tests.call.fakes import FakeActions
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
@@ -27,9 +27,9 @@ class NumberedRig(Rig):
     def __init__(self, library: FlowLibrary) -> None:
         super().__init__(library)
         config = FlowsConfig.model_validate({"numbers": [{"called": SPANISH_NUMBER, "language": "es-ES"}]})
-        shelf = Shelf()
+        shelf = ServingVersions()
         shelf.publish(library)
-        self._openings = Openings(config, shelf, lambda name: self.desk.open if name == "hours.open" else None)
+        self._openings = CallEntry(config, shelf, lambda name: self.desk.open if name == "hours.open" else None)
 
     def _opening(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         return self._openings.open(call_id, leg, installed)

@@ -15,10 +15,10 @@ from ivr.config import Config, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import SpeechUnavailable
 from ivr.line_facts import line_facts
-from ivr.release.entry import Openings
+from ivr.release.entry import CallEntry
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
-from ivr.release.serving import Shelf
+from ivr.release.serving import ServingVersions
 from ivr.store import Store
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -81,9 +81,9 @@ class Desk:
         self.config = Config(flows=FlowsConfig(directory=folder, watch=watch))
         self.store = Store(f"sqlite+aiosqlite:///{database}", timeout_s=10.0)
         self.releases = Releases(self.store.flow_versions)
-        self.shelf = Shelf()
+        self.shelf = ServingVersions()
         self.prompts = Prompts()
-        self.openings = Openings(self.config.flows, self.shelf, lambda name: name == "hours.open" or None)
+        self.openings = CallEntry(self.config.flows, self.shelf, lambda name: name == "hours.open" or None)
         # no agents are configured here, but the flows do hand over
         facts = replace(line_facts(self.config), skills=("general", "retention", "discs"))
         self.flows = LiveFlows(

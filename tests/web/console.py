@@ -18,10 +18,10 @@ from ivr.config import Agent, Config, DeskConfig, FlowsConfig
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.line_facts import line_facts
 from ivr.ports import Ears
-from ivr.release.entry import Openings
+from ivr.release.entry import CallEntry
 from ivr.release.live import LiveFlows
 from ivr.release.releases import Releases
-from ivr.release.serving import Shelf
+from ivr.release.serving import ServingVersions
 from ivr.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
@@ -107,10 +107,10 @@ class Console:
 
     folder: Path
     base: str
-    shelf: Shelf
+    shelf: ServingVersions
     flows: LiveFlows
     services: CallServices
-    openings: Openings
+    openings: CallEntry
     speech: Brisk
 
     def call(self, number: str = "5035550142") -> Caller:
@@ -132,7 +132,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     config = Config(flows=FlowsConfig(directory=flows_folder), desk=DeskConfig(agents=(AGENT,)))
     store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
     await store.upgrade()
-    shelf, feed, registry, records, speech = Shelf(), Feed(), CallRegistry(), FakeRecords(), Brisk()
+    shelf, feed, registry, records, speech = ServingVersions(), Feed(), CallRegistry(), FakeRecords(), Brisk()
 
     async def nothing_to_render(_: FlowLibrary) -> None:
         return None
@@ -157,7 +157,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     server = HttpServer(app, sockets)
     await server.start()
     shared = services(speech=speech, records=records, clock=SystemClock(), registry=registry)
-    openings = Openings(config.flows, shelf, lambda name: name == "hours.open" or None)
+    openings = CallEntry(config.flows, shelf, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
         yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", shelf, live, shared, openings, speech)

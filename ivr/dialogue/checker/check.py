@@ -10,16 +10,15 @@ from ivr.dialogue.checker.confusable import check_confusable
 from ivr.dialogue.checker.consequences import check_consequences
 from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
 from ivr.dialogue.checker.facts import LineFacts
-from ivr.dialogue.checker.languages import check_languages
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.prompts import check_prompts
 from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.translations import check_translations
+from ivr.dialogue.checker.translations import check_languages, check_translations
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, Loaded, load_library
 
-Rule = Callable[[Report], None]
+Rule = Callable[[Findings], None]
 
 RULES: tuple[Rule, ...] = (
     check_references,
@@ -54,10 +53,10 @@ class Checked:
 
 def check(library: FlowLibrary, facts: LineFacts, *, profile: str = "") -> tuple[Finding, ...]:
     """Everything wrong with a library, sorted by file and line. ``profile``: one of PROFILES, checked as well."""
-    report = Report(library, facts)
+    findings = Findings(library, facts)
     for rule in (*RULES, *((PROFILES[profile].rule,) if profile else ())):
-        rule(report)
-    return ordered(report.findings)
+        rule(findings)
+    return ordered(findings.all)
 
 
 def check_sources(sources: Mapping[str, str], facts: LineFacts, *, profile: str = "") -> Checked:

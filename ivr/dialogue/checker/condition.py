@@ -7,57 +7,50 @@ not filled is False; ``hours.open`` is what the walk assumes; everything else is
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
 
-from ivr.dialogue.flows.expression import ExpressionError, parse_expression
+from ivr.dialogue.flows.expression import WORDS, Expression, ExpressionError, parse_expression
+from ivr.dialogue.flows.prompt import Path
 
 Known = bool | None
 HOURS = "hours.open"
-_WORDS: Mapping[str, object] = {"true": True, "false": False, "none": None, "yes": True, "no": False}
 
 Test = Callable[[int, Known], Known]
 """(mask of filled variables, whether the desk is open) -> True, False, or None for unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """What a text in an expression's place says of itself. ``error`` is "" when it can be parsed."""
-
-    names: frozenset[str] = frozenset()
-    tested: frozenset[str] = frozenset()
-    bare: str = ""
-    error: str = ""
-    column: int = 0
-    remedy: str = ""
-
-    @property
-    def variables(self) -> frozenset[str]:
-        """Every undotted name, used or tested."""
-        return frozenset(n for n in self.names | self.tested if "." not in n)
-
-
-@lru_cache(maxsize=16384)
-def read(text: str) -> Text:
-    """An expression's names; never raises."""
+def read(value: object) -> Expression | None:
+    """A condition, or a value of ``with``, ``set`` or ``values``, as an expression: only texts are; None also for what
+    cannot be read."""
     try:
-        parsed = parse_expression(text)
-    except ExpressionError as error:
-        return Text(error=error.message, column=error.column, remedy=error.remedy)
-    return Text(parsed.names, parsed.tested, parsed.bare)
+        return parse_expression(value) if isinstance(value, str) else None
+    except ExpressionError:
+        return None
 
 
-def read_value(value: object) -> Text:
-    """The same for a value of ``with``, ``set`` or ``values``: only texts are expressions."""
-    return read(value) if isinstance(value, str) else Text()
+def names_of(value: object) -> frozenset[str]:
+    """The variables and facts whose value an expression uses."""
+    expression = read(value)
+    return expression.names if expression else frozenset()
+
+
+def leaves(value: object, path: Path) -> Iterator[tuple[object, Path]]:
+    """Every plain value inside lists and mappings, with its path."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from leaves(inner, (*path, index))
+    else:
+        yield value, path
 
 
 def test_of(text: str, bits: Mapping[str, int]) -> Test:
     """``text`` as a three-valued test; variables outside ``bits`` are unknown. What can't be parsed is unknown."""
-    if not text or read(text).error:
-        return (lambda mask, hours: True) if not text else (lambda mask, hours: None)
-    return _compile(ast.parse(text.strip(), mode="eval").body, bits)
+    if not text:
+        return lambda mask, hours: True
+    return _compile(ast.parse(text.strip(), mode="eval").body, bits) if read(text) else _unknown
 
 
 def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
@@ -65,8 +58,8 @@ def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
         case ast.Constant(value=value):
             truth = bool(value)
             return lambda mask, hours: truth
-        case ast.Name(id=word) if word in _WORDS:
-            known = bool(_WORDS[word])
+        case ast.Name(id=word) if word in WORDS:
+            known = bool(WORDS[word])
             return lambda mask, hours: known
         case ast.Name(id=name):
             return _truth(bits.get(name, 0))
@@ -109,47 +102,30 @@ def _comparison(node: ast.Compare, bits: Mapping[str, int]) -> Test:
     for side in (node.left, *node.comparators):
         if isinstance(side, ast.Name | ast.BinOp | ast.UnaryOp):
             for inner in ast.walk(side):
-                if isinstance(inner, ast.Name) and inner.id not in _WORDS:
+                if isinstance(inner, ast.Name) and inner.id not in WORDS:
                     needed |= bits.get(inner.id, 0)
-    certain = _constant_comparison(node) or _hours_comparison(node)
+    decided = _decided(node)
 
     def test(mask: int, hours: Known) -> Known:
         if needed & ~mask:
             return False
-        return certain(hours) if certain else None
+        return decided(hours) if decided else None
 
     return test
 
 
-def _constant_comparison(node: ast.Compare) -> Callable[[Known], Known] | None:
+def _decided(node: ast.Compare) -> Callable[[Known], Known] | None:
+    """What comparing two constants comes to, or ``hours.open == true`` and the like; None: unknown."""
     if len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
         return None
-    sides = (node.left, node.comparators[0])
-    if not all(isinstance(s, ast.Constant) for s in sides):
-        return None
-    left, right = (s.value for s in sides if isinstance(s, ast.Constant))
-    if type(left) is not type(right):
-        return None
-    truth = (left == right) is isinstance(node.ops[0], ast.Eq)
-    return lambda hours: truth
-
-
-def _hours_comparison(node: ast.Compare) -> Callable[[Known], Known] | None:
-    """``hours.open == true`` and the like."""
-    if len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
-        return None
-    sides = [node.left, node.comparators[0]]
-    if not any(isinstance(s, ast.Attribute) and ast.unparse(s) == HOURS for s in sides):
-        return None
-    other = next(s for s in sides if not (isinstance(s, ast.Attribute) and ast.unparse(s) == HOURS))
-    value: object
-    if isinstance(other, ast.Name) and other.id in _WORDS:
-        value = _WORDS[other.id]
-    elif isinstance(other, ast.Constant):
-        value = other.value
-    else:
-        return None
-    if not isinstance(value, bool):
-        return None
-    wanted = value is isinstance(node.ops[0], ast.Eq)
-    return lambda hours: None if hours is None else hours is wanted
+    equal = isinstance(node.ops[0], ast.Eq)
+    left, right = node.left, node.comparators[0]
+    if isinstance(left, ast.Constant) and isinstance(right, ast.Constant) and type(left.value) is type(right.value):
+        truth = (left.value == right.value) is equal
+        return lambda hours: truth
+    for fact, other in ((left, right), (right, left)):
+        value = WORDS.get(other.id) if isinstance(other, ast.Name) else getattr(other, "value", None)
+        if isinstance(fact, ast.Attribute) and ast.unparse(fact) == HOURS and isinstance(value, bool):
+            wanted = value is equal
+            return lambda hours: None if hours is None else hours is wanted
+    return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.checker.report import Report
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.source import Place
@@ -20,13 +21,9 @@ from ivr.events import Term
 _FAINT = 60.0  # phrases less alike than this by letters are not looked at, unless they sound the same
 _FEW = 3  # titles named in a note
 _SAMPLES: Mapping[str, str] = {
-    "title": "casablanca",
-    "number": "three",
-    "ordinal": "third",
-    "digits": "one two three four",
-    "date": "july fourth",
+    "title": "casablanca", "number": "three", "ordinal": "third", "digits": "one two three four", "date": "july fourth",
     "boolean": "yes",
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +36,25 @@ class Said:
     place: tuple[str | int, ...] = ()
 
 
-def check_confusable(report: Report) -> None:
-    library = report.library
+def check_confusable(findings: Findings) -> None:
+    library = findings.library
     languages = dict.fromkeys([library.universals.language, *(language for language, _ in library.voices)])
     for language in languages:
         words = Wordings(library, language, "neutral")
-        everywhere = list(_everywhere(report, words, language))
-        _among(report, everywhere)
+        everywhere = list(_everywhere(findings, words, language))
+        _among(findings, everywhere)
         for name, flow in library.flows.items():
-            _Flow(report, name, flow, words, language, everywhere).check()
+            _Flow(findings, name, flow, words, language, everywhere).check()
         if language == library.universals.language:
-            for vocabulary, terms in (report.facts.vocabularies or {}).items():
-                _titles(report, vocabulary, terms, language, everywhere)
+            for vocabulary, terms in (findings.facts.vocabularies or {}).items():
+                _titles(findings, vocabulary, terms, language, everywhere)
 
 
-def _titles(report: Report, vocabulary: str, terms: Sequence[Term], language: str, everywhere: Sequence[Said]) -> None:
+def _titles(
+    findings: Findings, vocabulary: str, terms: Sequence[Term], language: str, everywhere: Sequence[Said]
+) -> None:
     """Titles that cannot be told apart by ear, or sound like what is understood everywhere: the line has to ask."""
-    place = next(_users_of(report, vocabulary), None)
-    if place is None:
+    if (place := _user_of(findings, vocabulary)) is None:
         return
     universal = {sound(said.text, language): said.phrase for said in everywhere}
     by_sound: dict[str, list[str]] = {}
@@ -69,55 +67,50 @@ def _titles(report: Report, vocabulary: str, terms: Sequence[Term], language: st
         more = f"; and {len(alike) - _FEW} more" if len(alike) > _FEW else ""
         why = f"titles of the {vocabulary} cannot be told by ear, so callers are asked what they mean: {few}{more}"
         remedy = "leave it so, or let the vocabulary name them otherwise"
-        report.add("alike-titles", place, why, remedy, severity="note", text=vocabulary)
+        findings.add("alike-titles", place, why, remedy, severity="note", text=vocabulary)
 
 
-def _users_of(report: Report, vocabulary: str) -> Iterator[Place]:
-    """Where variables say that their titles come from there."""
-    for name, flow in report.library.flows.items():
-        for section in ("parameters", "variables"):
-            for variable, spec in getattr(flow, section).items():
-                if vocabulary in spec.vocabularies:
-                    yield report.at(name, section, variable, "from")
+def _user_of(findings: Findings, vocabulary: str) -> Place | None:
+    """Where a variable says that its titles come from there; None where none does."""
+    for name, flow in findings.library.flows.items():
+        for variable, spec in flow.slots.items():
+            if vocabulary in spec.vocabularies:
+                section = "parameters" if variable in flow.parameters else "variables"
+                return findings.at(name, section, variable, "from")
+    return None
 
 
-def _everywhere(report: Report, words: Wordings, language: str) -> Iterator[Said]:
+def _everywhere(findings: Findings, words: Wordings, language: str) -> Iterator[Said]:
     """What is understood in every state: universals and risks."""
-    for name in UNIVERSALS:
-        for phrase in words.universal(name):
+    spoken = [(name, words.universal(name)) for name in UNIVERSALS]
+    spoken += [(f"the language {name}", spec.phrases) for name, spec in findings.library.universals.languages.items()]
+    spoken += [(f"the risk {name}", words.universal(name)) for name in findings.library.universals.risks]
+    for owner, phrases in spoken:
+        for phrase in phrases:
             for text in _expand(phrase, {}, language):
-                yield Said(text, name, phrase)
-    for name, spec in report.library.universals.languages.items():
-        for phrase in spec.phrases:
-            for text in _expand(phrase, {}, language):
-                yield Said(text, f"the language {name}", phrase)
-    for name in report.library.universals.risks:
-        for phrase in words.universal(name):
-            for text in _expand(phrase, {}, language):
-                yield Said(text, f"the risk {name}", phrase)
+                yield Said(text, owner, phrase)
 
 
-def _among(report: Report, everywhere: Sequence[Said]) -> None:
+def _among(findings: Findings, everywhere: Sequence[Said]) -> None:
     known: dict[str, Said] = {}
     for said in everywhere:
         other = known.setdefault(said.text, said)
         if other.owner != said.owner and not (other.owner.startswith("the risk") and said.owner.startswith("the risk")):
             kind, _, name = said.owner.removeprefix("the ").rpartition(" ")
             path = (f"{kind}s", name, "phrases") if kind else (name, "phrases")
-            place = report.universals(*path)
+            place = findings.universals(*path)
             why = f"“{said.phrase}” means both {other.owner} and {said.owner}, everywhere"
-            report.add("same-phrase", place, why, "leave it to one of them", text=said.phrase)
+            findings.add("same-phrase", place, why, "leave it to one of them", text=said.phrase)
 
 
 class _Flow:
     def __init__(
-        self, report: Report, name: str, flow: Flow, words: Wordings, language: str, everywhere: Sequence[Said]
+        self, findings: Findings, name: str, flow: Flow, words: Wordings, language: str, everywhere: Sequence[Said]
     ) -> None:
-        self.report, self.name, self.flow, self.words, self.language = report, name, flow, words, language
+        self.findings, self.name, self.flow, self.words, self.language = findings, name, flow, words, language
         self.everywhere = everywhere
-        self.variables = {**flow.parameters, **flow.variables}
+        self.variables = flow.slots
         self.said: dict[str, list[Said]] = {}
-        self.reported: set[frozenset[tuple[str, str]]] = set()
 
     def phrases(self, intent: str) -> list[Said]:
         if intent not in self.said:
@@ -158,28 +151,24 @@ class _Flow:
 
     def _report(self, code: str, one: Said, other: Said) -> None:
         pair = frozenset({(one.owner, one.phrase), (other.owner, other.phrase)})
-        if pair in self.reported:
+        if not self.findings.first("confusable", self.name, self.language, pair):
             return
-        self.reported.add(pair)
         if one.place and other.place and other.place > one.place:
             one, other = other, one
-        same = code == "same-phrase"
-        why = (
-            f"“{one.phrase}” means both {one.owner} and {other.owner}"
-            if same
-            else f"“{one.phrase}” ({one.owner}) sounds like “{other.phrase}” ({other.owner})"
-        )
-        remedy = "leave it to one of them" if same else "say one of them in other words"
-        place = self._place(one)
-        self.report.add(code, place, why, remedy, severity="error" if same else "warning", text=one.phrase)
+        add = partial(self.findings.add, code, self._place(one), text=one.phrase)
+        if code == "same-phrase":
+            add(f"“{one.phrase}” means both {one.owner} and {other.owner}", "leave it to one of them")
+        else:
+            why = f"“{one.phrase}” ({one.owner}) sounds like “{other.phrase}” ({other.owner})"
+            add(why, "say one of them in other words", severity="warning")
 
     def _place(self, said: Said) -> Place:
         _, intent, _, index = said.place
         key = (self.name, self.language, "neutral")
-        overlay = self.report.library.wordings.get(key)
+        overlay = self.findings.library.wordings.get(key)
         if overlay is not None and intent in overlay.intents:
-            return self.report.overlay(key, "intents", intent, index)
-        return self.report.at(self.name, *said.place)
+            return self.findings.overlay(key, "intents", intent, index)
+        return self.findings.at(self.name, *said.place)
 
 
 def _expand(phrase: str, variables: Mapping[str, VariableSpec], language: str) -> Iterator[str]:

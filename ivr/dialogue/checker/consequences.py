@@ -2,101 +2,80 @@
 
 from __future__ import annotations
 
-from ivr.dialogue.checker.condition import read_value
+from collections.abc import Mapping
+
+from ivr.dialogue.checker.condition import names_of
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import slot_names
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
-from ivr.dialogue.flows.state import EdgeSpec, State
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.state import EdgeSpec, Path, State
+from ivr.dialogue.flows.wording import names_in, slot_names
 
 
-def check_consequences(report: Report) -> None:
-    for name, flow in report.library.flows.items():
+def check_consequences(findings: Findings) -> None:
+    for name, flow in findings.library.flows.items():
         for sid, state in flow.states.items():
             if state.kinds[0] in ("action", "http"):
-                _confirmed(report, name, flow, sid, state)
-            _risks(report, name, flow, sid, state)
+                _confirmed(findings, name, flow, sid, state)
+            _risks(findings, name, flow, sid, state)
             human = state.universals.get("human")
             if human is not None and human.goto and human.goto != "human":
-                place = report.at(name, "states", sid, "universals", "human", "goto")
+                place = findings.at(name, "states", sid, "universals", "human", "goto")
                 why = "asking for a human must lead to a human: it may be given other words here, but not another way"
-                report.add("human-overridden", place, why, "remove goto:")
-    _risk_words(report)
+                findings.add("human-overridden", place, why, "remove goto:")
+    _risk_words(findings)
 
 
-def _risk(report: Report, state: State) -> str:
-    if state.http is not None:
-        return state.http.risk
-    signature = report.library.signatures.get(state.action)
-    return signature.risk if signature else "none"
-
-
-def _used(state: State, variables: dict[str, VariableSpec]) -> list[str]:
+def _used(state: State, variables: Mapping[str, VariableSpec]) -> list[str]:
     """The variables an action draws on that callers speak."""
-    values = [*state.arguments.values()]
-    names: set[str] = set()
-    if state.http is not None:
-        values += state.http.body.values()
-        names |= {m.group(1).strip() for m in SLOT.finditer(state.http.path)}
-    for value in values:
-        names |= read_value(value).names
+    values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
+    names = set[str]().union(*map(names_of, values), names_in(state.http.path if state.http else ""))
     return [v for v in variables if v in names and variables[v].type in SPOKEN_TYPES]
 
 
-def _confirmed(report: Report, name: str, flow: Flow, sid: str, state: State) -> None:
-    risk = _risk(report, state)
+def _confirmed(findings: Findings, name: str, flow: Flow, sid: str, state: State) -> None:
+    signature = findings.library.signatures.get(state.action)
+    risk = state.http.risk if state.http else signature.risk if signature else "none"
     policy = state.confirm.policy if state.confirm is not None else ""
     what = state.action or (state.http.service if state.http else "")
-    variables = {**flow.parameters, **flow.variables}
-    spoken = _used(state, variables)
-    field = "action" if state.action else "http"
-    place = report.at(name, "states", sid, *(("confirm", "policy") if policy and _has(report, name, sid) else (field,)))
-    if state.confirm is not None and not _has(report, name, sid):
-        place = report.at(name, "states", sid, "confirm")
+    spoken = _used(state, flow.slots)
+    path: Path = ("confirm",) if policy else ("action" if state.action else "http",)
+    if policy and findings.library.positions(name, "states", sid).has("states", sid, "confirm", "policy"):
+        path = ("confirm", "policy")
+    place = findings.at(name, "states", sid, *path)
     if risk == "irreversible" and policy != "explicit":
         why = f"{what} cannot be undone, so it must be confirmed explicitly"
         remedy = "add confirm: {policy: explicit, prompt: …} that names what will be done"
-        report.add("unconfirmed", place, why, remedy)
+        findings.add("unconfirmed", place, why, remedy)
     elif risk == "reversible" and policy == "none" and spoken:
-        why = (
-            f"{what} changes something with what was heard ({listing(spoken)}), unconfirmed even where it was doubtful"
-        )
-        report.add("unconfirmed", place, why, "use policy: auto, or explicit")
+        heard = f"with what was heard ({listing(spoken)}), unconfirmed even where it was doubtful"
+        findings.add("unconfirmed", place, f"{what} changes something {heard}", "use policy: auto, or explicit")
     elif risk == "reversible" and policy == "implicit" and spoken:
-        _implicit(report, name, flow, sid, state, spoken)
+        _implicit(findings, name, flow, sid, state, spoken)
     if policy in ("explicit", "auto") and state.confirm is not None and risk != "none":
         prompt = state.confirm.prompt
         if not prompt and policy == "explicit":
             why = f"the caller is asked to confirm {what} without hearing what that is"
-            report.add("confirm-unnamed", place, why, "add a prompt that names it", severity="warning")
-        elif prompt:
-            unnamed = [v for v in spoken if v not in slot_names(prompt)]
-            if unnamed:
-                where = report.key(name, "states", sid, "confirm", "prompt")
-                why = f"the caller confirms without hearing {listing(unnamed)}"
-                remedy = f"name it: {{{unnamed[0]}}}"
-                report.add("confirm-unnamed", where, why, remedy, severity="warning")
+            findings.add("confirm-unnamed", place, why, "add a prompt that names it", severity="warning")
+        elif prompt and (unnamed := [v for v in spoken if v not in slot_names(prompt)]):
+            where = findings.key(name, "states", sid, "confirm", "prompt")
+            why = f"the caller confirms without hearing {listing(unnamed)}"
+            findings.add("confirm-unnamed", where, why, f"name it: {{{unnamed[0]}}}", severity="warning")
 
 
-def _has(report: Report, name: str, sid: str) -> bool:
-    return report.library.positions(name, "states", sid).has("states", sid, "confirm", "policy")
-
-
-def _implicit(report: Report, name: str, flow: Flow, sid: str, state: State, spoken: list[str]) -> None:
+def _implicit(findings: Findings, name: str, flow: Flow, sid: str, state: State, spoken: list[str]) -> None:
     """The next thing said after the action has to name what was understood."""
     for outcome, edge in state.on.items():
         if outcome in IMPLICIT_OUTCOMES or edge.goto == "human":
             continue
         named = _next_words(flow, edge)
-        unnamed = [v for v in spoken if v not in named]
-        if unnamed:
-            place = report.key(name, "states", sid, "on", outcome)
+        if unnamed := [v for v in spoken if v not in named]:
+            place = findings.key(name, "states", sid, "on", outcome)
             why = f"{listing(unnamed)} is confirmed only implicitly, but what is said after {outcome} does not name it"
             remedy = f"name it in the next prompt: {{{unnamed[0]}}}"
-            report.add("implicit-unnamed", place, why, remedy)
+            findings.add("implicit-unnamed", place, why, remedy)
 
 
 def _next_words(flow: Flow, edge: EdgeSpec) -> set[str]:
@@ -117,22 +96,24 @@ def _next_words(flow: Flow, edge: EdgeSpec) -> set[str]:
     return set()
 
 
-def _risks(report: Report, name: str, flow: Flow, sid: str, state: State) -> None:
+def _risks(findings: Findings, name: str, flow: Flow, sid: str, state: State) -> None:
     for index, choice in enumerate(state.choices):
         intent = flow.intents.get(choice.intent)
         if intent is not None and intent.risk and choice.goto != "human":
-            place = report.at(name, "states", sid, "choices", index, "goto")
+            place = findings.at(name, "states", sid, "choices", index, "goto")
             why = f"{choice.intent} is a sign of {intent.risk}, and leads to automation instead of a human"
-            report.add("risk-to-automation", place, why, "goto: human")
+            findings.add("risk-to-automation", place, why, "goto: human")
 
 
-def _risk_words(report: Report) -> None:
-    for name, risk in report.library.universals.risks.items():
+def _risk_words(findings: Findings) -> None:
+    for name, risk in findings.library.universals.risks.items():
         if name != AGITATION and not risk.phrases and not risk.keywords:
-            place = report.universals("risks", name, key=True)
-            report.add("no-phrases", place, f"the risk {name} has neither phrases nor keywords", "add what callers say")
-        known = report.facts.skills
+            place = findings.universals("risks", name, key=True)
+            findings.add(
+                "no-phrases", place, f"the risk {name} has neither phrases nor keywords", "add what callers say"
+            )
+        known = findings.facts.skills
         if known is not None and risk.skill not in known:
-            place = report.universals("risks", name, "skill")
+            place = findings.universals("risks", name, "skill")
             why = f"there is no skill {risk.skill}"
-            report.add("unknown-skill", place, why, f"skills here: {listing(sorted(known))}", text=risk.skill)
+            findings.add("unknown-skill", place, why, f"skills here: {listing(sorted(known))}", text=risk.skill)

@@ -6,32 +6,32 @@ from collections import deque
 from collections.abc import Iterator
 
 from ivr.dialogue.checker.explore import Walker, unfilled
-from ivr.dialogue.checker.graph import Use
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.run import RESUMED, Config, Run
+from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.checker.graph import RESUMED, Config, Run, Use
 from ivr.dialogue.flows.source import Place
 
 
-def _place(report: Report, flow: str, use: Use) -> Place:
-    if use.overlay is not None:
-        return report.overlay(use.overlay, *use.path)
-    return report.at(flow, *use.path)
-
-
-def check_filled(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
+def check_filled(findings: Findings, walker: Walker, run: Run) -> None:
     flow = run.graph.flow.flow
     if any(True for _ in unfilled(run)):
         run = walker.exactly(run)
+    for config, use, variable in _missing(findings, run):
+        path = _without(walker, run, config, run.graph.bits[variable])
+        why = f"{variable} is used here, but may not be filled yet"
+        remedy = f"ask for {variable} before, or come here only if filled({variable})"
+        findings.add("not-filled", _place(findings, flow, use), why, remedy, path=path)
+
+
+def _missing(findings: Findings, run: Run) -> Iterator[tuple[Config, Use, str]]:
+    """Each use of a variable that may not be filled, the first time that a walk comes to it."""
     for config, use, missing in unfilled(run):
         for variable in run.graph.variables(missing):
-            key = ("filled", flow, use.path, use.overlay, variable)
-            if key in seen:
-                continue
-            seen.add(key)
-            path = _without(walker, run, config, run.graph.bits[variable])
-            why = f"{variable} is used here, but may not be filled yet"
-            remedy = f"ask for {variable} before, or come here only if filled({variable})"
-            report.add("not-filled", _place(report, flow, use), why, remedy, path=path)
+            if findings.first("filled", run.graph.flow.flow, use.path, use.overlay, variable):
+                yield config, use, variable
+
+
+def _place(findings: Findings, flow: str, use: Use) -> Place:
+    return findings.overlay(use.overlay, *use.path) if use.overlay else findings.at(flow, *use.path)
 
 
 def _without(walker: Walker, run: Run, config: Config, bit: int) -> tuple[str, ...]:
@@ -44,14 +44,14 @@ def _without(walker: Walker, run: Run, config: Config, bit: int) -> tuple[str, .
     return run.path_to(config)
 
 
-def check_resumed(report: Report, walker: Walker, seen: set[tuple[object, ...]]) -> None:
+def check_resumed(findings: Findings, walker: Walker) -> None:
     """A dropped call taken up again has only what survives: nothing else may be used without being asked again."""
-    library = report.library
+    library = findings.library
     if not any(state.resume for flow in library.flows.values() for state in flow.states.values()):
         return
     for run, reachable in _after_resume(walker):
         flow = run.graph.flow
-        everything = {**flow.parameters, **flow.variables}
+        everything = flow.slots
         surviving = sum(bit for v, bit in run.graph.bits.items() if everything[v].survive)
         starts: dict[Config, int] = {}
         for config in reachable:
@@ -63,16 +63,11 @@ def check_resumed(report: Report, walker: Walker, seen: set[tuple[object, ...]])
         if not starts:
             continue
         taken_up = walker.again(run, run.tracked, list(starts.items()))
-        for config, use, missing in unfilled(taken_up):
-            for variable in run.graph.variables(missing):
-                key2 = ("filled", flow.flow, use.path, use.overlay, variable)
-                if key2 in seen:
-                    continue
-                seen.add(key2)
-                why = f"after a dropped call is taken up again, {variable} is used here but was not kept"
-                remedy = f"declare {variable} with survive: true, or ask for it again"
-                path = ("[the call drops and is taken up again]", *taken_up.path_to(config))
-                report.add("lost-on-resume", _place(report, flow.flow, use), why, remedy, path=path)
+        for config, use, variable in _missing(findings, taken_up):
+            why = f"after a dropped call is taken up again, {variable} is used here but was not kept"
+            remedy = f"declare {variable} with survive: true, or ask for it again"
+            path = ("[the call drops and is taken up again]", *taken_up.path_to(config))
+            findings.add("lost-on-resume", _place(findings, flow.flow, use), why, remedy, path=path)
 
 
 def _after_resume(walker: Walker) -> Iterator[tuple[Run, set[Config]]]:

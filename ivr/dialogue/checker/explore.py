@@ -9,37 +9,28 @@ all other variables "filled on every path to here" is the greatest fixpoint over
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import reduce
+from operator import or_
 
 from ivr.dialogue.checker.graph import (
-    BACK,
-    CALLBACK_FAILED,
-    END,
-    HUMAN,
-    KEEP,
-    OWE,
-    SETTLE,
-    TRIED,
-    FlowGraph,
-    Node,
-    Step,
-    Use,
-)
-from ivr.dialogue.checker.run import (
     ASKED,
-    AT_BACK,
-    AT_END,
-    AT_HUMAN,
-    AT_NOTHING,
-    AT_RETURN,
+    BACK,
+    END,
     HANDOFF_TRIED,
+    HUMAN,
     OWED,
     RESUMED,
     Config,
+    Debt,
     Exit,
+    FlowGraph,
     Move,
+    Node,
     Run,
-)
+    Step,
+    Use,
+)  # fmt: skip
 
 MOST_CONFIGS = 60_000
 
@@ -51,10 +42,20 @@ class Walker:
         self.graphs = graphs
         self.human_flow = human_flow
         self.runs: dict[tuple[object, ...], Run] = {}
+        self.called = {n.call for g in graphs.values() for n in g.nodes if n.call}
         self._open: set[str] = set()
 
+    def entries(self, answering: Collection[str] | None) -> list[str]:
+        """The flows where calls can begin: those that no other calls, and those that are ``answering``."""
+        return [f for f in self.graphs if f not in self.called or f in (answering or ())]
+
     def run(
-        self, flow: str, given: frozenset[str], mode: int, hours: bool, perhaps: frozenset[str] = frozenset()
+        self,
+        flow: str,
+        hours: bool,
+        given: frozenset[str] = frozenset(),
+        perhaps: frozenset[str] = frozenset(),
+        mode: int = OWED,
     ) -> Run:
         """``flow`` entered with the parameters ``given`` filled, and ``perhaps`` those given from facts."""
         graph = self.graphs[flow]
@@ -65,28 +66,18 @@ class Walker:
                 bit = graph.bits.get(name, 0) if name in graph.flow.parameters else 0
                 masks = {m | bit for m in masks} | (masks if name in perhaps else set())
             starts = [((graph.start, m & graph.tracked, mode), m) for m in sorted(masks)]
-            self._open.add(flow)
-            try:
-                self.runs[key] = self._explore(graph, starts, hours, graph.tracked)
-            finally:
-                self._open.discard(flow)
+            self.runs[key] = self._explore(Run(graph, hours, graph.tracked, starts))
         return self.runs[key]
 
     def again(self, run: Run, tracked: int, starts: list[tuple[Config, int]] | None = None) -> Run:
         """The same with other variables tracked as well, or from other beginnings."""
         begin = starts if starts is not None else run.starts
         fitted = [((c[0], m & tracked, c[2]), m) for c, m in begin]
-        self._open.add(run.graph.flow.flow)
-        try:
-            return self._explore(run.graph, fitted, run.open, tracked)
-        finally:
-            self._open.discard(run.graph.flow.flow)
+        return self._explore(Run(run.graph, run.open, tracked, fitted))
 
     def exactly(self, run: Run) -> Run:
         """The same run with every variable tracked that is asked for; itself where that is so already."""
-        asked = 0
-        for node in run.graph.nodes:
-            asked |= node.ask
+        asked = reduce(or_, (node.ask for node in run.graph.nodes), 0)
         if not asked & ~run.tracked:
             return run
         finer = self.again(run, run.tracked | asked)
@@ -94,14 +85,21 @@ class Walker:
 
     # --- exploring ---------------------------------------------------------------------------------------------
 
-    def _explore(self, graph: FlowGraph, starts: list[tuple[Config, int]], hours: bool, tracked: int) -> Run:
-        run = Run(graph, hours, tracked, starts)
+    def _explore(self, run: Run) -> Run:
+        self._open.add(run.graph.flow.flow)
+        try:
+            self._reach(run)
+        finally:
+            self._open.discard(run.graph.flow.flow)
+        self._settle(run)
+        self._silent_exits(run)
+        return run
+
+    def _reach(self, run: Run) -> None:
         queue: deque[Config] = deque()
-        for config, mask in starts:
-            if config in run.filled:
-                run.filled[config] &= mask
-            else:
-                run.filled[config] = mask
+        for config, mask in run.starts:
+            run.filled[config] = run.filled.get(config, mask) & mask
+            if config not in run.came:
                 run.came[config] = None
                 queue.append(config)
         while queue:
@@ -120,9 +118,6 @@ class Walker:
                 elif move.to not in run.came:
                     run.came[move.to] = (config, move.step.label)
                     queue.append(move.to)
-        self._settle(run)
-        self._silent_exits(run)
-        return run
 
     def _settle(self, run: Run) -> None:
         """What is filled on every path: meet over all predecessors, to the fixpoint."""
@@ -140,12 +135,11 @@ class Walker:
                     continue
                 after = (((mask & ~move.lost) | move.before) & ~move.step.kill) | move.step.gen
                 known = filled.get(to)
-                if known is None:
-                    filled[to] = after
-                elif known & after != known:
-                    filled[to] = known & after
-                else:
-                    continue
+                if known is not None:
+                    after &= known
+                    if after == known:
+                        continue
+                filled[to] = after
                 if to not in waiting:
                     waiting.add(to)
                     queue.append(to)
@@ -169,9 +163,9 @@ class Walker:
         known |= node.fills & run.tracked
         match node.kind:
             case "end":
-                yield Move(Exit(AT_END, mode), _ENDED, False)
+                yield Move(Exit("end", mode), _ENDED, False)
             case "return":
-                yield Move(Exit(AT_RETURN, mode, node.state.result, node.returned), _ENDED, False)
+                yield Move(Exit("return", mode, node.state.result, node.returned), _ENDED, False)
             case "branch":
                 yield from self._cases(run, node, config, known)
             case "call":
@@ -187,8 +181,7 @@ class Walker:
     def _move(
         self, run: Run, config: Config, known: int, step: Step, *, mode: int | None = None, before: int = 0
     ) -> Move:
-        mode = config[2] if mode is None else mode
-        mode = _owed(mode, step)
+        mode = _owed(config[2] if mode is None else mode, step.debt)
         if step.heard and run.graph.nodes[config[0]].kind == "question":
             mode |= ASKED
         after = (((known | before) & ~step.kill) | step.gen) & run.tracked
@@ -198,12 +191,12 @@ class Walker:
         if target >= 0:
             return (target, known, mode)
         if target == END:
-            return Exit(AT_END, mode)
+            return Exit("end", mode)
         if target == BACK:
-            return Exit(AT_BACK if mode & ASKED else AT_NOTHING, mode)
+            return Exit("back" if mode & ASKED else "nothing", mode)
         if run.graph.flow.flow == self.human_flow:
             return (run.graph.start, 0, mode | OWED)  # "human" again starts it anew
-        return Exit(AT_HUMAN, mode | OWED)
+        return Exit("human", mode | OWED)
 
     def _question(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
         if node.ask and node.passed is not None and (known & node.ask or not node.ask & run.tracked):
@@ -233,14 +226,14 @@ class Walker:
             yield self._move(run, config, known, step)
         if node.call not in self.graphs or node.call in self._open:
             return
-        inner = self.run(node.call, node.given, config[2] & ~RESUMED, run.open, node.perhaps)
+        inner = self.run(node.call, run.open, node.given, node.perhaps, config[2] & ~RESUMED)
         run.calls.setdefault(config, []).append(inner)
         run.promises |= inner.promises
         for exit_, silently in inner.exits.items():
             mode = exit_.mode | (config[2] & RESUMED)
-            if exit_.kind != AT_RETURN:
-                step = Step(HUMAN if exit_.kind == AT_HUMAN else END, f"{node.call}: {exit_.kind}", not silently)
-                if exit_.kind == AT_HUMAN:
+            if exit_.kind != "return":
+                step = Step(HUMAN if exit_.kind == "human" else END, f"{node.call}: {exit_.kind}", not silently)
+                if exit_.kind == "human":
                     yield Move(self._arrival(run, HUMAN, 0, mode), step, not silently)
                 continue  # its ends are its own to answer for
             for heard in (True, False) if silently else (True,):
@@ -256,19 +249,12 @@ class Walker:
         return Move(move.to, step, heard, filled, lost)
 
 
-def _owed(mode: int, step: Step) -> int:
-    match step.debt:
-        case _ if step.debt == KEEP:
-            return mode
-        case _ if step.debt == OWE:
-            return mode | OWED
-        case _ if step.debt == SETTLE:
-            return mode & ~OWED
-        case _ if step.debt == TRIED:
-            return mode | OWED | HANDOFF_TRIED
-        case _ if step.debt == CALLBACK_FAILED:
-            return mode & ~OWED if mode & HANDOFF_TRIED else mode | OWED
-    return mode
+def _owed(mode: int, debt: Debt) -> int:
+    if debt is Debt.KEEP:
+        return mode
+    if debt is Debt.SETTLE or (debt is Debt.CALLBACK_FAILED and mode & HANDOFF_TRIED):
+        return mode & ~OWED
+    return mode | OWED | (HANDOFF_TRIED if debt is Debt.TRIED else 0)
 
 
 _ENDED = Step(END, "then", False)
@@ -291,9 +277,8 @@ def unfilled(run: Run) -> Iterator[tuple[Config, Use, int]]:
                     yield config, use, missing
         for move in moves:
             for use in move.step.uses:
-                if missing := _missing(
-                    use, ((mask | node.fills) & ~move.lost & ~move.step.lost) | move.step.before | move.before, run
-                ):
+                inside = ((mask | node.fills) & ~move.lost & ~move.step.lost) | move.step.before | move.before
+                if missing := _missing(use, inside, run):
                     yield config, use, missing
 
 

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ivr.dialogue.checker.explore import Walker
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.run import OWED, Run
+from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.checker.graph import Run
 from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
@@ -41,49 +41,47 @@ NOT_CHECKED: Mapping[int, str] = {
 }
 
 
-def check_gethuman(report: Report) -> None:
-    _zero_and_operator(report)
-    graphs = graphs_of(report.library)
-    walker = Walker(graphs, report.library.universals.human_flow)
-    called = {n.call for g in graphs.values() for n in g.nodes if n.call}
-    human = report.library.universals.human_flow
-    entries = [f for f in graphs if f not in called or f in (report.facts.entries or ())]
-    for flow in entries:
-        run = walker.run(flow, frozenset(), OWED, True)
-        if flow == human:
-            _call_back_offered(report, run)
-        elif report.facts.entries is None or flow in report.facts.entries:
-            _opening(report, run)
+def check_gethuman(findings: Findings) -> None:
+    _zero_and_operator(findings)
+    walker = Walker(graphs_of(findings.library), findings.library.universals.human_flow)
+    for flow in walker.entries(findings.facts.entries):
+        run = walker.run(flow, True)
+        if flow == walker.human_flow:
+            _call_back_offered(findings, run)
+        elif findings.facts.entries is None or flow in findings.facts.entries:
+            _opening(findings, run)
     for run in list(walker.runs.values()):
-        _asked_again(report, run)
-    _prompts(report)
-    _languages(report)
+        _asked_again(findings, run)
+    _prompts(findings)
+    _languages(findings)
 
 
-def _zero_and_operator(report: Report) -> None:
-    universals = report.library.universals
+def _zero_and_operator(findings: Findings) -> None:
+    universals = findings.library.universals
     if "0" not in universals.human.keys:
-        place = report.universals("human", key=True)
-        report.add("gethuman-1", place, "0 does not queue for a human", 'add "0" to keys:')
-    for language in report.library.languages:
+        place = findings.universals("human", key=True)
+        findings.add("gethuman-1", place, "0 does not queue for a human", 'add "0" to keys:')
+    for language in findings.library.languages:
         known = LANGUAGES.get(primary(language))
         wanted = known.operator if known is not None else ()
-        said = {p.lower() for p in Wordings(report.library, language, "neutral").universal("human")}
+        said = {p.lower() for p in Wordings(findings.library, language, "neutral").universal("human")}
         if wanted and said and not said & set(wanted):
-            place = report.universals("human", "phrases")
+            place = findings.universals("human", "phrases")
             why = f"in {language} the word “{wanted[0]}” does not queue for a human"
-            report.add("gethuman-1", place, why, f"add {wanted[0]} to what callers say for a human", text=wanted[0])
+            findings.add("gethuman-1", place, why, f"add {wanted[0]} to what callers say for a human", text=wanted[0])
 
 
-def _call_back_offered(report: Report, run: Run) -> None:
+def _call_back_offered(findings: Findings, run: Run) -> None:
     if not run.promises:
         flow = run.graph.flow.flow
         why = "when no human is free the caller is not offered a call back"
-        remedy = f"lead the handoff's failed: and closed: to a question that offers one, and perform {report.callback}"
-        report.add("gethuman-4", report.key(flow, "states"), why, remedy, text=flow)
+        remedy = (
+            f"lead the handoff's failed: and closed: to a question that offers one, and perform {findings.callback}"
+        )
+        findings.add("gethuman-4", findings.key(flow, "states"), why, remedy, text=flow)
 
 
-def _opening(report: Report, run: Run) -> None:
+def _opening(findings: Findings, run: Run) -> None:
     """How many words stand between answering and the first question."""
     config = run.starts[0][0]
     said, seen = 0, set()
@@ -99,48 +97,50 @@ def _opening(report: Report, run: Run) -> None:
     if said > LONGEST_OPENING:
         flow = run.graph.flow.flow
         why = f"callers hear {said} words before they are asked anything"
-        place = report.key(flow, "states", run.graph.nodes[config[0]].name)
-        report.add("gethuman-6", place, why, f"greet and ask within {LONGEST_OPENING} words", path=run.path_to(config))
+        place = findings.key(flow, "states", run.graph.nodes[config[0]].name)
+        findings.add(
+            "gethuman-6", place, why, f"greet and ask within {LONGEST_OPENING} words", path=run.path_to(config)
+        )
 
 
-def _asked_again(report: Report, run: Run) -> None:
+def _asked_again(findings: Findings, run: Run) -> None:
     """A sub-flow asks for what its caller knows already and could have passed."""
     for config in run.calls:
         node = run.graph.nodes[config[0]]
-        callee = report.library.flows[node.call]
+        callee = findings.library.flows[node.call]
         asked = {s.ask for s in callee.states.values() if s.ask in callee.parameters}
         known = set(run.graph.variables(run.filled[config] | node.fills))
         forgotten = sorted((asked & known) - node.given - node.perhaps)
         if forgotten:
             flow = run.graph.flow.flow
-            place = report.at(flow, "states", node.name, "call")
+            place = findings.at(flow, "states", node.name, "call")
             why = f"{node.call} asks for {listing(forgotten)} again, which the caller has given already"
             remedy = f"pass it: with: {{{forgotten[0]}: {forgotten[0]}}}"
-            report.add("gethuman-3", place, why, remedy, path=run.path_to(config))
+            findings.add("gethuman-3", place, why, remedy, path=run.path_to(config))
 
 
-def _prompts(report: Report) -> None:
-    for name, flow in report.library.flows.items():
+def _prompts(findings: Findings) -> None:
+    for name, flow in findings.library.flows.items():
         if not flow.defaults.bargein:
-            place = report.at(name, "defaults", "bargein")
-            report.add("gethuman-7", place, "no prompt here can be interrupted", "remove bargein: false")
+            place = findings.at(name, "defaults", "bargein")
+            findings.add("gethuman-7", place, "no prompt here can be interrupted", "remove bargein: false")
         for sid, state in flow.states.items():
             if state.bargein is False:
-                place = report.at(name, "states", sid, "bargein")
-                report.add("gethuman-7", place, f"the prompt of {sid} cannot be interrupted", "remove bargein: false")
+                place = findings.at(name, "states", sid, "bargein")
+                findings.add("gethuman-7", place, f"the prompt of {sid} cannot be interrupted", "remove bargein: false")
             for _, prompt, path in state.prompts():
-                _short(report, prompt, partial(report.at, name, "states", sid, *path))
-    for overlay, wording in report.library.wordings.items():
+                _short(findings, prompt, partial(findings.at, name, "states", sid, *path))
+    for overlay, wording in findings.library.wordings.items():
         for prompt_id, prompt in wording.prompts.items():
-            _short(report, prompt, partial(report.overlay, overlay, "prompts", prompt_id))
+            _short(findings, prompt, partial(findings.overlay, overlay, "prompts", prompt_id))
 
 
-def _short(report: Report, prompt: TaperedPrompt, place_of: Callable[..., Place]) -> None:
+def _short(findings: Findings, prompt: TaperedPrompt, place_of: Callable[..., Place]) -> None:
     for count, items in prompt.items():
         if (words := _length(items)) > LONGEST:
             text = " ".join(item.say or item.variants[0] for item in items if item.say or item.variants)
             why = f"{words} words in one breath"
-            report.add("gethuman-6", place_of(count), why, f"say it in {LONGEST} words", text=text)
+            findings.add("gethuman-6", place_of(count), why, f"say it in {LONGEST} words", text=text)
 
 
 def _length(items: Prompt) -> int:
@@ -149,13 +149,13 @@ def _length(items: Prompt) -> int:
     return sum(n for n, condition in lengths if not condition) + max((n for n, c in lengths if c), default=0)
 
 
-def _languages(report: Report) -> None:
-    library = report.library
+def _languages(findings: Findings) -> None:
+    library = findings.library
     edges = (t.edge for flow in library.flows.values() for s in flow.states.values() for t in s.transitions())
     if len({primary(language) for language in library.languages}) < 2:
         why, remedy = "the flows speak one language only", "add wordings in the second language of your callers"
-        report.add("gethuman-9", report.universals("universals"), why, remedy)
+        findings.add("gethuman-9", findings.universals("universals"), why, remedy)
     elif not library.universals.languages and not any(edge.language for edge in edges):
         why = "no caller can ask for another language"
         remedy = "add languages: with what callers say and key for each"
-        report.add("gethuman-9", report.universals("universals"), why, remedy)
+        findings.add("gethuman-9", findings.universals("universals"), why, remedy)

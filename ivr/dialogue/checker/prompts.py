@@ -6,103 +6,78 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import items_of, prompt_texts
-from ivr.dialogue.flows.library import OverlayKey
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.model_errors import listing
-from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.flows.source import Place
 
 LONGEST_PROMPT = 45  # words without a question: about 17 seconds
 LONGEST_MENU = 5
 BANNED = (
-    "high call volume",
-    "higher than normal call volume",
-    "higher than usual call volume",
-    "unusually high volume",
-    "your call is important",
-    "your call is very important",
-    "visit our website",
-    "visit us online",
-    "go to our website",
-    "our menu options have changed",
-    "our options have changed",
-    "please listen carefully",
-    "su llamada es importante",
-    "su llamada es muy importante",
-    "visite nuestra página",
-    "visite nuestro sitio",
-    "alto volumen de llamadas",
-    "nuestro menú ha cambiado",
-)
+    "high call volume", "higher than normal call volume", "higher than usual call volume", "unusually high volume",
+    "your call is important", "your call is very important", "visit our website", "visit us online",
+    "go to our website", "our menu options have changed", "our options have changed", "please listen carefully",
+    "su llamada es importante", "su llamada es muy importante", "visite nuestra página", "visite nuestro sitio",
+    "alto volumen de llamadas", "nuestro menú ha cambiado",
+)  # fmt: skip
 Locator = Callable[..., Place]
 _BY_KEY = re.compile(r"\bpress\b|\boprima\b|\bpulse\b|\bmarque\b", re.IGNORECASE)
 
 
-def check_prompts(report: Report) -> None:
-    for name, flow in report.library.flows.items():
-        _own_words(report, name, flow)
-    _universals(report)
-    for key in report.library.wordings:
-        _overlay_texts(report, key)
+def check_prompts(findings: Findings) -> None:
+    for name, flow in findings.library.flows.items():
+        _own_words(findings, name, flow)
+    universals = findings.library.universals
+    for name, prompt in universals.prompts.items():
+        _prompt(findings, prompt, partial(findings.universals, "prompts", name), universals.language)
+    for key, wording in findings.library.wordings.items():
+        for prompt_id, prompt in wording.prompts.items():
+            _prompt(findings, prompt, partial(findings.overlay, key, "prompts", prompt_id), key[1])
 
 
-def _own_words(report: Report, name: str, flow: Flow) -> None:
+def _own_words(findings: Findings, name: str, flow: Flow) -> None:
     for sid, state in flow.states.items():
         if state.kinds[0] in ("question", "resume") and not state.prompt:
             why = f"{sid} asks something without saying anything"
-            report.add("no-prompt", report.key(name, "states", sid), why, "add a prompt")
+            findings.add("no-prompt", findings.key(name, "states", sid), why, "add a prompt")
         labels = [c.label for c in state.choices if c.label]
         for _, prompt, path in state.prompts():
-            at = partial(report.at, name, "states", sid, *path)
-            _prompt(report, prompt, at, flow.language)
-            _menu(report, prompt, labels, at)
+            at = partial(findings.at, name, "states", sid, *path)
+            _prompt(findings, prompt, at, flow.language)
+            _menu(findings, prompt, labels, at)
 
 
-def _universals(report: Report) -> None:
-    universals = report.library.universals
-    for name, prompt in universals.prompts.items():
-        _prompt(report, prompt, partial(report.universals, "prompts", name), universals.language)
-
-
-def _overlay_texts(report: Report, key: OverlayKey) -> None:
-    for prompt_id, prompt in report.library.wordings[key].prompts.items():
-        _prompt(report, prompt, partial(report.overlay, key, "prompts", prompt_id), key[1])
-
-
-def _prompt(report: Report, prompt: TaperedPrompt, place_of: Locator, language: str) -> None:
+def _prompt(findings: Findings, prompt: TaperedPrompt, place_of: Locator, language: str) -> None:
     if prompt and 1 not in prompt:
         why = f"nothing is said the first time: the prompts begin at count {min(prompt)}"
-        report.add("no-first-prompt", place_of(), why, "add a prompt for 1")
+        findings.add("no-first-prompt", place_of(), why, "add a prompt for 1")
     for text, here in prompt_texts(prompt):
         place = place_of(*here)
         folded = " ".join(text.lower().split())
-        for phrase in BANNED:
-            if phrase in folded:
-                remedy = "say what is true and useful now, or nothing"
-                report.add("banned-phrase", place, f"callers hate to hear “{phrase}”", remedy, text=text)
-                break
+        for phrase in [phrase for phrase in BANNED if phrase in folded][:1]:
+            remedy = "say what is true and useful now, or nothing"
+            findings.add("banned-phrase", place, f"callers hate to hear “{phrase}”", remedy, text=text)
         words = len(text.split())
         if words > LONGEST_PROMPT and "?" not in text:
             why = f"{words} words without a question are too long to listen to"
             remedy = f"say it in {LONGEST_PROMPT} words, or ask in between whether to go on"
-            report.add("long-prompt", place, why, remedy, severity="warning", text=text)
-    recorded, languages = report.facts.recorded, report.library.languages
+            findings.add("long-prompt", place, why, remedy, severity="warning", text=text)
+    recorded = findings.facts.recorded
     for item, here in items_of(prompt):
         if not item.say and not item.variants and not item.audio:
-            report.add("empty-prompt", place_of(*here), "this prompt says nothing", "add say:, or remove it")
-        if item.language and item.language not in languages:
+            findings.add("empty-prompt", place_of(*here), "this prompt says nothing", "add say:, or remove it")
+        if item.language and item.language not in (languages := findings.library.languages):
             why, where = f"no file speaks {item.language}", place_of(*here, "language")
-            report.add("unknown-language", where, why, f"languages here: {listing(languages)}", text=item.language)
+            findings.add("unknown-language", where, why, f"languages here: {listing(languages)}", text=item.language)
         said_in = item.language or language
         if item.audio and recorded is not None and not recorded(item.audio, said_in):
             why = f"there is no recording {item.audio} in {said_in}; the text is synthesised instead"
             remedy = f"record audio/{said_in}/{item.audio}, or remove audio:"
-            report.add("no-recording", place_of(*here, "audio"), why, remedy, severity="warning")
+            findings.add("no-recording", place_of(*here, "audio"), why, remedy, severity="warning")
 
 
-def _menu(report: Report, prompt: TaperedPrompt, labels: list[str], at: Locator) -> None:
+def _menu(findings: Findings, prompt: TaperedPrompt, labels: list[str], at: Locator) -> None:
     for text, here in prompt_texts(prompt):
         folded = text.lower()
         named = sum(label.lower() in folded for label in labels)
@@ -110,4 +85,4 @@ def _menu(report: Report, prompt: TaperedPrompt, labels: list[str], at: Locator)
         if options > LONGEST_MENU:
             why = f"{options} options in one breath are more than anybody remembers"
             remedy = f"ask an open question, or name {LONGEST_MENU} at most"
-            report.add("long-menu", at(*here), why, remedy, severity="warning", text=text)
+            findings.add("long-menu", at(*here), why, remedy, severity="warning", text=text)

@@ -28,65 +28,41 @@ from collections.abc import Iterator
 from ivr.dialogue.checker.condition import HOURS
 from ivr.dialogue.checker.definite_assignment import check_filled, check_resumed
 from ivr.dialogue.checker.explore import Walker
-from ivr.dialogue.checker.graph import FlowGraph, components
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.run import (
-    AT_END,
-    AT_NOTHING,
-    AT_RETURN,
-    HANDOFF_TRIED,
-    OWED,
-    RESUMED,
-    Config,
-    Exit,
-    Move,
-    Run,
-)
+from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.checker.graph import HANDOFF_TRIED, OWED, RESUMED, Config, Exit, FlowGraph, Move, Run, components
 from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.flows.model_errors import listing
-from ivr.dialogue.flows.source import Place
-
-NOBODY = frozenset[str]()
 
 
-def check_reaches_human(report: Report) -> None:
+def check_reaches_human(findings: Findings) -> None:
     """Reachability, loops, ends, definite assignment and the human flow, over every flow of the library."""
-    library = report.library
+    library = findings.library
     graphs = graphs_of(library)
-    if _recursion(report, graphs):
+    if _recursion(findings, graphs):
         return
     human = library.universals.human_flow
     walker = Walker(graphs, human)
-    called = {n.call for g in graphs.values() for n in g.nodes if n.call}
-    entries = [f for f in graphs if f not in called or f in (report.facts.entries or ())]
-    weathers = (True, False) if _hours_matter(report) else (True,)
-    for hours in weathers:
-        for flow in entries:
-            run = walker.run(flow, NOBODY, OWED, hours)
+    for hours in (True, False) if _hours_matter(findings) else (True,):
+        for flow in walker.entries(findings.facts.entries):
+            run = walker.run(flow, hours)
             if flow != human:
-                _nowhere_to_return(report, run, flow)
-        if human in graphs:
-            _human_flow(report, walker.run(human, NOBODY, OWED, hours), hours)
-    if human in graphs and not walker.run(human, NOBODY, OWED, False).promises:
-        place = report.key(human, "states")
-        why = f"in closed hours nothing in {human} promises the caller anything: no action there promises a call back"
-        remedy = f"on closed:, ask whether to call back, and perform {report.callback}"
-        report.add("no-callback", place, why, remedy, text=human, path=(f"{human}.{library.flows[human].start}",))
-    _unreachable(report, walker, called)
-    seen: set[tuple[object, ...]] = set()
+                _nowhere_to_return(findings, run, flow)
+    if human in graphs:
+        _human_flow(findings, walker, human)
+    _unreachable(findings, walker)
     for run in list(walker.runs.values()):
-        _loops(report, walker, run, seen)
-        _ends(report, walker, run, seen)
-        _unfinished(report, run, seen)
-        check_filled(report, walker, run, seen)
-    check_resumed(report, walker, seen)
+        _loops(findings, walker, run)
+        _ends(findings, walker, run)
+        _unfinished(findings, run)
+        check_filled(findings, walker, run)
+    check_resumed(findings, walker)
 
 
-def _hours_matter(report: Report) -> bool:
-    return any(HOURS in text for text in report.library.sources.values()) or not report.library.sources
+def _hours_matter(findings: Findings) -> bool:
+    return any(HOURS in text for text in findings.library.sources.values()) or not findings.library.sources
 
 
-def _recursion(report: Report, graphs: dict[str, FlowGraph]) -> bool:
+def _recursion(findings: Findings, graphs: dict[str, FlowGraph]) -> bool:
     names = list(graphs)
     number = {n: i for i, n in enumerate(names)}
     onward = [[number[n.call] for n in graphs[f].nodes if n.call in number] for f in names]
@@ -98,62 +74,54 @@ def _recursion(report: Report, graphs: dict[str, FlowGraph]) -> bool:
             for flow in circle:
                 for node in graphs[flow].nodes:
                     if node.call in circle:
-                        place = report.at(flow, "states", node.name, "call")
+                        place = findings.at(flow, "states", node.name, "call")
                         why = f"{flow} calls {node.call}, which leads back to {flow}: flows may not call in circles"
                         remedy = "go to a state instead, or return to the caller and let it decide"
-                        path = (*(f"{f}" for f in circle), circle[0])
-                        report.add("recursion", place, why, remedy, path=path)
+                        findings.add("recursion", place, why, remedy, path=(*circle, circle[0]))
     return found
 
 
-def _nowhere_to_return(report: Report, run: Run, flow: str) -> None:
-    entries = report.facts.entries
+def _nowhere_to_return(findings: Findings, run: Run, flow: str) -> None:
     for exit_, (config, _) in run.exit_from.items():
-        if exit_.kind == AT_RETURN:
-            node = run.graph.nodes[config[0]]
-            place = report.at(flow, "states", node.name, "return")
-            if entries is not None and flow in entries:
-                why = f"{flow} answers calls, so {node.name} has nobody to return to"
-                report.add(
-                    "nowhere-to-return", place, why, "end the call, or go to a question", path=run.path_to(config)
-                )
+        if exit_.kind == "return":
+            name, path = run.graph.nodes[config[0]].name, run.path_to(config)
+            if flow in (findings.facts.entries or ()):
+                place = findings.at(flow, "states", name, "return")
+                why = f"{flow} answers calls, so {name} has nobody to return to"
+                findings.add("nowhere-to-return", place, why, "end the call, or go to a question", path=path)
             else:
-                place = report.at(flow, "flow")
                 why = f"nothing calls {flow}, though it returns to a caller"
-                report.add("unused-flow", place, why, "call it from another flow, or delete it", severity="warning")
+                remedy = "call it from another flow, or delete it"
+                findings.add("unused-flow", findings.at(flow, "flow"), why, remedy, severity="warning")
             return
 
 
-def _unreachable(report: Report, walker: Walker, called: set[str]) -> None:
+def _unreachable(findings: Findings, walker: Walker) -> None:
     visited: dict[str, set[int]] = {}
     for run in walker.runs.values():
         visited.setdefault(run.graph.flow.flow, set()).update(c[0] for c in run.moves)
         if run.overflow:
             flow = run.graph.flow.flow
             why = f"{flow} has too many combinations of filled variables to walk them all"
-            report.add("too-complex", report.at(flow, "flow"), why, "split it into sub-flows", severity="warning")
+            findings.add("too-complex", findings.at(flow, "flow"), why, "split it into sub-flows", severity="warning")
     for flow, graph in walker.graphs.items():
         if flow not in visited:
-            if flow in called:
+            if flow in walker.called:
                 why, remedy = f"no call can ever come to {flow}", "call it from a state that is reached"
-                report.add("unused-flow", report.at(flow, "flow"), why, remedy, severity="warning")
+                findings.add("unused-flow", findings.at(flow, "flow"), why, remedy, severity="warning")
             continue
         for index, node in enumerate(graph.nodes):
-            place = report.key(flow, "states", node.name)
-            if index not in visited[flow] and _own(report, flow, place):
+            place = findings.key(flow, "states", node.name)
+            # states a fragment brought along may stay unused: other flows may want them
+            if index not in visited[flow] and place.file == findings.library.files[flow][0]:
                 why = f"no call can ever come to {node.name}"
-                report.add("unreachable", place, why, f"lead a way to {node.name}, or delete it")
-
-
-def _own(report: Report, flow: str, place: Place) -> bool:
-    """States a fragment brought along may stay unused: other flows may want them."""
-    return place.file == report.library.files[flow][0]
+                findings.add("unreachable", place, why, f"lead a way to {node.name}, or delete it")
 
 
 # --- loops and ends ------------------------------------------------------------------------------------------------
 
 
-def _loops(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
+def _loops(findings: Findings, walker: Walker, run: Run) -> None:
     flow = run.graph.flow.flow
     circles = run.circles()
     if circles:
@@ -162,9 +130,8 @@ def _loops(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...
     for circle in circles:
         configs = [m.to for m in circle if isinstance(m.to, tuple)]
         states = frozenset(c[0] for c in configs)
-        if ("loop", flow, states) in seen:
+        if not findings.first("loop", flow, states):
             continue
-        seen.add(("loop", flow, states))
         first = configs[-1]
         path = [*run.path_to(first)]
         for move in circle:
@@ -177,75 +144,71 @@ def _loops(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...
         if asked:
             why += f": {listing(asked)} is filled already, so it is passed through"
             remedy = f"clear {listing(asked)} on the way back, so that the caller is asked again"
-        place = report.key(flow, "states", run.graph.nodes[first[0]].name)
-        report.add("silent-loop", place, why, remedy, path=tuple(path))
+        place = findings.key(flow, "states", run.graph.nodes[first[0]].name)
+        findings.add("silent-loop", place, why, remedy, path=tuple(path))
 
 
-def _ends(report: Report, walker: Walker, run: Run, seen: set[tuple[object, ...]]) -> None:
-    flow = run.graph.flow.flow
-    if _endings(run, flow, seen):
+def _ends(findings: Findings, walker: Walker, run: Run) -> None:
+    if _endings(run):
         run = walker.exactly(run)
-    for config, move, kind in _endings(run, flow, seen):
-        node = run.graph.nodes[config[0]]
-        seen.add((kind, flow, node.name))
-        place = report.key(flow, "states", node.name)
-        if kind == AT_END:
-            path = run.path_to(config)
+    for (kind, name), (config, move) in _endings(run).items():
+        flow = run.graph.flow.flow
+        if not findings.first(kind, flow, name):
+            continue
+        place, path = findings.key(flow, "states", name), run.path_to(config)
+        if kind == "end":
             reason = "after a failure" if len(path) > 1 else "before being asked anything"
             why = f"a caller who says nothing comes here {reason} and is hung up on without having reached a human"
             remedy = "lead this way to human, or ask the caller something first"
-            report.add("hangs-up", place, why, remedy, path=path)
+            findings.add("hangs-up", place, why, remedy, path=path)
         else:
-            path = (*run.path_to(config), f"[{move.step.label}]", "back")
             why = "back leads to the previous question, and here none may have been asked yet"
-            report.add("nothing-to-go-back-to", place, why, "name a state to go to, or human", path=path)
+            path = (*path, f"[{move.step.label}]", "back")
+            findings.add("nothing-to-go-back-to", place, why, "name a state to go to, or human", path=path)
 
 
-def _endings(run: Run, flow: str, seen: set[tuple[object, ...]]) -> list[tuple[Config, Move, str]]:
-    """Ends while a human is owed, and ways back to nothing: the first of each state that was not reported yet."""
-    found: dict[tuple[str, str, str], tuple[Config, Move, str]] = {}
+def _endings(run: Run) -> dict[tuple[str, str], tuple[Config, Move]]:
+    """Ends while a human is owed, and ways back to nothing, by kind and state: the first of each."""
+    found: dict[tuple[str, str], tuple[Config, Move]] = {}
     for config, moves in run.moves.items():
-        name = run.graph.nodes[config[0]].name
         for move in moves:
             to = move.to
             if not isinstance(to, Exit) or to.mode & RESUMED:
                 continue
-            if (to.kind == AT_END and to.mode & OWED) or to.kind == AT_NOTHING:
-                key = (to.kind, flow, name)
-                if key not in seen:
-                    found.setdefault(key, (config, move, to.kind))
-    return list(found.values())
+            if (to.kind == "end" and to.mode & OWED) or to.kind == "nothing":
+                found.setdefault((to.kind, run.graph.nodes[config[0]].name), (config, move))
+    return found
 
 
-def _unfinished(report: Report, run: Run, seen: set[tuple[object, ...]]) -> None:
+def _unfinished(findings: Findings, run: Run) -> None:
     flow = run.graph.flow.flow
     for config in run.unfinished:
-        node = run.graph.nodes[config[0]]
-        if ("no-else", flow, node.name) not in seen:
-            seen.add(("no-else", flow, node.name))
-            place = report.key(flow, "states", node.name, "when")
-            why = f"none of the conditions of {node.name} need hold, and then nothing happens"
-            report.add("no-else", place, why, "end the list with a case without if:", path=run.path_to(config))
+        name = run.graph.nodes[config[0]].name
+        if findings.first("no-else", flow, name):
+            why = f"none of the conditions of {name} need hold, and then nothing happens"
+            place = findings.key(flow, "states", name, "when")
+            findings.add("no-else", place, why, "end the list with a case without if:", path=run.path_to(config))
 
 
 # --- the human flow ------------------------------------------------------------------------------------------------
 
 
-def _human_flow(report: Report, run: Run, hours: bool) -> None:
-    if not hours:
-        return
-    for config, path, what in first_stops(run):
-        flow = run.graph.flow.flow
-        place = (
-            report.key(flow, "states", run.graph.nodes[config[0]].name) if config[0] >= 0 else report.key(flow, "flow")
-        )
+def _human_flow(findings: Findings, walker: Walker, flow: str) -> None:
+    for path, what in first_stops(walker.run(flow, True)):
+        where, _, state = path[-1].partition(".")
+        place = findings.key(where, "states", state)
         why = f"the desk is open, yet a caller who says nothing {what} before being handed to a human"
         remedy = "put the handoff first; ask only when it is closed or failed"
-        report.add("human-not-reached", place, why, remedy, path=path)
+        findings.add("human-not-reached", place, why, remedy, path=path)
+    if not walker.run(flow, False).promises:
+        why = f"in closed hours nothing in {flow} promises the caller anything: no action there promises a call back"
+        remedy = f"on closed:, ask whether to call back, and perform {findings.callback}"
+        path = (f"{flow}.{findings.library.flows[flow].start}",)
+        findings.add("no-callback", findings.key(flow, "states"), why, remedy, text=flow, path=path)
 
 
-def first_stops(run: Run, lead: tuple[str, ...] = ()) -> Iterator[tuple[Config, tuple[str, ...], str]]:
-    """Where a silent caller comes to a stop before any handoff was tried: configuration, path, what stops them."""
+def first_stops(run: Run, lead: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where a silent caller comes to a stop before any handoff was tried: the path there, what stops them."""
     queue: deque[tuple[Config, tuple[str, ...]]] = deque((c, (*lead, run.name(c))) for c, _ in run.starts)
     seen = {c for c, _ in queue}
     while queue:
@@ -254,18 +217,17 @@ def first_stops(run: Run, lead: tuple[str, ...] = ()) -> Iterator[tuple[Config, 
         if node.kind == "handoff" or config[2] & HANDOFF_TRIED:
             continue
         if node.kind == "end":
-            yield config, path, "is hung up on"
+            yield path, "is hung up on"
             continue
         for inner in run.calls.get(config, ()):
-            for _, further, what in first_stops(inner, path):
-                yield config, further, what
+            yield from first_stops(inner, path)
         silent = list(run.silent_moves(config))
         if not silent and node.kind not in ("call", "return", "branch"):
-            yield config, path, "is asked something"
+            yield path, "is asked something"
         for move in silent:
             if isinstance(move.to, Exit):
-                if move.to.kind in (AT_END, AT_NOTHING):
-                    yield config, path, "is hung up on"
+                if move.to.kind in ("end", "nothing"):
+                    yield path, "is hung up on"
             elif move.to not in seen:
                 seen.add(move.to)
                 queue.append((move.to, (*path, run.name(move.to))))

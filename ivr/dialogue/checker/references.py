@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from ivr.dialogue.checker.condition import Text, read
+from ivr.dialogue.checker.condition import leaves
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HTTP_OUTCOMES
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import items_of, leaves, prompt_texts, slots_in
+from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
-from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, ActionSignature
 from ivr.dialogue.flows.source import Place
-from ivr.dialogue.flows.state import Choice, Path, State, Transition
-from ivr.dialogue.flows.wording import FILTERS
+from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
+from ivr.dialogue.flows.wording import FILTERS, slots_in
 
-FACTS = frozenset(
-    {
-        *("call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry"),
-        *("hours.open", "hours.next_opening"),
-    }
-)
+FACTS = frozenset({
+    "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
+    "hours.open", "hours.next_opening",
+})  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
-_ALIKE = (
-    {"number", "ordinal", "money"},
-    {"digits", "number", "text"},
-    {"choice", "text", "boolean"},
-    {"title", "text"},
-)
+_ALIKE = (  # types that pass for one another
+    {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
+)  # fmt: skip
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
     "question": {"ask", "choices", "noinput", "nomatch", "help", "timeout", "hangover", "bargein", "goto"},
     "action": {"action", "arguments", "confirm", "wait", "returns", "on", "timeout", "hangover", "bargein", "help"},
@@ -46,28 +41,24 @@ _KEYS = {  # what a state may say besides prompt, set, clear, about and universa
 _ALIASES = {"arguments": "with", "result": "return"}
 
 
-def check_references(report: Report) -> None:
-    facts = FACTS | {f for s in report.library.signatures.values() for f in s.facts}
-    for name, flow in report.library.flows.items():
-        _Names(report, name, flow, facts).check()
-    _wordings(report, facts)
+def check_references(findings: Findings) -> None:
+    facts = FACTS | {f for s in findings.library.signatures.values() for f in s.facts}
+    for name, flow in findings.library.flows.items():
+        _Names(findings, name, flow, facts).check()
+    _wordings(findings, facts)
 
 
 class _Names:
-    def __init__(self, report: Report, name: str, flow: Flow, facts: frozenset[str]) -> None:
-        self.report, self.name, self.flow, self.facts = report, name, flow, facts
-        self.variables: Mapping[str, VariableSpec] = {**flow.parameters, **flow.variables}
+    def __init__(self, findings: Findings, name: str, flow: Flow, facts: frozenset[str]) -> None:
+        self.findings, self.name, self.flow, self.facts = findings, name, flow, facts
+        self.add, self.at, self.key = findings.add, partial(findings.at, name), partial(findings.key, name)
+        self.variables = flow.slots
 
-    def at(self, *path: str | int) -> Place:
-        return self.report.at(self.name, *path)
-
-    def key(self, *path: str | int) -> Place:
-        return self.report.key(self.name, *path)
-
-    def unknown(self, code: str, place: Place, kind: str, name: str, known: Iterable[str]) -> None:
+    def unknown(self, what: str, place: Place, name: str, known: Iterable[str], of: str = "") -> None:
+        """``what``: variable, action, outcome…; ``of``: whose it would be."""
         names = sorted(known)
-        remedy = suggestion(name, names, f"{kind}s here: {listing(names)}")
-        self.report.add(code, place, f"there is no {kind} {name}", remedy, text=name)
+        remedy = suggestion(name, names, f"{what}{of}s here: {listing(names)}")
+        self.add(f"unknown-{what}", place, f"there is no {what}{of} {name}", remedy, text=name)
 
     def check(self) -> None:
         for section in ("parameters", "variables"):
@@ -77,46 +68,43 @@ class _Names:
             for index, phrase in enumerate(spec.phrases):
                 self.phrase(phrase, self.at("intents", intent, "phrases", index))
             if not spec.phrases:
-                self.report.add("no-phrases", self.key("intents", intent), f"{intent} has no phrases", "add an example")
+                self.add("no-phrases", self.key("intents", intent), f"{intent} has no phrases", "add an example")
         for sid, state in self.flow.states.items():
             self._state(sid, state)
 
     def _variable(self, section: str, name: str, spec: VariableSpec) -> None:
         place = self.key(section, name)
         if spec.type == "title" and not spec.vocabularies:
-            why, remedy = f"the title {name} comes from no vocabulary", "add from: [VOCABULARY]"
-            self.report.add("no-vocabulary", place, why, remedy)
+            why = f"the title {name} comes from no vocabulary"
+            self.add("no-vocabulary", place, why, "add from: [VOCABULARY]")
         if spec.type == "choice" and not spec.values:
-            why, remedy = f"the choice {name} has no values", "add values: with phrases for each"
-            self.report.add("no-values", place, why, remedy)
-        low, high = spec.minimum, spec.maximum
-        if isinstance(spec.length, tuple):
-            low, high = spec.length
+            self.add("no-values", place, f"the choice {name} has no values", "add values: with phrases for each")
+        low, high = spec.length if isinstance(spec.length, tuple) else (spec.minimum, spec.maximum)
         if low is not None and high is not None and low > high:
-            self.report.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
+            self.add("bad-range", place, f"{name} reaches from {low} to {high}", "put the smaller number first")
 
     def phrase(self, text: str, place: Place) -> None:
         try:
             template = parse_phrase(text)
         except PhraseError as error:
-            self.report.add("bad-phrase", place, error.message, error.remedy or "correct the brackets", text=text)
+            self.add("bad-phrase", place, error.message, error.remedy or "correct the brackets", text=text)
             return
         for slot in template.slots:
             if slot not in self.variables:
-                self.unknown("unknown-variable", place, "variable", slot, self.variables)
+                self.unknown("variable", place, slot, self.variables)
             elif self.variables[slot].type not in SPOKEN_TYPES:
-                kind = self.variables[slot].type
-                why = f"{slot} is {kind}, which nobody can say"
-                self.report.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
+                why = f"{slot} is {self.variables[slot].type}, which nobody can say"
+                self.add("not-askable", place, why, "give the variable a type that can be said", text=slot)
 
-    def expression(self, text: object, place: Place) -> Text | None:
-        """Report what is wrong with a value or condition; its names otherwise."""
+    def expression(self, text: object, place: Place) -> Expression | None:
+        """Report what is wrong with a value or condition; the expression otherwise."""
         if not isinstance(text, str) or not text:
             return None
-        found = read(text)
-        if found.error:
-            remedy = found.remedy or "write a variable, a fact, or a comparison such as tries < 2"
-            self.report.add("bad-expression", place, f"{text!r} cannot be read: {found.error}", remedy, text=text)
+        try:
+            found = parse_expression(text)
+        except ExpressionError as error:
+            remedy = error.remedy or "write a variable, a fact, or a comparison such as tries < 2"
+            self.add("bad-expression", place, f"{text!r} cannot be read: {error.message}", remedy, text=text)
             return None
         for name in sorted(found.names | found.tested):
             self.named(name, place)
@@ -126,17 +114,22 @@ class _Names:
         if name in self.variables or name in self.facts:
             return
         if "." in name:
-            self.unknown("unknown-fact", place, "fact", name, self.facts)
+            self.unknown("fact", place, name, self.facts)
             return
-        known = {*self.variables, *self.facts}
-        remedy = suggestion(
-            name, known, f"variables here: {listing(sorted(self.variables))}; quote texts: \"'{name}'\""
-        )
-        self.report.add("unknown-variable", place, f"there is no variable {name}", remedy, text=name)
+        otherwise = f"variables here: {listing(sorted(self.variables))}; quote texts: \"'{name}'\""
+        remedy = suggestion(name, {*self.variables, *self.facts}, otherwise)
+        self.add("unknown-variable", place, f"there is no variable {name}", remedy, text=name)
 
-    def assigned(self, name: str, place: Place) -> None:
+    def assigned(self, name: str, *path: str | int) -> None:
         if name not in self.variables:
-            self.unknown("unknown-variable", place, "variable", name, self.variables)
+            self.unknown("variable", self.key(*path), name, self.variables)
+
+    def _assignments(self, what: State | EdgeSpec, path: Path) -> None:
+        for name, value in what.set.items():
+            self.assigned(name, *path, "set", name)
+            self.expression(value, self.at(*path, "set", name))
+        for index, variable in enumerate(what.clear):
+            self.assigned(variable, *path, "clear", index)
 
     def _state(self, sid: str, state: State) -> None:
         kind = state.kinds[0]
@@ -147,43 +140,33 @@ class _Names:
                 continue
             why = f"{alias} means nothing in {sid}, which is {'an' if kind[0] in 'aeiou' else 'a'} {kind} state"
             allowed = listing(sorted(_ALIASES.get(k, k) for k in _KEYS[kind]))
-            self.report.add("unused-key", self.key(*base, alias), why, f"remove it; this kind of state takes {allowed}")
-        for part, value in state.set.items():
-            self.assigned(part, self.key(*base, "set", part))
-            self.expression(value, self.at(*base, "set", part))
-        for index, variable in enumerate(state.clear):
-            self.assigned(variable, self.at(*base, "clear", index))
+            self.add("unused-key", self.key(*base, alias), why, f"remove it; this kind of state takes {allowed}")
+        self._assignments(state, base)
         for way in state.transitions():
             self._edge(way, (*base, *way.path))
         for _, prompt, path in state.prompts():
             self.prompt(prompt, (*base, *path), self.at)
         for name in state.universals:
             if name not in UNIVERSALS:
-                self.unknown("unknown-universal", self.key(*base, "universals", name), "universal", name, UNIVERSALS)
-        getattr(self, f"_{kind}", self._nothing)(sid, state)
-
-    def _nothing(self, sid: str, state: State) -> None:
-        """Kinds that name nothing else."""
+                self.unknown("universal", self.key(*base, "universals", name), name, UNIVERSALS)
+        if of_kind := getattr(self, f"_{kind}", None):
+            of_kind(sid, state)
 
     def _edge(self, way: Transition, path: Path) -> None:
         edge = way.edge
-        for part, value in edge.set.items():
-            self.assigned(part, self.key(*path, "set", part))
-            self.expression(value, self.at(*path, "set", part))
-        for index, variable in enumerate(edge.clear):
-            self.assigned(variable, self.at(*path, "clear", index))
+        self._assignments(edge, path)
         if way.condition:
             self.expression(way.condition, self.at(*path, "if"))
         if edge.skill:
             self._skill(edge.skill, self.at(*path, "skill"))
             if edge.goto != "human":
                 why = "reason, skill and priority only go with the target human"
-                self.report.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
+                self.add("unused-key", self.key(*path, "skill"), why, "remove it", severity="warning")
 
     def _skill(self, skill: str, place: Place) -> None:
-        known = self.report.facts.skills
+        known = self.findings.facts.skills
         if skill and known is not None and "{" not in skill and skill not in known:
-            self.unknown("unknown-skill", place, "skill", skill, known)
+            self.unknown("skill", place, skill, known)
 
     def prompt(self, prompt: TaperedPrompt, path: Path, place_of: Callable[..., Place]) -> None:
         for text, here in prompt_texts(prompt, path):
@@ -196,11 +179,11 @@ class _Names:
         for name, chosen, stray in slots_in(text):
             if stray:
                 why, remedy = f"a slot is written {{title}}, not {stray}", "correct the braces"
-                self.report.add("bad-slot", place, why, remedy, text=text)
+                self.add("bad-slot", place, why, remedy, text=text)
                 continue
             self.named(name, place)
             if chosen and chosen not in FILTERS:
-                self.unknown("unknown-filter", place, "filter", chosen, FILTERS)
+                self.unknown("filter", place, chosen, FILTERS)
 
     # --- by kind -----------------------------------------------------------------------------------------------
 
@@ -208,38 +191,35 @@ class _Names:
         if state.ask:
             place = self.at("states", sid, "ask")
             if state.ask not in self.variables:
-                self.unknown("unknown-variable", place, "variable", state.ask, self.variables)
+                self.unknown("variable", place, state.ask, self.variables)
             elif self.variables[state.ask].type not in SPOKEN_TYPES:
                 why = f"{state.ask} is {self.variables[state.ask].type}, which nobody can say or key"
-                self.report.add("not-askable", place, why, "give the variable a type that can be said")
+                self.add("not-askable", place, why, "give the variable a type that can be said")
             if state.goto is None:
                 why = f"once {state.ask} is known nothing happens"
-                self.report.add("dead-end", self.key("states", sid), why, "add goto: with the next state")
+                self.add("dead-end", self.key("states", sid), why, "add goto: with the next state")
         elif state.goto is not None:
             why = "goto is only taken after an ask; here the choices lead on"
-            self.report.add("unused-key", self.key("states", sid, "goto"), why, "remove it")
+            self.add("unused-key", self.key("states", sid, "goto"), why, "remove it")
         for index, choice in enumerate(state.choices):
-            self._choice(sid, index, choice)
-
-    def _choice(self, sid: str, index: int, choice: Choice) -> None:
-        if choice.intent not in self.flow.intents and choice.intent not in ("yes", "no"):
-            known = [*self.flow.intents, "yes", "no"]
-            place = self.at("states", sid, "choices", index, "intent")
-            self.unknown("unknown-intent", place, "intent", choice.intent, known)
+            if choice.intent not in (known := [*self.flow.intents, "yes", "no"]):
+                self.unknown("intent", self.at("states", sid, "choices", index, "intent"), choice.intent, known)
 
     def _action(self, sid: str, state: State) -> None:
-        signature = self.report.library.signatures.get(state.action)
+        signature = self.findings.library.signatures.get(state.action)
         if signature is None:
-            known = self.report.library.signatures
-            self.unknown("unknown-action", self.at("states", sid, "action"), "action", state.action, known)
+            self.unknown("action", self.at("states", sid, "action"), state.action, self.findings.library.signatures)
             return
         self._arguments(sid, state, signature)
-        for mine, theirs in state.returns.items():
-            self.assigned(mine, self.key("states", sid, "returns", mine))
-            if theirs not in signature.returns:
-                place = self.at("states", sid, "returns", mine)
-                self.unknown("unknown-value", place, f"value of {state.action} called", theirs, signature.returns)
+        self._returns(sid, state, signature.returns, state.action)
         self._outcomes(sid, state, signature.all_outcomes, state.action)
+
+    def _returns(self, sid: str, state: State, values: Iterable[str], what: str) -> None:
+        for mine, theirs in state.returns.items():
+            self.assigned(mine, "states", sid, "returns", mine)
+            if theirs not in values:
+                place = self.at("states", sid, "returns", mine)
+                self.unknown("value", place, theirs, values, f" of {what} called")
 
     def _arguments(self, sid: str, state: State, signature: ActionSignature) -> None:
         for name, value in state.arguments.items():
@@ -248,19 +228,19 @@ class _Names:
             if parameter is None:
                 known = [p.name for p in signature.parameters]
                 key = self.key("states", sid, "with", name)
-                self.unknown("unknown-parameter", key, f"parameter of {signature.name} called", name, known)
+                self.unknown("parameter", key, name, known, f" of {signature.name} called")
             found = self.expression(value, place)
             if parameter is None or found is None or found.bare not in self.variables:
                 continue
             given, wanted = self.variables[found.bare].type, parameter.type
             if given != wanted and wanted != "text" and not any(given in a and wanted in a for a in _ALIKE):
                 why = f"{signature.name} wants a {wanted} for {name}, and {found.bare} is a {given}"
-                self.report.add("wrong-type", place, why, f"pass a variable of type {wanted}")
+                self.add("wrong-type", place, why, f"pass a variable of type {wanted}")
         for parameter in signature.parameters:
             if parameter.required and parameter.name not in state.arguments:
                 why = f"{signature.name} needs {parameter.name} ({parameter.type})"
                 place = self.at("states", sid, "action")
-                self.report.add("missing-parameter", place, why, f"add it under with: {parameter.name}: …")
+                self.add("missing-parameter", place, why, f"add it under with: {parameter.name}: …")
 
     def _outcomes(self, sid: str, state: State, outcomes: tuple[str, ...], what: str) -> None:
         for outcome in outcomes:
@@ -268,45 +248,38 @@ class _Names:
                 place = self.key("states", sid, "on") if state.on else self.key("states", sid)
                 why = f"{what} can end in {outcome}, and {sid} has no edge for it"
                 to = "human" if outcome in IMPLICIT_OUTCOMES else "…"
-                self.report.add("missing-outcome", place, why, f"add {outcome}: {to} under on:")
+                self.add("missing-outcome", place, why, f"add {outcome}: {to} under on:")
         for outcome in state.on:
             if outcome not in outcomes:
-                place = self.key("states", sid, "on", outcome)
-                self.unknown("unknown-outcome", place, f"outcome of {what} called", outcome, outcomes)
+                self.unknown("outcome", self.key("states", sid, "on", outcome), outcome, outcomes, f" of {what} called")
 
     def _http(self, sid: str, state: State) -> None:
         assert state.http is not None
-        known = self.report.facts.services
+        known = self.findings.facts.services
         if known is not None and state.http.service not in known:
-            place = self.at("states", sid, "http", "service")
-            self.unknown("unknown-service", place, "service", state.http.service, known)
+            self.unknown("service", self.at("states", sid, "http", "service"), state.http.service, known)
         self.text(state.http.path, self.at("states", sid, "http", "path"))
         for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
             self.expression(value, self.at(*path))
         for mine in state.http.returns:
-            self.assigned(mine, self.key("states", sid, "http", "returns", mine))
+            self.assigned(mine, "states", sid, "http", "returns", mine)
         self._outcomes(sid, state, HTTP_OUTCOMES, "an http call")
 
     def _call(self, sid: str, state: State) -> None:
-        callee = self.report.library.flows.get(state.call)
+        callee = self.findings.library.flows.get(state.call)
         for name, value in state.arguments.items():
             self.expression(value, self.at("states", sid, "with", name))
             if callee is not None and name not in callee.parameters:
                 place = self.key("states", sid, "with", name)
-                self.unknown("unknown-parameter", place, f"parameter of {state.call} called", name, callee.parameters)
+                self.unknown("parameter", place, name, callee.parameters, f" of {state.call} called")
         if callee is None:
             return
         if not callee.results:
             why = f"{state.call} never returns"
             remedy = f"give {state.call} a state with return:, or go there another way"
-            self.report.add("never-returns", self.at("states", sid, "call"), why, remedy)
+            self.add("never-returns", self.at("states", sid, "call"), why, remedy)
             return
-        given = {value for s in callee.states.values() for value in s.values}
-        for mine, theirs in state.returns.items():
-            self.assigned(mine, self.key("states", sid, "returns", mine))
-            if theirs not in given:
-                place = self.at("states", sid, "returns", mine)
-                self.unknown("unknown-value", place, f"value of {state.call} called", theirs, given)
+        self._returns(sid, state, {value for s in callee.states.values() for value in s.values}, state.call)
         results = callee.results if state.goto is None else tuple(r for r in callee.results if r in state.on)
         self._outcomes(sid, state, results, state.call)
 
@@ -326,15 +299,15 @@ class _Names:
         self._outcomes(sid, state, ("none",) if state.goto is None else (), "taking up a call")
 
 
-def _wordings(report: Report, facts: frozenset[str]) -> None:
+def _wordings(findings: Findings, facts: frozenset[str]) -> None:
     """The same for overlays' texts and phrases, in each flow they speak for."""
-    for overlay, wording in report.library.wordings.items():
-        flow = report.library.flows.get(overlay[0])
+    for overlay, wording in findings.library.wordings.items():
+        flow = findings.library.flows.get(overlay[0])
         if flow is None:
             continue
-        names = _Names(report, overlay[0], flow, facts)
+        names = _Names(findings, overlay[0], flow, facts)
         for prompt_id, prompt in wording.prompts.items():
-            names.prompt(prompt, ("prompts", prompt_id), partial(report.overlay, overlay))
+            names.prompt(prompt, ("prompts", prompt_id), partial(findings.overlay, overlay))
         for intent, phrases in wording.intents.items():
             for index, phrase in enumerate(phrases):
-                names.phrase(phrase, report.overlay(overlay, "intents", intent, index))
+                names.phrase(phrase, findings.overlay(overlay, "intents", intent, index))

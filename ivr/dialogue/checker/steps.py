@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from ivr.dialogue.checker.condition import Test, read, read_value, test_of
+from ivr.dialogue.checker.condition import Test, leaves, names_of, read, test_of
 from ivr.dialogue.checker.graph import (
     BACK,
-    CALLBACK_FAILED,
     END,
     HANDOFF_OUTCOMES,
     HTTP_OUTCOMES,
     HUMAN,
-    KEEP,
-    OWE,
-    SETTLE,
-    TRIED,
+    Debt,
     FlowGraph,
     Node,
     Step,
     Use,
     components,
-)
-from ivr.dialogue.checker.texts import items_of, leaves, names_in
+)  # fmt: skip
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
-from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
 from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES
-from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition, TransitionKind
+from ivr.dialogue.flows.state import EdgeSpec, State, Transition, TransitionKind
+from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.understanding.grammar import slot_names
 
 _MOST_TRACKED = 10
@@ -44,7 +40,7 @@ class _Compiler:
     def __init__(self, library: FlowLibrary, flow: Flow) -> None:
         self.library = library
         self.flow = flow
-        self.bits = {v: 1 << i for i, v in enumerate({**flow.parameters, **flow.variables})}
+        self.bits = {v: 1 << i for i, v in enumerate(flow.slots)}
         self.index = {s: i for i, s in enumerate(flow.states)}
         self.overlays = [(k, w) for k, w in library.wordings.items() if k[0] == flow.flow]
         self.tracked: dict[str, int] = {}
@@ -62,27 +58,26 @@ class _Compiler:
         Where these are too many, asks outside circles are taken to be passed through or not, as may be; what the walk
         then finds wrong is walked again with all of them (``Walker.exactly``).
         """
-        tested: set[str] = set()
-        compared: set[str] = set()
+        tested, compared = set[str](), set[str]()
         for state in self.flow.states.values():
             conditions = [t.condition for t in state.transitions()]
             conditions += [i.condition for _, prompt, _ in state.prompts() for i, _ in items_of(prompt)]
-            for condition in conditions:
-                if condition:
-                    tested |= read(condition).tested
-                    compared |= read(condition).names
+            for expression in filter(None, map(read, conditions)):
+                tested |= expression.tested
+                compared |= expression.names
         asked = {s.ask for s in self.flow.states.values() if s.ask}
-        for names in (tested | compared | asked, tested | asked):
-            if len(names) <= _MOST_TRACKED:
-                break
-        else:
+        names = tested | compared | asked
+        if len(names) > _MOST_TRACKED:
+            names = tested | asked
+        if len(names) > _MOST_TRACKED:
             mixed = {s.ask for s in self.flow.states.values() if s.ask and s.choices}
             names = tested | mixed | _asked_in_circles(self.flow)
         return {n: self.bits[n] for n in names if n in self.bits}
 
     # --- what is used ------------------------------------------------------------------------------------------
 
-    def _need(self, names: Iterator[str] | frozenset[str]) -> int:
+    def _need(self, names: Iterable[str]) -> int:
+        """The mask of those names that are variables."""
         need = 0
         for name in names:
             need |= self.bits.get(name, 0)
@@ -99,14 +94,13 @@ class _Compiler:
     def _texts(self, prompt: TaperedPrompt, path: Path, overlay: tuple[str, str, str] | None) -> list[Use]:
         found = []
         for item, here in items_of(prompt, path):
-            need = self._need(n for text in (item.say, *item.variants) for n in names_in(text))
-            if need:
+            if need := self._need(n for text in (item.say, *item.variants) for n in names_in(text)):
                 guard = test_of(item.condition, self.tracked) if item.condition else None
                 found.append(Use(need, (*here, "say"), overlay, guard))
         return found
 
     def _values(self, values: Mapping[str, object], path: Path) -> list[Use]:
-        uses = [Use(self._need(read_value(v).names), (*path, k)) for k, v in values.items()]
+        uses = [Use(self._need(names_of(v)), (*path, k)) for k, v in values.items()]
         return [u for u in uses if u.need]
 
     # --- steps -------------------------------------------------------------------------------------------------
@@ -125,27 +119,25 @@ class _Compiler:
         *,
         before: int = 0,
         lost: int = 0,
-        debt: int = KEEP,
+        debt: Debt = Debt.KEEP,
         guard: Test | None = None,
     ) -> Step:
         """A transition as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``."""
         edge = way.edge
-        uses: list[Use] = []
-        if edge.say:
-            uses += self._prompt_uses(here, way.prompt_id, edge.say, (*way.path, "say"))
+        uses = self._prompt_uses(here, way.prompt_id, edge.say, (*way.path, "say")) if edge.say else []
         uses += self._values(edge.set, ("states", here, *way.path, "set"))
-        kill = self._need(frozenset(edge.clear))
+        kill = self._need(edge.clear)
         if way.kind != "universal":  # whoever goes off by a universal does not leave the state in order
-            kill |= self._need(frozenset(self.flow.states[here].clear))
-        gen = (before | self._need(frozenset(edge.set))) & ~kill
+            kill |= self._need(self.flow.states[here].clear)
+        gen = (before | self._need(edge.set)) & ~kill
         kill |= lost & ~gen
         target = self._target(edge.goto, self.index[here])
         return Step(target, label, heard, before, gen, kill, debt, guard, tuple(uses), lost & ~before)
 
     def _node(self, name: str, state: State) -> Node:
-        node = Node(name, state, state.kinds[0], fills=self._need(frozenset(state.set)))
+        node = Node(name, state, state.kinds[0], tuple(state.transitions()), fills=self._need(state.set))
         node.uses = self._values(state.set, ("states", name, "set"))
-        edges = {t.prompt_id for t in state.transitions() if t.kind != "universal"}
+        edges = {t.prompt_id for t in node.transitions if t.kind != "universal"}
         spoken = [
             use for part, prompt, path in state.prompts() if part not in edges
             for use in self._prompt_uses(name, part, prompt, path)
@@ -155,32 +147,31 @@ class _Compiler:
         else:
             node.uses += spoken
         getattr(self, f"_{node.kind}")(node)
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "universal":
-                node.steps.append(self.step(name, way, f"the caller says {way.name}", True, debt=SETTLE))
+                node.steps.append(self.step(name, way, f"the caller says {way.name}", True, debt=Debt.SETTLE))
         return node
 
     def _question(self, node: Node) -> None:
         state, name = node.state, node.name
         if state.ask:
             node.ask = self.bits.get(state.ask, 0)
-            way = _only(state, "answer", Transition("goto", ("goto",), EdgeSpec(goto="human"), "answer", state.ask))
+            way = _only(node, "answer")
             if node.ask:
                 node.passed = self.step(name, way, f"{state.ask} is known already", before=node.ask)
-            node.steps.append(self.step(name, way, f"the caller says {state.ask}", True, before=node.ask, debt=SETTLE))
-        for way in state.transitions():
+            label = f"the caller says {state.ask}"
+            node.steps.append(self.step(name, way, label, True, before=node.ask, debt=Debt.SETTLE))
+        for way in node.transitions:
             if way.kind == "choice":
                 guard = test_of(way.condition, self.tracked) if way.condition else None
                 label = f"the caller chooses {way.name}"
                 for slots in self._slots(way.name, bool(way.key)):
-                    node.steps.append(self.step(name, way, label, True, before=slots, debt=SETTLE, guard=guard))
+                    node.steps.append(self.step(name, way, label, True, before=slots, debt=Debt.SETTLE, guard=guard))
 
     def _slots(self, intent: str, keyed: bool) -> list[int]:
         """What may be filled when a caller means ``intent``: a mask for each set of slots, in any language."""
         found = {0} if keyed else set()
-        phrases: list[str] = []
-        if intent in self.flow.intents:
-            phrases += self.flow.intents[intent].phrases
+        phrases = list(self.flow.intents[intent].phrases) if intent in self.flow.intents else []
         for _, wording in self.overlays:
             phrases += wording.intents.get(intent, ())
         for phrase in phrases:
@@ -189,35 +180,30 @@ class _Compiler:
             except PhraseError:
                 continue
             for variant in template.variants:
-                found.add(self._need(frozenset(slot_names(variant))))
+                found.add(self._need(slot_names(variant)))
         return sorted(found or {0})
 
     def _say(self, node: Node) -> None:
-        way = _only(node.state, "then", Transition("goto", ("goto",), EdgeSpec(goto="human"), "then"))
-        node.steps.append(self.step(node.name, way, "then"))
+        node.steps.append(self.step(node.name, _only(node, "then"), "then"))
 
-    def _outcomes(self, node: Node, outcomes: tuple[str, ...], filled_on: frozenset[str], explicit: bool) -> None:
+    def _outcomes(self, node: Node, outcomes: tuple[str, ...], filled_on: frozenset[str], risk: str) -> None:
         """Outcomes without an edge are reported as missing, and not to be counted again as a loop or an end."""
         state, name = node.state, node.name
-        returned = self._need(frozenset(state.returns if state.action else state.http.returns if state.http else ()))
-        for way in state.transitions():
+        policy = state.confirm.policy if state.confirm else "auto"
+        explicit = risk == "irreversible" or policy == "explicit"
+        returned = self._need(state.returns if state.action else state.http.returns if state.http else ())
+        for way in node.transitions:
             if way.kind != "outcome" or way.name not in outcomes:
                 continue
-            debt = OWE if way.failure else (SETTLE if explicit else KEEP)
+            debt = Debt.OWE if way.failure else (Debt.SETTLE if explicit else Debt.KEEP)
             if node.promises:
-                debt = CALLBACK_FAILED if way.failure else (SETTLE if way.name == "ok" else debt)
+                debt = Debt.CALLBACK_FAILED if way.failure else (Debt.SETTLE if way.name == "ok" else debt)
             before = returned if way.name in filled_on else 0
             lost = returned if state.action else 0
             node.steps.append(self.step(name, way, way.name, explicit, before=before, lost=lost, debt=debt))
-        risky = state.http.risk != "none" if state.http else self._risk(state.action) != "none"
-        if explicit or (risky and (state.confirm is None or state.confirm.policy == "auto")):
-            back = Transition("no", ("confirm",), EdgeSpec(goto="back"), "no", implied=True)
-            no = _only(state, "no", back)
-            node.steps.append(self.step(name, no, "the caller says no", True, debt=SETTLE))
-
-    def _risk(self, action: str) -> str:
-        signature = self.library.signatures.get(action)
-        return signature.risk if signature else "reversible"
+        if explicit or (risk != "none" and policy == "auto"):
+            no = _only(node, "no", "back")
+            node.steps.append(self.step(name, no, "the caller says no", True, debt=Debt.SETTLE))
 
     def _action(self, node: Node) -> None:
         state = node.state
@@ -225,28 +211,19 @@ class _Compiler:
         signature = self.library.signatures.get(state.action)
         node.promises = signature is not None and signature.promises == CALLBACK
         outcomes = signature.all_outcomes if signature else tuple(state.on)
-        explicit = self._risk(state.action) == "irreversible" or (
-            state.confirm is not None and state.confirm.policy == "explicit"
-        )
-        self._outcomes(node, outcomes, frozenset(outcomes) - set(IMPLICIT_OUTCOMES), explicit)
+        filled_on = frozenset(outcomes) - set(IMPLICIT_OUTCOMES)
+        self._outcomes(node, outcomes, filled_on, signature.risk if signature else "reversible")
 
     def _http(self, node: Node) -> None:
-        state = node.state
-        assert state.http is not None
-        base: Path = ("states", node.name, "http")
-        for value, path in leaves(state.http.body, (*base, "body")):
-            if body := self._need(read_value(value).names):
-                node.uses.append(Use(body, path))
-        need = self._need(names_in(state.http.path))
-        if need:
-            node.uses.append(Use(need, (*base, "path")))
-        explicit = state.http.risk == "irreversible" or (
-            state.confirm is not None and state.confirm.policy == "explicit"
-        )
-        self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), explicit)
+        http, base = node.state.http, ("states", node.name, "http")
+        assert http is not None
+        uses = [Use(self._need(names_of(value)), path) for value, path in leaves(http.body, (*base, "body"))]
+        uses.append(Use(self._need(names_in(http.path)), (*base, "path")))
+        node.uses += [u for u in uses if u.need]
+        self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), http.risk)
 
     def _branch(self, node: Node) -> None:
-        for way in node.state.transitions():
+        for way in node.transitions:
             if way.kind == "case":
                 label = f"if {way.condition}" if way.condition else "otherwise"
                 node.steps.append(self.step(node.name, way, label, guard=test_of(way.condition, self.tracked)))
@@ -255,10 +232,10 @@ class _Compiler:
         state = node.state
         node.call = state.call
         node.uses += self._values(state.arguments, ("states", node.name, "with"))
-        given = {k: read_value(v) for k, v in state.arguments.items()}
-        node.perhaps = frozenset(k for k, text in given.items() if "." in text.bare)
+        given = {k: read(v) for k, v in state.arguments.items()}
+        node.perhaps = frozenset(k for k, value in given.items() if value and "." in value.bare)
         node.given = frozenset(given) - node.perhaps
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "then":
                 node.otherwise = self.step(node.name, way, "otherwise")
             elif way.kind == "result":
@@ -272,26 +249,24 @@ class _Compiler:
         state, name = node.state, node.name
         assert state.handoff is not None
         for part in ("reason", "skill"):
-            need = self._need(names_in(getattr(state.handoff, part)))
-            if need:
+            if need := self._need(names_in(getattr(state.handoff, part))):
                 node.uses.append(Use(need, ("states", name, "handoff", part)))
-        for way in state.transitions():
+        for way in node.transitions:
             if way.kind == "outcome" and way.name in HANDOFF_OUTCOMES:
-                node.steps.append(self.step(name, way, way.name, debt=TRIED))
+                node.steps.append(self.step(name, way, way.name, debt=Debt.TRIED))
 
     def _end(self, node: Node) -> None:
         """Nothing follows."""
 
     def _resume(self, node: Node) -> None:
-        human = Transition("goto", ("goto",), EdgeSpec(goto="human"), "then")
-        ways = {t.trigger: t for t in node.state.transitions()}
-        way = ways.get("on.none") or ways.get("goto", human)
-        node.steps.append(self.step(node.name, way, "nothing to resume"))
+        none = (t for t in node.transitions if t.trigger == "on.none")
+        node.steps.append(self.step(node.name, next(none, _only(node, "then")), "nothing to resume"))
 
 
-def _only(state: State, kind: TransitionKind, otherwise: Transition) -> Transition:
-    """The state's transition of a kind that it has once at most."""
-    return next((t for t in state.transitions() if t.kind == kind), otherwise)
+def _only(node: Node, kind: TransitionKind, otherwise: str = "human") -> Transition:
+    """The state's transition of a kind that it has once at most; without one the engine goes to ``otherwise``."""
+    implied = Transition("goto", ("goto",), EdgeSpec(goto=otherwise), kind)
+    return next((t for t in node.transitions if t.kind == kind), implied)
 
 
 def _asked_in_circles(flow: Flow) -> set[str]:

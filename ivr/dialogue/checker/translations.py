@@ -1,133 +1,136 @@
-"""Translations: every prompt, phrase and label has words in every language and persona, and none is of nothing."""
+"""Translations: every prompt, phrase and label has words in every language and persona, and none is of nothing; each
+language that callers can choose or be spoken to in has words, a voice and a recogniser."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 
-from ivr.dialogue.checker.report import Report
-from ivr.dialogue.checker.texts import has_words, prompt_texts
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, OverlayKey
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
+from ivr.dialogue.flows.prompt import TaperedPrompt, prompt_texts
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.wording import SLOT
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
-from ivr.dialogue.spoken.tags import same_language
+from ivr.dialogue.spoken.tags import same_language, served
 
+_LETTER = re.compile(r"[^\W\d_]")
 _UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")
 
 
-def check_translations(report: Report) -> None:
-    for language, persona in report.library.voices:
-        _complete(report, language, persona)
-    _unknown_ids(report)
+def check_translations(findings: Findings) -> None:
+    for language, persona in findings.library.voices:
+        _complete(findings, language, persona)
+    _unknown_ids(findings)
 
 
 # --- every language and persona ------------------------------------------------------------------------------------
 
 
-def _complete(report: Report, language: str, persona: str) -> None:
-    for name, flow in report.library.flows.items():
+def _complete(findings: Findings, language: str, persona: str) -> None:
+    for name, flow in findings.library.flows.items():
         if not same_language(flow.language, language):
-            _Voice(report, name, language, persona).flow(flow)
-    universals = report.library.universals
+            _Voice(findings, name, language, persona).flow(flow)
+    universals = findings.library.universals
     if not same_language(universals.language, language):
-        _Voice(report, UNIVERSALS_FILE, language, persona).universals()
+        _Voice(findings, UNIVERSALS_FILE, language, persona).universals()
 
 
 class _Voice:
     """One owner's words in a language that is not its own."""
 
-    def __init__(self, report: Report, owner: str, language: str, persona: str) -> None:
-        self.report, self.owner, self.language = report, owner, language
+    def __init__(self, findings: Findings, owner: str, language: str, persona: str) -> None:
+        self.findings, self.owner, self.language = findings, owner, language
         self.layers: list[tuple[OverlayKey, Wording]] = [
-            ((owner, language, p), report.library.wordings[owner, language, p])
+            ((owner, language, p), findings.library.wordings[owner, language, p])
             for p in dict.fromkeys((persona, "neutral"))
-            if (owner, language, p) in report.library.wordings
+            if (owner, language, p) in findings.library.wordings
         ]
 
-    def has(self, section: str, name: str) -> bool:
-        return any(name in getattr(words, section) for _, words in self.layers)
+    def need(self, section: str, name: str, what: str, base: str) -> None:
+        if not any(name in getattr(words, section) for _, words in self.layers):
+            self.missing(section, name, what, base)
 
     def missing(self, section: str, name: str, what: str, base: str) -> None:
         key, words = self.layers[-1]
         path = (section,) if getattr(words, section) else ("language",)
-        place = self.report.overlay(key, *path, key=True)
+        place = self.findings.overlay(key, *path, key=True)
         why = f"{what} has no words in {self.language}: {base}"
-        self.report.add("missing-wording", place, why, f"add {name}: under {section}:", text=name)
+        self.findings.add("missing-wording", place, why, f"add {name}: under {section}:", text=name)
+
+    def prompt(self, prompt_id: str, prompt: TaperedPrompt) -> None:
+        """Texts with anything to translate: letters outside slots."""
+        texts = [text for text, _ in prompt_texts(prompt) if _LETTER.search(SLOT.sub("", text))]
+        if texts:
+            self.need("prompts", prompt_id, f"the prompt {prompt_id}", f"“{texts[0]}”")
 
     def absent(self, place: Place) -> bool:
         if self.layers:
             return False
         why = f"{self.owner} has no words in {self.language}, which other files speak"
         remedy = f"add {self.owner}.{self.language}.yaml, beginning wording: {self.owner}"
-        self.report.add("missing-wording", place, why, remedy)
+        self.findings.add("missing-wording", place, why, remedy)
         return True
 
     def flow(self, flow: Flow) -> None:
-        if self.absent(self.report.at(self.owner, "flow")):
+        if self.absent(self.findings.at(self.owner, "flow")):
             return
         for sid, state in flow.states.items():
-            for part, prompt, _ in state.prompts():
-                prompt_id = f"{sid}.{part}" if part else sid
-                texts = [t for t, _ in prompt_texts(prompt) if has_words(t)]
-                if texts and not self.has("prompts", prompt_id):
-                    self.missing("prompts", prompt_id, f"the prompt {prompt_id}", f"“{texts[0]}”")
+            for said in state.prompts():
+                self.prompt(said.id_in(sid), said.prompt)
             for choice in state.choices:
                 label = f"{sid}.{choice.intent}"
-                if choice.key and choice.label and not self.has("labels", label):
-                    self.missing("labels", label, f"the label {label}", f"“{choice.label}”")
-                if choice.intent in flow.intents and not self.has("intents", choice.intent):
-                    self.missing("intents", choice.intent, f"the intent {choice.intent}", "what callers say for it")
-        for variable in _chosen(flow):
-            spec = {**flow.parameters, **flow.variables}[variable]
+                if choice.key and choice.label:
+                    self.need("labels", label, f"the label {label}", f"“{choice.label}”")
+                if choice.intent in flow.intents:
+                    self.need("intents", choice.intent, f"the intent {choice.intent}", "what callers say for it")
+        for variable, spec in _chosen(flow):
             known = {v for _, words in self.layers for v in words.values.get(variable, {})}
-            for value in spec.values:
-                if value not in known:
-                    self.missing("values", variable, f"the value {value} of {variable}", "what callers say for it")
-                    break
+            if value := next((v for v in spec.values if v not in known), None):
+                self.missing("values", variable, f"the value {value} of {variable}", "what callers say for it")
 
     def universals(self) -> None:
-        universals = self.report.library.universals
-        if self.absent(self.report.universals("universals")):
+        universals = self.findings.library.universals
+        if self.absent(self.findings.universals("universals")):
             return
         for name in (*_UNIVERSAL_INTENTS, *(n for n, risk in universals.risks.items() if risk.phrases)):
-            if not self.has("intents", name):
-                self.missing("intents", name, f"the universal {name}", "what callers say for it")
+            self.need("intents", name, f"the universal {name}", "what callers say for it")
         for name, risk in universals.risks.items():
-            if risk.keywords and not self.has("keywords", name):
-                self.missing("keywords", name, f"the risk {name}", "keywords to be spotted in free speech")
+            if risk.keywords:
+                self.need("keywords", name, f"the risk {name}", "keywords to be spotted in free speech")
         for name, prompt in universals.prompts.items():
-            texts = [t for t, _ in prompt_texts(prompt) if has_words(t)]
-            if texts and not self.has("prompts", name):
-                self.missing("prompts", name, f"the prompt {name}", f"“{texts[0]}”")
+            self.prompt(name, prompt)
 
 
-def _chosen(flow: Flow) -> Iterator[str]:
+def _chosen(flow: Flow) -> Iterator[tuple[str, VariableSpec]]:
     """Choice variables that callers fill by speaking: asked for, or in phrases of an intent that is used."""
-    everything = {**flow.parameters, **flow.variables}
     used = {c.intent for s in flow.states.values() for c in s.choices}
     phrases = [p for i in used if i in flow.intents for p in flow.intents[i].phrases]
     asked = {s.ask for s in flow.states.values()}
-    for name, spec in everything.items():
+    for name, spec in flow.slots.items():
         if spec.type == "choice" and (name in asked or any("{" + name + "}" in p for p in phrases)):
-            yield name
+            yield name, spec
 
 
 # --- overlays that speak of what isn't there -------------------------------------------------------------------------
 
 
-def _unknown_ids(report: Report) -> None:
-    library = report.library
+def _unknown_ids(findings: Findings) -> None:
+    library = findings.library
     for parsed in library.parsed.values():
         words = parsed.draft
         if not isinstance(words, Wording):
             continue
         if words.wording == UNIVERSALS_FILE:
-            universals = library.universals
-            prompts: set[str] = {*SYSTEM_PROMPTS, *universals.prompts}
-            known = {"prompts": prompts, "intents": {*_UNIVERSAL_INTENTS, *universals.risks}, "labels": set[str]()}
-            known["keywords"] = {*universals.risks}
-            known["values"] = set()
+            prompts, risks = library.universals.prompts, set(library.universals.risks)
+            known = {
+                "prompts": {*SYSTEM_PROMPTS, *prompts},
+                "intents": {*_UNIVERSAL_INTENTS, *risks},
+                "keywords": risks,
+            }
+            known |= {"labels": set(), "values": set()}
         else:
             flows = [f for n, f in library.flows.items() if words.wording in (n, *f.use)]
             if not flows:
@@ -137,37 +140,79 @@ def _unknown_ids(report: Report) -> None:
             for name in getattr(words, section):
                 if name not in names:
                     place = parsed.positions.key(section, name)
-                    remedy = suggestion(name, names, f"known here: {listing(sorted(names))}")
+                    remedy = suggestion(name, sorted(names), f"known here: {listing(sorted(names))}")
                     why = f"{words.wording} has nothing called {name} among its {section}"
-                    report.add("unknown-wording", place, why, remedy, text=name)
+                    findings.add("unknown-wording", place, why, remedy, text=name)
         for variable, values in words.values.items():
-            spec = next((v[variable] for v in _variables(library.flows.values()) if variable in v), None)
+            spec = next((f.slots[variable] for f in library.flows.values() if variable in f.slots), None)
             for value in values:
                 if spec is not None and value not in spec.values:
                     place = parsed.positions.key("values", variable, value)
                     remedy = suggestion(value, spec.values, f"known here: {listing(spec.values)}")
-                    report.add("unknown-wording", place, f"{variable} has no value {value}", remedy, text=value)
-
-
-def _variables(flows: Iterable[Flow]) -> Iterator[dict[str, VariableSpec]]:
-    for flow in flows:
-        yield {**flow.parameters, **flow.variables}
+                    findings.add("unknown-wording", place, f"{variable} has no value {value}", remedy, text=value)
 
 
 def _ids(flows: list[Flow]) -> dict[str, set[str]]:
-    prompts: set[str] = set()
-    labels: set[str] = set()
-    for flow in flows:
-        for sid, state in flow.states.items():
-            prompts.add(sid)
-            prompts |= {f"{sid}.{part}" for part in ("noinput", "nomatch", "help", "confirm", "wait")}
-            prompts |= {f"{sid}.{part}" for part, _, _ in state.prompts() if part}
-            labels |= {f"{sid}.{c.intent}" for c in state.choices}
+    states = [(sid, state) for flow in flows for sid, state in flow.states.items()]
+    parts = ("noinput", "nomatch", "help", "confirm", "wait")
     return {
-        "prompts": prompts,
-        "labels": labels,
-        "intents": {i for f in flows for i in f.intents},
-        "values": {v for f in flows for v in (*f.parameters, *f.variables)},
+        "prompts": {f"{sid}.{part}" for sid, _ in states for part in parts}
+        | {said.id_in(sid) for sid, state in states for said in state.prompts()}
+        | {sid for sid, _ in states},
+        "labels": {f"{sid}.{choice.intent}" for sid, state in states for choice in state.choices},
+        "intents": {intent for flow in flows for intent in flow.intents},
+        "values": {variable for flow in flows for variable in flow.slots},
         "keywords": set(),
         "concepts": set(),
     }
+
+
+# --- languages that callers can choose or are spoken to in ------------------------------------------------------------
+
+
+def check_languages(findings: Findings) -> None:
+    _can_be_chosen(findings)
+    for language, place in _languages(findings).items():
+        if not served(language, findings.facts.recognised):
+            why = f"no recogniser is installed for {language}: its calls are led by keys"
+            findings.add("no-recogniser", place, why, "leave it so, or install one (ivr models)", severity="note")
+        if not served(language, findings.facts.spoken):
+            why = f"no voice is installed for {language}: who asks for it gets a human"
+            findings.add("no-voice", place, why, "leave it so, or install one (ivr doctor)", severity="note")
+
+
+def _languages(findings: Findings) -> dict[str, Place]:
+    """Each language of the library, and where it is named first."""
+    library = findings.library
+    found = {library.universals.language: findings.universals("universals")}
+    for name, flow in library.flows.items():
+        found.setdefault(flow.language, findings.at(name, "language"))
+    for overlay in library.wordings:
+        found.setdefault(overlay[1], findings.overlay(overlay, "language"))
+    return found
+
+
+def _can_be_chosen(findings: Findings) -> None:
+    """Languages that can be chosen: some file must speak them."""
+    library, languages = findings.library, findings.library.languages
+    personas = {p for _, p in library.voices}
+
+    def known(language: str, place: Place) -> None:
+        if language not in languages:
+            remedy = suggestion(language, languages, f"languages here: {listing(languages)}")
+            findings.add("unknown-language", place, f"no file speaks {language}", remedy, text=language)
+
+    for name in library.universals.languages:
+        known(name, findings.universals("languages", name, key=True))
+    for name, flow in library.flows.items():
+        for sid, state in flow.states.items():
+            for way in state.transitions():
+                edge, path = way.edge, ("states", sid, *way.path)
+                if edge.language:
+                    known(edge.language, findings.at(name, *path, "language"))
+                if edge.persona and edge.persona not in personas:
+                    place = findings.at(name, *path, "persona")
+                    remedy = suggestion(edge.persona, personas, f"personas here: {listing(sorted(personas))}")
+                    findings.add(
+                        "unknown-persona", place, f"nobody speaks as {edge.persona}", remedy, text=edge.persona
+                    )

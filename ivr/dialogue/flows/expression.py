@@ -88,7 +88,7 @@ def _dotted(node: ast.expr) -> str | None:
     return None
 
 
-_WORDS: dict[str, object] = {"true": True, "false": False, "none": None, "yes": True, "no": False}
+WORDS: dict[str, object] = {"true": True, "false": False, "none": None, "yes": True, "no": False}
 
 
 class _Reader:
@@ -107,8 +107,8 @@ class _Reader:
             case ast.Constant(value=bool() | int() | float() | str() | None):
                 value = node.value
                 return lambda scope: value
-            case ast.Name(id=word) if word in _WORDS:
-                known = _WORDS[word]
+            case ast.Name(id=word) if word in WORDS:
+                known = WORDS[word]
                 return lambda scope: known
             case ast.Name() | ast.Attribute():
                 return self._name(node)

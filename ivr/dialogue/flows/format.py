@@ -33,8 +33,7 @@ def format_text(name: str, text: str) -> Formatted:
     """Lay out one file. Never raises; a file that cannot be read comes back as it is, with findings."""
     tree = read_tree(text)
     if tree.faults or tree.data is None:
-        found = [Finding(f.code, "error", name, f.line, f.column, f.text, f.why, f.remedy) for f in tree.faults]
-        return Formatted(text, ordered(found))
+        return Formatted(text, ordered(fault.finding(name) for fault in tree.faults))
     laid = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     for _ in range(_ROUNDS):
         before, laid = laid, _once(laid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -71,25 +71,23 @@ class FlowLibrary:
         called = {s.call for f in self.flows.values() for s in f.states.values() if s.call}
         return tuple(name for name in self.flows if name not in called)
 
-    def positions(self, flow: str, section: str = "", name: str = "") -> Positions:
-        """The file in which ``section.name`` of ``flow`` stands: its own, or the fragment it came from."""
-        files = self.files.get(flow, ())
-        for file in files:
-            positions = self.parsed[file].positions
-            if not section or positions.has(section, name):
-                return positions
-        return self.parsed[files[0]].positions
+    def positions(self, flow: str, *path: str | int) -> Positions:
+        """The file in which ``path`` of a flow stands: its own, or the fragment it came from."""
+        return _holding(self.parsed, self.files[flow], path)
 
     def place(self, flow: str, *path: str | int) -> Place:
         """Where the value at ``path`` of a flow stands."""
-        return self._positions(flow, path).value(*path)
+        return self.positions(flow, *path).value(*path)
 
     def key_place(self, flow: str, *path: str | int) -> Place:
         """Where the key at ``path`` of a flow stands."""
-        return self._positions(flow, path).key(*path)
+        return self.positions(flow, *path).key(*path)
 
-    def _positions(self, flow: str, path: tuple[str | int, ...]) -> Positions:
-        return self.positions(flow, str(path[0]), str(path[1])) if len(path) > 1 else self.positions(flow)
+
+def _holding(parsed: Mapping[str, Parsed], files: Sequence[str], path: Sequence[str | int]) -> Positions:
+    """Of a flow's own file and its fragments', the first that has ``path``; its own where none has."""
+    found = (positions for file in files if (positions := parsed[file].positions).has(*path[:2]))
+    return next(found, parsed[files[0]].positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +106,6 @@ class Loaded:
 def load_library(sources: Mapping[str, str], signatures: Mapping[str, ActionSignature]) -> Loaded:
     """Parse every file (name -> text) and put them together. Reports what makes the library unusable, all at once."""
     parsed = {name: parse(name, text) for name, text in sorted(sources.items())}
-    return assemble(parsed, sources, signatures)
-
-
-def assemble(
-    parsed: Mapping[str, Parsed], sources: Mapping[str, str], signatures: Mapping[str, ActionSignature]
-) -> Loaded:
-    """The same from files already parsed."""
     builder = _Builder(parsed, sources, signatures)
     draft = builder.build()
     findings = ordered(builder.findings)
@@ -151,12 +142,12 @@ class _Builder:
             where = Place(next(iter(self.parsed), "flows"), 0, 0, "")
             self.error("no-flow", where, "there is no flow here", "add a file that begins flow: main")
         for name, flow in flows.items():
-            self._structure(flows, name, flow, files)
+            self._structure(flow, files[name])
         wordings, wording_files = self._wordings(flows)
         if universals is None:
             return None
         if universals.human_flow not in self.names["flow"]:
-            place = self._universals_place("human_flow")
+            place = next(p for p in self.parsed.values() if p.kind == "universals").positions.value("human_flow")
             why = f"there is no flow {universals.human_flow} to bring callers to a human"
             self.error("no-human-flow", place, why, "write a flow with a handoff state and name it in human_flow:")
         versions = {n: self._hash(*fs, *wording_files.get(n, ())) for n, fs in files.items()}
@@ -216,10 +207,6 @@ class _Builder:
         draft = found[0].draft
         return draft if isinstance(draft, Universals) else None
 
-    def _universals_place(self, *path: str) -> Place:
-        file = next(p for p in self.parsed.values() if p.kind == "universals")
-        return file.positions.value(*path)
-
     def _merged(self, flow: Flow, file: str, fragments: Mapping[str, object]) -> tuple[Flow, tuple[str, ...]]:
         """The flow with its fragments' variables, intents and states; what the flow says itself wins."""
         files = [file]
@@ -249,37 +236,31 @@ class _Builder:
         changed = {s: {**mine, **getattr(flow, s)} for s, mine in parts.items()}
         return flow.model_copy(update=changed), tuple(files)
 
-    def _structure(
-        self, flows: Mapping[str, Flow], name: str, flow: Flow, files: Mapping[str, tuple[str, ...]]
-    ) -> None:
+    def _structure(self, flow: Flow, files: Sequence[str]) -> None:
         """What the engine cannot run at all: kinds, targets, sub-flows that aren't there."""
 
-        def place(*path: str | int, key: bool = False) -> Place:
-            for file in files[name]:
-                positions = self.parsed[file].positions
-                if positions.has(*path[:2]):
-                    return positions.key(*path) if key else positions.value(*path)
-            return self.parsed[files[name][0]].positions.value(*path)
+        def place(*path: str | int) -> Place:
+            return _holding(self.parsed, files, path).value(*path)
 
         if flow.start not in flow.states:
             remedy = suggestion(flow.start, flow.states, f"states here: {listing(flow.states)}")
             self.error("unknown-start", place("start"), f"the flow starts at {flow.start}, which is no state", remedy)
+        states, targets = f"states here: {listing(flow.states)}", [*flow.states, *RESERVED_TARGETS]
         for sid, state in flow.states.items():
+            key = _holding(self.parsed, files, ("states", sid)).key("states", sid)
             if sid in RESERVED_TARGETS or not sid.replace("_", "a").isalnum():
-                why = f"{sid} cannot be a state's name" + (
-                    ": it is a target of its own" if sid in RESERVED_TARGETS else ""
-                )
-                self.error("bad-name", place("states", sid, key=True), why, "rename the state: letters, digits and _")
-            if not any(sid in self.parsed[file].mutilated for file in files[name]):
-                self._kinds(place("states", sid, key=True), sid, state)
+                own = ": it is a target of its own" if sid in RESERVED_TARGETS else ""
+                why = f"{sid} cannot be a state's name{own}"
+                self.error("bad-name", key, why, "rename the state: letters, digits and _")
+            if not any(sid in self.parsed[file].mutilated for file in files):
+                self._kinds(key, sid, state)
             for transition in state.transitions():
                 target = transition.target
-                if target not in flow.states and target not in RESERVED_TARGETS and name not in self.incomplete:
+                known = target in flow.states or target in RESERVED_TARGETS
+                if not known and flow.flow not in self.incomplete:
                     where = place("states", sid, *transition.path, "goto")
-                    close = suggestion(
-                        target, [*flow.states, *RESERVED_TARGETS], f"states here: {listing(flow.states)}"
-                    )
-                    self.error("unknown-target", where, f"{target} is no state of {name}", close)
+                    remedy = suggestion(target, targets, states)
+                    self.error("unknown-target", where, f"{target} is no state of {flow.flow}", remedy)
             if state.call and state.call not in self.names["flow"] and state.call not in self.stems:
                 remedy = suggestion(state.call, self.names["flow"], f"flows here: {listing(self.names['flow'])}")
                 self.error("unknown-flow", place("states", sid, "call"), f"there is no flow {state.call}", remedy)
@@ -290,12 +271,10 @@ class _Builder:
             self.error("several-kinds", place, why, "split it into states that follow one another")
         elif state.kinds == ("say",) and state.goto is None:
             known = "ask, choices, action, http, when, call, handoff, return, end, resume or goto"
+            code, why = "dead-end", f"after state {sid} nothing happens: the call would hang"
             if not state.prompt and not state.on:
-                self.error("no-kind", place, f"state {sid} does nothing and leads nowhere", f"give it {known}")
-            else:
-                self.error(
-                    "dead-end", place, f"after state {sid} nothing happens: the call would hang", f"give it {known}"
-                )
+                code, why = "no-kind", f"state {sid} does nothing and leads nowhere"
+            self.error(code, place, why, f"give it {known}")
 
     def _wordings(self, flows: Mapping[str, Flow]) -> tuple[dict[OverlayKey, Wording], dict[str, list[str]]]:
         own: dict[OverlayKey, tuple[str, Wording]] = {}

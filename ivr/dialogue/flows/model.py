@@ -7,6 +7,7 @@ of every flow). Unknown keys are errors. Positions in the file are kept beside t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -94,6 +95,11 @@ class Flow(Node):
     intents: dict[str, Intent] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     states: dict[str, State]
+
+    @property
+    def slots(self) -> Mapping[str, VariableSpec]:
+        """Everything it remembers: its parameters and its own variables."""
+        return {**self.parameters, **self.variables}
 
     @property
     def results(self) -> tuple[str, ...]:

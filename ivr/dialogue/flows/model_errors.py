@@ -12,20 +12,16 @@ from rapidfuzz import fuzz, process
 from ivr.dialogue.flows.glossary import key_help
 from ivr.dialogue.flows.yaml_tree import Fault, Path, Spot
 
-_KINDS = {
-    "string_type": ("text", "put quotes around the value"),
-    "int_type": ("a whole number", "write a number such as 3"),
-    "int_parsing": ("a whole number", "write a number such as 3"),
-    "int_from_float": ("a whole number", "write a number such as 3"),
-    "float_type": ("a number", "write a number such as 2.5"),
-    "float_parsing": ("a number", "write a number such as 2.5"),
-    "bool_type": ("true or false", "write true or false"),
-    "bool_parsing": ("true or false", "write true or false"),
-    "dict_type": ("keys with values", "write indented lines of the form key: value"),
-    "model_type": ("keys with values", "write indented lines of the form key: value"),
-    "model_attributes_type": ("keys with values", "write indented lines of the form key: value"),
-    "tuple_type": ("a list", "write [one, two], or lines that begin with a dash"),
-    "list_type": ("a list", "write [one, two], or lines that begin with a dash"),
+_WANTED = {  # pydantic's types of error -> what is wanted, and the remedy
+    **dict.fromkeys(("string_type",), ("text", "put quotes around the value")),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), ("a whole number", "write a number such as 3")),
+    **dict.fromkeys(("float_type", "float_parsing"), ("a number", "write a number such as 2.5")),
+    **dict.fromkeys(("bool_type", "bool_parsing"), ("true or false", "write true or false")),
+    **dict.fromkeys(
+        ("dict_type", "model_type", "model_attributes_type"),
+        ("keys with values", "write indented lines of the form key: value"),
+    ),
+    **dict.fromkeys(("tuple_type", "list_type"), ("a list", "write [one, two], or lines that begin with a dash")),
 }
 
 
@@ -68,35 +64,38 @@ def fault_of(error: Mapping[str, Any], model: type[BaseModel], root: Spot) -> tu
     """One pydantic error as a fault, and the path of what is at fault."""
     kind, loc = str(error["type"]), tuple(error["loc"])
     path, spot = locate(root, loc[:-1] if kind == "missing" else loc)
-    line, column, text = spot.line, spot.column, spot.text
-    context = error.get("ctx") or {}
-    if kind == "extra_forbidden":
-        name = str(loc[-1])
-        known = fields_at(model, loc[:-1])
-        what = _what(loc[:-1])
-        remedy = suggestion(name, known, f"known here: {listing(known)}")
-        code, why = "unknown-key", f"{name} means nothing {what}"
-        return path, Fault(code, spot.key_line or line, spot.key_column or column, name, why, remedy)
-    if kind == "missing":
-        name = str(loc[-1])
-        at = (spot.key_line or line, spot.key_column or column, spot.key or text)
-        remedy = f"add {name}: {key_help(name) or '…'}"
-        return path, Fault("missing-key", *at, f"{name} is missing {_what(loc[:-1])}", remedy)
-    if kind == "literal_error":
-        allowed = [w.strip("' ") for w in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
-        remedy = suggestion(text, allowed, f"write one of {listing(allowed)}")
-        return path, Fault("bad-value", line, column, text, f"{text} is not one of {listing(allowed)}", remedy)
-    if kind == "string_pattern_mismatch":
-        return path, _pattern(loc, text, line, column)
+    value = (spot.line, spot.column, spot.text)
+    key = (spot.key_line or spot.line, spot.key_column or spot.column)
     name = next((str(s) for s in reversed(path) if isinstance(s, str)), "this")
-    if kind in _KINDS:
-        wanted, remedy = _KINDS[kind]
-        return path, Fault(
-            "bad-value", line, column, text, f"{name} wants {wanted}, not {_is(error.get('input'))}", remedy
-        )
-    why = str(error["msg"]).removeprefix("Value error, ")
-    why = why[:1].lower() + why[1:]
-    return path, Fault("bad-value", line, column, text, f"{name}: {why}", _bounds(context, name))
+    context = error.get("ctx") or {}
+    match kind:
+        case "extra_forbidden":
+            word, known = str(loc[-1]), fields_at(model, loc[:-1])
+            remedy = suggestion(word, known, f"known here: {listing(known)}")
+            fault = Fault("unknown-key", *key, word, f"{word} means nothing {_what(loc[:-1])}", remedy)
+        case "missing":
+            word, text = str(loc[-1]), spot.key or spot.text
+            remedy = f"add {word}: {key_help(word) or '…'}"
+            fault = Fault("missing-key", *key, text, f"{word} is missing {_what(loc[:-1])}", remedy)
+        case "literal_error":
+            allowed = [w.strip("' ") for w in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
+            remedy = suggestion(spot.text, allowed, f"write one of {listing(allowed)}")
+            fault = Fault("bad-value", *value, f"{spot.text} is not one of {listing(allowed)}", remedy)
+        case "string_pattern_mismatch" if loc[-1] == "key":
+            why = "is not a key a choice can have: 0, * and # belong to the universals, and a choice has one key"
+            remedy = "write one digit from 1 to 9, without a zero before it"
+            fault = Fault("bad-key", *value, f"{spot.text} {why}", remedy)
+        case "string_pattern_mismatch":
+            why = f"{spot.text!r} is not a name: small letters, digits and _ only, beginning with a letter"
+            fault = Fault("bad-name", *value, why, "rename it, for example move_title")
+        case _ if kind in _WANTED:
+            wanted, remedy = _WANTED[kind]
+            fault = Fault("bad-value", *value, f"{name} wants {wanted}, not {_is(error.get('input'))}", remedy)
+        case _:
+            why = str(error["msg"]).removeprefix("Value error, ")
+            why = f"{name}: {why[:1].lower()}{why[1:]}"
+            fault = Fault("bad-value", *value, why, _bounds(context, name))
+    return path, fault
 
 
 def _bounds(context: Mapping[str, Any], name: str) -> str:
@@ -105,15 +104,6 @@ def _bounds(context: Mapping[str, Any], name: str) -> str:
         if bound in context:
             return f"write a number of {said} {context[bound]}"
     return f"correct {name}"
-
-
-def _pattern(loc: tuple[str | int, ...], text: str, line: int, column: int) -> Fault:
-    if loc[-1] == "key":
-        why = f"{text} is not a key a choice can have: 0, * and # belong to the universals, and a choice has one key"
-        remedy = "write one digit from 1 to 9, without a zero before it"
-        return Fault("bad-key", line, column, text, why, remedy)
-    why = f"{text!r} is not a name: small letters, digits and _ only, beginning with a letter"
-    return Fault("bad-name", line, column, text, why, "rename it, for example move_title")
 
 
 def _is(value: object) -> str:

@@ -28,6 +28,14 @@ Variant = tuple[str, ...]  # words (as recognisers take them), and slots as "{na
 
 
 @dataclass(frozen=True, slots=True)
+class SlotValue:
+    """A filled slot: ``value`` for actions (a Term's id, an int, an ISO date, digits), ``label`` to say it back."""
+
+    value: str | int | bool | float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """``variants``: the longest first. ``slots`` in order of appearance."""
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Path = tuple[str | int, ...]
+"""Where something stands in a model: keys and indices, below the prompt, the state or the file."""
 
 
 class Node(BaseModel):
@@ -66,3 +70,19 @@ def _tapered(value: object) -> object:
 
 
 TaperedPrompt = Annotated[dict[Annotated[int, Field(ge=1, le=9)], Prompt], BeforeValidator(_tapered)]
+
+
+def items_of(prompt: TaperedPrompt, path: Path = ()) -> Iterator[tuple[PromptItem, Path]]:
+    """Every piece of a tapered prompt, with its path."""
+    for count, items in prompt.items():
+        for place, item in enumerate(items):
+            yield item, (*path, count, place)
+
+
+def prompt_texts(prompt: TaperedPrompt, path: Path = ()) -> Iterator[tuple[str, Path]]:
+    """Every text of a tapered prompt, with its path."""
+    for item, here in items_of(prompt, path):
+        if item.say:
+            yield item.say, (*here, "say")
+        for index, variant in enumerate(item.variants):
+            yield variant, (*here, "variants", index)

@@ -10,10 +10,9 @@ import json
 import re
 from typing import Any
 
-from pydantic import BaseModel
-
 from ivr.dialogue.flows import model, state
 from ivr.dialogue.flows.glossary import key_help
+from ivr.dialogue.flows.source import KINDS
 
 FILE_NAME = "flow.schema.json"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -60,13 +59,7 @@ _DURATIONS = frozenset({"timeout", "hangover", "action_timeout"})
 def flow_schema() -> dict[str, Any]:
     """The schema as plain data, the same for the same model."""
     definitions: dict[str, Any] = {}
-    kinds: list[tuple[str, type[BaseModel]]] = [
-        ("flow", model.Flow),
-        ("fragment", model.Fragment),
-        ("wording", model.Wording),
-        ("universals", model.Universals),
-    ]
-    for _, kind in kinds:
+    for kind in KINDS.values():
         own = kind.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
         definitions |= own.pop("$defs", {})
         definitions[kind.__name__] = own
@@ -79,14 +72,14 @@ def flow_schema() -> dict[str, Any]:
     definitions["TaperedPrompt"] = _TAPERED
     definitions["Duration"] = _DURATION
     branches: dict[str, Any] = {"$ref": "#/$defs/Universals"}
-    for key, kind in reversed(kinds[:-1]):
+    for key, kind in reversed(list(KINDS.items())[:-1]):
         branches = {"if": {"required": [key]}, "then": {"$ref": f"#/$defs/{kind.__name__}"}, "else": branches}
     return {
         "$schema": _DIALECT,
         "title": "Flow file",
         "description": "One file in flows/: a flow, a fragment, the wording of a flow, or the universals.",
         "type": "object",
-        "anyOf": [{"required": [key]} for key, _ in kinds],
+        "anyOf": [{"required": [key]} for key in KINDS],
         **branches,
         "$defs": definitions,
     }

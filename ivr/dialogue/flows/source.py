@@ -17,7 +17,7 @@ from ivr.dialogue.flows.model import Flow, FlowFile, Fragment, Universals, Wordi
 from ivr.dialogue.flows.model_errors import fault_of, listing, locate, nearest
 from ivr.dialogue.flows.yaml_tree import MAX_BYTES, MAX_FAULTS, Fault, Path, Spot, read_tree
 
-_KINDS: Mapping[str, type[Flow] | type[Fragment] | type[Wording] | type[Universals]] = {
+KINDS: Mapping[str, type[Flow] | type[Fragment] | type[Wording] | type[Universals]] = {
     "flow": Flow,
     "fragment": Fragment,
     "wording": Wording,
@@ -51,9 +51,7 @@ class Positions:
     def key(self, *path: str | int) -> Place:
         """The key at ``path`` (a state's name, say); a list's item has none, so its value."""
         _, spot = locate(self.root, path)
-        if not spot.key_line:
-            return Place(self.file, spot.line, spot.column, spot.text)
-        return Place(self.file, spot.key_line, spot.key_column, spot.key)
+        return Place(self.file, spot.key_line, spot.key_column, spot.key) if spot.key_line else self.value(*path)
 
     def has(self, *path: str | int) -> bool:
         """Whether the file itself has exactly this path."""
@@ -89,11 +87,11 @@ def read_directory(path: FilePath | str) -> dict[str, str]:
     Bytes that are not UTF-8 come as lone surrogates, which ``parse`` reports; of a file beyond the size limit only as
     much is read as shows that. Raises OSError.
     """
-    found = {}
-    for entry in sorted(FilePath(path).iterdir()):
-        if entry.suffix in (".yaml", ".yml") and not entry.stem.endswith(".test") and entry.is_file():
-            found[entry.name] = read_file(entry)
-    return found
+    return {
+        entry.name: read_file(entry)
+        for entry in sorted(FilePath(path).iterdir())
+        if entry.suffix in (".yaml", ".yml") and not entry.stem.endswith(".test") and entry.is_file()
+    }
 
 
 def read_file(path: FilePath) -> str:
@@ -116,9 +114,7 @@ def parse(name: str, text: str) -> Parsed:
         model, found, omitted = _validate(tree.data, model_type, tree.root)
         refused = {(f.line, f.column) for f in faults}
         faults += [f for f in found if (f.line, f.column) not in refused]
-    findings = ordered(
-        Finding(f.code, "error", name, f.line, f.column, f.text, f.why, f.remedy) for f in faults[:MAX_FAULTS]
-    )
+    findings = ordered(fault.finding(name) for fault in faults[:MAX_FAULTS])
     return Parsed(name, None if faults else model, positions, findings, model, kind, title, omitted)
 
 
@@ -129,22 +125,20 @@ def _kind(data: Any, root: Spot, faults: list[Fault]) -> tuple[str, type[BaseMod
             what = "the file is empty" if data is None else "the file is not a mapping of keys to values"
             faults.append(Fault("empty-file", root.line, root.column, root.text, what, remedy))
         return "", None
-    kinds = [k for k in data if k in _KINDS]
+    kinds = [k for k in data if k in KINDS]
     if not kinds:
         first = next(iter(data), "")
         spot = root.inside.get(first, root)
-        close = nearest(str(first), _KINDS)
-        why = "the file does not say what it is"
+        close = nearest(str(first), KINDS)
         at = (spot.key_line or 1, spot.key_column or 1, str(first))
-        faults.append(Fault("unknown-kind", *at, why, f"did you mean {close}:?" if close else remedy))
+        remedy = f"did you mean {close}:?" if close else remedy
+        faults.append(Fault("unknown-kind", *at, "the file does not say what it is", remedy))
         return "", None
     if len(kinds) > 1:
         spot = root.inside[kinds[1]]
-        why = f"the file says it is several things: {listing(kinds)}"
-        faults.append(
-            Fault("unknown-kind", spot.key_line, spot.key_column, kinds[1], why, "keep one and split the file")
-        )
-    return kinds[0], _KINDS[kinds[0]]
+        why, remedy = f"the file says it is several things: {listing(kinds)}", "keep one and split the file"
+        faults.append(Fault("unknown-kind", spot.key_line, spot.key_column, kinds[1], why, remedy))
+    return kinds[0], KINDS[kinds[0]]
 
 
 def _validate(data: Any, model: type[BaseModel], root: Spot) -> tuple[Any, list[Fault], frozenset[Path]]:
@@ -163,9 +157,8 @@ def _validate(data: Any, model: type[BaseModel], root: Spot) -> tuple[Any, list[
                     faults.append(fault)
                 wrong.add(path)
         except RecursionError:
-            faults.append(
-                Fault("too-deep", 1, 1, "", "the file is nested too deep", "use sub-flows instead of nesting")
-            )
+            why = "the file is nested too deep"
+            faults.append(Fault("too-deep", 1, 1, "", why, "use sub-flows instead of nesting"))
             break
         if () in wrong:
             break
@@ -174,14 +167,10 @@ def _validate(data: Any, model: type[BaseModel], root: Spot) -> tuple[Any, list[
     return None, faults, frozenset(omitted)
 
 
-def _without(data: Any, paths: set[Path]) -> Any:
-    """A copy of ``data`` lacking ``paths``."""
-
-    def copy(node: Any, here: Path) -> Any:
-        if isinstance(node, dict):
-            return {k: copy(v, (*here, k)) for k, v in node.items() if (*here, k) not in paths}
-        if isinstance(node, list):
-            return [copy(v, (*here, i)) for i, v in enumerate(node) if (*here, i) not in paths]
-        return node
-
-    return copy(data, ())
+def _without(data: Any, paths: set[Path], here: Path = ()) -> Any:
+    """A copy of ``data``, which stands at ``here``, lacking ``paths``."""
+    if isinstance(data, dict):
+        return {k: _without(v, paths, (*here, k)) for k, v in data.items() if (*here, k) not in paths}
+    if isinstance(data, list):
+        return [_without(v, paths, (*here, i)) for i, v in enumerate(data) if (*here, i) not in paths]
+    return data

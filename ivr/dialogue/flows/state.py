@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt
+from ivr.dialogue.flows.prompt import Path as Path
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 
 # Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
@@ -100,9 +101,6 @@ class UniversalOverride(Node):
     goto: str = ""
 
 
-Path = tuple[str | int, ...]
-"""Where something stands in a model: keys and indices, below the state or the file."""
-
 TransitionKind = Literal["answer", "choice", "case", "outcome", "result", "then", "no", "universal"]
 
 
@@ -156,6 +154,10 @@ class StatePrompt(NamedTuple):
     prompt: TaperedPrompt
     path: Path
 
+    def id_in(self, state: str) -> str:
+        """The whole id: "state", or "state.part"."""
+        return f"{state}.{self.part}" if self.part else state
+
 
 class State(Node):
     """One state. Exactly one kind: choices and/or ask | action | http | when | call | handoff | return | end | resume |
@@ -200,22 +202,11 @@ class State(Node):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds this state has; the checker wants exactly one ("ask" and "choices" count as one question)."""
-        found = [
-            name
-            for name, present in (
-                ("question", bool(self.ask or self.choices)),
-                ("action", bool(self.action)),
-                ("http", self.http is not None),
-                ("branch", bool(self.when)),
-                ("call", bool(self.call)),
-                ("return", bool(self.result)),
-                ("handoff", self.handoff is not None),
-                ("end", bool(self.end)),
-                ("resume", self.resume),
-            )
-            if present
-        ]
-        return tuple(found) or ("say",)
+        present = {
+            "question": self.ask or self.choices, "action": self.action, "http": self.http, "branch": self.when,
+            "call": self.call, "return": self.result, "handoff": self.handoff, "end": self.end, "resume": self.resume,
+        }  # fmt: skip
+        return tuple(kind for kind, value in present.items() if value) or ("say",)
 
     def transitions(self, *, implied: bool = False) -> Iterator[Transition]:
         """Every way on that the state names, in the order of the file; with ``implied`` also what a "no" does where
@@ -244,11 +235,10 @@ class State(Node):
         """Everything the state can say itself."""
         if self.prompt:
             yield StatePrompt("", self.prompt, ("prompt",))
-        for part, prompt in (("noinput", self.noinput), ("nomatch", self.nomatch), ("help", self.help)):
+        own = {"noinput": self.noinput, "nomatch": self.nomatch, "help": self.help, "wait": self.wait}
+        for part, prompt in own.items():
             if prompt:
                 yield StatePrompt(part, prompt, (part,))
-        if self.wait:
-            yield StatePrompt("wait", self.wait, ("wait",))
         if self.confirm is not None and self.confirm.prompt:
             yield StatePrompt("confirm", self.confirm.prompt, ("confirm", "prompt"))
         for transition in self.transitions():

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
-from ivr.dialogue.flows.model import Wording
-from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
-from ivr.dialogue.flows.slot_value import SlotValue
-from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.flows.model import Risk, Universal, Universals, Wording
+from ivr.dialogue.flows.phrases import SlotValue
+from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
+from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.spoken.normalisation import date_words, listed, money_words, spelt
 from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
 from ivr.dialogue.spoken.tags import same_language
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "money", "spell", "label"})
 
+T = TypeVar("T")
 Look = Callable[[str], object]
 """Name of a variable or fact -> SlotValue, a plain value, or None."""
 
@@ -53,43 +56,40 @@ class Wordings:
             self._layers[flow] = tuple(self.library.overlay(flow, self.language, self.persona))
         return self._layers[flow]
 
+    def _translated(self, owner: str, words: Callable[[Wording], T | None]) -> T | None:
+        """What the most particular overlay has; None where none has it."""
+        return next((found for overlay in self._overlays(owner) if (found := words(overlay)) is not None), None)
+
+    @property
+    def _universals(self) -> Universals | None:
+        """The universals, where their own words are in this language."""
+        universals = self.library.universals
+        return universals if same_language(universals.language, self.language) else None
+
     def voice(self, flow: str) -> str:
-        for owner in (flow, UNIVERSALS_FILE):
-            for overlay in self._overlays(owner):
-                if overlay.voice:
-                    return overlay.voice
-        return ""
+        own, general = (self._translated(o, lambda overlay: overlay.voice or None) for o in (flow, UNIVERSALS_FILE))
+        return own or general or ""
 
     def prompt(self, flow: str, prompt_id: str, base: TaperedPrompt | None) -> TaperedPrompt:
         """The tapered prompt under ``prompt_id``; the flow's own words where nobody translated them."""
-        for overlay in self._overlays(flow):
-            if prompt_id in overlay.prompts:
-                return overlay.prompts[prompt_id]
-        return base or {}
+        return self._translated(flow, lambda overlay: overlay.prompts.get(prompt_id)) or base or {}
 
     def system(self, name: str) -> TaperedPrompt:
-        universals = self.library.universals
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if name in overlay.prompts:
-                return overlay.prompts[name]
-        if name in universals.prompts and same_language(universals.language, self.language):
-            return universals.prompts[name]
+        own = self.library.universals.prompts.get(name, {})
+        translated = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.prompts.get(name))
+        if prompt := translated or (self._universals and own):
+            return prompt
         words = words_for(self.language).prompts.get(name)
-        if words:
-            return {1: (PromptItem(say=words),)}
-        return universals.prompts.get(name, {})
+        return {1: (PromptItem(say=words),)} if words else own
 
     def label(self, flow: str, state: str, intent: str, base: str) -> str:
-        for overlay in self._overlays(flow):
-            if (label := overlay.labels.get(f"{state}.{intent}")) is not None:
-                return label
-        return base
+        found = self._translated(flow, lambda overlay: overlay.labels.get(f"{state}.{intent}"))
+        return base if found is None else found
 
     def phrases(self, flow: str, intent: str) -> tuple[str, ...]:
         """What callers say for ``intent`` in this language; () when nobody wrote it."""
-        for overlay in self._overlays(flow):
-            if intent in overlay.intents:
-                return overlay.intents[intent]
+        if (found := self._translated(flow, lambda overlay: overlay.intents.get(intent))) is not None:
+            return found
         owner = self.library.flows.get(flow)
         if owner is None or intent not in owner.intents or not same_language(owner.language, self.language):
             return ()
@@ -97,41 +97,27 @@ class Wordings:
 
     def values(self, flow: str, variable: str, base: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
         """A choice variable's phrases by value. Values without words here keep the flow's (keys still work)."""
-        for overlay in self._overlays(flow):
-            if variable in overlay.values:
-                return {value: overlay.values[variable].get(value, phrases) for value, phrases in base.items()}
-        return base
+        found = self._translated(flow, lambda overlay: overlay.values.get(variable)) or {}
+        return {**base, **{value: phrases for value, phrases in found.items() if value in base}}
 
     def universal(self, name: str) -> tuple[str, ...]:
         """Phrases of human, repeat, help, back, goodbye, yes, no, or of a risk."""
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if name in overlay.intents:
-                return overlay.intents[name]
-        universals = self.library.universals
-        if not same_language(universals.language, self.language):
-            return ()
-        if name in universals.risks:
-            return universals.risks[name].phrases
-        if name in ("yes", "no"):
-            words: tuple[str, ...] = getattr(universals, name)
-            return words
-        found: tuple[str, ...] = getattr(universals, name).phrases
-        return found
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.intents.get(name))
+        if found is not None or self._universals is None:
+            return found or ()
+        spec: Universal | Risk | tuple[str, ...] = self._universals.risks.get(name) or getattr(self._universals, name)
+        return spec if isinstance(spec, tuple) else spec.phrases
 
     def risk_keywords(self, name: str) -> tuple[str, ...]:
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if name in overlay.keywords:
-                return overlay.keywords[name]
-        universals = self.library.universals
-        return universals.risks[name].keywords if same_language(universals.language, self.language) else ()
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.keywords.get(name))
+        if found is not None or self._universals is None:
+            return found or ()
+        return self._universals.risks[name].keywords
 
     def concepts(self) -> Mapping[str, tuple[str, ...]]:
         """The company's own words by what they mean, as this language has them."""
-        for overlay in self._overlays(UNIVERSALS_FILE):
-            if overlay.concepts:
-                return overlay.concepts
-        universals = self.library.universals
-        return universals.concepts if same_language(universals.language, self.language) else {}
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.concepts or None)
+        return found or (self._universals.concepts if self._universals else {})
 
 
 def at_count(tapered: TaperedPrompt, count: int) -> Prompt:
@@ -176,6 +162,35 @@ def _holds(condition: str, scope: Scope) -> bool:
         return False  # the checker refuses such a file; a prompt is not worth a call
 
 
+def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:
+    """(words, voice) pairs, each once, as Say effects will carry them; texts with {slots} are left out.
+
+    Words with a ``language`` of their own are spoken in that."""
+    wordings = Wordings(library, language, persona)
+    found: dict[tuple[str, str, str, str], tuple[Words, str]] = {}
+    for owner, prompt_id, tapered in _prompts(library, wordings):
+        for prompt in tapered.values():
+            for item in prompt:
+                other = item.language if item.language != language else ""
+                voice = (Wordings(library, other, persona) if other else wordings).voice(owner)
+                for text in item.variants or (item.say,):
+                    if (text.strip() or item.audio) and "{" not in text:
+                        words = Words(text.strip(), item.audio, prompt_id, True, other)
+                        found.setdefault((words.text, words.audio, voice, other), (words, voice))
+    return tuple(found.values())
+
+
+def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
+    for name, flow in library.flows.items():
+        for sid, state in flow.states.items():
+            for said in state.prompts():
+                prompt_id = said.id_in(sid)
+                yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, said.prompt)
+    for name in SYSTEM_PROMPTS:
+        for owner in (UNIVERSALS_FILE, *library.flows):  # the line speaks with the voice of the flow it is in
+            yield owner, f"system.{name}", wordings.system(name)
+
+
 def interpolated(text: str, look: Look, language: str) -> str:
     def fill(match: re.Match[str]) -> str:
         name, chosen, argument = match.group(1).strip(), match.group(2), match.group(3) or ""
@@ -185,14 +200,33 @@ def interpolated(text: str, look: Look, language: str) -> str:
     return SLOT.sub(fill, text)
 
 
+def names_in(text: str) -> Iterator[str]:
+    """The variables and facts that a text's {slots} name."""
+    for match in SLOT.finditer(text):
+        yield match.group(1).strip()
+
+
+def slots_in(text: str) -> Iterator[tuple[str, str, str]]:
+    """(name, filter, "") for each slot of a text, or ("", "", what) for braces that are none."""
+    for match in SLOT.finditer(text):
+        name = match.group(1).strip()
+        yield (name, (match.group(2) or "").strip(), "") if _NAME.fullmatch(name) else ("", "", match.group(0))
+    if stray := re.search("[{}]", SLOT.sub("", text)):
+        yield "", "", stray.group()
+
+
+def slot_names(prompt: TaperedPrompt) -> set[str]:
+    """The variables and facts a prompt names, in its texts and in its items' conditions."""
+    found = {name for text, _ in prompt_texts(prompt) for name, _, _ in slots_in(text) if name}
+    return found.union(*(_NAME.findall(item.condition) for item, _ in items_of(prompt)))
+
+
 def labelled(value: object, language: str) -> str:
     """Any value as it is said."""
     match value:
         case None:
             return ""
-        case SlotValue(label=label):
-            return label
-        case Term(label=label):
+        case SlotValue(label=label) | Term(label=label):
             return label
         case bool():
             return str(value).lower()

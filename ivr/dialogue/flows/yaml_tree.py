@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from ivr.dialogue.flows.finding import Finding
+
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 MAX_FAULTS = 100
@@ -58,6 +60,9 @@ class Fault:
     why: str
     remedy: str
 
+    def finding(self, file: str) -> Finding:
+        return Finding(self.code, "error", file, self.line, self.column, self.text, self.why, self.remedy)
+
 
 @dataclass(slots=True)
 class Tree:
@@ -74,13 +79,8 @@ class _Stop(Exception):
 
 def read_tree(text: str) -> Tree:
     """Never raises for anything a file can contain, and takes time linear in its size."""
-    faults = _unreadable(text)
-    if faults:
+    if faults := _unreadable(text) or _tabs(text := text.removeprefix("\ufeff")):
         return Tree(None, Spot(1, 1), faults)
-    text = text.removeprefix("\ufeff")
-    tabs = _tabs(text)
-    if tabs:
-        return Tree(None, Spot(1, 1), tabs)
     reader = _Reader(text.splitlines())
     try:
         data, root = reader.document(yaml.parse(text, Loader=_LOADER))
@@ -98,8 +98,6 @@ def _unreadable(text: str) -> list[Fault]:
         return [Fault("too-large", 0, 0, "", why, "split the flow into sub-flows, one file each")]
     for number, line in enumerate(text.split("\n"), 1):
         for column, character in enumerate(line, 1):
-            if character == "\ufeff" and number == column == 1:
-                continue
             if "\ud800" <= character <= "\udfff":
                 why = "the file is not UTF-8 text"
                 return [Fault("wrong-encoding", number, column, "", why, "save it as UTF-8 in your editor")]
@@ -157,18 +155,16 @@ class _Reader:
 
     def document(self, events: Iterator[Any]) -> tuple[Any, Spot]:
         root: tuple[Any, Spot] = (None, Spot(1, 1))
-        documents = 0
+        begun = False
         for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents == 2:
+            if isinstance(event, yaml.NodeEvent):
+                root = self.node(event, events)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                if begun:
                     why = "a second document begins here; a file holds one"
                     self.fault("several-documents", event.start_mark, "---", why, "move it to a file of its own")
-                    return root
-            elif isinstance(event, (yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent)):
-                continue
-            else:
-                root = self.node(event, events)
+                    break
+                begun = True
         return root
 
     def node(self, first: Any, events: Iterator[Any]) -> tuple[Any, Spot]:
@@ -216,13 +212,7 @@ class _Reader:
         line, column = mark.line + 1, mark.column + 1
         if isinstance(event, yaml.AliasEvent):
             why = f"*{event.anchor} is a YAML alias; aliases are not allowed in flow files"
-            self.fault(
-                "alias",
-                mark,
-                "*" + event.anchor,
-                why,
-                _SHARE,
-            )
+            self.fault("alias", mark, "*" + event.anchor, why, _SHARE)
             return None, Spot(line, column, "*" + event.anchor)
         if event.anchor is not None:
             why = f"&{event.anchor} is a YAML anchor; anchors are not allowed in flow files"
@@ -231,17 +221,11 @@ class _Reader:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             why = f"{tag} is a YAML tag; tags are not allowed in flow files"
             self.fault("tag", mark, tag, why, "leave the tag out; put quotes around a text that begins with !")
-        if isinstance(event, yaml.MappingStartEvent):
-            return {}, Spot(line, column, self.excerpt(line, column))
-        if isinstance(event, yaml.SequenceStartEvent):
-            return [], Spot(line, column, self.excerpt(line, column))
-        value = event.value
-        if not event.style and event.tag is None:
-            return scalar(value), Spot(line, column, value)
-        return value, Spot(line, column, value)
-
-    def excerpt(self, line: int, column: int) -> str:
-        return self.lines[line - 1][column - 1 :].rstrip() if line <= len(self.lines) else ""
+        if isinstance(event, _BEGINS):
+            text = self.lines[line - 1][column - 1 :].rstrip() if line <= len(self.lines) else ""
+            return {} if isinstance(event, yaml.MappingStartEvent) else [], Spot(line, column, text)
+        plain = not event.style and event.tag is None
+        return scalar(event.value) if plain else event.value, Spot(line, column, event.value)
 
     def add(self, box: dict[Any, Any], place: Spot, key: Any, data: Any, spot: Spot) -> None:
         name, mark = key.value, key.start_mark
@@ -255,9 +239,8 @@ class _Reader:
             meaning = scalar(name)
             if meaning is None or isinstance(meaning, bool | float) or (isinstance(meaning, int) and meaning < 0):
                 why = f"the key {name or '(nothing)'} is not a name"
-                self.fault(
-                    "key-not-text", mark, name, why, "give it a name made of letters; put quotes around it if need be"
-                )
+                remedy = "give it a name made of letters; put quotes around it if need be"
+                self.fault("key-not-text", mark, name, why, remedy)
                 return
         if name in box:
             first = place.inside[name].key_line
@@ -273,10 +256,6 @@ def scalar(value: str) -> str | int | float | bool | None:
     """What an unquoted scalar means: YAML 1.2's core schema without its octal, hexadecimal and exponent forms."""
     if value in _NULLS:
         return None
-    if value in _BOOLEANS:
-        return _BOOLEANS[value]
     if _INT.match(value):
         return int(value)
-    if _FLOAT.match(value):
-        return float(value)
-    return value
+    return float(value) if _FLOAT.match(value) else _BOOLEANS.get(value, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ivr.dialogue.flows.slot_value import SlotValue as SlotValue
+from ivr.dialogue.flows.phrases import SlotValue as SlotValue
 
 Pieces = tuple[str, ...]  # a template: words, and slots as "{name}"
 

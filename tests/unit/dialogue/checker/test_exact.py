@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.reaches_human import check_reaches_human
-from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import load_library
 from tests.unit.dialogue.checker.brute import SIGNATURES, Spec, as_files, line_of, random_flows, search
@@ -18,9 +18,9 @@ from tests.unit.dialogue.checker.brute import SIGNATURES, Spec, as_files, line_o
 def findings_of(flows: dict[str, Spec]) -> list[Finding]:
     loaded = load_library(as_files(flows), SIGNATURES)
     assert loaded.library is not None, [f.render() for f in loaded.findings]
-    report = Report(loaded.library, LineFacts())
-    check_reaches_human(report)
-    return report.findings
+    findings = Findings(loaded.library, LineFacts())
+    check_reaches_human(findings)
+    return findings.all
 
 
 def states(flows: dict[str, Spec], findings: list[Finding], code: str) -> set[tuple[str, str]]:

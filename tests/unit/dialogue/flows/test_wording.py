@@ -6,9 +6,8 @@ import pytest
 
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.engine.contract import Say, Words
-from ivr.dialogue.flows.fixed_prompts import fixed_words
 from ivr.dialogue.flows.prompt import PromptItem, TaperedPrompt
-from ivr.dialogue.flows.wording import at_count, interpolated, words_of
+from ivr.dialogue.flows.wording import at_count, fixed_words, interpolated, words_of
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import Term

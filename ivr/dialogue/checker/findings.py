@@ -1,4 +1,4 @@
-"""The report: where findings are collected, and how a path in the model becomes a place in a file."""
+"""Findings as they are made: where rules put them, and how a path in the model becomes a place in a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from ivr.dialogue.flows.source import Place
 
 
 @dataclass(slots=True)
-class Report:
+class Findings:
+    """What is wrong with ``library`` so far; ``facts`` is what it is held against."""
+
     library: FlowLibrary
     facts: LineFacts
-    findings: list[Finding] = field(default_factory=list)
+    all: list[Finding] = field(default_factory=list)
+    _said: set[tuple[object, ...]] = field(default_factory=set)
 
     def add(
         self,
@@ -30,7 +33,13 @@ class Report:
         path: tuple[str, ...] = (),
     ) -> None:
         said = place.text if text is None else text
-        self.findings.append(Finding(code, severity, place.file, place.line, place.column, said, why, remedy, path))
+        self.all.append(Finding(code, severity, place.file, place.line, place.column, said, why, remedy, path))
+
+    def first(self, *what: object) -> bool:
+        """Whether this is asked for the first time: what several walks find is reported once."""
+        new = what not in self._said
+        self._said.add(what)
+        return new
 
     @property
     def callback(self) -> str:
@@ -52,19 +61,14 @@ class Report:
 
     def overlay(self, overlay: OverlayKey, *path: str | int, key: bool = False) -> Place:
         """A place in the file that holds these words: the flow's own overlay, or its fragment's."""
-        name, language, persona = overlay
-        owners = [name, *(self.library.flows[name].use if name in self.library.flows else ())]
-        found = []
-        for owner in owners:
-            for parsed in self.library.parsed.values():
-                words = parsed.draft
-                if isinstance(words, Wording) and (words.wording, words.language, words.persona) == (
-                    owner,
-                    language,
-                    persona,
-                ):
-                    found.append(parsed.positions)
+        name, *voice = overlay
+        owners = (name, *(self.library.flows[name].use if name in self.library.flows else ()))
+        words = [(p.draft, p.positions) for p in self.library.parsed.values() if isinstance(p.draft, Wording)]
+        found = [
+            positions for owner in owners for draft, positions in words
+            if [draft.wording, draft.language, draft.persona] == [owner, *voice]
+        ]  # fmt: skip
         for positions in found:
             if positions.has(*path[:2]):
                 return positions.key(*path) if key else positions.value(*path)
-        return found[0].value() if found else Place(f"{name}.{language}.yaml", 0, 0, "")
+        return found[0].value() if found else Place(f"{name}.{voice[0]}.yaml", 0, 0, "")
