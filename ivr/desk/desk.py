@@ -7,13 +7,25 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.config import DeskConfig
+from ivr.config import Agent, DeskConfig
 from ivr.desk.headers import handoff_headers
 from ivr.desk.hours import Calendar
-from ivr.desk.routing import GENERAL, route
 from ivr.desk.screen_pop import ScreenPops
 from ivr.desk.whisper import whisper
 from ivr.ports import ContextStore, Destination, HandoffContext
+
+GENERAL = "general"
+
+
+def route(agents: Sequence[Agent], skill: str, *, within_hours: bool) -> tuple[Destination, ...]:
+    """Those with the skill, then the generalists; anybody at all before nobody. Configured order within each.
+
+    Outside hours only who is on call."""
+    present = [agent for agent in agents if within_hours or agent.on_call]
+    skilled = [agent for agent in present if skill in agent.skills]
+    general = [agent for agent in present if GENERAL in agent.skills and agent not in skilled]
+    chosen = skilled + general or present
+    return tuple(Destination(agent.name, agent.target, agent.mode, agent.ring_timeout_s) for agent in chosen)
 
 
 class ConfiguredDesk:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ivr.actions.invocation import Handler, Invocation
+from ivr.actions.registry import Handler, Invocation
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
-from ivr.reference.backend import Backend
-from ivr.reference.records import MemberProfile
+from ivr.reference.backend import Backend, MemberProfile
 from ivr.reference.titles import terms
 
 MEMBER_FACTS = (

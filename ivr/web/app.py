@@ -13,8 +13,8 @@ from ivr.errors import ConfigError, UnavailableError
 from ivr.web import api, live, pages, rendering
 from ivr.web.access import GATE, Gate, Handler, wants_html
 from ivr.web.backend import BACKEND, Backend
+from ivr.web.formats import dumps
 from ivr.web.pages import problem, simulator
-from ivr.web.responses import dumps
 
 log = structlog.get_logger(__name__)
 

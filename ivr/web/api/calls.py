@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.web.backend import BACKEND, in_time
-from ivr.web.responses import json_response
+from ivr.web.formats import json_response
 
 LIVE = {"": None, "true": True, "false": False}
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ivr.errors import FlowError
 from ivr.web.backend import BACKEND, in_time
-from ivr.web.responses import json_response
+from ivr.web.formats import json_response
 
 HISTORY = 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.web.backend import BACKEND
-from ivr.web.responses import json_response
+from ivr.web.formats import json_response
 
 
 async def healthz(_: web.Request) -> web.Response:
