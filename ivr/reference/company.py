@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
-from ivr.reference import members, queue, seed_data, services
+from ivr.reference import members, queue, seed_data
 from ivr.reference.backend import Backend, MemberProfile
 from ivr.reference.memory import MemoryFilms
 from ivr.reference.sql import SqlFilms, seed
@@ -22,7 +22,7 @@ from ivr.store.retention import LONG_S
 from ivr.web.backend import in_time
 from ivr.web.formats import json_response
 
-SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES, *services.SIGNATURES)
+SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES)
 
 
 def queue_routes(profile_of: Callable[[str], Awaitable[MemberProfile | None]]) -> Sequence[web.RouteDef]:
@@ -50,9 +50,8 @@ class OpenFilms(OpenCompany):
     @property
     def actions(self) -> ActionSet:
         handlers = {
-            **members.MemberActions(self.backend).handlers(),
+            **members.MemberActions(self.backend, self._times.today).handlers(),
             **queue.QueueActions(self.backend).handlers(),
-            **services.ServiceActions(self.backend, self._times.today).handlers(),
         }
         return ActionSet(SIGNATURES, handlers, {CATALOGUE: self._catalogue.terms})
 
