@@ -153,22 +153,38 @@ class CallSession:
         await Conductor(self.call_id, caller, dialogue, handoff, recorder, services).run()
 
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
-        services, counts = self._services, self._recorder.counts
-        canonical = _canonical_line(
-            ended,
-            self._answered,
-            stats,
-            seconds=round(services.clock.monotonic() - self._started, 2),
-            answered=self._accepted,
-            turns=counts.turns,
-            barge_ins=counts.barge_ins,
-            journal_lost=self._journal.lost,
-        )
+        clock, canonical = self._services.clock, self._canonical_line(ended, stats)
         outcome = canonical["outcome"]
-        if self._answered is not None and outcome == "abandoned" and counts.acted:
-            self._journal.keep_resume_point(self._answered.dialogue, services.clock.now())
-        await self._journal.finish(outcome, services.clock.now(), canonical)
+        if self._answered is not None and outcome == "abandoned" and self._recorder.counts.acted:
+            self._journal.keep_resume_point(self._answered.dialogue, clock.now())
+        await self._journal.finish(outcome, clock.now(), canonical)
         log.info("call.end", **canonical)
+
+    def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
+        """One flat mapping; times in seconds unless the name says milliseconds."""
+        call, counts = self._answered, self._recorder.counts
+        context = call.handoff.context if call else None
+        return {
+            "seconds": round(self._services.clock.monotonic() - self._started, 2),
+            "answered": self._accepted,
+            "turns": counts.turns,
+            "barge_ins": counts.barge_ins,
+            "journal_lost": self._journal.lost,
+            "outcome": _outcome(ended, call),
+            "ended_by": ended.by,
+            "end_reason": ended.reason,
+            "language": call.dialogue.language if call else "",
+            "resolved": call.dialogue.resolved if call else 0,
+            "handoff_reason": context.reason if context else "",
+            "seconds_to_human": call.handoff.seconds_to_human if call else None,
+            "codec": stats.codec,
+            "packets_sent": stats.packets_sent,
+            "packets_received": stats.packets_received,
+            "packets_lost": stats.packets_lost,
+            "jitter_ms": stats.jitter_ms,
+            "concealed_ms": stats.concealed_ms,
+            "audio_dropped_frames": stats.audio_dropped_frames,
+        }
 
 
 class Acceptor:
@@ -227,25 +243,3 @@ def _in_the_middle(dialogue: Dialogue) -> bool:
     snapshot = dialogue.snapshot()
     stack = snapshot.get("stack") if snapshot is not None else None
     return isinstance(stack, list) and len(stack) > 1
-
-
-def _canonical_line(ended: CallEnded, call: Answered | None, stats: LegStats, **counted: Any) -> dict[str, Any]:
-    """One flat mapping; times in seconds unless the name says milliseconds."""
-    context = call.handoff.context if call else None
-    return {
-        **counted,
-        "outcome": _outcome(ended, call),
-        "ended_by": ended.by,
-        "end_reason": ended.reason,
-        "language": call.dialogue.language if call else "",
-        "resolved": call.dialogue.resolved if call else 0,
-        "handoff_reason": context.reason if context else "",
-        "seconds_to_human": call.handoff.seconds_to_human if call else None,
-        "codec": stats.codec,
-        "packets_sent": stats.packets_sent,
-        "packets_received": stats.packets_received,
-        "packets_lost": stats.packets_lost,
-        "jitter_ms": stats.jitter_ms,
-        "concealed_ms": stats.concealed_ms,
-        "audio_dropped_frames": stats.audio_dropped_frames,
-    }

@@ -19,14 +19,28 @@ TOO_OFTEN = 3  # the third damaged disc is a matter for a human
 DISC_KINDS = ("damaged", "missing")
 LONGEST_HOLD = timedelta(days=366)
 
-MEMBER_FACTS = (
-    CALLER_ID, CALLER_NAME, "member.number", "member.name", "member.first_name", "member.plan", "member.since_year",
-    "member.language", "member.damaged_reports", "member.credit", "member.discs_out", "member.notes",
-    "member.hold_until", "queue.size", "queue.next", "queue.next_id",
-)  # fmt: skip
+FACTS: Mapping[str, Callable[[MemberProfile], object]] = {
+    CALLER_ID: lambda member: member.number,
+    CALLER_NAME: lambda member: member.name,
+    "member.number": lambda member: member.number,
+    "member.name": lambda member: member.name,
+    "member.first_name": lambda member: member.first_name,
+    "member.plan": lambda member: member.plan,
+    "member.since_year": lambda member: member.since.year,
+    "member.language": lambda member: member.language,
+    "member.damaged_reports": lambda member: member.damaged_reports,
+    "member.credit": lambda member: member.credit_cents,
+    "member.discs_out": lambda member: len(member.discs),
+    "member.notes": lambda member: member.notes,
+    "member.hold_until": lambda member: member.hold_until.isoformat() if member.hold_until else "",
+    "queue.size": lambda member: len(member.queue),
+    "queue.next": lambda member: terms(member.queue)[0].label if member.queue else "",
+    "queue.next_id": lambda member: str(member.queue[0].id) if member.queue else "",
+}
+"""Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
 VOCABULARIES = ("queue", "discs")
 
-of_member = partial(ActionSignature, facts=MEMBER_FACTS, vocabularies=VOCABULARIES)
+of_member = partial(ActionSignature, facts=tuple(FACTS), vocabularies=VOCABULARIES)
 """The signature of an action that reads the member anew."""
 
 SIGNATURES = (
@@ -81,33 +95,11 @@ SIGNATURES = (
 )
 
 
-def facts_of(profile: MemberProfile) -> dict[str, object]:
-    """Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
-    queue = terms(profile.queue)
-    return {
-        CALLER_ID: profile.number,
-        CALLER_NAME: profile.name,
-        "member.number": profile.number,
-        "member.name": profile.name,
-        "member.first_name": profile.first_name,
-        "member.plan": profile.plan,
-        "member.since_year": profile.since.year,
-        "member.language": profile.language,
-        "member.damaged_reports": profile.damaged_reports,
-        "member.credit": profile.credit_cents,
-        "member.discs_out": len(profile.discs),
-        "member.notes": profile.notes,
-        "member.hold_until": profile.hold_until.isoformat() if profile.hold_until else "",
-        "queue.size": len(queue),
-        "queue.next": queue[0].label if queue else "",
-        "queue.next_id": queue[0].id if queue else "",
-    }
-
-
 def result_for(profile: MemberProfile, outcome: str, values: Mapping[str, object] | None = None) -> ActionResult:
     """An outcome together with the member as they are now."""
     vocabularies = {"queue": terms(profile.queue), "discs": terms(profile.discs)}
-    return ActionResult(outcome, dict(values or {}), facts_of(profile), vocabularies)
+    facts = {name: fact(profile) for name, fact in FACTS.items()}
+    return ActionResult(outcome, dict(values or {}), facts, vocabularies)
 
 
 async def refreshed(
