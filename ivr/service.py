@@ -15,8 +15,7 @@ import structlog
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import HttpActions
-from ivr.call.registry import CallHistory, CallRegistry
-from ivr.call.services import CallServices
+from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of

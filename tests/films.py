@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
-from ivr.actions.invocation import parse
+from ivr.actions.registry import parse
 from ivr.company import Times
 from ivr.events import CALLER_ID, ActionResult
 from ivr.ports import ActionCall

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.actions.invocation import ActionSet, Invocation
+from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, ActionSignature, Parameter
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
 from ivr.ports import Callbacks

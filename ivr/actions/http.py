@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 from yarl import URL
 
-from ivr.actions.invocation import ActionSet, Invocation
+from ivr.actions.registry import ActionSet, Invocation
 from ivr.config import HttpService
 from ivr.dialogue.flows.signature import FAILED, TIMEOUT, ActionSignature, Parameter
 from ivr.errors import ActionError, ConfigError

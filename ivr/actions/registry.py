@@ -1,17 +1,116 @@
-"""Action registry: runs actions and answers vocabularies by name (``ivr.ports.Actions``), from the sets it is given."""
+"""Action registry: runs actions, their arguments parsed by signature, and answers vocabularies, from sets of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
-from ivr.actions import callbacks, http
-from ivr.actions.invocation import ActionSet, parse
+from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError, StoreUnavailable
-from ivr.events import ActionResult, Term
+from ivr.events import CALLER_ID, ActionResult, Term
 from ivr.ports import ActionCall
 
-EVERYWHERE = (*callbacks.SIGNATURES, *http.SIGNATURES)
-"""Signatures of the actions that every company has."""
+LAST = -1
+"""The position that "last" means, in "number" and "ordinal" arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """``arguments`` hold int (title, number, ordinal, money), str, date, bool or a mapping; optional ones may lack."""
+
+    signature: ActionSignature
+    call: ActionCall
+    arguments: Mapping[str, Any]
+
+    @property
+    def caller_id(self) -> str:
+        """Who calls, as the company knows them. Raises ActionError before anybody was identified."""
+        identity = str(self.call.facts.get(CALLER_ID) or "")
+        if not identity:
+            raise ActionError(
+                f"{self.signature.name}: nobody has been identified in this call",
+                remedy="run an action that identifies the caller first in the flow",
+            )
+        return identity
+
+    def __getitem__(self, name: str) -> Any:
+        return self.arguments[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.arguments.get(name, default)
+
+
+Handler = Callable[[Invocation], Awaitable[ActionResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSet:
+    """Actions that belong together: each signature has a handler of its name.
+
+    ``vocabularies`` are word lists that belong to no caller in particular; reading one may raise StoreUnavailable."""
+
+    signatures: Sequence[ActionSignature] = ()
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    vocabularies: Mapping[str, Callable[[], Awaitable[tuple[Term, ...]]]] = field(default_factory=dict)
+
+
+def parse(signature: ActionSignature, call: ActionCall) -> Invocation:
+    """Raises ActionError naming the argument: the checker has let a wrong flow through, or a client is wrong."""
+    known = {parameter.name for parameter in signature.parameters}
+    if unknown := sorted(set(call.arguments) - known):
+        raise ActionError(f"{signature.name} has no argument {', '.join(unknown)}", remedy="mend the flow's action")
+    arguments: dict[str, Any] = {}
+    for parameter in signature.parameters:
+        value = call.arguments.get(parameter.name)
+        if value is None or value == "":
+            if parameter.required:
+                raise ActionError(f"{signature.name} needs {parameter.name}", remedy="fill it before the action runs")
+            continue
+        try:
+            arguments[parameter.name] = _parsed(parameter, value)
+        except (TypeError, ValueError) as error:
+            raise ActionError(
+                f"{signature.name}: {parameter.name} is not a {parameter.type}", remedy="mend the flow's action"
+            ) from error
+    return Invocation(signature, call, arguments)
+
+
+def _parsed(parameter: Parameter, value: object) -> Any:
+    match parameter.type:
+        case "title" | "number" | "ordinal" | "money":
+            return _integer(value)
+        case "digits":
+            if not (isinstance(value, (str, int)) and str(value).isascii() and str(value).isdigit()):
+                raise ValueError
+            return str(value)
+        case "date":
+            return value if type(value) is date else date.fromisoformat(str(value))
+        case "boolean":
+            if not isinstance(value, bool):
+                raise TypeError
+            return value
+        case "object":
+            if not isinstance(value, (Mapping, list, tuple)):
+                raise TypeError
+            return value
+        case _:
+            return str(value)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    if value == "last":
+        return LAST
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError
+        return int(value)
+    if isinstance(value, (int, str)):
+        return int(value)
+    raise TypeError
 
 
 class ActionRegistry:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ivr.call.journal import Recorder
 from ivr.call.mouth import Mouth
-from ivr.call.recorder import Recorder
 from ivr.dialogue.engine.contract import Listen
 
 

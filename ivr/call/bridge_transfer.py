@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import structlog
 
 from ivr.call.participant import Participant, close_media, first_of
-from ivr.call.ringback import RINGBACK, RINGBACK_CYCLES
-from ivr.call.services import CallServices
+from ivr.call.registry import CallServices
 from ivr.errors import CallEnded, DialFailed, SpeechUnavailable
 from ivr.events import PlayDone
 from ivr.ports import Clip, Destination, HandoffContext, Party
@@ -21,6 +22,28 @@ WHISPER_TIMEOUT_S = 6.0
 # Tokens far from the mouth's.
 _WHISPER_TOKEN = 1_000_000
 _RINGBACK_TOKEN = 1_000_001
+
+# What the caller hears meanwhile: ITU-T E.180, North American cadence.
+_RATE = 8000
+_TONES_HZ = (440.0, 480.0)
+_ON_S = 2.0
+_OFF_S = 4.0
+_LEVEL = 1200  # of 32767 per tone: about -25 dBm0 together, quieter than speech
+_FADE = 80
+
+RINGBACK_CYCLES = 5
+
+
+def _cycle() -> bytes:
+    on = int(_ON_S * _RATE)
+    samples = array.array("h", bytes(2 * int((_ON_S + _OFF_S) * _RATE)))
+    for i in range(on):
+        fade = min(i, on - i, _FADE) / _FADE
+        samples[i] = int(_LEVEL * fade * sum(math.sin(2 * math.pi * f * i / _RATE) for f in _TONES_HZ))
+    return samples.tobytes()
+
+
+RINGBACK = Clip("tone:ringback", _cycle())
 
 
 class BridgeTransfer:

@@ -6,13 +6,11 @@ One inbox, one loop: everything that concerns the dialogue passes through here i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
 
-from ivr.call import resume_points
-from ivr.call.action_calls import call_action
 from ivr.call.agitation import Agitation
 from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import KeyFilter
@@ -20,11 +18,13 @@ from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
 from ivr.call.inbox import Inbox, InboxEvent, TimerExpired
 from ivr.call.input_timers import InputTimers
+from ivr.call.journal import Recorder, resume_point
 from ivr.call.mouth import Mouth
 from ivr.call.participant import Participant
-from ivr.call.recorder import Recorder
-from ivr.call.services import CallServices
+from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import (
+    ActionDone,
+    ActionSlow,
     Connect,
     DialogueEvent,
     Effect,
@@ -44,10 +44,24 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.errors import CallEnded
-from ivr.events import Audio, Digit, Heard, PlayDone, RecogniserFailed, SpeechEnded, SpeechStarted, TransferProgress
+from ivr.errors import CallEnded, IvrError
+from ivr.events import (
+    ActionResult,
+    Audio,
+    Digit,
+    Heard,
+    PlayDone,
+    RecogniserFailed,
+    SpeechEnded,
+    SpeechStarted,
+    TransferProgress,
+)
+from ivr.ports import ActionCall
+from ivr.record import Performed
 
 log = structlog.get_logger(__name__)
+
+SLOW_ACTION_S = 1.0
 
 
 class Conductor:
@@ -216,9 +230,7 @@ class Conductor:
                 case Listen():
                     await self._start_listening(effect)
                 case Perform():
-                    facts, call_id = self._dialogue.facts, self._call_id
-                    work = call_action(effect, call_id, facts, self._services, self._recorder, self._inbox)
-                    self._tasks.create_task(work)
+                    self._tasks.create_task(self._perform(effect, self._dialogue.facts))
                 case Connect():
                     self._tasks.create_task(self._connect(effect))
                 case LoadResume():
@@ -242,10 +254,36 @@ class Conductor:
             return
         self._timers.await_input(self._listen)
 
+    async def _perform(self, perform: Perform, facts: Mapping[str, object]) -> None:
+        """Posts ActionDone, and ActionSlow before it where it takes longer than SLOW_ACTION_S. Raises nothing."""
+        token = perform.token
+        slow = asyncio.get_running_loop().call_later(SLOW_ACTION_S, lambda: self._inbox.put_nowait(ActionSlow(token)))
+        clock = self._services.clock
+        started = clock.monotonic()
+        result, error = ActionResult("failed"), ""
+        language = str(facts.get("call.language", "en-US"))
+        call = ActionCall(perform.name, perform.arguments, perform.key, self._call_id, facts, language)
+        try:
+            async with asyncio.timeout(perform.timeout_s):
+                result = await self._services.actions.perform(call)
+        except TimeoutError:
+            result, error = ActionResult("timeout"), "timeout"
+        except (IvrError, OSError) as failure:
+            error = str(failure)
+        except Exception as failure:
+            # An action is a plug-in's code: whatever it raises, the caller takes the failed edge, not the fall.
+            log.exception("action.raised", action=perform.name)
+            error = type(failure).__name__
+        finally:
+            slow.cancel()
+        took_s = round(clock.monotonic() - started, 4)
+        self._recorder.record(Performed(perform.name, result.outcome, took_s, error))
+        self._inbox.put_nowait(ActionDone(token, result))
+
     async def _connect(self, connect: Connect) -> None:
         self._inbox.put_nowait(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services
-        found = await resume_points.taken(services.records, load.caller_id, services.clock.now())
+        found = await resume_point(services.records, load.caller_id, services.clock.now())
         self._inbox.put_nowait(ResumeLoaded(load.token, found))

@@ -11,9 +11,9 @@ import structlog
 
 from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.bridge_transfer import BridgeTransfer
+from ivr.call.journal import Recorder
 from ivr.call.participant import Participant
-from ivr.call.recorder import Recorder
-from ivr.call.services import CallServices
+from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, TransferFailed

@@ -1,12 +1,14 @@
-"""The registry of calls in progress, for the API, the console, draining and the concurrency limit."""
+"""The registry of calls in progress, for the API, the console and draining; and what all calls of a service share."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
-from ivr.ports import CallRecords
+from ivr.ports import Actions, CallRecords, Clock, Desk, MediaEngine, SipEndpoint, SpeechService
 
 
 class LiveCall(Protocol):
@@ -82,3 +84,24 @@ class CallHistory:
             return live.view()
         past = await self._records.get(call_id)
         return past and {**past, "changes": await self._changes(call_id)}
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
+    "tomorrow" counts."""
+
+    endpoint: SipEndpoint
+    media: MediaEngine
+    speech: SpeechService
+    actions: Actions
+    desk: Desk
+    records: CallRecords
+    clock: Clock
+    registry: CallRegistry
+    caller_id: str
+    time_zone: tzinfo = UTC
+
+    def local_time(self) -> datetime:
+        """Now, by the company's clock."""
+        return self.clock.now().astimezone(self.time_zone)

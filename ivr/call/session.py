@@ -1,4 +1,4 @@
-"""The session of one call, from INVITE to the canonical line, and the acceptor, which begins one for every leg.
+"""The session of one call, from INVITE to outcome and canonical line, and the acceptor: a session for every leg.
 
 TaskGroups own all that a session starts, and nothing outlives it."""
 
@@ -7,18 +7,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 
-from ivr.call import resume_points
 from ivr.call.conductor import Conductor
 from ivr.call.handoff import Handoff
-from ivr.call.journal import Journal
-from ivr.call.outcome import Answered, canonical_line
+from ivr.call.journal import Journal, Recorder
 from ivr.call.participant import Participant, hang_up
-from ivr.call.recorder import Recorder
-from ivr.call.services import CallServices
+from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, MediaUnavailable
@@ -33,6 +31,14 @@ Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
 
 STOP_CALLS_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What there is of a call from its answer on."""
+
+    dialogue: Dialogue
+    handoff: Handoff
 
 
 class CallSession:
@@ -147,22 +153,38 @@ class CallSession:
         await Conductor(self.call_id, caller, dialogue, handoff, recorder, services).run()
 
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
-        services, counts = self._services, self._recorder.counts
-        canonical = canonical_line(
-            ended,
-            self._answered,
-            stats,
-            seconds=round(services.clock.monotonic() - self._started, 2),
-            answered=self._accepted,
-            turns=counts.turns,
-            barge_ins=counts.barge_ins,
-            journal_lost=self._journal.lost,
-        )
+        clock, canonical = self._services.clock, self._canonical_line(ended, stats)
         outcome = canonical["outcome"]
-        if self._answered is not None and outcome == "abandoned" and counts.acted:
-            resume_points.keep(self._journal, self._answered.dialogue, services.clock.now())
-        await self._journal.finish(outcome, services.clock.now(), canonical)
+        if self._answered is not None and outcome == "abandoned" and self._recorder.counts.acted:
+            self._journal.keep_resume_point(self._answered.dialogue, clock.now())
+        await self._journal.finish(outcome, clock.now(), canonical)
         log.info("call.end", **canonical)
+
+    def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
+        """One flat mapping; times in seconds unless the name says milliseconds."""
+        call, counts = self._answered, self._recorder.counts
+        context = call.handoff.context if call else None
+        return {
+            "seconds": round(self._services.clock.monotonic() - self._started, 2),
+            "answered": self._accepted,
+            "turns": counts.turns,
+            "barge_ins": counts.barge_ins,
+            "journal_lost": self._journal.lost,
+            "outcome": _outcome(ended, call),
+            "ended_by": ended.by,
+            "end_reason": ended.reason,
+            "language": call.dialogue.language if call else "",
+            "resolved": call.dialogue.resolved if call else 0,
+            "handoff_reason": context.reason if context else "",
+            "seconds_to_human": call.handoff.seconds_to_human if call else None,
+            "codec": stats.codec,
+            "packets_sent": stats.packets_sent,
+            "packets_received": stats.packets_received,
+            "packets_lost": stats.packets_lost,
+            "jitter_ms": stats.jitter_ms,
+            "concealed_ms": stats.concealed_ms,
+            "audio_dropped_frames": stats.audio_dropped_frames,
+        }
 
 
 class Acceptor:
@@ -198,3 +220,26 @@ def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
 def _first(group: BaseExceptionGroup[E]) -> E:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _outcome(ended: CallEnded, call: Answered | None) -> str:
+    """ "handed over", "resolved" (something was done, nothing was left open), "abandoned", "failed", or what an end
+    state of the flow calls it. ``call`` None: it ended before it was answered."""
+    if call is None:
+        return "abandoned" if ended.by == "caller" else "failed"
+    dialogue, handoff = call.dialogue, call.handoff
+    if handoff.with_agent:
+        return "handed over"
+    if dialogue.ended:
+        return dialogue.outcome or "goodbye"
+    if ended.by != "caller":
+        return "failed"
+    done = dialogue.resolved and handoff.context is None and not _in_the_middle(dialogue)
+    return "resolved" if done else "abandoned"
+
+
+def _in_the_middle(dialogue: Dialogue) -> bool:
+    """Was a request under way, that is: was the call inside a sub-flow?"""
+    snapshot = dialogue.snapshot()
+    stack = snapshot.get("stack") if snapshot is not None else None
+    return isinstance(stack, list) and len(stack) > 1

@@ -1,6 +1,5 @@
 """The desk: hours, routing to live agents, and the context that travels with a call."""
 
 from ivr.desk.desk import ConfiguredDesk
-from ivr.desk.hours import Calendar
 
-__all__ = ["Calendar", "ConfiguredDesk"]
+__all__ = ["ConfiguredDesk"]

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.config import DeskConfig
+from ivr.config import Agent, DeskConfig
 from ivr.desk.headers import handoff_headers
 from ivr.desk.hours import Calendar
-from ivr.desk.routing import GENERAL, route
 from ivr.desk.screen_pop import ScreenPops
-from ivr.desk.whisper import whisper
+from ivr.dialogue.spoken.languages import words_for
+from ivr.events import CALLER_NAME
 from ivr.ports import ContextStore, Destination, HandoffContext
+
+GENERAL = "general"
+URGENT = 7  # priorities go from 0 to 10
+ASKED = "asked"
+
+
+def route(agents: Sequence[Agent], skill: str, *, within_hours: bool) -> tuple[Destination, ...]:
+    """Those with the skill, then the generalists; anybody at all before nobody. Configured order within each.
+
+    Outside hours only who is on call."""
+    present = [agent for agent in agents if within_hours or agent.on_call]
+    skilled = [agent for agent in present if skill in agent.skills]
+    general = [agent for agent in present if GENERAL in agent.skills and agent not in skilled]
+    chosen = skilled + general or present
+    return tuple(Destination(agent.name, agent.target, agent.mode, agent.ring_timeout_s) for agent in chosen)
 
 
 class ConfiguredDesk:
@@ -63,3 +79,20 @@ class ConfiguredDesk:
 
     def whisper(self, context: HandoffContext) -> str:
         return whisper(context)
+
+
+def whisper(context: HandoffContext) -> str:
+    """What an agent hears before being joined with the caller: "Urgent: Ada Moreno: thinking of cancelling."; or just
+    the name of somebody who asked.
+
+    It stands between two people who want to talk: a second for those who just asked, two or three for the rest."""
+    spoken = words_for(context.language)
+    who = str(context.facts.get(CALLER_NAME) or "") or spoken.somebody
+    about = _in_words(context.reason)
+    sentence = f"{who}." if about in ("", ASKED) else f"{who}: {about}."
+    return (spoken.urgent if context.priority >= URGENT else "") + sentence
+
+
+def _in_words(reason: str) -> str:
+    """ "cancellation-risk" -> "cancellation risk"; at most a dozen words."""
+    return " ".join(re.sub(r"[_\-.]+", " ", reason).split()[:12]).rstrip(".!?,;: ")

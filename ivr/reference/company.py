@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,18 +10,34 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
-from ivr.reference import api, members, queue, seed_data, services
-from ivr.reference.backend import Backend
-from ivr.reference.catalogue import CATALOGUE, Catalogue
+from ivr.reference import members, queue, seed_data
+from ivr.reference.backend import Backend, MemberProfile
 from ivr.reference.memory import MemoryFilms
-from ivr.reference.sql.members import SqlFilms
-from ivr.reference.sql.seeding import seed
+from ivr.reference.sql import SqlFilms, seed
+from ivr.reference.titles import CATALOGUE, Catalogue
 from ivr.store.database import Database
 from ivr.store.memory import MemoryLedger
 from ivr.store.migration import Branch
 from ivr.store.retention import LONG_S
+from ivr.web.backend import in_time
+from ivr.web.formats import json_response
 
-SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES, *services.SIGNATURES)
+SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES)
+
+
+def queue_routes(profile_of: Callable[[str], Awaitable[MemberProfile | None]]) -> Sequence[web.RouteDef]:
+    """A member's queue as an HTTP resource."""
+
+    async def member_queue(request: web.Request) -> web.Response:
+        """The titles in order; 404 for a stranger. Raises StoreUnavailable."""
+        number = request.match_info["number"]
+        profile = await in_time(profile_of(number))
+        if profile is None:
+            raise web.HTTPNotFound(text="no such member")
+        entries = [{"position": i, "title": t.name, "id": t.id} for i, t in enumerate(profile.queue, 1)]
+        return json_response({"member": number, "queue": entries})
+
+    return [web.get("/api/members/{number}/queue", member_queue)]
 
 
 class OpenFilms(OpenCompany):
@@ -34,14 +50,13 @@ class OpenFilms(OpenCompany):
     @property
     def actions(self) -> ActionSet:
         handlers = {
-            **members.MemberActions(self.backend).handlers(),
+            **members.MemberActions(self.backend, self._times.today).handlers(),
             **queue.QueueActions(self.backend).handlers(),
-            **services.ServiceActions(self.backend, self._times.today).handlers(),
         }
         return ActionSet(SIGNATURES, handlers, {CATALOGUE: self._catalogue.terms})
 
     def routes(self) -> Sequence[web.RouteDef]:
-        return api.routes(self.backend.profile)
+        return queue_routes(self.backend.profile)
 
     async def knows(self, phone: str) -> bool:
         return bool(await self.backend.numbers_by_phone(phone))

@@ -1,26 +1,46 @@
-"""Who is calling, and what a call knows about them: facts and word lists."""
+"""Members: who is calling, what a call knows about them, and what is done for them besides their queue."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 
-from ivr.actions.invocation import Handler, Invocation
+from ivr.actions.registry import Handler, Invocation
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
-from ivr.reference.backend import Backend
-from ivr.reference.records import MemberProfile
+from ivr.reference.backend import Backend, MemberProfile, MemberRecords
 from ivr.reference.titles import terms
+from ivr.store.ledger import Json
 
-MEMBER_FACTS = (
-    CALLER_ID, CALLER_NAME, "member.number", "member.name", "member.first_name", "member.plan", "member.since_year",
-    "member.language", "member.damaged_reports", "member.credit", "member.discs_out", "member.notes",
-    "member.hold_until", "queue.size", "queue.next", "queue.next_id",
-)  # fmt: skip
+TOO_OFTEN = 3  # the third damaged disc is a matter for a human
+DISC_KINDS = ("damaged", "missing")
+LONGEST_HOLD = timedelta(days=366)
+
+FACTS: Mapping[str, Callable[[MemberProfile], object]] = {
+    CALLER_ID: lambda member: member.number,
+    CALLER_NAME: lambda member: member.name,
+    "member.number": lambda member: member.number,
+    "member.name": lambda member: member.name,
+    "member.first_name": lambda member: member.first_name,
+    "member.plan": lambda member: member.plan,
+    "member.since_year": lambda member: member.since.year,
+    "member.language": lambda member: member.language,
+    "member.damaged_reports": lambda member: member.damaged_reports,
+    "member.credit": lambda member: member.credit_cents,
+    "member.discs_out": lambda member: len(member.discs),
+    "member.notes": lambda member: member.notes,
+    "member.hold_until": lambda member: member.hold_until.isoformat() if member.hold_until else "",
+    "queue.size": lambda member: len(member.queue),
+    "queue.next": lambda member: terms(member.queue)[0].label if member.queue else "",
+    "queue.next_id": lambda member: str(member.queue[0].id) if member.queue else "",
+}
+"""Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
 VOCABULARIES = ("queue", "discs")
 
-of_member = partial(ActionSignature, facts=MEMBER_FACTS, vocabularies=VOCABULARIES)
+of_member = partial(ActionSignature, facts=tuple(FACTS), vocabularies=VOCABULARIES)
 """The signature of an action that reads the member anew."""
 
 SIGNATURES = (
@@ -37,36 +57,49 @@ SIGNATURES = (
         about="Find the member with this membership number.",
     ),
     of_member("member.refresh", about="Read the member again, for instance when a dropped call is resumed."),
+    of_member(
+        "disc.report",
+        parameters=(Parameter("title", "title"), Parameter("kind", "choice")),
+        outcomes=("ok", "third_time", "not_out"),
+        returns={"title": "text", "reports": "number"},
+        risk="irreversible",
+        about="A disc at home is damaged or missing: ship another. third_time does too, and needs a human.",
+    ),
+    ActionSignature(
+        "notes.read",
+        outcomes=("ok", "none"),
+        returns={"text": "text", "count": "number"},
+        about="The notes kept about the member, oldest first.",
+    ),
+    of_member(
+        "notes.add",
+        parameters=(Parameter("text", "text"), Parameter("kind", "text", required=False)),
+        risk="reversible",
+        about="Keep a note about the member.",
+    ),
+    of_member(
+        "notes.delete_all",
+        outcomes=("ok", "none"),
+        returns={"count": "number"},
+        risk="irreversible",
+        about="Delete every note kept about the member, for good.",
+    ),
+    of_member(
+        "hold.deliveries",
+        parameters=(Parameter("until", "date"),),
+        outcomes=("ok", "in_past", "too_far"),
+        returns={"until": "date"},
+        risk="reversible",
+        about="Ship nothing before a date, at most a year ahead; a new hold replaces the old one.",
+    ),
 )
-
-
-def facts_of(profile: MemberProfile) -> dict[str, object]:
-    """Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
-    queue = terms(profile.queue)
-    return {
-        CALLER_ID: profile.number,
-        CALLER_NAME: profile.name,
-        "member.number": profile.number,
-        "member.name": profile.name,
-        "member.first_name": profile.first_name,
-        "member.plan": profile.plan,
-        "member.since_year": profile.since.year,
-        "member.language": profile.language,
-        "member.damaged_reports": profile.damaged_reports,
-        "member.credit": profile.credit_cents,
-        "member.discs_out": len(profile.discs),
-        "member.notes": profile.notes,
-        "member.hold_until": profile.hold_until.isoformat() if profile.hold_until else "",
-        "queue.size": len(queue),
-        "queue.next": queue[0].label if queue else "",
-        "queue.next_id": queue[0].id if queue else "",
-    }
 
 
 def result_for(profile: MemberProfile, outcome: str, values: Mapping[str, object] | None = None) -> ActionResult:
     """An outcome together with the member as they are now."""
     vocabularies = {"queue": terms(profile.queue), "discs": terms(profile.discs)}
-    return ActionResult(outcome, dict(values or {}), facts_of(profile), vocabularies)
+    facts = {name: fact(profile) for name, fact in FACTS.items()}
+    return ActionResult(outcome, dict(values or {}), facts, vocabularies)
 
 
 async def refreshed(
@@ -80,14 +113,22 @@ async def refreshed(
 
 
 class MemberActions:
-    def __init__(self, backend: Backend) -> None:
+    """``today`` is the date where the company is."""
+
+    def __init__(self, backend: Backend, today: Callable[[], date]) -> None:
         self._backend = backend
+        self._today = today
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
             "member.identify_by_caller": self.identify_by_caller,
             "member.identify_by_number": self.identify_by_number,
             "member.refresh": self.refresh,
+            "disc.report": self.report_disc,
+            "notes.read": self.read_notes,
+            "notes.add": self.add_note,
+            "notes.delete_all": self.delete_notes,
+            "hold.deliveries": self.hold,
         }
 
     async def identify_by_caller(self, invocation: Invocation) -> ActionResult:
@@ -106,3 +147,57 @@ class MemberActions:
     async def _found(self, number: str) -> ActionResult:
         profile = await self._backend.profile(number)
         return ActionResult("unknown") if profile is None else result_for(profile, "found")
+
+    async def report_disc(self, invocation: Invocation) -> ActionResult:
+        title, kind = invocation["title"], invocation["kind"]
+        if kind not in DISC_KINDS:
+            raise ActionError(
+                f"disc.report: kind must be one of {', '.join(DISC_KINDS)}", remedy="mend the flow's action"
+            )
+
+        async def change(records: MemberRecords) -> Json:
+            replaced = await records.replace_disc(title, kind)
+            return {"outcome": "ok" if replaced else "not_out", "reports": await records.damaged_reports()}
+
+        report = await self._backend.change(invocation.caller_id, invocation.call, change)
+        outcome, reports = report["outcome"], report["reports"]
+        if outcome == "ok" and kind == "damaged" and reports >= TOO_OFTEN:
+            outcome = "third_time"
+        result = await refreshed(self._backend, invocation.caller_id, outcome)
+        label = next((term.label for term in result.vocabularies["discs"] if term.id == str(title)), "")
+        return replace(result, values={"title": label, "reports": reports})
+
+    async def read_notes(self, invocation: Invocation) -> ActionResult:
+        notes = await self._backend.notes(invocation.caller_id)
+        text = " ".join(note.text if note.text.endswith((".", "!", "?")) else f"{note.text}." for note in notes)
+        return ActionResult("ok" if notes else "none", {"text": text, "count": len(notes)})
+
+    async def add_note(self, invocation: Invocation) -> ActionResult:
+        async def change(records: MemberRecords) -> Json:
+            await records.add_note(invocation["text"], invocation.get("kind", "caller"))
+            return {}
+
+        await self._backend.change(invocation.caller_id, invocation.call, change)
+        return await refreshed(self._backend, invocation.caller_id, "ok")
+
+    async def delete_notes(self, invocation: Invocation) -> ActionResult:
+        async def change(records: MemberRecords) -> Json:
+            return {"count": await records.delete_notes()}
+
+        gone = await self._backend.change(invocation.caller_id, invocation.call, change)
+        return await refreshed(self._backend, invocation.caller_id, "ok" if gone["count"] else "none", gone)
+
+    async def hold(self, invocation: Invocation) -> ActionResult:
+        until = invocation["until"]
+        values = {"until": until.isoformat()}
+        if until <= self._today():
+            return ActionResult("in_past", values)
+        if until > self._today() + LONGEST_HOLD:
+            return ActionResult("too_far", values)
+
+        async def change(records: MemberRecords) -> Json:
+            await records.hold(until)
+            return {}
+
+        await self._backend.change(invocation.caller_id, invocation.call, change)
+        return await refreshed(self._backend, invocation.caller_id, "ok", values)

@@ -9,9 +9,18 @@ from functools import cache
 
 from ivr.ports import ActionCall
 from ivr.reference import seed_data
-from ivr.reference.backend import QUEUE_SCOPE, UNDO, Change, QueueEdit, no_such_member
-from ivr.reference.ordering import Order
-from ivr.reference.records import MemberProfile, Note, Title, digits_of
+from ivr.reference.backend import (
+    QUEUE_SCOPE,
+    UNDO,
+    Change,
+    MemberProfile,
+    Note,
+    Order,
+    QueueEdit,
+    Title,
+    digits_of,
+    no_such_member,
+)
 from ivr.reference.seed_data import SeedMember
 from ivr.store.ledger import Json, Stamp
 from ivr.store.memory import AuditLine, MemoryLedger

@@ -1,4 +1,8 @@
-"""The member's queue: hearing it and changing it. Every change can be undone within the call."""
+"""The member's queue: hearing it and changing it. Every change can be undone within the call.
+
+What editing means is pure: from one order of title ids to (outcome, the next); positions count from 1, and an outcome
+other than "ok" leaves the order as it was.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ivr.actions.invocation import Handler, Invocation
+from ivr.actions.registry import LAST, Handler, Invocation
 from ivr.dialogue.flows.signature import Parameter
 from ivr.dialogue.spoken.normalisation import listed
 from ivr.events import ActionResult
 from ivr.ports import ActionCall
-from ivr.reference.backend import UNDO, Backend, MemberRecords
+from ivr.reference.backend import UNDO, Backend, MemberRecords, Order
 from ivr.reference.members import of_member, refreshed
-from ivr.reference.ordering import Edited, Order, added, beside, removed, swapped, to_position
 from ivr.reference.titles import terms
 from ivr.store.ledger import Json
 
 AT_ONCE = 5  # nobody remembers more titles than that
+
+Edited = tuple[str, Order]
 
 _TITLE = Parameter("title", "title")
 _OTHER = Parameter("other", "title")
@@ -165,3 +170,63 @@ class QueueActions:
                 return term.label
         found = await self._backend.title(title)
         return terms([found])[0].label if found else ""
+
+
+def to_position(order: Order, title: int, position: int) -> Edited:
+    """ok, already_there, not_in_queue, out_of_range. LAST (-1) is the end."""
+    if title not in order:
+        return "not_in_queue", order
+    place = len(order) if position == LAST else position
+    if not 1 <= place <= len(order):
+        return "out_of_range", order
+    return _moved(order, _inserted(_without(order, title), title, place - 1))
+
+
+def beside(order: Order, title: int, other: int, *, after: bool) -> Edited:
+    """ok, already_there, same_title, not_in_queue, other_not_in_queue."""
+    if missing := _missing(order, title, other):
+        return missing, order
+    rest = _without(order, title)
+    return _moved(order, _inserted(rest, title, rest.index(other) + after))
+
+
+def swapped(order: Order, title: int, other: int) -> Edited:
+    """ok, same_title, not_in_queue, other_not_in_queue."""
+    if missing := _missing(order, title, other):
+        return missing, order
+    exchanged = {title: other, other: title}
+    return "ok", tuple(exchanged.get(entry, entry) for entry in order)
+
+
+def added(order: Order, title: int, *, top: bool) -> Edited:
+    """ok, already_in_queue."""
+    if title in order:
+        return "already_in_queue", order
+    return "ok", (title, *order) if top else (*order, title)
+
+
+def removed(order: Order, title: int) -> Edited:
+    """ok, not_in_queue."""
+    if title not in order:
+        return "not_in_queue", order
+    return "ok", _without(order, title)
+
+
+def _missing(order: Order, title: int, other: int) -> str:
+    if title not in order:
+        return "not_in_queue"
+    if other not in order:
+        return "other_not_in_queue"
+    return "same_title" if title == other else ""
+
+
+def _without(order: Order, title: int) -> Order:
+    return tuple(entry for entry in order if entry != title)
+
+
+def _inserted(order: Order, title: int, index: int) -> Order:
+    return (*order[:index], title, *order[index:])
+
+
+def _moved(before: Order, after: Order) -> Edited:
+    return ("already_there", before) if before == after else ("ok", after)

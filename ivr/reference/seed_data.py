@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ivr.reference.records import Note, Title
+from ivr.reference.backend import Note, Title
 
 NOON = time(12)
 FOLDER = Path(__file__).parent / "seed"

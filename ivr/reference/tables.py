@@ -32,7 +32,7 @@ members = Table(
 member_phones = Table(
     "member_phones",
     metadata,
-    Column("number", String(20), primary_key=True),  # national digits, see ivr.reference.records.digits_of
+    Column("number", String(20), primary_key=True),  # national digits, see ivr.reference.backend.digits_of
     Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 

@@ -1,10 +1,11 @@
-"""How titles are said. Pure: from a written name to the word strings a caller may use for it."""
+"""Titles: how they are said, from a written name to the word strings callers may use; and the catalogue of all."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import product
 
@@ -12,9 +13,12 @@ from ivr.dialogue.spoken.english import ENGLISH
 from ivr.dialogue.spoken.normalisation import THOUSANDS
 from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words, roman_value
 from ivr.dialogue.spoken.similarity import bare_words, unaccented
+from ivr.errors import StoreUnavailable
 from ivr.events import Term
-from ivr.reference.records import Title
+from ivr.reference.backend import Backend, Title
 
+CATALOGUE = "catalogue"
+MAX_AGE = timedelta(minutes=5)
 MOST_FORMS = 16  # a title with three numbers in it would otherwise fill a grammar on its own
 
 _FRACTIONS = {"½": " and a half", "⅓": " and a third", "¼": " and a quarter", "¾": " and three quarters"}
@@ -138,3 +142,26 @@ def _term(title: Title, *, doubled: bool) -> Term:
     year = in_pairs(title.year) or _words(title.year)
     dated = tuple(f"{form} {joint}{year}" for form in forms[:2] for joint in ("", "from "))
     return Term(str(title.id), f"{title.name} from {title.year}", (*dated, *forms))
+
+
+class Catalogue:
+    """The ``catalogue``, every title, as a vocabulary. At most MAX_AGE old; older when the back end is gone."""
+
+    def __init__(self, backend: Backend, now: Callable[[], datetime]) -> None:
+        self._backend = backend
+        self._now = now
+        self._terms: tuple[Term, ...] = ()
+        self._stale_at = now()
+
+    async def terms(self) -> tuple[Term, ...]:
+        """Raises StoreUnavailable when the back end is gone and never answered before."""
+        if self._terms and self._now() < self._stale_at:
+            return self._terms
+        try:
+            self._terms = terms(await self._backend.titles())
+        except StoreUnavailable:
+            if not self._terms:
+                raise
+        else:
+            self._stale_at = self._now() + MAX_AGE
+        return self._terms

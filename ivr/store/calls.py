@@ -1,7 +1,8 @@
-"""What is kept about calls: one row a call, its timeline, and where a dropped call may resume."""
+"""What is kept about calls: one row a call, its timeline, its hand-overs' contexts, where a dropped call may resume."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.record import Entry
 from ivr.store.database import Database, TableGroup, fit, reads, writes
-from ivr.store.tables import call_entries, calls, resume_points
+from ivr.store.tables import call_entries, calls, handoff_contexts, resume_points
 
 
 class CallLog(TableGroup):
@@ -126,3 +127,28 @@ def _call(row: Any) -> dict[str, Any]:
         "ended_at": row.ended_at.isoformat() if row.ended_at else None,
         "live": row.ended_at is None,
     }
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class HandoffContexts(TableGroup):
+    """Implements ``ivr.ports.ContextStore``: found only by who holds the link.
+
+    Tokens are kept as hashes. All methods raise StoreUnavailable."""
+
+    @writes
+    async def keep_context(
+        self, connection: AsyncConnection, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime
+    ) -> None:
+        row = {"token_hash": _hash(token), "call_id": call_id, "payload": dict(payload), "expires_at": expires_at}
+        await connection.execute(insert(handoff_contexts).values(row | {"created_at": self._now()}))
+
+    @reads
+    async def context(self, connection: AsyncConnection, token: str) -> Mapping[str, Any] | None:
+        """None when the token was never given out, or is too old."""
+        kept = handoff_contexts.c
+        found = select(kept.payload).where(kept.token_hash == _hash(token), kept.expires_at > self._now())
+        payload: Mapping[str, Any] | None = (await connection.execute(found)).scalar_one_or_none()
+        return payload

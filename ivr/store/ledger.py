@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import ActionError
-from ivr.store.database import fit
+from ivr.store.database import TableGroup, fit, reads
 from ivr.store.tables import audit, idempotency
 
 Json = dict[str, Any]
@@ -78,3 +78,14 @@ async def record(
         "after": after,
     }
     await connection.execute(insert(audit).values(line))
+
+
+class AuditTrail(TableGroup):
+    """The trail, read. Lines are written by ``record``, inside the transaction that makes the change."""
+
+    @reads
+    async def of_call(self, connection: AsyncConnection, call_id: str) -> Sequence[Mapping[str, Any]]:
+        """In order, ready for JSON: id, at, actor, action, member (the caller's id), call_id, key, before, after,
+        undone. Raises StoreUnavailable."""
+        rows = await connection.execute(select(audit).where(audit.c.call_id == call_id).order_by(audit.c.id))
+        return [{**row._mapping, "at": row.at.isoformat()} for row in rows]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ivr.store import migration
-from ivr.store.audit import AuditTrail
 from ivr.store.callbacks import CallbackRequests
-from ivr.store.calls import CallLog
+from ivr.store.calls import CallLog, HandoffContexts
 from ivr.store.database import TIMEOUT_S, Database
 from ivr.store.flow_versions import FlowVersions
-from ivr.store.handoffs import HandoffContexts
+from ivr.store.ledger import AuditTrail
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
 from ivr.store.tables import metadata

@@ -13,8 +13,8 @@ from ivr.errors import ConfigError, UnavailableError
 from ivr.web import api, live, pages, rendering
 from ivr.web.access import GATE, Gate, Handler, wants_html
 from ivr.web.backend import BACKEND, Backend
-from ivr.web.pages import problem, simulator
-from ivr.web.responses import dumps
+from ivr.web.formats import dumps
+from ivr.web.pages import simulator
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     if text == f"{refusal.status}: {refusal.reason}":  # nobody said more than that
         text = f"there is nothing at {request.path}" if refusal.status == 404 else refusal.reason.lower()
     if wants_html(request) and not request.path.startswith("/api/"):
-        return problem.page(request, refusal.status, text or "", refusal.headers)
+        return rendering.refused(request, refusal.status, text or "", refusal.headers)
     refusal.text, refusal.content_type = dumps({"error": text}), "application/json"
     raise refusal
 

@@ -1,11 +1,14 @@
-"""Template filters: how the console writes telephone numbers, moments, durations, measures and names."""
+"""Formats: how the console writes numbers, moments, durations, measures and names (template filters), and JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+from aiohttp import web
 
 from ivr.logs import mask_number
 from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Understood
@@ -77,3 +80,10 @@ def told(entry: Mapping[str, Any]) -> str:
         case Failed(part=part, error=error, detail=detail):
             return " ".join(filter(None, (part, error, detail)))
     return ""
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+json_response = partial(web.json_response, dumps=dumps)

@@ -10,8 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from ivr.web.backend import BACKEND
-from ivr.web.formats import phone
-from ivr.web.responses import dumps
+from ivr.web.formats import dumps, phone
 
 MOST_CALLS = 500
 SHOWN = ("call_id", "called", "state", "flow_version", "language", "started_at", "outcome")

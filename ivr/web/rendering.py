@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from ivr.web.access import GATE
+from ivr.web.access import GATE, is_open
 from ivr.web.backend import BACKEND
 from ivr.web.formats import duration, label, measure, moment, phone, told, value
 from ivr.web.live import flow_news
@@ -20,6 +20,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+TITLES = {401: "Not for everybody", 403: "Not allowed", 404: "Not found", 409: "Not possible now", 503: "Not available"}
+TOLD = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def prepare(app: web.Application) -> None:
@@ -58,4 +60,13 @@ def page(
             "Cache-Control": "no-store",
         }
     )
+    return response
+
+
+def refused(request: web.Request, status: int, detail: str, headers: Mapping[str, str]) -> web.Response:
+    """The error page. ``headers``: of the refusal; those that say what to do are kept."""
+    framed = not is_open(request) and request.app[GATE].session(request) is not None
+    title = TITLES.get(status, "Something went wrong")
+    response = page(request, "problem.html", framed=framed, status=status, title=title, detail=detail)
+    response.headers.update({name: headers[name] for name in TOLD if name in headers})
     return response

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ivr.call.registry import CallRegistry
-from ivr.call.services import CallServices
+from ivr.call.registry import CallRegistry, CallServices
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
     ActionResult,

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
-from ivr.call.journal import Journal
+from ivr.call.journal import Journal, Recorder
 from ivr.call.participant import Participant
-from ivr.call.recorder import Recorder
 from ivr.dialogue.engine.contract import Connect, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary

@@ -11,9 +11,8 @@ from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import SAME_PRESS_S, KeyFilter
 from ivr.call.inbox import Inbox, TimerExpired
 from ivr.call.input_timers import RECOGNITION_GRACE_S, InputTimers
-from ivr.call.journal import WRITE_TIMEOUT_S, Journal
+from ivr.call.journal import WRITE_TIMEOUT_S, Counts, Journal, Recorder
 from ivr.call.mouth import Mouth
-from ivr.call.recorder import Counts, Recorder
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
 from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.call.services import CallServices
+from ivr.call.registry import CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
 from ivr.media.description import MediaDescription

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ivr.call.registry import CallRegistry
-from ivr.call.services import CallServices
+from ivr.call.registry import CallRegistry, CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig

@@ -14,8 +14,8 @@ from ivr.errors import StoreUnavailable
 from ivr.ports import EngineStatus
 from ivr.readiness import Readiness
 from ivr.reference import COMPANY
-from ivr.reference.api import routes
-from ivr.reference.records import MemberProfile
+from ivr.reference.backend import MemberProfile
+from ivr.reference.company import queue_routes
 from ivr.store.memory import MemoryLedger
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, FlowSummary, Trial
@@ -114,7 +114,7 @@ async def serving(
         return context or {"reason": "asked"} if secret == "right" else None
 
     backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False)
-    app = application(backend, Feed(), token=token, resources=routes(profile_of))
+    app = application(backend, Feed(), token=token, resources=queue_routes(profile_of))
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()

@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from ivr.web.access import ATTEMPTS, LIFE_S, WITHIN_S, Guesses, Sessions
 from ivr.web.live import Feed
-from ivr.web.sessions import ATTEMPTS, LIFE_S, WITHIN_S, Guesses, Sessions
 from tests.web.console import Console, console
 
 BEARER = {"Authorization": "Bearer hunter2"}

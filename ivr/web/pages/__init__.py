@@ -1,10 +1,10 @@
-"""The console's pages: one module a page."""
+"""The console's pages: one module a resource."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.web.pages import call, calls, flow, flows, handoff, login, simulator
+from ivr.web.pages import calls, flows, handoff, login, simulator
 
 
 async def _home(_: web.Request) -> web.Response:
@@ -15,9 +15,7 @@ ROUTES = (
     web.get("/", _home),
     *login.ROUTES,
     *calls.ROUTES,
-    *call.ROUTES,
     *flows.ROUTES,
-    *flow.ROUTES,
     *simulator.ROUTES,
     *handoff.ROUTES,
 )

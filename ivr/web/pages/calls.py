@@ -1,6 +1,9 @@
-"""The page of the calls in progress and the last ones that ended."""
+"""The pages of calls: those in progress and the last ones that ended, and the whole story of one."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -17,4 +20,32 @@ async def calls(request: web.Request) -> web.Response:
     return page(request, "calls.html", live=live, past=past)
 
 
-ROUTES = (web.get("/calls", calls),)
+async def call(request: web.Request) -> web.Response:
+    call_id = request.match_info["call_id"]
+    found = await in_time(request.app[BACKEND].calls.get(call_id))
+    if found is None:
+        raise web.HTTPNotFound(text=f"Nothing is known about a call {call_id}.")
+    flow, _, state = str(found.get("state") or "").partition(".")
+    return page(
+        request,
+        "call.html",
+        call=found,
+        entries=found.get("transcript") or found.get("entries") or (),
+        handoff=found.get("handoff") or {},
+        facts=told_facts(found),
+        slots=found.get("slots") or {},
+        measures=found.get("canonical") or {},
+        flow=flow,
+        state=state,
+    )
+
+
+def told_facts(source: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What is known of the caller, by name; what is known of every call is shown elsewhere."""
+    return sorted((k, v) for k, v in (source.get("facts") or {}).items() if not k.startswith("call."))
+
+
+ROUTES = (
+    web.get("/calls", calls),
+    web.get("/calls/{call_id}", call),
+)

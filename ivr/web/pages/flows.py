@@ -1,14 +1,18 @@
-"""The page of all flows: what is live since when, and what was rejected and why."""
+"""The pages of flows: what is live and what was rejected, and one flow's picture with its simulator beside it."""
 
 from __future__ import annotations
 
-from aiohttp import web
+import secrets
 
-from ivr.web.api.flows import HISTORY, rolled_back
+from aiohttp import web
+from markupsafe import Markup
+
+from ivr.web.api import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.rendering import page
 
 BY = "console"
+PARTS = ("recogniser", "synthesiser", "store", "agent")  # what a designer may break
 
 
 async def flows(request: web.Request) -> web.Response:
@@ -25,9 +29,33 @@ async def flows(request: web.Request) -> web.Response:
 
 
 async def rollback(request: web.Request) -> web.Response:
-    """A form of the page above."""
+    """A form of the page of all flows."""
     await rolled_back(request, BY, str((await request.post()).get("version", "")))
     raise web.HTTPSeeOther("/flows")
 
 
-ROUTES = (web.get("/flows", flows), web.post("/flows/rollback", rollback))
+async def flow(request: web.Request) -> web.Response:
+    source, name = request.app[BACKEND].flows, request.match_info["flow"]
+    flows = {summary.name: summary for summary in source.summaries()}
+    if name not in flows:
+        raise web.HTTPNotFound(text=f"There is no flow {name}.")
+    nonce = secrets.token_urlsafe(12)
+    picture = await source.picture(name)
+    return page(
+        request,
+        "flow.html",
+        nonce=nonce,
+        flow=flows[name],
+        flows=flows,
+        # the picture is ours; its style sheet is the only one on the page that isn't a file
+        picture=Markup(picture.replace("<style>", f'<style nonce="{nonce}">', 1)),  # noqa: S704
+        languages=source.languages(),
+        parts=PARTS,
+    )
+
+
+ROUTES = (
+    web.get("/flows", flows),
+    web.post("/flows/rollback", rollback),
+    web.get("/flows/{flow}", flow),
+)

@@ -7,9 +7,9 @@ from aiohttp import web
 from ivr.events import CALLER_NAME
 from ivr.web.access import wants_html
 from ivr.web.backend import BACKEND, in_time
-from ivr.web.pages.call import told_facts
+from ivr.web.formats import json_response
+from ivr.web.pages.calls import told_facts
 from ivr.web.rendering import page
-from ivr.web.responses import json_response
 
 URGENT = 8  # priorities go from 0 to 10
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from ivr.web.access import COOKIE, GATE, matches, same_origin
+from ivr.web.access import COOKIE, GATE, LIFE_S, matches, same_origin
 from ivr.web.rendering import page
-from ivr.web.sessions import LIFE_S
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
 from ivr.web.backend import BACKEND, Trial
-from ivr.web.responses import dumps
+from ivr.web.formats import dumps
 
 LONGEST_LINE = 300
 LONGEST_MESSAGE = 4096

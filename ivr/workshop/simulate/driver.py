@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ivr.call.resume_points import RESUME_WITHIN
+from ivr.call.journal import RESUME_WITHIN
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.actions.http import LARGEST_ANSWER, SIGNATURES, HttpActions, find
-from ivr.actions.invocation import parse
+from ivr.actions.registry import parse
 from ivr.config import HttpService, Secret
 from ivr.errors import ActionError
 from ivr.events import ActionResult

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ivr.actions.invocation import LAST, parse
+from ivr.actions.registry import LAST, parse
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.ports import ActionCall

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.config import Agent
-from ivr.desk.routing import route
+from ivr.desk.desk import route
 
 
 def agent(name: str, *skills: str, on_call: bool = False) -> Agent:

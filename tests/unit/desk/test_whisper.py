@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.desk.whisper import whisper
+from ivr.desk.desk import whisper
 from ivr.ports import HandoffContext
 from tests.unit.desk.handed import CONTEXT
 

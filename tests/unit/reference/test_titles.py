@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.reference.records import Title
+from ivr.reference.backend import Title
 from ivr.reference.titles import MOST_FORMS, in_pairs, plain, spoken_forms, terms, without_article
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.reference import ordering
+from ivr.reference import queue
 
 ORDERS = st.lists(st.integers(1, 30), unique=True, max_size=12).map(tuple)
 TITLES = st.integers(1, 30)
@@ -13,7 +13,7 @@ TITLES = st.integers(1, 30)
 
 @given(ORDERS, TITLES, st.integers(-3, 15))
 def test_to_position(order: tuple[int, ...], title: int, position: int) -> None:
-    outcome, after = ordering.to_position(order, title, position)
+    outcome, after = queue.to_position(order, title, position)
     assert sorted(after) == sorted(order)
     target = len(order) if position == -1 else position
     if title not in order:
@@ -32,7 +32,7 @@ def test_to_position(order: tuple[int, ...], title: int, position: int) -> None:
 
 @given(ORDERS, TITLES, TITLES, st.booleans())
 def test_beside(order: tuple[int, ...], title: int, other: int, after: bool) -> None:
-    outcome, result = ordering.beside(order, title, other, after=after)
+    outcome, result = queue.beside(order, title, other, after=after)
     assert sorted(result) == sorted(order)
     if outcome not in ("ok", "already_there"):
         assert result == order
@@ -45,22 +45,22 @@ def test_beside(order: tuple[int, ...], title: int, other: int, after: bool) -> 
 
 @given(ORDERS, TITLES, TITLES)
 def test_swapping_twice_changes_nothing(order: tuple[int, ...], title: int, other: int) -> None:
-    outcome, result = ordering.swapped(order, title, other)
+    outcome, result = queue.swapped(order, title, other)
     if outcome != "ok":
         assert result == order
         return
     assert result.index(title) == order.index(other)
     assert result.index(other) == order.index(title)
-    assert ordering.swapped(result, title, other) == ("ok", order)
+    assert queue.swapped(result, title, other) == ("ok", order)
 
 
 @given(ORDERS, TITLES, st.booleans())
 def test_adding_and_removing(order: tuple[int, ...], title: int, top: bool) -> None:
-    outcome, result = ordering.added(order, title, top=top)
+    outcome, result = queue.added(order, title, top=top)
     if title in order:
         assert (outcome, result) == ("already_in_queue", order)
-        assert ordering.removed(order, title) == ("ok", tuple(t for t in order if t != title))
+        assert queue.removed(order, title) == ("ok", tuple(t for t in order if t != title))
     else:
         assert result[0 if top else -1] == title
-        assert ordering.removed(result, title) == ("ok", order)
-        assert ordering.removed(order, title) == ("not_in_queue", order)
+        assert queue.removed(result, title) == ("ok", order)
+        assert queue.removed(order, title) == ("not_in_queue", order)

@@ -1,1 +1,0 @@
-"""The films company on a database."""
