@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ivr.errors import UnavailableError
 from ivr.workers.frames import BrokenFrame, Life, frame, read, refusal, refused
-from ivr.workers.role import Role
+from ivr.workers.process import Role
 
 
 def answer(end: socket.socket, work: Callable[[int, bytes], bytes]) -> None:

@@ -55,6 +55,9 @@ class SpeechGrammar:
     slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
     counted: frozenset[str] = frozenset()
 
+    def __hash__(self) -> int:
+        return hash(self.key)
+
     def covers(self, text: str) -> bool:
         """Whether ``text`` is one of the phrases, word for word; digit strings aside."""
         words = text.lower().split()

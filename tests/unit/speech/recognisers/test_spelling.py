@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.speech.recognisers.spelling import digits_in, ordinal_figure, runs, spellings
+from ivr.speech.recognisers.trie import digits_in, ordinal_figure, runs, spellings
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from ivr.speech.worker.engines import Samples
 from ivr.speech.worker.loudness import active_level_db, prompt_pcm
-from ivr.speech.worker.manner import Baseline, Measured, measure
+from ivr.speech.worker.utterance import Baseline, Measured, measure
 
 
 def voice(pitch_hz: float, level: float = 0.1, seconds: float = 1.0, noise: float = 0.001) -> Samples:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ivr.events import Accept, Cause, EarEvent, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
-from ivr.speech.worker.manner import Measured
-from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
+from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector
 
 VOICE = b"\x10\x27" * 160  # 20 ms, loud
 QUIET = bytes(320)
