@@ -31,8 +31,6 @@ _RENDER_S = 20.0
 _PACKED = 64
 _PARALLEL_RENDERS = 4
 
-OnMessage = Callable[[int, Message], None]  # session, what is said of it
-
 
 class SpeechProcess:
     """A worker of ``role`` "listen" or "speak". Its sessions' messages go to ``on_message``; ``on_lost`` ends them."""
@@ -41,7 +39,7 @@ class SpeechProcess:
         self,
         role: str,
         setup: Setup,
-        on_message: OnMessage = lambda *_: None,
+        on_message: Callable[[int, Message], None] = lambda *_: None,
         on_lost: Callable[[SpeechProcess, str], None] = lambda *_: None,
     ) -> None:
         self.role = role

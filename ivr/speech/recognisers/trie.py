@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -199,7 +199,7 @@ class Tries:
         self._encoder = encoder
         self._comma, self._hyphen = encoder.glued(","), encoder.glued("-")
         self._stops = [encoder.glued(mark) for mark in (".", "?", "!")]
-        self._spelt: dict[str, tuple[Tokens, ...]] = {}
+        self._word = cache(self._spelt)
 
     def trunk(self, phrases: Sequence[str], templates: Sequence[Pieces] = (), digits: DigitRun | None = None) -> Node:
         """A grammar without the values of its slots."""
@@ -243,11 +243,8 @@ class Tries:
                 self._link(nodes[start], self._encoder.word(written), "", nodes[end])
         return nodes[-1]
 
-    def _word(self, word: str) -> tuple[Tokens, ...]:
-        if word not in self._spelt:
-            forms = dict.fromkeys(self._encoder.word(form) for form in spellings(word))
-            self._spelt[word] = tuple(forms)
-        return self._spelt[word]
+    def _spelt(self, word: str) -> tuple[Tokens, ...]:
+        return tuple(dict.fromkeys(self._encoder.word(form) for form in spellings(word)))
 
     def _step(self, node: Node, word: str, forms: Iterable[Tokens]) -> Node:
         if node.words is None:
