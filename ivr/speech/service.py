@@ -17,7 +17,7 @@ from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import vendors, wire
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
-from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup, Warm
+from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
 from ivr.workers.frames import Life
 from ivr.workers.process import Role, Worker
 
@@ -231,12 +231,6 @@ class WorkerSpeechService:
                 wait.cancel()
         return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
 
-    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
-        for grammar in grammars:
-            message = Warm(grammar.key, self._pack(grammar))
-            for worker in self.listeners:
-                worker.send(0, message)
-
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
         worker = await self._least_loaded(grammar.language)
         packed = self._pack(grammar)
@@ -253,7 +247,9 @@ class WorkerSpeechService:
         problem = ""
         for offer in able:
             try:
-                return await self._rendered(text, language, voice, offer)
+                spoken_by = vendors.voice_of(offer, voice)
+                key = clip_key(text, language, offer.name, offer.version, spoken_by)
+                return await self._made(key, Render(offer.name, text, language, spoken_by))
             except SpeechUnavailable as error:
                 problem = str(error)
                 self._failures[offer.name] = problem
@@ -271,11 +267,6 @@ class WorkerSpeechService:
         except (OSError, SpeechUnavailable) as error:
             log.error("recording.unreadable", path=str(path), error=str(error))
             return None
-
-    async def _rendered(self, text: str, language: str, voice: str, offer: vendors.Offer) -> Clip:
-        spoken_by = vendors.voice_of(offer, voice)
-        key = clip_key(text, language, offer.name, offer.version, spoken_by)
-        return await self._made(key, Render(offer.name, text, language, spoken_by))
 
     async def _made(self, key: str, order: Render | Level) -> Clip:
         """The clip of ``key`` from the cache, else made; the same one for two calls at once is made once."""

@@ -20,7 +20,7 @@ from ivr.speech import wire
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
-from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup, Warm
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup
 from ivr.speech.worker.endpointing import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector, measure
@@ -95,8 +95,6 @@ class RecognitionWorker:
                 detector = self._sessions.pop(number, None)
                 if detector is not None:
                     detector.close()
-            case Warm(key, packed):
-                self._compile(self._grammar(key, packed))
             case Recognise(key, size, blob):
                 self._recognise_whole(asking, blob[size:], self._grammar(key, blob[:size]))
 
