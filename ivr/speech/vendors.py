@@ -14,10 +14,13 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import primary, served
 from ivr.errors import SpeechUnavailable
+
+if TYPE_CHECKING:  # espeak's process starts without it
+    from ivr.config import SpeechConfig
 
 MOONSHINE_LANGUAGES = HIBARI_LANGUAGES = ("en",)
 _ESPEAK_DATA = (
