@@ -8,8 +8,8 @@ from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.events import Term
-from ivr.speech.offers import recogniser_offers, synthesiser_offers
 from ivr.speech.prompt_cache import Recordings
+from ivr.speech.vendors import recogniser_offers, synthesiser_offers
 
 
 def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]] | None = None) -> LineFacts:

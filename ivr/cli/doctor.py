@@ -24,7 +24,7 @@ from ivr.dialogue.flows.library import Loaded, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import ConfigError, IvrError
-from ivr.speech.offers import recogniser_for, recogniser_offers, synthesiser_offers
+from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
 EPILOG = "Exit code 0 when calls can be answered, 1 when something that the configuration asks for does not work."

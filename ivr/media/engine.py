@@ -18,8 +18,7 @@ from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.leg import ProcessMediaLeg
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST
-from ivr.workers.process import REPLY_S, Worker
-from ivr.workers.role import Role
+from ivr.workers.process import REPLY_S, Role, Worker
 
 _ROLE = Role(
     name="media",

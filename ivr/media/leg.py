@@ -37,8 +37,8 @@ class ProcessMediaLeg:
     def __init__(self, commands: Commands, number: int, name: str, local: MediaDescription) -> None:
         self._commands = commands
         self._number = number
-        self._name = name
-        self._local = local
+        self.name = name  # the SIP leg's id
+        self.local = local  # what to put into our SDP
         self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
         self._tokens: set[int] = set()
         self._audio_waiting = 0
@@ -47,29 +47,19 @@ class ProcessMediaLeg:
         self._gone = ""
         self._stats = LegStats()
 
-    @property
-    def name(self) -> str:
-        """The SIP leg's id."""
-        return self._name
-
-    @property
-    def local(self) -> MediaDescription:
-        """What to put into our SDP."""
-        return self._local
-
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
         local = wire.description(await self._commands.request(Kind.UPDATE, self._number, wire.described(remote)))
         assert local is not None
-        self._local = local
+        self.local = local
         return local
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
         """Queue ``clips``; ``token`` must be of no play still unfinished. Waits for ever while the far end holds."""
         self._check()
         if token in self._tokens:
-            raise ValueError(f"token {token} is still playing on {self._name}")
+            raise ValueError(f"token {token} is still playing on {self.name}")
         self._tokens.add(token)
         self._commands.send_play(self._number, token, clips, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
@@ -143,7 +133,7 @@ class ProcessMediaLeg:
         if kind == Kind.DIGIT:
             self._events.put_nowait(Digit(*value))
         elif kind == Kind.TIMEOUT:
-            self._events.put_nowait(MediaTimeout(self._name, value))
+            self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:
             done = PlayDone(*value)
             if done.token in self._tokens:  # else it is known no more: nothing is told
@@ -165,7 +155,7 @@ class ProcessMediaLeg:
         if self._gone:
             return
         self._gone = reason
-        self._end(MediaLost(self._name, reason))
+        self._end(MediaLost(self.name, reason))
 
     # ---------------------------------------------------------------------------------------------------------
 
@@ -188,5 +178,5 @@ class ProcessMediaLeg:
     def _check(self) -> None:
         if self._gone:
             raise MediaUnavailable(
-                f"the media of {self._name} is gone: {self._gone}", remedy="end the call; new calls get new media"
+                f"the media of {self.name} is gone: {self._gone}", remedy="end the call; new calls get new media"
             )

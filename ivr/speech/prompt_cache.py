@@ -18,9 +18,9 @@ from pathlib import Path
 
 import structlog
 
+from ivr.dialogue.spoken.tags import same_language
 from ivr.errors import ConfigError
 from ivr.ports import Clip
-from ivr.speech.offers import language_directory
 
 log = structlog.get_logger()
 _RENDERING = "2"  # raise when trimming, levelling or wording change: old entries are then made anew
@@ -60,9 +60,10 @@ class Recordings:
 
     def find(self, text: str, language: str, name: str = "") -> Path | None:
         """``name``: the recording that a flow's ``audio`` asks for; else the text's own."""
-        folder = language_directory(self._root, language)
-        if folder is None:
+        near = [d for d in sorted(self._root.glob("*")) if d.is_dir() and same_language(d.name, language)]
+        if not near:
             return None
+        folder = next((d for d in near if d.name == language), near[0])
         if name and (path := folder / f"{slug(name)}.wav").is_file():
             return path
         manifest = folder / "prompts.toml"

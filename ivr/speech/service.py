@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import lru_cache
 
 import structlog
 
@@ -14,30 +15,101 @@ from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
-from ivr.speech import offers
-from ivr.speech.lru_cache import LruCache
-from ivr.speech.process import SpeechProcess
+from ivr.speech import vendors, wire
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
-from ivr.speech.wire import (
-    GRAMMAR,
-    RECOGNITION,
-    Close,
-    Level,
-    Listen,
-    Message,
-    Open,
-    Recognise,
-    Render,
-    Setup,
-    Warm,
-)
+from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
+from ivr.workers.frames import Life
+from ivr.workers.process import Role, Worker
 
 log = structlog.get_logger()
+_START_S = 90.0  # loading models on a busy machine
+_HUNG_S = 5.0  # its calls are deaf meanwhile, and better off with a human
+_BEHIND = 256 * 1024  # bytes of unsent audio: 16 s of speech
 _OPEN_S = 2.0  # a new call waits so long for a worker that is being restarted
 _RECOGNISE_S = 15.0
 _RENDER_S = 20.0
 _PACKED = 64
 _PARALLEL_RENDERS = 4
+
+
+class SpeechProcess:
+    """A worker of ``role`` "listen" or "speak". Its sessions' messages go to ``on_message``; ``on_lost`` ends them."""
+
+    def __init__(
+        self,
+        role: str,
+        setup: Setup,
+        on_message: Callable[[int, Message], None] = lambda *_: None,
+        on_lost: Callable[[SpeechProcess, str], None] = lambda *_: None,
+    ) -> None:
+        self.role = role
+        self.loaded = Ready((), False)
+        self._setup = setup
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self.worker = Worker(
+            Role(
+                name=role,
+                title=f"the {role} worker",
+                module=("ivr.speech.worker", role),
+                errors=(SpeechUnavailable,),
+                remedy="see worker.* in the log",
+                start_s=_START_S,
+                hung_after_s=_HUNG_S,
+            ),
+            self,
+        )
+
+    @property
+    def languages(self) -> list[str]:
+        """What its recognisers hear."""
+        return [language for engine in self.loaded.engines if not engine.detail for language in engine.languages]
+
+    async def start(self) -> None:
+        """Returns when all is loaded that can be; or, with what there is, when that takes too long."""
+        await self.worker.start()
+        await self.worker.wait_until(lambda: self.loaded.complete, _START_S)
+
+    def send(self, session: int, message: Message) -> None:
+        """Never dropped; to a dead worker it is nobody's."""
+        kind, body = wire.encode(message)
+        self.worker.send(kind, session, body)
+
+    def send_audio(self, session: int, at: float, pcm: bytes) -> bool:
+        """False: dropped, the worker is behind or gone."""
+        return self.worker.unsent <= _BEHIND and self.worker.send(wire.AUDIO, session, wire.audio(at, pcm))
+
+    async def ask(self, message: Message, *, timeout_s: float) -> bytes:
+        """The reply to a request. Raises SpeechUnavailable when it fails, hangs or dies meanwhile."""
+        await self.worker.wait_up(timeout_s)
+        kind, body = wire.encode(message)
+        return await self.worker.request(kind, body=body, timeout_s=timeout_s)
+
+    # --- for the worker (Owner) ------------------------------------------------------------------------------
+
+    def setup(self) -> bytes:
+        """What it is to load."""
+        return wire.encode(self._setup)[1]
+
+    def ready(self, body: bytes) -> bool:
+        """It has loaded more."""
+        loaded, _ = wire.decode(Life.READY, body)
+        assert isinstance(loaded, Ready)
+        self.loaded = loaded
+        if loaded.complete:
+            log.info("worker.ready", role=self.role, pid=self.worker.pid)
+        return bool(loaded.engines) or loaded.complete
+
+    def received(self, kind: int, number: int, body: bytes) -> None:
+        """Something happened in a session."""
+        self._on_message(number, wire.decode(kind, body)[0])
+
+    def lost(self, reason: str, restart_in_s: float | None) -> None:
+        """Its sessions are lost."""
+        self.loaded = Ready((), False)
+        if restart_in_s is not None:
+            log.error("worker.died", role=self.role, pid=self.worker.pid, reason=reason, restart_in_s=restart_in_s)
+        self._on_lost(self, reason)
 
 
 class WorkerEars:
@@ -104,9 +176,9 @@ class WorkerSpeechService:
         self._cache = PromptCache(config.cache)
         self._sessions: dict[int, WorkerEars] = {}
         self._numbers = itertools.count(1)
-        self._packed: LruCache[str, bytes] = LruCache(_PACKED)
-        self._recogniser_offers = offers.recogniser_offers(config)
-        self._synthesiser_offers = offers.synthesiser_offers(config)
+        self._pack: Callable[[SpeechGrammar], bytes] = lru_cache(_PACKED)(GRAMMAR.dump_json)
+        self._recogniser_offers = vendors.recogniser_offers(config)
+        self._synthesiser_offers = vendors.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._making: dict[str, asyncio.Future[Clip]] = {}
         setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
@@ -135,7 +207,7 @@ class WorkerSpeechService:
         await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
 
     async def open(self, call_id: str, language: str) -> Ears:
-        if offers.recogniser_for(self._recogniser_offers, language) is None:
+        if vendors.recogniser_for(self._recogniser_offers, language) is None:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         worker = await self._least_loaded(language)
         session = next(self._numbers)
@@ -159,32 +231,25 @@ class WorkerSpeechService:
                 wait.cancel()
         return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
 
-    def _pack(self, grammar: SpeechGrammar) -> bytes:
-        return self._packed.get(grammar.key, lambda: GRAMMAR.dump_json(grammar))
-
-    async def warm(self, grammars: Sequence[SpeechGrammar]) -> None:
-        for grammar in grammars:
-            message = Warm(grammar.key, self._pack(grammar))
-            for worker in self.listeners:
-                worker.send(0, message)
-
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
         worker = await self._least_loaded(grammar.language)
         packed = self._pack(grammar)
         reply = await worker.ask(Recognise(grammar.key, len(packed), packed + pcm), timeout_s=_RECOGNISE_S)
-        return RECOGNITION.validate_json(reply)
+        return wire.RECOGNITION.validate_json(reply)
 
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         recorded = await self._recorded(text, language, recording)
         if recorded is not None:
             return recorded
-        able = offers.synthesisers_for(self._synthesiser_offers, language, voice)
+        able = vendors.synthesisers_for(self._synthesiser_offers, language, voice)
         if not able:
             raise SpeechUnavailable(f"nothing here speaks {language}", remedy="pip install 'ivr[espeak]', or record it")
         problem = ""
         for offer in able:
             try:
-                return await self._rendered(text, language, voice, offer)
+                spoken_by = vendors.voice_of(offer, voice)
+                key = clip_key(text, language, offer.name, offer.version, spoken_by)
+                return await self._made(key, Render(offer.name, text, language, spoken_by))
             except SpeechUnavailable as error:
                 problem = str(error)
                 self._failures[offer.name] = problem
@@ -202,11 +267,6 @@ class WorkerSpeechService:
         except (OSError, SpeechUnavailable) as error:
             log.error("recording.unreadable", path=str(path), error=str(error))
             return None
-
-    async def _rendered(self, text: str, language: str, voice: str, offer: offers.Offer) -> Clip:
-        spoken_by = offers.voice_of(offer, voice)
-        key = clip_key(text, language, offer.name, offer.version, spoken_by)
-        return await self._made(key, Render(offer.name, text, language, spoken_by))
 
     async def _made(self, key: str, order: Render | Level) -> Clip:
         """The clip of ``key`` from the cache, else made; the same one for two calls at once is made once."""

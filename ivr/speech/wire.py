@@ -73,14 +73,6 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Warm:
-    """Compile a grammar ahead of its use. The blob: the grammar."""
-
-    key: str
-    blob: Blob = b""
-
-
-@dataclass(frozen=True, slots=True)
 class Recognise:
     """A request: one finished utterance. The blob: the grammar, ``size`` bytes, then PCM."""
 
@@ -106,9 +98,9 @@ class Level:
     blob: Blob = b""
 
 
-Message = Setup | Ready | Open | Listen | Close | Warm | Recognise | Render | Level | EarEvent
+Message = Setup | Ready | Open | Listen | Close | Recognise | Render | Level | EarEvent
 _MESSAGES: tuple[type[Message], ...] = (
-    *(Open, Listen, Close, Warm, Recognise, Render, Level),  # line to worker
+    *(Open, Listen, Close, Recognise, Render, Level),  # line to worker
     *(SpeechStarted, SpeechEnded, Heard, RecogniserFailed),  # worker to line
 )
 _KINDS: dict[type[Message], int] = {Setup: Life.SETUP, Ready: Life.READY}
@@ -131,7 +123,7 @@ def decode(kind: int, body: bytes) -> tuple[Message, int]:
     asking, body = asked(body) if kind in _REQUESTS else (0, body)
     end = _SIZE.size + _SIZE.unpack_from(body)[0]
     message: Message = _BODIES[kind].validate_json(body[_SIZE.size : end])
-    if isinstance(message, Listen | Warm | Recognise | Level):
+    if isinstance(message, Listen | Recognise | Level):
         message = replace(message, blob=body[end:])
     return message, asking
 

@@ -6,11 +6,13 @@ import contextlib
 import socket
 import subprocess
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ivr.errors import UnavailableError
 from ivr.workers.frames import BrokenFrame, Life, frame, read, refusal, refused
-from ivr.workers.role import Role
+
+if TYPE_CHECKING:  # espeak's process starts without it
+    from ivr.workers.process import Role
 
 
 def answer(end: socket.socket, work: Callable[[int, bytes], bytes]) -> None:

@@ -9,6 +9,9 @@ Both ends are of one release and trust each other: what makes no sense is a bug 
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import sys
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from struct import Struct
@@ -99,3 +102,9 @@ def refused(body: bytes, errors: Sequence[type[E]]) -> E:
     """The error that was raised over there: the one of ``errors`` that is called so, else the first."""
     name, message, remedy = json.loads(body)
     return {error.__name__: error for error in errors}.get(name, errors[0])(message, remedy=remedy)
+
+
+def inherited() -> socket.socket:
+    """The worker's own end, the last argument. Ctrl-C is the line's business: the line closes the socket."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return socket.socket(fileno=int(sys.argv[-1]))

@@ -1,4 +1,4 @@
-"""A supervised child process: spawned over a socket pair, pinged, asked, and replaced when it dies or hangs."""
+"""A supervised child process: spawned in its role over a socket pair, pinged, asked, replaced when it dies or hangs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,57 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import socket
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import structlog
 
+from ivr.errors import UnavailableError
 from ivr.workers.frames import FIRST, REQUEST, Life, asked, refused
 from ivr.workers.link import Link
-from ivr.workers.role import Role
 
+log = structlog.get_logger(__name__)
 REPLY_S = 5.0
 _PING_S = 1.0
 _LAPSE_S = 2.0  # a loop that looks later than this was held up itself
 _BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 30.0  # after so long a life the back-off begins anew
 _GRACE_S = 2.0  # to end by itself once its socket is closed
+_SOURCE = str(Path(__file__).resolve().parents[2])  # where the package ivr is found, also when it isn't installed
 
-log = structlog.get_logger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One kind of worker. ``module``: its name and arguments; ``title`` stands in messages, ``name`` in the log.
+
+    A worker silent for ``start_s`` before it is ready, or for ``hung_after_s`` since, is replaced like one that died.
+    ``errors``: what it may refuse with; the first is raised for everything else that goes wrong with it.
+    ``socket_buffer``: bytes that the kernel is to hold for each end, 0 for its own choice.
+    """
+
+    name: str
+    title: str
+    module: Sequence[str]
+    errors: Sequence[type[UnavailableError]]
+    remedy: str
+    start_s: float
+    hung_after_s: float
+    socket_buffer: int = 0
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, end: socket.socket) -> list[str]:
+        """The command line that runs the module on ``end``, which must be passed on to it."""
+        return [sys.executable, "-m", *self.module, str(end.fileno())]
+
+    def environment(self) -> dict[str, str]:
+        """Ours and the role's ``variables``; the child finds the same ``ivr`` in it."""
+        path = os.pathsep.join(filter(None, (_SOURCE, os.environ.get("PYTHONPATH"))))
+        return {**os.environ, "PYTHONPATH": path, **self.variables}
 
 
 class Owner(Protocol):

@@ -18,8 +18,7 @@ from ivr.dialogue.engine.next import Mode
 from ivr.events import Heard, RecogniserFailed, Recognition
 from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription
-from ivr.media.process.codec import PCMU
-from ivr.media.process.pcm import FRAME, FRAME_S, power
+from ivr.media.process.codec import FRAME, FRAME_S, PCMU, power
 from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp import Packet, build
 from ivr.ports import Ears, ListenRequest

@@ -25,8 +25,7 @@ from ivr.media.description import PCMU as PCMU_FORMAT
 from ivr.media.description import MediaDescription
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.leg import ProcessMediaLeg
-from ivr.media.process.codec import PCMU
-from ivr.media.process.pcm import FRAME, RATE, clipped
+from ivr.media.process.codec import FRAME, PCMU, RATE, clipped
 from ivr.media.process.rtp import sequence_ahead
 
 _TICK = 0.02

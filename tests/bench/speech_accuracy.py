@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ivr.events import Accept
+from ivr.speech.recognisers.compiled_grammars import Nearness
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
-from ivr.speech.recognisers.nearness import Nearness
-from ivr.speech.worker.silero import SileroModel, speech_span
+from ivr.speech.worker.endpointing import SileroModel, speech_span
 from tests.bench.speech_corpus import Line, Task, grammar, lines, telephone, voices
 
 NOISES: tuple[float | None, ...] = (None, 20.0, 10.0)

@@ -27,8 +27,8 @@ from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.understand import understand
 from ivr.events import Accept, Recognition
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+from ivr.speech.worker.endpointing import SileroModel, speech_span
 from ivr.speech.worker.engines import Samples
-from ivr.speech.worker.silero import SileroModel, speech_span
 from tests.bench.dialogue_turns import identified
 from tests.bench.speech_accuracy import label, percent
 from tests.bench.speech_corpus import telephone, voices

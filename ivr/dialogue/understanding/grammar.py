@@ -34,7 +34,7 @@ class DigitRun:
     maximum: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SpeechGrammar:
     """Plain phrases in one language, and templates with slots.
 
@@ -54,6 +54,12 @@ class SpeechGrammar:
     templates: tuple[Pieces, ...] = ()
     slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
     counted: frozenset[str] = frozenset()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpeechGrammar) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     def covers(self, text: str) -> bool:
         """Whether ``text`` is one of the phrases, word for word; digit strings aside."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.media.process.ticker import serve
-from ivr.workers.role import inherited
+from ivr.workers.frames import inherited
 
 if __name__ == "__main__":
     serve(inherited())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
+from ivr.media.process.codec import FRAME, RATE, Samples, clipped
 
 ROWS = (697.0, 770.0, 852.0, 941.0)
 COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)

@@ -11,21 +11,65 @@ import numpy as np
 from ivr.events import DigitSource
 from ivr.media import description
 from ivr.media.description import MediaDescription
-from ivr.media.process import pcm
-from ivr.media.process.codec import Coder, coder
-from ivr.media.process.concealment import HISTORY, LONGEST, conceal, resumed
+from ivr.media.process.codec import FRAME, FRAME_S, SILENCE, Coder, Samples, coder, power
 from ivr.media.process.dtmf_event import EventReceiver, KeyChange
 from ivr.media.process.dtmf_tone import ToneDetector
-from ivr.media.process.jitter import JitterBuffer
+from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, conceal, resumed
 from ivr.media.process.latch import Address, SourceLatch
-from ivr.media.process.pcm import FRAME, FRAME_S, Samples
 from ivr.media.process.rtcp import Reception
 from ivr.media.process.rtp import parse
-from ivr.media.process.voice_gate import PRE_ROLL, VoiceGate
 
 OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rtp" or "tone"
 
 Speech: TypeAlias = list[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
+PRE_ROLL = 15  # frames, 300 ms: the first consonant is already over when the energy rises
+
+_RISE = 10 ** (7 / 10)  # above the noise floor
+_FAINTEST = 10 ** (-54 / 10)  # of full scale; quieter than any telephone voice
+_OPENING = 2  # loud frames of the last three
+_HANGOVER = 60  # frames, 1.2 s: longer than the longest endpointing pause behind it
+_BLOCK = 25  # frames, 0.5 s
+_BLOCKS = 6  # the noise floor is the quietest moment of the last 3 s
+
+
+class VoiceGate:
+    """Power of each frame in (``power``), open or shut out. The floor follows the quietest recent moments."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self.floor = _FAINTEST
+        self._smooth = 0.0
+        self._minimum = 1.0
+        self._count = 0
+        self._blocks: deque[float] = deque(maxlen=_BLOCKS)
+        self._loud = 0  # bits, the newest lowest
+        self._left = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the last frame was no louder than the noise."""
+        return not self._loud & 1
+
+    def frame(self, power: float) -> bool:
+        """Whether this frame is to pass. The first True comes after up to PRE_ROLL frames worth replaying."""
+        self._smooth += (power - self._smooth) * (0.5 if self._count or self._blocks else 1.0)
+        self._minimum = min(self._minimum, self._smooth)
+        self._count += 1
+        if self._count >= _BLOCK:
+            self._blocks.append(self._minimum)
+            self.floor = min(self._blocks)
+            self._minimum, self._count = 1.0, 0
+        elif self._minimum < self.floor:
+            self.floor = self._minimum
+        loud = power > max(self.floor * _RISE, _FAINTEST)
+        self._loud = (self._loud << 1 | loud) & 0b111
+        if self._loud.bit_count() >= _OPENING:
+            self.open = True
+            self._left = _HANGOVER
+        elif self._left:
+            self._left -= 1
+            self.open = self._left > 0
+        return self.open
 
 
 class Receiver:
@@ -52,7 +96,7 @@ class Receiver:
         self._tones: ToneDetector | None = None
         self._gate = VoiceGate()
         self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
-        self._history: deque[Samples] = deque([pcm.SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
+        self._history: deque[Samples] = deque([SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
         self._lost = 0
 
     def aim(self, remote: MediaDescription, now: float) -> None:
@@ -110,7 +154,7 @@ class Receiver:
         return False
 
     def decoded(self, signal: Samples, power: float) -> None:
-        """This tick's frame, decoded: 160 samples and their ``pcm.power``."""
+        """This tick's frame, decoded: 160 samples and their ``power``."""
         self.signal = signal
         self.power = power
         self._history.append(signal)
@@ -124,14 +168,14 @@ class Receiver:
             if self._lost < LONGEST:
                 self.payload = None  # the blended frame is the one to pass on
             self._lost = 0
-        self.decoded(signal, pcm.power(signal))
+        self.decoded(signal, power(signal))
 
     def _miss(self) -> None:
         if not self.jitter.playing or self._lost >= LONGEST:
             self.signal = None
             return
         self.signal = self._concealed()
-        self.power = pcm.power(self.signal)
+        self.power = power(self.signal)
         self._lost += 1
         self.concealed_ms += 20
         if self._tones is not None:
@@ -154,9 +198,9 @@ class Receiver:
         if signal is None:
             if not is_open:
                 return []
-            signal = pcm.SILENCE
+            signal = SILENCE
         elif self._tones is not None and self._tones.pressed:
-            signal = pcm.SILENCE  # a key is no speech
+            signal = SILENCE  # a key is no speech
         if not (is_open and self.listening):
             self._pre_roll.append(signal)
             return []

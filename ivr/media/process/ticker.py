@@ -15,21 +15,80 @@ from typing import Any
 from ivr.errors import UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.process import pcm
-from ivr.media.process.codec import available, coder
-from ivr.media.process.outbox import Outbox
-from ivr.media.process.pacing import Pacer
-from ivr.media.process.pcm import FRAME, FRAME_S
-from ivr.media.process.playout import Recording
-from ivr.media.process.rtp_session import RtpSession
-from ivr.media.process.sockets import PortPool
+from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
+from ivr.media.process.rtp_session import PortPool, RtpSession
+from ivr.media.process.sender import Recording
 from ivr.media.wire import Kind
-from ivr.workers.frames import REQUEST, Life, Splitter, refusal
+from ivr.workers.frames import REQUEST, Life, Splitter, frame, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
 _LOOKS = 4
 _COLLECT_TICKS = 1500
 _NICE = -15
+_FORGIVEN_S = 0.1
+_BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
+
+
+class Pacer:
+    """Pacing by deadlines: the n-th tick is due at start + n periods, however long the one before took.
+
+    Pure: times are passed in, seconds. A stall of more than 0.1 s is not caught up with a burst.
+    """
+
+    def __init__(self, now: float, period: float) -> None:
+        self.due = now + period
+        self.skipped = 0
+        self._period = period
+
+    def ticked(self, now: float) -> None:
+        """The tick that was due has been done, at ``now``."""
+        self.due += self._period
+        behind = now - self.due
+        if behind > _FORGIVEN_S:
+            missed = int(behind / self._period)
+            self.due += missed * self._period
+            self.skipped += missed
+
+
+class Outbox:
+    """Writes without blocking. Speech is collected and goes out as one frame a tick."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.broken = False
+        self._socket = sock
+        self._pending = bytearray()
+        self._speech: list[bytes] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether the line has not taken everything yet."""
+        return bool(self._pending)
+
+    def put(self, kind: Kind | Life, leg: int, body: bytes = b"") -> None:
+        """Queue one control frame; never dropped."""
+        self._pending += frame(kind, leg, body)
+
+    def speech(self, leg: int, frames: list[tuple[float, bytes]]) -> int:
+        """Queue 20 ms frames of one leg; how many were dropped because the line is behind."""
+        if len(self._pending) > _BACKLOG:
+            return len(frames)
+        self._speech.extend(wire.audio(leg, at, pcm) for at, pcm in frames)
+        return 0
+
+    def flush(self) -> None:
+        """Write what the socket takes now."""
+        if self._speech:
+            self._pending += frame(Kind.AUDIO, 0, b"".join(self._speech))
+            self._speech.clear()
+        while self._pending and not self.broken:
+            try:
+                sent = self._socket.send(self._pending)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.broken = True
+                return
+            del self._pending[:sent]
 
 
 class MediaProcess:
@@ -50,15 +109,15 @@ class MediaProcess:
         self._codecs: tuple[str, ...] = ()
         self._host = ""
         self._timeout_s = 30.0
-        self._handlers: dict[int, Callable[[int, bytes], None]] = {
+        self._handlers: dict[int, Callable[[int, bytes], object]] = {
             Life.SETUP: self._setup,
             Life.PING: lambda _, body: self._outbox.put(Life.PONG, 0, body),
             Kind.OPEN: self._request(self._open_leg),
             Kind.UPDATE: self._request(self._update),
-            Kind.STATS: self._request(self._stats),
-            Kind.CLOSE: self._request(self._close),
+            Kind.STATS: self._request(lambda leg, _: asdict(self._known(leg).stats())),
+            Kind.CLOSE: self._request(lambda leg, _: asdict(self._drop(self._known(leg)))),
             Kind.CLIP: self._clip,
-            Kind.FORGET: self._forget,
+            Kind.FORGET: lambda number, _: self._clips.pop(number, None),  # legs that play it keep it until it ends
             Kind.PLAY: self._told(self._play),
             Kind.STOP: self._told(lambda session, _: session.sender.queue.stop()),
             Kind.LISTEN: self._told(self._listen),
@@ -123,10 +182,10 @@ class MediaProcess:
         for name, together in waiting.items():
             payloads = b"".join([session.receiver.payload or b"" for session in together])
             frames = coder(name).decode(payloads).reshape(-1, FRAME)
-            powers = pcm.powers(frames).tolist()
-            for session, frame, power in zip(together, frames, powers, strict=True):
+            levels = powers(frames).tolist()
+            for session, signal, level in zip(together, frames, levels, strict=True):
                 try:
-                    session.receiver.decoded(frame, power)
+                    session.receiver.decoded(signal, level)
                 except Exception as error:
                     self._break(session, error)
 
@@ -215,12 +274,6 @@ class MediaProcess:
     def _update(self, leg: int, remote: Any) -> object:
         return wire.described(self._known(leg).aim(wire.description(remote), time.monotonic()))
 
-    def _stats(self, leg: int, _: Any) -> object:
-        return asdict(self._known(leg).stats())
-
-    def _close(self, leg: int, _: Any) -> object:
-        return asdict(self._drop(self._known(leg)))
-
     def _known(self, leg: int) -> RtpSession:
         session = self._sessions.get(leg)
         if session is None:
@@ -229,9 +282,6 @@ class MediaProcess:
 
     def _clip(self, number: int, body: bytes) -> None:
         self._clips[number] = Recording(body)
-
-    def _forget(self, number: int, _: bytes) -> None:
-        self._clips.pop(number, None)  # legs that play it keep it until it ends
 
     def _told(self, act: Callable[[RtpSession, Any], None]) -> Callable[[int, bytes], None]:
         """A handler for what is said of a leg; about one that is gone already it is no error."""

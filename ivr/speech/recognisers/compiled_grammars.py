@@ -1,22 +1,141 @@
-"""Compiled grammars, kept with their parts: the trunk of templates and each slot's values outlive a caller's list."""
+"""Compiled grammars: the lattice to search, the phrases near to a transcript, what is likely to be said. Pure.
+
+They are kept with their parts: the trunk of templates and each slot's values outlive a caller's list.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import product
 
-from ivr.dialogue.understanding.grammar import Pieces, slot_names
+import numpy as np
+from rapidfuzz import fuzz, process
+
+from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, sound
+from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name, slot_names
 from ivr.ports import SpeechGrammar
-from ivr.speech.lru_cache import LruCache
 from ivr.speech.recognisers.beam import Lattice
-from ivr.speech.recognisers.nearness import Nearness, Spoken
-from ivr.speech.recognisers.trie import Encoder, Node, Tries
+from ivr.speech.recognisers.trie import Encoder, Tries
 
 _GRAMMARS = 64
 _TRUNKS = 64
 _VALUES = 256
 _LIKELY = 12
+_FEW = 5  # values of a slot that are tried in its templates
+_FAINT = 40.0  # a value less like anything that was heard isn't
+
+
+class Spoken:
+    """An index over the phrases of a grammar, or over the values of one slot."""
+
+    def __init__(self, phrases: Sequence[str]) -> None:
+        self.phrases = phrases
+        self._longest = max((p.count(" ") + 1 for p in phrases), default=0)
+        self._known = frozenset(phrases)
+        self._sounds = [sound(p) for p in phrases]
+
+    @cached_property
+    def _by_sound(self) -> dict[str, set[str]]:
+        made: dict[str, set[str]] = {}
+        for phrase, heard in zip(self.phrases, self._sounds, strict=True):
+            made.setdefault(heard, set()).add(phrase)
+        return made
+
+    def nearest(self, text: str, count: int) -> dict[str, float]:
+        """The phrases nearest to the whole of ``text`` (0..100, the better of letters and sound), best first."""
+        scores: dict[str, float] = {}
+        for query, choices in ((text, self.phrases), (sound(text), self._sounds)):
+            for _, score, index in process.extract(query, choices, scorer=fuzz.ratio, limit=count):
+                phrase = self.phrases[index]
+                scores[phrase] = max(score, scores.get(phrase, 0.0))
+        return dict(sorted(scores.items(), key=lambda item: -item[1])[:count])
+
+    def within(self, words: Sequence[str], count: int) -> list[str]:
+        """The phrases that some run of ``words`` is nearest to, best first."""
+        if not self.phrases or not words:
+            return []
+        n = len(words)
+        said = [" ".join(words[i:j]) for i in range(n) for j in range(i + 1, min(n, i + self._longest + 1) + 1)]
+        heard = list(dict.fromkeys(sound(run) for run in said))
+        letters = process.cdist(list(dict.fromkeys(said)), self.phrases, scorer=fuzz.ratio, score_cutoff=_FAINT)
+        sounds = process.cdist(heard, self._sounds, scorer=fuzz.ratio, score_cutoff=_FAINT)
+        best = np.maximum(letters.max(0), sounds.max(0))
+        return [self.phrases[i] for i in np.argsort(-best, kind="stable")[:count] if best[i] > 0]
+
+    def twin(self, phrase: str) -> bool:
+        """Whether another one that says something else sounds the same, or is a minimal pair with it."""
+        if any(gist(other) != gist(phrase) for other in self._by_sound.get(sound(phrase), ())):
+            return True
+        return not self._known.isdisjoint(minimal_pairs(phrase))
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A phrase, and the template and values that it came from, if any."""
+
+    text: str
+    template: Pieces = ()
+    values: tuple[str, ...] = ()
+
+
+class Nearness:
+    """What of a grammar is near to a free transcript, and what has a twin. ``slots``: each slot's values."""
+
+    def __init__(
+        self, phrases: Sequence[str], templates: Sequence[Pieces] = (), slots: Mapping[str, Spoken] | None = None
+    ) -> None:
+        self._phrases = Spoken(phrases)
+        self._slots = {name: values for name, values in (slots or {}).items() if values.phrases}
+        self._known = frozenset(templates)
+        self._templates = [t for t in templates if all(name in self._slots for name in slot_names(t))]
+        self._literal = Spoken([" ".join(t) for t in templates])
+
+    def nearest(self, transcript: str, count: int) -> list[Near]:
+        """The ``count`` nearest phrases, best of both measures first."""
+        text = bare_words(transcript)
+        if not text:
+            return []
+        scores = self._phrases.nearest(text, count)
+        filled_in = self._likely(text.split())
+        for phrase, score in Spoken(list(filled_in)).nearest(text, count).items():
+            scores[phrase] = max(score, scores.get(phrase, 0.0))
+        best = sorted(scores, key=lambda phrase: -scores[phrase])[:count]
+        return [filled_in.get(phrase) or Near(phrase) for phrase in best]
+
+    def _likely(self, words: Sequence[str]) -> dict[str, Near]:
+        """The templates, filled with the few values of each slot that the words are nearest to."""
+        few: dict[int, list[str]] = {}
+        for values in self._slots.values():  # slots that take the same share the work
+            if id(values) not in few:
+                few[id(values)] = values.within(words, _FEW)
+        made: dict[str, Near] = {}
+        for template in self._templates:
+            for chosen in product(*(few[id(self._slots[name])] for name in slot_names(template))):
+                if len(set(chosen)) == len(chosen):
+                    text = filled(template, chosen)
+                    made.setdefault(text, Near(text, template, chosen))
+        return made
+
+    def twin(self, phrase: str) -> bool:
+        """Of one of the plain phrases."""
+        return self._phrases.twin(phrase)
+
+    def twins(self, template: Pieces, chosen: Sequence[str]) -> bool:
+        """Of a filled template: by its own words, or by a value of what may stand in the same place."""
+        if self._literal.twin(" ".join(template)):
+            return True
+        following = iter(chosen)
+        for i, piece in enumerate(template):
+            if slot_name(piece) is not None:
+                value = next(following)
+                for name, values in self._slots.items():
+                    here = (*template[:i], f"{{{name}}}", *template[i + 1 :])
+                    if here in self._known and values.twin(value):
+                        return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +169,14 @@ class Compiler:
     """Compiles for one encoder. Thread-safe; two threads that want the same part at once may both make it."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._tries = Tries(encoder)
-        self._grammars: LruCache[str, Compiled] = LruCache(_GRAMMARS)
-        self._trunks: LruCache[Hashable, Node] = LruCache(_TRUNKS)
-        self._values: LruCache[tuple[str, ...], tuple[Node, Spoken]] = LruCache(_VALUES)
-
-    def compiled(self, grammar: SpeechGrammar) -> Compiled:
-        return self._grammars.get(grammar.key, lambda: self._compile(grammar))
+        tries = Tries(encoder)
+        self._trunk = lru_cache(_TRUNKS)(tries.trunk)
+        self._values = lru_cache(_VALUES)(lambda values: (tries.values(values), Spoken(values)))
+        self.compiled: Callable[[SpeechGrammar], Compiled] = lru_cache(_GRAMMARS)(self._compile)
 
     def _compile(self, grammar: SpeechGrammar) -> Compiled:
-        parts = (grammar.phrases, grammar.templates, grammar.digits)
-        trunk = self._trunks.get(parts, lambda: self._tries.trunk(*parts))
-        slots = {
-            name: self._values.get(values, lambda values=values: (self._tries.values(values), Spoken(values)))  # type: ignore[misc]
-            for name, values in grammar.slots
-            if values
-        }
+        slots = {name: self._values(values) for name, values in grammar.slots if values}
+        trunk = self._trunk(grammar.phrases, grammar.templates, grammar.digits)
         lattice = Lattice(trunk, {name: node for name, (node, _) in slots.items()})
-        spoken = {name: values for name, (_, values) in slots.items()}
-        nearness = Nearness(grammar.phrases, grammar.templates, spoken)
+        nearness = Nearness(grammar.phrases, grammar.templates, {name: spoken for name, (_, spoken) in slots.items()})
         return Compiled(lattice, nearness, Likelihood(grammar))

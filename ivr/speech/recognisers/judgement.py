@@ -16,7 +16,7 @@ from rapidfuzz import fuzz
 
 from ivr.dialogue.spoken.similarity import bare_words, gist, likeness
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.speech.recognisers.spelling import digits_in
+from ivr.speech.recognisers.trie import digits_in
 
 ACCEPT = 0.93
 CONFIRM = 0.5

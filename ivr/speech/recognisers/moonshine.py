@@ -26,9 +26,8 @@ from ivr.events import Recognition
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import Path as Found
 from ivr.speech.recognisers.beam import search
-from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler
+from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
 from ivr.speech.recognisers.judgement import Evidence, judge
-from ivr.speech.recognisers.nearness import Near
 from ivr.speech.recognisers.trie import Ending, Tokens
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -27,7 +28,6 @@ from ivr.dialogue.understanding.grammar import Pieces, filled, slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
-from ivr.speech.lru_cache import LruCache
 from ivr.speech.recognisers.judgement import concluded
 from ivr.speech.vendors import is_vosk_model
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
@@ -69,7 +69,7 @@ class VoskRecogniser:
         self._model: Any = None
         self._vosk: Any = None
         self._has_unknown = False
-        self._compiled: LruCache[str, Compiled] = LruCache(_GRAMMARS)
+        self._grammar: Callable[[SpeechGrammar], Compiled] = lru_cache(_GRAMMARS)(self._make)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -93,9 +93,6 @@ class VoskRecogniser:
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
         return self._grammar(grammar).unknown
-
-    def _grammar(self, grammar: SpeechGrammar) -> Compiled:
-        return self._compiled.get(grammar.key, lambda: self._make(grammar))
 
     def _make(self, grammar: SpeechGrammar) -> Compiled:
         indices: dict[str, int | None] = {}

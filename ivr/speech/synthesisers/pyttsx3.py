@@ -12,7 +12,7 @@ from ivr.speech.vendors import espeak_languages, espeak_voice
 from ivr.speech.worker.engines import Samples
 from ivr.speech.worker.loudness import read_wav
 from ivr.workers.blocking import BlockingWorker
-from ivr.workers.role import Role
+from ivr.workers.process import Role
 
 _TIMEOUT_S = 8.0
 _START_S = 20.0

@@ -15,8 +15,7 @@ from typing import Any
 from ivr.errors import SpeechUnavailable
 from ivr.speech.vendors import espeak_data
 from ivr.workers.blocking import answer
-from ivr.workers.frames import FIRST, Life
-from ivr.workers.role import inherited
+from ivr.workers.frames import FIRST, Life, inherited
 
 SAY = FIRST
 _WORDS_A_MINUTE = 165

@@ -12,8 +12,8 @@ import sys
 
 from ivr.speech.worker.recognition import RecognitionWorker
 from ivr.speech.worker.synthesis import SynthesisWorker
+from ivr.workers.frames import inherited
 from ivr.workers.link import serve
-from ivr.workers.role import inherited
 
 _NICENESS = 5  # media and the line go first
 _SWITCH_S = 0.001  # Python threads yield to the voice-activity loop sooner than the default 5 ms

@@ -13,7 +13,7 @@ from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
 
 TARGET_DB = -20.0  # active speech, dB full scale: about -17 dBm0 on the wire, as people talk
 _PEAK = 0.89  # -1 dB full scale: never clipped
-_FRAME_S = 0.01
+_FRAME = TELEPHONE_RATE // 100  # samples
 _QUIET_DB = -45.0  # below the loudest frame: silence to trim
 _LEAD_S, _TAIL_S, _FADE_S = 0.02, 0.06, 0.005
 
@@ -27,9 +27,8 @@ def prompt_pcm(samples: Samples, rate: int) -> bytes:
 
 
 def _frames(samples: Samples) -> Samples:
-    size = int(_FRAME_S * TELEPHONE_RATE)
-    count = len(samples) // size
-    levels: Samples = np.sqrt((samples[: count * size].reshape(count, size) ** 2).mean(1)).astype(np.float32)
+    count = len(samples) // _FRAME
+    levels: Samples = np.sqrt((samples[: count * _FRAME].reshape(count, _FRAME) ** 2).mean(1)).astype(np.float32)
     return levels
 
 
@@ -38,9 +37,8 @@ def _trimmed(samples: Samples) -> Samples:
     if not len(levels) or levels.max() <= 0:
         return samples
     loud = np.flatnonzero(levels > levels.max() * 10 ** (_QUIET_DB / 20))
-    size = int(_FRAME_S * TELEPHONE_RATE)
-    first = max(0, int(loud[0]) * size - int(_LEAD_S * TELEPHONE_RATE))
-    last = min(len(samples), (int(loud[-1]) + 1) * size + int(_TAIL_S * TELEPHONE_RATE))
+    first = max(0, int(loud[0]) * _FRAME - int(_LEAD_S * TELEPHONE_RATE))
+    last = min(len(samples), (int(loud[-1]) + 1) * _FRAME + int(_TAIL_S * TELEPHONE_RATE))
     out = samples[first:last].copy()
     fade = min(int(_FADE_S * TELEPHONE_RATE), len(out) // 2)
     if fade:

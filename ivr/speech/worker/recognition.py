@@ -17,15 +17,13 @@ from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Cause, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
-from ivr.speech.lru_cache import LruCache
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
-from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup, Warm
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup
+from ivr.speech.worker.endpointing import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
-from ivr.speech.worker.manner import Measured, measure
-from ivr.speech.worker.silero import SileroModel, SileroStream, speech_span
-from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
+from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector, measure
 from ivr.workers.link import Link
 from ivr.workers.process import Attention
 
@@ -59,7 +57,7 @@ class RecognitionWorker:
         self._recognisers: list[Recogniser] = []
         self._vad: SileroModel | None = None
         self._sessions: dict[int, UtteranceDetector] = {}
-        self._grammars: LruCache[str, SpeechGrammar] = LruCache(_GRAMMARS)
+        self._grammars: dict[str, SpeechGrammar] = {}  # by key, the last used last
         self._running: dict[object, float] = {}  # began (the loop's time)
         self._loop = asyncio.get_running_loop()
 
@@ -97,8 +95,6 @@ class RecognitionWorker:
                 detector = self._sessions.pop(number, None)
                 if detector is not None:
                     detector.close()
-            case Warm(key, packed):
-                self._compile(self._grammar(key, packed))
             case Recognise(key, size, blob):
                 self._recognise_whole(asking, blob[size:], self._grammar(key, blob[:size]))
 
@@ -147,7 +143,11 @@ class RecognitionWorker:
         )
 
     def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
-        return self._grammars.get(key, lambda: GRAMMAR.validate_json(packed))
+        grammar = self._grammars.pop(key, None) or GRAMMAR.validate_json(packed)
+        self._grammars[key] = grammar
+        if len(self._grammars) > _GRAMMARS:
+            del self._grammars[next(iter(self._grammars))]
+        return grammar
 
     def _listen(self, session: int, listen: Listen) -> None:
         detector = self._sessions.get(session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.speech import wire
@@ -22,7 +23,7 @@ class SynthesisWorker:
         self._line = line
         vendors: list[Synthesiser] = [HibariSynthesiser(), Pyttsx3Synthesiser()]
         self._synthesisers = {vendor.name: vendor for vendor in vendors}
-        self._loaded: set[str] = set()
+        self._ready = cache(self._loaded)
         self._threads = {name: ThreadPoolExecutor(1, f"speak-{name}") for name in self._synthesisers}
         self._levelling = ThreadPoolExecutor(1, "level")
 
@@ -44,11 +45,9 @@ class SynthesisWorker:
             case Level(wav):
                 self._line.answer(asking, self._levelling.submit(levelled, wav))
 
-    def _ready(self, name: str) -> Synthesiser:
+    def _loaded(self, name: str) -> Synthesiser:
         synthesiser = self._synthesisers[name]
-        if name not in self._loaded:
-            synthesiser.load()
-            self._loaded.add(name)
+        synthesiser.load()
         return synthesiser
 
     def _rendered(self, order: Render) -> bytes:

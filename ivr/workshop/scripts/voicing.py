@@ -19,8 +19,7 @@ from ivr.dialogue.flows.source import Place
 from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Recognition
-from ivr.media.process.codec import PCMU
-from ivr.media.process.pcm import Samples, clipped, samples
+from ivr.media.process.codec import PCMU, Samples, clipped, samples
 from ivr.record import Understood
 from ivr.workshop.scripts.model import Call, ScriptFile, Suite
 from ivr.workshop.scripts.runner import Runner, perform

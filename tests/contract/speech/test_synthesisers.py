@@ -14,10 +14,9 @@ from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.tags import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause
-from ivr.speech.offers import synthesiser_offers
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.synthesisers.pyttsx3 import Pyttsx3Synthesiser
-from ivr.speech.vendors import espeak_voice
+from ivr.speech.vendors import espeak_voice, synthesiser_offers
 from ivr.speech.worker.engines import Synthesiser
 from ivr.speech.worker.loudness import active_level_db, prompt_pcm
 from tests.contract.speech.conftest import Subject

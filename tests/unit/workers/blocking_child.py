@@ -8,8 +8,7 @@ import time
 
 from ivr.errors import MediaUnavailable
 from ivr.workers.blocking import answer
-from ivr.workers.frames import FIRST, Life
-from ivr.workers.role import inherited
+from ivr.workers.frames import FIRST, Life, inherited
 
 ECHO, REFUSE, DIE, SLEEP = range(FIRST, FIRST + 4)
 

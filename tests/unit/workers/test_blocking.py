@@ -9,7 +9,7 @@ import pytest
 
 from ivr.errors import MediaUnavailable, SpeechUnavailable
 from ivr.workers.blocking import BlockingWorker
-from ivr.workers.role import Role
+from ivr.workers.process import Role
 from tests.unit.workers.blocking_child import DIE, ECHO, REFUSE, SLEEP
 
 

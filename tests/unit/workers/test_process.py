@@ -14,8 +14,7 @@ from ivr.errors import MediaUnavailable
 from ivr.media.description import NoCommonCodec
 from ivr.workers.frames import FIRST, Life, refusal
 from ivr.workers.link import Link
-from ivr.workers.process import Attention, Worker
-from ivr.workers.role import Role
+from ivr.workers.process import Attention, Role, Worker
 from tests.call.virtual import VirtualLoop, run
 
 ROLE = Role("test", "the test worker", (), (MediaUnavailable, NoCommonCodec), "wait", start_s=15.0, hung_after_s=5.0)

@@ -11,7 +11,7 @@ from ivr.config import SpeechConfig
 from ivr.dialogue.understanding.grammar import SpeechGrammar
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from ivr.media.process.pcm import samples
+from ivr.media.process.codec import samples
 from ivr.speech.service import WorkerSpeechService
 from ivr.workshop.scripts.model import parse_script
 from ivr.workshop.scripts.voicing import DOUBTED, LOST, MISHEARD, RIGHT, UNTRIED, Audition, Telephone, VoiceReport

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivr.media.description import Codec, Direction, MediaDescription
-from ivr.media.process.codec import Coder, coder
-from ivr.media.process.pcm import FRAME, SILENCE, Samples
+from ivr.media.process.codec import FRAME, SILENCE, Coder, Samples, coder
 from ivr.media.process.rtp import Packet, build, parse
 
 

@@ -11,7 +11,7 @@ from ivr.errors import MediaUnavailable
 from ivr.events import Audio, Digit, PlayDone
 from ivr.media.clip import Clip
 from ivr.media.description import G722, PCMA, PCMU, Codec
-from ivr.media.process.pcm import RATE, Samples, clipped
+from ivr.media.process.codec import RATE, Samples, clipped
 from ivr.media.wire import KEYS
 from tests.wire.media.conftest import Connect, Line
 

@@ -15,8 +15,8 @@ from ivr.events import Audio, Digit, MediaTimeout, PlayDone
 from ivr.media.clip import Clip
 from ivr.media.description import G722, PCMA, PCMU, Codec, Direction, NoCommonCodec
 from ivr.media.engine import ProcessMediaEngine
+from ivr.media.process.codec import FRAME, RATE, Samples, clipped
 from ivr.media.process.dtmf_tone import tones
-from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
 from ivr.media.process.rtp import Packet, build
 from ivr.media.wire import KEYS
 from tests.wire.media.conftest import Connect, Line

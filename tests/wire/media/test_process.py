@@ -15,7 +15,7 @@ from ivr.media.clip import Clip
 from ivr.media.description import MediaDescription
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.leg import ProcessMediaLeg
-from ivr.media.process.pcm import RATE, clipped
+from ivr.media.process.codec import RATE, clipped
 from ivr.ports import MediaEngine, MediaLeg
 from tests.wire.media.conftest import Connect, Log
 from tests.wire.media.far_end import FarEnd

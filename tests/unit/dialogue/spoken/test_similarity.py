@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.dialogue.spoken.similarity import bare_words, confusable, likeness, minimal_pairs, sound, unaccented
-from ivr.speech.recognisers.nearness import Nearness
+from ivr.speech.recognisers.compiled_grammars import Nearness
 
 
 def test_accents_and_punctuation() -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivr.media.process.codec import coder
+from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder
 from ivr.media.process.dtmf_tone import COLUMNS, ROWS, ToneDetector, tones
-from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
 from ivr.media.wire import KEYS
 
 

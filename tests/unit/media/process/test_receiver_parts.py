@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivr.media.process import pcm
-from ivr.media.process.concealment import HISTORY, LONGEST, conceal, pitch_lag, resumed
+from ivr.media.process import codec
+from ivr.media.process.codec import FRAME, RATE, Samples, clipped
+from ivr.media.process.jitter import HISTORY, LONGEST, conceal, pitch_lag, resumed
 from ivr.media.process.latch import SourceLatch
-from ivr.media.process.pcm import FRAME, RATE, Samples, clipped
-from ivr.media.process.voice_gate import VoiceGate
+from ivr.media.process.receiver import VoiceGate
 
 
 def noise(frames: int, level_db: float, seed: int = 1) -> Samples:
@@ -17,7 +17,7 @@ def noise(frames: int, level_db: float, seed: int = 1) -> Samples:
 
 
 def gated(gate: VoiceGate, signal: Samples) -> list[bool]:
-    return [gate.frame(pcm.power(signal[i : i + FRAME])) for i in range(0, len(signal), FRAME)]
+    return [gate.frame(codec.power(signal[i : i + FRAME])) for i in range(0, len(signal), FRAME)]
 
 
 def test_gate_stays_shut_in_steady_noise_and_opens_within_two_frames_of_speech() -> None:

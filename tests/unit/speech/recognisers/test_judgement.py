@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ivr.events import Accept, Cause
+from ivr.speech.recognisers.compiled_grammars import Nearness, Spoken
 from ivr.speech.recognisers.judgement import Evidence, confidence, judge, margin
-from ivr.speech.recognisers.nearness import Nearness, Spoken
 
 
 def judged(*found: Evidence, transcript: str = "", duration_s: float = 2.0) -> tuple[Cause, list[Accept]]:

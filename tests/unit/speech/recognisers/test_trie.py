@@ -1,4 +1,4 @@
-"""The lattice and the beam along it, against a scorer whose every probability the test knows."""
+"""Spellings; the lattice and the beam along it, against a scorer whose every probability the test knows."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
 from ivr.speech.recognisers.beam import Lattice, Path, Place, search
-from ivr.speech.recognisers.trie import Tokens, Tries
+from ivr.speech.recognisers.trie import Tokens, Tries, digits_in, ordinal_figure, runs, spellings
 
 VOCABULARY = 400
 END = 2
@@ -298,3 +299,39 @@ def test_a_lattice_is_the_product_and_nothing_else(
     lattice = made(letters, phrases, None, [" ".join(t) for t in templates], {"x": xs, "y": ys})
     assert everything(lattice, 80) == expected
     assert all(accepted(lattice, letters.sentence(text)) for text in expected)
+
+
+@pytest.mark.parametrize(
+    ("word", "form"),
+    [("two", "2"), ("second", "2nd"), ("dr", "Dr."), ("dvd", "DVD"), ("2", "two"), ("spider-man", "Spider-Man")],
+)
+def test_other_spellings(word: str, form: str) -> None:
+    assert form in spellings(word)
+    assert spellings(word)[0] == word
+
+
+def test_ordinals() -> None:
+    assert [ordinal_figure(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)] == (
+        ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th"]
+    )
+
+
+def test_runs_of_words_written_as_one() -> None:
+    assert (1, 3, "21") in set(runs(["number", "twenty", "one"]))
+    assert (0, 2, "E.T.") in set(runs(["e", "t"]))
+    assert (0, 2, "Spider-Man") in set(runs(["spider", "man"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "alone"),
+    [
+        ("Eight double two, 7.", "8227", True),
+        ("My number is 417290.", "417290", True),
+        ("Two to five, five", "255", False),
+        ("Oh, one nine", "019", True),
+        ("The weather is lovely", "", False),
+        ("One for the road", "1", False),
+    ],
+)
+def test_digits_in_a_transcript(text: str, digits: str, alone: bool) -> None:
+    assert digits_in(text) == (digits, alone)

@@ -1,4 +1,4 @@
-"""The play queue, frame by frame; pacing; the wire between line and media process."""
+"""The play queue, frame by frame; pacing; the outbox to the line."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from ivr.media import wire
 from ivr.media.process.codec import G722, PCMU
-from ivr.media.process.outbox import Outbox
-from ivr.media.process.pacing import Gaps, Pacer
-from ivr.media.process.playout import PlayQueue, Recording
+from ivr.media.process.sender import Gaps, PlayQueue, Recording
+from ivr.media.process.ticker import Outbox, Pacer
 from ivr.media.wire import Kind
 from ivr.workers.frames import Splitter
 

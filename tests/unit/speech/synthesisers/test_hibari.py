@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.speech.synthesisers.reading_text import said
+from ivr.speech.synthesisers.hibari import said
 
 
 @pytest.mark.parametrize(

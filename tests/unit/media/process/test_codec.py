@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.media.process import pcm
+from ivr.media.process import codec
 from ivr.media.process.codec import G722, PCMA, PCMU, coder
 
 # Decision values of the first, second and last levels of some segments, from the ITU's tables 1a and 2a,
@@ -49,8 +49,8 @@ def test_encoding_is_off_by_half_a_step_at_most(name: str) -> None:
 
 
 def test_g722_gives_speech_band_back() -> None:
-    when = np.arange(pcm.RATE) / pcm.RATE
-    tone = pcm.clipped(8000 * np.sin(2 * np.pi * 440 * when))
+    when = np.arange(codec.RATE) / codec.RATE
+    tone = codec.clipped(8000 * np.sin(2 * np.pi * 440 * when))
     sender, receiver = G722(), G722()
     frames = [receiver.decode(sender.encode(tone[i : i + 160])) for i in range(0, len(tone), 160)]
     assert all(len(frame) == 160 for frame in frames)
@@ -61,13 +61,13 @@ def test_g722_gives_speech_band_back() -> None:
 
 @given(st.binary(max_size=700))
 def test_samples_take_any_bytes(raw: bytes) -> None:
-    assert len(pcm.samples(raw)) == len(raw) // 2
+    assert len(codec.samples(raw)) == len(raw) // 2
 
 
 @given(st.lists(st.integers(-32768, 32767), max_size=400))
 def test_fading_silences_the_ends_only(values: list[int]) -> None:
     signal = np.array(values, dtype=np.int16)
-    faded = pcm.faded(signal)
+    faded = codec.faded(signal)
     assert len(faded) == len(signal)
     if len(signal) >= 2:
         assert faded[0] == 0
@@ -77,11 +77,11 @@ def test_fading_silences_the_ends_only(values: list[int]) -> None:
 
 
 def test_power_is_relative_to_full_scale() -> None:
-    assert pcm.power(np.full(160, 32767, dtype=np.int16)) == pytest.approx(1.0, abs=1e-3)
-    assert pcm.power(pcm.SILENCE) == 0.0
-    assert pcm.power(np.full(160, 3277, dtype=np.int16)) == pytest.approx(0.01, rel=0.01)
+    assert codec.power(np.full(160, 32767, dtype=np.int16)) == pytest.approx(1.0, abs=1e-3)
+    assert codec.power(codec.SILENCE) == 0.0
+    assert codec.power(np.full(160, 3277, dtype=np.int16)) == pytest.approx(0.01, rel=0.01)
 
 
 def test_mixing_saturates() -> None:
     loud = np.full(160, 30000, dtype=np.int16)
-    assert int(pcm.mixed(loud, loud).max()) == 32767
+    assert int(codec.mixed(loud, loud).max()) == 32767
