@@ -13,8 +13,15 @@ from ivr.dialogue.flows.model import Wording
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
 from ivr.dialogue.flows.slot_value import SlotValue
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.normalisation import date_words, listed, money_words, spelt
-from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
+from ivr.dialogue.spoken.normalisation import (
+    date_words,
+    digit_words,
+    listed,
+    money_words,
+    number_words,
+    ordinal_words,
+    spelt,
+)
 from ivr.dialogue.spoken.tags import same_language
 from ivr.events import Term
 

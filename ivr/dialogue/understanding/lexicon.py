@@ -11,8 +11,7 @@ from typing import TypeVar
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.spoken.normalisation import fold, speech_form
-from ivr.dialogue.spoken.numerals import number_of
+from ivr.dialogue.spoken.normalisation import fold, number_of, speech_form
 from ivr.dialogue.spoken.similarity import MINIMAL_PAIR, blend, minimal_pairs, sound
 from ivr.events import Term
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.numerals import roman_numeral
+from ivr.dialogue.spoken.normalisation import roman_numeral
 
 # What people put in front of a number they were asked for.
 CARRIERS = (

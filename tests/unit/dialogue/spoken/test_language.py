@@ -12,8 +12,18 @@ from ivr.dialogue.engine.compilation import answer_entries
 from ivr.dialogue.spoken.english import ENGLISH
 from ivr.dialogue.spoken.language import Language, Money, read_language, words
 from ivr.dialogue.spoken.languages import LANGUAGES, SYSTEM_PROMPTS, words_for
-from ivr.dialogue.spoken.normalisation import date_words, dates_heard, fold, listed, money_words
-from ivr.dialogue.spoken.numerals import digits_of, number_of, number_words, ordinal_of, ordinal_words
+from ivr.dialogue.spoken.normalisation import (
+    date_words,
+    dates_heard,
+    digits_of,
+    fold,
+    listed,
+    money_words,
+    number_of,
+    number_words,
+    ordinal_of,
+    ordinal_words,
+)
 from ivr.dialogue.spoken.similarity import sound
 from ivr.dialogue.spoken.spanish import SPANISH
 from ivr.dialogue.understanding.concepts import Concepts, negated, without_politeness
