@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ivr.config import SpeechConfig
-from ivr.dialogue.spoken.tags import same_language, served
+from ivr.dialogue.spoken.language import same_language, served
 from ivr.errors import SpeechUnavailable
 from ivr.speech import vendors
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from ivr.config import SpeechConfig
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar

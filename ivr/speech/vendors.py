@@ -8,7 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from ivr.dialogue.spoken.tags import primary
+from ivr.dialogue.spoken.language import primary
 from ivr.errors import SpeechUnavailable
 
 MOONSHINE_LANGUAGES = HIBARI_LANGUAGES = ("en",)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ivr.dialogue.checker.report import Report
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import Place
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 
 
 def check_languages(report: Report) -> None:

@@ -10,8 +10,8 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, OverlayKey
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.spoken.language import same_language
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
-from ivr.dialogue.spoken.tags import same_language
 
 _UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")
 

@@ -12,6 +12,7 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Wording
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt
 from ivr.dialogue.flows.slot_value import SlotValue
+from ivr.dialogue.spoken.language import same_language
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import (
     date_words,
@@ -22,7 +23,6 @@ from ivr.dialogue.spoken.normalisation import (
     ordinal_words,
     spelt,
 )
-from ivr.dialogue.spoken.tags import same_language
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")

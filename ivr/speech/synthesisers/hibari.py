@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import SpeechUnavailable
 from ivr.speech.synthesisers.reading_text import said
 from ivr.speech.vendors import HIBARI_LANGUAGES

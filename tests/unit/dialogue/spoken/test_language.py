@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ivr.dialogue.engine.compilation import answer_entries
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.language import Language, Money, read_language, words
+from ivr.dialogue.spoken.language import Language, Money, primary, read_language, same_language, served, words
 from ivr.dialogue.spoken.languages import LANGUAGES, SYSTEM_PROMPTS, words_for
 from ivr.dialogue.spoken.normalisation import (
     date_words,
@@ -27,6 +27,20 @@ from ivr.dialogue.spoken.normalisation import (
 from ivr.dialogue.spoken.similarity import sound
 from ivr.dialogue.spoken.spanish import SPANISH
 from ivr.dialogue.understanding.concepts import Concepts, negated, without_politeness
+
+
+@pytest.mark.parametrize(
+    ("tag", "subtag"), [("en", "en"), ("en-US", "en"), ("EN_gb", "en"), ("es-419", "es"), ("", "")]
+)
+def test_the_primary_subtag(tag: str, subtag: str) -> None:
+    assert primary(tag) == subtag
+
+
+def test_the_region_never_decides() -> None:
+    assert same_language("en-GB", "EN_us") and not same_language("es-ES", "en-US")
+    assert served("en-GB", ("es", "en-US")) and not served("fr", ("es", "en-US")) and not served("fr", ())
+    assert served("fr", None)
+
 
 SMALL = words("zero uno due tre quattro cinque sei sette otto nove dieci undici dodici")
 ITALIAN = Language(
