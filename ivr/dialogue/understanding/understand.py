@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
-from ivr.dialogue.understanding.concepts import negated, without_politeness
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.n_best import (
     CLOSE_GUESSES,
     MOST_CHARACTERS,
