@@ -11,9 +11,9 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.lexicon import Concepts
-from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import Slot
 

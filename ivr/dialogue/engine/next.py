@@ -14,8 +14,8 @@ from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.dtmf_input import Keypad
 from ivr.dialogue.flows.state import EdgeSpec
+from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.reading import Reading
 from ivr.errors import FlowError
 
 

@@ -13,8 +13,7 @@ from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
 from ivr.dialogue.engine.states import did_you_mean, end, handoff, language_choice
 from ivr.dialogue.engine.states.table import handlers
-from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Reading
+from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.understand import understand
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.understanding.grammar import Meaning, Reading, distinct
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.reading import Reading, distinct
 from ivr.dialogue.understanding.slots import digited
 from ivr.events import Accept, Hypothesis
 

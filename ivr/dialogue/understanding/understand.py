@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
+from ivr.dialogue.understanding.grammar import NOTHING, Interpretation, Reading
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.n_best import (
@@ -23,7 +24,6 @@ from ivr.dialogue.understanding.n_best import (
     words_of,
 )
 from ivr.dialogue.understanding.paraphrase import likely
-from ivr.dialogue.understanding.reading import NOTHING, Interpretation, Reading
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.events import Cause, Recognition
 

@@ -19,8 +19,7 @@ from ivr.dialogue.engine.states import confirmation
 from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Handlers, Verb, yes_no_menu
 from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.wording import SLOT
-from ivr.dialogue.understanding.grammar import Meaning, SlotValue
-from ivr.dialogue.understanding.reading import Reading
+from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
 from ivr.record import Decided
 
 MOST_TRIED = 100  # actions remembered for the human; the oldest go first

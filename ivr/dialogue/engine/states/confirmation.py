@@ -14,8 +14,8 @@ from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
 from ivr.dialogue.engine.states.verb import yes_no_menu
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
-from ivr.dialogue.understanding.reading import Reading
 from ivr.record import Decided
 
 CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "choice")

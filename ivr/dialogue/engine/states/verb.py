@@ -9,7 +9,7 @@ from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, Re
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import meanwhile
 from ivr.dialogue.engine.next import STAY, Anew, Ask, Gather, Next, NoMatch
-from ivr.dialogue.understanding.reading import Reading
+from ivr.dialogue.understanding.grammar import Reading
 
 Arrival = ActionDone | ActionSlow | HandoffDone | ResumeLoaded
 """What comes from outside with the token of ``Conversation.waiting``."""
