@@ -22,8 +22,8 @@ import numpy as np
 
 from ivr.dialogue.understanding.grammar import Interpretation, Meaning
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.risk import RiskWords
-from ivr.dialogue.understanding.understand import understand
 from ivr.events import Accept, Recognition
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.worker.engines import Samples

@@ -14,7 +14,7 @@ from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, 
 from ivr.dialogue.engine.states import did_you_mean, end, handoff, language_choice
 from ivr.dialogue.engine.states.table import handlers
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
-from ivr.dialogue.understanding.understand import understand
+from ivr.dialogue.understanding.n_best import understand
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 

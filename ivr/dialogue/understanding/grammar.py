@@ -1,4 +1,4 @@
-"""Speech grammars: what a recogniser gets of a state's phrases. What they mean stays in ``StateGrammar``."""
+"""Speech grammars: what a recogniser gets of a state's phrases; and readings, what an utterance may mean under one."""
 
 from __future__ import annotations
 
@@ -85,6 +85,8 @@ class Meaning:
     intent: str
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
 
+
+# -- meanings: Hypothesis > Reading > Interpretation
 
 HUMAN = "human"
 RISK = "risk."  # and the risk's name

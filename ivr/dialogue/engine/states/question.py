@@ -18,8 +18,8 @@ from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Tak
 from ivr.dialogue.engine.states.verb import Handlers, Verb
 from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
+from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.slots import ChoiceSlot
-from ivr.dialogue.understanding.understand import understand
 from ivr.events import Cause, Recognition
 from ivr.record import Decided
 
