@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ivr.dialogue.engine import reprompt, responses
+from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -29,7 +30,6 @@ from ivr.dialogue.engine.contract import (
     Start,
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
-from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.gather import listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,

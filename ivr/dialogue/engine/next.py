@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import Words
-from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.dtmf_input import Keypad
 from ivr.dialogue.flows.state import EdgeSpec
 from ivr.dialogue.understanding.grammar import Reading

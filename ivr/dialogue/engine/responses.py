@@ -6,8 +6,8 @@ Universals (VoiceXML 2.1): human, help, repeat, back, goodbye, a language, and r
 from __future__ import annotations
 
 from ivr.dialogue.engine import reprompt
+from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import MASK, Conversation
-from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human

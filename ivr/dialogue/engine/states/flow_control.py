@@ -7,9 +7,9 @@ start with arguments, return back to the state that called, of which it takes ``
 from __future__ import annotations
 
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.cursor import Frame
 from ivr.dialogue.engine.next import Broken, Goto, Next, Take
 from ivr.dialogue.engine.states.verb import Verb
+from ivr.dialogue.engine.variables import Frame
 
 
 def say(call: Conversation) -> Next:

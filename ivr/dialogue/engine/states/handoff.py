@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from ivr.dialogue.engine.contract import Connect, HandoffDone
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.cursor import Frame
 from ivr.dialogue.engine.gather import universals_only
 from ivr.dialogue.engine.next import (
     STAY,
@@ -27,6 +26,7 @@ from ivr.dialogue.engine.next import (
     to_human,
 )
 from ivr.dialogue.engine.states.verb import Arrival, Handlers, Verb, go_on
+from ivr.dialogue.engine.variables import Frame
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
