@@ -9,9 +9,8 @@ from datetime import date, datetime
 from typing import Literal
 
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
-from ivr.dialogue.engine.contract import Start, Words
+from ivr.dialogue.engine.contract import Outbox, Start, Words
 from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
-from ivr.dialogue.engine.outbox import Outbox
 from ivr.dialogue.engine.variables import Frame, bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
