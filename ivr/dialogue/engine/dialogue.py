@@ -48,7 +48,7 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
-from ivr.dialogue.engine.states import action, end, handoff, question, resume
+from ivr.dialogue.engine.states import action, flow_control, handoff, question, resume
 from ivr.dialogue.engine.states.table import VERBS, handlers, verb
 from ivr.dialogue.engine.states.verb import Arrival
 from ivr.dialogue.flows.library import FlowLibrary
@@ -308,7 +308,7 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
         case "human":
             return handoff.summon(call, need)
         case "goodbye":
-            return end.goodbye(call)
+            return flow_control.goodbye(call)
         case "back":
             return question.back(call)
         case "repeat" if call.gather is not None:

@@ -7,7 +7,6 @@ from ivr.dialogue.engine.next import Gather, Mode
 from ivr.dialogue.engine.states import (
     action,
     did_you_mean,
-    end,
     flow_control,
     handoff,
     language_choice,
@@ -24,13 +23,13 @@ VERBS: dict[str, Verb] = {
     "call": flow_control.CALL,
     "return": flow_control.RETURN,
     "handoff": handoff.VERB,
-    "end": end.VERB,
+    "end": flow_control.END,
     "resume": resume.VERB,
     "say": flow_control.SAY,
 }
 SIDE: dict[str, Handlers] = {
     Mode.CHOOSE: did_you_mean.HANDLERS,
-    Mode.GOODBYE: end.GOODBYE,
+    Mode.GOODBYE: flow_control.GOODBYE,
     Mode.LANGUAGE: language_choice.HANDLERS,
     Mode.STRANDED: handoff.STRANDED,
 }
