@@ -30,7 +30,7 @@ from ivr.dialogue.engine.contract import (
     Start,
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
-from ivr.dialogue.engine.gather import listen, say_again
+from ivr.dialogue.engine.gather import Arrival, listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,
     Anew,
@@ -48,9 +48,7 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
-from ivr.dialogue.engine.states import action, flow_control, handoff, question, resume
-from ivr.dialogue.engine.states.table import VERBS, handlers, verb
-from ivr.dialogue.engine.states.verb import Arrival
+from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.record import Decided, Entered, Failed, Utterance
 

@@ -24,7 +24,7 @@ class Broken(FlowError):
 
 
 class Mode(StrEnum):
-    """Who asked, and so whose handlers take the answer (``states/table.py``)."""
+    """Who asked, and so whose handlers take the answer (``states``)."""
 
     QUESTION = "question"
     CONFIRM = "confirm"

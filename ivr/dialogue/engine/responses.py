@@ -11,8 +11,7 @@ from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
-from ivr.dialogue.engine.states import did_you_mean, flow_control, handoff, language_choice
-from ivr.dialogue.engine.states.table import handlers
+from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand
 from ivr.events import Cause, Recognition

@@ -13,10 +13,9 @@ from urllib.parse import quote
 
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import meanwhile
+from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Handlers, Verb, meanwhile, yes_no_menu
 from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Take, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
-from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Handlers, Verb, yes_no_menu
 from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.wording import SLOT
 from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue

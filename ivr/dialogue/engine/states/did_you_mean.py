@@ -11,9 +11,8 @@ from dataclasses import replace
 from ivr.dialogue.engine.compilation import option_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import fleeting_grammar, new_gather
+from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
-from ivr.dialogue.engine.states.verb import Handlers
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
 from ivr.record import Decided
 

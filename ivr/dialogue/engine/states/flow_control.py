@@ -8,9 +8,8 @@ with the state's outcome, as does the goodbye that callers say.
 from __future__ import annotations
 
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import say_again, yes_no_gather
+from ivr.dialogue.engine.gather import Verb, say_again, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import Ask, Broken, Done, Gather, Goto, Mode, Next, Take
-from ivr.dialogue.engine.states.verb import Verb, yes_or_no
 from ivr.dialogue.engine.variables import Frame
 from ivr.record import Decided
 

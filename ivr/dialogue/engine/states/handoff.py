@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ivr.dialogue.engine.contract import Connect, HandoffDone
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import universals_only
+from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, go_on, universals_only
 from ivr.dialogue.engine.next import (
     STAY,
     Ask,
@@ -25,7 +25,6 @@ from ivr.dialogue.engine.next import (
     Waiting,
     to_human,
 )
-from ivr.dialogue.engine.states.verb import Arrival, Handlers, Verb, go_on
 from ivr.dialogue.engine.variables import Frame
 from ivr.record import Decided
 

@@ -13,9 +13,8 @@ from typing import ClassVar
 
 from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
-from ivr.dialogue.engine.gather import meanwhile, yes_no_gather
+from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Verb, meanwhile, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import STAY, Ask, Broken, Gather, Goto, Mode, Next, Take, Wait, Waiting
-from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Verb, yes_or_no
 from ivr.dialogue.engine.variables import Frame
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import CALLER_ID
