@@ -1,4 +1,4 @@
-"""Gathering speech and keys: what is listened for, the handlers of what comes (VoiceXML: filled, …), and a verb's."""
+"""Gathering speech and keys: what is listened for, the handlers of what comes of it, and verbs, which have both."""
 
 from __future__ import annotations
 
