@@ -9,7 +9,7 @@ from ivr.dialogue.engine.compilation import yes_no_entries
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, Listen, ResumeLoaded, Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, DtmfEntry, Keypad
-from ivr.dialogue.engine.next import STAY, Anew, Ask, Gather, Mode, Next, NoMatch
+from ivr.dialogue.engine.next import STAY, Anew, Ask, Broken, Gather, Mode, Next, NoMatch, Take
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 
@@ -138,6 +138,17 @@ def yes_or_no(
 
 
 MEANWHILE = Handlers(go_on, nomatch=go_on, anew=lambda call, gather: Ask(meanwhile(call)))  # only universals
+
+
+def edge_of(call: Conversation, *outcomes: str) -> Take:
+    """The state's edge for the first outcome that it names, else its ``goto``. Raises Broken where there is neither."""
+    state = call.state
+    for outcome in outcomes:
+        if (edge := state.on.get(outcome)) is not None:
+            return Take(f"on.{outcome}", edge)
+    if state.goto is None:
+        raise Broken(f"{call.here} has no edge for {outcomes[0]}")
+    return Take("goto", state.goto)
 
 
 @dataclass(frozen=True, slots=True)

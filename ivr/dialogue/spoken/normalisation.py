@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -52,11 +52,11 @@ def ordinal_forms(n: int, language: str) -> tuple[str, ...]:
 
 def number_of(words: Sequence[str], language: str) -> int | None:
     """("twenty", "three") -> 23; None when these words aren't exactly one number up to LARGEST."""
-    return _numbers(words_for(language)).get(unaccented(" ".join(words)))
+    return _heard(words_for(language)).get(unaccented(" ".join(words)))
 
 
 def ordinal_of(words: Sequence[str], language: str) -> int | None:
-    return _ordinals(words_for(language)).get(unaccented(" ".join(words)))
+    return _heard(words_for(language), ordinal=True).get(unaccented(" ".join(words)))
 
 
 def digits_of(words: Sequence[str], language: str) -> str | None:
@@ -93,22 +93,14 @@ def _romans() -> dict[str, int]:
     return {roman_numeral(n): n for n in range(1, 4000)}
 
 
-def _table(numbers: Iterable[int], forms: Callable[[int, str], tuple[str, ...]], spoken: Language) -> dict[str, int]:
+@lru_cache(maxsize=16)
+def _heard(spoken: Language, ordinal: bool = False) -> dict[str, int]:
+    """Words without accents -> the number; the first that is said so."""
     table: dict[str, int] = {}
-    for n in numbers:
-        for form in forms(n, spoken.tag):
+    for n in range(1, spoken.last_ordinal + 1) if ordinal else range(LARGEST + 1):
+        for form in ordinal_forms(n, spoken.tag) if ordinal else number_forms(n, spoken.tag):
             table.setdefault(unaccented(form), n)
     return table
-
-
-@lru_cache(maxsize=8)
-def _numbers(spoken: Language) -> dict[str, int]:
-    return _table(range(LARGEST + 1), number_forms, spoken)
-
-
-@lru_cache(maxsize=8)
-def _ordinals(spoken: Language) -> dict[str, int]:
-    return _table(range(1, spoken.last_ordinal + 1), ordinal_forms, spoken)
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ with the state's outcome, as does the goodbye that callers say.
 from __future__ import annotations
 
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Verb, say_again, yes_no_gather, yes_or_no
+from ivr.dialogue.engine.gather import Verb, edge_of, say_again, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import Ask, Broken, Done, Gather, Goto, Mode, Next, Take
 from ivr.dialogue.engine.variables import Frame
 from ivr.record import Decided
@@ -50,14 +50,9 @@ def return_(call: Conversation) -> Next:
     doubtful = {name for name, value in state.values.items() if call.doubts(value)}
     call.stack.pop()
     call.shared.table.place(call.cursor, call.here)
-    caller = call.state
-    for mine, theirs in caller.returns.items():
+    for mine, theirs in call.state.returns.items():
         call.frame.fill(mine, values.get(theirs), doubt=theirs in doubtful)
-    trigger = f"on.{state.result}" if state.result in caller.on else "goto"
-    edge = caller.on.get(state.result) or caller.goto
-    if edge is None:
-        raise Broken(f"{call.here} has no edge for {state.result}")
-    return Take(trigger, edge)
+    return edge_of(call, state.result)
 
 
 def end(call: Conversation) -> Next:
