@@ -42,7 +42,8 @@ def words(text: str) -> tuple[str, ...]:
 
 
 WordSet = Annotated[frozenset[str], BeforeValidator(words)]
-"""Written as a text of words."""
+Phrase = Annotated[tuple[str, ...], BeforeValidator(words)]
+"""Both are written as a text of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ class Language:
     concepts: Mapping[str, str] = field(default_factory=dict)  # a concept, and the words that mean it
     misheard: Mapping[str, str] = field(default_factory=dict)  # what recognisers write for a word -> that word
     negations: WordSet = frozenset()
-    leads: tuple[str, ...] = ()  # politeness in front of a request,
-    trails: tuple[str, ...] = ()  # and after it
+    leads: tuple[Phrase, ...] = ()  # politeness in front of a request,
+    trails: tuple[Phrase, ...] = ()  # and after it
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
     ones: WordSet = frozenset()  # "one", a pronoun after one of

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from rapidfuzz import fuzz, process
@@ -271,18 +271,13 @@ def negated(words: Iterable[str], language: str) -> bool:
 
 def without_politeness(words: Sequence[str], language: str) -> tuple[str, ...]:
     """Leading and trailing politeness taken off; never everything."""
-    left, changed, spoken = tuple(words), True, words_for(language)
-    while changed:
-        changed = False
-        for lead in _split(spoken.leads):
+    left, before, spoken = tuple(words), None, words_for(language)
+    while left != before:
+        before = left
+        for lead in spoken.leads:
             if len(left) > len(lead) and left[: len(lead)] == lead:
-                left, changed = left[len(lead) :], True
-        for trail in _split(spoken.trails):
+                left = left[len(lead) :]
+        for trail in spoken.trails:
             if len(left) > len(trail) and left[-len(trail) :] == trail:
-                left, changed = left[: -len(trail)], True
+                left = left[: -len(trail)]
     return left
-
-
-@cache
-def _split(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(phrase.split()) for phrase in phrases)
