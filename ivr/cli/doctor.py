@@ -22,7 +22,7 @@ from ivr.company import company_of
 from ivr.config import Address, Config
 from ivr.dialogue.flows.library import Loaded, load_library
 from ivr.dialogue.flows.source import read_directory
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
 from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
 

@@ -10,8 +10,14 @@ from functools import lru_cache
 from itertools import product
 
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.normalisation import THOUSANDS
-from ivr.dialogue.spoken.numerals import digit_words, number_forms, number_words, ordinal_words, roman_value
+from ivr.dialogue.spoken.normalisation import (
+    THOUSANDS,
+    digit_words,
+    number_forms,
+    number_words,
+    ordinal_words,
+    roman_value,
+)
 from ivr.dialogue.spoken.similarity import bare_words, unaccented
 from ivr.errors import StoreUnavailable
 from ivr.events import Term

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import fixed_words
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.ports import MediaEngine, SpeechService
 from ivr.release.entry import CallEntry
 

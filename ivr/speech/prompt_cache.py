@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from ivr.dialogue.spoken.tags import same_language
+from ivr.dialogue.spoken.language import same_language
 from ivr.errors import ConfigError
 from ivr.ports import Clip
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import structlog
 
 from ivr.config import SpeechConfig
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ivr.dialogue.spoken.tags import primary, served
+from ivr.dialogue.spoken.language import primary, served
 from ivr.errors import SpeechUnavailable
 
 if TYPE_CHECKING:  # espeak's process starts without it

@@ -20,11 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.understanding.grammar import Interpretation, Meaning
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.reading import Interpretation
+from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.risk import RiskWords
-from ivr.dialogue.understanding.understand import understand
 from ivr.events import Accept, Recognition
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.worker.endpointing import SileroModel, speech_span

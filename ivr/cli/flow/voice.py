@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ivr.config import Config, SpeechConfig
-from ivr.dialogue.spoken.tags import same_language
+from ivr.dialogue.spoken.language import same_language
 from ivr.softphone.voices import CallerVoice, available_voices
 from ivr.speech.service import WorkerSpeechService
 from ivr.workshop.folder import folders, library_of

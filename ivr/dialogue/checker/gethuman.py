@@ -29,8 +29,8 @@ from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import Wordings
+from ivr.dialogue.spoken.language import primary
 from ivr.dialogue.spoken.languages import LANGUAGES
-from ivr.dialogue.spoken.tags import primary
 
 NAME = "gethuman-1.0"
 LONGEST = 45  # words at a stretch, questions too

@@ -13,8 +13,8 @@ from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.prompt import TaperedPrompt, prompt_texts
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.spoken.language import same_language, served
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
-from ivr.dialogue.spoken.tags import same_language, served
 
 _LETTER = re.compile(r"[^\W\d_]")
 _UNIVERSAL_INTENTS = (*UNIVERSALS, "yes", "no")

@@ -4,21 +4,63 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
-from ivr.dialogue.engine.cursor import TransitionTable
+from transitions import Machine
+
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
+from ivr.dialogue.flows.state import RESERVED_TARGETS
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.concepts import Concepts
+from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
-from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
+from ivr.dialogue.understanding.lexicon import Concepts
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import Slot
 
 _NO_MARKS = str.maketrans("[]{}", "    ")
 MOST_GRAMMARS = 256  # the widest takes about a megabyte once it is expanded
+RESERVED = "@"  # "@human", "@back", …: targets the engine resolves itself
+
+
+class TransitionTable:
+    """Every edge of every flow. States are named "flow.state".
+
+    It is `transitions`' synchronous Machine, used as nothing but a table: no callbacks, so no name from a file can ever
+    be called. Each call brings its own cursor as the model.
+    """
+
+    def __init__(self, flows: Mapping[str, Flow]) -> None:
+        names = [f"{name}.{sid}" for name, flow in flows.items() for sid in flow.states]
+        names += [RESERVED + target for target in sorted(RESERVED_TARGETS)]
+        self._machine: Any = Machine(
+            model=None, states=names, initial=None, auto_transitions=False, ignore_invalid_triggers=False
+        )
+        for name, flow in flows.items():
+            for sid, state in flow.states.items():
+                for way in state.transitions():
+                    dest = RESERVED + way.target if way.target in RESERVED_TARGETS else f"{name}.{way.target}"
+                    self._machine.add_transition(way.trigger, f"{name}.{sid}", dest)
+
+    def take(self, cursor: Cursor, trigger: str) -> str:
+        """Follow an edge; the state's name, or "@" and a reserved target. Raises MachineError where there is none."""
+        self._machine.events[trigger].trigger(cursor)
+        return cursor.state
+
+    def place(self, cursor: Cursor, state: str) -> None:
+        """Put the cursor somewhere without an edge (a sub-flow's start, a resumed call). ValueError if unknown."""
+        self._machine.set_state(state, cursor)
+
+
+@dataclass(slots=True)
+class Cursor:
+    """The machine's model: which state a call is in."""
+
+    state: str = ""
 
 
 class SpokenWordings(Wordings):

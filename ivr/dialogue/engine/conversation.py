@@ -8,19 +8,17 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
-from ivr.dialogue.engine.compilation import SpokenWordings, compiled
-from ivr.dialogue.engine.contract import Start, Words
-from ivr.dialogue.engine.cursor import Cursor, Frame
+from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
+from ivr.dialogue.engine.contract import Outbox, Start, Words
 from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
-from ivr.dialogue.engine.outbox import Outbox
-from ivr.dialogue.engine.variables import bound, fitted
+from ivr.dialogue.engine.variables import Frame, bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import at_count, interpolated, words_of
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper

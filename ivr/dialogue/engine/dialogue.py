@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ivr.dialogue.engine import reprompt, responses
+from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -29,8 +30,7 @@ from ivr.dialogue.engine.contract import (
     Start,
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
-from ivr.dialogue.engine.cursor import RESERVED
-from ivr.dialogue.engine.gather import listen, say_again
+from ivr.dialogue.engine.gather import Arrival, listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,
     Anew,
@@ -48,9 +48,7 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
-from ivr.dialogue.engine.states import action, end, handoff, question, resume
-from ivr.dialogue.engine.states.table import VERBS, handlers, verb
-from ivr.dialogue.engine.states.verb import Arrival
+from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.record import Decided, Entered, Failed, Utterance
 
@@ -308,7 +306,7 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
         case "human":
             return handoff.summon(call, need)
         case "goodbye":
-            return end.goodbye(call)
+            return flow_control.goodbye(call)
         case "back":
             return question.back(call)
         case "repeat" if call.gather is not None:

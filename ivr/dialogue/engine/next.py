@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import Words
-from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.dtmf_input import Keypad
 from ivr.dialogue.flows.state import EdgeSpec
+from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.reading import Reading
 from ivr.errors import FlowError
 
 
@@ -24,7 +24,7 @@ class Broken(FlowError):
 
 
 class Mode(StrEnum):
-    """Who asked, and so whose handlers take the answer (``states/table.py``)."""
+    """Who asked, and so whose handlers take the answer (``states``)."""
 
     QUESTION = "question"
     CONFIRM = "confirm"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Ask, Gather, Next, to_human
-from ivr.dialogue.engine.states.table import handlers
+from ivr.dialogue.engine.states import handlers
 from ivr.record import Decided
 
 SILENT, NOT_UNDERSTOOD = "silent", "not understood"

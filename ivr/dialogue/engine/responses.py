@@ -6,16 +6,14 @@ Universals (VoiceXML 2.1): human, help, repeat, back, goodbye, a language, and r
 from __future__ import annotations
 
 from ivr.dialogue.engine import reprompt
+from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import MASK, Conversation
-from ivr.dialogue.engine.cursor import RESERVED
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
-from ivr.dialogue.engine.states import did_you_mean, end, handoff, language_choice
-from ivr.dialogue.engine.states.table import handlers
-from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.reading import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Reading
-from ivr.dialogue.understanding.understand import understand
+from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
+from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
+from ivr.dialogue.understanding.n_best import understand
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 
@@ -138,7 +136,7 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         return language_choice.choose(call, name.removeprefix(LANGUAGE), gather, sure=sure)
     call.kept = None
     if name == "goodbye" and not sure:
-        return end.ask_goodbye(call, gather)
+        return flow_control.ask_goodbye(call, gather)
     override = call.state.universals.get(name)
     if override is not None and override.prompt is not None:
         call.say(call.own(f"universal.{name}", override.prompt))
@@ -152,7 +150,7 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         case "human":
             return _human(call, name)
         case "goodbye":
-            return end.goodbye(call)
+            return flow_control.goodbye(call)
         case "back" if gather.beneath is None:
             call.intent_doubt = False
             return BACK

@@ -1,8 +1,9 @@
-"""Values and variables: anything as a slot's value, with a label to say it back; a variable as a slot to be spoken."""
+"""Variables: the frames of a call's flows that hold them; any value as a slot's; a variable as a slot to be spoken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from ivr.dialogue.flows.model import VariableSpec
@@ -22,6 +23,44 @@ from ivr.dialogue.understanding.slots import (
     titled,
 )
 from ivr.events import Term
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question that was put to the caller, and the variables that its answer filled."""
+
+    state: str
+    filled: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One flow that the call is in. ``doubtful``: variables heard with doubt and not confirmed since."""
+
+    flow: str
+    state: str = ""
+    variables: dict[str, SlotValue] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    asked: list[Asked] = field(default_factory=list)
+
+    def fill(self, name: str, value: SlotValue | None, *, doubt: bool = False) -> None:
+        if value is None:
+            self.clear(name)
+            return
+        self.variables[name] = value
+        (self.doubtful.add if doubt else self.doubtful.discard)(name)
+
+    def answer(self, values: Mapping[str, SlotValue], doubtful: Collection[str]) -> None:
+        """Fill what the caller answered to the latest question: going back to it forgets that again."""
+        for name, value in values.items():
+            self.fill(name, value, doubt=name in doubtful)
+            if self.asked:
+                self.asked[-1].filled.add(name)
+
+    def clear(self, *names: str) -> None:
+        for name in names:
+            self.variables.pop(name, None)
+            self.doubtful.discard(name)
 
 
 def fitted(value: object, kind: str, language: str, term: Callable[[str], Term | None]) -> SlotValue | None:

@@ -13,10 +13,17 @@ from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
 from ivr.dialogue.flows.model import Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
+from ivr.dialogue.spoken.language import same_language
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS, words_for
-from ivr.dialogue.spoken.normalisation import date_words, listed, money_words, spelt
-from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
-from ivr.dialogue.spoken.tags import same_language
+from ivr.dialogue.spoken.normalisation import (
+    date_words,
+    digit_words,
+    listed,
+    money_words,
+    number_words,
+    ordinal_words,
+    spelt,
+)
 from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")

@@ -1,1 +1,1 @@
-"""Spoken language, apart from any business: one file a language; tags, similarity. Pure."""
+"""Spoken language, apart from any business: one file a language; normalisation, similarity. Pure."""

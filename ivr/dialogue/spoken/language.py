@@ -1,19 +1,36 @@
-"""A spoken language: numbers, dates, money, small words, the line's own sentences. Two files a language.
+"""A spoken language: its tag (BCP 47), numbers, dates, money, small words, the line's own sentences. Two files each.
 
 Its words are data that a translator writes (``english.yaml``), the rules by which it makes numbers and dates functions
 (``english.py``). Nothing here belongs to a business. Words that are compared with what was heard are written without
-accents and apostrophes, words that are said with them.
+accents and apostrophes, words that are said with them. Tags are compared here alone; the region never decides: words
+of en-GB serve en-US.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, ClassVar
 
 import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter
+
+
+@lru_cache(maxsize=256)
+def primary(tag: str) -> str:
+    """The primary subtag: "en" of "en-US" and of "EN_gb"."""
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def same_language(one: str, other: str) -> bool:
+    return primary(one) == primary(other)
+
+
+def served(wanted: str, offered: Iterable[str] | None) -> bool:
+    """Whether something offered in these languages serves ``wanted``. None: offered in any."""
+    return offered is None or any(same_language(wanted, one) for one in offered)
 
 
 def _no_forms(n: int) -> tuple[str, ...]:
@@ -25,7 +42,8 @@ def words(text: str) -> tuple[str, ...]:
 
 
 WordSet = Annotated[frozenset[str], BeforeValidator(words)]
-"""Written as a text of words."""
+Phrase = Annotated[tuple[str, ...], BeforeValidator(words)]
+"""Both are written as a text of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +97,8 @@ class Language:
     concepts: Mapping[str, str] = field(default_factory=dict)  # a concept, and the words that mean it
     misheard: Mapping[str, str] = field(default_factory=dict)  # what recognisers write for a word -> that word
     negations: WordSet = frozenset()
-    leads: tuple[str, ...] = ()  # politeness in front of a request,
-    trails: tuple[str, ...] = ()  # and after it
+    leads: tuple[Phrase, ...] = ()  # politeness in front of a request,
+    trails: tuple[Phrase, ...] = ()  # and after it
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
     ones: WordSet = frozenset()  # "one", a pronoun after one of

@@ -6,9 +6,8 @@ Also the system prompts: what the line says by itself when ``universals.yaml`` h
 from __future__ import annotations
 
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.language import Language
+from ivr.dialogue.spoken.language import Language, primary
 from ivr.dialogue.spoken.spanish import SPANISH
-from ivr.dialogue.spoken.tags import primary
 
 LANGUAGES: dict[str, Language] = {language.tag: language for language in (ENGLISH, SPANISH)}
 SYSTEM_PROMPTS: tuple[str, ...] = tuple(ENGLISH.prompts)

@@ -15,18 +15,19 @@ from itertools import product
 
 from ivr.dialogue.flows.phrases import Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
-from ivr.dialogue.understanding.concepts import Concepts, concepts_of
 from ivr.dialogue.understanding.grammar import (
     DigitRun,
     Meaning,
     Pieces,
+    Reading,
     SlotValue,
     SpeechGrammar,
+    distinct,
     filled,
     slot_name,
     slot_names,
 )
-from ivr.dialogue.understanding.reading import Reading, distinct
+from ivr.dialogue.understanding.lexicon import Concepts, concepts_of
 from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot, TitleSlot
 
 

@@ -1,21 +1,95 @@
-"""The n-best list: a recogniser's hypotheses as readings, and the close rivals that become "did you mean"."""
+"""The n-best list and its interpretation: from a recognition (hypotheses, verdicts, transcript) to what is meant.
+
+The rule of the house: a wrong change is worse than a question. What a recogniser accepted is accepted; whatever else is
+understood is understood with doubt, two readings that are close are both offered, and a sentence that denies something
+is never taken for its opposite. Only the way to a human is taken on suspicion.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.spoken.normalisation import fold, fold_digits
+from ivr.dialogue.understanding.grammar import NOTHING, Interpretation, Meaning, Reading, distinct
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.reading import Reading, distinct
+from ivr.dialogue.understanding.lexicon import negated, without_politeness
+from ivr.dialogue.understanding.paraphrase import likely
+from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import digited
-from ivr.events import Accept, Hypothesis
+from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
 MOST_CHARACTERS = 600
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
+
+
+def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
+    """What was meant. Pure; never raises for anything a recogniser may say."""
+    if recognition.cause in (Cause.ERROR, Cause.NO_INPUT_TIMEOUT):
+        return NOTHING
+    words = words_of(recognition.transcript, grammar.language)
+    if not recognition.nbest and recognition.cause is Cause.SUCCESS:
+        return _typed(recognition.transcript, words, grammar, risks)
+    heard = readings(recognition.nbest, grammar)
+    if not heard:
+        return _free(words, grammar, risks)
+    best = heard[0]
+    if (way_out := next((r for r in rivals(heard) if r.leads_out), None)) is not None:
+        return Interpretation(way_out, how="grammar")
+    if not best.sure and (danger := risks.found(words, grammar)) is not None:
+        return Interpretation(danger, how="risk")
+    if not best.sure and (exact := grammar.read(words)):
+        seconded = exact[0]
+        if seconded.meaning == best.meaning:
+            best = replace(best, sure=True, doubtful=seconded.doubtful)  # two independent ears agree
+        elif seconded.leads_out:
+            return Interpretation(seconded, how="transcript")
+        else:
+            return Interpretation(best, replace(seconded, sure=False), "grammar")
+    if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar.language):
+        best = best.doubted(best.confidence)
+    return Interpretation(best, did_you_mean(heard), "grammar")
+
+
+def _denies(reading: Reading, language: str) -> bool:
+    return reading.meaning.intent == "no" or negated(fold(reading.text, language), language)
+
+
+def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Interpretation:
+    """Text, not speech: what a phrase covers word for word is certain, the rest is matched by likeness."""
+    found = _covered(words, grammar)
+    if not found and any(c.isdigit() for c in transcript[:MOST_CHARACTERS]):
+        found = _covered(fold_digits(transcript[:MOST_CHARACTERS], grammar.language)[:MOST_WORDS], grammar)
+    if found:
+        return Interpretation(found[0], found[1] if len(found) > 1 else None, "grammar")
+    return _free(words, grammar, risks)
+
+
+def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    if found := grammar.read(words):
+        return found
+    bare = without_politeness(words, grammar.language)
+    if bare == tuple(words):
+        return []
+    return [replace(reading, confidence=0.95) for reading in grammar.read(bare)]
+
+
+def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Interpretation:
+    """The free transcript: heard with doubt whatever it says; a risk or the wish for a human goes first."""
+    if not words:
+        return NOTHING
+    if found := _covered(words, grammar):
+        return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+    if (danger := risks.found(words, grammar)) is not None:
+        return Interpretation(danger, how="risk")
+    if not (guesses := likely(words, grammar)):
+        return NOTHING
+    return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")
+
+
+# -- hypotheses -----------------------------------------------------------------------------------------------
 
 
 def readings(nbest: Sequence[Hypothesis], grammar: StateGrammar) -> list[Reading]:

@@ -15,11 +15,20 @@ from rapidfuzz.distance import Indel
 
 from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.concepts import negated, renumbered
-from ivr.dialogue.understanding.grammar import Meaning, SlotValue, slot_name, slot_names
+from ivr.dialogue.understanding.grammar import (
+    LANGUAGE,
+    OPTION,
+    RISK,
+    UNIVERSALS,
+    Meaning,
+    Reading,
+    SlotValue,
+    distinct,
+    slot_name,
+    slot_names,
+)
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
-from ivr.dialogue.understanding.lexicon import Span, apart
-from ivr.dialogue.understanding.reading import LANGUAGE, OPTION, RISK, UNIVERSALS, Reading, distinct
+from ivr.dialogue.understanding.lexicon import Span, apart, negated, renumbered
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
 ENOUGH = 0.64

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.normalisation import fold
-from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.reading import HUMAN, RISK, Reading
+from ivr.dialogue.understanding.grammar import HUMAN, RISK, Meaning, Reading
 from ivr.events import Manner
 
 if TYPE_CHECKING:

@@ -10,16 +10,20 @@ from functools import lru_cache
 from itertools import chain
 from typing import Protocol
 
-from ivr.dialogue.spoken.normalisation import date_forms, date_words, dates_heard, fold, speech_form
-from ivr.dialogue.spoken.numerals import (
+from ivr.dialogue.spoken.normalisation import (
+    date_forms,
+    date_words,
+    dates_heard,
     digit_words,
     digits_of,
+    fold,
     number_forms,
     number_of,
     number_words,
     ordinal_forms,
     ordinal_of,
     ordinal_words,
+    speech_form,
 )
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.numerals import roman_numeral
+from ivr.dialogue.spoken.normalisation import roman_numeral
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name
 from ivr.ports import DigitRun
 

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import soxr
 
+from ivr.dialogue.spoken.language import primary
 from ivr.dialogue.spoken.languages import LANGUAGES
-from ivr.dialogue.spoken.numerals import digit_names
-from ivr.dialogue.spoken.tags import primary
+from ivr.dialogue.spoken.normalisation import digit_names
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Accept, Hypothesis, Recognition

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import SpeechUnavailable
 from ivr.speech.vendors import HIBARI_LANGUAGES
 from ivr.speech.worker.engines import Samples

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import structlog
 
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Cause, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ivr.dialogue.engine.compilation import compiled
-from ivr.dialogue.engine.cursor import Cursor, TransitionTable
+from ivr.dialogue.engine.compilation import Cursor, TransitionTable, compiled
 from ivr.dialogue.flows.glossary import written
 from ivr.dialogue.flows.library import FlowLibrary
 

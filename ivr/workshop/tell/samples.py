@@ -9,8 +9,7 @@ from datetime import date
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.wording import Wordings
-from ivr.dialogue.spoken.normalisation import date_words
-from ivr.dialogue.spoken.numerals import digit_words, number_words, ordinal_words
+from ivr.dialogue.spoken.normalisation import date_words, digit_words, number_words, ordinal_words
 from ivr.dialogue.understanding.grammar import filled, slot_names
 
 _DAY = date(2026, 7, 4)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ivr.config import SpeechConfig
-from ivr.dialogue.spoken.tags import served
+from ivr.dialogue.spoken.language import served
 from ivr.errors import SpeechUnavailable
 from ivr.events import Cause
 from ivr.speech.synthesisers.hibari import HibariSynthesiser

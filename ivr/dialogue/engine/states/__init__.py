@@ -1,1 +1,44 @@
-"""The verbs of the flow language, one a file, and the side questions of any state; ``table.py`` lists both."""
+"""The verbs of the flow language, in the order of the model, and the side questions that may come up in any state."""
+
+from __future__ import annotations
+
+from ivr.dialogue.engine.conversation import Conversation
+from ivr.dialogue.engine.gather import Handlers, Verb
+from ivr.dialogue.engine.next import Gather, Mode
+from ivr.dialogue.engine.states import (
+    action,
+    did_you_mean,
+    flow_control,
+    handoff,
+    language_choice,
+    question,
+    resume,
+)
+
+VERBS: dict[str, Verb] = {
+    "question": question.VERB,
+    "action": action.VERB,
+    "http": action.VERB,
+    "branch": flow_control.BRANCH,
+    "call": flow_control.CALL,
+    "return": flow_control.RETURN,
+    "handoff": handoff.VERB,
+    "end": flow_control.END,
+    "resume": resume.VERB,
+    "say": flow_control.SAY,
+}
+SIDE: dict[str, Handlers] = {
+    Mode.CHOOSE: did_you_mean.HANDLERS,
+    Mode.GOODBYE: flow_control.GOODBYE,
+    Mode.LANGUAGE: language_choice.HANDLERS,
+    Mode.STRANDED: handoff.STRANDED,
+}
+
+
+def verb(call: Conversation) -> Verb:
+    """That of the state the call is in."""
+    return VERBS[call.state.kinds[0]]
+
+
+def handlers(call: Conversation, gather: Gather) -> Handlers:
+    return SIDE.get(gather.mode) or verb(call).gathers[gather.mode]

@@ -13,14 +13,12 @@ from urllib.parse import quote
 
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import meanwhile
-from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Take, Wait, Waiting
+from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Handlers, Verb, edge_of, meanwhile, yes_no_menu
+from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
-from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Handlers, Verb, yes_no_menu
 from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.wording import SLOT
-from ivr.dialogue.understanding.grammar import Meaning, SlotValue
-from ivr.dialogue.understanding.reading import Reading
+from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
 from ivr.record import Decided
 
 MOST_TRIED = 100  # actions remembered for the human; the oldest go first
@@ -114,11 +112,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
         call.request_open = False
     if performing.risk != "none":
         call.intent_doubt = False
-    outcome = result.outcome if result.outcome in state.on else "failed"
-    edge = state.on.get(outcome)
-    if edge is None:
-        raise Broken(f"{call.here} has no edge for {result.outcome}")
-    return Take(f"on.{outcome}", edge)
+    return edge_of(call, result.outcome, "failed")
 
 
 def late(call: Conversation, done: ActionDone) -> None:

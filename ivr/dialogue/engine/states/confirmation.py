@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from ivr.dialogue.engine.compilation import correction_entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar
+from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar, yes_no_menu
 from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
-from ivr.dialogue.engine.states.verb import yes_no_menu
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
-from ivr.dialogue.understanding.reading import Reading
 from ivr.record import Decided
 
 CORRECTABLE = ("title", "number", "ordinal", "digits", "date", "choice")

@@ -11,11 +11,9 @@ from dataclasses import replace
 from ivr.dialogue.engine.compilation import option_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import fleeting_grammar, new_gather
+from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
-from ivr.dialogue.engine.states.verb import Handlers
-from ivr.dialogue.understanding.grammar import Meaning
-from ivr.dialogue.understanding.reading import OPTION, Reading
+from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
 from ivr.record import Decided
 
 KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither

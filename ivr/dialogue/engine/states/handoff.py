@@ -11,22 +11,19 @@ from typing import ClassVar
 
 from ivr.dialogue.engine.contract import Connect, HandoffDone
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.cursor import Frame
-from ivr.dialogue.engine.gather import universals_only
+from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, edge_of, go_on, universals_only
 from ivr.dialogue.engine.next import (
     STAY,
     Ask,
-    Broken,
     Goto,
     HandoffNeed,
     Mode,
     Next,
-    Take,
     Wait,
     Waiting,
     to_human,
 )
-from ivr.dialogue.engine.states.verb import Arrival, Handlers, Verb, go_on
+from ivr.dialogue.engine.variables import Frame
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
@@ -140,12 +137,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
         return STAY
     if connected(call, arrival.outcome):
         return STAY
-    on = call.state.on
-    outcome = arrival.outcome if arrival.outcome in on else "failed" if "failed" in on else "closed"
-    edge = on.get(outcome)
-    if edge is None:
-        raise Broken(f"{call.here} has no edge for {outcome}")
-    return Take(f"on.{outcome}", edge)
+    return edge_of(call, arrival.outcome, "failed", "closed")
 
 
 STRANDED = Handlers(

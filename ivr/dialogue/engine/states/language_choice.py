@@ -6,10 +6,9 @@ Heard with doubt it is offered first, in that language: a yes, or asking again, 
 from __future__ import annotations
 
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
-from ivr.dialogue.engine.gather import say_again, yes_no_gather
+from ivr.dialogue.engine.gather import say_again, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import Anew, Ask, Gather, Mode, Next, NoMatch, to_human
-from ivr.dialogue.engine.states.verb import yes_or_no
-from ivr.dialogue.spoken.tags import same_language
+from ivr.dialogue.spoken.language import same_language
 from ivr.record import Decided
 
 

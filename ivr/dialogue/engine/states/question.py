@@ -11,16 +11,14 @@ from collections.abc import Iterable
 from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.cursor import Asked
 from ivr.dialogue.engine.dtmf_input import DtmfEntry
-from ivr.dialogue.engine.gather import new_gather, state_grammar
+from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
-from ivr.dialogue.engine.states.verb import Handlers, Verb
-from ivr.dialogue.understanding.grammar import Meaning
+from ivr.dialogue.engine.variables import Asked
+from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
-from ivr.dialogue.understanding.reading import ANSWER, Reading
+from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.slots import ChoiceSlot
-from ivr.dialogue.understanding.understand import understand
 from ivr.events import Cause, Recognition
 from ivr.record import Decided
 

@@ -13,10 +13,9 @@ from typing import ClassVar
 
 from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
-from ivr.dialogue.engine.cursor import Frame
-from ivr.dialogue.engine.gather import meanwhile, yes_no_gather
-from ivr.dialogue.engine.next import STAY, Ask, Broken, Gather, Goto, Mode, Next, Take, Wait, Waiting
-from ivr.dialogue.engine.states.verb import MEANWHILE, Arrival, Verb, yes_or_no
+from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Verb, edge_of, meanwhile, yes_no_gather, yes_or_no
+from ivr.dialogue.engine.next import STAY, Ask, Gather, Goto, Mode, Next, Wait, Waiting
+from ivr.dialogue.engine.variables import Frame
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import CALLER_ID
 from ivr.record import Decided
@@ -35,7 +34,7 @@ def enter(call: Conversation) -> Next:
     call.count_visit()
     caller_id = call.facts.get(CALLER_ID)
     if not caller_id:
-        return _not_resumed(call)
+        return edge_of(call, "none")
     token = call.outbox.token()
     call.outbox.put(LoadResume(token, str(caller_id)))
     return Wait(Loading(token), meanwhile(call))
@@ -45,7 +44,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, ResumeLoaded):
         return STAY
     call.let_go()
-    return offer(call, arrival.snapshot) if arrival.snapshot else _not_resumed(call)
+    return offer(call, arrival.snapshot) if arrival.snapshot else edge_of(call, "none")
 
 
 def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
@@ -59,22 +58,13 @@ def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
 
 def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
     call.outbox.record(Decided("resume", yes))
-    if not yes:
-        return _not_resumed(call)
-    call.kept = None
-    target = restore(call, gather.snapshot)
+    if yes:
+        call.kept = None
+    target = restore(call, gather.snapshot) if yes else None
     if target is None:
-        return _not_resumed(call)
+        return edge_of(call, "none")
     call.say(call.system("resumed"))
     return Goto(target)
-
-
-def _not_resumed(call: Conversation) -> Take:
-    on = call.state.on
-    edge = on.get("none") or call.state.goto
-    if edge is None:
-        raise Broken(f"{call.here} has no edge for none")
-    return Take("on.none" if "none" in on else "goto", edge)
 
 
 # -- the snapshot -----------------------------------------------------------------------------------------------

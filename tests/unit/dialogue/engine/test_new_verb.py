@@ -13,11 +13,9 @@ import pytest
 
 from ivr.dialogue.engine.contract import ActionSlow, Connect, HandoffDone
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import say_again
+from ivr.dialogue.engine.gather import Arrival, Verb, say_again
 from ivr.dialogue.engine.next import STAY, Ask, Gather, Next, Take, Wait, Waiting
-from ivr.dialogue.engine.states import question
-from ivr.dialogue.engine.states.table import VERBS
-from ivr.dialogue.engine.states.verb import Arrival, Verb
+from ivr.dialogue.engine.states import VERBS, question
 from ivr.dialogue.flows.state import State
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from tests.unit.dialogue.talk import SIGNATURES, Talk, made, small

@@ -10,13 +10,37 @@ from pydantic import ValidationError
 
 from ivr.dialogue.engine.compilation import answer_entries
 from ivr.dialogue.spoken.english import ENGLISH
-from ivr.dialogue.spoken.language import Language, Money, read_language, words
+from ivr.dialogue.spoken.language import Language, Money, primary, read_language, same_language, served, words
 from ivr.dialogue.spoken.languages import LANGUAGES, SYSTEM_PROMPTS, words_for
-from ivr.dialogue.spoken.normalisation import date_words, dates_heard, fold, listed, money_words
-from ivr.dialogue.spoken.numerals import digits_of, number_of, number_words, ordinal_of, ordinal_words
+from ivr.dialogue.spoken.normalisation import (
+    date_words,
+    dates_heard,
+    digits_of,
+    fold,
+    listed,
+    money_words,
+    number_of,
+    number_words,
+    ordinal_of,
+    ordinal_words,
+)
 from ivr.dialogue.spoken.similarity import sound
 from ivr.dialogue.spoken.spanish import SPANISH
-from ivr.dialogue.understanding.concepts import Concepts, negated, without_politeness
+from ivr.dialogue.understanding.lexicon import Concepts, negated, without_politeness
+
+
+@pytest.mark.parametrize(
+    ("tag", "subtag"), [("en", "en"), ("en-US", "en"), ("EN_gb", "en"), ("es-419", "es"), ("", "")]
+)
+def test_the_primary_subtag(tag: str, subtag: str) -> None:
+    assert primary(tag) == subtag
+
+
+def test_the_region_never_decides() -> None:
+    assert same_language("en-GB", "EN_us") and not same_language("es-ES", "en-US")
+    assert served("en-GB", ("es", "en-US")) and not served("fr", ("es", "en-US")) and not served("fr", ())
+    assert served("fr", None)
+
 
 SMALL = words("zero uno due tre quattro cinque sei sette otto nove dieci undici dodici")
 ITALIAN = Language(
@@ -34,7 +58,7 @@ ITALIAN = Language(
     joiner="e",
     concepts={"MOVE": "sposta metti"},
     negations=frozenset({"non"}),
-    leads=("per favore",),
+    leads=(words("per favore"),),
     prompts={"nomatch": "Scusi, non ho capito."},
     urgent="Urgente: ",
     somebody="Una persona sconosciuta",
