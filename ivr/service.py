@@ -27,9 +27,8 @@ from ivr.line_facts import line_facts
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import SipEndpoint
 from ivr.readiness import Parts
-from ivr.release.entry import CallEntry
+from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.live import LiveFlows
-from ivr.release.prompts import PromptPreparation
 from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
 from ivr.sip.agent import SipUserAgent

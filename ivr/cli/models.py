@@ -6,8 +6,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from ivr.cli.options import Subparsers, add_config, command, configuration
-from ivr.cli.progress import progress_bar
+from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
 from ivr.speech.models import KNOWN, VENDOR, fetch, known
 
 EPILOG = """\

@@ -1,9 +1,11 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the progress bar."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +46,20 @@ def configuration(arguments: argparse.Namespace) -> Config:
         if value:
             overrides[key] = value
     return load_config(arguments.config, overrides)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A callable ``(done, total)`` that draws on standard error; quiet where nobody is looking (not a terminal)."""
+    from rich.console import Console  # most commands draw nothing and start without it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show

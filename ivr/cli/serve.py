@@ -9,8 +9,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 
-from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
-from ivr.cli.progress import progress_bar
+from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration, progress_bar
 from ivr.config import Config
 from ivr.logs import configure_logging
 from ivr.service import running

@@ -46,7 +46,7 @@ def user_to_user(call_id: str, reason: str, priority: int, context: str) -> str:
     ``context`` is the token of the link. ISDN carries 128 octets, so the reason is cut, or left out, where space ends;
     the token stays."""
     fields: dict[str, object] = {"ctx": context, "id": call_id, "prio": priority, "reason": reason}
-    while len(data := _json(fields)) > ISDN_OCTETS - 1:
+    while len(data := json.dumps(fields, separators=(",", ":")).encode("ascii")) > ISDN_OCTETS - 1:
         shortened = str(fields.get("reason", ""))[:-1]
         if shortened:
             fields["reason"] = shortened
@@ -56,7 +56,3 @@ def user_to_user(call_id: str, reason: str, priority: int, context: str) -> str:
             raise ValueError(f"a context of {len(context)} characters does not fit into User-to-User")
     octets = bytes([IA5_TEXT]) + data
     return f"{octets.hex()};encoding=hex;purpose=isdn-uui;content=isdn-uui"
-
-
-def _json(fields: Mapping[str, object]) -> bytes:
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=True).encode("ascii")

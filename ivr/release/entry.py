@@ -1,4 +1,4 @@
-"""The entry of a call: which version of the flows, which entry, language and persona, by the numbers involved."""
+"""The entry of a call: which version of the flows, entry, language and persona by the numbers involved; its prompts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import structlog
 from ivr.config import FlowsConfig, NumberPlan
 from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.wording import fixed_words
+from ivr.dialogue.spoken.language import served
 from ivr.errors import IvrError
 from ivr.events import Term
-from ivr.ports import Actions, Clock, Leg
+from ivr.ports import Actions, Clock, Leg, MediaEngine, SpeechService
 from ivr.release.serving import ServingVersions
 
 log = structlog.get_logger(__name__)
@@ -69,3 +72,27 @@ class CallEntry:
                 await self.load_vocabularies(actions)
             except IvrError as error:
                 log.warning("vocabularies.stale", error=str(error))
+
+
+class PromptPreparation:
+    """What a version can say without knowing who calls, rendered before its first call and sent to media."""
+
+    def __init__(self, entry: CallEntry, speech: SpeechService, media: MediaEngine) -> None:
+        self._entry = entry
+        self._speech = speech
+        self._media = media
+
+    async def prepare(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
+        """``progress`` hears (done, total). Raises UnavailableError."""
+        prompts = [
+            (words.text, words.language or language, voice)
+            for language, persona in self._entry.voices(self._choosable(library))
+            for words, voice in fixed_words(library, language, persona)
+            if words.text
+        ]
+        await self._media.preload(await self._speech.render_all(prompts, progress))
+
+    def _choosable(self, library: FlowLibrary) -> list[str]:
+        """Languages that callers may choose and that something here can speak."""
+        spoken = [lang for status in self._speech.synthesisers() if status.healthy for lang in status.languages]
+        return [language for language in library.universals.languages if served(language, spoken)]

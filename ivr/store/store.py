@@ -32,10 +32,6 @@ class StoreStatus:
         return self.revision == self.head
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Store:
     """All persistence behind one URL. Connections are made when first needed; ``upgrade`` before first use.
 
@@ -48,7 +44,7 @@ class Store:
         *,
         branches: Sequence[Branch] = (),
         timeout_s: float = TIMEOUT_S,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         node: str = "",
     ) -> None:
         self.database = Database(url, timeout_s=timeout_s)

@@ -39,7 +39,8 @@ def handle(arguments: argparse.Namespace) -> int:
             continue
         untidy += 1
         if arguments.check:
-            sys.stdout.writelines(_difference(path, text, formatted.text))
+            before, tidy = text.splitlines(True), formatted.text.splitlines(True)
+            sys.stdout.writelines(difflib.unified_diff(before, tidy, str(path), f"{path}, tidied"))
         else:
             path.write_text(formatted.text, encoding="utf-8", errors="surrogateescape", newline="\n")
             print(path)
@@ -55,7 +56,3 @@ def _files(paths: list[Path]) -> Iterator[Path]:
             yield path
         else:
             raise ConfigError(f"{path}: no such file or folder", remedy="name a folder of flows, or a file in one")
-
-
-def _difference(path: Path, text: str, tidy: str) -> Iterator[str]:
-    return difflib.unified_diff(text.splitlines(True), tidy.splitlines(True), str(path), f"{path}, tidied")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ivr.cli.flow.options import add_config_file, config_of, existing_store, flows_of, store_url
 from ivr.cli.options import Subparsers, command
-from ivr.config import Config
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.errors import ConfigError, FlowError
@@ -48,7 +47,9 @@ def handle(arguments: argparse.Namespace) -> int:
     config = config_of(arguments)
     chosen = select(arguments.flow, flows_of(config), config)
     library = _library(chosen.folder) if arguments.errors else library_of(chosen.folder)
-    findings = _findings(chosen.folder, config) if arguments.errors else ()
+    findings: tuple[Finding, ...] = ()
+    if arguments.errors:
+        findings = chosen.folder.own(examine(chosen.folder.sources, line_facts(config)).findings)
     traffic = None
     if arguments.traffic:
         url = store_url(arguments, config)
@@ -76,10 +77,6 @@ def _library(folder: Folder) -> FlowLibrary:
     if library is None or not library.flows:
         raise FlowError("there is nothing to draw", remedy=f"ivr flow check {folder.path}")
     return library
-
-
-def _findings(folder: Folder, config: Config | None) -> tuple[Finding, ...]:
-    return folder.own(examine(folder.sources, line_facts(config)).findings)
 
 
 async def _traffic(url: str, most: int) -> Traffic:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt
+from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
 from ivr.dialogue.flows.state import HUMAN, State
 
 # What callers can say and key in every state, besides yes and no, the risks and the choice of a language.
@@ -20,10 +20,6 @@ UNIVERSALS = (HUMAN, "repeat", "help", "back", "goodbye")
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
 SlotType = Literal["title", "number", "ordinal", "digits", "date", "boolean", "choice", "money", "text"]
-
-
-def _variable(value: object) -> object:
-    return {"type": value} if isinstance(value, str) else value
 
 
 class VariableSpec(Node):
@@ -45,7 +41,7 @@ class VariableSpec(Node):
     secret: bool = False  # never shown in logs, even unredacted
 
 
-Variable = Annotated[VariableSpec, BeforeValidator(_variable)]
+Variable = Annotated[VariableSpec, short_for("type", str)]
 
 
 def _word(value: str) -> str:
@@ -57,10 +53,6 @@ def _word(value: str) -> str:
 Concepts = dict[str, tuple[Annotated[str, AfterValidator(_word)], ...]]
 
 
-def _intent(value: object) -> object:
-    return {"phrases": value} if isinstance(value, list | tuple) else value
-
-
 class IntentSpec(Node):
     """What callers say: example phrases with {variable} slots and [optional] words."""
 
@@ -69,7 +61,7 @@ class IntentSpec(Node):
     risk: Literal["", "cancellation", "anger"] = ""  # such an intent may only lead to a human
 
 
-Intent = Annotated[IntentSpec, BeforeValidator(_intent)]
+Intent = Annotated[IntentSpec, short_for("phrases", list, tuple)]
 
 
 class Defaults(Node):

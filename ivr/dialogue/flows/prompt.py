@@ -20,6 +20,11 @@ class Node(BaseModel):
     )
 
 
+def short_for(key: str, *kinds: type) -> BeforeValidator:
+    """A value of one of these kinds by itself is short for the mapping ``{key: value}``."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, kinds) else value)
+
+
 def _duration(value: object) -> object:
     """``6s``, ``800ms``, ``2m`` or plain seconds -> seconds."""
     if isinstance(value, str):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt
+from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
 from ivr.dialogue.flows.prompt import Path as Path
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 
@@ -16,10 +16,6 @@ HUMAN = "human"
 RESERVED_TARGETS = frozenset({HUMAN, "goodbye", "back", "repeat", "again"})
 
 ConfirmPolicy = Literal["auto", "none", "implicit", "explicit"]
-
-
-def _edge(value: object) -> object:
-    return {"goto": value} if isinstance(value, str) else value
 
 
 class EdgeSpec(Node):
@@ -40,7 +36,7 @@ class EdgeSpec(Node):
     persona: str = ""
 
 
-Edge = Annotated[EdgeSpec, BeforeValidator(_edge)]
+Edge = Annotated[EdgeSpec, short_for("goto", str)]
 
 
 class Choice(EdgeSpec):
@@ -68,10 +64,6 @@ class Confirm(Node):
     policy: ConfirmPolicy = "auto"
     prompt: TaperedPrompt | None = None
     no: Edge | None = None
-
-
-def _confirm(value: object) -> object:
-    return {"policy": value} if isinstance(value, str) else value
 
 
 class Handoff(Node):
@@ -181,7 +173,7 @@ class State(Node):
     action: str = ""
     http: Http | None = None
     arguments: dict[str, Any] = Field(default_factory=dict, alias="with")  # parameter -> expression
-    confirm: Annotated[Confirm, BeforeValidator(_confirm)] | None = None
+    confirm: Annotated[Confirm, short_for("policy", str)] | None = None
     wait: TaperedPrompt | None = None  # said when the action takes longer than a second
     # a branch
     when: tuple[Case, ...] = ()

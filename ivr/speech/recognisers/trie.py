@@ -199,7 +199,7 @@ class Tries:
         self._encoder = encoder
         self._comma, self._hyphen = encoder.glued(","), encoder.glued("-")
         self._stops = [encoder.glued(mark) for mark in (".", "?", "!")]
-        self._word = cache(self._spelt)
+        self._word = cache(lambda word: tuple(dict.fromkeys(encoder.word(form) for form in spellings(word))))
 
     def trunk(self, phrases: Sequence[str], templates: Sequence[Pieces] = (), digits: DigitRun | None = None) -> Node:
         """A grammar without the values of its slots."""
@@ -242,9 +242,6 @@ class Tries:
                 known[key] = nodes[end]
                 self._link(nodes[start], self._encoder.word(written), "", nodes[end])
         return nodes[-1]
-
-    def _spelt(self, word: str) -> tuple[Tokens, ...]:
-        return tuple(dict.fromkeys(self._encoder.word(form) for form in spellings(word)))
 
     def _step(self, node: Node, word: str, forms: Iterable[Tokens]) -> Node:
         if node.words is None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from rapidfuzz import fuzz
 
-from ivr.dialogue.flows.model import Flow, IntentSpec
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.state import RESERVED_TARGETS, Path, State
 from ivr.workshop.compare.change import spelled
 
@@ -19,11 +19,11 @@ Names = Mapping[str, str]
 
 
 def renamed_flows(old: Mapping[str, Flow], new: Mapping[str, Flow]) -> dict[str, str]:
-    return _matched(old, new, _flow_likeness)
+    return _matched(old, new, lambda one, other: _overlap(set(one.states), set(other.states)))
 
 
 def renamed_intents(old: Flow, new: Flow) -> dict[str, str]:
-    return _matched(old.intents, new.intents, _intent_likeness)
+    return _matched(old.intents, new.intents, lambda one, other: _overlap(set(one.phrases), set(other.phrases)))
 
 
 def renamed_states(old: Flow, new: Flow) -> dict[str, str]:
@@ -47,14 +47,6 @@ def _matched(old: Mapping[str, T], new: Mapping[str, T], likeness: Callable[[T, 
         if score >= ALIKE and a not in found and b not in found.values():
             found[a] = b
     return found
-
-
-def _flow_likeness(old: Flow, new: Flow) -> float:
-    return _overlap(set(old.states), set(new.states))
-
-
-def _intent_likeness(old: IntentSpec, new: IntentSpec) -> float:
-    return _overlap(set(old.phrases), set(new.phrases))
 
 
 def _state_likeness(old: State, new: State) -> float:
