@@ -35,10 +35,6 @@ def bind_call(fields: dict[str, Any] | None) -> None:
     _CALL.set(fields)
 
 
-def _merge_call(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {**(_CALL.get() or {}), **event}
-
-
 def mask_number(value: str) -> str:
     """A telephone number with all but its last two digits hidden, so that ops can still tell two callers apart."""
     return "•" * max(len(value) - 2, 0) + value[-2:] if value else ""
@@ -86,7 +82,7 @@ def configure_logging(*, path: str, level: str, redact: bool, stream: TextIO | S
     threshold = getattr(logging, level.upper())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        _merge_call,
+        lambda _, __, event: {**(_CALL.get() or {}), **event},  # the fields of the call, where there is one
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.format_exc_info,

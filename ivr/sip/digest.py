@@ -71,7 +71,8 @@ class DigestClient:
         """Take a 401/407; False when trying again is pointless: refused credentials, or nothing we can answer."""
         source, header = _PAIRS[response.status_code]
         used = _parameters(request.headers.first(header))
-        offers = [_lowered(parse_auth(value)) for value in response.headers.get(source)]
+        parsed = [parse_auth(value) for value in response.headers.get(source)]
+        offers = [AuthChallenge(p.scheme, {name.lower(): value for name, value in p.params.items()}) for p in parsed]
         for algorithm in ALGORITHMS:
             for offer in offers:
                 offered = offer.params.get("algorithm", "MD5").upper()
@@ -87,10 +88,6 @@ class DigestClient:
                 self._known[header, server] = _Known(offer)
                 return True
         return False
-
-
-def _lowered(challenge: AuthChallenge) -> AuthChallenge:
-    return AuthChallenge(challenge.scheme, {name.lower(): value for name, value in challenge.params.items()})
 
 
 def _parameters(value: str) -> dict[str, str]:

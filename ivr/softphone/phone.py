@@ -35,7 +35,6 @@ class Softphone:
         self.incoming: Incoming | None = None
         self.answered: Answered | None = None
         self.ended: CallOver | None = None
-        self.sounds_dropped = 0
         self._process = process
         self._changed = asyncio.Condition()
         self._history: list[PhoneEvent] = []
@@ -319,7 +318,6 @@ class Softphone:
                 for queue in self._listeners:
                     if queue.full():
                         queue.get_nowait()
-                        self.sounds_dropped += 1
                     queue.put_nowait(sound)
 
     async def _happened(self, event: PhoneEvent) -> None:

@@ -95,7 +95,7 @@ def _shaped(name: str, body: dict[str, Any]) -> dict[str, Any]:
     body = dict(body)
     body.pop("title", None)
     if "description" in body:
-        body["description"] = _one_line(body["description"])
+        body["description"] = re.sub(r"\s+", " ", body["description"].replace("``", "")).strip()
     properties = {}
     for field, spec in body.get("properties", {}).items():
         shaped: dict[str, Any] = {"$ref": "#/$defs/Duration"} if field in _DURATIONS else _relaxed(spec)
@@ -123,7 +123,3 @@ def _relaxed(node: Any) -> Any:
             return {"type": ["string", "integer"], "pattern": "^[1-9]?$", "minimum": 1, "maximum": 9}
         relaxed["type"] = "string" if "pattern" in node else ["string", "number"]
     return relaxed
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text.replace("``", "")).strip()

@@ -7,7 +7,7 @@ import secrets
 from aiohttp import web
 from markupsafe import Markup
 
-from ivr.web.api import HISTORY, rolled_back
+from ivr.web.api.flows import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.rendering import page
 

@@ -240,7 +240,7 @@ def parse_script(path: Path, text: str) -> ScriptFile:
         except ValidationError as error:
             faults += [fault_of(each, Suite, tree.root)[1] for each in error.errors(include_url=False)]
     twice = list(_twice(suite, tree.root)) if suite is not None else []
-    findings = _findings(path, (*faults, *twice))
+    findings = ordered(fault.finding(str(path)) for fault in (*faults, *twice)[:MAX_FAULTS])
     return ScriptFile(path, suite if not findings else None, tree.root, findings)
 
 
@@ -295,16 +295,10 @@ def against(file: ScriptFile, library: FlowLibrary, company: Company) -> tuple[F
                 text = company.records[name].kind == "text"
                 why, remedy = f"{name} is {company.records[name].about}", "write a text" if text else "write a list"
                 faults.append(Fault("bad-value", spot.line, spot.column, spot.text, why, remedy))
-    return _findings(file.path, faults)
+    return ordered(fault.finding(str(file.path)) for fault in faults[:MAX_FAULTS])
 
 
 def _fits(value: object, record: Record) -> bool:
     if record.kind == "text":
         return isinstance(value, str)
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-
-
-def _findings(path: Path, faults: Sequence[Fault]) -> tuple[Finding, ...]:
-    return ordered(
-        Finding(f.code, "error", str(path), f.line, f.column, f.text, f.why, f.remedy) for f in faults[:MAX_FAULTS]
-    )

@@ -47,12 +47,9 @@ def _difference(mismatch: Mismatch) -> Iterator[str]:
         return
     width = len(mismatch.what)
     verb = "not to hear" if mismatch.what == "unsaid" else "expected"
-    yield f"{mismatch.what}: {verb} {_quoted(mismatch)}"
+    wanted = f'"{mismatch.wanted}"' if mismatch.what in ("prompt", "unsaid") else mismatch.wanted
+    yield f"{mismatch.what}: {verb} {wanted}"
     yield f"{'':{width}}  but it was {mismatch.found}"
-
-
-def _quoted(mismatch: Mismatch) -> str:
-    return f'"{mismatch.wanted}"' if mismatch.what in ("prompt", "unsaid") else mismatch.wanted
 
 
 def _columns(wanted: Sequence[str], found: Sequence[str]) -> Iterator[str]:

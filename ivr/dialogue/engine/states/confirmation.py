@@ -12,7 +12,7 @@ from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar, yes_no_menu
 from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
 from ivr.dialogue.flows.state import State
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.record import Decided
@@ -35,7 +35,7 @@ def used(call: Conversation) -> frozenset[str]:
     values = [*state.arguments.values(), *(state.http.body.values() if state.http else ())]
     names = {name for value in values for name in call.names_in(value)}
     if state.http is not None:
-        names |= {match.group(1).strip() for match in SLOT.finditer(state.http.path)}
+        names.update(names_in(state.http.path))
     return frozenset(name for name in names if "." not in name)
 
 

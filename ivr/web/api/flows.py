@@ -1,0 +1,48 @@
+"""The live flows, and the way back to an earlier version of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from aiohttp import web
+
+from ivr.errors import FlowError
+from ivr.web.backend import BACKEND, in_time
+from ivr.web.formats import json_response
+
+HISTORY = 20
+
+
+async def flows(request: web.Request) -> web.Response:
+    """The live version's flows, the findings about the newest files, and the last HISTORY publications."""
+    source = request.app[BACKEND].flows
+    summaries = (asdict(summary) for summary in source.summaries())
+    return json_response(
+        {
+            **source.status(),
+            "findings": list(source.findings()),
+            "flows": [{"flow": summary.pop("name"), **summary} for summary in summaries],
+            "history": list(await in_time(source.history(HISTORY))),
+        }
+    )
+
+
+async def rollback(request: web.Request) -> web.Response:
+    """``{"version": VERSION}``, or {} for the one before the live one; what is live then."""
+    try:
+        body = await request.json()
+        version = str(body.get("version", ""))
+    except (ValueError, AttributeError):
+        raise web.HTTPBadRequest(text='send {"version": VERSION} or {}') from None
+    return json_response({"version": await rolled_back(request, "api", version)})
+
+
+async def rolled_back(request: web.Request, by: str, version: str) -> str:
+    """The version that is live then; 409 when there is no way back to it."""
+    try:
+        return await in_time(request.app[BACKEND].flows.roll_back(by, version))
+    except FlowError as error:
+        raise web.HTTPConflict(text=str(error)) from error
+
+
+ROUTES = (web.get("/api/flows", flows), web.post("/api/flows/rollback", rollback))
