@@ -118,10 +118,11 @@ class LiveFlows:
             tasks.create_task(self._poll(), name="flows poll")
 
     async def _watch(self) -> None:
+        def is_flow(_: Change, path: str) -> bool:
+            return path.endswith((".yaml", ".yml")) and not path.endswith((".test.yaml", ".test.yml"))
+
         try:
-            async for _ in awatch(
-                self._folder, watch_filter=_is_flow_file, debounce=DEBOUNCE_MS, step=50, recursive=False
-            ):
+            async for _ in awatch(self._folder, watch_filter=is_flow, debounce=DEBOUNCE_MS, step=50, recursive=False):
                 await self.look()
         except OSError as error:
             # the poll still compares the files' times: changes are then noticed a few seconds later
@@ -247,10 +248,6 @@ def _tell(candidate: Candidate) -> None:
 
 def _canary(library: FlowLibrary, release: Release) -> Canary:
     return Canary(library, release.percent, frozenset(digits(n) for n in release.numbers))
-
-
-def _is_flow_file(_: Change, path: str) -> bool:
-    return path.endswith((".yaml", ".yml")) and not path.endswith((".test.yaml", ".test.yml"))
 
 
 def _user() -> str:

@@ -52,13 +52,14 @@ def digits(number: str) -> str:
 
 
 class ServingVersions:
-    """What new calls get. ``rejections`` counts since the start."""
+    """What new calls get. ``reloads`` and ``rejections`` count since the start."""
 
     def __init__(self) -> None:
         self._live: FlowLibrary | None = None
         self.canary: Canary | None = None
         self.rejected: Rejected | None = None
         self.held: str = ""
+        self.reloads = 0
         self.rejections = 0
 
     @property
@@ -75,6 +76,7 @@ class ServingVersions:
 
     def publish(self, library: FlowLibrary) -> None:
         """From now on new calls get ``library``."""
+        self.reloads += self._live is not None
         self._live = library
         log.info("flows.published", flow_version=library.version)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field
 
@@ -191,7 +192,7 @@ class State(Node):
     goto: Edge | None = None
     on: dict[str, Edge] = Field(default_factory=dict)
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
         """The kinds this state has; the checker wants exactly one ("ask" and "choices" count as one question)."""
         present = {
@@ -203,6 +204,13 @@ class State(Node):
     def transitions(self, *, implied: bool = False) -> Iterator[Transition]:
         """Every way on that the state names, in the order of the file; with ``implied`` also what a "no" does where
         nothing is written. What callers can say everywhere is left out, unless the state leads it elsewhere."""
+        return (way for way in self._ways if implied or not way.implied)
+
+    @cached_property
+    def _ways(self) -> tuple[Transition, ...]:
+        return tuple(self._listed())
+
+    def _listed(self) -> Iterator[Transition]:
         if self.ask and self.goto is not None:
             yield Transition("goto", ("goto",), self.goto, "answer", self.ask)
         for index, choice in enumerate(self.choices):
@@ -216,12 +224,18 @@ class State(Node):
         if self.confirm is not None:
             if self.confirm.no is not None:
                 yield Transition("no", ("confirm", "no"), self.confirm.no, "no")
-            elif implied and self.confirm.policy in ("explicit", "auto"):
+            elif self.confirm.policy in ("explicit", "auto"):
                 yield Transition("no", ("confirm",), EdgeSpec(goto="back"), "no", implied=True)
         for name, override in self.universals.items():
             if override.goto:
                 edge = EdgeSpec(goto=override.goto)
                 yield Transition(f"universal.{name}", ("universals", name), edge, "universal", name)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=update, deep=deep)
+        for cached in ("kinds", "_ways"):  # they may be others in the copy
+            copied.__dict__.pop(cached, None)
+        return copied
 
     def prompts(self) -> Iterator[StatePrompt]:
         """Everything the state can say itself."""

@@ -48,13 +48,10 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
             return Interpretation(seconded, how="transcript")
         else:
             return Interpretation(best, replace(seconded, sure=False), "grammar")
-    if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar.language):
+    denies = best.meaning.intent == "no" or negated(fold(best.text, grammar.language), grammar.language)
+    if best.sure and words and negated(words, grammar.language) and not denies:
         best = best.doubted(best.confidence)
     return Interpretation(best, did_you_mean(heard), "grammar")
-
-
-def _denies(reading: Reading, language: str) -> bool:
-    return reading.meaning.intent == "no" or negated(fold(reading.text, language), language)
 
 
 def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Interpretation:

@@ -78,7 +78,7 @@ def canvas_of(library: FlowLibrary, flow: Flow) -> Canvas:
         Link(c.id, owner[r.target].id, _rows_top(c, said[c.id]) + (p + 0.5) * ROW, _entrance(owner[r.target], r.target))
         for c, p, r in drawn
     ]
-    heights = {card.id: _height(card, said[card.id]) for card in cards}
+    heights = {c.id: _rows_top(c, said[c.id]) + len(c.rows) * ROW + (PAD / 2 if c.rows else 0.0) for c in cards}
     boxes = [Box(card.id, WIDTH, heights[card.id]) for card in cards]
     layout = layered(boxes, _gathered(cards, ranks, owner), links)
     left, top = MARGIN, MARGIN + CAPTION
@@ -110,10 +110,6 @@ def _gathered(cards: Sequence[Card], ranks: Mapping[str, int], owner: Mapping[st
 def _rows_top(card: Card, said: Sequence[str]) -> float:
     members = len(card.states) * MEMBER + PAD if card.stacked else 0.0
     return HEAD + (len(said) * LINE + PAD if said else 0.0) + members
-
-
-def _height(card: Card, said: Sequence[str]) -> float:
-    return _rows_top(card, said) + len(card.rows) * ROW + (PAD / 2 if card.rows else 0.0)
 
 
 def _entrance(card: Card, state: str) -> float:

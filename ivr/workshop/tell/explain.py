@@ -142,7 +142,8 @@ class _StateExplanation:
                 samples = Samples(self.library.flows[step.source[0]], self.words, self.examples)
                 said = samples.phrases(step.transition.name) if step.transition.kind == "choice" else ()
                 parts.append(f"[{f'“{said[0]}”' if said else short(step.transition)}]")
-            parts.append(HUMAN if step.target == AT_HUMAN else _spot(step.target, step.source))
+            spot = step.target[1] if step.target[0] == step.source[0] else ".".join(step.target)
+            parts.append(HUMAN if step.target == AT_HUMAN else spot)
         return " > ".join(parts).replace(" > [", " [")
 
     # --- hearing and answering --------------------------------------------------------------------------------------
@@ -297,7 +298,3 @@ class _StateExplanation:
             yield f"the shortest way by itself: {self._route(route)}"
         if self.kind != "handoff":
             yield f"outside hours the flow {self.library.universals.human_flow} says so, and finds another way"
-
-
-def _spot(spot: Spot, before: Spot) -> str:
-    return spot[1] if spot[0] == before[0] else ".".join(spot)

@@ -123,3 +123,10 @@ def found(state: State, path: Path) -> object:
     for step in path:
         here = getattr(here, str(step)) if isinstance(here, BaseModel) else here[step]
     return here
+
+
+def test_a_copy_knows_its_own_transitions() -> None:
+    state = State.model_validate({"prompt": "Hello.", "goto": "here"})
+    assert [way.target for way in state.transitions()] == ["here"] and state.kinds == ("say",)
+    moved = state.model_copy(update={"goto": EdgeSpec(goto="there"), "end": "done"})
+    assert [way.target for way in moved.transitions()] == ["there"] and moved.kinds == ("end",)
