@@ -215,7 +215,9 @@ class LiveFlows:
             "version": serving.live.version,
             "canary": canary and {"version": canary.library.version, "percent": canary.percent},
             "rejected_findings": len(rejected.findings) if rejected else 0,
-            **{name: getattr(serving, name) for name in ("held", "reloads", "rejections")},
+            "held": serving.held,
+            "reloads": serving.reloads,
+            "rejections": serving.rejections,
         }
 
     # -- what somebody asks for ------------------------------------------------------------------------------------
