@@ -13,9 +13,10 @@ from typing import Literal
 
 DigitSource = Literal["rtp", "info", "tone"]
 
-# Facts of a call, for any company: who calls, set by the action that identified them.
+# Facts of a call, for any company: who calls, set by the action that identified them; and one of the actions.
 CALLER_ID = "caller.id"
 CALLER_NAME = "caller.name"
+CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
 
 
 class Cause(StrEnum):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, ActionSignature, Parameter
-from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
+from ivr.events import CALLBACK_REQUEST, CALLER_ID, CALLER_NAME, ActionResult
 from ivr.ports import Callbacks
 
-NAME = "callback.request"
 FEWEST_DIGITS = 7
 
 SIGNATURES = (
     ActionSignature(
-        name=NAME,
+        name=CALLBACK_REQUEST,
         parameters=(
             Parameter("number", "digits", required=False),
             Parameter("when", "text", required=False),
@@ -33,7 +32,7 @@ class CallbackActions:
 
     @property
     def actions(self) -> ActionSet:
-        return ActionSet(SIGNATURES, {NAME: self.request})
+        return ActionSet(SIGNATURES, {CALLBACK_REQUEST: self.request})
 
     async def request(self, invocation: Invocation) -> ActionResult:
         call = invocation.call

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.events import CALLBACK_REQUEST
 from ivr.ports import Callback
 from ivr.store.database import TableGroup, fit, reads, writes
 from ivr.store.ledger import Json, Stamp, once, record
@@ -29,7 +30,7 @@ class CallbackRequests(TableGroup):
         key: str,
         call_id: str,
     ) -> int:
-        stamp = Stamp(key, "callback.request", call_id, self._now())
+        stamp = Stamp(key, CALLBACK_REQUEST, call_id, self._now())
         row = {
             "number": fit(number, 40),
             "name": fit(name, 200),

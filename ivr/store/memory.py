@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ivr.events import CALLBACK_REQUEST
 from ivr.ports import Callback
 from ivr.store.ledger import Json, Stamp
 
@@ -49,7 +50,7 @@ class MemoryCallbacks:
     async def request(
         self, number: str, *, name: str, caller_id: str, skill: str, wanted: str, key: str, call_id: str
     ) -> int:
-        stamp = Stamp(key, "callback.request", call_id, self._now())
+        stamp = Stamp(key, CALLBACK_REQUEST, call_id, self._now())
 
         async def effect() -> Json:
             identity = len(self._requests) + 1

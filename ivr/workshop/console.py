@@ -34,15 +34,15 @@ MOST_PICTURES = 40
 class ConsoleWorkshop:
     """Implements ``ivr.web.backend.Flows``."""
 
-    def __init__(self, config: Config, shelf: ServingVersions, live: LiveFlows, releases: Releases) -> None:
+    def __init__(self, config: Config, serving: ServingVersions, live: LiveFlows, releases: Releases) -> None:
         self._config = config
-        self._shelf = shelf
+        self._serving = serving
         self._live = live
         self._releases = releases
         self._pictures: dict[tuple[str, str], str] = {}
 
     def summaries(self) -> Sequence[FlowSummary]:
-        library, entry = self._shelf.live, self._config.flows.entry
+        library, entry = self._serving.live, self._config.flows.entry
         names = sorted(library.flows, key=lambda name: (name != entry, name))
         return [
             FlowSummary(name, " ".join(flow.about.split()), library.versions[name], len(flow.states))
@@ -51,21 +51,21 @@ class ConsoleWorkshop:
         ]
 
     def languages(self) -> Sequence[str]:
-        return self._shelf.live.languages
+        return self._serving.live.languages
 
     def status(self) -> Mapping[str, Any]:
         return self._live.status()
 
     def findings(self) -> Sequence[Mapping[str, Any]]:
-        rejected = self._shelf.rejected
+        rejected = self._serving.rejected
         return [f.as_json() for f in rejected.findings] if rejected else []
 
     def rejected_at(self) -> str:
-        rejected = self._shelf.rejected
+        rejected = self._serving.rejected
         return rejected.at.isoformat() if rejected and rejected.at else ""
 
     async def picture(self, flow: str) -> str:
-        library = self._shelf.live
+        library = self._serving.live
         key = (library.version, flow)
         if key not in self._pictures:
             drawn = await aside(render_svg, library, flow)
@@ -81,7 +81,7 @@ class ConsoleWorkshop:
         return await self._live.roll_back(by, version)
 
     async def trial(self, flow: str, caller: str, language: str) -> ConsoleTrial:
-        library, flows = self._shelf.live, self._config.flows
+        library, flows = self._serving.live, self._config.flows
         if flow not in library.flows:
             raise FlowError(f"there is no flow {flow}", remedy=f"one of: {', '.join(library.flows)}")
         folder = Folder(Path(flows.directory), library.sources, company_of(self._config))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.checker import gethuman
@@ -16,7 +16,7 @@ from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
 from ivr.dialogue.checker.translations import check_languages, check_translations
 from ivr.dialogue.flows.finding import Finding, ordered
-from ivr.dialogue.flows.library import FlowLibrary, Loaded, load_library
+from ivr.dialogue.flows.library import FlowLibrary, load_library
 
 Rule = Callable[[Findings], None]
 
@@ -68,7 +68,7 @@ def check_sources(sources: Mapping[str, str], facts: LineFacts, *, profile: str 
     if loaded.draft is None:
         return Checked(None, loaded.findings)
     found = check(loaded.draft, facts, profile=profile)
-    findings = ordered([*loaded.findings, *(f for f in found if not _follows(f, loaded))])
+    findings = ordered([*loaded.findings, *(f for f in found if not _follows(f, loaded.errors, loaded.draft))])
     return Checked(None if any(f.severity == "error" for f in findings) else loaded.library, findings)
 
 
@@ -77,9 +77,8 @@ _DERIVED = frozenset({"unreachable", "unused-flow", "never-returns"})
 _FROM_START = frozenset({"hangs-up", "human-not-reached", "no-callback"})
 
 
-def _follows(finding: Finding, loaded: Loaded) -> bool:
+def _follows(finding: Finding, errors: Sequence[Finding], draft: FlowLibrary) -> bool:
     """Whether a finding about a half-loaded library only repeats what the loader said."""
-    errors = loaded.errors
     if not errors:
         return False
     if finding.code in _DERIVED:
@@ -87,16 +86,14 @@ def _follows(finding: Finding, loaded: Loaded) -> bool:
     here = {e.code for e in errors if e.file == finding.file}
     if finding.code in _FROM_START and any(e.code == "unknown-start" for e in errors):
         return True
-    if finding.code.startswith("unknown-") and ("unknown-fragment" in here or finding.text in _omitted(loaded)):
+    if finding.code.startswith("unknown-") and ("unknown-fragment" in here or finding.text in _omitted(draft)):
         return True
     if any(e.file == finding.file and e.line == finding.line for e in errors):
         return True
-    assert loaded.draft is not None
-    parsed = loaded.draft.parsed.get(finding.file)
+    parsed = draft.parsed.get(finding.file)
     return parsed is not None and any(parsed.positions.key(*p[:2]).line == finding.line for p in parsed.omitted)
 
 
-def _omitted(loaded: Loaded) -> set[str]:
+def _omitted(draft: FlowLibrary) -> set[str]:
     """Names of variables, intents and states whose definitions were left out because something in them is wrong."""
-    assert loaded.draft is not None
-    return {str(path[1]) for parsed in loaded.draft.parsed.values() for path in parsed.omitted if len(path) > 1}
+    return {str(path[1]) for parsed in draft.parsed.values() for path in parsed.omitted if len(path) > 1}

@@ -147,9 +147,9 @@ class _Reaches:
     def _onward(self, flow: str, sid: str) -> Iterator[int]:
         state = self.flows[flow].states[sid]
         question = bool(state.choices) and not state.ask
-        for way in state.transitions():
-            counts = bool(way.key) if question else way.kind != "universal"
-            if counts and (flow, way.target) in self._number:
-                yield self._number[flow, way.target]
+        for transition in state.transitions():
+            counts = bool(transition.key) if question else transition.kind != "universal"
+            if counts and (flow, transition.target) in self._number:
+                yield self._number[flow, transition.target]
         if state.call in self.flows and (state.call, self.flows[state.call].start) in self._number:
             yield self._number[state.call, self.flows[state.call].start]

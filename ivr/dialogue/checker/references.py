@@ -142,8 +142,8 @@ class _Names:
             allowed = listing(sorted(_ALIASES.get(k, k) for k in _KEYS[kind]))
             self.add("unused-key", self.key(*base, alias), why, f"remove it; this kind of state takes {allowed}")
         self._assignments(state, base)
-        for way in state.transitions():
-            self._edge(way, (*base, *way.path))
+        for transition in state.transitions():
+            self._edge(transition, (*base, *transition.path))
         for _, prompt, path in state.prompts():
             self.prompt(prompt, (*base, *path), self.at)
         for name in state.universals:
@@ -152,11 +152,11 @@ class _Names:
         if of_kind := getattr(self, f"_{kind}", None):
             of_kind(sid, state)
 
-    def _edge(self, way: Transition, path: Path) -> None:
-        edge = way.edge
+    def _edge(self, transition: Transition, path: Path) -> None:
+        edge = transition.edge
         self._assignments(edge, path)
-        if way.condition:
-            self.expression(way.condition, self.at(*path, "if"))
+        if transition.condition:
+            self.expression(transition.condition, self.at(*path, "if"))
         if edge.skill:
             self._skill(edge.skill, self.at(*path, "skill"))
             if edge.goto != "human":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ivr.dialogue.checker.condition import Test, leaves, names_of, read, test_of
 from ivr.dialogue.checker.graph import (
@@ -113,7 +113,7 @@ class _Compiler:
     def step(
         self,
         here: str,
-        way: Transition,
+        transition: Transition,
         label: str,
         heard: bool = False,
         *,
@@ -123,11 +123,11 @@ class _Compiler:
         guard: Test | None = None,
     ) -> Step:
         """A transition as a step: ``say`` is resolved, the edge's ``set`` done, then its and the state's ``clear``."""
-        edge = way.edge
-        uses = self._prompt_uses(here, way.prompt_id, edge.say, (*way.path, "say")) if edge.say else []
-        uses += self._values(edge.set, ("states", here, *way.path, "set"))
+        edge = transition.edge
+        uses = self._prompt_uses(here, transition.prompt_id, edge.say, (*transition.path, "say")) if edge.say else []
+        uses += self._values(edge.set, ("states", here, *transition.path, "set"))
         kill = self._need(edge.clear)
-        if way.kind != "universal":  # whoever goes off by a universal does not leave the state in order
+        if transition.kind != "universal":  # whoever goes off by a universal does not leave the state in order
             kill |= self._need(self.flow.states[here].clear)
         gen = (before | self._need(edge.set)) & ~kill
         kill |= lost & ~gen
@@ -147,26 +147,26 @@ class _Compiler:
         else:
             node.uses += spoken
         getattr(self, f"_{node.kind}")(node)
-        for way in node.transitions:
-            if way.kind == "universal":
-                node.steps.append(self.step(name, way, f"the caller says {way.name}", True, debt=Debt.SETTLE))
+        for transition in _each(node, "universal"):
+            label = f"the caller says {transition.name}"
+            node.steps.append(self.step(name, transition, label, True, debt=Debt.SETTLE))
         return node
 
     def _question(self, node: Node) -> None:
         state, name = node.state, node.name
         if state.ask:
             node.ask = self.bits.get(state.ask, 0)
-            way = _only(node, "answer")
+            transition = _only(node, "answer")
             if node.ask:
-                node.passed = self.step(name, way, f"{state.ask} is known already", before=node.ask)
+                node.passed = self.step(name, transition, f"{state.ask} is known already", before=node.ask)
             label = f"the caller says {state.ask}"
-            node.steps.append(self.step(name, way, label, True, before=node.ask, debt=Debt.SETTLE))
-        for way in node.transitions:
-            if way.kind == "choice":
-                guard = test_of(way.condition, self.tracked) if way.condition else None
-                label = f"the caller chooses {way.name}"
-                for slots in self._slots(way.name, bool(way.key)):
-                    node.steps.append(self.step(name, way, label, True, before=slots, debt=Debt.SETTLE, guard=guard))
+            node.steps.append(self.step(name, transition, label, True, before=node.ask, debt=Debt.SETTLE))
+        for transition in _each(node, "choice"):
+            guard = test_of(transition.condition, self.tracked) if transition.condition else None
+            label = f"the caller chooses {transition.name}"
+            for slots in self._slots(transition.name, bool(transition.key)):
+                step = self.step(name, transition, label, True, before=slots, debt=Debt.SETTLE, guard=guard)
+                node.steps.append(step)
 
     def _slots(self, intent: str, keyed: bool) -> list[int]:
         """What may be filled when a caller means ``intent``: a mask for each set of slots, in any language."""
@@ -192,15 +192,14 @@ class _Compiler:
         policy = state.confirm.policy if state.confirm else "auto"
         explicit = risk == "irreversible" or policy == "explicit"
         returned = self._need(state.returns if state.action else state.http.returns if state.http else ())
-        for way in node.transitions:
-            if way.kind != "outcome" or way.name not in outcomes:
-                continue
-            debt = Debt.OWE if way.failure else (Debt.SETTLE if explicit else Debt.KEEP)
+        for transition in _each(node, "outcome", outcomes):
+            outcome = transition.name
+            debt = Debt.OWE if transition.failure else (Debt.SETTLE if explicit else Debt.KEEP)
             if node.promises:
-                debt = Debt.CALLBACK_FAILED if way.failure else (Debt.SETTLE if way.name == "ok" else debt)
-            before = returned if way.name in filled_on else 0
+                debt = Debt.CALLBACK_FAILED if transition.failure else (Debt.SETTLE if outcome == "ok" else debt)
+            before = returned if outcome in filled_on else 0
             lost = returned if state.action else 0
-            node.steps.append(self.step(name, way, way.name, explicit, before=before, lost=lost, debt=debt))
+            node.steps.append(self.step(name, transition, outcome, explicit, before=before, lost=lost, debt=debt))
         if explicit or (risk != "none" and policy == "auto"):
             no = _only(node, "no", "back")
             node.steps.append(self.step(name, no, "the caller says no", True, debt=Debt.SETTLE))
@@ -223,10 +222,10 @@ class _Compiler:
         self._outcomes(node, HTTP_OUTCOMES, frozenset({"ok"}), http.risk)
 
     def _branch(self, node: Node) -> None:
-        for way in node.transitions:
-            if way.kind == "case":
-                label = f"if {way.condition}" if way.condition else "otherwise"
-                node.steps.append(self.step(node.name, way, label, guard=test_of(way.condition, self.tracked)))
+        for transition in _each(node, "case"):
+            label = f"if {transition.condition}" if transition.condition else "otherwise"
+            guard = test_of(transition.condition, self.tracked)
+            node.steps.append(self.step(node.name, transition, label, guard=guard))
 
     def _call(self, node: Node) -> None:
         state = node.state
@@ -235,11 +234,11 @@ class _Compiler:
         given = {k: read(v) for k, v in state.arguments.items()}
         node.perhaps = frozenset(k for k, value in given.items() if value and "." in value.bare)
         node.given = frozenset(given) - node.perhaps
-        for way in node.transitions:
-            if way.kind == "then":
-                node.otherwise = self.step(node.name, way, "otherwise")
-            elif way.kind == "result":
-                node.steps_by_result[way.name] = self.step(node.name, way, way.name)
+        for transition in node.transitions:
+            if transition.kind == "then":
+                node.otherwise = self.step(node.name, transition, "otherwise")
+            elif transition.kind == "result":
+                node.steps_by_result[transition.name] = self.step(node.name, transition, transition.name)
 
     def _return(self, node: Node) -> None:
         node.uses += self._values(node.state.values, ("states", node.name, "values"))
@@ -251,9 +250,8 @@ class _Compiler:
         for part in ("reason", "skill"):
             if need := self._need(names_in(getattr(state.handoff, part))):
                 node.uses.append(Use(need, ("states", name, "handoff", part)))
-        for way in node.transitions:
-            if way.kind == "outcome" and way.name in HANDOFF_OUTCOMES:
-                node.steps.append(self.step(name, way, way.name, debt=Debt.TRIED))
+        for transition in _each(node, "outcome", HANDOFF_OUTCOMES):
+            node.steps.append(self.step(name, transition, transition.name, debt=Debt.TRIED))
 
     def _end(self, node: Node) -> None:
         """Nothing follows."""
@@ -263,10 +261,14 @@ class _Compiler:
         node.steps.append(self.step(node.name, next(none, _only(node, "then")), "nothing to resume"))
 
 
+def _each(node: Node, kind: TransitionKind, names: Collection[str] | None = None) -> Iterator[Transition]:
+    return (t for t in node.transitions if t.kind == kind and (names is None or t.name in names))
+
+
 def _only(node: Node, kind: TransitionKind, otherwise: str = "human") -> Transition:
     """The state's transition of a kind that it has once at most; without one the engine goes to ``otherwise``."""
     implied = Transition("goto", ("goto",), EdgeSpec(goto=otherwise), kind)
-    return next((t for t in node.transitions if t.kind == kind), implied)
+    return next(_each(node, kind), implied)
 
 
 def _asked_in_circles(flow: Flow) -> set[str]:

@@ -206,8 +206,8 @@ def _can_be_chosen(findings: Findings) -> None:
         known(name, findings.universals("languages", name, key=True))
     for name, flow in library.flows.items():
         for sid, state in flow.states.items():
-            for way in state.transitions():
-                edge, path = way.edge, ("states", sid, *way.path)
+            for transition in state.transitions():
+                edge, path = transition.edge, ("states", sid, *transition.path)
                 if edge.language:
                     known(edge.language, findings.at(name, *path, "language"))
                 if edge.persona and edge.persona not in personas:

@@ -204,10 +204,10 @@ class State(Node):
     def transitions(self, *, implied: bool = False) -> Iterator[Transition]:
         """Every way on that the state names, in the order of the file; with ``implied`` also what a "no" does where
         nothing is written. What callers can say everywhere is left out, unless the state leads it elsewhere."""
-        return (way for way in self._ways if implied or not way.implied)
+        return (transition for transition in self._all_transitions if implied or not transition.implied)
 
     @cached_property
-    def _ways(self) -> tuple[Transition, ...]:
+    def _all_transitions(self) -> tuple[Transition, ...]:
         return tuple(self._listed())
 
     def _listed(self) -> Iterator[Transition]:
@@ -233,7 +233,7 @@ class State(Node):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         copied = super().model_copy(update=update, deep=deep)
-        for cached in ("kinds", "_ways"):  # they may be others in the copy
+        for cached in ("kinds", "_all_transitions"):  # they may be others in the copy
             copied.__dict__.pop(cached, None)
         return copied
 

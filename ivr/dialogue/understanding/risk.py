@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import HUMAN, RISK, Meaning, Reading
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import Manner
-
-if TYPE_CHECKING:
-    from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 
 ALIKE = 88.0  # a transcript this much like a risk phrase (0..100) is one
 ENOUGH = 1.0

@@ -63,8 +63,8 @@ def _state_likeness(old: State, new: State) -> float:
 def _sources(flow: Flow) -> dict[str, set[tuple[str, str, str]]]:
     found: dict[str, set[tuple[str, str, str]]] = {}
     for name, state in flow.states.items():
-        for way in state.transitions():
-            found.setdefault(way.target, set()).add((name, way.kind, way.name))
+        for transition in state.transitions():
+            found.setdefault(transition.target, set()).add((name, transition.kind, transition.name))
     return found
 
 
@@ -80,10 +80,10 @@ def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -
 
     def state_of(state: State) -> State:
         told: State = state.model_copy(update={"call": flows.get(state.call, state.call)})
-        for way in state.transitions():
-            told = _placed(told, (*way.path, "goto"), target(way.target))
-            if way.kind == "choice":
-                told = _placed(told, (*way.path, "intent"), intents.get(way.name, way.name))
+        for transition in state.transitions():
+            told = _placed(told, (*transition.path, "goto"), target(transition.target))
+            if transition.kind == "choice":
+                told = _placed(told, (*transition.path, "intent"), intents.get(transition.name, transition.name))
         return told
 
     def target(text: str) -> str:

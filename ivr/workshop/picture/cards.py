@@ -25,22 +25,22 @@ Sign = Literal["", "human", "goodbye", "back", "again", "state"]
 class Row:
     """Ways on that lead to the same place. ``sign`` is "" where a line is drawn."""
 
-    ways: tuple[Transition, ...]
+    transitions: tuple[Transition, ...]
     target: str
     sign: Sign
     via_human: bool = False  # the target says a sentence, then gets a human
 
     @property
     def failure(self) -> bool:
-        return all(w.failure for w in self.ways)
+        return all(w.failure for w in self.transitions)
 
     @property
     def key(self) -> str:
-        return next((w.key for w in self.ways if w.key), "")
+        return next((w.key for w in self.transitions if w.key), "")
 
     @property
     def text(self) -> str:
-        return " · ".join(dict.fromkeys(short(w) for w in self.ways))
+        return " · ".join(dict.fromkeys(short(w) for w in self.transitions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Card:
 
 def cards_of(library: FlowLibrary, flow: Flow) -> tuple[Card, ...]:
     """Every state of ``flow`` on exactly one card, the start first."""
-    back = _ways_back(flow)
+    back = _back_edges(flow)
     forward: dict[str, set[str]] = {}
     for name, state in flow.states.items():
-        for way in state.transitions():
-            if (name, way.target) not in back and way.target in flow.states:
-                forward.setdefault(way.target, set()).add(name)
+        for transition in state.transitions():
+            if (name, transition.target) not in back and transition.target in flow.states:
+                forward.setdefault(transition.target, set()).add(name)
     crowded = {t for t, sources in forward.items() if len(sources) >= MANY}
     names = dict.fromkeys([flow.start, *flow.states] if flow.start in flow.states else flow.states)
     singles = [_card(library, flow, name, back, crowded) for name in names]
@@ -79,15 +79,15 @@ def cards_of(library: FlowLibrary, flow: Flow) -> tuple[Card, ...]:
 def _card(library: FlowLibrary, flow: Flow, name: str, back: set[tuple[str, str]], crowded: set[str]) -> Card:
     state = flow.states[name]
     rows: dict[tuple[object, ...], Row] = {}
-    for way in state.transitions():
-        sign = _sign(flow, name, way.target, back, crowded)
-        alone = (way.name, way.key) if way.kind == "choice" else ()
-        key = (way.target, way.failure, alone)
+    for transition in state.transitions():
+        sign = _sign(flow, name, transition.target, back, crowded)
+        alone = (transition.name, transition.key) if transition.kind == "choice" else ()
+        key = (transition.target, transition.failure, alone)
         if key in rows:
-            rows[key] = replace(rows[key], ways=(*rows[key].ways, way))
+            rows[key] = replace(rows[key], transitions=(*rows[key].transitions, transition))
         else:
-            human = sign != "human" and flow.leads_to_human(way.target)
-            rows[key] = Row((way,), way.target, sign, human)
+            human = sign != "human" and flow.leads_to_human(transition.target)
+            rows[key] = Row((transition,), transition.target, sign, human)
     kind = state.kinds[0]
     return Card((name,), kind, detail(state), first_words(state.prompt), tuple(rows.values()))
 
@@ -119,7 +119,7 @@ def _stacked(singles: Sequence[Card], flow: Flow) -> list[Card]:
     return found
 
 
-def _ways_back(flow: Flow) -> set[tuple[str, str]]:
+def _back_edges(flow: Flow) -> set[tuple[str, str]]:
     """(state, target) of the ways that close a circle, walking from the start, in the order of the file."""
     onward = {n: list(dict.fromkeys(w.target for w in s.transitions())) for n, s in flow.states.items()}
     back: set[tuple[str, str]] = set()

@@ -55,12 +55,12 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
     for name, state in flow.states.items():
         opening, closing = _SHAPES.get(state.kinds[0], _BOX)
         yield f"  {_id(flow.flow, name)}{opening}{_escaped(name)}<br/><small>{_escaped(detail(state))}</small>{closing}"
-        for way in state.transitions():
-            target = name if way.target in ("again", "repeat") else way.target
+        for transition in state.transitions():
+            target = name if transition.target in ("again", "repeat") else transition.target
             if target in _ENDS and target not in flow.states:
                 ends.add(target)
-            text = (f"{way.key}: " if way.key else "") + short(way)
-            edges.setdefault((name, target, way.failure), []).append(text)
+            text = (f"{transition.key}: " if transition.key else "") + short(transition)
+            edges.setdefault((name, target, transition.failure), []).append(text)
     for end in sorted(ends):
         yield f'  {_id(flow.flow, end, "to")}(("{TARGETS[end].partition(",")[0]}"))'
     if "human" in ends:

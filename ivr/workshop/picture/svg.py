@@ -92,7 +92,7 @@ class PlacedRow:
     @property
     def meaning(self) -> str:
         """Every transition of the row in a sentence."""
-        return "\n".join(_meaning(transition) for transition in self.row.ways)
+        return "\n".join(_meaning(transition) for transition in self.row.transitions)
 
 
 class Drawing:

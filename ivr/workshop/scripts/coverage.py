@@ -96,10 +96,10 @@ class Observation:
         flows = self._library.flows.values()
         states = frozenset(f"{flow.flow}.{name}" for flow in flows for name in flow.states)
         named = {
-            (f"{flow.flow}.{name}", way.trigger): f"{flow.flow}.{name}: {written(way)}"
+            (f"{flow.flow}.{name}", transition.trigger): f"{flow.flow}.{name}: {written(transition)}"
             for flow in flows
             for name, state in flow.states.items()
-            for way in state.transitions()
+            for transition in state.transitions()
         }
         return Coverage(states, named, states & self._entered, frozenset(self._taken & named.keys()))
 

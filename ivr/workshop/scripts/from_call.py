@@ -31,7 +31,7 @@ from ivr.workshop.simulate.driver import ACTION, DESK
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
-FICTIONAL = "5035550101"  # a demonstration member; 555-01xx belongs to nobody
+FICTIONAL = "5035550101"  # 555-01xx belongs to nobody
 LATER = timedelta(minutes=30)
 _DIGITS = re.compile(r"\d{5,}")
 

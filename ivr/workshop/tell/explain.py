@@ -129,11 +129,11 @@ class _StateExplanation:
         elif route:
             yield f"the shortest way: {self._route(route)}"
 
-    def _told(self, way: Transition) -> str:
-        if way.kind == "choice":
-            said = self.samples.phrases(way.name)
-            return f"“{said[0]}”" if said else f"choosing {way.name}"
-        return taken(way)
+    def _told(self, transition: Transition) -> str:
+        if transition.kind == "choice":
+            said = self.samples.phrases(transition.name)
+            return f"“{said[0]}”" if said else f"choosing {transition.name}"
+        return taken(transition)
 
     def _route(self, route: Sequence[RouteStep]) -> str:
         parts = [".".join(route[0].source)]
@@ -175,13 +175,13 @@ class _StateExplanation:
         if self.state.ask:
             said = listed(self.samples.values(self.state.ask))
             yield f"{self.state.ask}, for example {said}: {self._where(self.state.goto)}"
-        for way in self.state.transitions():
-            if way.kind == "choice":
-                phrases = self.samples.phrases(way.name)
+        for transition in self.state.transitions():
+            if transition.kind == "choice":
+                phrases = self.samples.phrases(transition.name)
                 more = f" and {len(phrases) - _SHOWN} more ways" if len(phrases) > _SHOWN else ""
                 said = ", ".join(f"“{p}”" for p in phrases[:_SHOWN])
-                only = f" (only if {way.condition})" if way.condition else ""
-                yield f"{way.name}{only}: {said or 'nothing in this language'}{more}: {self._target(way)}"
+                only = f" (only if {transition.condition})" if transition.condition else ""
+                yield f"{transition.name}{only}: {said or 'nothing in this language'}{more}: {self._target(transition)}"
         yield "and everywhere: repeat, help, go back, goodbye, and anything that asks for a human"
 
     def _keys(self) -> Iterator[str]:
@@ -239,27 +239,27 @@ class _StateExplanation:
             yield f"on leaving, {named(state.clear)} is forgotten"
 
     def _led(self) -> Iterator[str]:
-        for way in self.state.transitions(implied=True):
-            if way.kind in ("choice", "answer"):
+        for transition in self.state.transitions(implied=True):
+            if transition.kind in ("choice", "answer"):
                 continue
-            yield f"{taken(way)}: {self._target(way)}" + self._said(way)
+            yield f"{taken(transition)}: {self._target(transition)}" + self._said(transition)
         if self.kind == "handoff":
             yield "when an agent answers: the agent has the call, with all that was said"
             if "dropped" not in self.state.on and "failed" in self.state.on:
                 yield f"when the agent's line drops: {self._where(self.state.on['failed'])}"
 
-    def _said(self, way: Transition) -> str:
-        if not way.edge.say:
+    def _said(self, transition: Transition) -> str:
+        if not transition.edge.say:
             return ""
-        prompt = self.words.prompt(self.flow.flow, f"{self.name}.{way.prompt_id}", way.edge.say)
+        prompt = self.words.prompt(self.flow.flow, f"{self.name}.{transition.prompt_id}", transition.edge.say)
         return f", saying “{first_words(prompt)}”"
 
-    def _target(self, way: Transition) -> str:
-        text = self._where(way.edge)
-        if way.edge.set:
-            text += f", setting {named(way.edge.set)}"
-        if way.edge.clear:
-            text += f", forgetting {named(way.edge.clear)}"
+    def _target(self, transition: Transition) -> str:
+        text = self._where(transition.edge)
+        if transition.edge.set:
+            text += f", setting {named(transition.edge.set)}"
+        if transition.edge.clear:
+            text += f", forgetting {named(transition.edge.clear)}"
         return text
 
     def _where(self, edge: object) -> str:

@@ -61,7 +61,7 @@ def test_every_way_is_drawn_or_a_sign(flow: str) -> None:
         (state, way.target)
         for placed in canvas.cards
         for row in placed.card.rows
-        for way in row.ways
+        for way in row.transitions
         for state in placed.card.states
     }
     assert shown == {(n, w.target) for n, s in owner.states.items() for w in s.transitions() if not w.implied}
