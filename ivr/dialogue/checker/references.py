@@ -7,7 +7,7 @@ from functools import partial
 
 from ivr.dialogue.checker.condition import leaves
 from ivr.dialogue.checker.findings import Findings
-from ivr.dialogue.checker.graph import HTTP_OUTCOMES
+from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
 from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
@@ -292,7 +292,7 @@ class _Names:
         for part in ("reason", "skill"):
             self.text(getattr(state.handoff, part), self.at("states", sid, "handoff", part))
         self._skill(state.handoff.skill, self.at("states", sid, "handoff", "skill"))
-        outcomes = ("closed", "failed", "dropped") if "dropped" in state.on else ("closed", "failed")
+        outcomes = tuple(o for o in HANDOFF_OUTCOMES if o != "dropped" or o in state.on)  # else it is as if it failed
         self._outcomes(sid, state, outcomes, "a handoff")
 
     def _resume(self, sid: str, state: State) -> None:

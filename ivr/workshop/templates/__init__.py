@@ -19,7 +19,6 @@ TEMPLATES: Mapping[str, str] = {
     "handoff": "finds out what it is about and gets a person",
 }
 SERVICE = "my_service"
-_LANGUAGES = ("es-ES",)  # the templates' wordings, beside en-US
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -43,7 +42,7 @@ def new_flow(
     if name in RESERVED_TARGETS or name == "universals":
         raise ConfigError(f"{name} means something already", remedy="choose another name")
     languages = library.languages if library is not None else ()
-    spoken = [language for language in _LANGUAGES if language in languages]
+    spoken = [v for v in languages if files(__name__).joinpath(f"{template}.{v}.yaml").is_file()]
     found = {f"{name}.yaml": _text(template, "", name, service)}
     found |= {f"{name}.{language}.yaml": _text(template, f".{language}", name, service) for language in spoken}
     found[f"{name}.test.yaml"] = _text(template, ".test", name, service)
