@@ -74,7 +74,8 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             stack.callback(each.close)
         http_address = f"{listen.host}:{port_of(sockets)}"
 
-        clock, registry, serving, feed = SystemClock(), CallRegistry(), ServingVersions(), Feed()
+        clock, serving, feed = SystemClock(), ServingVersions(), Feed()
+        registry = CallRegistry(feed.touch)
         company = company_of(config)
         store = Store(config.store.resolved(), branches=company.branches, node=config.node)
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
@@ -105,8 +106,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             """What a new version of the flows is held against."""
             return replace(known, vocabularies=entry.vocabularies)
 
-        flows = LiveFlows(config.flows, facts, releases, serving, clock, prompts.prepare)
-        registry.on_move = flows.on_change = feed.touch
+        flows = LiveFlows(config.flows, facts, releases, serving, clock, prompts.prepare, on_change=feed.touch)
 
         await _begin(stack, store.upgrade(), store.close)
         if count := await store.calls.end_unfinished("lost", clock.now()):

@@ -21,12 +21,12 @@ class LiveCall(Protocol):
 
 
 class CallRegistry:
-    """Knows every live call."""
+    """Knows every live call. ``on_move``: a call came, went or changed its state."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_move: Callable[[], None] = lambda: None) -> None:
         self._calls: dict[str, LiveCall] = {}
         self._changed = asyncio.Condition()
-        self.on_move: Callable[[], None] = lambda: None  # a call came, went or changed its state
+        self.on_move = on_move
 
     def __len__(self) -> int:
         return len(self._calls)

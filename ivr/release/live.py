@@ -51,6 +51,7 @@ class LiveFlows:
         prepare: Prepare,
         *,
         poll_s: float = POLL_S,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._config, self._folder, self._facts = config, config.directory, facts
         self._releases, self._serving = releases, serving
@@ -59,7 +60,7 @@ class LiveFlows:
         self._seen: Candidate | None = None
         self._seen_files: object = None
         self._head: object = None
-        self.on_change: Callable[[], None] = lambda: None
+        self._on_change = on_change
 
     # -- the start ---------------------------------------------------------------------------------------------
 
@@ -152,7 +153,7 @@ class LiveFlows:
                 self._serving.accept()
                 _tell(candidate)
                 await self._go_live(candidate.library, candidate.took_s)
-            self.on_change()
+            self._on_change()
 
     async def _go_live(self, library: FlowLibrary, took_s: float) -> None:
         began = self._clock.monotonic()
@@ -192,7 +193,7 @@ class LiveFlows:
             except UnavailableError as error:
                 log.warning("flows.store_unread", error=str(error))
                 return
-            self.on_change()
+            self._on_change()
 
     async def _follow_canary(self) -> None:
         trial, current = await self._releases.canary(), self._serving.canary

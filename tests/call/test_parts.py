@@ -179,9 +179,8 @@ def test_input_timers_run_out_with_the_token_they_were_started_for() -> None:
 
 def test_the_recorder_tells_journal_log_and_live_view_and_counts() -> None:
     async def scenario() -> FakeRecords:
-        records, registry = FakeRecords(), CallRegistry()
         moves: list[str] = []
-        registry.on_move = lambda: moves.append("moved")
+        records, registry = FakeRecords(), CallRegistry(lambda: moves.append("moved"))
         recorder, journal = recorder_on(records, registry)
         with capture_logs() as lines:
             recorder.record(Entered("main.menu", "question"))

@@ -81,16 +81,22 @@ class Desk:
         self.config = Config(flows=FlowsConfig(directory=folder, watch=watch))
         self.store = Store(f"sqlite+aiosqlite:///{database}", timeout_s=10.0)
         self.releases = Releases(self.store.flow_versions)
-        self.shelf = ServingVersions()
+        self.serving = ServingVersions()
         self.prompts = Prompts()
-        self.openings = CallEntry(self.config.flows, self.shelf, lambda name: name == "hours.open" or None)
+        self.entry = CallEntry(self.config.flows, self.serving, lambda name: name == "hours.open" or None)
         # no agents are configured here, but the flows do hand over
         facts = replace(line_facts(self.config), skills=("general", "retention", "discs"))
-        self.flows = LiveFlows(
-            self.config.flows, lambda: facts, self.releases, self.shelf, SystemClock(), self.prompts, poll_s=poll_s
-        )
         self._changed = asyncio.Event()
-        self.flows.on_change = self._changed.set
+        self.flows = LiveFlows(
+            self.config.flows,
+            lambda: facts,
+            self.releases,
+            self.serving,
+            SystemClock(),
+            self.prompts,
+            poll_s=poll_s,
+            on_change=self._changed.set,
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Desk]:
@@ -120,7 +126,7 @@ class Desk:
 
     @property
     def edition(self) -> int:
-        return edition_of(self.shelf.live)
+        return edition_of(self.serving.live)
 
 
 def edition_of(library: FlowLibrary) -> int:

@@ -73,7 +73,7 @@ class Caller:
 
     def __init__(self, number: int, shared: CallServices, desk: Desk, media: Exchange, speech: FastSpeech) -> None:
         self.leg = FakeLeg(f"leg-{number}", number=f"503{number:07d}")
-        self.session = CallSession(f"{number:016x}", self.leg, shared, desk.openings.open)
+        self.session = CallSession(f"{number:016x}", self.leg, shared, desk.entry.open)
         self.expected = desk.edition
         self.turns = 0
         self._media, self._speech = media, speech

@@ -25,10 +25,10 @@ def desk(press: Press, tmp_path: Path) -> Desk:
 
 async def test_an_edit_goes_live_with_its_prompts_and_its_history(press: Press, desk: Desk) -> None:
     async with desk.running():
-        first = desk.shelf.live.version
+        first = desk.serving.live.version
         press.print(1)
         await desk.until(1)
-        second = desk.shelf.live.version
+        second = desk.serving.live.version
         assert desk.prompts.rendered == [second], "rendered before it served"
         steps = await desk.releases.history()
         assert [(s.version, s.previous, s.kind, s.changed) for s in steps] == [
@@ -46,10 +46,10 @@ async def test_a_broken_edit_never_goes_live_and_a_mended_one_does(press: Press,
     async with desk.running():
         with capture_logs() as lines:
             press.print(1, BROKEN)
-            await desk.until_that(lambda: desk.shelf.rejected is not None)
+            await desk.until_that(lambda: desk.serving.rejected is not None)
         assert desk.edition == 0
         errors = [line for line in lines if line["event"] == "flows.rejected"]
-        rejected = desk.shelf.rejected
+        rejected = desk.serving.rejected
         assert rejected is not None
         assert len(errors) == len(rejected.findings) >= 1
         wrong = next(line for line in errors if "nowhere" in line["finding"])
@@ -59,7 +59,7 @@ async def test_a_broken_edit_never_goes_live_and_a_mended_one_does(press: Press,
         assert status["rejected_findings"] == len(errors)
         press.print(2)
         await desk.until(2)
-        assert desk.shelf.rejected is None
+        assert desk.serving.rejected is None
         assert desk.flows.status()["reloads"] == 1
         assert all(s.kind == "publish" for s in await desk.releases.history())
 
@@ -78,7 +78,7 @@ async def test_half_a_file_is_rejected_and_the_rest_of_it_mends_it(press: Press,
     async with desk.running():
         whole = MAIN.format(edition=3)
         (press.folder / "main.yaml").write_text(whole[: len(whole) // 2], encoding="utf-8")
-        await desk.until_that(lambda: desk.shelf.rejected is not None)
+        await desk.until_that(lambda: desk.serving.rejected is not None)
         (press.folder / "main.yaml").write_text(whole, encoding="utf-8")
         await desk.until(3)
 
@@ -86,7 +86,7 @@ async def test_half_a_file_is_rejected_and_the_rest_of_it_mends_it(press: Press,
 async def test_a_folder_that_vanishes_leaves_the_line_serving(press: Press, desk: Desk) -> None:
     async with desk.running():
         press.folder.rename(press.folder.with_name("away"))
-        await desk.until_that(lambda: desk.shelf.rejected is not None)
+        await desk.until_that(lambda: desk.serving.rejected is not None)
         assert desk.edition == 0
         press.folder.with_name("away").rename(press.folder)
         press.print(4)
@@ -139,7 +139,7 @@ async def test_a_restart_with_broken_files_serves_the_last_good_version(
     with capture_logs() as lines:
         async with again.running():
             assert again.edition == 1
-            assert again.shelf.rejected is not None
+            assert again.serving.rejected is not None
             press.print(3)
             await again.until(3)
     assert "flows.serving_last_good" in {line["event"] for line in lines if line["log_level"] == "error"}
@@ -156,52 +156,52 @@ async def test_speech_workers_that_are_gone_hold_an_edit_back_until_they_return(
     async with desk.running():
         desk.prompts.gone = True
         press.print(1)
-        await desk.until_that(lambda: desk.shelf.held)
+        await desk.until_that(lambda: desk.serving.held)
         assert desk.edition == 0
         desk.prompts.gone = False
         await desk.until(1)
-        assert not desk.shelf.held
+        assert not desk.serving.held
 
 
 async def test_the_canary_takes_exactly_its_callers(press: Press, desk: Desk) -> None:
     async with desk.running():
         press.print(1)
         await desk.until(1)
-        trial = desk.shelf.live.version
+        trial = desk.serving.live.version
         await desk.flows.roll_back("dana")
         await desk.releases.start_canary(trial[:8], "dana", percent=10, numbers=["+1 503 555 0199"])
-        await desk.until_that(lambda: desk.shelf.canary is not None)
+        await desk.until_that(lambda: desk.serving.canary is not None)
         callers = [f"503{n:07d}" for n in range(5000)]
-        taken = {c for c in callers if edition_of(desk.shelf.choose(c, "ivr", "x")) == 1}
+        taken = {c for c in callers if edition_of(desk.serving.choose(c, "ivr", "x")) == 1}
         assert taken == {c for c in callers if bucket(trial, c) < BUCKETS // 10}
         assert abs(len(taken) - 500) < 90, "four standard deviations"
-        assert all(edition_of(desk.shelf.choose(c, "ivr", "another call")) == 1 for c in taken), "always the same"
-        assert edition_of(desk.shelf.choose("15035550199", "ivr", "x")) == 1
-        assert edition_of(desk.shelf.choose("5035550000", "+15035550199", "x")) == 1
-        withheld = [edition_of(desk.shelf.choose("", "ivr", f"call {n}")) for n in range(2000)]
+        assert all(edition_of(desk.serving.choose(c, "ivr", "another call")) == 1 for c in taken), "always the same"
+        assert edition_of(desk.serving.choose("15035550199", "ivr", "x")) == 1
+        assert edition_of(desk.serving.choose("5035550000", "+15035550199", "x")) == 1
+        withheld = [edition_of(desk.serving.choose("", "ivr", f"call {n}")) for n in range(2000)]
         assert 100 < sum(withheld) < 300
 
         await desk.releases.start_canary(trial, "dana", percent=50)
-        await desk.until_that(lambda: desk.shelf.canary is not None and desk.shelf.canary.percent == 50)
-        more = {c for c in callers if edition_of(desk.shelf.choose(c, "ivr", "x")) == 1}
+        await desk.until_that(lambda: desk.serving.canary is not None and desk.serving.canary.percent == 50)
+        more = {c for c in callers if edition_of(desk.serving.choose(c, "ivr", "x")) == 1}
         assert taken < more, "who has it keeps it when it grows"
         await desk.releases.end_canary("dana")
-        await desk.until_that(lambda: desk.shelf.canary is None)
-        assert all(edition_of(desk.shelf.choose(c, "ivr", "x")) == 0 for c in callers)
+        await desk.until_that(lambda: desk.serving.canary is None)
+        assert all(edition_of(desk.serving.choose(c, "ivr", "x")) == 0 for c in callers)
 
 
 async def test_a_canary_survives_a_restart_and_does_not_take_over(press: Press, desk: Desk, tmp_path: Path) -> None:
     async with desk.running():
         press.print(1)
         await desk.until(1)
-        trial = desk.shelf.live.version
+        trial = desk.serving.live.version
         await desk.flows.roll_back("dana")
         await desk.releases.start_canary(trial, "dana", percent=100)
-        await desk.until_that(lambda: desk.shelf.canary is not None)
+        await desk.until_that(lambda: desk.serving.canary is not None)
     again = Desk(press.folder, tmp_path / "ivr.sqlite3")
     async with again.running():
         assert again.edition == 0
-        assert again.shelf.canary is not None
-        assert again.shelf.canary.library.version == trial
+        assert again.serving.canary is not None
+        assert again.serving.canary.library.version == trial
         await again.releases.publish(trial, "dana")
-        await again.until_that(lambda: again.edition == 1 and again.shelf.canary is None)
+        await again.until_that(lambda: again.edition == 1 and again.serving.canary is None)

@@ -106,16 +106,16 @@ class Console:
 
     folder: Path
     base: str
-    shelf: ServingVersions
+    serving: ServingVersions
     flows: LiveFlows
     services: CallServices
-    openings: CallEntry
+    entry: CallEntry
     speech: Brisk
 
     def call(self, number: str = "5035550142") -> Caller:
         name = f"{int(number):016x}"
         leg = FakeLeg(f"leg-{name}", number=number)
-        return Caller(leg, CallSession(name, leg, self.services, self.openings.open), self.speech)
+        return Caller(leg, CallSession(name, leg, self.services, self.entry.open), self.speech)
 
     def edit(self, name: str, old: str, new: str) -> None:
         file = self.folder / name
@@ -131,18 +131,25 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     config = Config(flows=FlowsConfig(directory=flows_folder), desk=DeskConfig(agents=(AGENT,)))
     store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
     await store.upgrade()
-    shelf, feed, registry, records, speech = ServingVersions(), Feed(), CallRegistry(), FakeRecords(), Brisk()
+    serving, feed, records, speech = ServingVersions(), Feed(), FakeRecords(), Brisk()
+    registry = CallRegistry(feed.touch)
 
     async def nothing_to_render(_: FlowLibrary) -> None:
         return None
 
     releases = Releases(store.flow_versions)
     live = LiveFlows(
-        config.flows, lambda: line_facts(config), releases, shelf, SystemClock(), nothing_to_render, poll_s=0.5
+        config.flows,
+        lambda: line_facts(config),
+        releases,
+        serving,
+        SystemClock(),
+        nothing_to_render,
+        poll_s=0.5,
+        on_change=feed.touch,
     )
     await live.start()
-    registry.on_move = live.on_change = feed.touch
-    workshop = ConsoleWorkshop(config, shelf, live, releases)
+    workshop = ConsoleWorkshop(config, serving, live, releases)
 
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
@@ -156,10 +163,10 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     server = HttpServer(app, sockets)
     await server.start()
     shared = services(speech=speech, records=records, clock=SystemClock(), registry=registry)
-    openings = CallEntry(config.flows, shelf, lambda name: name == "hours.open" or None)
+    entry = CallEntry(config.flows, serving, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
-        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", shelf, live, shared, openings, speech)
+        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", serving, live, shared, entry, speech)
     finally:
         for call in registry:
             await call.end("test over")

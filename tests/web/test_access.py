@@ -98,8 +98,8 @@ async def test_programs_roll_back_with_a_bearer(guarded: Console, client: aiohtt
         assert answer.status == 400
     async with client.get(f"{guarded.base}/api/flows", headers=BEARER) as answer:
         body = await answer.json()
-    assert body["version"] == guarded.shelf.live.version
-    assert body["findings"] == [] and len(body["flows"]) == len(guarded.shelf.live.flows)
+    assert body["version"] == guarded.serving.live.version
+    assert body["findings"] == [] and len(body["flows"]) == len(guarded.serving.live.flows)
 
 
 async def test_what_is_not_there(open_one: Console, client: aiohttp.ClientSession) -> None:

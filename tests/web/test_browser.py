@@ -41,7 +41,7 @@ async def test_live_calls_move_as_they_talk(served: Console, shown: Window) -> N
     mine = page.locator(f'tr[data-call="{caller.call_id}"]')
     await expect(mine).to_contain_text("••••••••42")
     await expect(mine).to_contain_text("main.ask")
-    await expect(mine).to_contain_text(served.shelf.live.version)
+    await expect(mine).to_contain_text(served.serving.live.version)
 
     await mine.locator("a").click()
     await expect(page.locator(".story .prompt").last).to_contain_text("What can I do for you?")
@@ -61,8 +61,8 @@ async def test_a_flow_is_a_picture_with_the_live_calls_on_it(served: Console, sh
     served.call()
     await page.goto(f"{served.base}/flows")
     await page.get_by_role("link", name="main").first.click()
-    await expect(page.locator("h1")).to_contain_text(served.shelf.live.versions["main"])
-    states = served.shelf.live.flows["main"].states
+    await expect(page.locator("h1")).to_contain_text(served.serving.live.versions["main"])
+    states = served.serving.live.flows["main"].states
     await expect(page.locator("svg [id^=state-main-]")).to_have_count(len(states))
     await expect(page.locator("#state-main-ask")).to_have_class("state card question live-here")
     await expect(page.locator("#on-it")).to_have_text("1 live call here")
@@ -115,12 +115,12 @@ async def test_a_rejected_edit_is_a_banner_everywhere_until_it_is_mended(served:
     await page.goto(served.base)
     banner = page.locator("#banner")
     await expect(banner).to_be_hidden()
-    good = served.shelf.live.version
+    good = served.serving.live.version
     served.edit("main.yaml", "goto:", "gotoo:")
     await expect(banner).to_contain_text(f"Version {good} keeps serving")
     await banner.get_by_role("link").click()
     findings = page.locator("#findings .finding")
-    rejected = served.shelf.rejected
+    rejected = served.serving.rejected
     assert rejected is not None
     await expect(findings).to_have_count(len(rejected.findings))
     await expect(page.locator("#findings")).to_contain_text("did you mean goto?")
@@ -131,7 +131,7 @@ async def test_a_rejected_edit_is_a_banner_everywhere_until_it_is_mended(served:
 
 async def test_going_back_to_an_earlier_version(served: Console, shown: Window) -> None:
     page = shown.page
-    first = served.shelf.live.version
+    first = served.serving.live.version
     await page.goto(f"{served.base}/flows")
     served.edit("main.yaml", "What can I do for you?", "What would you like?")
     rows = page.locator("table tbody tr")
@@ -139,7 +139,7 @@ async def test_going_back_to_an_earlier_version(served: Console, shown: Window) 
     await expect(rows.first).to_contain_text("main")
     await page.get_by_role("button", name=f"Go back to {first}").click()
     await expect(page.locator("h1")).to_contain_text(first)
-    assert served.shelf.live.version == first
+    assert served.serving.live.version == first
     await expect(rows.first).to_contain_text("rollback")
 
 
