@@ -35,7 +35,11 @@ async def test_a_call_that_nobody_made_is_not_said_to_have_changed_nothing(url: 
 
 @pytest.mark.parametrize(
     ("command", "arguments"),
-    [(db.audit, {"call_id": "c"}), (db.callbacks, {"done": None}), (db.purge, {"older_than": timedelta(1), "yes": False})],
+    [
+        (db.audit, {"call_id": "c"}),
+        (db.callbacks, {"done": None}),
+        (db.purge, {"older_than": timedelta(1), "yes": False}),
+    ],
 )
 async def test_a_database_without_tables_is_told_so(command: Any, arguments: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is empty: run ivr db upgrade"):
