@@ -55,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"ivr: {error.filename}: {error.strerror}", file=sys.stderr)  # a file that was named can't be used
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -91,13 +91,20 @@ async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
+    await _current(opened)
     changes = await opened.store.audit.of_call(arguments.call_id)
     if not changes:
+        if await opened.store.calls.get(arguments.call_id) is None:
+            raise ConfigError(
+                f"there is no call {arguments.call_id} in {opened.store.name}",
+                remedy="/api/calls and [logs] path have the whole ids; ivr tail shows how they begin",
+            )
         return f"call {arguments.call_id} changed nothing"
     return "\n".join(json.dumps(change, ensure_ascii=False, default=str) for change in changes)
 
 
 async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
+    await _current(opened)
     if arguments.done is not None:
         if not await opened.store.callbacks.close(arguments.done):
             raise ConfigError(f"{arguments.done}: nobody waits under this number", remedy="ivr db callbacks lists them")
@@ -112,6 +119,7 @@ async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
 
 
 async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
+    await _current(opened)
     before = datetime.now(UTC) - arguments.older_than
     when = f"before {before:%Y-%m-%d %H:%M} UTC"
     if arguments.yes:
@@ -120,6 +128,12 @@ async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
     if not any(found.values()):
         return f"nothing to delete {when}"
     return f"would delete {_counted(found, ', ')} ({when}); add --yes to delete them"
+
+
+async def _current(opened: Opened) -> None:
+    """Raises ConfigError where the tables aren't there, or aren't this release's."""
+    if not (await opened.store.status()).up_to_date:
+        raise ConfigError(await status(opened))
 
 
 def _counted(counts: Mapping[str, int], joint: str) -> str:

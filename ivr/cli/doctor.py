@@ -18,12 +18,11 @@ from rich.text import Text
 
 from ivr.cli import db
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
-from ivr.company import company_of
 from ivr.config import Address, Config
-from ivr.dialogue.flows.library import Loaded, load_library
-from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
+from ivr.line_facts import line_facts
+from ivr.release.candidate import Candidate, examine_folder
 from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
@@ -63,29 +62,29 @@ def handle(arguments: argparse.Namespace) -> int:
 def examine(config: Config) -> Iterator[Finding]:
     """Everything that can be told without starting a service."""
     yield Finding("ok", "Python", f"{platform.python_version()} on {sys.platform}")
-    directory, loaded = config.flows.directory, None
+    directory, checked = config.flows.directory, None
     try:
-        signatures = company_of(config).all_signatures
+        facts = line_facts(config)
     except ConfigError as error:
         yield Finding("bad", "company", str(error))
     else:
         yield Finding("ok", "company", config.company.package or "none: flows call [[flows.services]]")
-        loaded = load_library(read_directory(directory), signatures) if directory.is_dir() else None
-        yield _flows(directory, loaded)
-    library = loaded.library if loaded is not None else None
+        checked = examine_folder(directory, facts) if directory.is_dir() else None
+        yield _flows(directory, checked)
+    library = checked.library if checked is not None else None
     yield from _speech(config, library.universals.languages if library is not None else ())
     yield from _network(config)
     yield from _secrets(config)
     yield from _extras()
 
 
-def _flows(directory: Path, loaded: Loaded | None) -> Finding:
-    if loaded is None:
+def _flows(directory: Path, checked: Candidate | None) -> Finding:
+    if checked is None:
         return Finding("bad", "flows", f"{directory} is not a folder", "set [flows] directory")
-    if loaded.library is None or loaded.errors:
-        errors = f"{len(loaded.errors)} error(s) in {directory}"
+    if checked.library is None:
+        errors = f"{len(checked.errors)} error(s) in {directory}"
         return Finding("bad", "flows", errors, f"ivr flow check {directory}")
-    return Finding("ok", "flows", f"{len(loaded.library.flows)} in {directory}, version {loaded.library.version}")
+    return Finding("ok", "flows", f"{len(checked.library.flows)} in {directory}, version {checked.library.version}")
 
 
 def _speech(config: Config, chosen: Iterable[str]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import wave
 from pathlib import Path
 
 from ivr.cli.options import Subparsers, add_config, command, configuration
+from ivr.errors import ConfigError
 from ivr.speech.service import WorkerSpeechService
 
 EPILOG = """\
@@ -28,6 +29,8 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
+    if not arguments.text.strip():
+        raise ConfigError("there is nothing to say", remedy="name a sentence")
 
     async def run() -> bytes:
         service = WorkerSpeechService(config.speech)
@@ -38,7 +41,7 @@ def handle(arguments: argparse.Namespace) -> int:
             await service.stop()
 
     pcm = asyncio.run(run())
-    with wave.open(str(arguments.out), "wb") as out:
+    with arguments.out.open("wb") as file, wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(8000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 import tomllib
@@ -32,6 +33,19 @@ def commands(path: Path) -> Iterator[str]:
 def test_every_command_in_the_documents_is_one(line: str) -> None:
     words = shlex.split(line.split("|")[0].split(">")[0])[1:]
     assert parser().parse_args([re.sub(r"^[A-Z]+$", "1", word) for word in words]).handler
+
+
+def _parsers(root: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield root
+    for action in root._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _parsers(inner)
+
+
+@pytest.mark.parametrize("command", list(_parsers(parser())), ids=lambda command: command.prog)
+def test_every_command_explains_itself(command: argparse.ArgumentParser) -> None:
+    assert command.format_help().startswith(f"usage: {command.prog}")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -18,7 +18,7 @@ To try out flows that aren't live, edit a copy of the folder and name that.
 def add(tools: Subparsers) -> None:
     parser = command(tools, "canary", "a version for some callers first", EPILOG, handle)
     parser.add_argument("version", nargs="?", default="", metavar="VERSION|FOLDER", help="see ivr flow history")
-    parser.add_argument("--percent", type=int, default=0, metavar="N", help="1 to 100 % of callers")
+    parser.add_argument("--percent", type=int, default=0, metavar="N", help="1 to 100 %% of callers")
     parser.add_argument(
         "--numbers", default="", metavar="NUMBER,…", help="everybody who calls from or to one of these numbers"
     )

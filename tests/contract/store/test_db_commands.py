@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,26 @@ async def told(url: str, command: Any, **arguments: object) -> str:
 async def test_audit(url: str, store: Store) -> None:
     await edited(store, lambda order: ("ok", order[::-1]), key="k", call_id="call-1")
     assert '"action": "queue.test"' in await told(url, db.audit, call_id="call-1")
+    await store.calls.begin("call-2", "5035550101", "5035550199", datetime.now(UTC), {})
     assert await told(url, db.audit, call_id="call-2") == "call call-2 changed nothing"
+
+
+async def test_a_call_that_nobody_made_is_not_said_to_have_changed_nothing(url: str, store: Store) -> None:
+    with pytest.raises(ConfigError, match="there is no call call-3"):
+        await told(url, db.audit, call_id="call-3")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (db.audit, {"call_id": "c"}),
+        (db.callbacks, {"done": None}),
+        (db.purge, {"older_than": timedelta(1), "yes": False}),
+    ],
+)
+async def test_a_database_without_tables_is_told_so(command: Any, arguments: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is empty: run ivr db upgrade"):
+        await told(f"sqlite+aiosqlite:///{tmp_path / 'new.sqlite3'}", command, **arguments)
 
 
 async def test_callbacks(url: str, store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -66,3 +67,13 @@ def test_a_process_that_cannot_serve_says_why_every_time() -> None:
         with pytest.raises(MediaUnavailable, match="nothing to work with"):
             worker.start()
         assert worker.pid is None
+
+
+def test_a_signal_to_the_whole_group_leaves_the_process_to_the_line(worker: BlockingWorker) -> None:
+    worker.start()
+    pid = worker.pid
+    assert pid is not None
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        os.kill(pid, signum)
+        assert worker.ask(ECHO, b"still here") == b"still here"
+    assert worker.pid == pid
