@@ -72,8 +72,11 @@ class CallLog(TableGroup):
 
     @writes
     async def end_unfinished(self, connection: AsyncConnection, outcome: str, before: datetime) -> int:
-        """After a crash: this node's calls begun before ``before`` that nobody finished are over; how many."""
-        lost = (calls.c.node == self._node) & calls.c.ended_at.is_(None) & (calls.c.started_at < before)
+        """After a crash: this node's calls begun before ``before`` that nobody finished are over; how many.
+
+        So are those from before calls had a node: nobody else would ever end them."""
+        ours = (calls.c.node == self._node) | calls.c.node.is_(None)
+        lost = ours & calls.c.ended_at.is_(None) & (calls.c.started_at < before)
         ended = update(calls).where(lost).values(outcome=fit(outcome, 60), ended_at=self._now())
         return (await connection.execute(ended)).rowcount
 

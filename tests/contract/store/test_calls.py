@@ -7,10 +7,12 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from ivr.ports import CallRecords, ContextStore
 from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
 from ivr.store import Store
+from ivr.store.tables import calls
 from tests.films import done, films_on
 
 from .conftest import Time
@@ -93,6 +95,16 @@ async def test_after_a_crash(store: Store, now: Time, url: str) -> None:
     assert (found["live"], found["outcome"]) == (False, "lost")
     assert [c["call_id"] for c in await store.calls.recent(live=True)] == ["call-2", "elsewhere"]
     await other.close()
+
+
+async def test_a_crash_before_calls_had_a_node(store: Store, now: Time) -> None:
+    await begun(store, "call-1", now())
+    without = update(calls).values(node=None)
+    await store.database.write(lambda connection: connection.execute(without))
+    assert await store.calls.end_unfinished("lost", now.pass_(hours=1)) == 1
+    found = await store.calls.get("call-1")
+    assert found is not None
+    assert (found["live"], found["outcome"]) == (False, "lost")
 
 
 async def test_resume_points_are_used_once(store: Store, now: Time) -> None:
