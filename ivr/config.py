@@ -293,8 +293,7 @@ class Config(Section):
 def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
     """Parse ``path``; relative paths inside it are taken from its folder. Raises ConfigError with every fault.
 
-    ``overrides`` maps dotted keys ("sip.listen") to values that win over the file.
-    """
+    ``overrides`` maps dotted keys ("sip.listen") to values that win over the file."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -63,8 +63,7 @@ class TelephonyError(IvrError):
 class DialFailed(TelephonyError):
     """An outbound INVITE got a final non-2xx answer, or none.
 
-    ``status`` is the SIP status (RFC 3261 section 21); 408 when nobody answered in time.
-    """
+    ``status`` is the SIP status (RFC 3261 section 21); 408 when nobody answered in time."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status} {reason}")

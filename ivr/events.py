@@ -43,8 +43,7 @@ class Hypothesis:
     """One way to hear an utterance.
 
     ``phrase`` is the index into the grammar's phrases, None for free transcription. ``confidence`` is 0..1
-    and comparable within one recogniser.
-    """
+    and comparable within one recogniser."""
 
     text: str
     confidence: float
@@ -178,8 +177,7 @@ class ActionResult:
 
     ``outcome`` is one of the outcomes its signature declares (or ``failed``/``timeout``). ``values`` bind the flow's
     ``returns``; ``facts`` are merged into the call's facts (dotted names, e.g. ``caller.name``);
-    ``vocabularies`` replace the word lists that slot types draw on (e.g. ``appointments`` -> the caller's own).
-    """
+    ``vocabularies`` replace the word lists that slot types draw on (e.g. ``appointments`` -> the caller's own)."""
 
     outcome: str
     values: Mapping[str, object] = field(default_factory=dict)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 class Clip:
     """Something to play: 16-bit little-endian mono PCM at 8 kHz.
 
-    Clips with the same ``key`` are the same audio: they are shipped to the media process and encoded once.
-    """
+    Clips with the same ``key`` are the same audio: they are shipped to the media process and encoded once."""
 
     key: str
     pcm: bytes

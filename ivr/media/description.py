@@ -43,8 +43,7 @@ EVENTS = 101  # payload type of telephone-event in our own offers
 class MediaDescription:
     """One end's audio: where it listens (IP literal, UDP port), what it takes in order of preference.
 
-    ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733), None where not offered.
-    """
+    ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733), None where not offered."""
 
     host: str
     port: int
@@ -62,8 +61,7 @@ def negotiate(offer: MediaDescription | None, preferences: Sequence[str], host: 
     """Our description at ``host``:``port``: an answer to ``offer``, or (None) an offer of everything we take.
 
     The codec is the first of ``preferences`` (names) that the offer has, under the offer's payload type; the
-    telephone-event payload type is mirrored. The same offer always gives the same answer. Raises NoCommonCodec.
-    """
+    telephone-event payload type is mirrored. The same offer always gives the same answer. Raises NoCommonCodec."""
     if offer is None:
         return MediaDescription(host, port, tuple(STATIC[name] for name in preferences), EVENTS)
     for name in preferences:

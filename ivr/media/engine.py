@@ -41,8 +41,7 @@ class ProcessMediaEngine:
     ``host`` is bound and, unless ``advertise`` names another address (NAT, 0.0.0.0), written into descriptions.
     ``port_range`` is inclusive; ``codecs`` in order of preference; ``timeout_s`` of silence make a MediaTimeout.
     ``clip_bytes`` bounds the PCM that the process keeps of clips (it holds up to twice that, with the encoded form).
-    A process that answers no ping for ``hung_after_s`` is replaced like one that died.
-    """
+    A process that answers no ping for ``hung_after_s`` is replaced like one that died."""
 
     def __init__(
         self,

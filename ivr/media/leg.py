@@ -31,8 +31,7 @@ class ProcessMediaLeg:
 
     Order of events: as they happened in the media process; a key comes before the PlayDone it causes. Once the media
     process is lost, every unfinished token gets PlayDone, then comes MediaLost and ``events`` ends; commands that
-    would need media raise MediaUnavailable from then on, ``stop_playing``, ``listen(False)`` and ``close`` don't.
-    """
+    would need media raise MediaUnavailable from then on, ``stop_playing``, ``listen(False)`` and ``close`` don't."""
 
     def __init__(self, commands: Commands, number: int, name: str, local: MediaDescription) -> None:
         self._commands = commands

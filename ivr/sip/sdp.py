@@ -158,8 +158,7 @@ def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
     """Return the first plain RTP/AVP audio stream with a codec out of ``known``.
 
     Raises BadBody: 400 for what is no SDP, 488 for SDP we cannot serve (encrypted media only, no common
-    codec, no audio, an address that is no IP literal).
-    """
+    codec, no audio, an address that is no IP literal)."""
     if len(text) > MAX_SDP:
         raise BadBody(400, "SDP too large")
     try:

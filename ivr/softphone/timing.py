@@ -71,8 +71,7 @@ class Response:
     """One turn: from the last voiced packet sent to the first audible packet of the answer.
 
     ``seconds`` is None when no answer came before the caller spoke again, pressed a key or the call ended.
-    ``overlapped``: the line was still talking when the caller stopped, so the number is a guess.
-    """
+    ``overlapped``: the line was still talking when the caller stopped, so the number is a guess."""
 
     speech_start: float
     speech_end: float
@@ -152,8 +151,7 @@ def summary(values: Iterable[float]) -> Summary | None:
 def joined_at(caller: Timeline, agent: Timeline, since: float) -> float | None:
     """Return the first time after ``since`` from which the caller hears the agent; None when that never happens.
 
-    It compares the loudness of what was heard and of what was said over 0.6 s, at any delay up to 0.4 s.
-    """
+    It compares the loudness of what was heard and of what was said over 0.6 s, at any delay up to 0.4 s."""
     if not caller.heard or not agent.sent:
         return None
     end = max(caller.heard[-1].at, agent.sent[-1].at)

@@ -71,8 +71,7 @@ class Track:
     sounded on the wall clock.
 
     Within a stream the RTP clock decides (no clicks from network jitter); when it disagrees with arrival by
-    100 ms or another source starts, arrival does.
-    """
+    100 ms or another source starts, arrival does."""
 
     def __init__(self, origin: float) -> None:
         self.packets: list[RtpPacket] = []

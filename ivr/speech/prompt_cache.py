@@ -32,8 +32,7 @@ _SLUG_LENGTH = 60
 def slug(text: str) -> str:
     """The file name of a recording of ``text``: its words in lower case joined by hyphens, without punctuation.
 
-    Accents stay. Beyond 60 characters: the first 50, a hyphen, and eight hex digits of the whole slug's SHA-256.
-    """
+    Accents stay. Beyond 60 characters: the first 50, a hyphen, and eight hex digits of the whole slug's SHA-256."""
     words = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", text).lower().replace("'", "").replace("’", ""))
     name = "-".join(words)
     if len(name) > _SLUG_LENGTH:

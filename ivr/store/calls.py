@@ -21,8 +21,7 @@ class CallLog(TableGroup):
 
     A call reads as its columns (call_id, caller, called, started_at, ended_at, live, outcome, canonical) with what
     begin's ``extra`` and ``update`` brought beside them; ``get`` adds ``entries``. All methods raise StoreUnavailable.
-    ``node`` is the service that answers these calls, among those that share the database.
-    """
+    ``node`` is the service that answers these calls, among those that share the database."""
 
     def __init__(self, database: Database, now: Callable[[], datetime], node: str = "") -> None:
         super().__init__(database, now)

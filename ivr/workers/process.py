@@ -36,8 +36,7 @@ class Role:
 
     A worker silent for ``start_s`` before it is ready, or for ``hung_after_s`` since, is replaced like one that died.
     ``errors``: what it may refuse with; the first is raised for everything else that goes wrong with it.
-    ``socket_buffer``: bytes that the kernel is to hold for each end, 0 for its own choice.
-    """
+    ``socket_buffer``: bytes that the kernel is to hold for each end, 0 for its own choice."""
 
     name: str
     title: str
@@ -67,7 +66,6 @@ class Owner(Protocol):
     def received(self, kind: int, number: int, body: bytes) -> None: ...  # one frame of the owner's protocol
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """The process is gone and its sessions with it; a new one follows, unless it was stopped (None)."""
-        ...
 
 
 class Child(Protocol):
@@ -98,8 +96,7 @@ class Attention:
     """A watchdog's own: since when it has been looking without a lapse. Times are passed in, seconds.
 
     Whoever was stopped, or got no processor, for longer than ``lapse_s`` cannot tell how long others were silent: what
-    they said waits to be read. Silence counts from ``since`` at the earliest.
-    """
+    they said waits to be read. Silence counts from ``since`` at the earliest."""
 
     def __init__(self, now: float, lapse_s: float) -> None:
         self.since = now

@@ -62,8 +62,7 @@ def check(library: FlowLibrary, facts: LineFacts, *, profile: str = "") -> tuple
 def check_sources(sources: Mapping[str, str], facts: LineFacts, *, profile: str = "") -> Checked:
     """Load (once) and check: the loader's findings and the checker's together.
 
-    Where files are too broken to load, what is left of them is checked, and what was left out is not counted again.
-    """
+    Where files are too broken to load, what is left of them is checked, and what was left out is not counted again."""
     loaded = load_library(sources, facts.signatures)
     if loaded.draft is None:
         return Checked(None, loaded.findings)

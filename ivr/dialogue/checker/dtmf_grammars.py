@@ -118,8 +118,7 @@ def _keyless(findings: Findings, name: str, sid: str, state: State, reaches: _Re
 class _Reaches:
     """What can be done from a state on: the actions and services on all ways from it, sub-flows included.
 
-    From a question on, only what has a key counts. Computed for all states at once, component by component.
-    """
+    From a question on, only what has a key counts. Computed for all states at once, component by component."""
 
     def __init__(self, findings: Findings) -> None:
         self.flows = findings.library.flows

@@ -16,8 +16,7 @@ class LineFacts:
     ``signatures``: every action by name. ``skills``: what the desk has. ``services``: names of [[flows.services]].
     ``entries``: flows that answer a number. ``recorded(audio, language)``: whether a recording exists.
     ``vocabularies``: the terms callers may name, by vocabulary. ``recognised``, ``spoken``: languages that some
-    recogniser, some synthesiser serves.
-    """
+    recogniser, some synthesiser serves."""
 
     signatures: Mapping[str, ActionSignature] = field(default_factory=dict)
     skills: Collection[str] | None = None

@@ -56,8 +56,7 @@ class _Compiler:
         """Variables whose being filled decides where a call goes: those in conditions, and those asked for.
 
         Where these are too many, asks outside circles are taken to be passed through or not, as may be; what the walk
-        then finds wrong is walked again with all of them (``Walker.exactly``).
-        """
+        then finds wrong is walked again with all of them (``Walker.exactly``)."""
         tested, compared = set[str](), set[str]()
         for state in self.flow.states.values():
             conditions = [t.condition for t in state.transitions()]

@@ -31,8 +31,7 @@ class TransitionTable:
     """Every edge of every flow. States are named "flow.state".
 
     It is `transitions`' synchronous Machine, used as nothing but a table: no callbacks, so no name from a file can ever
-    be called. Each call brings its own cursor as the model.
-    """
+    be called. Each call brings its own cursor as the model."""
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         names = [f"{name}.{sid}" for name, flow in flows.items() for sid in flow.states]

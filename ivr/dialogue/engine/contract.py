@@ -38,8 +38,7 @@ class Start:
     ``caller``, ``called``: numbers; "" where withheld. ``facts``: more of what is known, by dotted names;
     ``fact_source`` is asked at each use for those that change (``hours.open``) and returns None for what it doesn't
     know. ``seed`` chooses among prompt variants. A call in a language that nobody recognises is led by keys;
-    ``keys_led``: this one is, whatever its language.
-    """
+    ``keys_led``: this one is, whatever its language."""
 
     call_id: str
     entry: str = "main"
@@ -144,8 +143,7 @@ class PartFailed:
 class Agitated:
     """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
 
-    ``weight``: how much it counts; a human is sent for at 1.
-    """
+    ``weight``: how much it counts; a human is sent for at 1."""
 
     evidence: str
     weight: float = 0.6
@@ -176,8 +174,7 @@ class Listen:
     """Listen from now on (also during the prompt). The silence timer starts when all that is being said has ended.
 
     ``timeout_s`` None: no silence timer (e.g. while an action runs). ``hotword``: speech stops a prompt only once it
-    was recognised. ``interdigit_s`` is 0 where single keys decide.
-    """
+    was recognised. ``interdigit_s`` is 0 where single keys decide."""
 
     token: int
     grammar: StateGrammar

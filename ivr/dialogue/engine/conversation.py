@@ -56,8 +56,7 @@ class CallScope(Mapping[str, object]):
 class Conversation:
     """Everything about one call. ``gather`` is what is listened for, ``waiting`` what else is waited for, if anything.
 
-    ``keys_led``: the key menu is said at once, since nothing can be understood in the call's language.
-    """
+    ``keys_led``: the key menu is said at once, since nothing can be understood in the call's language."""
 
     def __init__(self, library: FlowLibrary, start: Start) -> None:
         self.library = library

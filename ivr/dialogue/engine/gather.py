@@ -46,8 +46,7 @@ def meanwhile(call: Conversation) -> Gather:
 def listen(call: Conversation, gather: Gather) -> None:
     """Start (or go on) listening. What was said when a gather began is what "repeat" says again.
 
-    Single keys decide at once, unless a value is being keyed or a star waits for its second key.
-    """
+    Single keys decide at once, unless a value is being keyed or a star waits for its second key."""
     if not gather.token:
         gather.prompt = tuple(call.outbox.turn)
     gather.token = call.outbox.token()
@@ -104,8 +103,7 @@ class Handlers:
     ``filled`` takes what was said, ``picked`` the key of a choice by its index; universals never come here.
     ``noinput`` and ``nomatch``: instead of the re-prompts that end with a human. ``anew`` asks again in a language just
     chosen; a side question asks what is beneath it. ``menu`` names the keys. ``asks``: a question of the flow's own:
-    the state's noinput and nomatch prompts are said, and two close readings are both offered.
-    """
+    the state's noinput and nomatch prompts are said, and two close readings are both offered."""
 
     filled: Callable[[Conversation, Gather, Reading], Next]
     picked: Callable[[Conversation, Gather, int], Next] = lambda call, gather, index: NoMatch(gather)

@@ -35,8 +35,7 @@ class Expression:
     """A parsed expression.
 
     ``names`` are the variables and facts whose value is used, ``tested`` those that ``filled()`` asks about, ``bare``
-    the single variable or fact that the whole text names ("" otherwise). ``literal`` tells that no name occurs.
-    """
+    the single variable or fact that the whole text names ("" otherwise). ``literal`` tells that no name occurs."""
 
     text: str
     names: frozenset[str]

@@ -15,8 +15,7 @@ class Finding:
     """One fault in one place. ``line`` and ``column`` count from 1; 0 means the file as a whole.
 
     ``code`` is kebab-case and stable, ``text`` the offending text as it stands in the file, ``path`` the
-    counter-example: states ("flow.state") in the order a call would pass them, with what leads from one to the next.
-    """
+    counter-example: states ("flow.state") in the order a call would pass them, with what leads from one to the next."""
 
     code: str
     severity: Severity

@@ -26,8 +26,7 @@ class FlowLibrary:
 
     ``flows`` by name, their fragments merged in; ``wordings`` by (flow or "universals", language, persona), a
     fragment's overlays merged into those of the flows that use it. ``version`` and ``versions`` (by flow) are hashes of
-    the files' texts: twelve hexadecimal digits. ``sources`` keeps the texts, ``parsed`` the positions, by file name.
-    """
+    the files' texts: twelve hexadecimal digits. ``sources`` keeps the texts, ``parsed`` the positions, by file name."""
 
     flows: Mapping[str, Flow]
     universals: Universals

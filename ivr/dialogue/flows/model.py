@@ -27,8 +27,7 @@ class VariableSpec(Node):
 
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
     string of ``length`` (a count, or [min, max]). date: ISO 8601 day. boolean. choice: a key of ``values``, whose
-    phrases mean it. text, money: only from actions, never spoken.
-    """
+    phrases mean it. text, money: only from actions, never spoken."""
 
     type: SlotType
     about: str = ""
@@ -125,8 +124,7 @@ class Wording(Node):
 
     ``prompts`` by id: ``<state>``, ``<state>.noinput|nomatch|help|confirm|wait``, ``<state>.on.<outcome>``,
     ``<state>.choice.<intent>``, or a system prompt's name. ``labels``: ``<state>.<intent>``. ``keywords``: by risk.
-    ``concepts``: as in the universals.
-    """
+    ``concepts``: as in the universals."""
 
     wording: str
     language: str
@@ -164,8 +162,7 @@ class Universals(Node):
 
     ``concepts``: single words of the company that mean the same in a request, by a name for what they mean ("filler":
     nothing). Names of the language's own (move, top, up, down, end, swap, before, after, remove, add, hear, undo, hold)
-    add to them.
-    """
+    add to them."""
 
     universals: Literal[True] | str
     language: str = "en-US"

@@ -44,8 +44,7 @@ Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=600)]
 class PromptItem(Node):
     """One piece of a prompt: ``say`` with {slots}, or one of ``variants``; ``audio`` names a recording that wins.
 
-    ``language``: said by a voice of that language; left out where the line has none.
-    """
+    ``language``: said by a voice of that language; left out where the line has none."""
 
     say: str = ""
     variants: tuple[str, ...] = ()

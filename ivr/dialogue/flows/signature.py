@@ -32,8 +32,7 @@ class Parameter:
     """One argument. ``type`` is one of VALUE_TYPES.
 
     A "title" is passed as the id of its Term, a "date" as ISO 8601, "money" in cents; an "object" is a mapping of names
-    to values (only ``http.call`` takes those).
-    """
+    to values (only ``http.call`` takes those)."""
 
     name: str
     type: str
@@ -51,8 +50,7 @@ class ActionSignature:
     ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
     ``facts`` are the dotted facts it may set, ``vocabularies`` the word lists it replaces. ``about`` is one sentence
     for designers; ``undo`` names the action that takes it back ("" when nothing does). ``promises``: CALLBACK where
-    its outcome "ok" means that somebody will call back; "" for all others.
-    """
+    its outcome "ok" means that somebody will call back; "" for all others."""
 
     name: str
     parameters: tuple[Parameter, ...] = ()

@@ -63,8 +63,7 @@ class Parsed:
     """A file as read. ``model`` is None when there is any error.
 
     ``draft`` is then what is left without the wrong parts, so that the checker can say what else is wrong, and
-    ``omitted`` the paths left out.
-    """
+    ``omitted`` the paths left out."""
 
     file: str
     model: FlowFile | None
@@ -85,8 +84,7 @@ def read_directory(path: FilePath | str) -> dict[str, str]:
     """The flow files of a directory, file name -> text, sorted; test scripts (``*.test.yaml``) are left out.
 
     Bytes that are not UTF-8 come as lone surrogates, which ``parse`` reports; of a file beyond the size limit only as
-    much is read as shows that. Raises OSError.
-    """
+    much is read as shows that. Raises OSError."""
     return {
         entry.name: read_file(entry)
         for entry in sorted(FilePath(path).iterdir())

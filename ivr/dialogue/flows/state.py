@@ -23,8 +23,7 @@ class EdgeSpec(Node):
     """Where to go next: a state of this flow or a reserved target.
 
     ``reason``, ``skill`` and ``priority`` go with the target ``human``. ``language`` and ``persona``: how the call is
-    spoken and listened to from here on, to its end.
-    """
+    spoken and listened to from here on, to its end."""
 
     goto: str
     say: TaperedPrompt | None = None
@@ -59,8 +58,7 @@ class Confirm(Node):
     """Ask before acting. auto: explicit when anything used was heard with doubt; irreversible actions always explicit.
 
     implicit: the next prompt must name what was understood (the checker looks). ``no``: where a "no" goes, with
-    ``clear``ed variables asked again.
-    """
+    ``clear``ed variables asked again."""
 
     policy: ConfirmPolicy = "auto"
     prompt: TaperedPrompt | None = None
@@ -102,8 +100,7 @@ class Transition(NamedTuple):
 
     ``trigger`` is unique in the state: "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME".
     ``name``: the variable answered, the intent, outcome, result, condition or universal that takes it. ``path``: of
-    the edge below the state. ``implied``: not written in the file, but it happens.
-    """
+    the edge below the state. ``implied``: not written in the file, but it happens."""
 
     trigger: str
     path: Path

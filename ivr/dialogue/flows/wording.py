@@ -39,8 +39,7 @@ Look = Callable[[str], object]
 class Words:
     """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present.
 
-    ``language``: other than the call's; "" is the call's own.
-    """
+    ``language``: other than the call's; "" is the call's own."""
 
     text: str
     audio: str = ""

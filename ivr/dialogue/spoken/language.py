@@ -61,8 +61,7 @@ class Language:
 
     ``cardinal`` says 0..10**9-1, ``ordinal`` 1 and more; ``more_cardinals`` and ``more_ordinals`` are other ways to
     say the same, ``before_noun`` says a number of things. ``date`` says (weekday, day, month), ``day_forms`` are the
-    ways to say (day, month). ``sound``: a word as it sounds (see ``similarity``).
-    """
+    ways to say (day, month). ``sound``: a word as it sounds (see ``similarity``)."""
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 

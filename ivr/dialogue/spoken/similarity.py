@@ -40,8 +40,7 @@ def sound(text: str, language: str = "en") -> str:
     """How words sound, run together, since their boundaries are what gets misheard. English: consonants only.
 
     Of the words run together, not word by word: that finds more titles in what a recogniser wrote (37 against 33 of 197
-    misheard ones by sound alone, and "m etropolis"), and recognition under a grammar is as good with either.
-    """
+    misheard ones by sound alone, and "m etropolis"), and recognition under a grammar is as good with either."""
     joined = text.replace(" ", "")
     return words_for(language).sound(joined) or joined
 

@@ -45,8 +45,7 @@ class SpeechGrammar:
     template whose slot has no values says nothing. What came through a template carries phrase=None and the whole
     phrase as its text. ``slots``: (name, values), the likeliest value first; ``counted``: slots of numbers,
     which get rarer as they grow. ``digits``: also accept digit strings
-    (such hypotheses carry phrase=None and a text of digits only).
-    """
+    (such hypotheses carry phrase=None and a text of digits only)."""
 
     key: str
     language: str

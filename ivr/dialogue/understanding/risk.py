@@ -113,8 +113,7 @@ class Temper:
     """How much has added up. Each sign is weak alone; calm turns let it fade.
 
     Manner counts only where the line is clean enough to judge (signal-to-noise), and against the caller's own first
-    utterances.
-    """
+    utterances."""
 
     level: float = 0.0
     evidence: list[str] = field(default_factory=list)

@@ -77,7 +77,6 @@ class Slot(Protocol):
 
     def forms(self) -> Forms:
         """What a recogniser should expect, the likeliest first. May be long; empty where forms are without number."""
-        ...
 
 
 def titled(term: Term) -> SlotValue:

@@ -136,8 +136,7 @@ PCMA = G711("PCMA", _alaw_decoding(), _alaw_encoding())
 class G722:
     """ITU-T G.722 at 64 kbit/s, its lower band only: 8 kHz in and out, which any wideband end understands.
 
-    Adaptive: encoder and decoder remember, so each leg needs its own and every frame must pass through.
-    """
+    Adaptive: encoder and decoder remember, so each leg needs its own and every frame must pass through."""
 
     name = "G722"
     stateless = False

@@ -198,8 +198,7 @@ def pitch_lag(history: Samples) -> int:
 def conceal(history: Samples, lost: int) -> Samples:
     """The frame to play in place of the ``lost``-th missing one in a row (0 is the first), after ``history``.
 
-    ``history`` holds the last HISTORY good samples. Fades from 10 ms on to nothing at 60 ms.
-    """
+    ``history`` holds the last HISTORY good samples. Fades from 10 ms on to nothing at 60 ms."""
     if lost >= LONGEST or len(history) < HISTORY:
         return SILENCE
     lag = pitch_lag(history)

@@ -68,8 +68,7 @@ class _Track:
 class PlayQueue:
     """Tracks in order. ``done`` is called exactly once for every token, whatever happens to it.
 
-    ``next`` moves on by 20 ms; ``payload`` or ``signal`` then give these 20 ms.
-    """
+    ``next`` moves on by 20 ms; ``payload`` or ``signal`` then give these 20 ms."""
 
     def __init__(self, done: Done) -> None:
         self._done = done

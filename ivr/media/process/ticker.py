@@ -32,8 +32,7 @@ _BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
 class Pacer:
     """Pacing by deadlines: the n-th tick is due at start + n periods, however long the one before took.
 
-    Pure: times are passed in, seconds. A stall of more than 0.1 s is not caught up with a burst.
-    """
+    Pure: times are passed in, seconds. A stall of more than 0.1 s is not caught up with a burst."""
 
     def __init__(self, now: float, period: float) -> None:
         self.due = now + period
@@ -309,8 +308,7 @@ class MediaProcess:
 def raise_priority() -> None:
     """Go before recognition and synthesis, where the operating system lets us.
 
-    Real time is safe here: the loop sleeps between its looks, and the kernel leaves 5 % to others in any case.
-    """
+    Real time is safe here: the loop sleeps between its looks, and the kernel leaves 5 % to others in any case."""
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except OSError:

@@ -109,11 +109,9 @@ class Scorer(Protocol):
 
     def first(self) -> NDArray[np.float32]:
         """[1, vocabulary]: after the beginning-of-sequence token."""
-        ...
 
     def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
         """Row i: the hypothesis ``parents[i]`` of the last call, extended by ``tokens[i]``."""
-        ...
 
 
 def search(
@@ -130,8 +128,7 @@ def search(
     """Finished paths, best ``v`` first, each phrase once. ``end`` is the end-of-sequence token.
 
     ``patience``: how far below the best finished path, per token, a live prefix may lie and still be followed;
-    ``spread``: how far below the best live one, in all. Clear speech then costs few rows, and noise all of them.
-    """
+    ``spread``: how far below the best live one, in all. Clear speech then costs few rows, and noise all of them."""
     live: list[tuple[float, Place, tuple[str, ...]]] = [(0.0, lattice.root, ())]
     rows = scorer.first()
     finished: dict[str, Path] = {}

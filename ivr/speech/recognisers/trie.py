@@ -185,11 +185,9 @@ _NO_EDGES: Mapping[int, Node] = MappingProxyType({})
 class Encoder(Protocol):
     def word(self, word: str) -> Tokens:
         """Token ids of a word that follows a space."""
-        ...
 
     def glued(self, text: str) -> Tokens:
         """Token ids of text that follows without a space (punctuation, a further digit)."""
-        ...
 
 
 class Tries:

@@ -196,8 +196,7 @@ def expanded(grammar: SpeechGrammar, room: int) -> Iterator[str]:
     """The phrases of the grammar's templates, each once, at most ``room``.
 
     Small templates go first, up to twice an equal share; the large get what is left, and their widest slot is narrowed
-    from the end: values come the likeliest first.
-    """
+    from the end: values come the likeliest first."""
     values = dict(grammar.slots)
     known = set(grammar.phrases)
     jobs: list[tuple[int, Pieces, list[tuple[str, ...]]]] = []

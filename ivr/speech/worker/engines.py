@@ -34,15 +34,12 @@ class Recogniser(Protocol):
 
     def load(self) -> None:
         """Load the model. Raises SpeechUnavailable with a remedy."""
-        ...
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
         """Prepare ``grammar`` (cached by its key); words the engine cannot hear, for the log."""
-        ...
 
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
         """``speech``: one utterance at 8 kHz, a little silence around it. Raises Cancelled."""
-        ...
 
 
 class Synthesiser(Protocol):
@@ -53,10 +50,8 @@ class Synthesiser(Protocol):
 
     def load(self) -> None:
         """Raises SpeechUnavailable with a remedy."""
-        ...
 
     def speak(self, text: str, language: str, voice: str) -> tuple[Samples, int]:
         """Raw samples and their rate. Raises SpeechUnavailable."""
-        ...
 
     def close(self) -> None: ...

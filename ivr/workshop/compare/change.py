@@ -19,8 +19,7 @@ class Change:
     """``section``: the flow or fragment, or "universals". ``place``: the state, intent… in it; "" for all of it.
 
     ``kind`` is kebab-case and stable. ``was`` and ``now`` are texts with the words that differ between ‹ and ›.
-    ``effect``: what callers notice, where that isn't plain from ``text``. ``care``: somebody should look.
-    """
+    ``effect``: what callers notice, where that isn't plain from ``text``. ``care``: somebody should look."""
 
     section: str
     place: str

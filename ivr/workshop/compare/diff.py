@@ -55,8 +55,7 @@ class Comparison:
 def compare(old: FlowLibrary, new: FlowLibrary, *, only: Collection[str] = (), proof: bool = True) -> Comparison:
     """``only``: flows, fragments or "universals" that are of interest; all of them when empty.
 
-    ``proof``: ask the checker about both, and say what is wrong now and wasn't before.
-    """
+    ``proof``: ask the checker about both, and say what is wrong now and wasn't before."""
     found = list(_changes(old, new))
     if proof and old.sources != new.sources:
         found += _proof(old, new)

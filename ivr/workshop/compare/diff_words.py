@@ -205,8 +205,7 @@ def stale_changes(
     """Words that were left as they were though what they render changed.
 
     ``old``: the flow's overlays by (language, persona) in the new names. ``base``: prompt or label id -> (its text
-    before, after) where the flow's own words changed.
-    """
+    before, after) where the flow's own words changed."""
     for key, wording in new.wordings.items():
         if key[0] != flow:
             continue

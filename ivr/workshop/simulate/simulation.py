@@ -20,8 +20,7 @@ class Simulation(Driver):
     """One caller and their calls, one after the other. Every method returns the entries it brought about.
 
     ``sandbox`` is this simulation's while it runs. All methods raise CallOver once the line has hung up (until
-    ``begin`` calls again), and FlowError when the dialogue never comes to rest.
-    """
+    ``begin`` calls again), and FlowError when the dialogue never comes to rest."""
 
     # -- what the caller does ------------------------------------------------------------------------------------
 

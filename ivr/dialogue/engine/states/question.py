@@ -62,8 +62,7 @@ def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Readin
     """``kept`` as an answer to what is listened for now; None unless it is one word for word, and only one.
 
     Heard with doubt all the same, since it was recognised without this question's grammar: what changes anything is
-    asked about first. A bare yes or no answers what nobody had asked.
-    """
+    asked about first. A bare yes or no answers what nobody had asked."""
     said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
     found = understand(said, gather.grammar, call.words.risks)
     best = found.best
