@@ -20,7 +20,7 @@ first steps:
   ivr doctor                    what works here, what is missing, and how to get it
   ivr db seed                   the company's example data, to play with
   ivr serve                     answer calls with config.toml
-  ivr call sip:ivr@127.0.0.1 --say "move Casablanca to the top"
+  ivr call sip:line@127.0.0.1:5060 --say "move Casablanca to the top"
   ivr tail --follow             watch calls as they happen
   ivr flow simulate main        talk to a flow by typing, without a phone
 """
