@@ -315,15 +315,16 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
 
 
 def _take(call: Conversation, take: Take) -> Goto:
-    edge, leaving = take.edge, call.state
+    transition, leaving = take.transition, call.state
+    edge = transition.edge
     if edge.say is not None:
-        call.say(call.own(take.part or take.trigger, edge.say, call.visit))
+        call.say(call.own(transition.prompt_id, edge.say, call.visit))
     call.assign(edge.set)
     if edge.language or edge.persona:
         call.speak(edge.language or call.language, edge.persona or call.words.persona)
     reason, skill = call.filled_text(edge.reason), call.filled_text(edge.skill)  # before what they name is cleared
     call.frame.clear(*leaving.clear, *edge.clear)
-    target = call.shared.table.take(call.cursor, take.trigger)
+    target = call.shared.table.take(call.cursor, transition.trigger)
     if not target.startswith(RESERVED):
         return Goto(target)
     call.shared.table.place(call.cursor, call.here)

@@ -142,11 +142,11 @@ def edge_of(call: Conversation, *outcomes: str) -> Take:
     """The state's edge for the first outcome that it names, else its ``goto``. Raises Broken where there is neither."""
     state = call.state
     for outcome in outcomes:
-        if (edge := state.on.get(outcome)) is not None:
-            return Take(f"on.{outcome}", edge)
-    if state.goto is None:
+        if (named := state.transition("outcome", "result", name=outcome)) is not None:
+            return Take(named)
+    if (onward := state.transition("answer", "then")) is None:
         raise Broken(f"{call.here} has no edge for {outcomes[0]}")
-    return Take("goto", state.goto)
+    return Take(onward)
 
 
 @dataclass(frozen=True, slots=True)

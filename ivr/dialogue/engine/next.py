@@ -13,7 +13,7 @@ from typing import ClassVar
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.dtmf_input import Keypad
-from ivr.dialogue.flows.state import EdgeSpec
+from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import FlowError
@@ -90,12 +90,9 @@ class Goto:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Take an edge of the current state: say, set, clear, move. ``part`` names its prompt in wordings ("": as the
-    trigger)."""
+    """Take a transition of the current state: say, set, clear, move."""
 
-    trigger: str
-    edge: EdgeSpec
-    part: str = ""
+    transition: Transition
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,8 +140,8 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
     override = call.state.universals.get(name)
     if override is not None and override.prompt is not None:
         call.say(call.own(f"universal.{name}", override.prompt))
-    if override is not None and override.goto:
-        target = call.shared.table.take(call.cursor, f"universal.{name}")
+    if (led := call.state.transition("universal", name=name)) is not None:
+        target = call.shared.table.take(call.cursor, led.trigger)
         if not target.startswith(RESERVED):
             return Goto(target)
         call.shared.table.place(call.cursor, call.here)

@@ -203,6 +203,10 @@ class State(Node):
         nothing is written. What callers can say everywhere is left out, unless the state leads it elsewhere."""
         return (transition for transition in self._all_transitions if implied or not transition.implied)
 
+    def transition(self, *kinds: TransitionKind, name: str | None = None) -> Transition | None:
+        """The first way on that the file names of these kinds, and of this name where one is given."""
+        return next((each for each in self.transitions() if each.kind in kinds and name in (None, each.name)), None)
+
     @cached_property
     def _all_transitions(self) -> tuple[Transition, ...]:
         return tuple(self._listed())

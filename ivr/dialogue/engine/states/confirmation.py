@@ -85,5 +85,5 @@ def declined(call: Conversation, reading: Reading) -> Next:
         return ask(call)
     call.outbox.record(Decided("confirmed", False))
     call.intent_doubt = False
-    confirm = call.state.confirm
-    return BACK if confirm is None or confirm.no is None else Take("no", confirm.no)
+    no = call.state.transition("no")
+    return BACK if no is None else Take(no)

@@ -16,16 +16,17 @@ from ivr.record import Decided
 
 def say(call: Conversation) -> Next:
     call.arrive()
-    if call.state.goto is None:
+    then = call.state.transition("then")
+    if then is None:
         raise Broken(f"{call.here} leads nowhere")
-    return Take("goto", call.state.goto)
+    return Take(then)
 
 
 def branch(call: Conversation) -> Next:
     call.arrive()
-    for index, case in enumerate(call.state.when):
-        if call.holds(case.condition):
-            return Take(f"when.{index}", case)
+    for case in call.state.transitions():
+        if case.kind == "case" and call.holds(case.condition):
+            return Take(case)
     raise Broken(f"no case of {call.here} holds")
 
 

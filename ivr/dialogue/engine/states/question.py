@@ -15,6 +15,7 @@ from ivr.dialogue.engine.dtmf_input import DtmfEntry
 from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.variables import Asked
+from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
@@ -28,8 +29,8 @@ MOST_ASKED = 50  # questions of a flow that "back" remembers
 
 def enter(call: Conversation) -> Next:
     state = call.state
-    if state.ask and state.ask in call.frame.variables and state.goto is not None:
-        return Take("goto", state.goto)
+    if state.ask in call.frame.variables and (answered := state.transition("answer")) is not None:
+        return Take(answered)
     call.count_visit()
     if call.kept is not None:
         gather = question(call)
@@ -137,26 +138,30 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
     if reading.meaning.intent == ANSWER:
         call.frame.answer(reading.meaning.slots, reading.doubtful)
         call.outbox.record(Decided("filled", state.ask))
-        return Goto(call.here) if state.goto is None else Take("goto", state.goto)
-    for index, choice in enumerate(state.choices):
-        if choice.intent == reading.meaning.intent and call.holds(choice.condition):
-            return _chosen(call, index, reading)
+        answered = state.transition("answer")
+        return Goto(call.here) if answered is None else Take(answered)
+    for choice in _choices(call):
+        if choice.name == reading.meaning.intent and call.holds(choice.condition):
+            return _chosen(call, choice, reading)
     return NoMatch(gather)
 
 
 def picked(call: Conversation, gather: Gather, index: int) -> Next:
-    choice = call.state.choices[index]
-    return _chosen(call, index, Reading(Meaning(choice.intent), choice.label, 1.0))
+    choice = _choices(call)[index]
+    return _chosen(call, choice, Reading(Meaning(choice.name), choice.label, 1.0))
 
 
-def _chosen(call: Conversation, index: int, reading: Reading) -> Next:
-    choice = call.state.choices[index]
+def _choices(call: Conversation) -> list[Transition]:
+    return [each for each in call.state.transitions() if each.kind == "choice"]
+
+
+def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
     call.kept = None
     call.frame.answer(reading.meaning.slots, reading.doubtful)
     call.intent_doubt = not reading.sure
     call.request_open = True
-    call.outbox.record(Decided("choice", choice.intent))
-    return Take(f"choice.{index}", choice, f"choice.{choice.intent}")
+    call.outbox.record(Decided("choice", choice.name))
+    return Take(choice)
 
 
 def back(call: Conversation) -> Goto:

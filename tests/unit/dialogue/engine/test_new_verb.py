@@ -48,7 +48,9 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
             return STAY
         case HandoffDone(outcome=outcome):
             call.let_go()
-            return Take(f"on.{outcome}", call.state.on[outcome])
+            named = call.state.transition("outcome", name=outcome)
+            assert named is not None
+            return Take(named)
     return STAY
 
 
