@@ -261,7 +261,7 @@ class Conductor:
         clock = self._services.clock
         started = clock.monotonic()
         result, error = ActionResult("failed"), ""
-        language = str(facts.get("call.language", "en-US"))
+        language = self._dialogue.language
         call = ActionCall(perform.name, perform.arguments, perform.key, self._call_id, facts, language)
         try:
             async with asyncio.timeout(perform.timeout_s):
