@@ -261,7 +261,7 @@ class Conductor:
         clock = self._services.clock
         started = clock.monotonic()
         result, error = ActionResult("failed"), ""
-        language = self._dialogue.language
+        language = str(facts.get("call.language", "en-US"))
         call = ActionCall(perform.name, perform.arguments, perform.key, self._call_id, facts, language)
         try:
             async with asyncio.timeout(perform.timeout_s):

@@ -171,7 +171,7 @@ class Driver:
         elif name in self.answers:
             result = self.answers[name]
         else:
-            language = self.dialogue.language
+            language = str(self.facts.get("call.language", "en-US"))
             call = ActionCall(name, perform.arguments, perform.key, self.call_id, self.facts, language)
             try:
                 result = await self._sandbox.perform(call)
