@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ivr.errors import ConfigError
+from ivr.numbering import NumberingPlan, countries
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,12 @@ def _time_zone(value: str) -> str:
     return value
 
 
+def _country(value: str) -> str:
+    if value.upper() not in countries():
+        raise ValueError(f"{value!r} is not a country's two letters (ISO 3166), e.g. US")
+    return value.upper()
+
+
 def _sip_uri(value: str) -> str:
     if not value.startswith(("sip:", "sips:")) or any(c in value for c in " \r\n<>"):
         raise ValueError(f"{value!r} is not a SIP URI, e.g. sip:agent@192.0.2.20:5060")
@@ -193,14 +200,37 @@ class HttpService(Section):
 
 
 class FlowsConfig(Section):
+    """``country``: whose prefixes numbers without a country code follow, two letters (ISO 3166)."""
+
     directory: Path = Path("flows")
     entry: str = "main"
     language: str = "en-US"
     persona: str = "neutral"
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "America/Los_Angeles"
+    country: Annotated[str, AfterValidator(_country)] = "US"
     watch: bool = True
     numbers: tuple[NumberPlan, ...] = ()
     services: tuple[HttpService, ...] = ()
+
+    @property
+    def numbering(self) -> NumberingPlan:
+        return NumberingPlan(self.country)
+
+    def plan_of(self, called: str) -> NumberPlan:
+        """What is planned for a called number, in any notation; what is not is taken from here."""
+        number = self.numbering.number
+        wanted = number(called)
+        plan = next((n for n in self.numbers if number(n.called) == wanted), NumberPlan(called=called))
+        given = {name: getattr(plan, name) or getattr(self, name) for name in ("entry", "language", "persona")}
+        return plan.model_copy(update=given)
+
+    @model_validator(mode="after")
+    def _numbers_differ(self) -> FlowsConfig:
+        seen: dict[str, str] = {}
+        for each in self.numbers:
+            if (same := seen.setdefault(self.numbering.number(each.called), each.called)) is not each.called:
+                raise ValueError(f"numbers: {each.called!r} and {same!r} are the same number, planned twice")
+        return self
 
 
 class CompanyConfig(Section):

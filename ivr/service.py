@@ -87,7 +87,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             advertise=config.sip.advertise,
         )
         speech = WorkerSpeechService(config.speech)
-        endpoint = SipUserAgent(config.sip, codecs=config.media.codecs)
+        endpoint = SipUserAgent(config.sip, config.media.codecs, config.flows.numbering)
         desk = ConfiguredDesk(
             config.desk,
             store.handoffs,

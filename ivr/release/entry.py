@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
-from ivr.config import FlowsConfig, NumberPlan
+from ivr.config import FlowsConfig
 from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
@@ -35,12 +35,12 @@ class CallEntry:
         """The call keeps this version until its end, whatever goes live meanwhile."""
         config = self._config
         library = self._serving.choose(leg.caller.number, leg.called.number, call_id)
-        plan = next((n for n in config.numbers if n.called == leg.called.number), NumberPlan(called=""))
+        plan = config.plan_of(leg.called.number)
         start = Start(
             call_id,
-            entry=plan.entry or config.entry,
-            language=plan.language or config.language,
-            persona=plan.persona or config.persona,
+            entry=plan.entry,
+            language=plan.language,
+            persona=plan.persona,
             caller=leg.caller.number,
             called=leg.called.number,
             vocabularies=self.vocabularies,

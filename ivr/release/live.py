@@ -23,7 +23,7 @@ from ivr.errors import FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
 from ivr.release.releases import Release, Releases
-from ivr.release.serving import Canary, ServingVersions, digits
+from ivr.release.serving import Canary, ServingVersions
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class LiveFlows:
         self._head = await self._releases.head()
         trial = await self._releases.canary()
         if trial is not None and (tried := await self._stored(trial)) is not None:
-            self._serving.try_out(_canary(tried, trial))
+            self._serving.try_out(self._canary(tried, trial))
         return library
 
     async def _stored(self, release: Release) -> FlowLibrary | None:
@@ -204,9 +204,12 @@ class LiveFlows:
         library = current.library if current is not None and current.library.version == trial.version else None
         if library is None and (library := await self._stored(trial)) is not None:
             await self._prepare(library)
-        wanted = None if library is None else _canary(library, trial)
+        wanted = None if library is None else self._canary(library, trial)
         if wanted != current:
             self._serving.try_out(wanted)
+
+    def _canary(self, library: FlowLibrary, release: Release) -> Canary:
+        return Canary(library, release.percent, frozenset(map(self._config.numbering.number, release.numbers)))
 
     def status(self) -> Mapping[str, Any]:
         """For /readyz and the API: counts and versions, nothing of the files' text."""
@@ -247,10 +250,6 @@ def _tell(candidate: Candidate) -> None:
         if f.severity != "error":
             tell = log.warning if f.severity == "warning" else log.info
             tell("flows.doubted", file=f.file, line=f.line, column=f.column, code=f.code, finding=f.render())
-
-
-def _canary(library: FlowLibrary, release: Release) -> Canary:
-    return Canary(library, release.percent, frozenset(digits(n) for n in release.numbers))
 
 
 def _user() -> str:

@@ -28,7 +28,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A version on trial: ``percent`` of the callers get it, and everybody who calls from or to ``numbers``."""
+    """A version on trial: ``percent`` of the callers get it, and everybody who calls from or to ``numbers`` (E.164)."""
 
     library: FlowLibrary
     percent: int = 0
@@ -36,19 +36,14 @@ class Canary:
 
     def serves(self, caller: str, called: str, call_id: str) -> bool:
         """The same caller always gets the same answer; a withheld number is decided call by call."""
-        if self.numbers and not self.numbers.isdisjoint((digits(caller), digits(called))):
+        if not self.numbers.isdisjoint((caller, called)):
             return True
-        return bucket(self.library.version, digits(caller) or call_id) < self.percent * BUCKETS // 100
+        return bucket(self.library.version, caller or call_id) < self.percent * BUCKETS // 100
 
 
 def bucket(version: str, who: str) -> int:
     """Where a caller falls, 0 to 9,999, evenly. Another canary takes other callers: nobody tries everything."""
     return int.from_bytes(hashlib.sha256(f"{version} {who}".encode()).digest()[:8], "big") % BUCKETS
-
-
-def digits(number: str) -> str:
-    """A telephone number as compared: "+1 (503) 555-0199" -> "15035550199"."""
-    return "".join(c for c in number if c.isdigit())
 
 
 class ServingVersions:

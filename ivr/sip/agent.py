@@ -11,6 +11,7 @@ import structlog
 from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
+from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RegistrationStatus
 from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
@@ -52,12 +53,13 @@ class SipUserAgent:
         self,
         config: SipConfig,
         codecs: Sequence[str] = ("PCMU", "PCMA", "G722"),
+        numbering: NumberingPlan = NumberingPlan(),  # noqa: B008 - frozen
         *,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
         self._network = network(self._received, self._unreachable)
-        self._core = Signalling(config, codecs, self._network, asyncio.get_running_loop())
+        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop())
         self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None

@@ -43,8 +43,8 @@ class InboundLeg(SipLeg):
             CallDialog.of_request(request, generate_tag()),
             audio,
             trunk=trunk,
-            caller=caller_of(request),
-            called=called_of(request, core.own_users),
+            caller=caller_of(request, core.numbering),
+            called=called_of(request, core.own_users, core.numbering),
             headers=request.headers.joined(),
             arrival=invite.peer,
         )

@@ -90,7 +90,8 @@ class Dial:
             request = self._invite(str(uri), peer, audio.describe(self.local))
         except (ValueError, Unresolvable) as error:
             raise DialFailed(400 if isinstance(error, ValueError) else 503, str(error)) from error
-        log.info("sip.dial", called=party_of(uri).number, trunk=self._trunk, sip_call_id=request.call_id)
+        called = party_of(uri, self.core.numbering).number
+        log.info("sip.dial", called=called, trunk=self._trunk, sip_call_id=request.call_id)
         account = self.core.accounts.get(self._trunk)
         if account is not None:
             account.authorise(request, peer.host)
@@ -217,7 +218,7 @@ class Dial:
             audio,
             trunk=self._trunk,
             caller=self.caller,
-            called=party_of(target_uri(self.target)),
+            called=party_of(target_uri(self.target), self.core.numbering),
             headers=request.headers.joined(),
             arrival=peer,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import unquote
 
+from ivr.numbering import NumberingPlan
 from ivr.ports import Party
 from ivr.sip.headers import Address, BadHeader, Uri, listed
 from ivr.sip.message import SipRequest
@@ -11,37 +13,51 @@ from ivr.sip.message import SipRequest
 _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
 
 
-def party_of(address: Address | Uri) -> Party:
+def party_of(address: Address | Uri, plan: NumberingPlan) -> Party:
     """Return the party that an address names. Withheld numbers become ""."""
-    uri, display = (address.uri, address.display) if isinstance(address, Address) else (address, "")
-    user = unquote(uri.user.partition(";")[0].partition(":")[0])
-    number = "" if user.lower() in _WITHHELD else user
+    uri, display, params = (
+        (address, "", {}) if isinstance(address, Uri) else (address.uri, address.display, address.params)
+    )
+    # The context of a local number belongs into its user part; some write it after the host or leave out the brackets.
+    context = uri.params.get("phone-context") or params.get("phone-context")
+    named = plan.number(f"{uri.user};phone-context={context}" if context else uri.user)
+    number = "" if named.lower() in _WITHHELD else named
     if not uri.host:
         return Party(number=number, display=display, uri=f"{uri.scheme}:{number}")
     return Party(number=number, display=display, uri=str(Uri(uri.scheme, uri.user, uri.host, uri.port)))
 
 
-def caller_of(request: SipRequest) -> Party:
-    """Return who calls: the network's assertion (RFC 3325) unless the caller asked for privacy, else From."""
+def caller_of(request: SipRequest, plan: NumberingPlan) -> Party:
+    """Return who calls: the network's assertion (RFC 3325) unless the caller asked for privacy, else From.
+
+    Of several assertions one with a telephone number counts, whether it is a sip: or a tel: URI."""
     if request.tokens("privacy") & {"id", "user"}:
         return Party(number="", display="", uri="")
-    claimed = party_of(request.from_)
-    for value in listed(request.headers.first("p-asserted-identity"))[:1]:
-        try:
-            proven = party_of(Address.parse(value))
-        except BadHeader:
-            break
-        if proven.number:
-            return Party(number=proven.number, display=proven.display or claimed.display, uri=proven.uri)
-    return claimed
+    claimed = party_of(request.from_, plan)
+    named = [party for party in _asserted(request, plan) if party.number]
+    proven = next((party for party in named if party.number.startswith("+")), named[0] if named else None)
+    if proven is None:
+        return claimed
+    display = proven.display or next((p.display for p in named if p.display), claimed.display)
+    return Party(number=proven.number, display=display, uri=proven.uri)
 
 
-def called_of(request: SipRequest, own_users: frozenset[str]) -> Party:
+def _asserted(request: SipRequest, plan: NumberingPlan) -> Iterator[Party]:
+    for line in request.headers.get("p-asserted-identity"):
+        for value in listed(line):
+            try:
+                yield party_of(Address.parse(value), plan)
+            except BadHeader:
+                continue
+
+
+def called_of(request: SipRequest, own_users: frozenset[str], plan: NumberingPlan) -> Party:
     """Return whom they called: the Request-URI, or To where the Request-URI is only the contact we registered.
 
     Raises BadHeader."""
-    target, to = party_of(Uri.parse(request.uri)), party_of(request.to)
-    return to if target.number in own_users and to.number else target
+    uri = Uri.parse(request.uri)
+    target, to = party_of(uri, plan), party_of(request.to, plan)
+    return to if unquote(uri.user) in own_users and to.number else target
 
 
 def target_uri(text: str) -> Uri:

@@ -12,6 +12,7 @@ import structlog
 from aiosipua import generate_branch
 
 from ivr.config import SipConfig
+from ivr.numbering import NumberingPlan
 from ivr.sip.dialog import CallDialog
 from ivr.sip.digest import DigestClient
 from ivr.sip.headers import Uri, host_port
@@ -39,7 +40,9 @@ def _hidden(host: str) -> bool:
 class Signalling:
     """The core of one user agent. ``timers`` is the event loop, or a test's clock."""
 
-    def __init__(self, config: SipConfig, codecs: Sequence[str], network: Network, timers: Timers) -> None:
+    def __init__(
+        self, config: SipConfig, codecs: Sequence[str], numbering: NumberingPlan, network: Network, timers: Timers
+    ) -> None:
         self.config = config
         self.codecs = tuple(codecs)
         self.network = network
@@ -49,6 +52,7 @@ class Signalling:
         self.accounts = {
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
         }
+        self.numbering = numbering
         self.own_users = frozenset({PRODUCT, *(t.username for t in config.trunks if t.username)})
         self._tasks: set[asyncio.Task[Any]] = set()
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from ivr.demo.line import LineSetup, RunningLine
 from ivr.errors import TelephonyError
+from ivr.numbering import NumberingPlan
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import responses, summary
@@ -75,7 +76,8 @@ def set_table(line: RunningLine, member: str) -> None:
 
 
 async def live(line: RunningLine, number: str) -> dict[str, Any] | None:
-    return next((c for c in await line.calls(live=True) if c["caller"] == number), None)
+    wanted = NumberingPlan().number(number)
+    return next((c for c in await line.calls(live=True) if c["caller"] == wanted), None)
 
 
 async def one(line: RunningLine, lane: tuple[str, str], speaker: Speaker, sentence: Sentence) -> Call:

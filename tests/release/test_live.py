@@ -176,7 +176,7 @@ async def test_the_canary_takes_exactly_its_callers(press: Press, desk: Desk) ->
         assert taken == {c for c in callers if bucket(trial, c) < BUCKETS // 10}
         assert abs(len(taken) - 500) < 90, "four standard deviations"
         assert all(edition_of(desk.serving.choose(c, "ivr", "another call")) == 1 for c in taken), "always the same"
-        assert edition_of(desk.serving.choose("15035550199", "ivr", "x")) == 1
+        assert edition_of(desk.serving.choose("+15035550199", "ivr", "x")) == 1
         assert edition_of(desk.serving.choose("5035550000", "+15035550199", "x")) == 1
         withheld = [edition_of(desk.serving.choose("", "ivr", f"call {n}")) for n in range(2000)]
         assert 100 < sum(withheld) < 300

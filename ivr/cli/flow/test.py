@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ivr.cli.flow.options import add_paths, config_of, paths_of, store_url
 from ivr.cli.options import Subparsers, command
-from ivr.config import Config
+from ivr.config import Config, FlowsConfig
 from ivr.errors import ConfigError, IvrError
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import lines
@@ -83,10 +83,10 @@ async def _record(arguments: argparse.Namespace, config: Config | None, paths: S
     else:
         call = load(arguments.record_simulation)
     library = library_of(folders(paths[:1], config)[0])
-    plan = next((n for n in config.flows.numbers if n.called == call.get("called")), None) if config else None
-    language = (plan.language if plan else "") or (config.flows.language if config else "en-US")
-    persona = (plan.persona if plan else "") or (config.flows.persona if config else "neutral")
-    recording = await record(call, library, Sandbox(config), language=language, persona=persona, name=arguments.name)
+    plan = (config.flows if config else FlowsConfig()).plan_of(str(call.get("called") or ""))
+    recording = await record(
+        call, library, Sandbox(config), language=plan.language, persona=plan.persona, name=arguments.name
+    )
     if arguments.output:
         append(arguments.output, recording)
     else:

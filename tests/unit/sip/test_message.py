@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.numbering import NumberingPlan
 from ivr.ports import Party
 from ivr.sip.headers import Address
 from ivr.sip.message import (
@@ -126,14 +127,14 @@ def test_a_damaged_request_is_malformed_or_can_be_answered(damage: list[tuple[in
     ],
 )
 def test_parties(value: str, party: Party) -> None:
-    assert party_of(Address.parse(value)) == party
+    assert party_of(Address.parse(value), NumberingPlan()) == party
 
 
 def test_a_call_to_our_registered_contact_was_meant_for_to() -> None:
     invite = parsed_request(request("INVITE", uri="sip:trunkuser@192.0.2.1"))
     invite.headers.set("To", "<sip:5035550199@pbx.example>")
-    assert called_of(invite, frozenset({"trunkuser"})).number == "5035550199"
-    assert called_of(invite, frozenset({"ivr"})).number == "trunkuser"
+    assert called_of(invite, frozenset({"trunkuser"}), NumberingPlan()).number == "+15035550199"
+    assert called_of(invite, frozenset({"ivr"}), NumberingPlan()).number == "trunkuser"
 
 
 def test_responses_go_where_the_request_came_from() -> None:

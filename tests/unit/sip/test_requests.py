@@ -335,14 +335,14 @@ def test_numbers_that_are_withheld_or_asserted() -> None:
             asserted = 'P-Asserted-Identity: "Ann" <sip:+15035550100@far.example>\n'
             fabric.deliver(request("INVITE", body=OFFER, extra=asserted, uri="sip:5035550199@192.0.2.1"))
             leg = await legs.get()
-            assert (leg.caller.number, leg.caller.display, leg.called.number) == ("+15035550100", "Ann", "5035550199")
+            assert (leg.caller.number, leg.caller.display, leg.called.number) == ("+15035550100", "Ann", "+15035550199")
             assert leg.headers["p-asserted-identity"].startswith('"Ann"')
             fabric.deliver(request("INVITE", body=OFFER, extra=asserted + "Privacy: id\n"))
             hidden = await legs.get()
             assert hidden.caller.number == ""
             fabric.deliver(request("INVITE", body=OFFER, extra="P-Asserted-Identity: <nonsense\n"))
             unproven = await legs.get()
-            assert unproven.caller.number == "5035550142"
+            assert unproven.caller.number == "+15035550142"
             await unproven.hangup()
             await leg.hangup()
             await hidden.hangup()
@@ -384,5 +384,57 @@ def test_stopping_hangs_up_everybody() -> None:
                 fabric.deliver(response(await fabric.request("BYE"), 200))
             await stopping
             assert (await ending(leg)).reason == "service stopping"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("extra", "number"),
+    [
+        ('P-Asserted-Identity: "Ann" <sip:reception@far.example>, <tel:+15035550100>\n', "+15035550100"),
+        ("P-Asserted-Identity: <tel:503-555-0100>\nP-Asserted-Identity: <sip:ann@far.example>\n", "+15035550100"),
+        ("P-Asserted-Identity: <sip:ann@far.example>\nP-Asserted-Identity: <tel:+1-503-555-0100>\n", "+15035550100"),
+        ("P-Asserted-Identity: <sip:0015035550100@far.example;user=phone>\n", "+15035550100"),
+        ("P-Asserted-Identity: <sips:%2B15035550100@far.example>\n", "+15035550100"),
+        ("P-Asserted-Identity: tel:5550100;phone-context=+1503\n", "+15035550100"),
+        ("P-Asserted-Identity: <nonsense, <tel:+15035550100>\n", "+15035550142"),
+        ("P-Asserted-Identity: <sip:anonymous@anonymous.invalid>\n", "+15035550142"),
+        ("P-Asserted-Identity: <sip:reception@far.example>\n", "reception"),
+        ("", "+15035550142"),
+    ],
+)
+def test_of_several_asserted_identities_the_number_counts(extra: str, number: str) -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", body=OFFER, extra=extra))
+            leg = await legs.get()
+            assert leg.caller.number == number
+            await leg.hangup()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:5035550199@192.0.2.1",
+        "sip:+15035550199@192.0.2.1;user=phone",
+        "sip:%2B15035550199@192.0.2.1",
+        "sip:15035550199;npdi@192.0.2.1:5060",
+        "sip:5550199;phone-context=+1503@192.0.2.1;user=phone",
+        "sip:01115035550199@192.0.2.1",
+        "sip:0015035550199@192.0.2.1",
+        "sip:5550199@192.0.2.1;phone-context=+1503;user=phone",
+        "tel:+1-503-555-0199",
+        "tel:5550199;phone-context=+1503",
+    ],
+)
+def test_called_numbers_are_one_in_every_notation(uri: str) -> None:
+    async def main() -> None:
+        async with user_agent() as (_, fabric, legs):
+            fabric.deliver(request("INVITE", body=OFFER, uri=uri))
+            leg = await legs.get()
+            assert leg.called.number == "+15035550199"
+            await leg.hangup()
 
     run(main())

@@ -10,6 +10,7 @@ from typing import Any
 
 from ivr.cli.tail import follow
 from ivr.demo.line import RunningLine
+from ivr.numbering import NumberingPlan
 from ivr.softphone.phone import Softphone
 
 
@@ -38,8 +39,9 @@ async def reached_state(line: RunningLine, state: str, call: str, *, since: int 
 
 
 async def call_of(line: RunningLine, number: str) -> dict[str, Any]:
-    """The live call from ``number``."""
-    (call,) = [call for call in await line.calls(live=True) if call["caller"] == number]
+    """The live call from ``number``, in any notation."""
+    wanted = NumberingPlan().number(number)
+    (call,) = [call for call in await line.calls(live=True) if call["caller"] == wanted]
     return call
 
 

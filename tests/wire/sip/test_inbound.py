@@ -27,7 +27,7 @@ async def test_a_call_is_answered_and_ends_with_the_callers_bye(line: Start, tmp
     await up.finished()
     assert (up.ending().by, up.ending().reason) == ("caller", "hung up")
     leg = up.legs[0]
-    assert (leg.caller.number, leg.caller.display, leg.called.number) == ("5035550142", "Caller", "5035550199")
+    assert (leg.caller.number, leg.caller.display, leg.called.number) == ("+15035550142", "Caller", "+15035550199")
     assert leg.trunk == "loopback"
     with pytest.raises(CallEnded):
         await leg.ring()

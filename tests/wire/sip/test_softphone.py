@@ -24,7 +24,7 @@ async def test_it_calls_and_hangs_up(line: Start, own_ack: bool) -> None:
         await phone.hangup()
         await phone.wait_ended(10)
         await up.finished()
-    assert (up.legs[0].caller.number, up.legs[0].called.number) == ("5035550100", "5035550199")
+    assert (up.legs[0].caller.number, up.legs[0].called.number) == ("+15035550100", "+15035550199")
     assert up.ending().by == "caller"
 
 
