@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 import structlog
@@ -22,6 +21,7 @@ from yarl import URL
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.config import HttpService
 from ivr.dialogue.flows.signature import FAILED, TIMEOUT, ActionSignature, Parameter
+from ivr.dialogue.flows.uri_template import EmptyPart, expanded, part
 from ivr.errors import ActionError, ConfigError
 from ivr.events import ActionResult
 
@@ -87,7 +87,7 @@ class HttpActions:
             raise ActionError(f"http.call: method must be one of {', '.join(METHODS)}", remedy="mend the flow's http")
         body: Mapping[str, Any] = invocation.get("body", {})
         url = _url(service, invocation.get("path", ""), {**invocation.call.facts, **body})
-        query = {str(k): _text(v) for k, v in dict(invocation.get("query", {})).items() if v is not None}
+        query = _query(invocation.get("query", {}))
         request = _Request(
             method,
             url.update_query(query) if query else url,
@@ -143,7 +143,8 @@ class HttpActions:
     @staticmethod
     def _result(invocation: Invocation, service: HttpService, status: int, payload: Any) -> ActionResult:
         wanted: Mapping[str, Any] = invocation.get("returns", {})
-        values = {name: value for name, path in wanted.items() if (value := find(payload, str(path))) is not None}
+        found = {name: find(payload, str(path)) for name, path in wanted.items()}
+        values = {name: value for name, value in found.items() if value is not None and str(value).strip()}
         if 200 <= status < 300:
             if missing := sorted(set(wanted) - set(values)):
                 log.warning("http.incomplete", service=service.name, status=status, missing=missing)
@@ -164,22 +165,21 @@ class _Request:
     body: bytes | None
 
 
-def _text(value: object) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+def _query(values: Mapping[str, Any]) -> dict[str, str]:
+    """Raises ActionError for a value that isn't there: a query without it would be about everything."""
+    try:
+        return {str(name): part(str(name), value) for name, value in values.items()}
+    except EmptyPart as error:
+        raise ActionError(f"http.call: {error} in the query", remedy="fill it before the flow comes here") from error
 
 
 def _url(service: HttpService, path: str, values: Mapping[str, Any]) -> URL:
     """The service's URL with ``path`` below it. Raises ActionError for a path that would lead elsewhere."""
 
-    def fill(match: re.Match[str]) -> str:
-        value = values.get(match[1])
-        if value is None or _text(value) in ("", ".", "..") or not _text(value).isprintable():
-            raise ActionError(
-                f"http.call: nothing fit to fill {match[0]} in the path with", remedy="mend the flow's http"
-            )
-        return quote(_text(value), safe="")
-
-    filled = _PLACEHOLDER.sub(fill, path)
+    try:
+        filled = expanded(path, values.get)
+    except EmptyPart as error:
+        raise ActionError(f"http.call: {error} in the path", remedy="fill it before the flow comes here") from error
     if filled and not filled.startswith("/"):
         filled = f"/{filled}"
     outside = any(part in (".", "..") for part in filled.lower().replace("%2e", ".").split("/"))

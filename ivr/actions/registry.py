@@ -64,7 +64,7 @@ def parse(signature: ActionSignature, call: ActionCall) -> Invocation:
     arguments: dict[str, Any] = {}
     for parameter in signature.parameters:
         value = call.arguments.get(parameter.name)
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and not value.strip()):
             if parameter.required:
                 raise ActionError(f"{signature.name} needs {parameter.name}", remedy="fill it before the action runs")
             continue

@@ -110,6 +110,14 @@ class _Names:
             self.named(name, place)
         return found
 
+    def given(self, name: str, value: object, place: Place) -> Expression | None:
+        """A value for ``name``: as an expression, and one that is not blank."""
+        if value is None or (isinstance(value, str) and not value.strip("'\" ")):
+            remedy = f"give it a value; to empty a variable use clear: [{name}]"
+            self.add("blank-value", place, f"{name} is given nothing, and what is blank counts as not filled", remedy)
+            return None
+        return self.expression(value, place)
+
     def named(self, name: str, place: Place) -> None:
         if name in self.variables or name in self.facts:
             return
@@ -127,7 +135,7 @@ class _Names:
     def _assignments(self, what: State | EdgeSpec, path: Path) -> None:
         for name, value in what.set.items():
             self.assigned(name, *path, "set", name)
-            self.expression(value, self.at(*path, "set", name))
+            self.given(name, value, self.at(*path, "set", name))
         for index, variable in enumerate(what.clear):
             self.assigned(variable, *path, "clear", index)
 
@@ -229,7 +237,7 @@ class _Names:
                 known = [p.name for p in signature.parameters]
                 key = self.key("states", sid, "with", name)
                 self.unknown("parameter", key, name, known, f" of {signature.name} called")
-            found = self.expression(value, place)
+            found = self.given(name, value, place)
             if parameter is None or found is None or found.bare not in self.variables:
                 continue
             given, wanted = self.variables[found.bare].type, parameter.type
@@ -268,7 +276,7 @@ class _Names:
     def _call(self, sid: str, state: State) -> None:
         callee = self.findings.library.flows.get(state.call)
         for name, value in state.arguments.items():
-            self.expression(value, self.at("states", sid, "with", name))
+            self.given(name, value, self.at("states", sid, "with", name))
             if callee is not None and name not in callee.parameters:
                 place = self.key("states", sid, "with", name)
                 self.unknown("parameter", place, name, callee.parameters, f" of {state.call} called")
@@ -285,7 +293,7 @@ class _Names:
 
     def _return(self, sid: str, state: State) -> None:
         for name, value in state.values.items():
-            self.expression(value, self.at("states", sid, "values", name))
+            self.given(name, value, self.at("states", sid, "values", name))
 
     def _handoff(self, sid: str, state: State) -> None:
         assert state.handoff is not None

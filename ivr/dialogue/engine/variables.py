@@ -44,7 +44,8 @@ class Frame:
     asked: list[Asked] = field(default_factory=list)
 
     def fill(self, name: str, value: SlotValue | None, *, doubt: bool = False) -> None:
-        if value is None:
+        """A blank text fills nothing: what is filled names something."""
+        if value is None or (isinstance(value.value, str) and not value.value.strip()):
             self.clear(name)
             return
         self.variables[name] = value

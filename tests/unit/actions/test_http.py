@@ -220,6 +220,23 @@ async def test_what_callers_say_stays_one_segment(company: Company, said: str) -
     assert "?" not in url
 
 
+@pytest.mark.parametrize("blank", ["", "  ", ".", "/", "\u00a0", None])
+async def test_nothing_is_asked_about_everything(company: Company, blank: object) -> None:
+    company.will(answer(200))
+    with pytest.raises(ActionError, match="nothing is known for until"):
+        await call(company, method="DELETE", path="/holds/{until}", body={"until": blank})
+    with pytest.raises(ActionError, match="nothing is known for until"):
+        await call(company, method="DELETE", path="/holds", query={"until": blank})
+    assert company.requests == []
+
+
+@pytest.mark.parametrize("blank", ["", " ", None])
+async def test_an_answer_with_a_blank_in_it_is_incomplete(company: Company, blank: object) -> None:
+    company.will(answer(200, {"hold": {"id": blank}}))
+    result = await call(company, returns={"reference": "hold.id"})
+    assert (result.outcome, result.values) == ("failed", {})
+
+
 async def test_faults_that_somebody_must_mend(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ActionError, match="no service is called elsewhere"):
         await call(company, service="elsewhere")

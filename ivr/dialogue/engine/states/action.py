@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
-from urllib.parse import quote
 
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
 from ivr.dialogue.engine.conversation import Conversation
@@ -17,7 +16,7 @@ from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Handlers, Verb, edge_
 from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
 from ivr.dialogue.flows.state import Http
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.uri_template import EmptyPart, expanded
 from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
 from ivr.record import Decided
 
@@ -68,16 +67,18 @@ def _evaluated(call: Conversation, values: Mapping[str, object]) -> dict[str, ob
 
 
 def _request(call: Conversation, http: Http) -> dict[str, object]:
-    def part(name: str) -> str:
+    def look(name: str) -> object:
         found = call.look(name)
-        if found is None:
-            raise Broken(f"{call.here}: nothing is known for {name}")
-        return quote(str(found.value if isinstance(found, SlotValue) else found), safe="")
+        return found.value if isinstance(found, SlotValue) else found
 
+    try:
+        path = expanded(http.path, look)
+    except EmptyPart as error:
+        raise Broken(f"{call.here}: {error}") from error
     return {
         "service": http.service,
         "method": http.method,
-        "path": SLOT.sub(lambda match: part(match.group(1).strip()), http.path),
+        "path": path,
         "body": _evaluated(call, http.body),
         "returns": dict(http.returns),
         "refused": list(http.refused),
