@@ -186,9 +186,11 @@ class SpeechService(Protocol):
     async def open(self, call_id: str, language: str) -> Ears:
         """Raises SpeechUnavailable when no recogniser serves ``language`` (the call is then led by keys)."""
 
-    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
+    async def render(
+        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
+    ) -> Clip:
         """Synthesise, or fetch from the prompt cache; a recording in audio/<language>/ wins: the one named
-        ``recording``, else the text's own.
+        ``recording``, else the text's own. ``keep`` False: the text is secret and stays out of the cache.
 
         Raises SpeechUnavailable."""
 

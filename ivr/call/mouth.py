@@ -79,7 +79,8 @@ class Mouth:
             if not words.text and not words.audio:
                 continue
             try:
-                clip = await self._speech.render(words.text, say.language, say.voice, words.audio)
+                keep = words.masked is None
+                clip = await self._speech.render(words.text, say.language, say.voice, words.audio, keep=keep)
             except SpeechUnavailable as error:
                 log.error("prompt.unspoken", prompt=words.prompt_id, error=str(error))
                 self._inbox.put_nowait(PartFailed("synthesiser", str(error)))

@@ -237,7 +237,9 @@ class WorkerSpeechService:
         reply = await worker.ask(Recognise(grammar.key, len(packed), packed + pcm), timeout_s=_RECOGNISE_S)
         return wire.RECOGNITION.validate_json(reply)
 
-    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
+    async def render(
+        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
+    ) -> Clip:
         recorded = await self._recorded(text, language, recording)
         if recorded is not None:
             return recorded
@@ -248,8 +250,10 @@ class WorkerSpeechService:
         for offer in able:
             try:
                 spoken_by = vendors.voice_of(offer, voice)
-                key = clip_key(text, language, offer.name, offer.version, spoken_by)
-                return await self._made(key, Render(offer.name, text, language, spoken_by))
+                order = Render(offer.name, text, language, spoken_by)
+                if not keep:
+                    return await self._spoken("", order)  # without a key it is shared with nobody
+                return await self._made(clip_key(text, language, offer.name, offer.version, spoken_by), order)
             except SpeechUnavailable as error:
                 problem = str(error)
                 self._failures[offer.name] = problem
@@ -280,10 +284,13 @@ class WorkerSpeechService:
         return await asyncio.shield(making)
 
     async def _make(self, key: str, order: Render | Level) -> Clip:
+        return await asyncio.to_thread(self._cache.store, await self._spoken(key, order))
+
+    async def _spoken(self, key: str, order: Render | Level) -> Clip:
         pcm = await self.speaker.ask(order, timeout_s=_RENDER_S)
         if isinstance(order, Render):
             self._failures.pop(order.engine, None)
-        return await asyncio.to_thread(self._cache.store, Clip(key, pcm))
+        return Clip(key, pcm)
 
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None

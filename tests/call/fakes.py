@@ -265,7 +265,9 @@ class FakeSpeech:
         self.ears.append(FakeEars(language))
         return self.ears[-1]
 
-    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
+    async def render(
+        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
+    ) -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
         self.rendered.append((language, text))

@@ -40,7 +40,9 @@ class FastSpeech(Slow):
     async def opened(self, call_id: str) -> FakeEars:
         return await self._opened[call_id]
 
-    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
+    async def render(
+        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
+    ) -> Clip:
         return Clip(text, bytes(2 * 8 * 20))
 
 

@@ -95,7 +95,7 @@ class Brisk(FakeSpeech):
         self.by_call[call_id] = self.ears[-1]
         return ears
 
-    async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Any:
+    async def render(self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True) -> Any:
         clip = await super().render(text, language, voice)
         return type(clip)(clip.key, clip.pcm[: len(clip.pcm) // 20 // 320 * 320 or 320])
 

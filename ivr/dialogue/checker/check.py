@@ -14,6 +14,7 @@ from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.prompts import check_prompts
 from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
+from ivr.dialogue.checker.secrets import check_secrets
 from ivr.dialogue.checker.translations import check_languages, check_translations
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, load_library
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     check_dtmf_grammars,
     check_consequences,
     check_confusable,
+    check_secrets,
 )
 
 

@@ -13,6 +13,7 @@ from transitions import Machine
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
+from ivr.dialogue.flows.secrets import secret_variables
 from ivr.dialogue.flows.state import RESERVED_TARGETS
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
@@ -104,11 +105,12 @@ class SpokenWordings(Wordings):
 
 
 class Compilation:
-    """``table``: the transitions; ``sequences``: universals by their keys."""
+    """``table``: the transitions; ``sequences``: universals by their keys; ``secrets``: secret variables by flow."""
 
     def __init__(self, library: FlowLibrary) -> None:
         self.library = library
         self.table = TransitionTable(library.flows)
+        self.secrets = secret_variables(library.flows)
         universals = library.universals
         self.sequences = {key: f"{LANGUAGE}{name}" for name, spec in universals.languages.items() for key in spec.keys}
         self.sequences |= {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}

@@ -280,5 +280,5 @@ class Outbox:
             return
         words, self._words = tuple(self._words), []
         self._effects.append(Say(self.token(), words, *self._manner, self._cut))
-        self.record(Prompted(" ".join(w.text for w in words), tuple(w.prompt_id for w in words)))
+        self.record(Prompted(" ".join(w.shown for w in words), tuple(w.prompt_id for w in words)))
         self._cut = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
@@ -17,9 +17,9 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow, VariableSpec
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
-from ivr.dialogue.flows.wording import at_count, interpolated, words_of
+from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
-from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.grammar import Reading, SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
@@ -28,7 +28,6 @@ from ivr.record import NOTHING, Decided, Utterance
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
 SHORT_LIST = 200  # terms
-MASK = "•••"
 CHOSEN = "call.language_chosen"  # the fact that the caller said or keyed which language to speak
 
 
@@ -174,6 +173,17 @@ class Conversation:
         """Wait for nothing any more; late answers will find nobody."""
         self.gather = self.waiting = None
 
+    # -- what is secret -----------------------------------------------------------------------------------------
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The current flow's variables that no record may show."""
+        return self.shared.secrets[self.frame.flow]
+
+    def hides(self, *readings: Reading | None) -> bool:
+        """Whether any of these fills a secret variable."""
+        return any(reading is not None and not self.secrets.isdisjoint(reading.meaning.slots) for reading in readings)
+
     # -- what is known ------------------------------------------------------------------------------------------
 
     def look(self, name: str) -> object:
@@ -208,9 +218,11 @@ class Conversation:
         prompt = self.words.prompt(self.frame.flow, prompt_id, base)
         return self._resolved(prompt, f"{self.frame.flow}.{prompt_id}", count)
 
-    def system(self, name: str, count: int = 1, **values: str) -> tuple[Words, ...]:
-        """One of the line's own prompts, with ``values`` for its braces."""
-        return self._resolved(self.words.system(name), f"system.{name}", count, values)
+    def system(self, name: str, count: int = 1, *, secret: bool = False, **values: str) -> tuple[Words, ...]:
+        """One of the line's own prompts, with ``values`` for its braces; ``secret`` when these are."""
+        return self._resolved(
+            self.words.system(name), f"system.{name}", count, values, secrets=values if secret else ()
+        )
 
     def system_in(self, language: str, name: str) -> tuple[Words, ...]:
         """One of the line's own prompts in another language, by a voice of that."""
@@ -219,7 +231,13 @@ class Conversation:
         return tuple(replace(words, language=language) for words in said)
 
     def _resolved(
-        self, prompt: TaperedPrompt, prompt_id: str, count: int, values: Mapping[str, str] = NOTHING, language: str = ""
+        self,
+        prompt: TaperedPrompt,
+        prompt_id: str,
+        count: int,
+        values: Mapping[str, str] = NOTHING,
+        language: str = "",
+        secrets: Collection[str] = (),
     ) -> tuple[Words, ...]:
         return words_of(
             at_count(prompt, count),
@@ -230,6 +248,7 @@ class Conversation:
             look=(lambda wanted: values.get(wanted, self.look(wanted))) if values else self.look,
             language=language or self.language,
             speaks=self.speaks,
+            secrets=secrets or self.secrets,
         )
 
     @property
@@ -238,7 +257,9 @@ class Conversation:
         return max(1, self.visits.get(self.here, 1))
 
     def filled_text(self, text: str) -> str:
-        return interpolated(text, self.look, self.language) if "{" in text else text
+        """A reason, a skill or a label, which others than the caller see: what is secret is masked."""
+        masked = masking(text, self.look, self.language, self.secrets)
+        return masked if masked is not None else interpolated(text, self.look, self.language)
 
     def say(self, words: Sequence[Words], *, bargein: bool = True) -> None:
         for piece in words:

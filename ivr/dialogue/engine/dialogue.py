@@ -29,7 +29,7 @@ from ivr.dialogue.engine.contract import (
     SpeechHeard,
     Start,
 )
-from ivr.dialogue.engine.conversation import MASK, Conversation
+from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Arrival, listen, say_again
 from ivr.dialogue.engine.next import (
     STAY,
@@ -50,6 +50,7 @@ from ivr.dialogue.engine.next import (
 )
 from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.wording import MASK
 from ivr.record import Decided, Entered, Failed, Utterance
 
 MOST_STEPS = 50  # states without listening: more is a loop
@@ -89,7 +90,7 @@ class Dialogue:
         effects = call.outbox.close()
         for effect in effects:
             if isinstance(effect, Say):
-                call.transcribe("prompt", " ".join(words.text for words in effect.words))
+                call.transcribe("prompt", " ".join(words.shown for words in effect.words))
         return effects
 
     def _first(self) -> Next:
@@ -207,8 +208,7 @@ class Dialogue:
         found: dict[str, object] = {}
         for frame in call.stack:
             for name, value in frame.variables.items():
-                spec = call.variable(name, frame.flow)
-                found[name] = MASK if spec is not None and spec.secret else value.value
+                found[name] = MASK if name in call.shared.secrets[frame.flow] else value.value
         return found
 
     @property

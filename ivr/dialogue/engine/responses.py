@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from ivr.dialogue.engine import reprompt
 from ivr.dialogue.engine.compilation import RESERVED
-from ivr.dialogue.engine.conversation import MASK, Conversation
+from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
 from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
+from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand
 from ivr.events import Cause, Recognition
@@ -45,7 +46,8 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
 
 def _record(call: Conversation, gather: Gather, recognition: Recognition, found: Interpretation) -> None:
     best = found.best
-    said = MASK if gather.secret else recognition.transcript or (best.text if best is not None else "")
+    hidden = gather.secret or call.hides(best, found.rival)
+    said = MASK if hidden else recognition.transcript or (best.text if best is not None else "")
     intent = best.meaning.intent if best is not None else ""
     unheard = Cause.NO_MATCH if recognition.cause is Cause.SUCCESS else recognition.cause
     call.outbox.record(
@@ -53,7 +55,7 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
             said,
             cause=str(recognition.cause if best is not None else unheard),
             intent=intent,
-            slots={} if best is None or gather.secret else {n: v.label for n, v in best.meaning.slots.items()},
+            slots={} if best is None or hidden else {n: v.label for n, v in best.meaning.slots.items()},
             confidence=round(best.confidence, 3) if best is not None else 0.0,
             doubt=best is not None and (not best.sure or bool(best.doubtful) or found.rival is not None),
             how=found.how,
@@ -74,7 +76,7 @@ def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
 
 
 def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
-    call.outbox.record(Keyed(MASK if gather is not None and gather.secret else pressed))
+    call.outbox.record(Keyed(MASK if gather is None or gather.secret else pressed))  # ahead of a question, too
     if gather is None:
         return STAY
     keypad = gather.keypad

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -28,6 +28,7 @@ from ivr.events import Term
 
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+MASK = "•••"
 FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "money", "spell", "label"})
 
 T = TypeVar("T")
@@ -39,13 +40,20 @@ Look = Callable[[str], object]
 class Words:
     """Something to say: the text as resolved; ``audio`` names a recording in audio/<language>/ that wins if present.
 
-    ``language``: other than the call's; "" is the call's own."""
+    ``language``: other than the call's; "" is the call's own. ``masked``: what may be kept and shown of a text that
+    says something secret; None where it does not."""
 
     text: str
     audio: str = ""
     prompt_id: str = ""
     fixed: bool = False  # True when the text has no slots: rendered ahead, at start-up
     language: str = ""
+    masked: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The words as records, transcripts and logs have them."""
+        return self.text if self.masked is None else self.masked
 
 
 class Wordings:
@@ -142,10 +150,12 @@ def words_of(
     look: Look,
     language: str,
     speaks: Callable[[str], bool] = lambda language: True,
+    secrets: Collection[str] = (),
 ) -> tuple[Words, ...]:
     """A prompt as words: conditions tested, a variant chosen by (seed, count), slots filled in.
 
-    ``speaks``: whether the line has a voice for a language; items in one it hasn't are left out."""
+    ``speaks``: whether the line has a voice for a language; items in one it hasn't are left out. ``secrets``: the
+    variables whose values are said, but never kept."""
     said: list[Words] = []
     for place, item in enumerate(prompt):
         if item.condition and not _holds(item.condition, scope):
@@ -154,10 +164,11 @@ def words_of(
             continue
         text = item.variants[(seed + count - 1 + place) % len(item.variants)] if item.variants else item.say
         fixed = "{" not in text
+        masked = None if fixed else masking(text, look, item.language or language, secrets)
         text = text if fixed else interpolated(text, look, item.language or language)
         if text.strip() or item.audio:
             other = item.language if item.language != language else ""
-            said.append(Words(text.strip(), item.audio, prompt_id, fixed, other))
+            said.append(Words(text.strip(), item.audio, prompt_id, fixed, other, masked))
     return tuple(said)
 
 
@@ -204,6 +215,15 @@ def interpolated(text: str, look: Look, language: str) -> str:
         return filtered(value, chosen.strip(), argument, language) if chosen else labelled(value, language)
 
     return SLOT.sub(fill, text)
+
+
+def masking(text: str, look: Look, language: str, secrets: Collection[str]) -> str | None:
+    """``text`` filled in with a mask for what is secret; None when it names nothing secret."""
+    if not any(name in secrets for name in names_in(text)):
+        return None
+    return SLOT.sub(
+        lambda slot: MASK if slot.group(1).strip() in secrets else interpolated(slot.group(), look, language), text
+    ).strip()
 
 
 def names_in(text: str) -> Iterator[str]:

@@ -208,6 +208,18 @@ async def test_a_killed_synthesis_worker_comes_back(service: WorkerSpeechService
     assert clip.seconds > 1.0
 
 
+async def test_a_secret_prompt_is_spoken_and_not_kept(service: WorkerSpeechService, folder: Path) -> None:
+    def cached() -> set[Path]:
+        return {path for path in (folder / "cache").rglob("*") if path.is_file()}
+
+    before = cached()
+    clip = await service.render("Your number is four seven one one.", "en-US", keep=False)
+    assert clip.seconds > 1.0 and clip.key == ""
+    assert cached() == before
+    await service.render("Your number is four seven one one.", "en-US")
+    assert len(cached() - before) == 1, "the cache that a prompt without a secret goes to"
+
+
 async def test_a_feed_that_outruns_a_stopped_worker_is_dropped_and_counted(service: WorkerSpeechService) -> None:
     ears = await service.open("flood", "en-US")
     pid = service.listeners[0].worker.pid

@@ -53,7 +53,9 @@ def ask(call: Conversation) -> Ask:
     words = call.own("confirm", state.confirm.prompt if state.confirm is not None else None, call.visit)
     if not words:
         labels = [v.label for name in names if (v := call.frame.variables.get(name)) is not None]
-        words = call.system("did_you_mean_one", first=", ".join(labels)) if labels else call.system("confirm_default")
+        hidden = not call.secrets.isdisjoint(names)
+        first = ", ".join(labels)
+        words = call.system("did_you_mean_one", first=first, secret=hidden) if first else call.system("confirm_default")
     call.say(words)
     gather = _gather(call, names)
     if call.keys_led:

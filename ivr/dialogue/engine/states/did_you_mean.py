@@ -13,6 +13,7 @@ from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
+from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
 from ivr.record import Decided
 
@@ -21,14 +22,14 @@ KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither
 
 def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     """``options`` are two readings of an answer to ``beneath``."""
-    labels = [_label(options, index) for index in (0, 1)]
-    call.outbox.record(Decided("did_you_mean", [option.text for option in options]))
-    call.say(call.system("did_you_mean", first=labels[0], second=labels[1]))
+    labels, hidden = [_label(options, index) for index in (0, 1)], call.hides(*options)
+    call.outbox.record(Decided("did_you_mean", [MASK if hidden else option.text for option in options]))
+    call.say(call.system("did_you_mean", first=labels[0], second=labels[1], secret=hidden))
     beneath.keypad.forget()
     spoken = [_ways(call, option, label) for option, label in zip(options, labels, strict=True)]
     grammar = fleeting_grammar(call, option_entries(spoken, call.language))
     gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
-    gather.options, gather.beneath = tuple(options), beneath
+    gather.options, gather.beneath, gather.secret = tuple(options), beneath, hidden
     if call.keys_led:
         call.say(menu(call, gather))
     return Ask(gather)
@@ -55,7 +56,8 @@ def _ways(call: Conversation, option: Reading, label: str) -> list[str]:
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
     first, second = (_label(gather.options, index) for index in (0, 1))
-    return (*call.system("did_you_mean_keys", first=first, second=second), *call.system("human_option"))
+    said = call.system("did_you_mean_keys", first=first, second=second, secret=call.hides(*gather.options))
+    return (*said, *call.system("human_option"))
 
 
 def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:

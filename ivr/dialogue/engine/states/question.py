@@ -16,6 +16,7 @@ from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.variables import Asked
 from ivr.dialogue.flows.state import Transition
+from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
@@ -35,7 +36,8 @@ def enter(call: Conversation) -> Next:
     if call.kept is not None:
         gather = question(call)
         if not gather.secret and (reading := kept_answer(call, call.kept, gather)) is not None:
-            call.outbox.record(Decided("taken_up", reading.text, {"intent": reading.meaning.intent}))
+            text = MASK if call.hides(reading) else reading.text
+            call.outbox.record(Decided("taken_up", text, {"intent": reading.meaning.intent}))
             call.kept = None
             _asked(call)
             return filled(call, gather, reading)
@@ -96,7 +98,7 @@ def question(call: Conversation) -> Gather:
     if spec is not None and spec.type == "digits" and state.hangover is None:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
     gather.hotword = not (call.flow.defaults.bargein if state.bargein is None else state.bargein)
-    gather.secret = spec is not None and spec.secret
+    gather.secret = state.ask in call.secrets
     return gather
 
 

@@ -81,7 +81,10 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
             "variables": {
                 name: {"value": value.value, "label": value.label}
                 for name, value in frame.variables.items()
-                if (spec := call.variable(name, frame.flow)) is not None and spec.survive and _plain(value.value)
+                if (spec := call.variable(name, frame.flow)) is not None
+                and spec.survive
+                and name not in call.shared.secrets[frame.flow]
+                and _plain(value.value)
             },
         }
         for frame in call.stack

@@ -1,0 +1,76 @@
+"""Secrets: nothing secret is said aloud, shown to others, put into an address, or kept for after a dropped call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
+from ivr.dialogue.flows.secrets import secret_variables
+from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.state import State
+from ivr.dialogue.flows.wording import names_in
+
+_ALOUD, _SHOWN, _LOGGED = "is said aloud", "is shown to an agent", "is part of an address, which servers log"
+_REMEDY = {
+    _ALOUD: "leave {{{0}}} out: records mask it, but whoever stands beside the caller hears it",
+    _SHOWN: "leave {{{0}}} out: it is masked, and tells nobody anything",
+    _LOGGED: "send {0} in the body",
+}
+
+
+def check_secrets(findings: Findings) -> None:
+    for name, secret in secret_variables(findings.library.flows).items():
+        if secret:
+            _Secrets(findings, name, findings.library.flows[name], secret).check()
+
+
+class _Secrets:
+    def __init__(self, findings: Findings, name: str, flow: Flow, secret: frozenset[str]) -> None:
+        self.findings, self.name, self.flow, self.secret = findings, name, flow, secret
+
+    def check(self) -> None:
+        findings = self.findings
+        for section in ("parameters", "variables"):
+            for variable, spec in getattr(self.flow, section).items():
+                if spec.survive and variable in self.secret:
+                    why = f"{variable} is secret, and nothing secret is kept when a call drops"
+                    place = findings.key(self.name, section, variable)
+                    findings.add("secret-kept", place, why, "remove survive: true, and ask for it again")
+        for sid, state in self.flow.states.items():
+            self._state(sid, state)
+        for key, wording in findings.library.wordings.items():
+            if key[0] == self.name:
+                for prompt_id, prompt in wording.prompts.items():
+                    for text, path in _texts(prompt):
+                        self._tell(text, findings.overlay(key, "prompts", prompt_id, *path), _ALOUD)
+
+    def _state(self, sid: str, state: State) -> None:
+        def place(*path: str | int) -> Place:
+            return self.findings.at(self.name, "states", sid, *path)
+
+        for _, prompt, path in state.prompts():
+            for text, inner in _texts(prompt):
+                self._tell(text, place(*path, *inner), _ALOUD)
+        for transition in state.transitions():
+            for part in ("reason", "skill"):
+                self._tell(getattr(transition.edge, part), place(*transition.path, part), _SHOWN)
+        if state.handoff is not None:
+            for part in ("reason", "skill"):
+                self._tell(getattr(state.handoff, part), place("handoff", part), _SHOWN)
+        for index, choice in enumerate(state.choices):
+            self._tell(choice.label, place("choices", index, "label"), _ALOUD)
+        if state.http is not None:
+            self._tell(state.http.path, place("http", "path"), _LOGGED)
+
+    def _tell(self, text: str, place: Place, how: str) -> None:
+        for variable in sorted(self.secret.intersection(names_in(text or ""))):
+            remedy = _REMEDY[how].format(variable)
+            self.findings.add("secret-told", place, f"{variable} is secret, and {how}", remedy, severity="warning")
+
+
+def _texts(prompt: TaperedPrompt) -> Iterator[tuple[str, Path]]:
+    for item, path in items_of(prompt):
+        for text in item.variants or (item.say,):
+            yield text, (*path, "say")
