@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -42,11 +45,15 @@ class Secret:
             why = f"secret file {name}: {error.strerror}"
             raise ConfigError(why, remedy="create it, readable by this user only") from error
 
-    def available(self) -> bool:
+    def trouble(self) -> str:
+        """What is wrong with it; "" when it is there."""
         try:
-            return bool(self.reveal())
-        except ConfigError:
-            return False
+            return "" if self.reveal() else f"{self.source or 'nothing'} is empty"
+        except ConfigError as error:
+            return str(error)
+
+    def available(self) -> bool:
+        return not self.trouble()
 
     def __repr__(self) -> str:
         return f"Secret({self.source.partition(':')[0]}:…)" if self.source else "Secret()"
@@ -188,15 +195,47 @@ class NumberPlan(Section):
     persona: str = ""
 
 
-class HttpService(Section):
-    """A company's own HTTP service that flows may call by name. ``headers`` values may be secrets."""
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_SERVICE_SECRET = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 
-    name: str
-    url: str
+
+def _service_url(value: str) -> str:
+    parts = urlsplit(value)
+    whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    own = not parts.scheme and not parts.netloc and value.startswith("/")
+    if not (whole or own) or parts.query or parts.fragment or parts.username or not value.isprintable() or " " in value:
+        raise ValueError(f"{value!r} is not http(s)://HOST/PATH, nor the /PATH of a resource of this line's own server")
+    return value
+
+
+class HttpService(Section):
+    """A company's own HTTP service that flows may call by name; ``url`` is a path where this line's own server has it.
+
+    {names} in the values of ``headers`` are filled from ``secrets``."""
+
+    name: str = Field(min_length=1)
+    url: Annotated[str, AfterValidator(_service_url)]
     headers: dict[str, str] = Field(default_factory=dict)
     secrets: dict[str, SecretField] = Field(default_factory=dict)
     timeout_s: float = Field(3.0, gt=0, le=30)
     retries: int = Field(1, ge=0, le=5)
+
+    @model_validator(mode="after")
+    def _headers_fit(self) -> HttpService:
+        for header, value in self.headers.items():
+            if not _HEADER.fullmatch(header) or not value.isprintable() or not value.isascii():
+                raise ValueError(f"headers: {header!r} is not a header with a plain value")
+            if missing := sorted(set(_SERVICE_SECRET.findall(value)) - set(self.secrets)):
+                names = ", ".join(missing)
+                raise ValueError(f"headers: {header} names {{{names}}}, and secrets has no {names}")
+        return self
+
+    def filled_headers(self) -> dict[str, str]:
+        """Raises ConfigError when a secret is not there."""
+        return {
+            header: _SERVICE_SECRET.sub(lambda name: self.secrets[name[1]].reveal(), value)
+            for header, value in self.headers.items()
+        }
 
 
 class FlowsConfig(Section):
@@ -230,6 +269,13 @@ class FlowsConfig(Section):
         for each in self.numbers:
             if (same := seen.setdefault(self.numbering.number(each.called), each.called)) is not each.called:
                 raise ValueError(f"numbers: {each.called!r} and {same!r} are the same number, planned twice")
+        return self
+
+    @model_validator(mode="after")
+    def _services_differ(self) -> FlowsConfig:
+        names = [service.name for service in self.services]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"services: two are called {', '.join(twice)}")
         return self
 
 
@@ -308,6 +354,23 @@ class Config(Section):
     http: HttpConfig = HttpConfig()
     logs: LogsConfig = LogsConfig()
     desk: DeskConfig = DeskConfig()
+
+    @property
+    def secrets(self) -> Iterator[tuple[str, Secret]]:
+        """Every secret that something needs, and what needs it."""
+        for trunk in self.sip.trunks:
+            if trunk.password.source:
+                yield f"trunk {trunk.name}", trunk.password
+        for service in self.flows.services:
+            yield from ((f"service {service.name}, {name}", secret) for name, secret in service.secrets.items())
+        if not self.http.listen.loopback:
+            yield "http.token", self.http.token
+
+    def check_secrets(self) -> None:
+        """Raises ConfigError that names every secret that is not there."""
+        missing = [f"{of}: {trouble}" for of, secret in self.secrets if (trouble := secret.trouble())]
+        if missing:
+            raise ConfigError("secrets are missing\n" + "\n".join(missing), remedy="set them and start again")
 
     @property
     def node(self) -> str:

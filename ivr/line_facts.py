@@ -23,7 +23,7 @@ def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]]
     return LineFacts(
         signatures=signatures,
         skills=tuple(dict.fromkeys(s for agent in config.desk.agents for s in agent.skills)) or None,
-        services=tuple(service.name for service in flows.services) or None,
+        services=tuple(service.name for service in flows.services),
         entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
         recorded=lambda audio, language: recordings.find("", language, audio) is not None,
         vocabularies=vocabularies,

@@ -34,7 +34,7 @@ from ivr.release.serving import ServingVersions
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
-from ivr.web.app import HttpServer, application, bound, port_of
+from ivr.web.app import HttpServer, application, bound, own_url, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
@@ -66,6 +66,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
     """Entered when calls are answered; ends every call, then every part, last started first.
 
     Raises ConfigError, FlowError, UnavailableError; whatever had started is stopped first."""
+    config.check_secrets()
     time_zone, listen = config.flows.time_zone, config.http.listen
     async with AsyncExitStack() as stack:
         stack.callback(log.info, "service.stopped")
@@ -94,7 +95,8 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
-        company_http = HttpActions(config.flows.services)
+        token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
+        company_http = HttpActions(config.flows.services, own_url(sockets), token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
         entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()))
@@ -127,7 +129,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
                 mask=config.logs.redact,
             ),
             feed,
-            token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
+            token=token,
             resources=office.routes(),
         )
         http = HttpServer(app, sockets)

@@ -24,14 +24,15 @@ from ivr.dialogue.flows.signature import FAILED, TIMEOUT, ActionSignature, Param
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded, part
 from ivr.errors import ActionError, ConfigError
 from ivr.events import ActionResult
+from ivr.ports import ActionCall
 
 NAME = "http.call"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LARGEST_ANSWER = 256 * 1024
 FIRST_PAUSE_S = 0.1
+OURS = frozenset({401, 403, 405, 407, 415})  # a 4xx about the request or its credentials: no answer to the caller
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*")
 _POINTER_STEP = re.compile(r"[^.\[\]]+")
 
@@ -63,10 +64,13 @@ class AnswerTooLarge(ActionError):
 
 
 class HttpActions:
-    """One client session for all services; ``aclose`` it."""
+    """One client session for all services; ``aclose`` it.
 
-    def __init__(self, services: Sequence[HttpService]) -> None:
+    ``own``: the URL of this line's own HTTP server, for services whose url is a path; ``own_token`` opens it."""
+
+    def __init__(self, services: Sequence[HttpService], own: str = "", own_token: str = "") -> None:
         self._services = {service.name: service for service in services}
+        self._own, self._own_token = own, own_token
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -86,12 +90,13 @@ class HttpActions:
         if method not in METHODS:
             raise ActionError(f"http.call: method must be one of {', '.join(METHODS)}", remedy="mend the flow's http")
         body: Mapping[str, Any] = invocation.get("body", {})
-        url = _url(service, invocation.get("path", ""), {**invocation.call.facts, **body})
+        base = service.url if URL(service.url).absolute else self._own + service.url
+        url = _url(base, invocation.get("path", ""), {**invocation.call.facts, **body})
         query = _query(invocation.get("query", {}))
         request = _Request(
             method,
             url.update_query(query) if query else url,
-            _headers(service, invocation.call.key, invocation.call.call_id),
+            self._headers(service, invocation.call),
             None if method in ("GET", "DELETE") and not body else json.dumps(body, default=str).encode(),
         )
         try:
@@ -104,6 +109,16 @@ class HttpActions:
             log.warning("http.failed", service=service.name, method=method, error=type(error).__name__)
             return ActionResult(FAILED)
         return self._result(invocation, service, status, payload)
+
+    def _headers(self, service: HttpService, call: ActionCall) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self._own_token and not URL(service.url).absolute:
+            headers["Authorization"] = f"Bearer {self._own_token}"
+        try:
+            headers |= service.filled_headers()
+        except ConfigError as error:
+            raise ActionError(f"http.call: service {service.name}: {error}") from error
+        return headers | {"Idempotency-Key": call.key, "X-IVR-Call-ID": call.call_id}
 
     def _service(self, name: str) -> HttpService:
         if name not in self._services:
@@ -151,7 +166,7 @@ class HttpActions:
                 return ActionResult(FAILED, values)
             return ActionResult("ok", values)
         refusals = {int(code) for code in invocation.get("refused", ())}
-        if status in refusals or (not refusals and status // 100 == 4 and status not in TRANSIENT):
+        if status in refusals or (not refusals and status // 100 == 4 and status not in TRANSIENT | OURS):
             return ActionResult("refused", values)
         log.warning("http.failed", service=service.name, status=status)
         return ActionResult(FAILED, values)
@@ -173,9 +188,8 @@ def _query(values: Mapping[str, Any]) -> dict[str, str]:
         raise ActionError(f"http.call: {error} in the query", remedy="fill it before the flow comes here") from error
 
 
-def _url(service: HttpService, path: str, values: Mapping[str, Any]) -> URL:
+def _url(base: str, path: str, values: Mapping[str, Any]) -> URL:
     """The service's URL with ``path`` below it. Raises ActionError for a path that would lead elsewhere."""
-
     try:
         filled = expanded(path, values.get)
     except EmptyPart as error:
@@ -185,35 +199,7 @@ def _url(service: HttpService, path: str, values: Mapping[str, Any]) -> URL:
     outside = any(part in (".", "..") for part in filled.lower().replace("%2e", ".").split("/"))
     if filled and (not _PATH.fullmatch(filled) or outside or "//" in filled):
         raise ActionError("http.call: not a path below the service's URL", remedy="mend the path in the flow's http")
-    base = service.url.rstrip("/")
-    if not base.startswith(("http://", "https://")) or "?" in base or "#" in base:
-        raise ActionError(
-            f"http.call: the url of service {service.name} is not http(s)://HOST/PATH", remedy="mend [[flows.services]]"
-        )
-    return URL(base + filled, encoded=True)
-
-
-def _headers(service: HttpService, key: str, call_id: str) -> dict[str, str]:
-    """``{name}`` in a header's value stands for the service's secret of that name."""
-
-    def secret(match: re.Match[str]) -> str:
-        if match[1] not in service.secrets:
-            raise ActionError(
-                f"http.call: service {service.name} has no secret {match[1]}", remedy="add it to its secrets"
-            )
-        try:
-            return service.secrets[match[1]].reveal()
-        except ConfigError as error:
-            raise ActionError(f"http.call: service {service.name}: {error}") from error
-
-    headers = {name: _PLACEHOLDER.sub(secret, value) for name, value in service.headers.items()}
-    return {
-        "Accept": "application/json",
-        "Content-Type": "application/json",
-        **headers,
-        "Idempotency-Key": key,
-        "X-IVR-Call-ID": call_id,
-    }
+    return URL(base.rstrip("/") + filled, encoded=True)
 
 
 def _decoded(status: int, content: bytes) -> Any:

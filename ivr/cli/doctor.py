@@ -135,11 +135,9 @@ def _bindable(address: Address, kind: int) -> str:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    for trunk in config.sip.trunks:
-        if trunk.password.source and not trunk.password.available():
-            yield Finding("bad", f"trunk {trunk.name}", f"its password is not in {trunk.password.source}", "set it")
-    if not config.http.listen.loopback and not config.http.token.available():
-        yield Finding("bad", "http.token", f"nothing in {config.http.token.source}", "export a long random one")
+    for needed_by, secret in config.secrets:
+        if trouble := secret.trouble():
+            yield Finding("bad", needed_by, trouble, "set it; the line does not start without")
 
 
 def _extras() -> Iterator[Finding]:

@@ -60,6 +60,7 @@ class LineSetup:
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
+            '[[flows.services]]\nname = "deliveries"\nurl = "/api"',
             f'[store]\nurl = "{self.database or sqlite}"',
             '[http]\nlisten = "127.0.0.1:0"',
             f'[logs]\npath = "{self.folder / "ivr.log"}"\nredact = false',

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
-from ivr.reference import members, queue, seed_data
+from ivr.reference import deliveries, members, queue, seed_data
 from ivr.reference.backend import Backend, MemberProfile
 from ivr.reference.memory import MemoryFilms
 from ivr.reference.sql import SqlFilms, seed
@@ -50,13 +50,13 @@ class OpenFilms(OpenCompany):
     @property
     def actions(self) -> ActionSet:
         handlers = {
-            **members.MemberActions(self.backend, self._times.today).handlers(),
+            **members.MemberActions(self.backend).handlers(),
             **queue.QueueActions(self.backend).handlers(),
         }
         return ActionSet(SIGNATURES, handlers, {CATALOGUE: self._catalogue.terms})
 
     def routes(self) -> Sequence[web.RouteDef]:
-        return queue_routes(self.backend.profile)
+        return [*queue_routes(self.backend.profile), *deliveries.routes(self.backend, self._times.today)]
 
     async def knows(self, phone: str) -> bool:
         return bool(await self.backend.numbers_by_phone(phone))

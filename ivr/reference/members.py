@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
 from functools import partial
 
 from ivr.actions.registry import Handler, Invocation
@@ -17,7 +16,6 @@ from ivr.store.ledger import Json
 
 TOO_OFTEN = 3  # the third damaged disc is a matter for a human
 DISC_KINDS = ("damaged", "missing")
-LONGEST_HOLD = timedelta(days=366)
 
 FACTS: Mapping[str, Callable[[MemberProfile], object]] = {
     CALLER_ID: lambda member: member.number,
@@ -84,14 +82,6 @@ SIGNATURES = (
         risk="irreversible",
         about="Delete every note kept about the member, for good.",
     ),
-    of_member(
-        "hold.deliveries",
-        parameters=(Parameter("until", "date"),),
-        outcomes=("ok", "in_past", "too_far"),
-        returns={"until": "date"},
-        risk="reversible",
-        about="Ship nothing before a date, at most a year ahead; a new hold replaces the old one.",
-    ),
 )
 
 
@@ -113,11 +103,8 @@ async def refreshed(
 
 
 class MemberActions:
-    """``today`` is the date where the company is."""
-
-    def __init__(self, backend: Backend, today: Callable[[], date]) -> None:
+    def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._today = today
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -128,7 +115,6 @@ class MemberActions:
             "notes.read": self.read_notes,
             "notes.add": self.add_note,
             "notes.delete_all": self.delete_notes,
-            "hold.deliveries": self.hold,
         }
 
     async def identify_by_caller(self, invocation: Invocation) -> ActionResult:
@@ -186,18 +172,3 @@ class MemberActions:
 
         gone = await self._backend.change(invocation.caller_id, invocation.call, change)
         return await refreshed(self._backend, invocation.caller_id, "ok" if gone["count"] else "none", gone)
-
-    async def hold(self, invocation: Invocation) -> ActionResult:
-        until = invocation["until"]
-        values = {"until": until.isoformat()}
-        if until <= self._today():
-            return ActionResult("in_past", values)
-        if until > self._today() + LONGEST_HOLD:
-            return ActionResult("too_far", values)
-
-        async def change(records: MemberRecords) -> Json:
-            await records.hold(until)
-            return {}
-
-        await self._backend.change(invocation.caller_id, invocation.call, change)
-        return await refreshed(self._backend, invocation.caller_id, "ok", values)

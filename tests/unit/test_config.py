@@ -50,6 +50,13 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         ("[[sip.trunks]]\nname = 'x'\n", "a trunk needs"),
         ("[[sip.trunks]]\nname = 'x'\nregister = 'sip:pbx'\n", "username and password"),
         ("[[desk.agents]]\nname = 'a'\ntarget = 'agent at desk'\n", "not a SIP URI"),
+        ("[[flows.services]]\nname = 'x'\nurl = 'ftp://x/'\n", "HOST/PATH"),
+        ("[[flows.services]]\nname = 'x'\nurl = 'http:///x'\n", "HOST/PATH"),
+        ("[[flows.services]]\nname = 'x'\nurl = '//x/y'\n", "HOST/PATH"),
+        ("[[flows.services]]\nname = 'x'\nurl = 'https://x/?all'\n", "HOST/PATH"),
+        ("[[flows.services]]\nname = 'x'\nurl = 'https://x'\nheaders = { A = 'B {t}' }\n", "secrets has no t"),
+        ("[[flows.services]]\nname = 'x'\nurl = 'https://x'\nheaders = { 'A B' = 'c' }\n", "not a header"),
+        ("[[flows.services]]\nname = 'x'\nurl = '/a'\n" * 2, "two are called x"),
         ("[sip\n", "Expected"),
     ],
 )
@@ -87,3 +94,24 @@ def test_secrets_come_from_their_place_and_never_show(tmp_path: Path, monkeypatc
         Secret("env:IVR_TEST_NOTHING").reveal()
     with pytest.raises(ConfigError, match="readable"):
         Secret(f"file:{tmp_path}/none").reveal()
+
+
+def test_a_secret_that_is_not_there_is_told_before_any_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """
+    [[sip.trunks]]
+    name = "pbx"
+    register = "sip:pbx.example.com"
+    username = "ivr"
+    password = "file:/nowhere/at/all"
+    [[flows.services]]
+    name = "billing"
+    url = "https://billing.example.com"
+    headers = { Authorization = "Bearer {token}" }
+    secrets = { token = "env:TEST_BILLING_TOKEN" }
+    """
+    monkeypatch.delenv("TEST_BILLING_TOKEN", raising=False)
+    config = load_config(write(tmp_path, text))
+    with pytest.raises(ConfigError) as caught:
+        config.check_secrets()
+    assert "trunk pbx: secret file /nowhere/at/all" in str(caught.value)
+    assert "service billing, token: the environment variable TEST_BILLING_TOKEN is not set" in str(caught.value)

@@ -265,7 +265,9 @@ class _Names:
         assert state.http is not None
         known = self.findings.facts.services
         if known is not None and state.http.service not in known:
-            self.unknown("service", self.at("states", sid, "http", "service"), state.http.service, known)
+            place, service = self.at("states", sid, "http", "service"), state.http.service
+            remedy = suggestion(service, sorted(known), "add it to config.toml as [[flows.services]]")
+            self.add("unknown-service", place, f"there is no service {service}", remedy, text=service)
         self.text(state.http.path, self.at("states", sid, "http", "path"))
         for value, path in leaves(state.http.body, ("states", sid, "http", "body")):
             self.expression(value, self.at(*path))

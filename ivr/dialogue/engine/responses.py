@@ -76,7 +76,8 @@ def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
 
 
 def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
-    call.outbox.record(Keyed(MASK if gather is None or gather.secret else pressed))  # ahead of a question, too
+    hidden = gather.secret if gather is not None else pressed.isdigit() and pressed != "0"  # perhaps ahead of a question
+    call.outbox.record(Keyed(MASK if hidden else pressed))
     if gather is None:
         return STAY
     keypad = gather.keypad

@@ -81,7 +81,7 @@ class Http(Node):
     path: str
     body: dict[str, Any] = Field(default_factory=dict)
     returns: dict[str, str] = Field(default_factory=dict)
-    refused: tuple[int, ...] = ()  # statuses that mean "no", not "broken"; default: every 4xx
+    refused: tuple[int, ...] = ()  # statuses that mean "no", not "broken"; default: 4xx
     risk: Literal["none", "reversible", "irreversible"] = "reversible"
 
 

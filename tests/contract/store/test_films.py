@@ -300,16 +300,6 @@ async def test_callbacks(ada: Caller, office: Office) -> None:
     assert await office.callbacks.waiting() == []
 
 
-async def test_holds_know_what_day_it_is_at_the_company(ada: Caller, now: Time) -> None:
-    now.moment = now.moment.replace(hour=5)  # June 1 in UTC, still May 31 in Los Angeles
-    assert (await ada.do("hold.deliveries", until="2026-05-31")).outcome == "in_past"
-    assert (await ada.do("hold.deliveries", until="2026-06-01")).outcome == "ok"
-    assert ada.facts["member.hold_until"] == "2026-06-01"
-    assert (await ada.do("hold.deliveries", until="2027-12-24")).outcome == "too_far"
-    assert (await ada.do("hold.deliveries", until="2026-07-04")).values == {"until": "2026-07-04"}
-    assert ada.facts["member.hold_until"] == "2026-07-04"
-
-
 async def test_nobody_identified(actions: ActionRegistry) -> None:
     with pytest.raises(ActionError, match="identified"):
         await Caller(actions).do("queue.read")

@@ -245,9 +245,22 @@ async def test_faults_that_somebody_must_mend(company: Company, monkeypatch: pyt
     monkeypatch.delenv("TEST_DELIVERIES_TOKEN")
     with pytest.raises(ActionError, match="TEST_DELIVERIES_TOKEN"):
         await call(company)
-    company.url = "ftp://example"
-    with pytest.raises(ActionError, match="url"):
-        await call(company)
+
+
+@pytest.mark.parametrize("status", [401, 403, 405, 407, 415])
+async def test_our_own_faults_are_no_refusal(company: Company, status: int) -> None:
+    company.will(answer(status))
+    assert (await call(company, retries=0)).outcome == "failed", "the caller is not told no for a wrong password"
+
+
+async def test_a_service_of_our_own_server_is_reached_with_its_token(company: Company) -> None:
+    company.will(answer(204))
+    service = HttpService(name="deliveries", url="/api")
+    async with aclosing(HttpActions([service], company.url.removesuffix("/api/"), "t0ken")) as http:
+        request = ActionCall("http.call", {"service": "deliveries", "path": "/holds"}, "k", "c", {})
+        assert (await http.call(parse(SIGNATURES[0], request))).outcome == "ok"
+    ((_, url, headers, _),) = company.requests
+    assert (url, headers["Authorization"]) == ("/api/holds", "Bearer t0ken")
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ NAMES = {
     "notes.add",
     "notes.delete_all",
     "callback.request",
-    "hold.deliveries",
     "http.call",
 }
 

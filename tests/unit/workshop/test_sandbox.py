@@ -26,7 +26,7 @@ HISTORY = [
     ActionCall("queue.undo", {}, "c/6", "c", ADA),
     ActionCall("notes.add", {"text": "prefers mornings", "kind": "preference"}, "c/7", "c", ADA),
     ActionCall("callback.request", {"number": "5035550177", "skill": "discs"}, "c/8", "c", ADA),
-    ActionCall("hold.deliveries", {"until": "2026-07-04"}, "c/9", "c", ADA),
+    ActionCall("member.refresh", {}, "c/9", "c", ADA),
     ActionCall("queue.read", {"first": 1}, "c/10", "c", ADA),
 ]
 
