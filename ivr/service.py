@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -95,8 +96,8 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
-        token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
-        company_http = HttpActions(config.flows.services, own_url(sockets), token)
+        own_token = secrets.token_urlsafe(32)
+        company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
         entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()))
@@ -129,7 +130,8 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
                 mask=config.logs.redact,
             ),
             feed,
-            token=token,
+            token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
+            own_token=own_token,
             resources=office.routes(),
         )
         http = HttpServer(app, sockets)

@@ -23,10 +23,11 @@ STATIC = Path(__file__).with_name("static")
 
 
 def application(
-    backend: Backend, feed: live.Feed, *, token: str, resources: Iterable[web.RouteDef] = ()
+    backend: Backend, feed: live.Feed, *, token: str, own_token: str = "", resources: Iterable[web.RouteDef] = ()
 ) -> web.Application:
-    """``token``: what a bearer must show; "" admits loopback and nobody else. ``resources``: routes of others."""
-    gate = Gate(token)
+    """``token``: what a bearer must show; "" admits loopback and nobody else. ``own_token``: what this process shows.
+    ``resources``: routes of others."""
+    gate = Gate(token, own_token)
     app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
     app[BACKEND] = backend

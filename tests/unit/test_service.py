@@ -12,7 +12,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from ivr import service
-from ivr.config import Address, Agent, Config, DeskConfig, FlowsConfig, HttpConfig, StoreConfig
+from ivr.config import Address, Agent, Config, DeskConfig, FlowsConfig, HttpConfig, HttpService, StoreConfig
 from ivr.errors import ConfigError, MediaUnavailable, UnavailableError
 from ivr.store.store import Store
 from ivr.web.app import HttpServer
@@ -70,7 +70,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     return Config(
-        flows=FlowsConfig(directory=FLOWS),
+        flows=FlowsConfig(directory=FLOWS, services=(HttpService(name="deliveries", url="/api"),)),
         desk=DeskConfig(agents=(AGENT,)),
         http=HttpConfig(listen=Address("127.0.0.1", 0)),
         store=StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path / 'ivr.sqlite3'}"),

@@ -13,7 +13,7 @@ from typing import Any
 from ivr.call.registry import CallRegistry, CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
-from ivr.config import Agent, Config, DeskConfig, FlowsConfig
+from ivr.config import Agent, Config, DeskConfig, FlowsConfig, HttpService
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.line_facts import line_facts
 from ivr.ports import Ears
@@ -128,7 +128,10 @@ class Console:
 async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncIterator[Console]:
     flows_folder = folder / "flows"
     shutil.copytree(FLOWS, flows_folder)
-    config = Config(flows=FlowsConfig(directory=flows_folder), desk=DeskConfig(agents=(AGENT,)))
+    config = Config(
+        flows=FlowsConfig(directory=flows_folder, services=(HttpService(name="deliveries", url="/api"),)),
+        desk=DeskConfig(agents=(AGENT,)),
+    )
     store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
     await store.upgrade()
     serving, feed, records, speech = ServingVersions(), Feed(), FakeRecords(), Brisk()

@@ -76,7 +76,8 @@ def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
 
 
 def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
-    hidden = gather.secret if gather is not None else pressed.isdigit() and pressed != "0"  # perhaps ahead of a question
+    ahead = gather is None and pressed.isdigit() and pressed != "0"  # perhaps of a question for a secret
+    hidden = ahead or (gather is not None and gather.secret)
     call.outbox.record(Keyed(MASK if hidden else pressed))
     if gather is None:
         return STAY

@@ -31,6 +31,10 @@ url = "sqlite+aiosqlite:///ivr.sqlite3"
 name = "front"
 target = "sip:agent@127.0.0.1:5090"
 skills = ["general", "retention", "discs"]
+
+[[flows.services]]
+name = "deliveries"
+url = "/api"
 """
 
 
@@ -41,6 +45,16 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     yield tmp_path
+
+
+def test_a_service_that_nobody_configured_is_an_error(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk / "config.toml").write_text(CONFIG.replace('"deliveries"', '"delivery"'))
+    assert main(["flow", "check"]) == 1
+    said = capsys.readouterr().out
+    assert "there is no service deliveries [unknown-service]" in said and "did you mean delivery" in said.lower()
+    (desk / "config.toml").write_text(CONFIG.partition("[[flows.services]]")[0])
+    assert main(["flow", "check"]) == 1
+    assert "add it to config.toml as [[flows.services]]" in capsys.readouterr().out
 
 
 # --- check ---------------------------------------------------------------------------------------------------

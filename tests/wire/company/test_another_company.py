@@ -137,7 +137,7 @@ async def test_a_patient_calls(product: Path, tmp_path: Path) -> None:
             await caller.prompt_end()
             (call,) = await line.calls(live=True)
             told = str((await line.get(f"/api/calls/{call['call_id']}"))["transcript"])
-            assert asked == [PATIENT]
+            assert asked == [f"+1{PATIENT}"], "services get numbers in E.164"
             assert "July fourth" in told
             await caller.press("0")
             await agent.wait_answered(20)

@@ -37,6 +37,23 @@ async def test_a_title_goes_to_the_top_by_keys_alone(line: RunningLine) -> None:
     assert (await logged(line, "call.end", since=since, call_id=call))["outcome"] == "resolved"
 
 
+async def test_deliveries_are_held_by_the_company_s_own_service(line: RunningLine) -> None:
+    before = (await line.get(f"/api/members/{HENRY_NUMBER}/hold"))["until"]
+    assert before is None
+    async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=HENRY) as caller:
+        await caller.prompt_begin()
+        call = (await call_of(line, HENRY))["call_id"]
+        since = mark(line)
+        await caller.press("7")
+        await reached_state(line, "hold.until", call, since=since)
+        await caller.press("704#")
+        await reached_state(line, "hold.hold", call, since=since)
+        await caller.press("1")
+        await reached_state(line, "hold.held", call, since=since)
+    until = (await line.get(f"/api/members/{HENRY_NUMBER}/hold"))["until"]
+    assert until is not None and until.endswith("-07-04")
+
+
 async def test_a_voice_silences_the_prompt_and_is_understood(line: RunningLine, joe: CallerVoice) -> None:
     await joe.speak_soon("what's next")
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, joe, from_number=JUNE) as caller:
