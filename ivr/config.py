@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ivr.errors import ConfigError
 from ivr.numbering import NumberingPlan, countries
+from ivr.typography import retyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,9 @@ class Secret:
                 return value
             raise ConfigError(f"the environment variable {name} is not set", remedy=f"export {name}=… and start again")
         try:
-            return Path(name).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            why = f"secret file {name}: {error.strerror}"
+            return Path(name).read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = f"secret file {name}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
             raise ConfigError(why, remedy="create it, readable by this user only") from error
 
     def trouble(self) -> str:
@@ -388,12 +389,20 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> Config:
 
     ``overrides`` maps dotted keys ("sip.listen") to values that win over the file."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
+        raw = tomllib.loads(text)
     except FileNotFoundError as error:
         remedy = "pass --config FILE, or copy the config.toml that ships"
         raise ConfigError(f"{path}: no such file", remedy=remedy) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: {error}", remedy="mend the file and start again") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: the file is not UTF-8 text", remedy="save it as UTF-8 in your editor") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", remedy="make it a file that this user can read") from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        said = text.splitlines()[int(line[1]) - 1] if line else ""
+        remedy = retyped(said) or "mend the file and start again"
+        raise ConfigError(f"{path}: {error}" + (f"\n    {said.strip()}" if said else ""), remedy=remedy) from error
     for dotted, value in (overrides or {}).items():
         section, _, key = dotted.partition(".")
         raw.setdefault(section, {})[key] = value

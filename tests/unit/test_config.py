@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,34 @@ def test_a_secret_that_is_not_there_is_told_before_any_call(tmp_path: Path, monk
         config.check_secrets()
     assert "trunk pbx: secret file /nowhere/at/all" in str(caught.value)
     assert "service billing, token: the environment variable TEST_BILLING_TOKEN is not set" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbf[sip]\r\nmax_calls = 7\r\n")
+    assert load_config(path).sip.max_calls == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[sip]\nlisten = “127.0.0.1:5060”\n".encode(), "listen = .*curly quotes “ ” by straight ones"),
+        ("[sip]\nmax_calls\u00a0= 7\n".encode(), r"U\+00A0"),
+        ("[sip]\nmax_calls = 7\n".encode("utf-16"), "not UTF-8 text"),
+        (b"[sip]\nadvertise = 'caf\xe9'\n", "not UTF-8 text"),
+    ],
+)
+def test_what_no_keyboard_makes_is_told_in_clear_words(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert re.search(says, f"{caught.value} {caught.value.remedy}", re.DOTALL)
+
+
+def test_a_secret_file_may_come_from_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    assert Secret(f"file:{path}").reveal() == "s3cret"
+    path.write_bytes(b"\xff\xfe")
+    assert "not UTF-8" in Secret(f"file:{path}").trouble()

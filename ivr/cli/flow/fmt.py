@@ -11,7 +11,7 @@ from pathlib import Path
 from ivr.cli.flow.options import add_paths, config_of, paths_of
 from ivr.cli.options import Subparsers, command
 from ivr.dialogue.flows.format import format_text
-from ivr.dialogue.flows.source import read_file
+from ivr.dialogue.flows.source import read_file, source_files
 from ivr.errors import ConfigError
 
 EPILOG = """\
@@ -51,7 +51,7 @@ def _files(paths: list[Path]) -> Iterator[Path]:
     """Flows, wordings and test scripts. Raises ConfigError for what isn't there."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+            yield from source_files(path)
         elif path.is_file():
             yield path
         else:

@@ -85,11 +85,17 @@ def read_directory(path: FilePath | str) -> dict[str, str]:
 
     Bytes that are not UTF-8 come as lone surrogates, which ``parse`` reports; of a file beyond the size limit only as
     much is read as shows that. Raises OSError."""
-    return {
-        entry.name: read_file(entry)
+    return {entry.name: read_file(entry) for entry in source_files(path) if not entry.stem.endswith(".test")}
+
+
+def source_files(path: FilePath | str) -> list[FilePath]:
+    """Every file of a directory that somebody wrote as YAML, sorted. Hidden ones are other programs' (an editor's, or
+    what a Mac keeps beside each file as ``._name``). Raises OSError."""
+    return [
+        entry
         for entry in sorted(FilePath(path).iterdir())
-        if entry.suffix in (".yaml", ".yml") and not entry.stem.endswith(".test") and entry.is_file()
-    }
+        if entry.suffix in (".yaml", ".yml") and not entry.name.startswith(".") and entry.is_file()
+    ]
 
 
 def read_file(path: FilePath) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from ivr.dialogue.flows.finding import Finding
+from ivr.typography import CURLY, retyped
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -125,7 +126,8 @@ def _syntax(error: yaml.YAMLError, lines: list[str]) -> Fault:
     context = getattr(error, "context", None)
     why = f"this is not YAML: {problem}" + (f" ({context})" if context else "")
     text = lines[line - 1].strip() if line <= len(lines) else ""
-    return Fault("syntax", line, column, text, why, _syntax_remedy(problem, text))
+    remedy = retyped(text, *lines[line - 2 : line - 1]) or _syntax_remedy(problem, text)
+    return Fault("syntax", line, column, text, why, remedy)
 
 
 def _syntax_remedy(problem: str, text: str) -> str:
@@ -225,6 +227,9 @@ class _Reader:
             text = self.lines[line - 1][column - 1 :].rstrip() if line <= len(self.lines) else ""
             return {} if isinstance(event, yaml.MappingStartEvent) else [], Spot(line, column, text)
         plain = not event.style and event.tag is None
+        if plain and event.value[:1] and event.value[0] in CURLY:
+            why = f"{event.value[0]} is part of the text here: YAML knows straight quotes only"
+            self.fault("curly-quotes", mark, event.value, why, retyped(event.value))
         return scalar(event.value) if plain else event.value, Spot(line, column, event.value)
 
     def add(self, box: dict[Any, Any], place: Spot, key: Any, data: Any, spot: Spot) -> None:
@@ -236,6 +241,9 @@ class _Reader:
             self.fault("merge-key", mark, name, why, _SHARE)
             return
         if not key.style:
+            if remedy := retyped(name):
+                self.fault("curly-quotes", mark, name, f"the key {name} has characters that no keyboard makes", remedy)
+                return
             meaning = scalar(name)
             if meaning is None or isinstance(meaning, bool | float) or (isinstance(meaning, int) and meaning < 0):
                 why = f"the key {name or '(nothing)'} is not a name"

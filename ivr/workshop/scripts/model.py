@@ -15,7 +15,7 @@ from ivr.company import Company, Record
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model_errors import fault_of, locate, suggestion
-from ivr.dialogue.flows.source import Place, read_file
+from ivr.dialogue.flows.source import Place, read_file, source_files
 from ivr.dialogue.flows.yaml_tree import MAX_FAULTS, Fault, Spot, read_tree
 from ivr.workshop.simulate.driver import ACTION, DESK, PARTS
 
@@ -217,7 +217,7 @@ def script_files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(sorted(path.glob(f"*{SUFFIX}"))))
+            found.update(dict.fromkeys([file for file in source_files(path) if file.name.endswith(SUFFIX)]))
         elif path.name.endswith(SUFFIX):
             found[path] = None
         else:

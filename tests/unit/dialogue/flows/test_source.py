@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ivr.dialogue.flows.model import Flow
-from ivr.dialogue.flows.source import parse, read_directory
+from ivr.dialogue.flows.source import parse, read_directory, source_files
 
 GOOD = """\
 # a comment
@@ -120,6 +122,39 @@ def test_what_is_left_of_a_wrong_file_is_kept_as_a_draft() -> None:
     assert parsed.model is None
     assert isinstance(parsed.draft, Flow)
     assert set(parsed.draft.states) == {"menu", "bye"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        ("flow: “main”\nstart: a\n", 1, "curly quotes “ ”"),
+        ("flow: main\nabout: ‘hello’\n", 2, "curly quotes ‘ ’"),
+        ("flow: main\nstates:\n  a: {prompt: “one, two: three”, end: x}\n", 3, "curly quotes “"),
+        ("flow: main\nstates:\n  “a”: {end: x}\n", 3, "curly quotes “ ”"),
+        ("flow:\u00a0main\nstart: a\n", 2, "U+00A0"),
+        ("flow: main\nstart\u200b: a\n", 2, "U+200B"),
+    ],
+)
+def test_what_no_keyboard_makes_is_told_in_clear_words(text: str, line: int, remedy: str) -> None:
+    found = [f for f in parse("main.yaml", text).findings if remedy in f.remedy]
+    assert found and found[0].line == line, [f.render() for f in parse("main.yaml", text).findings]
+
+
+def test_curly_quotes_inside_a_text_are_text() -> None:
+    assert parse("titles.yaml", GOOD.replace("Bye: now", "Don’t say “no”")).findings == ()
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert parse("titles.yaml", "\ufeff" + GOOD).findings == ()
+
+
+def test_hidden_files_are_other_programs(tmp_path: Path) -> None:
+    (tmp_path / "titles.yaml").write_text(GOOD)
+    (tmp_path / "._titles.yaml").write_bytes(b"\x00\x05\x16\x07\x00\x02")
+    (tmp_path / "._titles.test.yaml").write_bytes(b"\x00\x05\x16\x07\x00\x02")
+    (tmp_path / ".titles.yaml.swp.yaml").write_text("half a file: [")
+    assert [path.name for path in source_files(tmp_path)] == ["titles.yaml"]
+    assert list(read_directory(tmp_path)) == ["titles.yaml"]
 
 
 def test_a_directory_is_read_without_its_tests(tmp_path: object) -> None:
