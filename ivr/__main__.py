@@ -14,12 +14,13 @@ from ivr import __version__
 from ivr.errors import ConfigError, IvrError
 from ivr.logs import StandardError, configure_logging
 
-COMMANDS = ("serve", "call", "say", "tail", "flow", "db", "deploy", "models", "doctor")
+COMMANDS = ("serve", "call", "answer", "say", "tail", "flow", "db", "deploy", "models", "doctor")
 EPILOG = """\
 first steps:
   ivr doctor                    what works here, what is missing, and how to get it
   ivr db seed                   the company's example data, to play with
   ivr serve                     answer calls with config.toml
+  ivr answer                    be the agent's phone of that configuration
   ivr call sip:line@127.0.0.1:5060 --say "move Casablanca to the top"
   ivr tail --follow             watch calls as they happen
   ivr flow simulate main        talk to a flow by typing, without a phone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.dialogue.understanding.grammar import SpeechGrammar
@@ -28,15 +29,23 @@ def add(commands: Subparsers) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    return asyncio.run(_call(arguments))
+    return talk(arguments, run_call)
 
 
-async def _call(arguments: argparse.Namespace) -> int:
+def talk(arguments: argparse.Namespace, run: Callable[..., Awaitable[int]]) -> int:
+    """Run a softphone's command with what it hears written down, unless ``--deaf``; Ctrl-C hangs up and is 130."""
+    try:
+        return asyncio.run(_talk(arguments, run))
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _talk(arguments: argparse.Namespace, run: Callable[..., Awaitable[int]]) -> int:
     def show(line: object) -> None:
         print(line, flush=True)
 
     if arguments.deaf:
-        return await run_call(arguments, show=show)
+        return await run(arguments, show=show)
     speech = WorkerSpeechService(configuration(arguments).speech)
     await speech.start()
     nothing = SpeechGrammar("none", "en-US", ())
@@ -48,6 +57,6 @@ async def _call(arguments: argparse.Namespace) -> int:
             return ""
 
     try:
-        return await run_call(arguments, show=show, transcriber=transcribe)
+        return await run(arguments, show=show, transcriber=transcribe)
     finally:
         await speech.stop()

@@ -354,6 +354,11 @@ class Softphone:
         self._history = []
 
 
+def is_uri(text: str) -> bool:
+    """Whether this phone can call it."""
+    return _URI.match(text) is not None
+
+
 def local_address(host: str) -> str:
     """Return our address from which ``host`` is reached. Raises UnavailableError for an unknown host."""
     try:

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ivr.errors import ConfigError, DialFailed, TelephonyError
-from ivr.softphone.phone import Softphone, local_address
+from ivr.softphone.phone import Softphone, is_uri, local_address
 from ivr.softphone.prompt_detection import HeardPiece, PromptDetector
 from ivr.softphone.timing import key_silences, responses, speech_silences, summary
 from ivr.softphone.voices import DEFAULT_CACHE, CallerVoice, available_voices
 
 Transcriber = Callable[[bytes], Awaitable[str]]
+LONGEST_TALK_S = 86_400.0
 _TRAILING_S = 0.04  # of silence that a caller's voice ends with
+
+
+Who = Literal["caller", "agent", "line", "call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class TranscriptLine:
     """One line of the live transcript. ``at``: seconds since the call was answered."""
 
     at: float
-    who: Literal["caller", "line", "call"]
+    who: Who
     text: str
 
     def __str__(self) -> str:
@@ -57,7 +61,9 @@ class Caller:
         voice: CallerVoice | None,
         show: Show | None = None,
         transcriber: Transcriber | None = None,
+        who: Who = "caller",
     ) -> None:
+        self.who = who
         self.phone = phone
         self.voice = voice
         self.heard: list[tuple[HeardPiece, str]] = []
@@ -85,18 +91,24 @@ class Caller:
         await phone.wait_answered(ring_timeout_s)
         caller = cls(phone, voice, show, transcriber)
         caller.tell("call", f"answered by {uri}")
-        hearing = asyncio.create_task(caller._hear())
-        writing = asyncio.create_task(caller._write())
-        try:
+        async with caller.in_call():
             yield caller
+
+    @asynccontextmanager
+    async def in_call(self) -> AsyncIterator[None]:
+        """Hear and write down what is heard, from the answer on; hang up at the end."""
+        hearing = asyncio.create_task(self._hear())
+        writing = asyncio.create_task(self._write())
+        try:
+            yield
         finally:
-            await phone.hangup()
-            ended = await phone.wait_ended(5)
+            await self.phone.hangup()
+            ended = await self.phone.wait_ended(5)
             await hearing
             await writing
-            caller.tell("call", f"ended by {ended.by}: {ended.reason}")
+            self.tell("call", f"ended by {ended.by}: {ended.reason}")
 
-    def tell(self, who: Literal["caller", "line", "call"], text: str, at: float | None = None) -> None:
+    def tell(self, who: Who, text: str, at: float | None = None) -> None:
         if self._show:
             answered = self.phone.answered.at if self.phone.answered else self._now()
             self._show(TranscriptLine(max(0.0, (self._now() if at is None else at) - answered), who, text))
@@ -106,14 +118,14 @@ class Caller:
         if self.voice is None:
             raise ConfigError("this caller has no voice", remedy="give it a CallerVoice, or let it press keys")
         pcm = await self.voice.speak_soon(text)
-        self.tell("caller", f"says “{text}”")
+        self.tell(self.who, f"says “{text}”")
         ended = await self.phone.say(pcm)
         self._listening.acted(ended - _TRAILING_S)
         return ended
 
     async def press(self, keys: str) -> float:
         """Press keys; return the time the last had left."""
-        self.tell("caller", f"presses {' '.join(keys)}")
+        self.tell(self.who, f"presses {' '.join(keys)}")
         self._listening.acted(self._now())
         return await self.phone.press(keys)
 
@@ -165,58 +177,89 @@ class _StepAction(argparse.Action):
         namespace.steps = steps
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `ivr call`."""
-    parser.add_argument("uri", help="whom to call, e.g. sip:line@127.0.0.1:5060")
+def add_steps(parser: argparse.ArgumentParser) -> None:
+    """Add the options for what is said and keyed, with which voice, and where it is kept."""
     step: dict[str, Any] = {"action": _StepAction, "default": argparse.SUPPRESS}
     parser.add_argument("--say", metavar="TEXT", help="say this when the prompt has ended (repeatable)", **step)
     parser.add_argument("--press", metavar="KEYS", help="press these keys when the prompt has ended", **step)
     parser.add_argument("--interrupt", nargs=0, help="the next --say or --press interrupts the prompt", **step)
     parser.add_argument("--wait", nargs=0, help="wait for one more prompt to end", **step)
-    parser.add_argument("--stay", action="store_true", help="after the last step stay until the line hangs up")
     parser.add_argument(
         "--voice", default="", help="joe, espeak:VOICE or hibari, with @SPEED (default: joe where it is)"
     )
-    parser.add_argument("--from", dest="from_number", default="", help="the number to call from")
-    parser.add_argument("--record", type=Path, metavar="WAV", help="stereo: left the caller, right the line")
-    parser.add_argument("--host", default="", help="our address (default: the one that reaches the line)")
+    parser.add_argument("--record", type=Path, metavar="WAV", help="stereo: left this phone, right what it heard")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help=argparse.SUPPRESS)
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `ivr call`."""
+    parser.add_argument("uri", help="whom to call, e.g. sip:line@127.0.0.1:5060")
+    add_steps(parser)
+    parser.add_argument("--stay", action="store_true", help="after the last step stay until the line hangs up")
+    parser.add_argument("--from", dest="from_number", default="", help="the number to call from")
+    parser.add_argument("--host", default="", help="our address (default: the one that reaches the line)")
+
+
 async def run_call(options: argparse.Namespace, *, show: Show, transcriber: Transcriber | None = None) -> int:
-    """Make the call that ``options`` (from ``add_arguments``) describe; return 0, or 1 when it went wrong."""
-    steps: list[Step] = [*getattr(options, "steps", [])]
-    host = re.sub(r"^<?sips?:(?:[^@]*@)?|[:;>].*$", "", options.uri)
-    voice = None
-    if sentences := {step.what for step in steps if step.act == "say"}:
-        voice = CallerVoice(options.voice or next(iter(available_voices()), "joe"), options.cache)
-        for sentence in sentences:
-            await voice.speak_soon(sentence)  # before the call: nobody waits while the voice is loaded
+    """Make the call that ``options`` (from ``add_arguments``) describe; return 0, or 1 when it went wrong.
+
+    Cancelled (Ctrl-C), it hangs up and keeps what was recorded. Raises ConfigError for what is no SIP URI."""
+    if not is_uri(options.uri):
+        raise ConfigError(f"not a SIP URI: {options.uri}", remedy="write it as sip:NAME@HOST:PORT")
+    steps = steps_of(options)
+    host = re.sub(r"^<?sip:(?:[^@]*@)?|[:;>].*$", "", options.uri)
+    voice = await voice_for(options, steps)
     async with Softphone.open(host=options.host or local_address(host)) as phone:
         try:
-            async with Caller.calling(
-                phone, options.uri, voice, from_number=options.from_number, show=show, transcriber=transcriber
-            ) as caller:
-                complaint = await _converse(caller, steps, options.stay)
+            async with (
+                kept(phone, options.record, show),
+                Caller.calling(
+                    phone, options.uri, voice, from_number=options.from_number, show=show, transcriber=transcriber
+                ) as caller,
+            ):
+                complaint = await converse(caller, steps, options.stay)
                 if complaint:
                     caller.tell("call", complaint)
         except (DialFailed, TimeoutError) as error:
             show(TranscriptLine(0.0, "call", f"not answered: {error or 'nobody answered in time'}"))
             return 1
-        if options.record:
-            phone.save(options.record)
-            show(TranscriptLine(0.0, "call", f"recorded in {options.record}"))
         for text in measured(phone):
             show(TranscriptLine(0.0, "call", text))
     return 1 if complaint else 0
 
 
-async def _converse(caller: Caller, steps: Sequence[Step], stay: bool) -> str:
+def steps_of(options: argparse.Namespace) -> list[Step]:
+    return [*getattr(options, "steps", [])]
+
+
+async def voice_for(options: argparse.Namespace, steps: Sequence[Step]) -> CallerVoice | None:
+    """The voice, with every sentence spoken ahead: nobody waits on the telephone while it is loaded."""
+    sentences = {step.what for step in steps if step.act == "say"}
+    if not sentences:
+        return None
+    voice = CallerVoice(options.voice or next(iter(available_voices()), "joe"), options.cache)
+    for sentence in sentences:
+        await voice.speak_soon(sentence)
+    return voice
+
+
+@asynccontextmanager
+async def kept(phone: Softphone, recording: Path | None, show: Show) -> AsyncIterator[None]:
+    """Save an answered call's recording however the call ends."""
+    try:
+        yield
+    finally:
+        if recording is not None and phone.answered is not None:
+            phone.save(recording)
+            show(TranscriptLine(0.0, "call", f"recorded in {recording}"))
+
+
+async def converse(caller: Caller, steps: Sequence[Step], stay: bool) -> str:
     """Follow the steps; return what went wrong, "" when nothing did. Once every step is done the line may hang up."""
     try:
         await caller.follow(steps)
         try:
-            await (caller.phone.wait_ended(600.0) if stay else caller.prompt_end())
+            await (caller.phone.wait_ended(LONGEST_TALK_S) if stay else caller.prompt_end())
         except TelephonyError:
             if caller.phone.ended is None:
                 raise
