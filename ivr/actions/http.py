@@ -66,8 +66,12 @@ class HttpActions:
     """One client session for all services; ``aclose`` it."""
 
     def __init__(self, services: Sequence[HttpService]) -> None:
-        self._services = {service.name: service for service in services}
+        self.apply(services)
         self._session: aiohttp.ClientSession | None = None
+
+    def apply(self, services: Sequence[HttpService]) -> None:
+        """These services, from the next call of one on."""
+        self._services = {service.name: service for service in services}
 
     async def aclose(self) -> None:
         if self._session is not None:

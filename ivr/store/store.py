@@ -14,7 +14,7 @@ from ivr.store.flow_versions import FlowVersions
 from ivr.store.ledger import AuditTrail
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
-from ivr.store.tables import metadata
+from ivr.store.tables import call_entries, calls, metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Store:
         return StoreStatus(self.name, revision, head)
 
     async def ping(self) -> None:
-        """For /readyz. Raises StoreUnavailable."""
-        await self.database.ping()
+        """For /readyz: whether a call could be written down now. Raises StoreUnavailable."""
+        await self.database.ping((calls, call_entries))
 
     async def close(self) -> None:
         await self.database.close()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivr.cli import db
-from ivr.config import Config, StoreConfig
+from ivr.config import Config, RetentionConfig, StoreConfig
 from ivr.errors import ConfigError
 from ivr.store import Store
 from tests.films import edited
@@ -97,6 +97,7 @@ async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:
                 raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await store.retention.daily(timedelta(days=30), Days())
+        store.retention.apply(RetentionConfig(calls_days=30))
+        await store.retention.daily(Days())
     assert slept == [86400.0, 86400.0]
     assert await store.calls.get("call-1") is None
