@@ -52,6 +52,11 @@ def mask_text(value: object) -> str:
     return f"[{words} word{'' if words == 1 else 's'}]"
 
 
+def _mask_keys(value: str) -> str:
+    """What was keyed; not the keys of a configuration, which have names."""
+    return value if "." in value else "•" * len(value)
+
+
 class Redaction:
     """Processor: hides personal data by key, in nested mappings too."""
 
@@ -72,7 +77,7 @@ class Redaction:
         if key in NUMBER_KEYS:
             return mask_number(str(value))
         if key in DIGIT_KEYS:
-            return "•" * len(str(value))
+            return [_mask_keys(str(each)) for each in value] if isinstance(value, list) else _mask_keys(str(value))
         if key in TEXT_KEYS:
             return mask_text(value)
         if isinstance(value, Mapping):
