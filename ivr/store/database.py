@@ -70,6 +70,17 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def missing_file(url: str) -> str:
+    """The SQLite file of ``url`` that isn't there; "" where there is one, or needs to be none. Raises ConfigError.
+
+    To be asked before a database is opened only to read it: opening makes it."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return ""
+    path = str(parsed.database).removeprefix("file:").partition("?")[0]
+    return "" if Path(path).is_file() else path
+
+
 class Database:
     """Connections to one database. ``url`` as in config.toml; "sqlite+aiosqlite://" lives in memory."""
 
