@@ -110,6 +110,7 @@ class SipUserAgent:
         for trunk in config.trunks:
             if trunk.register_with and trunk != before.get(trunk.name):
                 self._register(trunk, over.pop(trunk.name, None))
+        self._registrations.sort(key=lambda registration: list(wanted).index(registration.status.trunk))
         for name, registration in over.items():
             self._core.spawn(registration.end(), f"sip-unregister-{name}")
 
