@@ -168,10 +168,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         store.retention.apply(config.retention)
         _beside(stack, store.retention.daily(clock), "retention")
 
+        facts = known.facts
+
         async def check(wanted: Config) -> None:
             """Raises IvrError for what the line could not go on with."""
+            nonlocal facts
             Calendar(wanted.desk.hours, ZoneInfo(time_zone))
-            await flows.check(known.now(await aside(line_facts, wanted)))
+            facts = await aside(line_facts, wanted)
+            await flows.check(known.now(facts))
             chosen = serving.live.universals.languages
             if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
                 await prompts.prepare(serving.live, config=wanted.flows)
@@ -184,7 +188,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: desk.apply(now.desk),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows),
-                lambda now: known.apply(line_facts(now)),
+                lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),

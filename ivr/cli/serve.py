@@ -167,7 +167,14 @@ def _startup(notices: LogSink) -> Iterator[Callable[[Step], None]]:
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     said = Step("")
     said_at = float("-inf")
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+    bars = Progress(
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,  # it would be handed what it writes itself
+    )
+    with bars:
         shown: TaskID | None = None
 
         def tell(step: Step) -> None:

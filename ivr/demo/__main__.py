@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
@@ -89,9 +88,6 @@ def main() -> int:
         return asyncio.run(demo(parser.parse_args().picture))
     except IvrError as error:
         print(f"demo: {error}", file=StandardError())
-        return 1
-    except BrokenPipeError:  # nobody reads on: the line and the phones have been stopped
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         return 130

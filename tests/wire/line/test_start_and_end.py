@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import sys
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -91,6 +93,47 @@ async def test_a_start_that_is_told_to_stop_stops(tmp_path: Path) -> None:
             said = (await process.stderr.read()).decode()
             assert await process.wait() == 0
     assert "stopped before it was ready" in said and "Traceback" not in said
+
+
+async def test_a_terminal_shows_the_start_and_may_be_closed(tmp_path: Path) -> None:
+    """The kernel hangs up on everybody in its foreground: the line, and its workers."""
+    terminal, theirs = os.openpty()
+    command = (sys.executable, "-m", "ivr", "serve", "--config", str(LineSetup(tmp_path).write()), "--drain", "1")
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    try:
+        shown = b""
+        async with asyncio.timeout(90):
+            while not (found := READY.search(shown.decode(errors="replace"))) or not shown.endswith(b"\n"):
+                shown += await asyncio.to_thread(os.read, terminal, 65536)
+        assert b"rendering prompts" in shown and b"loading recogniser and voices" in shown
+        async with (
+            Softphone.open() as phone,
+            Caller.calling(phone, f"sip:line@{found[1]}", None, from_number=ADA) as caller,
+        ):
+            await caller.prompt_begin()
+            os.close(terminal)
+
+            async def has_reloaded() -> bool:
+                return "config.reloaded" in (tmp_path / "ivr.log").read_text()
+
+            await until(has_reloaded)
+            await caller.press("3")
+            await caller.prompt_end()
+            assert phone.ended is None
+        log = (tmp_path / "ivr.log").read_text()
+        assert "worker.died" not in log and "media.lost" not in log
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def test_nobody_reads_standard_output_or_error(tmp_path: Path) -> None:
