@@ -13,7 +13,7 @@ from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint, SpeechService
 
 PING_S = 2.5  # whoever asks is told so late at the latest
-FRESH_S = 1.0
+FRESH_S = 0.2
 
 
 class Life(StrEnum):

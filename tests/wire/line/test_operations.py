@@ -277,6 +277,7 @@ async def test_a_database_that_is_locked_for_writing_is_told(operated: RunningLi
     other = sqlite3.connect(operated.setup.folder / "ivr.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
+        await ready_when(operated.http, lambda body: body["store"] != "ok")
         asked = await asyncio.gather(*(readiness(operated.http) for _ in range(20)))
         for status, body in asked:
             assert (status, body["state"]) == (503, "degraded") and "locked" in body["reasons"][0]

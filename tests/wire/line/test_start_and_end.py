@@ -101,7 +101,9 @@ async def test_a_terminal_shows_the_start_and_may_be_closed(tmp_path: Path) -> N
     command = (sys.executable, "-m", "ivr", "serve", "--config", str(LineSetup(tmp_path).write()), "--drain", "1")
     process = await asyncio.create_subprocess_exec(
         *command,
-        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),
     )
