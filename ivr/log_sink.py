@@ -36,6 +36,12 @@ class SinkStatus:
         return "; ".join(filter(None, (self.trouble, counted))) or "ok"
 
 
+def opened(path: str) -> int:
+    """A descriptor that appends to ``path``, which is made where it isn't there. Raises OSError."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o644)
+
+
 class LogSink:
     """``write`` and ``flush``, as of a text stream, from any thread: they never raise and never wait.
 
@@ -131,7 +137,7 @@ class LogSink:
             try:
                 self._put(self._batch())
             except OSError as error:
-                trouble = _said(error)
+                trouble = trouble or _said(error)
             with self._changed:
                 self._trouble = trouble
                 self._reopen = self._reopen or bool(trouble)  # a disk may be gone for good, and another in its place
@@ -181,9 +187,7 @@ class LogSink:
                 raise OSError(errno.EBADF, "standard output is closed")
             fresh = os.dup(self._target)
         else:
-            Path(self._target).parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-            fresh = os.open(self._target, flags, 0o644)
+            fresh = opened(self._target)
         before, self._descriptor = self._descriptor, fresh
         if before != _NONE:
             same = os.path.samestat(os.fstat(before), os.fstat(fresh))

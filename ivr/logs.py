@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -20,7 +21,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from ivr.log_sink import NOWHERE, STANDARD_OUTPUT, LogSink, SinkStatus
+from ivr.log_sink import NOWHERE, STANDARD_OUTPUT, LogSink, SinkStatus, opened
 
 # The fields of the call that the current task serves: one mutable mapping a call, shared by all its tasks.
 _CALL: ContextVar[dict[str, Any] | None] = ContextVar("ivr_call", default=None)
@@ -118,6 +119,11 @@ class Log:
         logging.getLogger().setLevel(max(self._threshold, logging.WARNING))
         if isinstance(self._out, LogSink):
             self._out.reopen(_target(path))
+
+    def check(self, path: str) -> None:
+        """Raises OSError for a path that could not be written to now."""
+        if isinstance(self._out, LogSink) and isinstance(target := _target(path), str):
+            os.close(opened(target))
 
     def reopen(self) -> None:
         """The file was renamed: go on in one of its name."""

@@ -174,6 +174,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             """Raises IvrError for what the line could not go on with."""
             nonlocal facts
             Calendar(wanted.desk.hours, ZoneInfo(time_zone))
+            if written is not None and wanted.logs.path != reload.config.logs.path:
+                written.check(wanted.logs.path)
             facts = await aside(line_facts, wanted)
             await flows.check(known.now(facts))
             chosen = serving.live.universals.languages

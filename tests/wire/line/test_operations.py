@@ -174,6 +174,8 @@ async def test_a_reload_changes_what_may_change_and_names_the_rest(
         ("max_calls = 200", "max_calls = 200\nmax_cals = 1", "unknown key sip.max_cals"),
         ("max_calls = 200", "max_calls = ", "Invalid value"),
         ('mon = "00:00-24:00"', 'mon = "noon"', "desk.hours.mon"),
+        ("redact = false", 'redact = false\nlevel = "loud"', "logs.level"),
+        ('ivr.log"', 'ivr.sqlite3/ivr.log"', "ivr.sqlite3"),
         ('skills = ["general", "retention", "discs"]', 'skills = ["general"]', "retention"),
         (
             '[[desk.agents]]',
