@@ -108,7 +108,7 @@ class Journal:
 
 @dataclass(slots=True)
 class Counts:
-    """What the canonical line counts. ``acted``: the caller said or keyed anything."""
+    """What the canonical line counts. ``turns``: what the caller said or keyed; ``acted``: there was any of it."""
 
     turns: int = 0
     barge_ins: int = 0
@@ -123,6 +123,7 @@ class Recorder:
     def __init__(self, call_id: str, leg_id: str, journal: Journal, registry: CallRegistry, clock: Clock) -> None:
         self.fields: dict[str, Any] = {"call_id": call_id, "leg": leg_id, "flow": "", "flow_version": "", "state": ""}
         self.counts = Counts()
+        self._keying = False
         self._journal = journal
         self._registry = registry
         self._clock = clock
@@ -146,7 +147,9 @@ class Recorder:
                 self.counts.turns += 1
                 self.counts.acted = True
             case Keyed():
+                self.counts.turns += not self._keying  # keys in a row, with no answer between them, are one turn
                 self.counts.acted = True
+        self._keying = isinstance(what, Keyed)
         self._registry.on_move()
         emit = log.error if isinstance(what, Failed) else log.info
         emit(f"dialogue.{what.kind}", **attributes(what))

@@ -94,7 +94,7 @@ class CallSession:
         bind_call(self._recorder.fields)
         await registry.enter(self)
         self._journal.begin(leg.caller.number, leg.called.number, self._started_at, {"sip_call_id": leg.sip_call_id})
-        log.info("call.start", caller=leg.caller.number, called=leg.called.number, trunk=leg.trunk)
+        log.info("call.start", **self._parties)
         ended = CallEnded("service", "error")
         stats = LegStats()
         caller: Participant | None = None
@@ -158,7 +158,18 @@ class CallSession:
         if self._answered is not None and outcome == "abandoned" and self._recorder.counts.acted:
             self._journal.keep_resume_point(self._answered.dialogue, clock.now())
         await self._journal.finish(outcome, clock.now(), canonical)
-        log.info("call.end", **canonical)
+        log.info("call.end", **self._parties, started_at=self._started_at.isoformat(), **canonical)
+
+    @property
+    def _parties(self) -> dict[str, str]:
+        """Whose call it is, on its first line and on its last; the store has columns for it."""
+        leg = self._leg
+        return {
+            "caller": leg.caller.number,
+            "called": leg.called.number,
+            "trunk": leg.trunk,
+            "sip_call_id": leg.sip_call_id,
+        }
 
     def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
         """One flat mapping; times in seconds unless the name says milliseconds."""

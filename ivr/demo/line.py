@@ -17,6 +17,7 @@ import aiohttp
 from watchfiles import awatch
 
 from ivr.errors import UnavailableError
+from ivr.logs import StandardError
 
 READY = re.compile(r"ready: sip (\S+), http (\S+)")
 START_TIMEOUT_S = 180.0
@@ -120,7 +121,7 @@ class RunningLine:
                     if match := READY.search(line):
                         return cls(process, match[1], match[2], setup)
                     if show_progress:
-                        sys.stderr.write(line)
+                        StandardError().write(line)
         except TimeoutError:
             process.kill()
         await process.wait()

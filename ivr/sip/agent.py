@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from ivr.config import Address, SipConfig
+from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.numbering import NumberingPlan
@@ -65,7 +65,6 @@ class SipUserAgent:
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[InboundLeg] = set()
         self._registrations: list[Registration] = []
-        self._running: list[asyncio.Task[None]] = []
         self._draining: tuple[int, int] | None = None
         self._malformed = (float("-inf"), 0)
 
@@ -79,9 +78,7 @@ class SipUserAgent:
         log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
         for trunk in self._config.trunks:
             if trunk.register_with:
-                registration = Registration(self._core, trunk)
-                self._registrations.append(registration)
-                self._running.append(self._core.spawn(registration.run(), f"sip-register-{trunk.name}"))
+                self._register(trunk)
 
     async def dial(
         self,
@@ -103,15 +100,40 @@ class SipUserAgent:
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         self._draining = (status, retry_after_s)
 
+    def apply(self, config: SipConfig) -> None:
+        """Trunks and limits of ``config``, for calls that begin from now on. What is listened on, a drain and calls in
+        progress stay; a registration that is changed is withdrawn and made anew, the others are kept."""
+        before = {trunk.name: trunk for trunk in self._config.trunks}
+        self._config = config
+        self._core.apply(config)
+        wanted = {trunk.name: trunk for trunk in config.trunks}
+        over = {r.status.trunk: r for r in self._registrations if wanted.get(r.status.trunk) != before[r.status.trunk]}
+        self._registrations = [r for r in self._registrations if r.status.trunk not in over]
+        for trunk in config.trunks:
+            if trunk.register_with and trunk != before.get(trunk.name):
+                self._register(trunk, over.pop(trunk.name, None))
+        self._registrations.sort(key=lambda registration: list(wanted).index(registration.status.trunk))
+        for name, registration in over.items():
+            self._core.spawn(registration.end(), f"sip-unregister-{name}")
+
+    def _register(self, trunk: Trunk, instead_of: Registration | None = None) -> None:
+        registration = Registration(self._core, trunk)
+        self._registrations.append(registration)
+
+        async def keep() -> None:
+            if instead_of is not None:  # both name the same contact: withdrawn later, it would take the new one along
+                await instead_of.end()
+            await registration.run()
+
+        registration.task = self._core.spawn(keep(), f"sip-register-{trunk.name}")
+
     async def stop(self) -> None:
         """Hang up what is left, unregister, close. Idempotent; takes a few seconds at most."""
         if not self._serving:
             return
         self.refuse_new_calls(503, self._config.retry_after_s)
-        for task in self._running:
-            task.cancel()
         work = [leg.hangup("service stopping") for leg in self._dialogs.legs]
-        work += [registration.unregister() for registration in self._registrations]
+        work += [registration.end() for registration in self._registrations]
         if work:
             tasks = [asyncio.ensure_future(item) for item in work]
             _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)

@@ -66,6 +66,18 @@ class TrunkPolicy:
         self._guard = DigestGuard(now)
         self.rejections = RejectionLog(now)
 
+    def apply(self, trunks: Sequence[Trunk]) -> None:
+        """Judge by these from now on. What was learnt of a trunk that stays as it was is kept; so are challenges."""
+        before = dict(zip((t.name for t in self._trunks), self._trunks, strict=True))
+        known = self._networks
+        self._trunks = tuple(trunks)
+        self._networks = {
+            t.name: known[t.name]
+            if before.get(t.name) == t
+            else [ipaddress.ip_network(a, strict=False) for a in t.allow]
+            for t in trunks
+        }
+
     def learn(self, trunk: str, host: str) -> None:
         """Let a registrar's address send us calls, where its trunk lists no addresses of its own."""
         configured = next((t for t in self._trunks if t.name == trunk), None)

@@ -90,6 +90,12 @@ class CallLog(TableGroup):
         return {**_call(row), "entries": list(entries.scalars())}
 
     @reads
+    async def ids(self, connection: AsyncConnection, beginning: str, limit: int = 10) -> Sequence[str]:
+        """The calls whose ids begin so, the newest first."""
+        query = select(calls.c.call_id).where(calls.c.call_id.startswith(beginning, autoescape=True))
+        return list((await connection.execute(query.order_by(calls.c.started_at.desc()).limit(limit))).scalars())
+
+    @reads
     async def recent(
         self, connection: AsyncConnection, limit: int = 50, *, live: bool | None = None
     ) -> Sequence[Mapping[str, Any]]:

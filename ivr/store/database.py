@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import Table, event, false, text, update
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -68,6 +68,17 @@ def parse_url(url: str) -> URL:
             f"[store] url: {parsed.drivername} is not supported", remedy="use sqlite+aiosqlite or postgresql+asyncpg"
         )
     return parsed
+
+
+def missing_file(url: str) -> str:
+    """The SQLite file of ``url`` that isn't there; "" where there is one, or needs to be none. Raises ConfigError.
+
+    To be asked before a database is opened only to read it: opening makes it."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return ""
+    path = str(parsed.database).removeprefix("file:").partition("?")[0]
+    return "" if Path(path).is_file() else path
 
 
 class Database:
@@ -138,14 +149,24 @@ class Database:
 
         return await self._bounded(run(), timeout_s)
 
-    async def ping(self) -> None:
-        """Raises StoreUnavailable when the database does not answer now."""
+    async def ping(self, tables: Sequence[Table]) -> None:
+        """Raises StoreUnavailable when ``tables`` can't be written to now: the database is gone, locked, read-only or
+        full. It writes, and changes nothing: a few bytes of the file's header, or the number of a transaction."""
         self._down_until = 0.0
 
         async def one(connection: AsyncConnection) -> None:
-            await connection.execute(text("SELECT 1"))
+            for table in tables:
+                key = next(iter(table.primary_key.columns))
+                await connection.execute(update(table).where(false()).values({key: key}))
+            await connection.execute(text("PRAGMA user_version = 1" if self.sqlite else "SELECT txid_current()"))
 
-        await self.read(one)
+        try:
+            await self.write(one)
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, DBAPIError):
+                why = str(error.__cause__.orig).partition("\n")[0]
+                raise StoreUnavailable(f"it can't be written to: {why}", remedy=REMEDY) from error
+            raise
 
     async def close(self) -> None:
         """Wait for what was left behind (bounded), then drop every connection."""
@@ -241,7 +262,9 @@ def writes(
 
 def _answered(error: DBAPIError) -> bool:
     """True when the server itself refused one statement, which says nothing about the next one."""
-    return getattr(error.orig, "sqlstate", None) is not None or "locked" in str(error.orig)
+    if getattr(error.orig, "sqlstate", None) is not None:
+        return True
+    return any(why in str(error.orig) for why in ("locked", "readonly", "is full"))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ivr.errors import ConfigError
 from ivr.store import migration
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog, HandoffContexts
@@ -14,7 +15,7 @@ from ivr.store.flow_versions import FlowVersions
 from ivr.store.ledger import AuditTrail
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
-from ivr.store.tables import metadata
+from ivr.store.tables import call_entries, calls, metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,23 @@ class Store:
         return StoreStatus(self.name, revision, head)
 
     async def ping(self) -> None:
-        """For /readyz. Raises StoreUnavailable."""
-        await self.database.ping()
+        """For /readyz: whether a call could be written down now. Raises StoreUnavailable."""
+        await self.database.ping((calls, call_entries))
+
+    async def whole_id(self, beginning: str) -> str:
+        """The id of the one call that begins so. Raises ConfigError for none and for several; StoreUnavailable."""
+        found = await self.calls.ids(beginning.strip().lower()) if beginning.strip() else []
+        if len(found) == 1 or beginning in found:
+            return beginning if beginning in found else found[0]
+        if not found:
+            raise ConfigError(
+                f"there is no call {beginning} in {self.name}",
+                remedy="/api/calls and ivr tail have the ids; their beginning will do",
+            )
+        raise ConfigError(
+            f"several calls begin with {beginning}: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}",
+            remedy="write more of the one you mean",
+        )
 
     async def close(self) -> None:
         await self.database.close()

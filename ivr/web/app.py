@@ -19,6 +19,7 @@ from ivr.web.pages import simulator
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 64 * 1024
+PROBES = frozenset({"/healthz", "/readyz"})
 STATIC = Path(__file__).with_name("static")
 
 
@@ -51,6 +52,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What goes wrong is a page for browsers and {"error": …} for programs. What nobody foresaw is one log line and a
     plain 500, never a traceback to the asker."""
     try:
+        if not request.app[BACKEND].started() and request.path not in PROBES:
+            raise web.HTTPServiceUnavailable(text="the line is starting; /readyz says how far it is")
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:

@@ -73,13 +73,15 @@ class Flows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do."""
+    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
+    ``started``: whether there is anything to show yet, beside readiness."""
 
     calls: Calls
     flows: Flows
     readiness: Callable[[], Awaitable[Readiness]]
     context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
     mask: bool = True
+    started: Callable[[], bool] = lambda: True
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -190,7 +190,7 @@ def test_the_recorder_tells_journal_log_and_live_view_and_counts() -> None:
             recorder.record(Understood("agent"))
             recorder.record(Entered("human.reach", "handoff"))
             recorder.record(Failed("store", "gone"))
-        assert recorder.counts == Counts(turns=1, acted=True)
+        assert recorder.counts == Counts(turns=2, acted=True)
         assert (recorder.state, recorder.fields["flow"]) == ("human.reach", "human")
         assert len(moves) == 6
         assert [line["event"] for line in lines] == [

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
@@ -136,6 +138,29 @@ def test_a_request_is_done_and_the_call_is_accounted_for(library: FlowLibrary) -
     kinds = {entry.kind for entry in rig.records.entries}
     assert {"state", "prompt", "heard", "action"} <= kinds
     assert rig.leg.hung_up
+
+
+def test_a_caller_who_only_presses_keys_has_turns_and_the_last_line_says_whose_call_it_was(
+    library: FlowLibrary,
+) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.press("3")
+            await rig.press("1")
+            await rig.press("2#")
+        return rig
+
+    with capture_logs() as logs:
+        rig = run(scenario())
+    assert rig.canonical["turns"] == 3, "keys in a row are one"
+    (first,) = [entry for entry in logs if entry["event"] == "call.start"]
+    (last,) = [entry for entry in logs if entry["event"] == "call.end"]
+    for key in ("caller", "called", "trunk", "sip_call_id"):
+        assert first[key] == last[key]
+    assert last["caller"] == rig.leg.caller.number and last["sip_call_id"] == rig.leg.sip_call_id
+    assert datetime.fromisoformat(last["started_at"]).tzinfo is not None
+    assert "caller" not in rig.canonical, "the store has columns for it"
 
 
 @pytest.mark.parametrize("keys", ["0", "*0", "#0"])

@@ -102,6 +102,7 @@ async def serving(
     calls: FakeCalls | None = None,
     flows: FakeFlows | None = None,
     context: Mapping[str, Any] | None = None,
+    started: bool = True,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right"."""
 
@@ -113,7 +114,7 @@ async def serving(
             raise RuntimeError("a bug")
         return context or {"reason": "asked"} if secret == "right" else None
 
-    backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False)
+    backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False, started=lambda: started)
     app = application(backend, Feed(), token=token, resources=queue_routes(profile_of))
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)

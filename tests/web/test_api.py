@@ -11,7 +11,9 @@ import aiohttp.web
 import pytest
 
 from ivr.errors import ConfigError
+from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, RegistrationStatus
+from ivr.readiness import Life
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -28,12 +30,17 @@ async def test_health_and_readiness() -> None:
     until = datetime(2026, 1, 2, tzinfo=UTC)
     trunk = RegistrationStatus("office", "registered", "", until)
     down = EngineStatus("vosk", ("de-DE",), False, "no model")
-    ready = replace(READY, calls=2, recognisers=(ENGINE, down), synthesisers=(down,), registrations=(trunk,))
+    full = SinkStatus("full: No space left on device", 3)  # which no caller depends on
+    ready = replace(READY, calls=2, recognisers=(ENGINE, down), synthesisers=(down,), registrations=(trunk,), log=full)
     shown = {
         "status": "ready",
+        "state": "ready",
+        "reasons": [],
         "calls": 2,
         "media": "ok",
         "store": "ok",
+        "log": "full: No space left on device; 3 lines lost",
+        "log_lines_lost": 3,
         "recognisers": [
             {"name": "moonshine", "healthy": True, "detail": ""},
             {"name": "vosk", "healthy": False, "detail": "no model"},
@@ -48,15 +55,31 @@ async def test_health_and_readiness() -> None:
     async with serving(readiness=ready) as (base, session):
         assert await fetch(f"{base}/healthz", session) == (200, {"status": "ok"})
         assert await fetch(f"{base}/readyz", session) == (200, shown)
-    for change in (
-        {"media": False},
-        {"store": "gone"},
-        {"recognisers": (down,)},
-        {"registrations": (replace(trunk, state="failed", expires_at=None),)},
+    for change, state, reason in (
+        ({"media": False}, "degraded", "media: restarting"),
+        ({"store": "gone"}, "degraded", "store: gone"),
+        ({"recognisers": (down,)}, "degraded", "recognisers: no model"),
+        ({"registrations": (replace(trunk, state="failed", expires_at=None),)}, "degraded", "trunk office: failed"),
+        (
+            {"life": Life.STARTING, "step": "rendering prompts, 3 of 9"},
+            "starting",
+            "starting: rendering prompts, 3 of 9",
+        ),
+        ({"life": Life.DRAINING}, "draining", "draining: no new calls; 2 in progress may end by themselves"),
+        ({"life": Life.STOPPING}, "stopping", "stopping"),
     ):
         async with serving(readiness=replace(ready, **change)) as (base, session):
             status, body = await fetch(f"{base}/readyz", session)
-            assert (status, body["status"]) == (503, "not ready")
+            assert (status, body["status"], body["state"], body["reasons"]) == (503, "not ready", state, [reason])
+
+
+async def test_until_it_has_started_only_the_probes_are_answered() -> None:
+    async with serving(readiness=replace(READY, life=Life.STARTING, step="x"), started=False) as (base, session):
+        assert (await fetch(f"{base}/healthz", session))[0] == 200
+        assert (await fetch(f"{base}/readyz", session))[0] == 503
+        for path in ("/api/calls", "/api/flows", "/nothing"):
+            status, body = await fetch(f"{base}{path}", session)
+            assert status == 503 and "starting" in body["error"]
 
 
 async def test_calls_and_queues() -> None:

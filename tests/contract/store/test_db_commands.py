@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ivr.cli import db
-from ivr.config import Config, StoreConfig
+from ivr.config import Config, RetentionConfig, StoreConfig
 from ivr.errors import ConfigError
 from ivr.store import Store
 from tests.films import edited
@@ -42,8 +42,47 @@ async def test_a_call_that_nobody_made_is_not_said_to_have_changed_nothing(url: 
     ],
 )
 async def test_a_database_without_tables_is_told_so(command: Any, arguments: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite3"
+    path.touch()
     with pytest.raises(ConfigError, match="is empty: run ivr db upgrade"):
-        await told(f"sqlite+aiosqlite:///{tmp_path / 'new.sqlite3'}", command, **arguments)
+        await told(f"sqlite+aiosqlite:///{path}", command, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (db.status, {}),
+        (db.audit, {"call_id": "c"}),
+        (db.callbacks, {"done": None}),
+        (db.purge, {"older_than": timedelta(1), "yes": False}),
+    ],
+)
+async def test_a_wrong_path_is_told_and_nothing_is_made_there(
+    command: Any, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "no" / "such.sqlite3"
+    try:
+        said = await told(f"sqlite+aiosqlite:///{path}", command, **arguments)
+    except ConfigError as error:
+        said = str(error)
+    assert f"{path}: there is no database" in said and "ivr db upgrade" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_beginning_of_an_id_will_do_where_it_names_one_call(url: str, store: Store) -> None:
+    for call in ("abc123", "abc456", "ab_789"):
+        await store.calls.begin(call, "5035550101", "5035550199", datetime.now(UTC), {})
+    await edited(store, lambda order: ("ok", order[::-1]), key="k", call_id="abc123")
+    assert '"action": "queue.test"' in await told(url, db.audit, call_id="abc1")
+    assert await told(url, db.audit, call_id="ABC4") == "call abc456 changed nothing"
+    assert await told(url, db.audit, call_id="ab_") == "call ab_789 changed nothing"
+    with pytest.raises(ConfigError, match="several calls begin with abc: abc"):
+        await told(url, db.audit, call_id="abc")
+    for nobodys in ("x", "", "%"):
+        with pytest.raises(ConfigError, match="there is no call"):
+            await told(url, db.audit, call_id=nobodys)
+    await store.calls.begin("abc", "5035550101", "5035550199", datetime.now(UTC), {})
+    assert await told(url, db.audit, call_id="abc") == "call abc changed nothing", "a whole id is that call's"
 
 
 async def test_callbacks(url: str, store: Store) -> None:
@@ -97,6 +136,7 @@ async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:
                 raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await store.retention.daily(timedelta(days=30), Days())
+        store.retention.apply(RetentionConfig(calls_days=30))
+        await store.retention.daily(Days())
     assert slept == [86400.0, 86400.0]
     assert await store.calls.get("call-1") is None

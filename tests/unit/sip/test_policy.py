@@ -74,6 +74,28 @@ def test_a_registrar_may_call_where_its_trunk_lists_nobody(clock: Hand, monkeypa
     assert status_of(policy.judge(invite, "192.0.2.60")) == 403
 
 
+def test_a_reload_admits_new_trunks_refuses_old_ones_and_keeps_what_was_learnt(
+    clock: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PBX_PASSWORD", "x")
+    registrar = trunk("pbx", register="sip:192.0.2.9", username="ivr", password="env:PBX_PASSWORD")
+    policy = TrunkPolicy([trunk("a", allow=["192.0.2.1"]), registrar], clock)
+    policy.learn("pbx", "192.0.2.9")
+    invite = parsed_request(request("INVITE"))
+    policy.apply([trunk("b", allow=["192.0.2.2"]), registrar])
+    assert policy.judge(invite, "192.0.2.2") == "b"
+    assert policy.judge(invite, "192.0.2.9") == "pbx", "learnt before"
+    assert status_of(policy.judge(invite, "192.0.2.1")) == 403
+
+
+def test_a_challenge_outlives_a_reload(clock: Hand, roaming: Trunk) -> None:
+    policy = TrunkPolicy([roaming], clock)
+    refusal = policy.judge(parsed_request(request("INVITE")), "192.0.2.77")
+    assert isinstance(refusal, SipResponse)
+    policy.apply([trunk("a", allow=["192.0.2.1"]), roaming])
+    assert policy.judge(with_credentials(refusal), "192.0.2.77") == "roaming"
+
+
 def test_a_flood_is_one_line_a_minute(clock: Hand) -> None:
     rejections = RejectionLog(clock)
     with structlog.testing.capture_logs() as logs:
