@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ivr.errors import StoreUnavailable
-from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint, SpeechService
+from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SignallingLoad, SipEndpoint, SpeechService
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Readiness:
     synthesisers: Sequence[EngineStatus]
     registrations: Sequence[RegistrationStatus]
     flows: Mapping[str, Any]
+    sip: SignallingLoad = field(default_factory=SignallingLoad)
 
     @property
     def ready(self) -> bool:
@@ -42,6 +43,7 @@ class Readiness:
             "registrations": [
                 {**asdict(r), "expires_at": r.expires_at and r.expires_at.isoformat()} for r in self.registrations
             ],
+            "sip": asdict(self.sip),
             "flow_version": self.flows["version"],
             "flows": self.flows,
         }
@@ -77,4 +79,5 @@ class Parts:
             self.speech.synthesisers(),
             self.endpoint.registrations(),
             self.flows(),
+            self.endpoint.load(),
         )

@@ -21,8 +21,9 @@ from ivr.sip.transaction import (
 )
 
 C = TypeVar("C", bound=ClientTransaction)
+S = TypeVar("S", bound=ServerTransaction)
 
-MAX_SERVER = 20_000  # beyond, new requests get 503: a flood must not eat the memory
+MAX_SERVER = 20_000  # beyond, new calls get 503: a flood must not eat the memory; calls under way have room
 
 
 def server_key(request: SipRequest) -> Key:
@@ -67,8 +68,20 @@ class TransactionLayer:
     def overloaded(self) -> bool:
         return len(self._servers) >= MAX_SERVER
 
+    @property
+    def crowded(self) -> bool:
+        """Whether what is left is kept for calls: refusals go out without state (section 8.2.7)."""
+        return len(self._servers) >= MAX_SERVER // 10
+
     def accept(self, request: SipRequest, source: Peer) -> ServerTransaction:
-        kind = InviteServerTransaction if request.method == "INVITE" else ServerTransaction
+        if request.method == "INVITE":
+            return self.accept_invite(request, source)
+        return self._accepted(ServerTransaction, request, source)
+
+    def accept_invite(self, request: SipRequest, source: Peer) -> InviteServerTransaction:
+        return self._accepted(InviteServerTransaction, request, source)
+
+    def _accepted(self, kind: type[S], request: SipRequest, source: Peer) -> S:
         transaction = kind(server_key(request), request, source, self._send, self._timers)
         fork = _fork_key(request)
 
@@ -120,9 +133,12 @@ class TransactionLayer:
         found.receive(response)
         return True
 
-    def unreachable(self, peer: Peer, reason: str) -> None:
-        for transaction in [t for t in self._clients.values() if t.peer == peer]:
+    def unreachable(self, peer: Peer, reason: str) -> int:
+        """Fail what waits for ``peer``; return how many requests that were."""
+        waiting = [t for t in self._clients.values() if t.peer == peer]
+        for transaction in waiting:
             transaction.fail(503, f"Unreachable: {reason}"[:120])
+        return len(waiting)
 
     def close(self) -> None:
         """Forget everything; whoever still waits for an answer gets 503."""
