@@ -129,6 +129,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
             resources=office.routes(),
+            trusted_proxies=config.http.trusted_proxies,
         )
         http = HttpServer(app, sockets)
         await _begin(stack, http.start(), http.stop)
