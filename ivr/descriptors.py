@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import resource
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
 
 from ivr.connections import ConnectionLimits
+from ivr.throttle import CountedLog
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 SOCKETS_A_LEG = 2  # RTP and RTCP
 LEGS_A_CALL = 2  # the caller's, and the agent's once they talk
@@ -50,6 +59,21 @@ def shortage(max_calls: int, available: int) -> str:
 
 def remedy(max_calls: int) -> str:
     return f"allow more (LimitNOFILE={needed(max_calls)} in the systemd unit, or ulimit -n), or lower sip.max_calls"
+
+
+class Exhaustion:
+    """The event loop's exception handler: that a server could not accept, which asyncio says once a second and then
+    tries again, is one line a minute."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._log = CountedLog(log, "service.descriptors_exhausted", loop.time, "error")
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            self._log.note("here", error=str(error), limit=limit(), remedy="allow more (LimitNOFILE, ulimit -n)")
+        else:
+            loop.default_exception_handler(dict(context))
 
 
 # --- what servers may keep, so that half of the limit is always left for calls, database and services --------------

@@ -9,10 +9,15 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 
+import structlog
+
+from ivr import descriptors
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration, progress_bar
 from ivr.config import Config
 from ivr.logs import configure_logging
 from ivr.service import running
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 EPILOG = """\
 SIGTERM or Ctrl-C drains: no new calls (503, Retry-After), calls in progress may end by themselves;
@@ -33,12 +38,21 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
+    _take_descriptors(config.sip.max_calls)
     return asyncio.run(_serve(config, arguments.drain))
+
+
+def _take_descriptors(max_calls: int) -> None:
+    """As many as the system gives; calls that find none left are refused one by one, which must not be news then."""
+    if problem := descriptors.shortage(max_calls, descriptors.raise_limit()):
+        log.warning("service.descriptors_short", problem=problem, remedy=descriptors.remedy(max_calls))
+        print(f"file descriptors: {problem}; {descriptors.remedy(max_calls)}", file=sys.stderr, flush=True)
 
 
 async def _serve(config: Config, drain_s: float) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(descriptors.Exhaustion(loop))
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     async with AsyncExitStack() as stack:
