@@ -18,14 +18,16 @@ STATELESS_RATE, STATELESS_BURST = 200.0, 400.0  # a source: keep-alives and prob
 CALLS_RATE, CALLS_BURST = 100.0, 200.0  # new calls of one source
 INSIDE_RATE, INSIDE_BURST = 50.0, 500.0  # requests inside one call
 
-_ALWAYS_READ = (b"SIP/", b"INVITE ", b"ACK ", b"CANCEL ")
+_CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _TO_TAG = re.compile(rb"^(?:to|t)[ \t]*:[^\r\n]*;\s*tag\s*=", re.IGNORECASE | re.MULTILINE)
 
 
 class Admission:
-    """``dropped`` counts what was left unread or unanswered."""
+    """``known`` says whether a Call-ID is of a call or transaction of ours. ``dropped`` counts what was left unread or
+    unanswered."""
 
-    def __init__(self, now: Callable[[], float], max_calls: int) -> None:
+    def __init__(self, now: Callable[[], float], max_calls: int, known: Callable[[str], bool]) -> None:
+        self._known = known
         self._stateless = Budgets(STATELESS_RATE, STATELESS_BURST, now)
         self._calls = Budgets(CALLS_RATE, max(CALLS_BURST, 2.0 * max_calls), now)
         self._inside = Budgets(INSIDE_RATE, INSIDE_BURST, now)
@@ -33,14 +35,17 @@ class Admission:
         self.dropped = 0
 
     def reads(self, data: bytes, source: str) -> bool:
-        """Whether a message is worth parsing. What may belong to a call always is."""
-        if data.startswith(_ALWAYS_READ) or _TO_TAG.search(data):
+        """Whether a message is worth parsing. What begins a call, or belongs to one of ours, always is."""
+        if data.startswith(b"INVITE ") and not _TO_TAG.search(data):
             return True
-        return self._take(self._stateless, source, "requests without a call")
+        found = _CALL_ID.search(data)
+        if found is not None and self._known(found[1].decode("utf-8", "replace")):
+            return True
+        return self._take(self._stateless, source, "what belongs to no call")
 
-    def stray(self, source: str) -> bool:
-        """Whether something that was read, and belongs to no call, is still worth an answer or a search."""
-        return self._take(self._stateless, source, "requests without a call")
+    def answers(self, source: str) -> bool:
+        """Whether an INVITE that is refused on sight is still worth an answer."""
+        return self._take(self._stateless, source, "what belongs to no call")
 
     def call(self, source: str) -> bool:
         """Whether ``source`` may begin one more call now."""

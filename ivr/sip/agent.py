@@ -68,7 +68,7 @@ class SipUserAgent:
         self._running: list[asyncio.Task[None]] = []
         self._draining: tuple[int, int] | None = None
         now = self._core.timers.time
-        self._admission = Admission(now, config.max_calls)
+        self._admission = Admission(now, config.max_calls, self._knows)
         self._malformed = CountedLog(log, "sip.malformed", now, "debug")
         self._refusals = CountedLog(log, "sip.call_refused", now)
         self._bad = CountedLog(log, "sip.message_refused", now)
@@ -188,8 +188,6 @@ class SipUserAgent:
         request, reply = error.request, error.reply
         if request is None or reply is None or self._core.policy.trunk_at(source.host) is None:
             return
-        if not self._admission.stray(source.host):
-            return
         goal = source
         with contextlib.suppress(BadMessage):  # a Via that cannot be read: back to where it came from
             goal = stamp_source(request, source)
@@ -200,6 +198,9 @@ class SipUserAgent:
     def _unreachable(self, peer: Peer, reason: str) -> None:
         if self._core.transactions.unreachable(peer, reason):
             self._lost.note(peer.host, transport=peer.transport, reason=reason)
+
+    def _knows(self, call_id: str) -> bool:
+        return self._dialogs.knows(call_id) or self._core.transactions.knows(call_id)
 
     def _standing(self, host: str) -> Standing:
         """Trunks may connect, and the phones of calls under way."""
@@ -216,8 +217,7 @@ class SipUserAgent:
             return
         leg = self._dialogs.leg_of(request)
         if request.method == "ACK":
-            if leg is not None or self._admission.stray(source.host):
-                self._dialogs.deliver_ack(request)
+            self._dialogs.deliver_ack(request)
         elif request.method == "CANCEL" and self._cancel(request, source):
             return
         elif leg is None:
@@ -231,7 +231,7 @@ class SipUserAgent:
         """Answer a request outside any call of ours: an INVITE may begin one, everything else needs no state."""
         trunk = self._core.policy.judge(request, source.host)
         if isinstance(trunk, SipResponse):
-            if request.method != "INVITE" or self._admission.stray(source.host):
+            if request.method != "INVITE" or self._admission.answers(source.host):
                 self._stateless(trunk, request, source)
             return
         self._network.prove(source)

@@ -22,6 +22,7 @@ _REQUEST_LINE = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]+) ([^\s<>\"]+) SIP/(\d{1,9
 _MEANT_AS_REQUEST = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]+)\s.*\sSIP/\d+\.\d+\s*", re.IGNORECASE | re.DOTALL)
 _HANDLING_OPTIONAL = re.compile(r';\s*handling\s*=\s*"?optional"?\s*(?:;|$)', re.IGNORECASE)
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: (.*))?")
+_SOME_VIA = re.compile(r"[^\s/;,]+\s*/\s*[^\s/;,]+\s*/\s*[^\s/;,]+\s+[^\s;,]")  # of others: any transport
 _REQUIRED = ("via", "from", "to", "call-id", "cseq")  # Max-Forwards is left out by too many inside a dialog
 _SINGLE = (*_REQUIRED[1:], "max-forwards", "content-type")
 
@@ -224,6 +225,8 @@ def _check(message: SipRequest | SipResponse) -> None:
             raise BadHeader("CSeq names another method")
         _check_hops(headers.first("max-forwards"))
     _ = message.cseq, message.top_via, message.from_, message.to
+    if not all(_SOME_VIA.match(via) for via in headers.get("via")[1:]):
+        raise BadHeader("bad Via")
 
 
 def _check_hops(value: str) -> None:
@@ -278,7 +281,7 @@ def response_to(request: SipRequest, status: int, reason: str = "", *, tag: str 
     headers = response.headers
     headers.set("Via", *request.headers.get("via"))
     for name in ("From", "To", "Call-ID", "CSeq"):
-        headers.set(name, *request.headers.get(name)[:1])
+        headers.set(name, *filter(None, request.headers.get(name)[:1]))
     try:
         if tag and not request.to.tag:
             headers.set("To", f"{request.headers.first('to')};tag={tag}")

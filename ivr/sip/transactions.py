@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -44,6 +45,7 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
         self._requests: dict[Key, ServerTransaction] = {}  # by what forked copies share
+        self._calls: Counter[str] = Counter()  # transactions by Call-ID
 
     # --- requests received ---
 
@@ -86,13 +88,24 @@ class TransactionLayer:
         fork = _fork_key(request)
 
         def forget() -> None:
-            self._servers.pop(transaction.key, None)
+            if self._servers.pop(transaction.key, None) is not None:
+                self._count(request, -1)
             if self._requests.get(fork) is transaction:
                 del self._requests[fork]
 
         transaction.on_terminated = forget
         self._servers[transaction.key] = self._requests[fork] = transaction
+        self._count(request, 1)
         return transaction
+
+    def knows(self, call_id: str) -> bool:
+        """Whether a transaction has this Call-ID."""
+        return call_id in self._calls
+
+    def _count(self, request: SipRequest, change: int) -> None:
+        self._calls[request.call_id] += change
+        if not self._calls[request.call_id]:
+            del self._calls[request.call_id]
 
     def find(self, request: SipRequest) -> ServerTransaction | None:
         return self._servers.get(server_key(request))
@@ -106,8 +119,14 @@ class TransactionLayer:
 
     def start(self, kind: type[C], request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> C:
         transaction = kind(request, peer, self._send, self._timers, on_response)
-        transaction.on_terminated = lambda: self._clients.pop(transaction.key, None)
+
+        def forget() -> None:
+            if self._clients.pop(transaction.key, None) is not None:
+                self._count(request, -1)
+
+        transaction.on_terminated = forget
         self._clients[transaction.key] = transaction
+        self._count(request, 1)
         transaction.start()
         return transaction
 
