@@ -10,14 +10,16 @@ from collections.abc import Callable
 
 import structlog
 
+from ivr.sip.message import METHODS
 from ivr.throttle import Budgets, CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-STATELESS_RATE, STATELESS_BURST = 200.0, 400.0  # a source: keep-alives and probes of a large proxy are a few a second
+STATELESS_RATE, STATELESS_BURST = 200.0, 400.0  # a source and method: a large proxy's probes are a few a second
 CALLS_RATE, CALLS_BURST = 100.0, 200.0  # new calls of one source
 INSIDE_RATE, INSIDE_BURST = 50.0, 500.0  # requests inside one call
 
+_KINDS = frozenset({*METHODS, "SIP", "REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "REFER"})
 _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _TO_TAG = re.compile(rb"^(?:to|t)[ \t]*:[^\r\n]*;\s*tag\s*=", re.IGNORECASE | re.MULTILINE)
 
@@ -41,11 +43,13 @@ class Admission:
         found = _CALL_ID.search(data)
         if found is not None and self._known(found[1].decode("utf-8", "replace")):
             return True
-        return self._take(self._stateless, source, "what belongs to no call")
+        word = data[:32].partition(b" ")[0].partition(b"/")[0].decode("latin-1")
+        kind = word if word in _KINDS else "what is no request"
+        return self._take(self._stateless, source, f"{kind} outside calls", f"{source_of(source)} {kind}")
 
     def answers(self, source: str) -> bool:
         """Whether an INVITE that is refused on sight is still worth an answer."""
-        return self._take(self._stateless, source, "what belongs to no call")
+        return self._take(self._stateless, source, "refused calls")
 
     def call(self, source: str) -> bool:
         """Whether ``source`` may begin one more call now."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import resource
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -72,3 +74,44 @@ async def test_silent_connections_silence_nobody(short: RunningLine) -> None:
     assert said["sip.connection_refused"] <= 9 and said["http.connection_refused"] <= 1, said
     assert said["service.descriptors_exhausted"] == 0, said
     assert not [e for e in events if "exception" in e], "no traceback"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_no_descriptor_left_is_a_refused_connection_and_nothing_more(short: RunningLine) -> None:
+    """Not one more file may be opened by the line's own process: calls by UDP go on, others wait or are refused."""
+    log = short.setup.folder / "ivr.log"
+    assert await call(short) == 200
+    pid, before = short.process.pid, len(log.read_text().splitlines())
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        used = cpu_s(pid)
+        http = parse_address(short.http.removeprefix("http://"))
+        async with AsyncExitStack() as stack:
+            for goal in (http, parse_address(short.sip)):
+                for _ in range(5):
+                    _, writer = await asyncio.open_connection(goal.host, goal.port)
+                    stack.callback(writer.close)
+            assert [await call(short) for _ in range(3)] == [200] * 3
+            async with aiohttp.ClientSession() as session:
+                asking = asyncio.create_task(session.get(f"{short.http}/readyz"))
+                await asyncio.sleep(3.0)  # what spins would use all of it
+                assert not asking.done()
+                assert cpu_s(pid) - used < 2.0
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+                async with asyncio.timeout(5):
+                    assert (await asking).status == 200
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert await call(short) == 200
+    events = [json.loads(text) for text in log.read_text().splitlines()[before:]]
+    said = Counter(e["event"] for e in events if e["level"] in ("warning", "error", "critical"))
+    said.pop("flows.rejected", None)  # the folder could not be read meanwhile: the version that serves goes on
+    assert said == {"service.descriptors_exhausted": 1}
+    assert not [e for e in events if "exception" in e], "no traceback"
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor that ``pid`` has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

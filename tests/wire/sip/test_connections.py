@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 import structlog.testing
 
+from ivr.config import Address
+from ivr.errors import DialFailed
+from ivr.ports import Party
 from ivr.sip import network
-from tests.unit.sip.messages import parsed_response, request
-from tests.wire.sip.conftest import Line, Start
+from tests.unit.sip.messages import OFFER, parsed_response, request
+from tests.wire.sip.bare import bare_peer
+from tests.wire.sip.conftest import LOCAL, Line, Start
 from tests.wire.sip.test_floods import call
 
 pytestmark = pytest.mark.wire
@@ -142,6 +147,28 @@ async def test_a_stream_that_cannot_be_followed_hears_why(line: Start) -> None:
         streams[0][1].write(request("OPTIONS", transport="TCP") + broken)
         got = await ended(streams[0])
     assert got.count(b"SIP/2.0 200 ") == 1 and got.count(b"SIP/2.0 400 ") == 1
+
+
+async def test_no_descriptor_left_fails_one_dial_and_no_call(line: Start) -> None:
+    up = await line(listen="0.0.0.0:0")
+    peer = Address("127.0.0.1", up.agent.address.port)
+    caller = Party("5035550142", "", "sip:line@127.0.0.1")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with bare_peer(peer) as phone:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            with pytest.raises(DialFailed) as refused:
+                target = f"sip:agent@127.0.0.1:{peer.port};transport=tcp"
+                await up.agent.dial(target, LOCAL, caller=caller, headers={}, ring_timeout_s=5)
+            assert refused.value.status == 503
+            phone.send(request("INVITE", call_id="last", body=OFFER, host=phone.host))
+            ok = await phone.final()
+            assert ok.headers.first("contact") == f"<sip:ivr@127.0.0.1:{peer.port}>"
+            phone.send(request("ACK", call_id="last", to_tag=ok.to.tag, host=phone.host))
+            await up.until(lambda: bool(up.legs))
+            await up.legs[0].hangup()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_flood_on_a_connection_is_dropped_and_the_connection_lives(line: Start) -> None:
