@@ -16,7 +16,7 @@ from ivr.config import Address
 from ivr.connections import ConnectionTable
 from ivr.errors import ConfigError
 from ivr.sip.framing import FramingError, StreamFramer
-from ivr.sip.message import Peer
+from ivr.sip.message import MAX_MESSAGE, Peer
 from ivr.throttle import CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ IDLE_S = 900.0  # a quiet connection is closed; the next request opens another
 PARTIAL_S = 30.0  # a message that is not complete so long after its first byte is an attack or a broken peer
 UNPROVEN_S = 32.0  # a host that no trunk lists has so long to show credentials
 WRITE_LIMIT = 1 << 20
+DATAGRAMS_A_TURN = 32
 RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the kernel may grant less
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
@@ -39,14 +40,37 @@ class Standing(StrEnum):
 
 
 class _Datagrams(asyncio.DatagramProtocol):
+    """The event loop gives one datagram a turn. In a flood that is too slow, and what the kernel then drops may be a
+    call: what waits beside is taken in the same turn."""
+
     def __init__(self, received: Callable[[bytes, Peer], None]) -> None:
         self._received = received
+        self._socket: socket.socket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        ours = transport.get_extra_info("socket")
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self._socket = socket.fromfd(ours.fileno(), ours.family, ours.type)
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
+        self._take(data, addr)
+        for _ in range(DATAGRAMS_A_TURN):
+            if self._socket is None:
+                return
+            try:
+                data, addr = self._socket.recvfrom(MAX_MESSAGE + 1)
+            except OSError:  # no more for now
+                return
+            self._take(data, addr)
+
+    def _take(self, data: bytes, addr: tuple[object, ...]) -> None:
         host = str(addr[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
         self._received(data, Peer("udp", host, int(str(addr[1]))))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         if exc is not None:
             log.critical("sip.udp_socket_lost", error=str(exc), remedy="restart the service")
 
@@ -172,7 +196,6 @@ class Network:
                 lambda: _Datagrams(self.received), local_addr=(listen.host, port)
             )
             port = int(self._udp.get_extra_info("sockname")[1])
-            self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._v6 = self._udp.get_extra_info("socket").family == socket.AF_INET6
         if "tcp" in transports:
             backlog = descriptors.backlog()
