@@ -19,7 +19,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 SOCKETS_A_LEG = 2  # RTP and RTCP
 LEGS_A_CALL = 2  # the caller's, and the agent's once they talk
 RESERVE = 64  # what a process needs beside: log, database, event loop, pipes to workers, DNS, HTTP services
-_PLENTY = 65_536
+_PLENTY = 1 << 20  # more is never used, and some systems allow a thousand times that
 
 
 def limit() -> int:
@@ -30,17 +30,19 @@ def limit() -> int:
 
 def attainable() -> int:
     """Return what ``raise_limit`` will make of it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _PLENTY if hard == resource.RLIM_INFINITY else hard
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or hard == resource.RLIM_INFINITY:
+        return _PLENTY
+    return max(soft, min(hard, _PLENTY))
 
 
 def raise_limit() -> int:
     """Raise the soft limit to the hard one; return what holds then. Nothing needs ``select``, whose sets end at
     1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
+    if soft != resource.RLIM_INFINITY and soft < attainable():
         with contextlib.suppress(OSError, ValueError):  # some systems name a hard limit that they don't grant
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (attainable(), hard))
     return limit()
 
 

@@ -186,7 +186,7 @@ class SipUserAgent:
     def _refuse_malformed(self, error: MalformedMessage, source: Peer) -> None:
         self._malformed.note(source.host, error=str(error)[:200])
         request, reply = error.request, error.reply
-        if request is None or reply is None or self._core.policy.trunk_at(source.host) is None:
+        if request is None or reply is None or self._standing(source.host) is not Standing.KNOWN:
             return
         goal = source
         with contextlib.suppress(BadMessage):  # a Via that cannot be read: back to where it came from
@@ -204,9 +204,10 @@ class SipUserAgent:
 
     def _standing(self, host: str) -> Standing:
         """Trunks may connect, and the phones of calls under way."""
-        if any(leg.arrival.host == host for leg in self._dialogs.legs):
+        standing = self._core.policy.standing(host)
+        if standing is not Standing.KNOWN and any(leg.arrival.host == host for leg in self._dialogs.legs):
             return Standing.KNOWN
-        return self._core.policy.standing(host)
+        return standing
 
     # --- requests ---
 

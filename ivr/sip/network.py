@@ -86,6 +86,7 @@ class _Connection(asyncio.Protocol):
         self._ours = ours
         self._framer = StreamFramer()
         self._deadline: asyncio.TimerHandle | None = None
+        self._probation: asyncio.TimerHandle | None = None
         self._partial = False
         self.transport: asyncio.Transport | None = None
         self.peer = Peer("tcp", "", 0)
@@ -99,7 +100,7 @@ class _Connection(asyncio.Protocol):
         if self._network.opened(self, ours=self._ours):
             self._watch(IDLE_S)
             if not self._network.proven(self.peer):
-                asyncio.get_running_loop().call_later(UNPROVEN_S, self._close_unproven)
+                self._probation = asyncio.get_running_loop().call_later(UNPROVEN_S, self._close_unproven)
         else:
             transport.abort()
 
@@ -123,8 +124,9 @@ class _Connection(asyncio.Protocol):
             self._watch(PARTIAL_S if partial else IDLE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._probation):
+            if timer is not None:
+                timer.cancel()
         self._network.closed(self)
 
     def write(self, data: bytes) -> None:

@@ -23,8 +23,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 LIFE_S = 12 * 3600.0
 MOST_SESSIONS = 500
-REFUSED_RATE, REFUSED_BURST = 20.0, 100.0  # refusals a source; beyond, each takes REFUSED_SLOWLY_S
-REFUSED_SLOWLY_S = 1.0
+REFUSED_RATE, REFUSED_BURST = 20.0, 100.0  # refusals a source; beyond, each takes SLOWLY_S
+OPENED_RATE, OPENED_BURST = 100.0, 500.0  # what is served to everybody, likewise
+SLOWLY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Gate:
     sessions: Sessions = field(default_factory=Sessions)
     guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
     refused: Budgets = field(default_factory=lambda: Budgets(REFUSED_RATE, REFUSED_BURST, time.monotonic))
+    opened: Budgets = field(default_factory=lambda: Budgets(OPENED_RATE, OPENED_BURST, time.monotonic))
     guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
     anybody: Session = field(default_factory=lambda: Sessions().begin())  # stands for everybody while there is no token
 
@@ -89,6 +91,8 @@ class Gate:
     @web.middleware
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_open(request):
+            if not self.opened.take(self.source(request)):
+                await asyncio.sleep(SLOWLY_S)
             return await handler(request)
         wait_s = self.try_token(request, bearer(request)) if self.token and bearer(request) else -1.0
         if wait_s == 0.0:
@@ -97,7 +101,7 @@ class Gate:
         session = self.session(request)
         if session is None:
             if not self.refused.take(self.source(request)):
-                await asyncio.sleep(REFUSED_SLOWLY_S)  # whoever is refused all the time: the loop is the callers'
+                await asyncio.sleep(SLOWLY_S)  # whoever is refused all the time: the loop is the callers'
             raise _too_many(wait_s) if wait_s > 0 else self._refusal(request)
         prove(request)
         upgrading = request.headers.get("Upgrade", "").lower() == "websocket"
