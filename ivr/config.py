@@ -306,6 +306,7 @@ class HttpConfig(Section):
     listen: AddressField = Address("127.0.0.1", 8080)
     token: SecretField = Secret("")
     public_url: str = ""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
 
 class LogsConfig(Section):

@@ -81,6 +81,18 @@ class RegistrationStatus:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SignallingLoad:
+    """What SIP is busy with. ``full``: no room for new calls' transactions; ``dropped``: messages over their source's
+    budget since the start; ``connections_refused``: TCP connections turned away or closed to make room, likewise."""
+
+    transactions: int = 0
+    full: bool = False
+    dropped: int = 0
+    connections: int = 0
+    connections_refused: int = 0
+
+
 class SipEndpoint(Protocol):
     """The service's SIP user agent: UDP and TCP listeners, trunks, registrations."""
 
@@ -97,6 +109,7 @@ class SipEndpoint(Protocol):
         """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
+    def load(self) -> SignallingLoad: ...
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         """Drain: new INVITEs get ``status`` with Retry-After."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ivr.errors import StoreUnavailable
 from ivr.log_sink import SinkStatus
-from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint, SpeechService
+from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SignallingLoad, SipEndpoint, SpeechService
 
 PING_S = 2.5  # whoever asks is told so late at the latest
 FRESH_S = 0.2
@@ -68,6 +68,7 @@ class Readiness:
     synthesisers: Sequence[EngineStatus]
     registrations: Sequence[RegistrationStatus]
     flows: Mapping[str, Any]
+    sip: SignallingLoad = field(default_factory=SignallingLoad)
     life: Life = Life.SERVING
     step: str = ""
     log: SinkStatus = field(default_factory=SinkStatus)
@@ -124,6 +125,7 @@ class Readiness:
             "registrations": [
                 {**asdict(r), "expires_at": r.expires_at and r.expires_at.isoformat()} for r in self.registrations
             ],
+            "sip": asdict(self.sip),
             "flow_version": self.flows.get("version", ""),
             "flows": self.flows,
         }
@@ -185,6 +187,7 @@ class Parts:
             self.speech.synthesisers(),
             self.endpoint.registrations(),
             self.flows() if life is not Life.STARTING else {},
+            self.endpoint.load(),
             life,
             str(self.lifecycle.step),
             self.log(),

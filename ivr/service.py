@@ -137,6 +137,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
             own_token=own_token,
             resources=office.routes(),
+            trusted_proxies=config.http.trusted_proxies,
         )
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ivr import descriptors
 from ivr.cli import db
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Address, Config
@@ -74,6 +75,7 @@ def examine(config: Config) -> Iterator[Finding]:
     library = checked.library if checked is not None else None
     yield from _speech(config, library.universals.languages if library is not None else ())
     yield from _network(config)
+    yield _descriptors(config.sip.max_calls)
     yield from _secrets(config)
     yield from _extras()
 
@@ -121,6 +123,14 @@ def _network(config: Config) -> Iterator[Finding]:
         yield Finding("note", "trunks", "only loopback may call", "list your trunk or PBX under [[sip.trunks]]")
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
+
+
+def _descriptors(max_calls: int) -> Finding:
+    available = descriptors.attainable()
+    if problem := descriptors.shortage(max_calls, available):
+        return Finding("bad", "file descriptors", problem, descriptors.remedy(max_calls))
+    needed = descriptors.needed(max_calls)
+    return Finding("ok", "file descriptors", f"{available} allowed, {needed} needed for max_calls = {max_calls}")
 
 
 def _bindable(address: Address, kind: int) -> str:

@@ -15,12 +15,15 @@ from types import FrameType
 
 import structlog
 
+from ivr import descriptors
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Config
 from ivr.log_sink import STANDARD_ERROR, LogSink
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.readiness import Lifecycle, Step
 from ivr.service import Service, running
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 EPILOG = """\
 signals:
@@ -59,11 +62,19 @@ def handle(arguments: argparse.Namespace) -> int:
         config = configuration(arguments)
         written = configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
         notices = LogSink(STANDARD_ERROR, lambda count: f"({count} lines are missing here)\n")
+        _take_descriptors(config.sip.max_calls, notices)
         try:
             return asyncio.run(_serve(arguments, config, written, notices, signals))
         finally:
             notices.close()
             written.close()
+
+
+def _take_descriptors(max_calls: int, notices: LogSink) -> None:
+    """As many as the system gives; calls that find none left are refused one by one, which must not be news then."""
+    if problem := descriptors.shortage(max_calls, descriptors.raise_limit()):
+        log.warning("service.descriptors_short", problem=problem, remedy=descriptors.remedy(max_calls))
+        notices.write(f"file descriptors: {problem}; {descriptors.remedy(max_calls)}\n")
 
 
 class Signals:
@@ -109,6 +120,8 @@ async def _serve(
     arguments: argparse.Namespace, config: Config, written: Log, notices: LogSink, signals: Signals
 ) -> int:
     signals.deliver()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(descriptors.Exhaustion(loop))
     async with AsyncExitStack() as stack:
         with _startup(notices) as tell:
             lifecycle = Lifecycle(tell)

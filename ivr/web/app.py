@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from ivr import descriptors
 from ivr.errors import ConfigError, UnavailableError
 from ivr.web import api, live, pages, rendering
 from ivr.web.access import GATE, Gate, Handler, wants_html
 from ivr.web.backend import BACKEND, Backend
+from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
 from ivr.web.pages import simulator
 
@@ -24,12 +27,18 @@ STATIC = Path(__file__).with_name("static")
 
 
 def application(
-    backend: Backend, feed: live.Feed, *, token: str, own_token: str = "", resources: Iterable[web.RouteDef] = ()
+    backend: Backend,
+    feed: live.Feed,
+    *,
+    token: str,
+    own_token: str = "",
+    resources: Iterable[web.RouteDef] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> web.Application:
     """``token``: what a bearer must show; "" admits loopback and nobody else. ``own_token``: what this process shows.
-    ``resources``: routes of others."""
-    gate = Gate(token, own_token)
-    app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
+    ``resources``: routes of others. ``trusted_proxies``: networks of the reverse proxies in front."""
+    gate = Gate(token, own_token, TrustedProxies(trusted_proxies))
+    app = web.Application(middlewares=[watched, _errors, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
     app[BACKEND] = backend
     app[live.FEED] = feed
@@ -59,6 +68,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             raise
         refusal = error
+    except ConnectionError:
+        raise  # the client is gone
     except UnavailableError:
         refusal = web.HTTPServiceUnavailable(text="the store does not answer")
     except Exception:
@@ -99,18 +110,27 @@ class HttpServer:
 
     def __init__(self, app: web.Application, sockets: Sequence[socket.socket]) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        self._app = app
         self._sockets = sockets
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
         """Raises ConfigError."""
         await self._runner.setup()
+        assert self._runner.server is not None
+        gate = self._app.get(GATE)
+        made = factory(self._runner.server, gate.proxies if gate is not None else TrustedProxies())
         for each in self._sockets:
             try:
-                await web.SockSite(self._runner, each).start()
+                self._servers.append(
+                    await asyncio.get_running_loop().create_server(made, sock=each, backlog=descriptors.backlog())
+                )
             except OSError as error:  # somebody listens there since it was bound
                 raise _taken("{}:{}".format(*each.getsockname()), error) from error
 
     async def stop(self) -> None:
+        for server in self._servers:
+            server.close()
         await self._runner.cleanup()
         for each in self._sockets:
             each.close()

@@ -46,6 +46,7 @@ from ivr.ports import (
     MediaEngine,
     Party,
     RegistrationStatus,
+    SignallingLoad,
     SipEndpoint,
     SpeechService,
 )
@@ -373,6 +374,9 @@ class FakeEndpoint:
 
     def registrations(self) -> Sequence[RegistrationStatus]:
         return []
+
+    def load(self) -> SignallingLoad:
+        return SignallingLoad()
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         return None

@@ -125,7 +125,9 @@ class Console:
 
 
 @asynccontextmanager
-async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncIterator[Console]:
+async def console(
+    folder: Path, *, token: str = "", mask: bool = True, trusted_proxies: Sequence[str] = ()
+) -> AsyncIterator[Console]:
     flows_folder = folder / "flows"
     shutil.copytree(FLOWS, flows_folder)
     config = Config(
@@ -161,6 +163,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         Backend(Calls(registry, records), workshop, ready, context, mask),
         feed,
         token=token,
+        trusted_proxies=trusted_proxies,
     )
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)

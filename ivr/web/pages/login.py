@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import structlog
 from aiohttp import web
 
-from ivr.web.access import COOKIE, GATE, LIFE_S, matches, same_origin
+from ivr.web.access import COOKIE, GATE, LIFE_S, same_origin
+from ivr.web.connection import prove
 from ivr.web.rendering import page
 
 log = structlog.get_logger(__name__)
@@ -22,19 +25,19 @@ async def enter(request: web.Request) -> web.StreamResponse:
     gate = request.app[GATE]
     if not same_origin(request):
         raise web.HTTPForbidden(text="this request came from another site")
-    address = request.remote or ""
     data = await request.post()
     onwards = str(data.get("next", ""))
-    if wait := gate.guesses.wait_s(address):
-        response = _page(request, onwards, f"Too many attempts: try again in {wait} seconds.", 429)
-        response.headers["Retry-After"] = str(wait)
+    wait_s = gate.try_token(request, str(data.get("token", "")))
+    if wait_s > 0:
+        seconds = math.ceil(wait_s)
+        response = _page(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429)
+        response.headers["Retry-After"] = str(seconds)
         return response
-    if not matches(str(data.get("token", "")), gate.token):
-        gate.guesses.failed(address)
-        log.warning("console.login_refused", address=address)
+    if wait_s < 0:
         return _page(request, onwards, "That is not the token.", 401)
     session = gate.sessions.begin()
-    log.info("console.login", address=address)
+    prove(request)
+    log.info("console.login", address=gate.source(request))
     entered = web.HTTPSeeOther(_next(onwards))
     entered.set_cookie(
         COOKIE,
