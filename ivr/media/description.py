@@ -43,7 +43,8 @@ EVENTS = 101  # payload type of telephone-event in our own offers
 class MediaDescription:
     """One end's audio: where it listens (IP literal, UDP port), what it takes in order of preference.
 
-    ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733), None where not offered."""
+    ``host`` may also be a name, until it is resolved. ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733),
+    None where not offered. ``sip_host``: where the SIP that carried it came from, the address that NAT shows."""
 
     host: str
     port: int
@@ -51,6 +52,7 @@ class MediaDescription:
     dtmf_payload_type: int | None = EVENTS
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
+    sip_host: str = ""
 
 
 class NoCommonCodec(MediaUnavailable):
@@ -88,6 +90,17 @@ def preferred(remote: MediaDescription, preferences: Sequence[str]) -> Codec:
     return negotiate(remote, preferences, remote.host, remote.port).codecs[0]
 
 
+def port_pairs(low: int, high: int) -> tuple[int, int]:
+    """The first port, an even one, and the number of RTP/RTCP pairs in ``low``..``high``."""
+    first = low + low % 2
+    return first, (high + 1 - first) // 2
+
+
+def callers_served(pairs: int) -> int:
+    """How many callers there may be at once: each may want to be joined with a human, which takes a second pair."""
+    return pairs // 2
+
+
 def held(remote: MediaDescription) -> bool:
     """Whether the far end wants to hear nothing now (RFC 3264 section 8.4; RFC 2543's 0.0.0.0 too)."""
     return remote.direction in (Direction.SENDONLY, Direction.INACTIVE) or remote.host in ("0.0.0.0", "::")  # noqa: S104
@@ -98,12 +111,20 @@ def expects_audio(remote: MediaDescription) -> bool:
     return remote.direction is Direction.SENDRECV and not held(remote)
 
 
-def address(host: str, port: int) -> tuple[str, int] | None:
-    """A socket address, or None when ``host`` is no IP literal or the port is none: nothing is sent then."""
+def literal(host: str) -> str:
+    """``host`` as sockets write addresses (IPv4 in IPv6 as IPv4), "" for what is no IP literal."""
     try:
         parsed = ip_address(host)
     except ValueError:
-        return None
+        return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    return (str(parsed), port) if 0 < port < 65536 and not parsed.is_unspecified else None
+    return str(parsed)
+
+
+def address(host: str, port: int) -> tuple[str, int] | None:
+    """A socket address, or None when ``host`` is no IP literal or the port is none: nothing is sent then."""
+    parsed = literal(host)
+    if not parsed or not 0 < port < 65536 or ip_address(parsed).is_unspecified or ip_address(parsed).is_multicast:
+        return None
+    return parsed, port

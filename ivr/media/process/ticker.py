@@ -8,11 +8,12 @@ import os
 import select
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ivr.errors import UnavailableError
+from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
@@ -200,8 +201,10 @@ class MediaProcess:
             session, read = reader
             try:
                 read(now)
-            except Exception as error:
-                self._break(session, error)
+            except Exception as error:  # a packet that nobody thought of costs itself
+                session.failed_packets += 1
+                if session.failed_packets == 1:
+                    self._note("media.packet_failed", session.number, error)
         self._outbox.flush()
 
     def _obey(self) -> None:
@@ -215,22 +218,39 @@ class MediaProcess:
         for kind, leg, body in self._splitter.feed(data):
             try:
                 self._handlers[kind](leg, body)
-            except Exception as error:
-                if leg not in self._sessions:
-                    raise
-                self._break(self._sessions[leg], error)
+            except Exception as error:  # whatever it was about: the other legs go on
+                self._note("media.order_failed", leg, error)
+                if leg in self._sessions:
+                    self._break(self._sessions[leg], error)
+
+    def _note(self, event: str, leg: int, error: Exception) -> None:
+        """A fault of ours, for the log: the line has it."""
+        trace = "".join(traceback.format_exception(error))
+        said = {"event": event, "number": leg, "error": repr(error), "exception": trace}
+        self._outbox.put(Life.LOG, 0, wire.pack(["error", said]))
 
     def _break(self, session: RtpSession, error: Exception) -> None:
         if self._sessions.get(session.number) is session:
-            self._drop(session)
+            try:
+                self._drop(session)
+            except Exception as another:
+                self._note("media.close_failed", session.number, another)
             self._outbox.put(Kind.BROKEN, session.number, wire.pack(f"{type(error).__name__}: {error}"))
 
     def _drop(self, session: RtpSession) -> LegStats:
         del self._sessions[session.number]
+        self._forget(session)
+        try:
+            return session.close(time.monotonic())
+        finally:
+            for sock in (session.rtp, session.rtcp):
+                sock.close()
+
+    def _forget(self, session: RtpSession) -> None:
+        """Listen to its sockets no more."""
         for sock in (session.rtp, session.rtcp):
-            self._poll.unregister(sock.fileno())
-            del self._readers[sock.fileno()]
-        return session.close(time.monotonic())
+            if self._readers.pop(sock.fileno(), None) is not None:
+                self._poll.unregister(sock.fileno())
 
     # --- what the line says ----------------------------------------------------------------------------------
 
@@ -243,7 +263,7 @@ class MediaProcess:
         self._outbox.put(Life.READY, 0, wire.pack({"codecs": self._codecs}))
 
     def _request(self, answer: Callable[[int, Any], object]) -> Callable[[int, bytes], None]:
-        """A handler that replies with what ``answer`` returns, and refuses with the UnavailableError that it raises."""
+        """A handler that replies with what ``answer`` returns, and refuses with what it raises."""
 
         def handle(leg: int, body: bytes) -> None:
             number, value = body[: REQUEST.size], wire.unpack(body[REQUEST.size :])
@@ -252,22 +272,34 @@ class MediaProcess:
             except UnavailableError as error:
                 self._outbox.put(Life.REFUSED, 0, number + refusal(error))
                 return
+            except Exception as error:
+                # Nobody may wait for a reply that never comes; what is open is broken by whoever called this.
+                failure = MediaUnavailable(f"{type(error).__name__}: {error}", remedy="see the log of this time")
+                self._outbox.put(Life.REFUSED, 0, number + refusal(failure))
+                raise
             self._outbox.put(Life.REPLY, leg, number + reply)
 
         return handle
 
-    def _open_leg(self, leg: int, remote: Any) -> object:
+    def _open_leg(self, leg: int, order: tuple[Any, bool]) -> object:
         assert self._ports is not None
-        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox.put)
+        remote, caller = order
+        callers = sum(session.caller for session in self._sessions.values()) if caller else None
+        sockets = self._ports.bind(callers)
         try:
+            session = RtpSession(
+                leg, sockets, self._codecs, self._host, self._timeout_s, self._outbox.put, caller=caller
+            )
             local = session.aim(wire.description(remote), time.monotonic())
-        except UnavailableError:
-            session.close(time.monotonic())
+            for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
+                self._poll.register(sock.fileno(), select.EPOLLIN)
+                self._readers[sock.fileno()] = session, read
+        except BaseException:
+            for sock in sockets:
+                self._readers.pop(sock.fileno(), None)
+                sock.close()  # which ends its registration, too
             raise
         self._sessions[leg] = session
-        for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
-            self._readers[sock.fileno()] = session, read
-            self._poll.register(sock.fileno(), select.EPOLLIN)
         return wire.described(local)
 
     def _update(self, leg: int, remote: Any) -> object:
