@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +37,8 @@ PCMU = Codec("PCMU", 0)
 PCMA = Codec("PCMA", 8)
 G722 = Codec("G722", 9)
 STATIC = {codec.name: codec for codec in (PCMU, PCMA, G722)}
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?=[0-9-]*[A-Za-z_]){_LABEL}\.?")
 EVENTS = 101  # payload type of telephone-event in our own offers
 
 
@@ -109,6 +112,11 @@ def held(remote: MediaDescription) -> bool:
 def expects_audio(remote: MediaDescription) -> bool:
     """Whether the far end is bound to send: only then does its silence mean that it is gone."""
     return remote.direction is Direction.SENDRECV and not held(remote)
+
+
+def is_host_name(text: str) -> bool:
+    """Whether ``text`` could be one (RFC 1123, and the underscores of real life). A mistyped IPv4 address could not."""
+    return _HOST_NAME.fullmatch(text) is not None
 
 
 def literal(host: str) -> str:

@@ -13,14 +13,13 @@ from aiosipua import Origin, SdpMessage, parse_sdp, serialize_sdp
 from aiosipua.sdp import ConnectionData
 from aiosipua.sdp import MediaDescription as Section
 
-from ivr.media.description import Codec, Direction, MediaDescription
+from ivr.media.description import Codec, Direction, MediaDescription, is_host_name
 from ivr.sip.message import BadBody
 
 MAX_SDP = 16_384
 _TELEPHONE_EVENT = "telephone-event"
 _DEFAULT_PTIME = 20
 _PLAIN = ("RTP/AVP", "RTP/AVPF")  # RFC 3551, RFC 4585: the second only adds feedback, which nobody need send
-_NAME = re.compile(r"(?=.{1,253}\.?$)(?!\d+$)(?:(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.|$))+(?<!\.\d)")
 _PORT_COUNT = re.compile(r"(m=\S+\s+\d+)/\d*(?=\s)")  # "m=audio 4000/2": 4000 is the first
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d+)\s+([^\s/]+)\s*/\s*(\d+)\s*(?:/\s*(\d+))?.*")
 _BESIDE = ("a=rtpmap:", "a=fmtp:", "b=", "t=")  # lines of numbers, of which only a sound rtpmap says anything to us
@@ -213,7 +212,7 @@ def _audio(session: SdpMessage, section: Section, known: tuple[str, ...]) -> Med
     try:
         address = ipaddress.ip_address(host)
     except ValueError as error:
-        if not _NAME.fullmatch(host):
+        if not is_host_name(host):
             raise BadBody(488, "c= is neither an IP address nor a host name") from error
     if (address is not None and address.is_multicast) or not 0 < section.port <= 65535:
         raise BadBody(488, "media address cannot be used")

@@ -25,7 +25,7 @@ _PAUSE = 3  # ticks between two of them
 _SLACK = 2 * _FRAME  # ticks by which a held key's next timestamp may miss the end of what was reported
 _SLACK_ENDED = 240  # ... and the end packets' after it
 _LONG = 0xC000  # a duration from which it may wrap, or a new segment begin (section 2.5.1.3)
-_REPEATED_S = (0.01, 0.06)  # an end this long after the same key's last packet repeats it, whatever its timestamp
+_REPEATED_S = (0.01, 0.045)  # an end this long after the same key's last packet repeats it, whatever its timestamp
 _STRAGGLING_S = 0.3
 _FORGOTTEN_S = 1.0
 

@@ -55,7 +55,7 @@ class PayloadClock:
 
     def _judge(self, step: int) -> None:
         """Two packets in a row are ``step`` apart: after four that agree, it is how the far end counts."""
-        kind = (step, self._size)
+        kind = (step if step <= 0x7FFFFFFF else 0, self._size)  # backwards is no clock at all
         if kind == (self._step, self._scale_size):
             self._seen = 0
             return
@@ -65,8 +65,6 @@ class PayloadClock:
             self._seen = 0
             self.turned = True
             self._step, self._scale_size = kind if step != self._size else (0, 0)
-            if self._step > 0x7FFFFFFF:
-                self._step = 0  # backwards: no clock at all
 
     def _scaled(self, ahead: int, timestamp: int) -> int:
         if not self._scale_size:
