@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
 from structlog.testing import capture_logs
 
 from ivr.call.barge_in import BargeIn
