@@ -136,7 +136,9 @@ def _ports(config: Config) -> Finding:
         return Finding("ok", f"RTP ports {ports}", f"enough for {enough} callers, agents included")
     low = config.media.port_range[0]
     remedy = f'set media.ports = "{low}-{low + 4 * wanted - 1}" or wider, or lower sip.max_calls'
-    return Finding("bad", f"RTP ports {ports}", f"enough for {enough} callers only, of {wanted} in sip.max_calls", remedy)
+    return Finding(
+        "bad", f"RTP ports {ports}", f"enough for {enough} callers only, of {wanted} in sip.max_calls", remedy
+    )
 
 
 def _unreachable(target: str, listen: str) -> str:

@@ -38,7 +38,7 @@ PCMA = Codec("PCMA", 8)
 G722 = Codec("G722", 9)
 STATIC = {codec.name: codec for codec in (PCMU, PCMA, G722)}
 _LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
-_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?=[0-9-]*[A-Za-z_]){_LABEL}\.?")
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?=[0-9_-]*[A-Za-z]){_LABEL}\.?")
 EVENTS = 101  # payload type of telephone-event in our own offers
 
 

@@ -215,8 +215,8 @@ def test_one_press_by_two_transports_is_one_key() -> None:
 
 
 def admitted(*presses: tuple[float, str]) -> int:
-    """How many presses a filter sees in what is told at the times given: "rtp", "tone", "info", held ones as "rtp+", and
-    "up" for their release."""
+    """How many presses a filter sees in what is told at the times given: "rtp", "tone" and "info", with a plus for held
+    keys, "up" for their release."""
     keys, count = KeyFilter(), 0
     for now, what in presses:
         if what == "up":

@@ -88,9 +88,15 @@ class EventReceiver:
         if self._held:
             self._silent += 1
             if self._silent >= _SILENT_TICKS:
-                self._held = False
-                return KeyChange(self._key, False, True)
+                return self.give_up()
         return None
+
+    def give_up(self) -> KeyChange | None:
+        """End the press that is held, if any."""
+        if not self._held:
+            return None
+        self._held = False
+        return KeyChange(self._key, False, True)
 
     def _late(self, key: str, timestamp: int) -> Sequence[KeyChange]:
         """A copy or a straggler; or all that was left of a press that the next one has overtaken."""
@@ -139,8 +145,8 @@ class EventReceiver:
             repeated = _REPEATED_S[0] <= gap < _REPEATED_S[1]
             return repeated or (gap < _STRAGGLING_S and beyond <= _SLACK_ENDED)
         if self._duration >= _LONG:
-            return 0 < step and beyond <= _SLACK_ENDED
-        return gap < _STRAGGLING_S and 0 < step and beyond < 0
+            return step > 0 and beyond <= _SLACK_ENDED
+        return gap < _STRAGGLING_S and step > 0 and beyond < 0
 
 
 class EventPacket(NamedTuple):

@@ -78,7 +78,7 @@ class ToneDetector:
         return bool(self.down or self._candidate)
 
     def frame(self, signal: Samples, power: float) -> str:
-        """The key whose press these 20 ms complete, or "". ``power`` is theirs: most frames are too quiet to look at."""
+        """The key whose press these 20 ms complete, or "". ``power``: theirs; most frames are too quiet to look at."""
         quiet = power < _FLOOR / 2
         if quiet and self._past_quiet:
             self._past = signal

@@ -96,6 +96,7 @@ class Receiver:
         self._on_key = on_key
         self._accepted: dict[int, str] = {}
         self._payload_type = -1
+        self._from: Address | None = None
         self._events_type = -1
         self._events = EventReceiver()
         self._tones: ToneDetector | None = ToneDetector()  # until a real event came
@@ -108,7 +109,9 @@ class Receiver:
 
     def aim(self, remote: MediaDescription, now: float) -> None:
         """Take what ``remote`` describes from now on."""
-        self._accepted = description.receivable(remote, self._preferences)
+        accepted = description.receivable(remote, self._preferences)
+        if accepted != self._accepted:
+            self._accepted, self._payload_type = accepted, -1
         self._events_type = -1 if remote.dtmf_payload_type is None else remote.dtmf_payload_type
         moved = self.latch.aim(description.address(remote.host, remote.port), description.literal(remote.sip_host))
         if moved and self._tones is None:
@@ -126,8 +129,8 @@ class Receiver:
             return
         self.heard_at = now
         reception = self.reception
-        if ssrc != reception.ssrc or not reception.received:
-            self._begin(ssrc, sequence)
+        if ssrc != reception.ssrc or address != self._from:
+            self._begin(ssrc, sequence, address)
         if payload_type != self._payload_type:
             self._payload_type = payload_type
             self.coder = coder(self._accepted[payload_type])
@@ -158,8 +161,8 @@ class Receiver:
             # Some gateways make the events a stream of their own: the audio's stays what it is.
         elif latch.admit(address, ssrc, sequence, now):
             self.heard_at = now
-            if ssrc != reception.ssrc or not reception.received:
-                self._begin(ssrc, sequence)
+            if ssrc != reception.ssrc or address != self._from:
+                self._begin(ssrc, sequence, address)
             reception.received += 1
             reception.advance(sequence)
         else:
@@ -168,7 +171,13 @@ class Receiver:
             for change in self._events.packet(timestamp, payload, sequence, now):
                 self._event(change, now)
 
-    def _begin(self, ssrc: int, sequence: int) -> None:
+    def _begin(self, ssrc: int, sequence: int, address: Address) -> None:
+        """Another stream, or another telephone's, whatever its numbers are."""
+        if address != self._from:
+            if (change := self._events.give_up()) is not None:
+                self._on_key(change, "rtp")  # a key that nobody will say is up
+            self._events = EventReceiver()
+        self._from = address
         self.reception.begin(ssrc, sequence)
         self._clock = PayloadClock()
         self.jitter.reset()

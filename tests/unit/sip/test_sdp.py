@@ -44,7 +44,11 @@ def test_an_offer() -> None:
         ("a=sendrecv", "a=ptime: 40 \na=maxptime:60", lambda a: a.ptime_ms == 40),
         ("a=sendrecv", "a=ptime:60", lambda a: a.ptime_ms == 60),
         ("a=sendrecv", "a=ptime:20.5", lambda a: a.ptime_ms == 20),
-        ("a=sendrecv", "a=rtpmap:x PCMU/8000\na=rtpmap:97 new\na=fmtp:y 1\na=rtcp-fb:* nack", lambda a: a.port == 40_000),
+        (
+            "a=sendrecv",
+            "a=rtpmap:x PCMU/8000\na=rtpmap:97 new\na=fmtp:y 1\na=rtcp-fb:* nack",
+            lambda a: a.port == 40_000,
+        ),
         ("t=0 0", "b=TIAS:64.5\nt=now later\nk=prompt\na=group:BUNDLE x\na=ice-lite", lambda a: a.port == 40_000),
         ("a=sendrecv", "a=rtpmap:8  PCMA/8000/1 ", lambda a: a.codecs == (PCMA, PCMU)),
         (" 8 0 101", " 0 9 13", lambda a: a.codecs == (PCMU, G722)),

@@ -136,7 +136,9 @@ def test_every_packet_twice_is_the_same(habit: Habit) -> None:
     assert heard(p for packet in habit.keys("8812") for p in (packet, packet)) == "8812"
 
 
-@pytest.mark.parametrize("name", ["as the RFC has it", "fast dialling", "seven end packets (some trunks)", "long presses"])
+@pytest.mark.parametrize(
+    "name", ["as the RFC has it", "fast dialling", "seven end packets (some trunks)", "long presses"]
+)
 def test_neighbours_in_the_wrong_order_are_the_same(name: str) -> None:
     packets = HABITS[name].keys("8812")
     for first in range(2):

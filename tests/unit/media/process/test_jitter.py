@@ -147,7 +147,9 @@ def test_any_packets_at_all_cost_little_and_come_out_as_frames(packets: list[tup
     assert len(buffer._packets) <= 64
 
 
-def clocked(steps: list[int], sizes: list[int], *, start: int = BASE, missing: frozenset[int] = frozenset()) -> list[bytes]:
+def clocked(
+    steps: list[int], sizes: list[int], *, start: int = BASE, missing: frozenset[int] = frozenset()
+) -> list[bytes]:
     """What comes out of packets of ``sizes`` bytes whose timestamps are ``steps`` apart, at the pace of their sizes."""
     clock, buffer, out = PayloadClock(), JitterBuffer(), []
     written, due = start, 0.0
@@ -167,7 +169,18 @@ def clocked(steps: list[int], sizes: list[int], *, start: int = BASE, missing: f
 
 @pytest.mark.parametrize(
     ("step", "size"),
-    [(320, 160), (640, 320), (160, 80), (480, 240), (960, 480), (960, 160), (80, 160), (20, 160), (0, 160), (-160, 160)],
+    [
+        (320, 160),
+        (640, 320),
+        (160, 80),
+        (480, 240),
+        (960, 480),
+        (960, 160),
+        (80, 160),
+        (20, 160),
+        (0, 160),
+        (-160, 160),
+    ],
 )
 def test_timestamps_that_count_otherwise_are_judged_by_the_packets_lengths(step: int, size: int) -> None:
     """G.711 stamped at 16 kHz, G.722 at 16 kHz, at 48 kHz, in milliseconds, or not at all."""
