@@ -220,7 +220,7 @@ def _audio(session: SdpMessage, section: Section, known: tuple[str, ...]) -> Med
     dtmf: int | None = None
     for codec in section.codecs:
         name = codec.encoding_name.upper()
-        # G.722 samples at 16 kHz, which some write, but its RTP clock is 8 kHz by an old error (RFC 3551 section 4.5.2).
+        # G.722 samples at 16 kHz, and some write that; its RTP clock is 8 kHz by an old error (RFC 3551 section 4.5.2).
         clocks = (8000, 16000) if name == "G722" else (8000,)
         if codec.clock_rate not in clocks or not 0 <= codec.payload_type <= 127 or codec.channels not in (None, 1):
             continue

@@ -71,10 +71,9 @@ class EventReceiver:
         if key == self._key and self._continues(timestamp, duration, end, gap):
             self._sequence, self._at = sequence, now
             return self._go_on(timestamp, duration, end)
-        if (timestamp, key) in self._recent and gap < _FORGOTTEN_S:
-            # An earlier press once more, under a new number; or the far end's clock stands still, and it is a new one.
-            if timestamp != self._timestamp or (end and key != self._key):
-                return ()
+        stands_still = timestamp == self._timestamp and (key == self._key or not end)
+        if (timestamp, key) in self._recent and gap < _FORGOTTEN_S and not stands_still:
+            return ()  # an earlier press once more, under a new number
         changes = [KeyChange(self._key, False, True)] if self._held else []
         self._recent.append((timestamp, key))
         self._key, self._sequence, self._at = key, sequence, now

@@ -40,7 +40,9 @@ class FarEnd(asyncio.DatagramProtocol):
     async def at_loopback(cls, codec: Codec = Codec("PCMU", 0), *, host: str = "127.0.0.1") -> FarEnd:  # noqa: B008
         """``host``: another of 127.0.0.0/8 is another machine, as far as addresses tell."""
         loop = asyncio.get_running_loop()
-        _, far = await loop.create_datagram_endpoint(lambda: cls(codec), local_addr=(host, 0), family=socket.AF_INET)
+        _, far = await loop.create_datagram_endpoint(
+            lambda: cls(codec), local_addr=(host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
         return far
 
     def connection_made(self, transport: Any) -> None:

@@ -139,3 +139,22 @@ async def test_a_new_description_moves_the_call(connect: Connect, stranger: FarE
     count = len(line.far.arrivals)
     await asyncio.gather(stranger.keep_silent(10), line.far.keep_silent(10))
     assert len(line.far.arrivals) <= count + 2, "what the old address still sends moves nothing back"
+
+
+@pytest.mark.parametrize("bound", ["::1", "::"])
+async def test_over_ipv6_and_over_ipv4_through_a_socket_for_both(bound: str) -> None:
+    host = "::1" if bound == "::1" else "127.0.0.1"
+    engine = ProcessMediaEngine(bound, (20000, 39999), advertise=host)
+    await engine.start()
+    far = await FarEnd.at_loopback(host=host)
+    leg = await engine.open("leg", replace(far.description(), host=host))
+    log = Log(leg)
+    far.aim(leg.local)
+    await far.received(5)
+    await far.keep_silent(3)
+    far.press(KEYS.index("6"))
+    assert [d.key for d in await log.first(Digit)] == ["6"]
+    assert (await leg.stats()).packets_received == 9
+    await leg.close()
+    await engine.stop()
+    far.close()

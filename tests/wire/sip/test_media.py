@@ -101,14 +101,14 @@ class Exchange:
 
     async def _follow(self, events: list[object], media: ProcessMediaLeg, changed: asyncio.Condition) -> None:
         """Aim the media anew whenever the far end says so, as a participant of a call does."""
-        seen = 0
+        seen: list[object] = []
         while True:
             async with changed:
-                await changed.wait_for(lambda: len(events) > seen)
-            for event in events[seen:]:
+                await changed.wait_for(lambda: len(events) > len(seen))
+            for event in events[len(seen) :]:
+                seen.append(event)
                 if isinstance(event, MediaChanged):
                     await media.update(event.remote)
-            seen = len(events)
 
 
 @pytest.fixture
