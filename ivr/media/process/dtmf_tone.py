@@ -39,20 +39,22 @@ def _basis() -> NDArray[np.float32]:
 
 
 _BASIS = _basis()
+_SCALE = np.float32(1 / 32768)
 
 
-def classify(windows: NDArray[np.float32]) -> list[str]:
-    """The key whose two tones make up each row of 20 ms (samples scaled to +-1), "" for anything else."""
-    parts = _BASIS @ windows.T
+def classify(window: Samples) -> str:
+    """The key whose two tones make up these 20 ms, "" for anything else."""
+    scaled = window * _SCALE
+    energy = float(np.dot(scaled, scaled))
+    if energy < _FLOOR * FRAME:
+        return ""
+    parts = _BASIS @ scaled
     parts *= parts
-    strengths = ((parts[:24] + parts[24:]).reshape(8, 3, -1).max(axis=1) * (2.0 / FRAME)).T.tolist()
-    energies = np.einsum("ij,ij->i", windows, windows).tolist()
-    return [_key(row[:4], row[4:], energy) for row, energy in zip(strengths, energies, strict=True)]
-
-
-def _key(rows: list[float], columns: list[float], energy: float) -> str:
+    found: list[float] = (parts[:24] + parts[24:]).tolist()
+    rows = [max(found[i : i + 3]) * (2.0 / FRAME) for i in range(0, 12, 3)]
+    columns = [max(found[i : i + 3]) * (2.0 / FRAME) for i in range(12, 24, 3)]
     low, high = max(rows), max(columns)
-    if energy < _FLOOR * FRAME or low + high < _DOMINANCE * energy:
+    if low + high < _DOMINANCE * energy:
         return ""
     if high > low * _TWIST_HIGH or low > high * _TWIST_LOW:
         return ""
@@ -67,7 +69,6 @@ class ToneDetector:
     def __init__(self) -> None:
         self.down = ""  # the key that is pressed
         self._past: Samples = SILENCE
-        self._past_quiet = True
         self._candidate = ""
         self._run = 0
         self._misses = 0
@@ -79,21 +80,12 @@ class ToneDetector:
 
     def frame(self, signal: Samples, power: float) -> str:
         """The key whose press these 20 ms complete, or "". ``power``: theirs; most frames are too quiet to look at."""
-        quiet = power < _FLOOR / 2
-        if quiet and self._past_quiet:
-            self._past = signal
-            if not self.pressed:
-                return ""
-            keys = ["", ""]
-        else:
-            both = np.concatenate([self._past, signal]).astype(np.float32)
-            both *= np.float32(1 / 32768)
-            self._past, self._past_quiet = signal, quiet
-            keys = classify(np.lib.stride_tricks.as_strided(both[_HOP:], (2, FRAME), (4 * _HOP, 4), writeable=False))
-        found = ""
-        for key in keys:
-            found = self._window(key) or found
-        return found
+        past, self._past = self._past, signal
+        key = "" if power < _FLOOR / 2 else classify(signal)
+        if not key and not self.pressed:
+            return ""  # whatever half of it and half of the one before are, it is no run
+        found = self._window(classify(np.concatenate([past[_HOP:], signal[:_HOP]])))
+        return self._window(key) or found
 
     def _window(self, key: str) -> str:
         if key and key == self.down:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -99,7 +99,7 @@ class Exchange:
                 await media.close()
                 await log.ended()
 
-    async def _follow(self, events: list[object], media: ProcessMediaLeg, changed: asyncio.Condition) -> None:
+    async def _follow(self, events: Sequence[object], media: ProcessMediaLeg, changed: asyncio.Condition) -> None:
         """Aim the media anew whenever the far end says so, as a participant of a call does."""
         seen: list[object] = []
         while True:
