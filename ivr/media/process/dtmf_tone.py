@@ -81,7 +81,7 @@ class ToneDetector:
     def frame(self, signal: Samples, power: float) -> str:
         """The key whose press these 20 ms complete, or "". ``power``: theirs; most frames are too quiet to look at."""
         past, self._past = self._past, signal
-        key = "" if power < _FLOOR / 2 else classify(signal)
+        key = "" if power < _FLOOR else classify(signal)
         if not key and not self.pressed:
             return ""  # whatever half of it and half of the one before are, it is no run
         found = self._window(classify(np.concatenate([past[_HOP:], signal[:_HOP]])))

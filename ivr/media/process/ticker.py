@@ -180,14 +180,24 @@ class MediaProcess:
             except Exception as error:
                 self._break(session, error)
         for name, together in waiting.items():
-            payloads = b"".join([session.receiver.payload or b"" for session in together])
-            frames = coder(name).decode(payloads).reshape(-1, FRAME)
-            levels = powers(frames).tolist()
-            for session, signal, level in zip(together, frames, levels, strict=True):
-                try:
-                    session.receiver.decoded(signal, level)
-                except Exception as error:
-                    self._break(session, error)
+            try:
+                self._decode(name, together)
+            except Exception:  # one leg's payload spoils it for all: find out whose
+                for session in together:
+                    try:
+                        self._decode(name, [session])
+                    except Exception as error:
+                        self._break(session, error)
+
+    def _decode(self, name: str, together: list[RtpSession]) -> None:
+        payloads = b"".join([session.receiver.payload or b"" for session in together])
+        frames = coder(name).decode(payloads).reshape(len(together), FRAME)
+        levels = powers(frames).tolist()
+        for session, signal, level in zip(together, frames, levels, strict=True):
+            try:
+                session.receiver.decoded(signal, level)
+            except Exception as error:
+                self._break(session, error)
 
     def _look(self, timeout: float | None) -> None:
         """Take what has arrived: packets, and what the line wants."""

@@ -205,6 +205,32 @@ async def test_a_packet_that_nobody_thought_of_costs_itself_and_is_counted(
     assert len(far.arrivals) > 5
 
 
+async def test_a_frame_that_cannot_be_decoded_costs_its_leg_only(
+    inside: Inside, far: FarEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await FarEnd.at_loopback()
+    far.target, other.target = opened(inside, 1, far), opened(inside, 2, other)
+    proper = Receiver.tick
+
+    def short(self: Receiver) -> bool:
+        whole = proper(self)
+        if whole and self.payload is not None and self.payload[:4] == b"bad!":
+            self.payload = self.payload[:100]
+        return whole
+
+    monkeypatch.setattr(Receiver, "tick", short)
+    await asyncio.gather(far.keep_silent(5), other.keep_silent(5))
+    for _ in range(6):
+        far.send(b"bad!" * 40)
+        await other.keep_silent(1)
+    assert "ValueError" in unpack(inside.hear(Kind.BROKEN))
+    other.forget()
+    await other.received(5)
+    stats = inside.ask(Kind.STATS, 2, None)
+    assert isinstance(stats, dict) and stats["packets_received"] == 11
+    other.close()
+
+
 async def test_an_order_that_fails_costs_the_leg_it_is_about(inside: Inside, far: FarEnd) -> None:
     other = await FarEnd.at_loopback()
     far.target, other.target = opened(inside, 1, far), opened(inside, 2, other)
