@@ -17,17 +17,17 @@ from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
+from ivr.media.process.outbox import Outbox
 from ivr.media.process.rtp_session import PortPool, RtpSession
 from ivr.media.process.sender import Recording
 from ivr.media.wire import Kind
-from ivr.workers.frames import REQUEST, Life, Splitter, frame, refusal
+from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
 _LOOKS = 4
 _COLLECT_TICKS = 1500
 _NICE = -15
 _FORGIVEN_S = 0.1
-_BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
 
 
 class Pacer:
@@ -48,47 +48,6 @@ class Pacer:
             missed = int(behind / self._period)
             self.due += missed * self._period
             self.skipped += missed
-
-
-class Outbox:
-    """Writes without blocking. Speech is collected and goes out as one frame a tick."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.broken = False
-        self._socket = sock
-        self._pending = bytearray()
-        self._speech: list[bytes] = []
-
-    @property
-    def pending(self) -> bool:
-        """Whether the line has not taken everything yet."""
-        return bool(self._pending)
-
-    def put(self, kind: Kind | Life, leg: int, body: bytes = b"") -> None:
-        """Queue one control frame; never dropped."""
-        self._pending += frame(kind, leg, body)
-
-    def speech(self, leg: int, frames: list[tuple[float, bytes]]) -> int:
-        """Queue 20 ms frames of one leg; how many were dropped because the line is behind."""
-        if len(self._pending) > _BACKLOG:
-            return len(frames)
-        self._speech.extend(wire.audio(leg, at, pcm) for at, pcm in frames)
-        return 0
-
-    def flush(self) -> None:
-        """Write what the socket takes now."""
-        if self._speech:
-            self._pending += frame(Kind.AUDIO, 0, b"".join(self._speech))
-            self._speech.clear()
-        while self._pending and not self.broken:
-            try:
-                sent = self._socket.send(self._pending)
-            except BlockingIOError:
-                return
-            except OSError:
-                self.broken = True
-                return
-            del self._pending[:sent]
 
 
 class MediaProcess:
