@@ -148,8 +148,10 @@ class MediaLeg(Protocol):
 class MediaEngine(Protocol):
     """The media process, seen from the line. Restarts a dead process; its legs get MediaLost."""
 
-    async def open(self, leg: str, remote: MediaDescription | None) -> MediaLeg:
-        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer."""
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> MediaLeg:
+        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer.
+
+        ``caller``: it is a caller's. Half of the ports are kept for those whom callers are joined with."""
 
     async def preload(self, clips: Sequence[Clip]) -> None: ...
     def healthy(self) -> bool: ...

@@ -193,6 +193,7 @@ class CallSession:
             "packets_received": stats.packets_received,
             "packets_lost": stats.packets_lost,
             "jitter_ms": stats.jitter_ms,
+            "packets_failed": stats.packets_failed,
             "concealed_ms": stats.concealed_ms,
             "audio_dropped_frames": stats.audio_dropped_frames,
         }

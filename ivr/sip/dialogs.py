@@ -148,7 +148,7 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
     leg.dialog.retarget(request)
     body, changed = "", None
     if offer is not None:
-        body, changed = leg.audio.reanswer(offer)
+        body, changed = leg.audio.reanswer(offer, transaction.peer.host)
     elif invite:
         body = leg.audio.offer_again()
     response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))

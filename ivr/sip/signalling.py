@@ -84,7 +84,9 @@ class Signalling:
             return self.network.local_host(host)
 
     def offer_answer(self, peer: Peer) -> OfferAnswer:
-        return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), bool(self.config.advertise))
+        return OfferAnswer(
+            self.codecs, lambda: self.media_host_toward(peer.host), bool(self.config.advertise), peer.host
+        )
 
     def via(self, peer: Peer) -> str:
         where = host_port(self.host_toward(peer.host), self.network.bound.port)

@@ -196,7 +196,7 @@ class FakeMedia:
     async def start(self) -> None:
         return None
 
-    async def open(self, leg: str, remote: MediaDescription | None) -> FakeMediaLeg:
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
 

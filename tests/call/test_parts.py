@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
 from structlog.testing import capture_logs
 
 from ivr.call.barge_in import BargeIn
@@ -16,7 +17,7 @@ from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
 from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
-from ivr.events import Digit, PlayDone
+from ivr.events import Digit, DigitSource, PlayDone
 from ivr.record import Entered, Entry, Failed, Keyed, Prompted, Understood
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech, VirtualClock
 from tests.call.virtual import run
@@ -211,6 +212,41 @@ def test_one_press_by_two_transports_is_one_key() -> None:
     assert keys.admit(Digit("5", "rtp"), 1.2), "the same transport de-duplicates itself: this is a second press"
     assert keys.admit(Digit("5", "info"), 1.2 + 2 * SAME_PRESS_S)
     assert keys.admit(Digit("6", "info"), 1.2)
+
+
+def admitted(*presses: tuple[float, str]) -> int:
+    """How many presses a filter sees in what is told at the times given: "rtp", "tone" and "info", with a plus for held
+    keys, "up" for their release."""
+    keys, count = KeyFilter(), 0
+    for now, what in presses:
+        if what == "up":
+            keys.released("8", now)
+        else:
+            source: DigitSource = "rtp" if "rtp" in what else "tone" if "tone" in what else "info"
+            count += keys.admit(Digit("8", source, held=what.endswith("+")), now)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("presses", "digits"),
+    [
+        ([(0.0, "rtp+"), (2.5, "up"), (2.55, "info")], 1),
+        ([(0.0, "rtp+"), (2.5, "info"), (2.51, "up")], 1),
+        ([(0.0, "rtp+"), (30.0, "up"), (30.1, "info")], 1),
+        ([(0.0, "info"), (0.03, "rtp+"), (3.0, "up")], 1),
+        ([(0.0, "info"), (0.03, "rtp+"), (3.0, "up"), (3.1, "tone")], 1),
+        ([(0.0, "rtp+"), (0.2, "up"), (1.7, "up"), (1.75, "info")], 1),
+        ([(0.0, "tone+"), (0.1, "up"), (0.15, "info")], 1),
+        ([(0.0, "rtp+"), (0.1, "up"), (0.12, "info"), (0.2, "rtp+"), (0.3, "up"), (0.32, "info")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (0.2, "rtp+"), (0.25, "info"), (0.3, "up"), (0.42, "info")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (0.2, "rtp+"), (0.3, "up")], 2),
+        ([(0.0, "info"), (0.1, "info")], 2),
+        ([(0.0, "tone+"), (0.05, "up"), (0.1, "tone+"), (0.15, "up")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (1.0, "info")], 2),
+    ],
+)
+def test_a_press_counts_once_however_long_it_is_and_88_is_two(presses: list[tuple[float, str]], digits: int) -> None:
+    assert admitted(*presses) == digits
 
 
 def keyed(n: int) -> Entry:

@@ -19,7 +19,7 @@ from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
-from ivr.events import Digit, MediaLost, MediaTimeout
+from ivr.events import Digit, KeyReleased, MediaLost, MediaTimeout
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg
 from ivr.record import Keyed
@@ -302,6 +302,27 @@ def test_a_key_by_info_counts_as_one_by_rtp(library: FlowLibrary) -> None:
             assert len(rig.endpoint.dialled) == 1
 
     run(scenario())
+
+
+def test_a_long_press_and_the_info_at_its_end_are_one_key_and_the_next_is_another(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            rig.caller.post(Digit("9", "rtp", held=True))
+            await asyncio.sleep(2.5)
+            rig.caller.post(KeyReleased("9"))
+            rig.leg.post(Digit("9", "info"))
+            await asyncio.sleep(0.1)
+            rig.caller.post(Digit("9", "rtp", held=True))
+            await asyncio.sleep(0.1)
+            rig.caller.post(KeyReleased("9"))
+            rig.leg.post(Digit("9", "info"))
+            await asyncio.sleep(5)
+        return rig
+
+    rig = run(scenario())
+    keyed = [entry.what for entry in rig.records.entries if isinstance(entry.what, Keyed)]
+    assert keyed == [Keyed("9"), Keyed("9")]
 
 
 def test_an_agent_who_does_not_answer_leaves_the_caller_with_us(library: FlowLibrary) -> None:

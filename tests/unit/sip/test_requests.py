@@ -79,7 +79,7 @@ def test_a_copy_by_another_path_is_refused() -> None:
         (request("INVITE", body="hello", kind="text/plain"), 415),
         (request("INVITE", body=OFFER, extra="Content-Encoding: gzip\n"), 415),
         (request("INVITE", body=OFFER.replace("RTP/AVP", "RTP/SAVP")), 488),
-        (request("INVITE", body=OFFER.replace("c=IN IP4 192.0.2.9", "c=IN IP4 far.example")), 488),
+        (request("INVITE", body=OFFER.replace("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2.999")), 488),
         (request("INVITE", body=OFFER.replace(" 8 0 101", " 18 101")), 488),
         (request("INVITE", body="v=0\nno media\n"), 400),
         (request("INVITE", body=OFFER, extra="Supported: timer\nSession-Expires: 20\n"), 422),
