@@ -125,6 +125,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
                 readiness=Parts(registry, store.ping, media, speech, endpoint, flows.status).readiness,
                 context=desk.context,
                 mask=config.logs.redact,
+                zone=ZoneInfo(time_zone),
             ),
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",

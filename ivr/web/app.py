@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from ivr.errors import ConfigError, UnavailableError
 from ivr.web import api, live, pages, rendering
-from ivr.web.access import GATE, Gate, Handler, wants_html
+from ivr.web.access import GATE, Gate, wants_html
 from ivr.web.backend import BACKEND, Backend
+from ivr.web.bodies import Handler, readable
 from ivr.web.formats import dumps
 from ivr.web.pages import simulator
 
 log = structlog.get_logger(__name__)
+_server_log = logging.getLogger("aiohttp.server")
 
 MOST_BYTES = 64 * 1024
-STATIC = Path(__file__).with_name("static")
 
 
 def application(
@@ -27,7 +31,7 @@ def application(
 ) -> web.Application:
     """``token``: what a bearer must show; "" admits loopback and nobody else. ``resources``: routes of others."""
     gate = Gate(token)
-    app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
+    app = web.Application(middlewares=[_errors, readable, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
     app[BACKEND] = backend
     app[live.FEED] = feed
@@ -35,7 +39,6 @@ def application(
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])
-    app.router.add_static("/static/", STATIC)
     return app
 
 
@@ -90,16 +93,39 @@ def _taken(where: str, error: OSError) -> ConfigError:
     return ConfigError(f"HTTP {where}: {error.strerror}", remedy="stop what uses it, or pass --http HOST:PORT")
 
 
+async def _spoken_to(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
+) -> web.StreamResponse:
+    """aiohttp answers an Expect that it does not know with its text, before any middleware, and stumbles over bytes."""
+    try:
+        return await handler(request)
+    except UnicodeError:
+        return web.Response(status=400, text="this request is no text")
+
+
+class ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """What aiohttp says about connections. That somebody speaks no HTTP was answered with 400 and is worth no
+    traceback, nor a line for each."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        if isinstance(exc_info, HttpProcessingError):
+            self.debug("http.unreadable", extra={"reason": type(exc_info).__name__})
+        else:
+            super().exception(msg, *args, exc_info=exc_info, **more)
+
+
 class HttpServer:
     """Serves ``app`` on ``sockets`` between ``start`` and ``stop``."""
 
     def __init__(self, app: web.Application, sockets: Sequence[socket.socket]) -> None:
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        self._runner = web.AppRunner(app, access_log=None, logger=ServerLog(_server_log), shutdown_timeout=2)
         self._sockets = sockets
 
     async def start(self) -> None:
         """Raises ConfigError."""
         await self._runner.setup()
+        if (server := self._runner.server) is not None:
+            server.request_handler = partial(_spoken_to, server.request_handler)
         for each in self._sockets:
             try:
                 await web.SockSite(self._runner, each).start()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from ivr.call_search import CallSearch, CallsFound
 from ivr.errors import StoreUnavailable
 from ivr.readiness import Readiness
 
@@ -18,9 +20,10 @@ STORE_TIMEOUT_S = 2.0
 
 
 class Calls(Protocol):
-    """Live and past calls, one view over both. Both raise StoreUnavailable."""
+    """Live and past calls, one view over both. ``find`` and ``get`` raise StoreUnavailable."""
 
-    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]: ...
+    def live(self) -> Sequence[Mapping[str, Any]]: ...
+    async def find(self, asked: CallSearch) -> CallsFound: ...
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
 
 
@@ -73,13 +76,15 @@ class Flows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do."""
+    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
+    ``zone``: the company's, in which a day is asked for."""
 
     calls: Calls
     flows: Flows
     readiness: Callable[[], Awaitable[Readiness]]
     context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
     mask: bool = True
+    zone: tzinfo = UTC
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

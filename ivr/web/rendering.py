@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ivr.web.access import GATE, is_open
 from ivr.web.backend import BACKEND
-from ivr.web.formats import duration, label, measure, moment, phone, told, value
+from ivr.web.formats import duration, label, measure, moment, phone, reason, told, value, whole
 from ivr.web.live import flow_news
 
 POLICY = (
@@ -25,7 +25,7 @@ TOLD = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def prepare(app: web.Application) -> None:
-    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told)
+    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told, reason)
     filters = {each.__name__: each for each in shown}
     filters["phone"] = partial(phone, mask=app[BACKEND].mask)
     aiohttp_jinja2.setup(
@@ -49,9 +49,9 @@ def page(
     if framed:
         session = gate.session(request)
         context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
-    response = aiohttp_jinja2.render_template(
-        template, request, {**context, "framed": framed, "path": request.path, "nonce": nonce}, status=status
-    )
+    shown = {**context, "framed": framed, "path": request.path, "nonce": nonce}
+    text = whole(aiohttp_jinja2.render_string(template, request, shown))
+    response = web.Response(text=text, content_type="text/html", status=status)
     response.headers.update(
         {
             "Content-Security-Policy": POLICY.format(nonce=nonce or secrets.token_urlsafe(12)),

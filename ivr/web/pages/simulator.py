@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
 from ivr.web.backend import BACKEND, Trial
+from ivr.web.bodies import object_of
 from ivr.web.formats import dumps
 
 LONGEST_LINE = 300
@@ -63,12 +61,13 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
 
 def _asked(text: str) -> dict[str, str]:
     """Raises ValueError."""
-    data: Any = json.loads(text)
-    if isinstance(data, dict) and isinstance(data.get("line"), str):
-        return {"line": data["line"][:LONGEST_LINE]}
-    if isinstance(data, dict) and isinstance(data.get("call"), dict):
-        call = data["call"]
-        return {"call": str(call.get("caller", ""))[:30], "language": str(call.get("language", "en-US"))[:20]}
+    match object_of(text):
+        case {"line": str(line)}:
+            return {"line": line[:LONGEST_LINE]}
+        case {"call": {**call}}:
+            caller, language = call.get("caller", ""), call.get("language", "en-US")
+            if isinstance(caller, str) and isinstance(language, str):
+                return {"call": caller[:30], "language": language[:20]}
     raise ValueError("send line or call")
 
 
