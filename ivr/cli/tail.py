@@ -16,6 +16,7 @@ from watchfiles import awatch
 
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.errors import ConfigError
+from ivr.plain_text import plain
 
 STYLES = {"error": "bold red", "critical": "bold red", "warning": "yellow", "info": "", "debug": "dim"}
 # Shown in columns of their own, or of no interest to somebody who reads along.
@@ -102,16 +103,16 @@ def _show(console: Console, line: str, arguments: argparse.Namespace) -> None:
 def render(entry: Mapping[str, Any]) -> Text:
     """One line for people: time, call, state, what happened, the rest as key=value; a traceback below."""
     text = Text()
-    text.append(str(entry.get("at", ""))[11:23] + " ", style="dim")
+    text.append(plain(str(entry.get("at", ""))[11:23]) + " ", style="dim")
     if entry.get("call_id"):
-        text.append(f"{str(entry['call_id'])[:8]} ", style="cyan")
+        text.append(f"{plain(str(entry['call_id'])[:8])} ", style="cyan")
     if entry.get("state"):
-        text.append(f"{entry['state']} ", style="magenta")
-    text.append(str(entry.get("event", "")), style=STYLES.get(str(entry.get("level", "info")), ""))
+        text.append(f"{plain(str(entry['state']))} ", style="magenta")
+    text.append(plain(str(entry.get("event", ""))), style=STYLES.get(str(entry.get("level", "info")), ""))
     for key, value in entry.items():
         if key not in COLUMNS and value not in ("", None):
-            text.append(f" {key}=", style="dim")
-            text.append(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+            text.append(f" {plain(key)}=", style="dim")
+            text.append(plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)))
     if entry.get("exception"):
-        text.append("\n" + str(entry["exception"]), style="red")
+        text.append("\n" + "\n".join(map(plain, str(entry["exception"]).splitlines())), style="red")
     return text

@@ -11,6 +11,7 @@ import structlog
 from ivr.config import Address, SipConfig
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
+from ivr.plain_text import plain
 from ivr.ports import Leg, Party, RegistrationStatus
 from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
@@ -149,10 +150,11 @@ class SipUserAgent:
             elif not self._core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
-            log.warning("sip.message_refused", status=error.status, error=str(error), sip_call_id=message.call_id)
+            shown = {"error": plain(str(error)), "sip_call_id": plain(message.call_id)}
+            log.warning("sip.message_refused", status=error.status, **shown)
             self._refuse(message, source, error.status, error.phrase, **error.headers)
         except Exception:  # one message must never end the service; it is logged and answered 500
-            log.exception("sip.handler_failed", sip_call_id=message.call_id, source=source.host)
+            log.exception("sip.handler_failed", sip_call_id=plain(message.call_id), source=source.host)
             self._refuse(message, source, 500)
 
     def _refuse(self, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str) -> None:
@@ -258,7 +260,7 @@ class SipUserAgent:
         request, source = transaction.request, transaction.peer
         if self._refused(transaction):
             log.warning(
-                "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=request.call_id
+                "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=plain(request.call_id)
             )
             return
         leg = InboundLeg(self._core, transaction, trunk, self._inbound.discard)

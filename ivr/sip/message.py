@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from email import message_from_bytes
 
+from ivr.plain_text import plain
 from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via
 
 MAX_MESSAGE = 65_535
@@ -166,7 +167,7 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
         uri = request[2].decode("utf-8", "replace")
         message = SipRequest(method=request[1].decode(), uri=uri, headers=headers, body=body)
     elif status := _STATUS_LINE.fullmatch(start):
-        reason = (status[2] or b"").decode("utf-8", "replace")
+        reason = plain((status[2] or b"").decode("utf-8", "replace"))
         message = SipResponse(status_code=int(status[1]), reason_phrase=reason, headers=headers, body=body)
     else:
         raise MalformedMessage("no SIP start line")

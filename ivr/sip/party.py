@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
+from ivr.plain_text import plain
 from ivr.ports import Party
 from ivr.sip.headers import Address, BadHeader, Uri, listed
 from ivr.sip.message import SipRequest
@@ -12,13 +13,14 @@ _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", 
 
 
 def party_of(address: Address | Uri) -> Party:
-    """Return the party that an address names. Withheld numbers become ""."""
+    """Return the party that an address names, in plain text. Withheld numbers become ""."""
     uri, display = (address.uri, address.display) if isinstance(address, Address) else (address, "")
-    user = unquote(uri.user.partition(";")[0].partition(":")[0])
+    user = plain(unquote(uri.user.partition(";")[0].partition(":")[0])).strip()
+    display = plain(display).strip()
     number = "" if user.lower() in _WITHHELD else user
     if not uri.host:
         return Party(number=number, display=display, uri=f"{uri.scheme}:{number}")
-    return Party(number=number, display=display, uri=str(Uri(uri.scheme, uri.user, uri.host, uri.port)))
+    return Party(number=number, display=display, uri=plain(str(Uri(uri.scheme, uri.user, uri.host, uri.port))))
 
 
 def caller_of(request: SipRequest) -> Party:

@@ -10,6 +10,7 @@ import structlog
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
+from ivr.plain_text import plain
 from ivr.sip.digest import Account, DigestGuard, Verdict
 from ivr.sip.message import PRODUCT, SipRequest, SipResponse, refusal
 
@@ -46,7 +47,7 @@ class RejectionLog:
                 source=source,
                 reason=reason,
                 method=method[:16],
-                sip_call_id=call_id[:128],
+                sip_call_id=plain(call_id[:128]),
                 suppressed=kept_back,
             )
             written = True

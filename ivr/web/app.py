@@ -61,7 +61,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except UnavailableError:
         refusal = web.HTTPServiceUnavailable(text="the store does not answer")
     except Exception:
-        log.exception("http.failed", path=request.path)
+        log.exception("http.failed", path=request.rel_url.raw_path)
         refusal = web.HTTPInternalServerError(text="something inside failed; the log says what")
     text = refusal.text
     if text == f"{refusal.status}: {refusal.reason}":  # nobody said more than that
