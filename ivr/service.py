@@ -118,6 +118,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         await prompts.prepare(library, progress)
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
+        stack.push_async_callback(_stopped, workshop.stop)
         app = application(
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),

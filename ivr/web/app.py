@@ -35,7 +35,7 @@ def application(
     app[GATE] = gate
     app[BACKEND] = backend
     app[live.FEED] = feed
-    app[simulator.OPEN] = set()
+    app[simulator.OPEN] = {}
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])

@@ -37,6 +37,9 @@ class Trial(Protocol):
     async def obey(self, line: str) -> Mapping[str, Any]:
         """Words, keys, or a command that begins with a slash; the same as ``begin``, with ``text`` for answers."""
 
+    def close(self) -> None:
+        """Nobody looks at it any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class FlowSummary:
@@ -71,7 +74,7 @@ class Flows(Protocol):
         """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
 
     async def trial(self, flow: str, caller: str, language: str) -> Trial:
-        """Raises FlowError."""
+        """Raises FlowError, UnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,4 +157,5 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await server.stop()
+        await workshop.stop()
         await store.close()
