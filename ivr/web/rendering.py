@@ -20,7 +20,17 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-TITLES = {401: "Not for everybody", 403: "Not allowed", 404: "Not found", 409: "Not possible now", 503: "Not available"}
+TITLES = {
+    400: "Not understood",
+    401: "Not for everybody",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Not possible now",
+    413: "Too much",
+    429: "Too often",
+    503: "Not available",
+}
 TOLD = ("Allow", "Retry-After", "WWW-Authenticate")
 
 

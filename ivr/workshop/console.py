@@ -26,7 +26,7 @@ class ConsoleWorkshop:
         self._serving = serving
         self._live = live
         self._releases = releases
-        self._simulator = Simulator(config)
+        self.simulator = Simulator(config)
         self._pictures: dict[tuple[str, str], str] = {}
 
     def summaries(self) -> Sequence[FlowSummary]:
@@ -72,8 +72,8 @@ class ConsoleWorkshop:
         library = self._serving.live
         if flow not in library.flows:
             raise FlowError(f"there is no flow {flow}", remedy=f"one of: {', '.join(library.flows)}")
-        return await self._simulator.trial(library, flow, caller, language)
+        return await self.simulator.trial(library, flow, caller, language)
 
     async def stop(self) -> None:
         """End the simulator process. Idempotent."""
-        await self._simulator.stop()
+        await self.simulator.stop()

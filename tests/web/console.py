@@ -95,6 +95,7 @@ class Console:
     entry: CallEntry
     speech: Brisk
     store: Store
+    workshop: ConsoleWorkshop
 
     def call(self, number: str = "5035550142") -> Caller:
         name = f"{int(number):016x}"
@@ -150,7 +151,9 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     entry = CallEntry(config.flows, serving, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
-        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", serving, live, shared, entry, speech, store)
+        yield Console(
+            flows_folder, f"http://127.0.0.1:{port_of(sockets)}", serving, live, shared, entry, speech, store, workshop
+        )
     finally:
         for call in registry:
             await call.end("test over")

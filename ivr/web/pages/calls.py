@@ -8,15 +8,16 @@ from typing import Any
 from aiohttp import web
 
 from ivr.web.backend import BACKEND, in_time
-from ivr.web.call_query import call_query
+from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
 from ivr.web.rendering import page
 
 
 async def calls(request: web.Request) -> web.Response:
-    """``call_query``'s search; unless it says otherwise, of the calls that ended."""
+    """``call_query``'s search; where nothing is searched for, the calls that ended below those in progress."""
     backend = request.app[BACKEND]
-    query = call_query(request, backend.zone, live="false")
+    searching = any(request.query.get(name, "").strip() for name in NAMES)
+    query = call_query(request, backend.zone, live="any" if searching else "false")
     found = await in_time(backend.calls.find(query.search))
     return page(
         request,

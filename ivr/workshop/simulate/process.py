@@ -38,7 +38,7 @@ from ivr.workshop.simulate.simulator import BEGIN, FLOWS, FORGET
 log = structlog.get_logger(__name__)
 
 SHOWN = frozenset({"caller", "prompt", "heard", "action", "handoff", "error", "end", "resume"})
-NICENESS = 10  # callers go first
+NICENESS = 5  # callers go first
 
 
 class SimulatedCalls:
