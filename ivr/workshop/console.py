@@ -53,6 +53,7 @@ class ConsoleWorkshop:
         return rejected.at.isoformat() if rejected and rejected.at else ""
 
     async def picture(self, flow: str) -> str:
+        self.simulator.prepare()
         library = self._serving.live
         key = (library.version, flow)
         if key not in self._pictures:

@@ -74,7 +74,7 @@ async def test_mouse_and_buttons(served: Console, shown: Window) -> None:
     await page.keyboard.down("Control")
     await page.mouse.wheel(0, -200)
     await page.keyboard.up("Control")
-    await page.wait_for_function("s => document.querySelector('#canvas svg').getScreenCTM().a > s", arg=first["scale"])
+    assert (await view(page))["scale"] > first["scale"]
     await page.get_by_role("button", name="Whole").click()
     whole = await view(page)
     assert whole["scale"] < first["scale"]
@@ -150,7 +150,7 @@ async def test_a_state_is_found(served: Console, shown: Window) -> None:
     await find.fill(names[-1])
     chosen = page.locator(".chosen")
     await expect(chosen).to_have_attribute("data-state", f"main.{names[-1]}")
-    await page.wait_for_function(f"({IN_VIEW})(document.querySelector('.chosen'))")
+    await expect(chosen).to_be_in_viewport()
     await find.fill("membership number")
     await expect(page.locator("#found-state")).to_contain_text("1 of")
     await find.press("Enter")

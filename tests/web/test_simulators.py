@@ -53,16 +53,16 @@ async def test_twenty_simulators_delay_no_call(tmp_path: Path, capfd: pytest.Cap
 
 async def test_a_simulator_that_dies_is_replaced(tmp_path: Path) -> None:
     async with console(tmp_path) as served, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{served.base}/flows/main/simulator") as ws:
-            await ws.send_json({"call": {"caller": "5035550101"}})
-            assert (await ws.receive_json(timeout=60))["state"] == "main.ask"
-            pid = served.workshop.simulator.pid
-            assert pid is not None and pid != os.getpid()
-            os.kill(pid, signal.SIGKILL)
-            await ws.send_json({"line": "what's in my queue"})
-            assert "error" in await ws.receive_json(timeout=60)
-            await ws.send_json({"call": {"caller": "5035550101"}})
-            assert (await ws.receive_json(timeout=60))["state"] == "main.ask"
+        ws = await session.ws_connect(f"{served.base}/flows/main/simulator")
+        await ws.send_json({"call": {"caller": "5035550101"}})
+        assert (await ws.receive_json(timeout=60))["state"] == "main.ask"
+        pid = served.workshop.simulator.pid
+        assert pid is not None and pid != os.getpid()
+        os.kill(pid, signal.SIGKILL)
+        await ws.send_json({"line": "what's in my queue"})
+        assert "error" in await ws.receive_json(timeout=60)
+        await ws.send_json({"call": {"caller": "5035550101"}})
+        assert (await ws.receive_json(timeout=60))["state"] == "main.ask"
 
 
 async def test_a_log_in_has_some_simulators_and_all_have_more(tmp_path: Path) -> None:
@@ -88,5 +88,5 @@ async def test_a_log_in_has_some_simulators_and_all_have_more(tmp_path: Path) ->
 async def test_who_types_nothing_loses_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ivr.web.pages.simulator.IDLE_S", 0.2)
     async with console(tmp_path) as served, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{served.base}/flows/main/simulator") as ws:
-            assert (await ws.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+        ws = await session.ws_connect(f"{served.base}/flows/main/simulator")
+        assert (await ws.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE

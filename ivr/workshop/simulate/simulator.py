@@ -1,4 +1,4 @@
-"""The simulator as the console uses it: a supervised process, started when somebody first calls, shared by all.
+"""The simulator as the console uses it: a supervised process, started when somebody first looks at a flow, shared.
 
 Spoken to over ``workers.frames``; a frame's number is the simulated call. SETUP is the ``Config``, pickled: both ends
 are one release. FLOWS: the version that calls from now on begin in, {"version", "sources"}. BEGIN {"flow", "caller",
@@ -8,6 +8,7 @@ ends a simulated call.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import pickle
@@ -44,12 +45,12 @@ _ROLE = Role(
 
 
 class Simulator:
-    """Owner of the process (``workers.process.Owner``). Until somebody simulates there is none."""
+    """Owner of the process (``workers.process.Owner``). ``prepare`` starts it."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._worker = Worker(_ROLE, self)
-        self._started = False
+        self._starting: asyncio.Task[str] | None = None
         self._version = ""  # that the process was told last
         self._numbers = itertools.count(1)
 
@@ -57,15 +58,23 @@ class Simulator:
     def pid(self) -> int | None:
         return self._worker.pid
 
+    def prepare(self) -> None:
+        """Start the process unless it runs: somebody looks at a flow, and may want to try it in a moment."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._worker.start(), name="simulator-start")
+
     async def stop(self) -> None:
-        self._started = False
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
         await self._worker.stop()
 
     async def trial(self, library: FlowLibrary, flow: str, caller: str, language: str) -> RemoteTrial:
         """A call that begins in ``flow``. Raises SimulatorUnavailable."""
-        if not self._started:
-            self._started = True
-            await self._worker.start()
+        self.prepare()
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
         if not await self._worker.wait_up(_ROLE.start_s):
             raise SimulatorUnavailable("the simulator does not start", remedy="see worker.* in the log")
         if self._version != library.version:
