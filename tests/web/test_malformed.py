@@ -334,3 +334,13 @@ async def test_junk_over_the_simulators_web_socket(base: str) -> None:
             async with session.ws_connect(address, autoclose=False) as ws:
                 await ws._writer.send_frame(frame, kind)
                 assert (await ws.receive(timeout=5)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+
+
+@pytest.mark.parametrize(
+    "shown", [b"Bearer \xff", b"Bearer \xed\xa0\x80", b"Bearer hunter2\xff", b"\xff hunter2", b"Bearer"]
+)
+async def test_a_token_that_is_no_text_is_just_wrong(shown: bytes) -> None:
+    async with serving(token="hunter2") as (base, _):
+        for path in ("/api/calls", "/api/flows", "/calls", "/events"):
+            answer = await ask(base, line("GET", path) + b"Host: h\r\nAuthorization: " + shown + b"\r\n")
+            assert answer.status == 401
