@@ -11,6 +11,8 @@ from playwright.async_api import Browser, Page, expect
 from tests.web.browser import Window, chromium, window
 from tests.web.console import Console, console
 
+STARTED_MS = 30_000  # the simulator's process, on a busy machine
+
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
@@ -75,7 +77,7 @@ async def test_a_designer_talks_to_the_flow(served: Console, shown: Window) -> N
     await page.goto(f"{served.base}/flows/main")
     await page.get_by_role("button", name="Call", exact=True).click()
     talk = page.locator("#talk")
-    await expect(talk.locator(".prompt").last).to_contain_text("What can I do for you?")
+    await expect(talk.locator(".prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
     before = await page.locator("[data-record='queue'] li").all_text_contents()
     assert "Casablanca" in before and before[0] != "Casablanca"
     await _say(page, "move Casablanca to the top")
@@ -105,7 +107,7 @@ async def test_broken_parts_bring_a_human_in_the_simulator(served: Console, show
     page = shown.page
     await page.goto(f"{served.base}/flows/main")
     await page.get_by_role("button", name="Call", exact=True).click()
-    await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?")
+    await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
     await page.get_by_label("recogniser").check()
     await expect(page.locator("#talk .handoff")).to_contain_text("connected")
 
@@ -156,7 +158,7 @@ async def test_the_token_is_asked_for_once(tmp_path: Path, browser: Browser) -> 
         assert cookie.get("httpOnly") and cookie.get("sameSite") == "Strict"
         assert "hunter2" not in str(cookie.get("value"))
         await page.get_by_role("button", name="Call", exact=True).click()
-        await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?")
+        await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
         await page.get_by_role("button", name="Log out").click()
         assert "/login" in page.url
         await page.goto(f"{served.base}/calls")

@@ -99,6 +99,7 @@ async def test_the_overview_shows_and_moves_what_is_seen(served: Console, shown:
     assert box is not None
     before = await view(page)
     await page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.8)
+    await expect(overview.locator(".seen")).not_to_have_attribute("x", "0")
     after = await view(page)
     assert after["left"] > before["left"] + 300
     seen = float(await overview.locator(".seen").get_attribute("x") or 0)
