@@ -6,11 +6,12 @@ Audio everywhere in this module: 16-bit little-endian mono PCM, 8 kHz, 20 ms = 1
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from ivr.call_search import CallSearch, CallsFound
 from ivr.dialogue.understanding.grammar import DigitRun as DigitRun
 from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
 from ivr.events import ActionResult, Digit, EarEvent, LegEnded, MediaEvent, Term, TransferProgress
@@ -334,7 +335,8 @@ class CallRecords(ResumePoints, Protocol):
     async def update(self, call_id: str, **changes: Any) -> None: ...
     async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None: ...
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
-    async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
+    async def find(self, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
+        """``without``: calls that are left out of list and totals."""
 
 
 # --- versions of flows -------------------------------------------------------------------------------------

@@ -114,6 +114,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         flows = LiveFlows(config.flows, known.now, releases, serving, clock, prompts.prepare, on_change=feed.touch)
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
+        stack.push_async_callback(_stopped, workshop.stop)
         parts = Parts(
             lifecycle,
             registry,
@@ -132,6 +133,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 context=desk.context,
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
+                zone=ZoneInfo(time_zone),
             ),
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",

@@ -157,6 +157,8 @@ class CallSession:
         outcome = canonical["outcome"]
         if self._answered is not None and outcome == "abandoned" and self._recorder.counts.acted:
             self._journal.keep_resume_point(self._answered.dialogue, clock.now())
+        if self._answered is not None:
+            self._journal.update(**self._known())
         await self._journal.finish(outcome, clock.now(), canonical)
         log.info("call.end", **self._parties, started_at=self._started_at.isoformat(), **canonical)
 
@@ -170,6 +172,14 @@ class CallSession:
             "trunk": leg.trunk,
             "sip_call_id": leg.sip_call_id,
         }
+
+    def _known(self) -> dict[str, Any]:
+        """What stays known of the caller and their wish when the call is over; the record has what was said."""
+        view = self.view()
+        known = {name: view[name] for name in ("state", "language", "slots", "facts")}
+        if (handoff := view["handoff"]) is not None:
+            known["handoff"] = {name: handoff[name] for name in ("reason", "skill", "priority", "tried")}
+        return known
 
     def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
         """One flat mapping; times in seconds unless the name says milliseconds."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from email import message_from_bytes
 
+from ivr.plain_text import plain
 from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via
 
 MAX_MESSAGE = 65_535
@@ -192,7 +193,7 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
         raise MalformedMessage(str(error)) from error
     message: SipRequest | SipResponse
     if status is not None:
-        reason = (status[2] or b"").decode("utf-8", "replace")
+        reason = plain((status[2] or b"").decode("utf-8", "replace"))
         message = SipResponse(status_code=int(status[1]), reason_phrase=reason, headers=headers, body=body)
     else:
         assert meant is not None

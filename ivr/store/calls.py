@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.call_search import CallSearch, CallsFound
 from ivr.record import Entry
+from ivr.store.call_search import found_calls, searchable
 from ivr.store.database import Database, TableGroup, fit, reads, writes
 from ivr.store.tables import call_entries, calls, handoff_contexts, resume_points
 
@@ -37,6 +39,7 @@ class CallLog(TableGroup):
             "outcome": "",
             "node": self._node,
             "details": dict(extra),
+            **searchable(extra),
         }
         try:
             await self._database.write(lambda connection: connection.execute(insert(calls).values(row)))
@@ -66,7 +69,7 @@ class CallLog(TableGroup):
     ) -> None:
         """The first finish counts."""
         unfinished = (calls.c.call_id == call_id) & calls.c.ended_at.is_(None)
-        ended = {"outcome": fit(outcome, 60), "ended_at": at, "canonical": dict(canonical)}
+        ended = {"outcome": fit(outcome, 60), "ended_at": at, "canonical": dict(canonical), **searchable(canonical)}
         await connection.execute(update(calls).where(unfinished).values(ended))
 
     @writes
@@ -105,6 +108,12 @@ class CallLog(TableGroup):
             query = query.where(calls.c.ended_at.is_(None) if live else calls.c.ended_at.is_not(None))
         return [_call(row) for row in await connection.execute(query)]
 
+    @reads
+    async def find(self, connection: AsyncConnection, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
+        """Newest first, without their entries; the totals are of all that match. ``without``: calls left out."""
+        rows, totals = await found_calls(connection, asked, without)
+        return CallsFound([_call(row) for row in rows], totals)
+
     @writes
     async def save_resume_point(
         self, connection: AsyncConnection, caller_id: str, snapshot: Mapping[str, Any], at: datetime
@@ -127,7 +136,7 @@ class CallLog(TableGroup):
 
 
 def _call(row: Any) -> dict[str, Any]:
-    columns = ("call_id", "caller", "called", "outcome", "canonical")
+    columns = ("call_id", "caller", "called", "outcome", "reason", "canonical")
     return {
         **row.details,
         **{name: getattr(row, name) for name in columns},

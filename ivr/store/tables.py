@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -97,18 +98,25 @@ idempotency = Table(
     Column("at", Moment, nullable=False, index=True),
 )
 
+LISTED = ("started_at", "call_id", "ended_at", "outcome", "reason", "seconds", "caller", "called", "sip_call_id")
+
 calls = Table(
     "calls",
     metadata,
     Column("call_id", String(100), primary_key=True),
     Column("caller", String(100), nullable=False),
     Column("called", String(100), nullable=False),
-    Column("started_at", Moment, nullable=False, index=True),
+    Column("started_at", Moment, nullable=False),
     Column("ended_at", Moment, nullable=True, index=True),
     Column("outcome", String(60), nullable=False, server_default=text("''")),
     Column("details", Json, nullable=False),  # what begin's ``extra`` and update() brought
     Column("canonical", Json, nullable=True),
     Column("node", String(100), nullable=True),  # which service answers it; NULL before there was such a column
+    Column("sip_call_id", String(128), nullable=False, server_default=text("''")),
+    Column("reason", String(100), nullable=False, server_default=text("''")),  # why a human was wanted
+    Column("seconds", Float, nullable=True),
+    # All that a search looks at: it reads this and never the rows, which are thirty times as long.
+    Index("ix_calls_listed", *LISTED),
 )
 
 call_entries = Table(

@@ -9,7 +9,7 @@ import math
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from ivr.throttle import Budgets, CountedLog, Guesses, source_of
+from ivr.web.bodies import Handler, form
 from ivr.web.connection import TrustedProxies, prove
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -66,8 +67,6 @@ OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -137,7 +136,7 @@ class Gate:
 
     def _refusal(self, request: web.Request) -> web.HTTPException:
         if self.token and wants_html(request) and request.method in SAFE_METHODS:
-            return web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
+            return web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='', errors='replace')}")
         return web.HTTPUnauthorized(text="send Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -156,7 +155,7 @@ def is_open(request: web.Request) -> bool:
 async def _csrf(request: web.Request) -> str:
     if header := request.headers.get(CSRF_HEADER):
         return header
-    return str((await request.post()).get("csrf", ""))
+    return (await form(request)).get("csrf", "")
 
 
 def from_loopback(address: str) -> bool:
@@ -168,7 +167,10 @@ def from_loopback(address: str) -> bool:
 
 def addressed_plainly(request: web.Request) -> bool:
     """By an address or as localhost. Under another name a foreign page may be asking (DNS rebinding)."""
-    host = urlsplit(f"//{request.host}").hostname or ""
+    try:
+        host = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -179,7 +181,10 @@ def addressed_plainly(request: web.Request) -> bool:
 def same_origin(request: web.Request) -> bool:
     """A browser says where a request comes from; what says nothing is no browser."""
     origin = request.headers.get("Origin", "")
-    return not origin or urlsplit(origin).netloc == request.host
+    try:
+        return not origin or urlsplit(origin).netloc == request.host
+    except ValueError:
+        return False
 
 
 def wants_html(request: web.Request) -> bool:
@@ -193,7 +198,7 @@ def bearer(request: web.Request) -> str:
 
 def matches(given: str, expected: str) -> bool:
     """Constant-time comparison; an empty expectation matches nothing."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return bool(expected) and hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
 
 
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from ivr import descriptors
 from ivr.connections import ConnectionTable
 from ivr.throttle import CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_server_log = logging.getLogger("aiohttp.server")
 
 HEAD_S = 20.0  # for a whole head, from its first byte; for the first byte of the first one too
 BODY_S = 20.0  # for a whole body, from the end of the head
@@ -46,6 +51,17 @@ class TrustedProxies:
         return peer
 
 
+class ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """What aiohttp says about connections. That somebody speaks no HTTP was answered with 400 and is worth no
+    traceback, nor a line for each."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        if isinstance(exc_info, HttpProcessingError):
+            self.debug("http.unreadable", extra={"reason": type(exc_info).__name__})
+        else:
+            super().exception(msg, *args, exc_info=exc_info, **more)
+
+
 class HttpConnection(web.RequestHandler):
     """One client's connection; ``table`` has all of them. Bytes that only drip in end it: requests, not bytes, count as
     life."""
@@ -60,8 +76,8 @@ class HttpConnection(web.RequestHandler):
         refused: CountedLog,
         proxies: TrustedProxies,
     ) -> None:
-        no_log = None  # aiohttp's own annotation forgets that it may be
-        super().__init__(server, loop=loop, access_log=no_log, keepalive_timeout=KEEP_ALIVE_S)  # type: ignore[arg-type]
+        logs: dict[str, Any] = {"access_log": None, "logger": ServerLog(_server_log)}  # more than aiohttp annotates
+        super().__init__(server, loop=loop, keepalive_timeout=KEEP_ALIVE_S, **logs)
         self._table, self._refused, self._proxies = table, refused, proxies
         self._deadline: asyncio.TimerHandle | None = None
         self._entered = self._reading = self._serving = False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
+from ivr.call_search import CallSearch, CallsFound, CallTotals
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
     ActionResult,
@@ -415,6 +416,7 @@ class FakeRecords:
         self.entries: list[Entry] = []
         self.finished: dict[str, Mapping[str, Any]] = {}
         self.resume_points: dict[str, Mapping[str, Any]] = {}
+        self.known: dict[str, Any] = {}
         self.broken = False
 
     def _work(self) -> None:
@@ -430,6 +432,7 @@ class FakeRecords:
 
     async def update(self, call_id: str, **changes: Any) -> None:
         self._work()
+        self.known |= changes
 
     async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
         self._work()
@@ -438,8 +441,8 @@ class FakeRecords:
     async def get(self, call_id: str) -> Mapping[str, Any] | None:
         return None
 
-    async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]:
-        return []
+    async def find(self, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
+        return CallsFound((), CallTotals())
 
     async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None:
         self._work()

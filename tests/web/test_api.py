@@ -10,6 +10,7 @@ import aiohttp
 import aiohttp.web
 import pytest
 
+from ivr.call_search import CallSearch
 from ivr.errors import ConfigError
 from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, RegistrationStatus
@@ -86,8 +87,16 @@ async def test_until_it_has_started_only_the_probes_are_answered() -> None:
 async def test_calls_and_queues() -> None:
     calls = FakeCalls()
     async with serving(calls=calls) as (base, session):
-        assert await fetch(f"{base}/api/calls?limit=3&live=true", session) == (200, {"calls": [CALL]})
-        assert calls.asked == [(3, True)]
+        assert await fetch(f"{base}/api/calls?limit=3&live=true", session) == (
+            200,
+            {
+                "calls": [CALL],
+                "totals": {"count": 1, "live": 0, "seconds": 0.0, "outcomes": {}, "reasons": {}},
+                "page": 1,
+                "pages": 1,
+            },
+        )
+        assert calls.asked == [CallSearch(live=True, limit=3)]
         assert (await fetch(f"{base}/api/calls?limit=many", session))[0] == 400
         assert (await fetch(f"{base}/api/calls?live=perhaps", session))[0] == 400
         assert await fetch(f"{base}/api/calls/c1", session) == (200, CALL)

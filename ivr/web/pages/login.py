@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 
 import structlog
 from aiohttp import web
 
+from ivr.web import bodies
 from ivr.web.access import COOKIE, GATE, LIFE_S, same_origin
 from ivr.web.connection import prove
 from ivr.web.rendering import page
 
 log = structlog.get_logger(__name__)
+
+OWN = re.compile(r"/(?:calls|flows)(?:/(?!\.{1,2}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*(?:\?[^\\#\x00-\x1f\x7f]*)?")
 
 
 async def form(request: web.Request) -> web.Response:
@@ -25,9 +29,9 @@ async def enter(request: web.Request) -> web.StreamResponse:
     gate = request.app[GATE]
     if not same_origin(request):
         raise web.HTTPForbidden(text="this request came from another site")
-    data = await request.post()
-    onwards = str(data.get("next", ""))
-    wait_s = gate.try_token(request, str(data.get("token", "")))
+    data = await bodies.form(request)
+    onwards = data.get("next", "")
+    wait_s = gate.try_token(request, data.get("token", ""))
     if wait_s > 0:
         seconds = math.ceil(wait_s)
         response = _page(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429)
@@ -58,8 +62,9 @@ async def leave(request: web.Request) -> web.StreamResponse:
 
 
 def _next(path: str) -> str:
-    """Only to a page of ours."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/calls"
+    """Only to a page of the console. Browsers drop tabs and line breaks, read a backslash as a slash and take dots out
+    of a path, so that much becomes another site's address that does not look like one."""
+    return path if OWN.fullmatch(path) else "/calls"
 
 
 def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200) -> web.Response:
