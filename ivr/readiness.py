@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint, SpeechService
@@ -12,7 +12,8 @@ from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """``store``: "ok", or what is wrong with it; ``calls``: how many are in progress; ``flows``: what serves."""
+    """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
+    will never be written; ``calls``: how many are in progress; ``flows``: what serves."""
 
     calls: int
     media: bool
@@ -21,6 +22,8 @@ class Readiness:
     synthesisers: Sequence[EngineStatus]
     registrations: Sequence[RegistrationStatus]
     flows: Mapping[str, Any]
+    spooled: int = 0
+    unkept: int = 0
 
     @property
     def ready(self) -> bool:
@@ -31,12 +34,17 @@ class Readiness:
             and all(registration.state == "registered" for registration in self.registrations)
         )
 
+    def _spooled(self) -> str:
+        parts = [f"{self.spooled} writes wait in the spool"] if self.spooled else []
+        parts += [f"{self.unkept} writes were lost: neither database nor spool took them"] if self.unkept else []
+        return "".join(f"; {part}" for part in parts)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "status": "ready" if self.ready else "not ready",
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
-            "store": self.store,
+            "store": self.store + self._spooled(),
             "recognisers": [_engine(status) for status in self.recognisers],
             "synthesisers": [_engine(status) for status in self.synthesisers],
             "registrations": [
@@ -51,13 +59,23 @@ def _engine(status: EngineStatus) -> dict[str, Any]:
     return {"name": status.name, "healthy": status.healthy, "detail": status.detail}
 
 
+class KeptStore(Protocol):
+    """A database, and what waits for it: ``waiting`` writes; ``lost`` are those that will never be written."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``ping`` raises StoreUnavailable;
-    ``flows`` says what serves."""
+    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``flows`` says what serves."""
 
     calls: Sized
-    ping: Callable[[], Awaitable[None]]
+    store: KeptStore
     media: MediaEngine
     speech: SpeechService
     endpoint: SipEndpoint
@@ -65,7 +83,7 @@ class Parts:
 
     async def readiness(self) -> Readiness:
         try:
-            await self.ping()
+            await self.store.ping()
             store = "ok"
         except StoreUnavailable as error:
             store = str(error)
@@ -77,4 +95,6 @@ class Parts:
             self.speech.synthesisers(),
             self.endpoint.registrations(),
             self.flows(),
+            self.store.waiting,
+            self.store.lost,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -77,7 +78,14 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
         registry = CallRegistry(feed.touch)
         company = company_of(config)
-        store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+        store = Store(
+            config.store.resolved(),
+            branches=company.branches,
+            node=config.node,
+            line=secrets.token_hex(16),
+            spool=config.store.spool_folder,
+            spool_mb=config.store.spool_mb,
+        )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         media = ProcessMediaEngine(
             host=config.sip.listen.host,
@@ -109,8 +117,9 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         flows = LiveFlows(config.flows, facts, releases, serving, clock, prompts.prepare, on_change=feed.touch)
 
         await _begin(stack, store.upgrade(), store.close)
-        if count := await store.calls.end_unfinished("lost", clock.now()):
+        if count := await store.begin():
             log.warning("calls.reconciled", count=count)
+        _beside(stack, store.run(clock, lambda: [call.call_id for call in registry]), "store")
         await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
         library = await flows.start()
         await _begin(stack, media.start(), media.stop)
@@ -122,7 +131,7 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
                 flows=workshop,
-                readiness=Parts(registry, store.ping, media, speech, endpoint, flows.status).readiness,
+                readiness=Parts(registry, store, media, speech, endpoint, flows.status).readiness,
                 context=desk.context,
                 mask=config.logs.redact,
             ),

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
 
 UPGRADE = "run ivr db upgrade"
@@ -56,7 +56,12 @@ class Opened:
 async def run(config: Config, arguments: argparse.Namespace) -> str:
     """What to tell the operator. Raises StoreUnavailable, ConfigError."""
     company, zone = company_of(config), ZoneInfo(config.flows.time_zone)
-    store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+    store = Store(
+        config.store.resolved(),
+        branches=company.branches,
+        node=config.node,
+        spool=config.store.spool_folder,
+    )
     try:
         answer: str = await arguments.work(
             Opened(store, company.on(store.database, Times(store.now, zone)), zone), arguments
@@ -81,13 +86,18 @@ async def seed(opened: Opened, _: argparse.Namespace) -> str:
 
 
 async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
-    now = await opened.store.status()
+    waiting = opened.store.spooled()
+    spooled = f"\n{waiting} writes wait for it in {opened.store.spool_folder}: a line writes them" if waiting else ""
+    try:
+        now = await opened.store.status()
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error}{spooled}") from error
     if not now.revision:
-        return f"{now.database} is empty: {UPGRADE}"
+        return f"{now.database} is empty: {UPGRADE}{spooled}"
     if not now.up_to_date:
-        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}"
+        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}{spooled}"
     counts = await opened.company.counts()
-    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "")
+    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "") + spooled
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import ColumnElement, Table, delete, func, select
@@ -11,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
-from ivr.store.database import TableGroup
+from ivr.store import spool
+from ivr.store.database import Database, TableGroup
 from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points
 
 LONG_S = 60.0  # nobody waits for it
@@ -21,11 +24,20 @@ log = structlog.get_logger(__name__)
 
 
 class Retention(TableGroup):
-    """Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
+    """``spool``: the folder where writes wait; what has waited for so long is deleted with the rest.
+
+    Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
     callers and what was changed but nothing that was said. Both methods raise StoreUnavailable."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime], spool: Path | None) -> None:
+        super().__init__(database, now)
+        self._spool = spool
 
     async def purge(self, older_than: datetime) -> Mapping[str, int]:
         """Delete what is kept about calls that ended before ``older_than``: rows deleted, by table."""
+
+        if self._spool is not None and (gone := await asyncio.to_thread(spool.purge, self._spool, older_than)):
+            log.warning("retention.spool_purged", writes=gone, older_than=older_than.isoformat())
 
         async def work(connection: AsyncConnection) -> Mapping[str, int]:
             old = self._old(older_than)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from ivr.dialogue.engine import reprompt
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import MASK, Conversation
-from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
+from ivr.dialogue.engine.dtmf_input import LONGEST, Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
-from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
+from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand
 from ivr.events import Cause, Recognition
@@ -74,12 +74,18 @@ def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
 
 
 def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
-    call.outbox.record(Keyed(MASK if gather is not None and gather.secret else pressed))
     if gather is None:
+        call.outbox.record(Keyed(pressed))
         return STAY
     keypad = gather.keypad
     before = keypad.waiting
     meaning = keypad.press(pressed)
+    if meaning == Stray(pressed) and question.comes(call, gather):
+        call.keyed_ahead = (call.keyed_ahead + pressed)[
+            -LONGEST:
+        ]  # told when the question takes it, which may be secret
+        return Ask(gather)
+    call.outbox.record(Keyed(MASK if gather.secret else pressed))
     if meaning is not None:
         return _keyed(call, gather, meaning)
     entering = before or (keypad.entry is not None and not keypad.entry.single)
@@ -134,7 +140,7 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         return _human(call, name)
     if name.startswith(LANGUAGE):
         return language_choice.choose(call, name.removeprefix(LANGUAGE), gather, sure=sure)
-    call.kept = None
+    call.kept, call.keyed_ahead = None, ""
     if name == "goodbye" and not sure:
         return flow_control.ask_goodbye(call, gather)
     override = call.state.universals.get(name)

@@ -59,7 +59,7 @@ def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
 def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
     call.outbox.record(Decided("resume", yes))
     if yes:
-        call.kept = None
+        call.kept, call.keyed_ahead = None, ""
     target = restore(call, gather.snapshot) if yes else None
     if target is None:
         return edge_of(call, "none")
