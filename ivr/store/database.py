@@ -194,11 +194,12 @@ class Database:
             raise StoreUnavailable("the database does not answer", remedy=REMEDY)
         error = task.exception()
         if error is None:
+            self._up(way)
             return task.result()
         if isinstance(error, IntegrityError):
             raise error
         if isinstance(error, DBAPIError):
-            if error.connection_invalidated or not _answered(error):
+            if error.connection_invalidated or not self._answered(error):
                 self._down(loop, way)
             raise fault(error, "the database failed") from error
         if isinstance(error, Unreachable):
@@ -213,6 +214,15 @@ class Database:
             if each == way or not self.sqlite:
                 self._down_until[each] = loop.time() + min(0.5, self.timeout_s)
         log.warning("store.unavailable", database=self.name)
+
+    def _up(self, way: Way) -> None:
+        for each in self._down_until:
+            if each == way or not self.sqlite:
+                self._down_until[each] = 0.0
+
+    def _answered(self, error: DBAPIError) -> bool:
+        """True when the database itself refused one statement, which says nothing about the next one."""
+        return self.sqlite or getattr(error.orig, "sqlstate", None) is not None
 
     def _leave_behind(self, task: asyncio.Future[Any]) -> None:
         assert isinstance(task, asyncio.Task)
@@ -255,11 +265,6 @@ def writes(
         return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
-
-
-def _answered(error: DBAPIError) -> bool:
-    """True when the server itself refused one statement, which says nothing about the next one."""
-    return getattr(error.orig, "sqlstate", None) is not None or "locked" in str(error.orig)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

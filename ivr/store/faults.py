@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ivr.errors import StoreUnavailable
@@ -41,6 +41,14 @@ def fault(error: BaseException, doing: str) -> StoreUnavailable:
     if isinstance(cause, asyncpg.InvalidCatalogNameError | asyncpg.InvalidAuthorizationSpecificationError):
         return StoreUnavailable(f"{doing}: {reason}", remedy=LOGIN)
     return StoreUnavailable(f"{doing}: {reason}", remedy=_remedy(reason.casefold()))
+
+
+def is_of_the_write(error: BaseException | None) -> bool:
+    """Whether no database would ever take it: its data is wrong (SQLSTATE classes 22 and 23), or breaks a rule."""
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return str(state)[:2] in ("22", "23")
 
 
 def _remedy(reason: str) -> str:

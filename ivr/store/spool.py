@@ -233,9 +233,11 @@ class Spool:
                     rest = rest[os.write(descriptor, rest) :]
                 os.fsync(descriptor)
             except OSError:
-                with suppress(OSError):
-                    os.ftruncate(descriptor, before)  # half a line would spoil the next
                 self._current = None
+                os.ftruncate(descriptor, before)  # half a line would spoil the next
+                self._current = file
+                if not before:
+                    file.unlink()
                 raise
         finally:
             os.close(descriptor)

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
 from ivr.store.database import Database
+from ivr.store.faults import is_of_the_write
 from ivr.store.spool import Batch, Spool, Write
 
 Rule = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[None]]
@@ -125,7 +126,7 @@ class Writer:
                 await self._now(writes, TOGETHER_S)
                 return True
             except StoreUnavailable as error:
-                if isinstance(error.__cause__, DataError | IntegrityError):
+                if is_of_the_write(error.__cause__):
                     return False
             except (SQLAlchemyError, KeyError, ValueError, TypeError, AttributeError):
                 return False
