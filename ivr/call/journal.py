@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -28,6 +28,14 @@ PLACE_EVERY_S = 1.0
 PLACE_ANEW = timedelta(minutes=1)  # where a caller stays is as fresh as their last word
 RESUME_WITHIN = timedelta(minutes=30)
 STORE_TIMEOUT_S = 1.0  # a caller waits for it
+
+
+class Resumable(Protocol):
+    """What is needed of a dialogue to keep its place."""
+
+    @property
+    def facts(self) -> Mapping[str, object]: ...
+    def snapshot(self) -> Mapping[str, object] | None: ...
 
 
 class Journal:
@@ -74,7 +82,7 @@ class Journal:
             self._opening = replace(self._opening, details={**self._opening.details, **changes})
         self._put(lambda: self._records.update(self._call_id, **changes))
 
-    def keep_place(self, dialogue: Dialogue, at: datetime) -> None:
+    def keep_place(self, dialogue: Resumable, at: datetime) -> None:
         """Where the call is now is where the caller may go on should it drop: kept for callers who are known, if worth
         it. At most once in PLACE_EVERY_S."""
         snapshot, caller_id = dialogue.snapshot(), dialogue.facts.get(CALLER_ID)
@@ -205,7 +213,7 @@ class Recorder:
         emit(f"dialogue.{what.kind}", **attributes(what))
         self._journal.append(Entry(what, self._clock.now(), self.state))
 
-    def settled(self, dialogue: Dialogue) -> None:
+    def settled(self, dialogue: Resumable) -> None:
         """What an event led to is all told: where the call is now is worth keeping, once the caller said anything."""
         if self._moved and self.counts.acted:
             self._journal.keep_place(dialogue, self._clock.now())

@@ -88,9 +88,11 @@ class CallLog(ResumePointLog):
     async def end_unfinished(self, connection: AsyncConnection, outcome: str, before: datetime) -> int:
         """After a crash: this node's calls begun before ``before`` that nobody finished are over; how many.
 
-        Those of a process that beats are ``LineLease``'s to end. Calls from before they had a node are over too: nobody
-        else would ever end them."""
-        ours = (calls.c.node == self._node) | calls.c.node.is_(None)
+        Those of a process that beats are ``LineLease``'s to end. Of those that have none, calls from before they had a
+        node are over too, and so is what another node began a day before and never ended: it may have another name now.
+        """
+        old = calls.c.started_at < before - timedelta(days=1)
+        ours = (calls.c.node == self._node) | calls.c.node.is_(None) | old
         lost = ours & calls.c.line.is_(None) & calls.c.ended_at.is_(None) & (calls.c.started_at < before)
         ended = update(calls).where(lost).values(outcome=fit(outcome, 60), ended_at=self._now())
         return (await connection.execute(ended)).rowcount

@@ -78,6 +78,23 @@ class LineLease(TableGroup):
             except StoreUnavailable:
                 self._seen.clear()  # nobody could be seen to beat meanwhile
 
+    async def tidy(self, live: Callable[[], Iterable[str]]) -> None:
+        """End the calls of this line that are over, though nothing could keep their end."""
+        open_ = await self._open()
+        if strays := open_ - set(live()):
+            await self._lose(strays)
+            log.warning("calls.reconciled", count=len(strays))
+
+    @reads
+    async def _open(self, connection: AsyncConnection) -> set[str]:
+        mine = select(calls.c.call_id).where(calls.c.line == self._line, calls.c.ended_at.is_(None))
+        return set((await connection.execute(mine)).scalars())
+
+    @writes
+    async def _lose(self, connection: AsyncConnection, strays: Collection[str]) -> None:
+        lost = update(calls).where(calls.c.call_id.in_(list(strays)), calls.c.ended_at.is_(None))
+        await connection.execute(lost.values(outcome=LOST, ended_at=self._now()))
+
     async def close(self) -> None:
         """This line is over, and so is every call that it had."""
         await self._end([self._line])

@@ -26,7 +26,7 @@ from ivr.store.tables import metadata
 from ivr.store.writer import Writer
 
 RULES = {**calls.RULES, **resume_points.RULES, **handoff_contexts.RULES, **callbacks.RULES}
-INHERIT_S = 30.0
+TIDY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,16 @@ class Store:
             tasks.create_task(self._lease.run(clock, live))
             if self._spool is not None:
                 tasks.create_task(self._writer.recover(clock))
-                tasks.create_task(self._inherit(self._spool, self._lease, clock))
+            tasks.create_task(self._tidy(self._lease, clock, live))
 
-    async def _inherit(self, spool: Spool, lease: LineLease, clock: Clock) -> None:
-        """Lines of this machine that died and were not started again."""
+    async def _tidy(self, lease: LineLease, clock: Clock, live: Callable[[], Iterable[str]]) -> None:
+        """What lines of this machine left that died and were not started again, and this line's own loose ends."""
         while True:
-            await clock.sleep(INHERIT_S)
-            lease.bury(await spool.adopt())
+            await clock.sleep(TIDY_S)
+            if self._spool is not None:
+                lease.bury(await self._spool.adopt())
+            with suppress(StoreUnavailable):
+                await lease.tidy(live)
 
     @property
     def waiting(self) -> int:
