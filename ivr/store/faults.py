@@ -38,17 +38,19 @@ def fault(error: BaseException, doing: str) -> StoreUnavailable:
     """``doing``: what went wrong, such as "the database failed". Never says what was to be written."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     reason = _reason(cause)
-    if isinstance(cause, asyncpg.InvalidCatalogNameError | asyncpg.InvalidAuthorizationSpecificationError):
-        return StoreUnavailable(f"{doing}: {reason}", remedy=LOGIN)
-    return StoreUnavailable(f"{doing}: {reason}", remedy=_remedy(reason.casefold()))
+    nobody = _sqlstate(cause)[:2] in ("28", "3D")  # no such user, or wrong password; no such database
+    return StoreUnavailable(f"{doing}: {reason}", remedy=LOGIN if nobody else _remedy(reason.casefold()))
 
 
 def is_of_the_write(error: BaseException | None) -> bool:
     """Whether no database would ever take it: its data is wrong (SQLSTATE classes 22 and 23), or breaks a rule."""
     if isinstance(error, DataError | IntegrityError):
         return True
-    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
-    return str(state)[:2] in ("22", "23")
+    return isinstance(error, DBAPIError) and _sqlstate(error.orig)[:2] in ("22", "23")
+
+
+def _sqlstate(cause: BaseException | None) -> str:
+    return str(getattr(cause, "sqlstate", None) or "")
 
 
 def _remedy(reason: str) -> str:

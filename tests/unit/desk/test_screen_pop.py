@@ -57,7 +57,7 @@ async def test_the_link_shows_everything() -> None:
     assert await pops.context("guess") is None
 
 
-@pytest.mark.parametrize("fault", ["gone", "silent"])
+@pytest.mark.parametrize("fault", ["gone", "silent", "later"])
 async def test_the_link_works_without_a_database(fault: str) -> None:
     contexts = Contexts()
     setattr(contexts, fault, True)

@@ -118,7 +118,11 @@ async def test_afterwards_calls_work_without_a_restart(
             call = await call_of(line, ADA)
             await with_human(line, [desk], call["call_id"], since=since)  # nobody can be identified: a human
         await desk.wait_ended(10)
+        ended = await logged(line, "call.end", since=since, call_id=call["call_id"])
     await recovered(line)
+    kept = await line.get(f"/api/calls/{call['call_id']}")
+    assert (ended["journal_lost"], kept["live"], kept["outcome"]) == (0, False, "handed over"), "written afterwards"
+    assert kept["caller"] == ADA and kept["entries"]
     before = await line.queue(JUNE_NUMBER)
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=JUNE) as caller:
         await caller.prompt_begin()
