@@ -27,6 +27,7 @@ BACKLOG = 1000
 PLACE_EVERY_S = 1.0
 PLACE_ANEW = timedelta(minutes=1)  # where a caller stays is as fresh as their last word
 RESUME_WITHIN = timedelta(minutes=30)
+RESUME = "resume"  # a dialogue's mode
 STORE_TIMEOUT_S = 1.0  # a caller waits for it
 
 
@@ -35,6 +36,8 @@ class Resumable(Protocol):
 
     @property
     def facts(self) -> Mapping[str, object]: ...
+    @property
+    def mode(self) -> str: ...
     def snapshot(self) -> Mapping[str, object] | None: ...
 
 
@@ -214,8 +217,9 @@ class Recorder:
         self._journal.append(Entry(what, self._clock.now(), self.state))
 
     def settled(self, dialogue: Resumable) -> None:
-        """What an event led to is all told: where the call is now is worth keeping, once the caller said anything."""
-        if self._moved and self.counts.acted:
+        """What an event led to is all told. Where the call is now is worth keeping once the caller said anything, or is
+        offered to go on where they were cut off."""
+        if self._moved and (self.counts.acted or dialogue.mode == RESUME):
             self._journal.keep_place(dialogue, self._clock.now())
         self._moved = False
 

@@ -125,6 +125,8 @@ async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
         since = f"{each.created_at.astimezone(opened.zone):%Y-%m-%d %H:%M}"
         parts = (f"{each.id}:", each.number, who, f"skill {each.skill}", f"since {since}", each.wanted)
         lines.append("  ".join(part for part in parts if part))
+    if waiting := opened.store.spooled():
+        lines.append(f"{waiting} writes wait in {opened.store.spool_folder}: more may have been promised a call back")
     return "\n".join(lines) or "nobody waits to be called back"
 
 

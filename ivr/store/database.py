@@ -92,6 +92,8 @@ class Database:
         self._left_behind: set[asyncio.Task[Any]] = set()
         self._down_until: dict[Way, float] = {"read": 0.0, "write": 0.0}
 
+        self._told = False  # that it is down
+
     @property
     def identity(self) -> str:
         """Which database it is, whoever asks for it."""
@@ -213,9 +215,12 @@ class Database:
         for each in self._down_until:
             if each == way or not self.sqlite:
                 self._down_until[each] = loop.time() + min(0.5, self.timeout_s)
-        log.warning("store.unavailable", database=self.name)
+        if not self._told:
+            log.warning("store.unavailable", database=self.name)
+        self._told = True
 
     def _up(self, way: Way) -> None:
+        self._told = False
         for each in self._down_until:
             if each == way or not self.sqlite:
                 self._down_until[each] = 0.0

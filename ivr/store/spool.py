@@ -59,6 +59,10 @@ class Batch:
     file: Path | None
 
 
+def _batch(lines: Sequence[bytes], file: Path | None) -> Batch:
+    return Batch(lines, [write for line in lines if (write := Write.of(line)) is not None], file)
+
+
 def folder_for(parent: Path, database: str) -> Path:
     """One folder a database: what was meant for one never gets into another."""
     return parent / hashlib.sha256(database.encode()).hexdigest()[:12]
@@ -254,24 +258,22 @@ class Spool:
         await self.flush()
         async with self._turn:
             try:
-                file, lines = await asyncio.to_thread(self._read)
+                batch = await asyncio.to_thread(self._read)
             except OSError as error:
                 self._tell(error)
                 return None
-            if file is None:
-                lines = list(self._held)
-            writes = [write for line in lines if (write := Write.of(line)) is not None]
-            if file is None and not lines:
+            if batch is None and self._held:
+                batch = _batch(list(self._held), None)
+            if batch is None:
                 self.waiting = 0
                 self.filled.clear()
-                return None
-            return Batch(lines, writes, file)
+            return batch
 
-    def _read(self) -> tuple[Path | None, list[bytes]]:
+    def _read(self) -> Batch | None:
         self._current = None  # what comes now goes into the next
         for file in self._segments(self._owner):
-            return file, file.read_bytes().splitlines()
-        return None, []
+            return _batch(file.read_bytes().splitlines(), file)
+        return None
 
     async def done(self, batch: Batch) -> bool:
         """It is written: it waits no longer, and what it says is no longer kept here. False when it cannot be removed:

@@ -292,6 +292,7 @@ def test_a_calls_place_is_written_at_once_and_then_once_a_second() -> None:
 
     class Moving:
         facts: Mapping[str, object] = {CALLER_ID: "10001"}
+        mode = "question"
         place = 0
 
         def snapshot(self) -> Mapping[str, object]:

@@ -431,6 +431,26 @@ def test_where_a_call_is_is_kept_as_it_goes(library: FlowLibrary) -> None:
     assert not run(scenario()).resume_points
 
 
+def test_an_offer_that_drops_too_is_made_again(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.say("remove Vertigo")
+        for _ in range(2):
+            again = Rig(library)
+            again.records = rig.records
+            async with again.call():
+                assert again.said.count("cut off") == 1
+            assert rig.records.resume_points["10001"]["state"] == "queue.remove"
+        last = Rig(library)
+        last.records = rig.records
+        async with last.call():
+            await last.say("no")
+            assert rig.records.resume_points["10001"]["state"] == "main.ask", "they don't want to go on there"
+
+    run(scenario())
+
+
 def test_a_call_that_came_to_an_end_leaves_no_place(library: FlowLibrary) -> None:
     async def scenario() -> Rig:
         rig = Rig(library)

@@ -87,12 +87,14 @@ async def test_a_human_without_a_database(
 ) -> None:
     line = postgres_line
     await joe.speak_soon("agent")
+    since = mark(line)
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, joe, from_number=ADA) as caller:
         if moment == "during the greeting":
             await caller.prompt_begin()
         else:
             await caller.prompt_end()
         call = await call_of(line, ADA)
+        await logged(line, "dialogue.action", since=since, call_id=call["call_id"], outcome="found")
         since = mark(line)
         async with stopped(server):
             if request_ == "0":
