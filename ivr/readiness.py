@@ -34,17 +34,13 @@ class Readiness:
             and all(registration.state == "registered" for registration in self.registrations)
         )
 
-    def _spooled(self) -> str:
-        parts = [f"{self.spooled} writes wait in the spool"] if self.spooled else []
-        parts += [f"{self.unkept} writes were lost: neither database nor spool took them"] if self.unkept else []
-        return "".join(f"; {part}" for part in parts)
-
     def to_json(self) -> dict[str, Any]:
         return {
             "status": "ready" if self.ready else "not ready",
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
-            "store": self.store + self._spooled(),
+            "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
+            "writes_lost": self.unkept,
             "recognisers": [_engine(status) for status in self.recognisers],
             "synthesisers": [_engine(status) for status in self.synthesisers],
             "registrations": [

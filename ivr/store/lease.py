@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import ColumnElement, delete, null, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
@@ -71,11 +72,12 @@ class LineLease(TableGroup):
             try:
                 if reopened := await self._beat(tuple(live())):
                     log.warning("calls.reopened", count=reopened)
-                dead = {*self._watch(await self._beats(), clock.monotonic()), *self._gone}
-                if count := await self._end(dead):
+                beats, left = await self._look()
+                dead = {*self._watch(beats, clock.monotonic()), *self._gone}
+                if (dead or left) and (count := await self._end(dead)):
                     log.warning("calls.reconciled", count=count)
                 self._gone -= dead
-            except StoreUnavailable:
+            except (StoreUnavailable, SQLAlchemyError):
                 self._seen.clear()  # nobody could be seen to beat meanwhile
 
     async def tidy(self, live: Callable[[], Iterable[str]]) -> None:
@@ -112,9 +114,12 @@ class LineLease(TableGroup):
         return (await connection.execute(reopened)).rowcount if live else 0
 
     @reads
-    async def _beats(self, connection: AsyncConnection) -> dict[str, datetime]:
+    async def _look(self, connection: AsyncConnection) -> tuple[dict[str, datetime], bool]:
+        """The others' beats, and whether a line that is not there has left a call."""
         others = select(line_processes.c.id, line_processes.c.beat_at).where(line_processes.c.id != self._line)
-        return {row.id: row.beat_at for row in await connection.execute(others)}
+        beats = {row.id: row.beat_at for row in await connection.execute(others)}
+        left = (await connection.execute(select(calls.c.call_id).where(_left()).limit(1))).first()
+        return beats, left is not None
 
     def _watch(self, beats: dict[str, datetime], now: float) -> list[str]:
         """Who is dead."""
@@ -134,6 +139,10 @@ class LineLease(TableGroup):
         """Strike ``dead`` out, and end every call of a line that is not there."""
         if dead:
             await connection.execute(delete(line_processes).where(line_processes.c.id.in_(list(dead))))
-        gone = calls.c.line.is_not(None) & calls.c.line.not_in(select(line_processes.c.id))
-        lost = update(calls).where(gone & calls.c.ended_at.is_(None)).values(outcome=LOST, ended_at=self._now())
+        lost = update(calls).where(_left()).values(outcome=LOST, ended_at=self._now())
         return (await connection.execute(lost)).rowcount
+
+
+def _left() -> ColumnElement[bool]:
+    """A call that nobody ended, of a line that is not there."""
+    return calls.c.ended_at.is_(None) & calls.c.line.is_not(None) & calls.c.line.not_in(select(line_processes.c.id))

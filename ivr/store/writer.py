@@ -128,8 +128,13 @@ class Writer:
             except StoreUnavailable as error:
                 if is_of_the_write(error.__cause__):
                     return False
-            except (SQLAlchemyError, KeyError, ValueError, TypeError, AttributeError):
+            except (SQLAlchemyError, KeyError, ValueError, TypeError):
                 return False
+            except Exception:
+                # Nothing that a driver may raise ends this task: what waits would wait for ever.
+                log.exception("journal.recovery_raised", kinds=sorted({write.kind for write in writes}))
+                if tries == len(RETRY_S):
+                    return False
             await clock.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
             tries += 1
 
