@@ -40,7 +40,7 @@ class Readiness:
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
             "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
-            "writes_lost": self.unkept,
+            **({"writes_lost": self.unkept} if self.unkept else {}),
             "recognisers": [_engine(status) for status in self.recognisers],
             "synthesisers": [_engine(status) for status in self.synthesisers],
             "registrations": [
