@@ -81,9 +81,8 @@ def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
     before = keypad.waiting
     meaning = keypad.press(pressed)
     if meaning == Stray(pressed) and question.comes(call, gather):
-        call.keyed_ahead = (call.keyed_ahead + pressed)[
-            -LONGEST:
-        ]  # told when the question takes it, which may be secret
+        # Recorded when the question takes it, which may be for a secret.
+        call.keyed_ahead = (call.keyed_ahead + pressed)[-LONGEST:]
         return Ask(gather)
     call.outbox.record(Keyed(MASK if gather.secret else pressed))
     if meaning is not None:

@@ -97,7 +97,7 @@ def keyed_ahead(call: Conversation) -> Next | None:
             case Picked(index):
                 call.keyed_ahead = keys[place:]
                 _asked(call)
-                call.transcribe("key", key)
+                call.transcribe("key", str(index + 1))
                 return picked(call, gather, index)
             case Entered(keys=entered, values=(value,)):
                 call.keyed_ahead = keys[place:]
