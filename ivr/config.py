@@ -323,14 +323,29 @@ class CompanyConfig(Section):
     package: str = "ivr.reference"
 
 
+SPOOL = "var/spool"
+
+
 class StoreConfig(Section):
-    """``node``: this service, among those that share the database; "" is the host's name and the SIP port."""
+    """``node``: this service, among those that share the database; "" is the host's name and the SIP port.
+
+    ``spool``: the folder where what was to be written waits while the database is away, at most ``spool_mb`` of it; ""
+    is beside the file of an SQLite database, else ``var/spool``."""
 
     url: str = "sqlite+aiosqlite:///var/ivr.sqlite3"
     node: str = ""
+    spool: str = ""
+    spool_mb: int = Field(64, ge=1, le=100_000)
 
     def resolved(self) -> str:
         return Secret(self.url).reveal() if self.url.startswith(("env:", "file:")) else self.url
+
+    @property
+    def spool_folder(self) -> Path:
+        scheme, _, file = self.url.partition(":///")
+        if self.spool or not (scheme.startswith("sqlite") and file):
+            return Path(self.spool or SPOOL)
+        return Path(f"{file.partition('?')[0]}.spool")
 
 
 class RetentionConfig(Section):
@@ -472,4 +487,6 @@ def _anchored(config: Config, base: Path) -> Config:
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):
         store = store.model_copy(update={"url": f"{scheme}:///{base / file}"})
+    if store.spool or not store.url.startswith("sqlite"):
+        store = store.model_copy(update={"spool": str(base / (store.spool or SPOOL))})
     return config.model_copy(update={"speech": speech, "flows": flows, "logs": logs, "store": store})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from ivr.errors import StoreUnavailable
 from ivr.log_sink import SinkStatus
@@ -58,8 +58,9 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """``store``: "ok", or what is wrong with it; ``calls``: how many are in progress; ``flows``: what serves;
-    ``log``: whether its lines are written, which no caller depends on."""
+    """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
+    will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
+    written, which no caller depends on."""
 
     calls: int
     media: bool
@@ -72,6 +73,8 @@ class Readiness:
     life: Life = Life.SERVING
     step: str = ""
     log: SinkStatus = field(default_factory=SinkStatus)
+    spooled: int = 0
+    unkept: int = 0
 
     @property
     def ready(self) -> bool:
@@ -117,7 +120,8 @@ class Readiness:
             "reasons": list(self.reasons),
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
-            "store": self.store,
+            "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
+            **({"writes_lost": self.unkept} if self.unkept else {}),
             "log": str(self.log),
             "log_lines_lost": self.log.lost,
             "recognisers": [_engine(status) for status in self.recognisers],
@@ -135,13 +139,24 @@ def _engine(status: EngineStatus) -> dict[str, Any]:
     return {"name": status.name, "healthy": status.healthy, "detail": status.detail}
 
 
+class KeptStore(Protocol):
+    """A database, and what waits for it: ``waiting`` writes; ``lost`` are those that will never be written."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+
+
 class StoreProbe:
-    """Whether the store can be written to, asked once for however many want to know. ``ping`` raises StoreUnavailable.
+    """Whether the store can be written to, asked once for however many want to know.
 
     An answer is good for FRESH_S. A ping that hangs is not asked again beside itself."""
 
-    def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
-        self._ping = ping
+    def __init__(self, store: KeptStore) -> None:
+        self.store = store
         self._asking: asyncio.Task[str] | None = None
         self._answered_at = 0.0
 
@@ -155,7 +170,7 @@ class StoreProbe:
 
     async def _ask(self) -> str:
         try:
-            await self._ping()
+            await self.store.ping()
         except StoreUnavailable as error:
             return str(error)
         finally:
@@ -191,4 +206,6 @@ class Parts:
             life,
             str(self.lifecycle.step),
             self.log(),
+            self.store.store.waiting,
+            self.store.store.lost,
         )

@@ -86,7 +86,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
         registry = CallRegistry(feed.touch)
         company = company_of(config)
-        store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+        store = Store(
+            config.store.resolved(),
+            branches=company.branches,
+            node=config.node,
+            line=secrets.token_hex(16),
+            spool=config.store.spool_folder,
+            spool_mb=config.store.spool_mb,
+        )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         media = ProcessMediaEngine(
             host=config.sip.listen.host,
@@ -118,7 +125,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         parts = Parts(
             lifecycle,
             registry,
-            StoreProbe(store.ping),
+            StoreProbe(store),
             media,
             speech,
             endpoint,
@@ -146,8 +153,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
-        if count := await store.calls.end_unfinished("lost", clock.now()):
+        if count := await store.begin():
             log.warning("calls.reconciled", count=count)
+        _beside(stack, store.run(clock, lambda: [call.call_id for call in registry]), "store")
         await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
         library = await flows.start()

@@ -243,6 +243,7 @@ class Conductor:
                     self._listen = None
                 case Record(what):
                     self._recorder.record(what)
+        self._recorder.settled(self._dialogue)
         self._await_input()
 
     async def _start_listening(self, listen: Listen) -> None:

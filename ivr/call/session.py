@@ -31,6 +31,7 @@ Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
 
 STOP_CALLS_S = 3.0
+DROPPED = ("abandoned", "failed")  # the caller may go on where they were
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,11 @@ class CallSession:
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
         clock, canonical = self._services.clock, self._canonical_line(ended, stats)
         outcome = canonical["outcome"]
-        if self._answered is not None and outcome == "abandoned" and self._recorder.counts.acted:
-            self._journal.keep_resume_point(self._answered.dialogue, clock.now())
+        if self._answered is not None and outcome in DROPPED:
+            if self._recorder.counts.acted:
+                self._journal.keep_place(self._answered.dialogue, clock.now())
+        else:
+            self._journal.forget_place()
         if self._answered is not None:
             self._journal.update(**self._known())
         await self._journal.finish(outcome, clock.now(), canonical)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
 from ivr.store.database import missing_file
 
@@ -64,7 +64,12 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
         return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
     if path and arguments.work not in (upgrade, seed):
         raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
-    store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+    store = Store(
+        config.store.resolved(),
+        branches=company.branches,
+        node=config.node,
+        spool=config.store.spool_folder,
+    )
     try:
         answer: str = await arguments.work(
             Opened(store, company.on(store.database, Times(store.now, zone)), zone), arguments
@@ -89,13 +94,18 @@ async def seed(opened: Opened, _: argparse.Namespace) -> str:
 
 
 async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
-    now = await opened.store.status()
+    waiting = opened.store.spooled()
+    spooled = f"\n{waiting} writes wait for it in {opened.store.spool_folder}: a line writes them" if waiting else ""
+    try:
+        now = await opened.store.status()
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error}{spooled}") from error
     if not now.revision:
-        return f"{now.database} is empty: {UPGRADE}"
+        return f"{now.database} is empty: {UPGRADE}{spooled}"
     if not now.up_to_date:
-        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}"
+        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}{spooled}"
     counts = await opened.company.counts()
-    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "")
+    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "") + spooled
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
@@ -121,6 +131,8 @@ async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
         since = f"{each.created_at.astimezone(opened.zone):%Y-%m-%d %H:%M}"
         parts = (f"{each.id}:", each.number, who, f"skill {each.skill}", f"since {since}", each.wanted)
         lines.append("  ".join(part for part in parts if part))
+    if waiting := opened.store.spooled():
+        lines.append(f"{waiting} writes wait in {opened.store.spool_folder}: more may have been promised a call back")
     return "\n".join(lines) or "nobody waits to be called back"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import ColumnElement, Table, delete, func, select
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.config import RetentionConfig
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
+from ivr.store import spool
 from ivr.store.database import Database, TableGroup
 from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points
 
@@ -23,16 +25,22 @@ log = structlog.get_logger(__name__)
 
 
 class Retention(TableGroup):
-    """Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
+    """``spool``: the folder where writes wait; what has waited for so long is deleted with the rest.
+
+    Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
     callers and what was changed but nothing that was said. ``purge`` and ``count`` raise StoreUnavailable."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], spool: Path | None) -> None:
         super().__init__(database, now)
+        self._spool = spool
         self._days = 0
         self._changed = asyncio.Event()
 
     async def purge(self, older_than: datetime) -> Mapping[str, int]:
         """Delete what is kept about calls that ended before ``older_than``: rows deleted, by table."""
+
+        if self._spool is not None and (gone := await asyncio.to_thread(spool.purge, self._spool, older_than)):
+            log.warning("retention.spool_purged", writes=gone, older_than=older_than.isoformat())
 
         async def work(connection: AsyncConnection) -> Mapping[str, int]:
             old = self._old(older_than)

@@ -1,4 +1,4 @@
-"""Tables of calls, hand-overs, callbacks, flow versions and the ledger; a company's own stand on the same metadata.
+"""Tables of calls, lines, callbacks, flow versions and the ledger; a company's own stand on the same metadata.
 
 Tests hold the migrations against this description, on both databases.
 """
@@ -112,11 +112,20 @@ calls = Table(
     Column("details", Json, nullable=False),  # what begin's ``extra`` and update() brought
     Column("canonical", Json, nullable=True),
     Column("node", String(100), nullable=True),  # which service answers it; NULL before there was such a column
+    Column("line", String(32), nullable=True),  # and which process of that, while it beats (line_processes)
     Column("sip_call_id", String(128), nullable=False, server_default=text("''")),
     Column("reason", String(100), nullable=False, server_default=text("''")),  # why a human was wanted
     Column("seconds", Float, nullable=True),
     # All that a search looks at: it reads this and never the rows, which are thirty times as long.
     Index("ix_calls_listed", *LISTED),
+)
+
+line_processes = Table(
+    "line_processes",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("node", String(100), nullable=False),
+    Column("beat_at", Moment, nullable=False),  # changes every few seconds while the process lives
 )
 
 call_entries = Table(
@@ -128,6 +137,8 @@ call_entries = Table(
     Column("at", Moment, nullable=False, index=True),
     Column("kind", String(40), nullable=False),
     Column("entry", Json, nullable=False),
+    Column("number", Integer, nullable=True),  # in its call, so that one written twice is there once
+    Index("uq_call_entries_call_id_number", "call_id", "number", unique=True),
 )
 
 resume_points = Table(
@@ -137,6 +148,8 @@ resume_points = Table(
     Column("member", String(60), nullable=False, index=True),
     Column("snapshot", Json, nullable=False),
     Column("at", Moment, nullable=False, index=True),
+    Column("call_id", String(100), nullable=True),  # the call that it is a place of: one a call
+    Index("uq_resume_points_call_id", "call_id", unique=True),
 )
 
 handoff_contexts = Table(

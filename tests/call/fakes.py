@@ -33,6 +33,7 @@ from ivr.media.description import PCMU, MediaDescription
 from ivr.ports import (
     ActionCall,
     Actions,
+    CallOpening,
     CallRecords,
     Clip,
     Clock,
@@ -417,6 +418,7 @@ class FakeRecords:
         self.finished: dict[str, Mapping[str, Any]] = {}
         self.resume_points: dict[str, Mapping[str, Any]] = {}
         self.known: dict[str, Any] = {}
+        self.places: dict[str, str] = {}  # call -> caller
         self.broken = False
 
     def _work(self) -> None:
@@ -426,7 +428,7 @@ class FakeRecords:
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
         self._work()
 
-    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
+    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
         self._work()
         self.entries += entries
 
@@ -434,7 +436,14 @@ class FakeRecords:
         self._work()
         self.known |= changes
 
-    async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
+    async def finish(
+        self,
+        call_id: str,
+        outcome: str,
+        at: datetime,
+        canonical: Mapping[str, Any],
+        opening: CallOpening | None = None,
+    ) -> None:
         self._work()
         self.finished[call_id] = canonical
 
@@ -444,13 +453,20 @@ class FakeRecords:
     async def find(self, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
         return CallsFound((), CallTotals())
 
-    async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None:
+    async def save_resume_point(
+        self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
+    ) -> None:
         self._work()
-        self.resume_points[member] = snapshot
+        self.resume_points[caller_id] = snapshot
+        self.places[call_id] = caller_id
 
-    async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
+    async def forget_resume_point(self, call_id: str) -> None:
         self._work()
-        return self.resume_points.pop(member, None)
+        self.resume_points.pop(self.places.pop(call_id, ""), None)
+
+    async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
+        self._work()
+        return self.resume_points.pop(caller_id, None)
 
 
 def services(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,7 +19,9 @@ from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
 from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
-from ivr.events import Digit, DigitSource, PlayDone
+from ivr.errors import StoreUnavailable
+from ivr.events import CALLER_ID, Digit, DigitSource, PlayDone
+from ivr.ports import CallOpening
 from ivr.record import Entered, Entry, Failed, Keyed, Prompted, Understood
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech, VirtualClock
 from tests.call.virtual import run
@@ -272,6 +276,79 @@ def test_the_journal_keeps_order_and_survives_a_dead_store() -> None:
     assert records.entries == [keyed(n) for n in (0, 1, 2)]
     assert journal.lost == 501, "500 entries and the end of the call"
     assert took <= WRITE_TIMEOUT_S
+
+
+def test_a_store_that_raises_anything_ends_no_call() -> None:
+    class Odd(FakeRecords):
+        async def update(self, call_id: str, **changes: Any) -> None:
+            raise LookupError("a fault of the store itself")
+
+    async def scenario() -> tuple[FakeRecords, Journal]:
+        records = Odd()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {})
+        journal.update(n=1)
+        journal.append(keyed(1))
+        await journal.finish("done", NOW, {})
+        return records, journal
+
+    records, journal = run(scenario())
+    assert (records.entries, list(records.finished), journal.lost) == ([keyed(1)], ["c1"], 1)
+
+
+def test_the_end_brings_what_the_beginning_did_not() -> None:
+    class Late(FakeRecords):
+        opening: CallOpening | None = None
+
+        async def begin(self, *_: object) -> None:
+            raise StoreUnavailable("not yet")
+
+        async def finish(self, *_: object) -> None:
+            self.opening = _[-1]  # type: ignore[assignment]
+
+    async def scenario() -> CallOpening | None:
+        records = Late()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {"sip_call_id": "x"})
+        journal.update(flow="main")
+        await journal.finish("done", NOW, {})
+        return records.opening
+
+    assert run(scenario()) == CallOpening("1", "2", NOW, {"sip_call_id": "x", "flow": "main"})
+
+
+def test_a_calls_place_is_written_at_once_and_then_once_a_second() -> None:
+    class Saved(FakeRecords):
+        at: ClassVar[list[tuple[float, object]]] = []
+
+        async def save_resume_point(
+            self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
+        ) -> None:
+            self.at.append((asyncio.get_running_loop().time(), snapshot["state"]))
+
+    class Moving:
+        facts: Mapping[str, object] = {CALLER_ID: "10001"}
+        mode = "question"
+        place = 0
+
+        def snapshot(self) -> Mapping[str, object]:
+            return {"state": self.place}
+
+    async def scenario() -> list[tuple[float, object]]:
+        records, dialogue = Saved(), Moving()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {})
+        began = asyncio.get_running_loop().time()
+        for place in range(25):
+            dialogue.place = place
+            journal.keep_place(dialogue, NOW)
+            await asyncio.sleep(0.1)
+        dialogue.place = 99
+        journal.keep_place(dialogue, NOW)
+        await journal.finish("abandoned", NOW, {})
+        return [(round(at - began, 1), place) for at, place in records.at]
+
+    assert run(scenario()) == [(0.0, 0), (1.0, 9), (2.0, 19), (2.5, 99)]
 
 
 def test_the_journal_writes_again_once_the_store_is_back() -> None:

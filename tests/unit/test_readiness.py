@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
 
 from ivr.errors import StoreUnavailable
 from ivr.readiness import FRESH_S, PING_S, Life, Lifecycle, Step, StoreProbe
 from tests.call.virtual import run
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A store that nothing waits for."""
+
+    ping: Callable[[], Coroutine[Any, Any, None]]
+    waiting: int = 0
+    lost: int = 0
 
 
 def test_many_who_ask_at_once_are_one_ping() -> None:
@@ -19,7 +31,7 @@ def test_many_who_ask_at_once_are_one_ping() -> None:
             await asyncio.sleep(1.0)
             raise StoreUnavailable("locked")
 
-        probe = StoreProbe(ping)
+        probe = StoreProbe(Kept(ping))
         assert set(await asyncio.gather(*(probe() for _ in range(50)))) == {"locked"}
         assert await probe() == "locked" and pings == 1, "it is fresh"
         await asyncio.sleep(FRESH_S * 2)
@@ -38,7 +50,7 @@ def test_a_ping_that_hangs_is_answered_in_time_and_not_piled_upon() -> None:
             pings += 1
             await back.wait()
 
-        probe = StoreProbe(ping)
+        probe = StoreProbe(Kept(ping))
         began = asyncio.get_running_loop().time()
         assert set(await asyncio.gather(*(probe() for _ in range(20)))) == {"it does not answer"}
         assert asyncio.get_running_loop().time() - began <= PING_S + 0.01
@@ -56,7 +68,7 @@ def test_who_hangs_up_takes_nobodys_answer_away() -> None:
         async def ping() -> None:
             await asyncio.sleep(1.0)
 
-        probe = StoreProbe(ping)
+        probe = StoreProbe(Kept(ping))
         impatient, patient = asyncio.create_task(probe()), asyncio.create_task(probe())
         await asyncio.sleep(0.5)
         impatient.cancel()

@@ -27,6 +27,15 @@ async def fetch(url: str, session: aiohttp.ClientSession, **headers: str) -> tup
         return response.status, await response.json()
 
 
+async def test_readiness_says_what_waits_for_the_database() -> None:
+    async with serving(readiness=replace(READY, store="ok", spooled=12, unkept=3)) as (base, session):
+        status, body = await fetch(f"{base}/readyz", session)
+        assert (status, body["store"], body["writes_lost"]) == (200, "ok; 12 writes wait in the spool", 3)
+    async with serving(readiness=replace(READY, store="gone", spooled=12)) as (base, session):
+        status, body = await fetch(f"{base}/readyz", session)
+        assert (status, body["store"]) == (503, "gone; 12 writes wait in the spool")
+
+
 async def test_health_and_readiness() -> None:
     until = datetime(2026, 1, 2, tzinfo=UTC)
     trunk = RegistrationStatus("office", "registered", "", until)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from ivr.cli import db
-from ivr.config import Config, RetentionConfig, StoreConfig
+from ivr.config import CompanyConfig, Config, RetentionConfig, StoreConfig, load_config
 from ivr.errors import ConfigError
 from ivr.store import Store
+from ivr.store.spool import Spool, Write
 from tests.films import edited
 
 
@@ -140,3 +141,30 @@ async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:
         await store.retention.daily(Days())
     assert slept == [86400.0, 86400.0]
     assert await store.calls.get("call-1") is None
+
+
+async def test_what_waits_for_the_database_is_told_and_nothing_is_made(url: str, tmp_path: Path) -> None:
+    config = Config(store=StoreConfig(url=url, spool=str(tmp_path / "spool")), company=CompanyConfig(package=""))
+    asked = argparse.Namespace(work=db.status)
+    assert "writes" not in await db.run(config, asked)
+    assert not (tmp_path / "spool").exists()
+    line = Store(url, line="line", spool=tmp_path / "spool")
+    assert line.spool_folder is not None
+    await Spool(line.spool_folder, "dead", 10_000).keep(Write("update", {"call_id": "call-1", "changes": {}}))
+    assert f"1 writes wait for it in {line.spool_folder}" in await db.run(config, asked)
+    await line.close()
+    another = StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/other.sqlite3", spool=str(tmp_path / "spool"))
+    other = Config(store=another)
+    assert "writes" not in await db.run(other, asked), "what waits for one database is not another's"
+
+
+def test_where_the_spool_is(tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "config.toml").write_text("")
+    beside = load_config(folder / "config.toml").store
+    assert beside.spool_folder == folder / "var/ivr.sqlite3.spool"
+    elsewhere = load_config(folder / "config.toml", {"store.url": "env:IVR_DATABASE"}).store
+    assert elsewhere.spool_folder == folder / "var/spool"
+    named = load_config(folder / "config.toml", {"store.spool": "waiting", "store.url": "postgresql://h/x"}).store
+    assert named.spool_folder == folder / "waiting"

@@ -22,6 +22,16 @@ from ivr.store.migration import CORE, head
 from ivr.store.tables import metadata
 from tests.films import films_on, films_store
 
+LATER_THAN_0001 = (
+    "ALTER TABLE calls DROP COLUMN node",
+    "ALTER TABLE calls DROP COLUMN line",
+    "DROP TABLE line_processes",
+    "DROP INDEX uq_call_entries_call_id_number",
+    "ALTER TABLE call_entries DROP COLUMN number",
+    "DROP INDEX uq_resume_points_call_id",
+    "ALTER TABLE resume_points DROP COLUMN call_id",
+)
+
 
 async def told(command: Any, url: str, package: str = "ivr.reference") -> str:
     """What ``ivr db …`` says."""
@@ -63,7 +73,8 @@ async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -
     async with engine.begin() as connection:
         await connection.exec_driver_sql("DROP TABLE alembic_version_films")
         await before_calls_were_searched(connection)
-        await connection.exec_driver_sql("ALTER TABLE calls DROP COLUMN node")
+        for later in LATER_THAN_0001:
+            await connection.exec_driver_sql(later)
         await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     await engine.dispose()
     assert "run ivr db upgrade" in await told(db.status, empty_url)
@@ -75,7 +86,7 @@ async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -
 
 
 async def before_calls_were_searched(connection: AsyncConnection) -> None:
-    """What revision 0003 changed is undone."""
+    """What revision 0004 changed is undone."""
     await connection.exec_driver_sql("DROP INDEX ix_calls_listed")
     for column in ("sip_call_id", "reason", "seconds"):
         await connection.exec_driver_sql(f"ALTER TABLE calls DROP COLUMN {column}")
@@ -92,7 +103,7 @@ async def test_calls_from_before_they_were_searched_are_found(empty_url: str) ->
     engine = create_async_engine(empty_url)
     async with engine.begin() as connection:
         await before_calls_were_searched(connection)
-        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
     await engine.dispose()
     await store.upgrade()
     found = await store.calls.find(CallSearch(text="X@HOST cancellation"))
