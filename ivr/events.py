@@ -143,10 +143,19 @@ class MediaTimeout:
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """The media process died under this leg."""
+    """The media process died under this leg, which can be opened again in the next one."""
 
     leg: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRestored:
+    """A leg that had lost its media has them again: ``gap_s`` after, for the ``count``-th time lately."""
+
+    leg: str
+    gap_s: float
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,10 @@ class Leg(Protocol):
 
     async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None: ...
 
+    async def reinvite(self, local: MediaDescription) -> MediaDescription:
+        """Offer ``local`` in place of what was agreed (RFC 3261 section 14.1; a glare is waited out); the far end's
+        description then. Raises ModificationRefused: the session is as it was; CallEnded: there is none any more."""
+
     async def hangup(self, reason: str = "") -> None:
         """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out."""
 
@@ -113,6 +117,13 @@ class MediaLeg(Protocol):
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``; our description to answer with (codec chosen by our preference, RFC 3264)."""
 
+    async def reopen(self) -> MediaDescription:
+        """After MediaLost: the same ports again where they are free, else others; our description. What was told
+        (plays, listening, a bridge) goes on, plays from their beginning. Raises MediaUnavailable."""
+
+    async def heard(self) -> None:
+        """Returns once the far end was heard for the first time."""
+
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""
 
@@ -133,7 +144,7 @@ class MediaLeg(Protocol):
 
 
 class MediaEngine(Protocol):
-    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost."""
+    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost and can be reopened."""
 
     async def open(self, leg: str, remote: MediaDescription | None) -> MediaLeg:
         """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer."""

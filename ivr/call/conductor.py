@@ -30,6 +30,7 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    Interrupted,
     KeyPressed,
     KeysPaused,
     Listen,
@@ -50,6 +51,8 @@ from ivr.events import (
     Audio,
     Digit,
     Heard,
+    MediaLost,
+    MediaRestored,
     PlayDone,
     RecogniserFailed,
     SpeechEnded,
@@ -62,6 +65,7 @@ from ivr.record import Performed
 log = structlog.get_logger(__name__)
 
 SLOW_ACTION_S = 1.0
+MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
 
 
 class Conductor:
@@ -94,6 +98,7 @@ class Conductor:
         self._user_speaking = False
         self._ending: End | None = None
         self._paused = False
+        self._lost = False  # the caller's media are: nothing is heard, nobody waits for an answer
 
     async def run(self) -> None:
         """Returns never: raises CallEnded, in a group."""
@@ -141,6 +146,10 @@ class Conductor:
                 await self._digit(event)
             case PlayDone():
                 self._mouth.played(event)
+            case MediaLost():
+                await self._media_lost()
+            case MediaRestored():
+                await self._media_restored(event)
             case SpeechStarted():
                 await self._speech_started()
             case SpeechEnded():
@@ -211,6 +220,22 @@ class Conductor:
             await self._tell(agitated)
         self._await_input()
 
+    async def _media_lost(self) -> None:
+        self._lost, self._user_speaking = True, False
+        self._timers.stop()
+        await self._listen_anew()
+
+    async def _media_restored(self, restored: MediaRestored) -> None:
+        """What was being said begins anew by itself; a question that had been asked is asked again."""
+        self._lost = False
+        if self._paused:
+            return
+        if restored.count >= MOST_RESTORED:
+            await self._tell(PartFailed("media", f"lost {restored.count} times"))
+        elif not self._mouth.speaking:
+            await self._tell(Interrupted())
+        self._await_input()
+
     async def _timer_expired(self, expired: TimerExpired) -> None:
         listen = self._listen
         if expired.timer == "recognition":
@@ -245,12 +270,18 @@ class Conductor:
     async def _start_listening(self, listen: Listen) -> None:
         self._timers.stop("no-input", "inter-digit")
         self._listen = listen
-        deaf_because = await self._ears.listen(listen)
+        self._deaf(await self._ears.listen(listen))
+
+    async def _listen_anew(self) -> None:
+        """Half a sentence is in the ears, and the rest is lost."""
+        self._deaf(await self._ears.renew(None if self._paused else self._listen))
+
+    def _deaf(self, deaf_because: str) -> None:
         if deaf_because and not self._dialogue.keys_led:
             self._inbox.put_nowait(PartFailed("recogniser", deaf_because))
 
     def _await_input(self) -> None:
-        if self._listen is None or self._paused or self._mouth.speaking or self._user_speaking:
+        if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._user_speaking:
             return
         self._timers.await_input(self._listen)
 

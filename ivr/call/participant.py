@@ -11,9 +11,15 @@ from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
+
 from ivr.errors import CallEnded, MediaUnavailable
-from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
+from ivr.call.restoration import Restoration
+from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaRestored, MediaTimeout, PlayDone, TransferProgress
+from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
+
+log = structlog.get_logger(__name__)
 
 # A phone that is gone answers no BYE; the leg goes on trying by itself, and nobody need wait for that.
 HANGUP_TIMEOUT_S = 0.5
@@ -29,28 +35,45 @@ class Participant:
     leg: Leg
     media: MediaLeg
 
+    async def aim(self, remote: MediaDescription) -> None:
+        """Send where ``remote`` says. Media that are lost just now are aimed once they are restored.
+
+        Raises NoCommonCodec."""
+        try:
+            await self.media.update(remote)
+        except NoCommonCodec:
+            raise
+        except MediaUnavailable as error:
+            log.info("media.unaimed", leg=self.leg.id, why=str(error))
+
     async def signals(self) -> AsyncIterator[Digit | TransferProgress | CallEnded]:
         """What the far end signals; a re-INVITE aims the RTP session anew."""
         async for event in self.leg.events():
             match event:
                 case MediaChanged(remote):
-                    await self.media.update(remote)
+                    await self.aim(remote)
                 case LegEnded(by=by, reason=reason):
                     yield CallEnded(by, reason)
                     return
                 case _:
                     yield event
 
-    async def audio(self) -> AsyncIterator[Audio | Digit | PlayDone | CallEnded]:
-        """What comes in by RTP, and how our plays end."""
-        async for event in self.media.events():
-            match event:
-                case MediaTimeout(silent_s=silent_s):
-                    yield CallEnded("network", f"no audio for {silent_s:.0f} s")
-                case MediaLost(reason=reason):
-                    yield CallEnded("service", f"media lost: {reason}")
-                case _:
-                    yield event
+    async def audio(self) -> AsyncIterator[Audio | Digit | PlayDone | MediaLost | MediaRestored | CallEnded]:
+        """What comes in by RTP, and how our plays end. Media that are lost are restored, the far end keeps its dialog:
+        MediaLost, then MediaRestored, or CallEnded where that cannot be."""
+        restoration = Restoration(self.leg, self.media)
+        try:
+            async for event in self.media.events():
+                match event:
+                    case MediaTimeout(silent_s=silent_s):
+                        yield CallEnded("network", f"no audio for {silent_s:.0f} s")
+                    case MediaLost():
+                        yield event
+                        yield await restoration.of(event)
+                    case _:
+                        yield event
+        finally:
+            restoration.close()
 
     async def left(self) -> CallEnded:
         """Waits until they are gone: who ended it, and why."""

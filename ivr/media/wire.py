@@ -23,8 +23,8 @@ class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
     # line to media; the first four are requests
-    OPEN = FIRST  # the far end's description or null; the answer: ours
-    UPDATE = 17  # the same for a leg that is open
+    OPEN = FIRST  # [the far end's description or null, the port to have again or 0]; the answer: our description
+    UPDATE = 17  # the far end's description; the answer: ours
     STATS = 18  # null; the answer: LegStats
     CLOSE = 19  # null; the answer: LegStats
     CLIP = 20  # PCM; the frame's number is the clip's
@@ -40,6 +40,7 @@ class Kind(IntEnum):
     AUDIO = 50  # see ``audio``; of all legs, the frame's number is 0
     TIMEOUT = 51  # seconds of silence
     BROKEN = 52  # what went wrong: the leg is gone
+    HEARD = 53  # null; the far end, for the first time
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:

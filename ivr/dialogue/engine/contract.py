@@ -140,6 +140,11 @@ class PartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """For a while the caller heard nothing and was not heard; now it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agitated:
     """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
 
@@ -151,7 +156,7 @@ class Agitated:
 
 DialogueEvent = (
     SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
-    | PartFailed | Agitated
+    | PartFailed | Interrupted | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    Interrupted,
     KeyPressed,
     KeysPaused,
     NoInput,
@@ -134,6 +135,8 @@ class Dialogue:
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return self._part_failed(part, detail)
+            case Interrupted():
+                return self._interrupted()
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
@@ -156,6 +159,16 @@ class Dialogue:
         if isinstance(waiting, handoff.Connecting) and waiting.direct:
             return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
+
+    def _interrupted(self) -> Next:
+        """Ask again what was asked; who waits for an answer hears that."""
+        call = self._call
+        call.outbox.record(Failed("media", "interrupted"))
+        gather = call.gather
+        if gather is None or call.waiting is not None:
+            return STAY
+        call.say(call.system("interrupted"))
+        return say_again(call, gather)
 
     def _part_failed(self, part: str, detail: str) -> Next:
         call = self._call

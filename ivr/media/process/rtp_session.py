@@ -33,22 +33,30 @@ class PortPool:
         self._next = 0
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    def bind(self) -> tuple[socket.socket, socket.socket]:
-        """The next free pair (RTP, RTCP), non-blocking. Raises MediaUnavailable when every port is taken."""
+    def bind(self, wanted: int = 0) -> tuple[socket.socket, socket.socket]:
+        """The next free pair (RTP, RTCP), non-blocking; ``wanted`` and the port after it where they are free. Raises
+        MediaUnavailable when every port is taken."""
+        if wanted and (pair := self._pair(wanted)) is not None:
+            return pair
         for _ in range(self._pairs):
             port = self._low + 2 * self._next
             self._next = (self._next + 1) % self._pairs
-            rtp = self._bound(port)
-            if rtp is None:
-                continue
-            rtcp = self._bound(port + 1)
-            if rtcp is not None:
-                return rtp, rtcp
-            rtp.close()
+            if (pair := self._pair(port)) is not None:
+                return pair
         raise MediaUnavailable(
             f"no free RTP port pair on {self._host} in {self._low}-{self._low + 2 * self._pairs - 1}",
             remedy="widen media.ports, or see what else is bound there",
         )
+
+    def _pair(self, port: int) -> tuple[socket.socket, socket.socket] | None:
+        rtp = self._bound(port)
+        if rtp is None:
+            return None
+        rtcp = self._bound(port + 1)
+        if rtcp is None:
+            rtp.close()
+            return None
+        return rtp, rtcp
 
     def _bound(self, port: int) -> socket.socket | None:
         sock = socket.socket(self._family, socket.SOCK_DGRAM)
@@ -85,6 +93,8 @@ class RtpSession:
         self._host = host
         self._timeout_s = timeout_s
         self._timed_out = False
+        self._aimed_at = 0.0
+        self._heard = False  # anything at all of the far end
         self._tell = tell
         self._eager = False
         self._round_trip_s: float | None = None
@@ -100,6 +110,7 @@ class RtpSession:
             self.sender.aim(remote, self._preferences)
             self.receiver.aim(remote, now)
             self._timed_out = False
+            self._aimed_at = now
             self._far_rtcp = None
             self.remote = remote
             if not self._report_at:
@@ -130,6 +141,9 @@ class RtpSession:
         if now >= self._report_at:
             self._report_at = now + uniform(0.75, 1.25) * _REPORT_S
             self._report(now)
+        if not self._heard and self.receiver.heard_at > self._aimed_at:
+            self._heard = True
+            self._tell(Kind.HEARD, self.number, wire.pack(None))
         silent = now - self.receiver.heard_at
         if silent <= self._timeout_s:
             self._timed_out = False

@@ -256,9 +256,10 @@ class MediaProcess:
 
         return handle
 
-    def _open_leg(self, leg: int, remote: Any) -> object:
+    def _open_leg(self, leg: int, wanted: tuple[Any, int]) -> object:
         assert self._ports is not None
-        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox.put)
+        remote, port = wanted
+        session = RtpSession(leg, self._ports.bind(port), self._codecs, self._host, self._timeout_s, self._outbox.put)
         try:
             local = session.aim(wire.description(remote), time.monotonic())
         except UnavailableError:
