@@ -134,6 +134,13 @@ class PlayDone:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaHeard:
+    """The far end was heard for the first time: RTP, or what else proves that it lives."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaTimeout:
     """No RTP from the far end for the configured time."""
 
@@ -176,7 +183,7 @@ class TransferProgress:
     reason: str
 
 
-MediaEvent = Digit | Audio | PlayDone | MediaTimeout | MediaLost
+MediaEvent = Digit | Audio | PlayDone | MediaHeard | MediaTimeout | MediaLost
 EarEvent = SpeechStarted | SpeechEnded | Heard | RecogniserFailed
 
 

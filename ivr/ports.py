@@ -72,6 +72,9 @@ class Leg(Protocol):
 
         Raises TransferFailed when the REFER itself is refused."""
 
+    async def answers(self) -> bool:
+        """Whether the far end still knows of the dialog, asked by an OPTIONS inside it (RFC 3261 section 11)."""
+
     def events(self) -> AsyncIterator[LegEvent]: ...
 
 
@@ -120,9 +123,6 @@ class MediaLeg(Protocol):
     async def reopen(self) -> MediaDescription:
         """After MediaLost: the same ports again where they are free, else others; our description. What was told
         (plays, listening, a bridge) goes on, plays from their beginning. Raises MediaUnavailable."""
-
-    async def heard(self) -> None:
-        """Returns once the far end was heard for the first time."""
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""

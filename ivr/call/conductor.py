@@ -30,6 +30,7 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    HandoffSlow,
     Interrupted,
     KeyPressed,
     KeysPaused,
@@ -51,6 +52,7 @@ from ivr.events import (
     Audio,
     Digit,
     Heard,
+    MediaHeard,
     MediaLost,
     MediaRestored,
     PlayDone,
@@ -59,7 +61,7 @@ from ivr.events import (
     SpeechStarted,
     TransferProgress,
 )
-from ivr.ports import ActionCall
+from ivr.ports import ActionCall, MediaChanged
 from ivr.record import Performed
 
 log = structlog.get_logger(__name__)
@@ -129,13 +131,14 @@ class Conductor:
 
     async def _signals(self) -> None:
         async for event in self._caller.signals():
-            self._inbox.put_nowait(event)
+            if not isinstance(event, MediaChanged):
+                self._inbox.put_nowait(event)
 
     async def _audio(self) -> None:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._ears.feed(event)
-            else:
+            elif not isinstance(event, MediaHeard):
                 self._inbox.put_nowait(event)
 
     async def _take(self, event: InboxEvent) -> None:
@@ -161,6 +164,9 @@ class Conductor:
                 await self._tell(PartFailed("recogniser", event.reason))
             case TransferProgress():
                 self._handoff.progress(event)
+            case HandoffSlow():
+                if not (self._mouth.speaking or self._paused or self._lost):
+                    await self._tell(event)
             case TimerExpired():
                 await self._timer_expired(event)
             case Said():
@@ -312,7 +318,11 @@ class Conductor:
         self._inbox.put_nowait(ActionDone(token, result))
 
     async def _connect(self, connect: Connect) -> None:
-        self._inbox.put_nowait(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
+        def still_trying() -> None:
+            self._inbox.put_nowait(HandoffSlow(connect.token))
+
+        outcome = await self._handoff.run(connect, self.paused, still_trying)
+        self._inbox.put_nowait(HandoffDone(connect.token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

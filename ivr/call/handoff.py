@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
 
@@ -11,6 +11,7 @@ import structlog
 
 from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.bridge_transfer import BridgeTransfer
+from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.participant import Participant
 from ivr.call.registry import CallServices
@@ -31,6 +32,10 @@ NotConnected = Literal["closed", "failed", "dropped"]
 """Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again."""
 
 Pause = Callable[[], AbstractAsyncContextManager[None]]
+
+
+def _quietly() -> None:
+    """Nobody speaks."""
 
 
 class Handoff:
@@ -58,13 +63,14 @@ class Handoff:
         """A NOTIFY arrived on the caller's leg."""
         self._blind.progress(event)
 
-    async def run(self, connect: Connect, paused: Pause) -> NotConnected:
+    async def run(self, connect: Connect, paused: Pause, still_trying: Callable[[], None] = _quietly) -> NotConnected:
         """Tries the desk's destinations in turn and stays with the two until one leaves; ``paused`` surrounds that.
+        ``still_trying`` is called when the caller ought to hear a word meanwhile.
 
         Raises CallEnded when that was the end of the call: the agent hung up after a conversation, or a REFER took
         the caller there. Whatever breaks on the way is "failed": never silence, never a dead call."""
         try:
-            return await self._run(connect, paused)
+            return await self._run(connect, paused, Comfort(self._caller.media, still_trying))
         except CallEnded:
             raise
         except Exception:
@@ -72,7 +78,7 @@ class Handoff:
             self.with_agent = False
             return "failed"
 
-    async def _run(self, connect: Connect, paused: Pause) -> NotConnected:
+    async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         clock, desk = self._services.clock, self._services.desk
         if self._wanted_at is None:
             self._wanted_at = clock.monotonic()
@@ -81,15 +87,27 @@ class Handoff:
         if not destinations:
             log.info("handoff.closed", skill=context.skill)
             return "closed"
+        async with comfort:
+            reached = await self._reached(destinations, context, comfort)
+        if reached is None:
+            return "failed"
+        destination, agent = reached
+        self.with_agent = True
+        self.seconds_to_human = round(clock.monotonic() - self._wanted_at, 3)
+        return await self._handed_over(destination, connect.reason, agent, paused)
+
+    async def _reached(
+        self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
+    ) -> tuple[Destination, Participant | None] | None:
+        """The first who took the call, and the agent where it is bridged; None where nobody did."""
         headers = await self._headers(context)
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
-            agent: Participant | None = None
             try:
                 if destination.mode == "refer":
-                    await self._blind.transfer(destination.target, headers)
-                else:
-                    agent = await self._bridge.transfer(destination, context, headers)
+                    await self._blind.transfer(destination.target, headers, comfort)
+                    return destination, None
+                return destination, await self._bridge.transfer(destination, context, headers, comfort)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -98,11 +116,8 @@ class Handoff:
                 if ended.by == "caller":
                     raise
                 log.warning("handoff.lost", destination=destination.name, by=ended.by, why=ended.reason)
-            else:
-                self.with_agent = True
-                self.seconds_to_human = round(clock.monotonic() - self._wanted_at, 3)
-                return await self._handed_over(destination, connect.reason, agent, paused)
-        return "failed"
+            await comfort.hush()
+        return None
 
     async def _handed_over(
         self, destination: Destination, reason: str, agent: Participant | None, paused: Pause

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, MediaEvent, MediaLost, MediaTimeout, PlayDone
+from ivr.events import Audio, Digit, MediaEvent, MediaHeard, MediaLost, MediaTimeout, PlayDone
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription, NoCommonCodec
@@ -56,7 +56,6 @@ class ProcessMediaLeg:
         self._audio_waiting = 0
         self._dropped = 0
         self._listening = False
-        self._heard = asyncio.Event()
         self._lost = ""
         self._closed = False
         self._stats = LegStats()
@@ -106,10 +105,6 @@ class ProcessMediaLeg:
         assert local is not None
         self._remote, self._local = remote, local
         return local
-
-    async def heard(self) -> None:
-        """Returns once the far end was heard for the first time: RTP, or what else proves that it lives."""
-        await self._heard.wait()
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
         """Queue ``clips``; ``token`` must be of no play still unfinished. Waits for ever while the far end holds."""
@@ -204,7 +199,7 @@ class ProcessMediaLeg:
         if kind == Kind.DIGIT:
             self._events.put_nowait(Digit(*value))
         elif kind == Kind.HEARD:
-            self._heard.set()
+            self._events.put_nowait(MediaHeard(self.name))
         elif kind == Kind.TIMEOUT:
             self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:

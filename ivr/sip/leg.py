@@ -27,6 +27,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_WAITING_DIGITS = 256
+PROBE_S = 4.0
 
 
 class SipLeg:
@@ -132,6 +133,18 @@ class SipLeg:
         self.log.warning("sip.refer_refused", status=status, reason=response.reason_phrase)
         self.check()  # gone meanwhile: that, not the 481, is what happened
         raise TransferFailed(status, response.reason_phrase)
+
+    async def answers(self) -> bool:
+        if self.ended is not None:
+            return False
+        try:
+            peer = await self.core.peer_of(self.dialog, self.arrival)
+            request = self.dialog.request("OPTIONS", self.core.via(peer), self.core.contact(peer))
+            async with asyncio.timeout(PROBE_S):
+                response = await self.core.request(request, peer, self.trunk, self.dialog)
+        except (Unresolvable, TimeoutError):
+            return False
+        return response.status_code not in (408, 481, 503)
 
     async def events(self) -> AsyncIterator[LegEvent]:
         """Yield events to one consumer at a time: whoever comes next goes on where the one before stopped."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import re
 import socket
 from collections.abc import Callable, Sequence
+from struct import Struct
 
 import structlog
 
@@ -27,6 +29,9 @@ RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the
 MAX_CONNECTIONS = 512
 MAX_CONNECTIONS_A_HOST = 64
 _CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+IP_RECVERR, IPV6_RECVERR = 11, 25  # of Linux; Python has no names for them
+MOST_ERRORS = 64  # read at once
+_ERRNO = Struct("=I")  # the first field of struct sock_extended_err
 _PING = b"\r\n\r\n"
 
 
@@ -87,20 +92,54 @@ class StreamFramer:
         return message
 
 
+def _udp_peer(address: Sequence[object]) -> Peer:
+    host = str(address[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
+    return Peer("udp", host, int(str(address[1])))
+
+
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, received: Callable[[bytes, Peer], None]) -> None:
+    """The UDP socket. An ICMP error is told with the peer that it is about (section 18.4), where the system says so."""
+
+    def __init__(self, received: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
         self._received = received
+        self._unreachable = unreachable
+        self._errors: socket.socket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        bound = transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # a system without error queues: timers decide
+            bound.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+            if bound.family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+            self._errors = socket.socket(fileno=os.dup(bound.fileno()))
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
-        host = str(addr[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
-        self._received(data, Peer("udp", host, int(str(addr[1]))))
+        self._received(data, _udp_peer(addr))
+
+    def settle(self) -> None:
+        """Read the error queue: an error that waits there would be the answer to the next datagram, whoever it is
+        for, and that would not go out."""
+        if self._errors is None:
+            return
+        for _ in range(MOST_ERRORS):
+            try:
+                _, about, _, address = self._errors.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return
+            code = next((_ERRNO.unpack_from(data)[0] for *_, data in about if len(data) >= _ERRNO.size), 0)
+            # Told later: whoever is sending just now does not expect an answer before it has sent.
+            asyncio.get_running_loop().call_soon(self._unreachable, _udp_peer(address), os.strerror(code))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
         if exc is not None:
             log.critical("sip.udp_socket_lost", error=str(exc), remedy="restart the service")
 
     def error_received(self, exc: Exception) -> None:
-        log.debug("sip.udp_error", error=str(exc))  # an ICMP message: the transaction's timer decides
+        log.debug("sip.udp_error", error=str(exc))
+        self.settle()
 
 
 class _Connection(asyncio.Protocol):
@@ -169,6 +208,7 @@ class Network:
         self.received = receive
         self._unreachable = unreachable
         self._udp: asyncio.DatagramTransport | None = None
+        self._datagrams = _Datagrams(receive, unreachable)
         self._server: asyncio.Server | None = None
         self._connections: dict[Peer, _Connection] = {}
         self._waiting: dict[Peer, list[bytes]] = {}
@@ -195,8 +235,9 @@ class Network:
         loop = asyncio.get_running_loop()
         port = listen.port
         if "udp" in transports:
+            self._datagrams = _Datagrams(self.received, self._unreachable)
             self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self.received), local_addr=(listen.host, port)
+                lambda: self._datagrams, local_addr=(listen.host, port)
             )
             port = int(self._udp.get_extra_info("sockname")[1])
             self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
@@ -215,6 +256,7 @@ class Network:
             if self._udp is None or self._udp.is_closing():
                 self._unreachable(peer, "no UDP socket")
                 return
+            self._datagrams.settle()
             self._udp.sendto(data, (self._mapped(peer.host), peer.port))
             return
         connection = self._connections.get(peer)

@@ -124,6 +124,13 @@ class HandoffDone:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoffSlow:
+    """Connect ``token``: a human is still being tried, and the caller hears nothing."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResumeLoaded:
     """LoadResume ``token``: the snapshot of this caller's dropped call, or None."""
 
@@ -155,7 +162,7 @@ class Agitated:
 
 
 DialogueEvent = (
-    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
+    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow | ResumeLoaded
     | PartFailed | Interrupted | Agitated
 )  # fmt: skip
 

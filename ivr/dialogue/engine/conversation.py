@@ -89,6 +89,7 @@ class Conversation:
         self.outcome = ""
         # a human
         self.need = HandoffNeed()
+        self.unattended = 0  # times that nobody was reached and the caller gave no sign
         self.left_at = ""  # where the caller was when a human was sent for
         # words and values
         self.deaf = start.keys_led  # whatever the language

@@ -19,6 +19,7 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    HandoffSlow,
     Interrupted,
     KeyPressed,
     KeysPaused,
@@ -131,7 +132,7 @@ class Dialogue:
             case NoInput(token=token):
                 gather = self._listening(token)
                 return STAY if gather is None else responses.silent(call, gather)
-            case ActionDone() | ActionSlow() | HandoffDone() | ResumeLoaded():
+            case ActionDone() | ActionSlow() | HandoffDone() | HandoffSlow() | ResumeLoaded():
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return self._part_failed(part, detail)
@@ -156,6 +157,10 @@ class Dialogue:
             if isinstance(arrival, ActionDone):
                 action.late(call, arrival)
             return STAY
+        if isinstance(arrival, HandoffSlow):
+            return handoff.slow(call)
+        if isinstance(waiting, handoff.Promising):
+            return handoff.promised(call, arrival)
         if isinstance(waiting, handoff.Connecting) and waiting.direct:
             return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
