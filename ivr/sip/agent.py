@@ -176,8 +176,8 @@ class SipUserAgent:
                 self._network.send(encode(error.reply), source)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
-        if self._core.transactions.unreachable(peer, reason):  # else nobody minds, and a stranger could fill the log
-            log.info("sip.unreachable", peer=peer.host, transport=peer.transport, reason=reason)
+        log.info("sip.unreachable", peer=peer.host, transport=peer.transport, reason=reason)
+        self._core.transactions.unreachable(peer, reason)
 
     # --- requests ---
 

@@ -120,12 +120,9 @@ class TransactionLayer:
         found.receive(response)
         return True
 
-    def unreachable(self, peer: Peer, reason: str) -> int:
-        """Fail what waits for ``peer``; how many that were."""
-        waiting = [t for t in self._clients.values() if t.peer == peer]
-        for transaction in waiting:
+    def unreachable(self, peer: Peer, reason: str) -> None:
+        for transaction in [t for t in self._clients.values() if t.peer == peer]:
             transaction.fail(503, f"Unreachable: {reason}"[:120])
-        return len(waiting)
 
     def close(self) -> None:
         """Forget everything; whoever still waits for an answer gets 503."""
