@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ivr.ports import MediaChanged
+import structlog
+
+from ivr.errors import CallEnded
+from ivr.ports import LegEvent, MediaChanged
+from ivr.sip.dialog import CallDialog
 from ivr.sip.headers import BadMessage
 from ivr.sip.message import Peer, SipRequest, SipResponse, encode
-from ivr.sip.session_timer import SessionTerms, agreed, min_se
-from ivr.sip.signalling import MAX_CHALLENGES, Unresolvable
-
-if TYPE_CHECKING:
-    from ivr.sip.leg import SipLeg
+from ivr.sip.sdp import OfferAnswer
+from ivr.sip.session_timer import SessionTerms, SessionTimer, agreed, min_se
+from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
 
 ANSWER_S = 10.0  # somebody waits in silence; also for who says 100 and nothing more
 MOST_GLARES = 5
@@ -25,10 +27,31 @@ def glare_s(*, ours: bool) -> float:
     return random.randint(210, 400) / 100 if ours else random.randint(0, 200) / 100
 
 
+class Offering(Protocol):
+    """The leg, as a re-INVITE needs it. ``turn``: one of ours at a time; ``offering``: theirs must wait for it (491);
+    ``glaring``: one of theirs is under way."""
+
+    core: Signalling
+    dialog: CallDialog
+    audio: OfferAnswer
+    arrival: Peer
+    session: SessionTimer
+    trunk: str
+    far: str
+    turn: asyncio.Lock
+    offering: bool
+    ended: CallEnded | None
+    log: structlog.stdlib.BoundLogger
+
+    @property
+    def glaring(self) -> bool: ...
+    def emit(self, event: LegEvent) -> None: ...
+
+
 class Reinvite:
     """One new offer ``text`` on ``leg``; ``interval_s`` of the session timer, 0 for the one agreed."""
 
-    def __init__(self, leg: SipLeg, text: str, interval_s: int = 0) -> None:
+    def __init__(self, leg: Offering, text: str, interval_s: int = 0) -> None:
         self._leg = leg
         self._text = text
         self._interval_s = interval_s or leg.session.interval_s or leg.core.config.session_expires_s

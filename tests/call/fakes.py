@@ -384,6 +384,8 @@ class FakeActions:
             return ActionResult("ok", {"title": title, "position": call.arguments["position"]}, **self._state())
         if call.name in {"member.identify_by_caller", "member.identify_by_number"}:
             return ActionResult("found", {}, **self._state())
+        if call.name == "callback.request" and not call.facts.get("call.caller"):
+            return ActionResult("no_number")
         if call.name == "queue.read":
             return ActionResult("ok", {"titles": ", ".join(self.queue), "count": len(self.queue)}, **self._state())
         return ActionResult("ok", {}, **self._state())

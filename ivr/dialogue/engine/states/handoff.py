@@ -104,9 +104,11 @@ def connected(call: Conversation, outcome: str) -> bool:
     call.outbox.record(Decided("handoff", outcome))
     if outcome == "connected":
         call.unattended = 0
+        call.unreached = False
         call.outcome = "handoff"
         call.waiting = replace(connecting, connected=True)
         return True
+    call.unreached = True
     call.let_go()
     return False
 
@@ -139,15 +141,14 @@ class Promising(Waiting):
 
 
 def unattended(call: Conversation) -> bool:
-    """The caller gave no sign in all the time it took to find nobody, and then some: whether that has to end now."""
-    call.unattended += 1
+    """The caller gives no sign any more. Once nobody was to be had either, and nobody again: it has to end."""
+    call.unattended += call.unreached
+    call.unreached = False
     return call.unattended > MOST_UNATTENDED
 
 
 def promise(call: Conversation) -> Next:
     """The kind end: we call back where we know the number, and say so."""
-    if not call.facts.get("call.caller"):
-        return _farewell(call, "no_promise", "unattended")
     token = call.outbox.token()
     key = f"{call.start.call_id}:unattended"
     skill = call.need.skill or DEFAULT_SKILL
@@ -158,14 +159,9 @@ def promise(call: Conversation) -> Next:
 def promised(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, ActionDone):
         return STAY
-    if arrival.result.outcome == "ok":
-        return _farewell(call, "promise", "callback")
-    return _farewell(call, "no_promise", "callback_failed")
-
-
-def _farewell(call: Conversation, words: str, outcome: str) -> Done:
-    call.say(call.system(words), bargein=False)
-    return Done(outcome)
+    kept = arrival.result.outcome == "ok"
+    call.say(call.system("promise" if kept else "no_promise"), bargein=False)
+    return Done("callback" if kept else "unattended")
 
 
 def _silent_strand(call: Conversation, gather: Gather) -> Next:
