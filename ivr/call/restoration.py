@@ -40,7 +40,8 @@ class Restoration:
         try:
             async with asyncio.timeout(WITHIN_S):
                 local = await self._reopened()
-                if local == before:
+                same = (local.host, local.port) == (before.host, before.port)
+                if same:
                     await self._aim()
                     self.close()
                     self._telling = asyncio.create_task(self._tell(local))
@@ -53,7 +54,7 @@ class Restoration:
         except CallEnded as ended:
             return ended
         gap_s = round(now() - began, 3)
-        log.warning("media.restored", leg=self._leg.id, gap_s=gap_s, count=count, same_ports=local == before)
+        log.warning("media.restored", leg=self._leg.id, gap_s=gap_s, count=count, same_ports=same)
         return MediaRestored(lost.leg, gap_s, count)
 
     async def _reopened(self) -> MediaDescription:
