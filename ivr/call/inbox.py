@@ -22,7 +22,15 @@ class TimerExpired:
 
 
 InboxEvent = (
-    Digit | PlayDone | MediaLost | MediaRestored | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
+    Digit
+    | PlayDone
+    | MediaLost
+    | MediaRestored
+    | EarEvent
+    | TransferProgress
+    | TimerExpired
+    | CallEnded
+    | DialogueEvent
 )
 
 Inbox = asyncio.Queue[InboxEvent]

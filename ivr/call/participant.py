@@ -13,9 +13,19 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ivr.errors import CallEnded, MediaUnavailable
 from ivr.call.restoration import Restoration
-from ivr.events import Audio, Digit, LegEnded, MediaHeard, MediaLost, MediaRestored, MediaTimeout, PlayDone, TransferProgress
+from ivr.errors import CallEnded, MediaUnavailable
+from ivr.events import (
+    Audio,
+    Digit,
+    LegEnded,
+    MediaHeard,
+    MediaLost,
+    MediaRestored,
+    MediaTimeout,
+    PlayDone,
+    TransferProgress,
+)
 from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
 

@@ -1,4 +1,4 @@
-"""The restoration of a participant's media: their process died or hung, the SIP dialog did not (RFC 3261 section 14)."""
+"""The restoration of a participant's media: the process died or hung, the SIP dialog did not (RFC 3261 section 14)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Restoration:
                     await self._leg.reinvite(local)
                     await self._aim()
         except (TimeoutError, MediaUnavailable, ModificationRefused) as error:
-            log.error("media.unrestored", leg=self._leg.id, why=str(error) or "timeout", after_s=round(now() - began, 2))
+            log.error(
+                "media.unrestored", leg=self._leg.id, why=str(error) or "timeout", after_s=round(now() - began, 2)
+            )
             return CallEnded("service", f"media lost: {lost.reason}; {error or 'not restored in time'}")
         except CallEnded as ended:
             return ended

@@ -251,4 +251,6 @@ class ProcessMediaLeg:
 
     def _check(self) -> None:
         if self._closed:
-            raise MediaUnavailable(f"the media of {self.name} is closed", remedy="end the call; new calls get new media")
+            raise MediaUnavailable(
+                f"the media of {self.name} is closed", remedy="end the call; new calls get new media"
+            )

@@ -236,9 +236,7 @@ class Network:
         port = listen.port
         if "udp" in transports:
             self._datagrams = _Datagrams(self.received, self._unreachable)
-            self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: self._datagrams, local_addr=(listen.host, port)
-            )
+            self._udp, _ = await loop.create_datagram_endpoint(lambda: self._datagrams, local_addr=(listen.host, port))
             port = int(self._udp.get_extra_info("sockname")[1])
             self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._v6 = self._udp.get_extra_info("socket").family == socket.AF_INET6

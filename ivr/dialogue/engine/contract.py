@@ -162,8 +162,8 @@ class Agitated:
 
 
 DialogueEvent = (
-    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow | ResumeLoaded
-    | PartFailed | Interrupted | Agitated
+    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow
+    | ResumeLoaded | PartFailed | Interrupted | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------

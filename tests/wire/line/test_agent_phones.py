@@ -1,4 +1,4 @@
-"""Agents' phones that are not there, never send, hold, or move: nobody waits in silence, nobody is hung up on for it."""
+"""Agents' phones that are not there, never send, hold, or move: nobody waits in silence or is hung up on for it."""
 
 from __future__ import annotations
 
@@ -67,29 +67,35 @@ async def loud_at(far: FarEnd, *, within: float = 5.0) -> None:
 
 async def test_dead_addresses_are_passed_over_at_once(tmp_path: Path) -> None:
     dead = [f"sip:agent@127.0.0.1:{free_port()}", f"sip:agent@127.0.0.1:{free_port()};transport=tcp"]
-    async with agent_phone() as agent, line_with([*dead, agent.uri], tmp_path) as line:
-        async with asking(line) as (phone, _, call, since):
-            await logged(line, "handoff.trying", since=since, call_id=call)
-            async with asyncio.timeout(1.5):
-                await agent.invited.wait()
-            room = asyncio.create_task(speaks(agent))
-            await logged(line, "handoff.connected", since=since, call_id=call, destination="desk-2")
-            room.cancel()
-            assert phone.ended is None
+    async with (
+        agent_phone() as agent,
+        line_with([*dead, agent.uri], tmp_path) as line,
+        asking(line) as (phone, _, call, since),
+    ):
+        await logged(line, "handoff.trying", since=since, call_id=call)
+        async with asyncio.timeout(1.5):
+            await agent.invited.wait()
+        room = asyncio.create_task(speaks(agent))
+        await logged(line, "handoff.connected", since=since, call_id=call, destination="desk-2")
+        room.cancel()
+        assert phone.ended is None
 
 
 async def test_nothing_at_all_at_the_agents_address(tmp_path: Path) -> None:
     """A host that swallows everything: words while it lasts, an offer after it, a promise for who says nothing."""
-    async with FarEndSip() as silent, line_with([silent], tmp_path, ring_timeout_s=12.0) as line:
-        async with asking(line) as (phone, _, call, since):
-            await reached_state(line, "human.offer_callback", call, since=since, timeout_s=40)
-            assert longest_silence_s(phone) < 7.0
-            ended = await logged(line, "call.end", since=since, call_id=call, timeout_s=200)
-            assert ended["outcome"] == "callback"
-            detail = await line.get(f"/api/calls/{call}")
-            assert "still getting you a person" in str(detail)
-            assert "We will call you back at the number" in str(detail)
-            assert (await phone.wait_ended(5)).by == "remote"
+    async with (
+        FarEndSip() as silent,
+        line_with([silent], tmp_path, ring_timeout_s=12.0) as line,
+        asking(line) as (phone, _, call, since),
+    ):
+        await reached_state(line, "human.offer_callback", call, since=since, timeout_s=40)
+        assert longest_silence_s(phone) < 7.0
+        ended = await logged(line, "call.end", since=since, call_id=call, timeout_s=200)
+        assert ended["outcome"] == "callback"
+        detail = await line.get(f"/api/calls/{call}")
+        assert "still getting you a person" in str(detail)
+        assert "We will call you back at the number" in str(detail)
+        assert (await phone.wait_ended(5)).by == "remote"
 
 
 class FarEndSip:
@@ -106,42 +112,49 @@ class FarEndSip:
 
 
 async def test_a_phone_that_never_sends_and_one_that_moves_in_the_whisper(tmp_path: Path) -> None:
-    async with agent_phone() as mute, agent_phone() as agent, line_with([mute.uri, agent.uri], tmp_path) as line:
-        async with asking(line) as (phone, _, call, since):
-            await mute.invited.wait()
-            loop = asyncio.get_running_loop()
-            began = loop.time()
-            await mute.hung_up.wait()
-            assert 3.5 < loop.time() - began < 5.5
-            await agent.invited.wait()
-            elsewhere = await FarEnd.at_loopback()
-            old = agent.rtp
-            assert (await agent.change(rtp=elsewhere)).status_code == 200
-            room = asyncio.create_task(speaks(agent))
-            await logged(line, "handoff.connected", since=since, call_id=call, destination="desk-1")
-            old.forget()
-            elsewhere.forget()
-            await elsewhere.received(50)
-            assert len(old.arrivals) < 5, "nothing goes where the phone was"
-            assert phone.ended is None
-            room.cancel()
-            elsewhere.close()
+    async with (
+        agent_phone() as mute,
+        agent_phone() as agent,
+        line_with([mute.uri, agent.uri], tmp_path) as line,
+        asking(line) as (phone, _, call, since),
+    ):
+        await mute.invited.wait()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await mute.hung_up.wait()
+        assert 3.5 < loop.time() - began < 5.5
+        await agent.invited.wait()
+        elsewhere = await FarEnd.at_loopback()
+        old = agent.rtp
+        assert (await agent.change(rtp=elsewhere)).status_code == 200
+        room = asyncio.create_task(speaks(agent))
+        await logged(line, "handoff.connected", since=since, call_id=call, destination="desk-1")
+        old.forget()
+        elsewhere.forget()
+        await elsewhere.received(50)
+        assert len(old.arrivals) < 5, "nothing goes where the phone was"
+        assert phone.ended is None
+        room.cancel()
+        elsewhere.close()
 
 
 @pytest.mark.parametrize("direction", [Direction.INACTIVE, Direction.SENDONLY])
 async def test_a_phone_that_answers_on_hold_and_comes_back(tmp_path: Path, direction: Direction) -> None:
-    async with agent_phone(direction) as agent, line_with([agent.uri], tmp_path) as line:
-        async with asking(line) as (phone, _, call, since):
-            await agent.invited.wait()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(8):
-                    await agent.hung_up.wait()
-            room = asyncio.create_task(speaks(agent))
-            elsewhere = await FarEnd.at_loopback()
-            assert (await agent.change(rtp=elsewhere)).status_code == 200
-            await loud_at(elsewhere)  # the whisper
-            await logged(line, "handoff.connected", since=since, call_id=call)
-            assert longest_silence_s(phone) < 7.0
-            assert phone.ended is None
-            room.cancel()
-            elsewhere.close()
+    async with (
+        agent_phone(direction) as agent,
+        line_with([agent.uri], tmp_path) as line,
+        asking(line) as (phone, _, call, since),
+    ):
+        await agent.invited.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(8):
+                await agent.hung_up.wait()
+        room = asyncio.create_task(speaks(agent))
+        elsewhere = await FarEnd.at_loopback()
+        assert (await agent.change(rtp=elsewhere)).status_code == 200
+        await loud_at(elsewhere)  # the whisper
+        await logged(line, "handoff.connected", since=since, call_id=call)
+        assert longest_silence_s(phone) < 7.0
+        assert phone.ended is None
+        room.cancel()
+        elsewhere.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -53,7 +54,7 @@ async def struck(line: RunningLine, how: signal.Signals = signal.SIGKILL, legs: 
 
 def longest_gap_s(heard: Sequence[PacketLevel]) -> float:
     """Between packets, of whatever level."""
-    return max(later.at - sooner.at for sooner, later in zip(heard, heard[1:], strict=False))
+    return max(later.at - sooner.at for sooner, later in itertools.pairwise(heard))
 
 
 async def test_a_caller_in_a_dialogue_goes_on_by_voice(line: RunningLine, joe: CallerVoice) -> None:
