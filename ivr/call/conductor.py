@@ -138,6 +138,9 @@ class Conductor:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._ears.feed(event)
+            elif isinstance(event, CallEnded) and event.by == "service":
+                await self._handoff.without_media()
+                raise event
             elif not isinstance(event, MediaHeard):
                 self._inbox.put_nowait(event)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
 import structlog
@@ -34,8 +34,16 @@ NotConnected = Literal["closed", "failed", "dropped"]
 Pause = Callable[[], AbstractAsyncContextManager[None]]
 
 
+MEDIA_FAILED = "media failed"
+GENERAL, URGENT = "general", 9
+
+
 def _quietly() -> None:
     """Nobody speaks."""
+
+
+def _unpaused() -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 class Handoff:
@@ -55,6 +63,7 @@ class Handoff:
         self._bridge = BridgeTransfer(caller, services)
         self._blind = BlindTransfer(caller.leg)
         self._wanted_at: float | None = None
+        self._trying = False
         self.context: HandoffContext | None = None
         self.with_agent = False
         self.seconds_to_human: float | None = None
@@ -70,6 +79,7 @@ class Handoff:
         Raises CallEnded when that was the end of the call: the agent hung up after a conversation, or a REFER took
         the caller there. Whatever breaks on the way is "failed": never silence, never a dead call."""
         try:
+            self._trying = True
             return await self._run(connect, paused, Comfort(self._caller.media, still_trying))
         except CallEnded:
             raise
@@ -77,6 +87,25 @@ class Handoff:
             log.exception("handoff.crashed")
             self.with_agent = False
             return "failed"
+        finally:
+            self._trying = False
+
+    async def without_media(self) -> None:
+        """No audio of ours any more: a REFER needs none. Raises CallEnded where somebody took the caller over."""
+        if self._trying:
+            return
+        clock, desk = self._services.clock, self._services.desk
+        context = self._context_for(Connect(0, MEDIA_FAILED, GENERAL, URGENT))
+        found = [d for d in desk.destinations(GENERAL, clock.now()) if d.mode == "refer"]
+        if not found:
+            return
+        self.context = context
+        if self._wanted_at is None:
+            self._wanted_at = clock.monotonic()
+        comfort = Comfort(self._caller.media, _quietly)  # not entered: there is nothing to hear
+        reached = await self._reached(found, context, comfort)
+        if reached is not None:
+            await self._handed_over(*reached, MEDIA_FAILED, _unpaused)
 
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         clock, desk = self._services.clock, self._services.desk
@@ -91,10 +120,7 @@ class Handoff:
             reached = await self._reached(destinations, context, comfort)
         if reached is None:
             return "failed"
-        destination, agent = reached
-        self.with_agent = True
-        self.seconds_to_human = round(clock.monotonic() - self._wanted_at, 3)
-        return await self._handed_over(destination, connect.reason, agent, paused)
+        return await self._handed_over(*reached, connect.reason, paused)
 
     async def _reached(
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
@@ -120,9 +146,12 @@ class Handoff:
         return None
 
     async def _handed_over(
-        self, destination: Destination, reason: str, agent: Participant | None, paused: Pause
+        self, destination: Destination, agent: Participant | None, reason: str, paused: Pause
     ) -> NotConnected:
         """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more."""
+        self.with_agent = True
+        if self._wanted_at is not None:
+            self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
         try:
             self._recorder.record(HandedOver(destination.name, reason))
             if agent is None:

@@ -29,6 +29,7 @@ _ROLE = Role(
     start_s=15.0,
     hung_after_s=4.0,  # nobody hears anything meanwhile; its calls go on in the next one
     socket_buffer=1 << 20,  # clips are megabytes
+    longest_pause_s=1.0,  # callers wait in silence for the next one, which is there in half a second
     variables={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 )
 
@@ -64,6 +65,7 @@ class ProcessMediaEngine:
         }
         self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
+        self._last_port = 0  # that a new leg got
         self._life = 0  # how many processes were lost
         self._legs: dict[int, ProcessMediaLeg] = {}
         self._numbers = itertools.count(1)  # of legs and clips
@@ -122,6 +124,8 @@ class ProcessMediaEngine:
             raise
         if self._life != life or local is None:  # it answered, and died before we came to read that
             raise MediaUnavailable("the media process died", remedy=_ROLE.remedy)
+        if not port:
+            self._last_port = local.port
         return local
 
     def send(self, kind: Kind, leg: int, value: object = None) -> None:
@@ -170,7 +174,7 @@ class ProcessMediaEngine:
 
     def setup(self) -> bytes:
         """What the process is to know: where to bind, what to offer."""
-        return wire.pack(self._settings)
+        return wire.pack(self._settings | {"after": self._last_port})
 
     def ready(self, body: bytes) -> bool:
         """It serves; ``body`` names its codecs."""

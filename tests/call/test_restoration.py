@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ivr.call.restoration import WITHIN_S
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import DialFailed
 from ivr.events import Digit
@@ -185,3 +186,21 @@ def test_a_dead_address_is_filled_with_words(library: FlowLibrary) -> None:
             assert rig.caller.heard.count("I'm still getting you a person. Please stay on the line.") == 2
 
     run(scenario())
+
+
+def test_without_media_for_good_a_refer_still_brings_a_person(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        rig.desk.mode = "refer"
+        async with rig.call():
+            rig.caller.gone_s = 99.0
+            rig.caller.lose()
+            await asyncio.sleep(WITHIN_S + 1)
+            assert [target for target, _ in rig.leg.refers] == ["sip:agent@test"]
+            rig.leg.progress(180)
+            rig.leg.progress(200)
+            await asyncio.sleep(1)
+        return rig
+
+    canonical = run(scenario()).canonical
+    assert (canonical["outcome"], canonical["handoff_reason"]) == ("handed over", "media failed")

@@ -24,13 +24,15 @@ _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
 
 
 class PortPool:
-    """Hands out bound socket pairs from ``low``..``high``, going round, so that a freed port rests the longest."""
+    """Hands out bound socket pairs from ``low``..``high``, going round, so that a freed port rests the longest.
 
-    def __init__(self, host: str, low: int, high: int) -> None:
+    ``after``: the last one that the process before this had handed out; its legs will want theirs again."""
+
+    def __init__(self, host: str, low: int, high: int, after: int = 0) -> None:
         self._host = host
         self._low = low + low % 2
         self._pairs = (high + 1 - self._low) // 2
-        self._next = 0
+        self._next = (max(0, after - self._low) // 2 + bool(after)) % max(1, self._pairs)
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
     def bind(self, wanted: int = 0) -> tuple[socket.socket, socket.socket]:

@@ -236,7 +236,7 @@ class MediaProcess:
 
     def _setup(self, _: int, body: bytes) -> None:
         values = wire.unpack(body)
-        self._ports = PortPool(values["bind"], values["low"], values["high"])
+        self._ports = PortPool(values["bind"], values["low"], values["high"], values["after"])
         self._codecs = tuple(name for name in values["codecs"] if available(name))
         self._host = values["host"]
         self._timeout_s = values["timeout_s"]

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import PacketLevel, joined_at
 from ivr.softphone.voices import CallerVoice
+from tests.wire.baresip import baresip
 from tests.wire.line.watching import call_of, logged, mark, processes, reached_state, with_human
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -114,8 +116,9 @@ async def test_a_hand_over_that_rings_goes_on(line: RunningLine, agent: Softphon
         await agent.wait_incoming(10)
         await struck(line)
         await with_human(line, [agent], call, since=since)
-        began = await agent.say(hello)
-        assert joined_at(phone.timeline, agent.timeline, began - 5) is not None
+        since_s = agent.timeline.until
+        await agent.say(hello)
+        assert joined_at(phone.timeline, agent.timeline, since_s) is not None
         assert phone.ended is None
 
 
@@ -129,3 +132,20 @@ async def test_a_process_that_stands_still_is_replaced(line: RunningLine) -> Non
         await reached_state(line, "queue.menu", call, since=since)
         assert longest_gap_s(phone.timeline.heard) < 12.0
         assert phone.ended is None
+
+
+async def test_another_make_of_telephone_goes_on_too(line: RunningLine, tmp_path: Path) -> None:
+    since = mark(line)
+    async with baresip(tmp_path, pcm=bytes(16000 * 60)) as phone:  # it hangs up where its recording ends
+        await phone.command("dial", line.uri)
+        await phone.wait("CALL_ESTABLISHED")
+        await logged(line, "dialogue.state", since=since)
+        call = (await call_of(line, "peer"))["call_id"]
+        await struck(line)
+        await logged(line, "sip.reinvited", since=since, status=200)
+        since = mark(line)
+        await phone.press("0")
+        await reached_state(line, "human.connect", call, since=since)
+        await phone.command("hangup")
+    ended = await logged(line, "call.end", since=since, call_id=call)
+    assert ended["packets_received"] > 20, "of those since then"
