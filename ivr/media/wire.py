@@ -40,7 +40,7 @@ class Kind(IntEnum):
     AUDIO = 50  # see ``audio``; of all legs, the frame's number is 0
     TIMEOUT = 51  # seconds of silence
     BROKEN = 52  # what went wrong: the leg is gone
-    HEARD = 53  # null; the far end, for the first time
+    HEARD = 54  # null; the far end, for the first time
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:
