@@ -30,6 +30,8 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    HandoffSlow,
+    Interrupted,
     KeyPressed,
     KeysPaused,
     Listen,
@@ -51,18 +53,22 @@ from ivr.events import (
     Digit,
     Heard,
     KeyReleased,
+    MediaHeard,
+    MediaLost,
+    MediaRestored,
     PlayDone,
     RecogniserFailed,
     SpeechEnded,
     SpeechStarted,
     TransferProgress,
 )
-from ivr.ports import ActionCall
+from ivr.ports import ActionCall, MediaChanged
 from ivr.record import Performed
 
 log = structlog.get_logger(__name__)
 
 SLOW_ACTION_S = 1.0
+MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
 
 
 class Conductor:
@@ -95,6 +101,7 @@ class Conductor:
         self._user_speaking = False
         self._ending: End | None = None
         self._paused = False
+        self._lost = False  # the caller's media are: nothing is heard, nobody waits for an answer
 
     async def run(self) -> None:
         """Returns never: raises CallEnded, in a group."""
@@ -125,13 +132,17 @@ class Conductor:
 
     async def _signals(self) -> None:
         async for event in self._caller.signals():
-            self._inbox.put_nowait(event)
+            if not isinstance(event, MediaChanged):
+                self._inbox.put_nowait(event)
 
     async def _audio(self) -> None:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._ears.feed(event)
-            else:
+            elif isinstance(event, CallEnded) and event.by == "service":
+                await self._handoff.without_media()
+                raise event
+            elif not isinstance(event, MediaHeard):
                 self._inbox.put_nowait(event)
 
     async def _take(self, event: InboxEvent) -> None:
@@ -144,6 +155,10 @@ class Conductor:
                 self._keys.released(event.key, self._services.clock.monotonic())
             case PlayDone():
                 self._mouth.played(event)
+            case MediaLost():
+                await self._media_lost()
+            case MediaRestored():
+                await self._media_restored(event)
             case SpeechStarted():
                 await self._speech_started()
             case SpeechEnded():
@@ -155,6 +170,9 @@ class Conductor:
                 await self._tell(PartFailed("recogniser", event.reason))
             case TransferProgress():
                 self._handoff.progress(event)
+            case HandoffSlow():
+                if not (self._mouth.speaking or self._paused or self._lost):
+                    await self._tell(event)
             case TimerExpired():
                 await self._timer_expired(event)
             case Said():
@@ -214,6 +232,22 @@ class Conductor:
             await self._tell(agitated)
         self._await_input()
 
+    async def _media_lost(self) -> None:
+        self._lost, self._user_speaking = True, False
+        self._timers.stop()
+        await self._listen_anew()
+
+    async def _media_restored(self, restored: MediaRestored) -> None:
+        """What was being said begins anew by itself; a question that had been asked is asked again."""
+        self._lost = False
+        if self._paused:
+            return
+        if restored.count >= MOST_RESTORED:
+            await self._tell(PartFailed("media", f"lost {restored.count} times"))
+        elif not self._mouth.speaking:
+            await self._tell(Interrupted())
+        self._await_input()
+
     async def _timer_expired(self, expired: TimerExpired) -> None:
         listen = self._listen
         if expired.timer == "recognition":
@@ -249,12 +283,18 @@ class Conductor:
     async def _start_listening(self, listen: Listen) -> None:
         self._timers.stop("no-input", "inter-digit")
         self._listen = listen
-        deaf_because = await self._ears.listen(listen)
+        self._deaf(await self._ears.listen(listen))
+
+    async def _listen_anew(self) -> None:
+        """Half a sentence is in the ears, and the rest is lost."""
+        self._deaf(await self._ears.renew(None if self._paused else self._listen))
+
+    def _deaf(self, deaf_because: str) -> None:
         if deaf_because and not self._dialogue.keys_led:
             self._inbox.put_nowait(PartFailed("recogniser", deaf_because))
 
     def _await_input(self) -> None:
-        if self._listen is None or self._paused or self._mouth.speaking or self._user_speaking:
+        if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._user_speaking:
             return
         self._timers.await_input(self._listen)
 
@@ -285,7 +325,11 @@ class Conductor:
         self._inbox.put_nowait(ActionDone(token, result))
 
     async def _connect(self, connect: Connect) -> None:
-        self._inbox.put_nowait(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
+        def still_trying() -> None:
+            self._inbox.put_nowait(HandoffSlow(connect.token))
+
+        outcome = await self._handoff.run(connect, self.paused, still_trying)
+        self._inbox.put_nowait(HandoffDone(connect.token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

@@ -63,6 +63,12 @@ class CallEars:
         await self._media.listen(True)
         return ""
 
+    async def renew(self, listen: Listen | None) -> str:
+        """What was being said is broken off: a new session, under ``listen``. Why it is deaf, "" otherwise."""
+        await self.close()
+        self._language = ""
+        return await self.listen(listen)
+
     def feed(self, audio: Audio) -> None:
         if self._ears is not None:
             self._ears.feed(audio.pcm, audio.at)

@@ -132,15 +132,19 @@ class CallSession:
             await self._leg.reject(status, reason, retry_after_s=10 if status == 503 else None)
 
     async def _answer(self) -> Participant:
-        media = await self._services.media.open(self.call_id, self._leg.remote)
+        engine, leg = self._services.media, self._leg
+        if not engine.healthy():
+            await leg.ring()  # it is being replaced: that takes a moment, and who hears it ring waits
+        media = await engine.open(self.call_id, leg.remote)
+        caller = Participant(leg, media)
         try:
-            remote = await self._leg.answer(media.local)
+            remote = await leg.answer(media.local)
             self._accepted = True
-            await media.update(remote)
+            await caller.aim(remote)
         except BaseException:
             await media.close()
             raise
-        return Participant(self._leg, media)
+        return caller
 
     async def _converse(self, caller: Participant) -> None:
         """Returns never: raises CallEnded."""

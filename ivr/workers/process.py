@@ -36,6 +36,7 @@ class Role:
 
     A worker silent for ``start_s`` before it is ready, or for ``hung_after_s`` since, is replaced like one that died.
     ``errors``: what it may refuse with; the first is raised for everything else that goes wrong with it.
+    ``longest_pause_s`` before one that died young is followed by the next.
     ``socket_buffer``: bytes that the kernel is to hold for each end, 0 for its own choice."""
 
     name: str
@@ -46,6 +47,7 @@ class Role:
     start_s: float
     hung_after_s: float
     socket_buffer: int = 0
+    longest_pause_s: float = 10.0
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, end: socket.socket) -> list[str]:
@@ -237,7 +239,7 @@ class Worker:
                 raise
             if loop.time() - began > _STEADY_S:
                 short = 0
-            pause = _BACK_OFF_S[min(short, len(_BACK_OFF_S) - 1)]
+            pause = min(_BACK_OFF_S[min(short, len(_BACK_OFF_S) - 1)], self._role.longest_pause_s)
             short += 1
             self._lose(reason, pause)
             await asyncio.sleep(pause)

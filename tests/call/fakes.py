@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
 from ivr.call_search import CallSearch, CallsFound, CallTotals
-from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
+from ivr.errors import (
+    DialFailed,
+    MediaUnavailable,
+    ModificationRefused,
+    SpeechUnavailable,
+    StoreUnavailable,
+    TransferFailed,
+)
 from ivr.events import (
     ActionResult,
     Cause,
@@ -21,6 +28,8 @@ from ivr.events import (
     LegEnded,
     Manner,
     MediaEvent,
+    MediaHeard,
+    MediaLost,
     PlayDone,
     RecogniserFailed,
     Recognition,
@@ -45,6 +54,7 @@ from ivr.ports import (
     LegEvent,
     LegStats,
     ListenRequest,
+    MediaChanged,
     MediaEngine,
     Party,
     RegistrationStatus,
@@ -85,6 +95,9 @@ class FakeLeg:
         self.rejected: int | None = None
         self.hung_up = ""
         self.refers: list[tuple[str, Mapping[str, str]]] = []
+        self.reinvited: list[MediaDescription] = []
+        self.reinvite_result = 200
+        self.alive = True
         self._refer_result = refer_result
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
@@ -96,6 +109,16 @@ class FakeLeg:
 
     async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
         self.rejected = status
+
+    async def reinvite(self, local: MediaDescription) -> MediaDescription:
+        self.reinvited.append(local)
+        if self.reinvite_result >= 300:
+            raise ModificationRefused(self.reinvite_result, "refused")
+        assert self.remote is not None
+        return self.remote
+
+    async def answers(self) -> bool:
+        return self.alive
 
     async def hangup(self, reason: str = "") -> None:
         self.hung_up = self.hung_up or reason or "hung up"
@@ -111,6 +134,11 @@ class FakeLeg:
     def post(self, event: LegEvent) -> None:
         self._queue.put_nowait(event)
 
+    def change(self, remote: MediaDescription) -> None:
+        """The far end's re-INVITE."""
+        self.remote = remote
+        self._queue.put_nowait(MediaChanged(remote))
+
     def progress(self, status: int) -> None:
         self._queue.put_nowait(TransferProgress(status, "progress"))
 
@@ -123,7 +151,8 @@ class FakeLeg:
 
 
 class FakeMediaLeg:
-    """Plays clips in (virtual) real time, in order, and keeps what was played."""
+    """Plays clips in (virtual) real time, in order, and keeps what was played. Its far end is heard as soon as we aim
+    at it, unless ``silent``."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -133,11 +162,37 @@ class FakeMediaLeg:
         self.bridged_to: FakeMediaLeg | None = None
         self.listening = False
         self.closed = False
+        self.silent = False
+        self.lost = False
+        self.gone_s = 0.5  # how long a lost process takes to come back
+        self.moves = False  # its old ports are taken then
+        self.aimed: list[MediaDescription] = []
         self._playing: list[tuple[int, Clip, bool]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._queue: asyncio.Queue[MediaEvent] = asyncio.Queue()
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
+        self.aimed.append(remote)
+        if not self.silent and len(self.aimed) == 1:
+            self._queue.put_nowait(MediaHeard(self.name))
+        return self.local
+
+    def lose(self) -> None:
+        """The media process dies."""
+        self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._queue.put_nowait(MediaLost(self.name, "killed"))
+
+    async def reopen(self) -> MediaDescription:
+        await asyncio.sleep(self.gone_s)
+        if self.gone_s > 10:
+            raise MediaUnavailable("no process")
+        self.lost = False
+        if self.moves:
+            self.local = replace(self.local, port=self.local.port + 2)
+        self._next()
         return self.local
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
@@ -149,7 +204,7 @@ class FakeMediaLeg:
         await self.play(clips, token=token)
 
     def _next(self) -> None:
-        if self._timer is None and self._playing:
+        if self._timer is None and self._playing and not self.lost:
             self.heard.append(self._playing[0][1].key)
             self._timer = asyncio.get_running_loop().call_later(self._playing[0][1].seconds, self._done)
 
@@ -334,6 +389,8 @@ class FakeActions:
             return ActionResult("ok", {"title": title, "position": call.arguments["position"]}, **self._state())
         if call.name in {"member.identify_by_caller", "member.identify_by_number"}:
             return ActionResult("found", {}, **self._state())
+        if call.name == "callback.request" and not call.facts.get("call.caller"):
+            return ActionResult("no_number")
         if call.name == "queue.read":
             return ActionResult("ok", {"titles": ", ".join(self.queue), "count": len(self.queue)}, **self._state())
         return ActionResult("ok", {}, **self._state())

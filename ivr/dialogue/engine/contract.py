@@ -124,6 +124,13 @@ class HandoffDone:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoffSlow:
+    """Connect ``token``: a human is still being tried, and the caller hears nothing."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResumeLoaded:
     """LoadResume ``token``: the snapshot of this caller's dropped call, or None."""
 
@@ -140,6 +147,11 @@ class PartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """For a while the caller heard nothing and was not heard; now it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agitated:
     """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
 
@@ -150,8 +162,8 @@ class Agitated:
 
 
 DialogueEvent = (
-    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
-    | PartFailed | Agitated
+    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow
+    | ResumeLoaded | PartFailed | Interrupted | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------

@@ -89,6 +89,8 @@ class Conversation:
         self.outcome = ""
         # a human
         self.need = HandoffNeed()
+        self.unreached = False  # nobody was to be had when last we tried
+        self.unattended = 0  # times that this was so and the caller gave no sign
         self.left_at = ""  # where the caller was when a human was sent for
         # words and values
         self.deaf = start.keys_led  # whatever the language

@@ -19,6 +19,8 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    HandoffSlow,
+    Interrupted,
     KeyPressed,
     KeysPaused,
     NoInput,
@@ -131,10 +133,12 @@ class Dialogue:
             case NoInput(token=token):
                 gather = self._listening(token)
                 return STAY if gather is None else responses.silent(call, gather)
-            case ActionDone() | ActionSlow() | HandoffDone() | ResumeLoaded():
+            case ActionDone() | ActionSlow() | HandoffDone() | HandoffSlow() | ResumeLoaded():
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return self._part_failed(part, detail)
+            case Interrupted():
+                return self._interrupted()
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
@@ -154,9 +158,23 @@ class Dialogue:
             if isinstance(arrival, ActionDone):
                 action.late(call, arrival)
             return STAY
+        if isinstance(arrival, HandoffSlow):
+            return handoff.slow(call)
+        if isinstance(waiting, handoff.Promising):
+            return handoff.promised(call, arrival)
         if isinstance(waiting, handoff.Connecting) and waiting.direct:
             return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
+
+    def _interrupted(self) -> Next:
+        """Ask again what was asked; who waits for an answer hears that."""
+        call = self._call
+        call.outbox.record(Failed("media", "interrupted"))
+        gather = call.gather
+        if gather is None or call.waiting is not None:
+            return STAY
+        call.say(call.system("interrupted"))
+        return say_again(call, gather)
 
     def _part_failed(self, part: str, detail: str) -> Next:
         call = self._call

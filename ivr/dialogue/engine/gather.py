@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ivr.dialogue.engine.compilation import yes_no_entries
-from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, Listen, ResumeLoaded, Words
+from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, HandoffSlow, Listen, ResumeLoaded, Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, DtmfEntry, Keypad
 from ivr.dialogue.engine.next import STAY, Anew, Ask, Broken, Gather, Mode, Next, NoMatch, Take
@@ -83,7 +83,7 @@ def fleeting_grammar(call: Conversation, entries: Iterable[Entry]) -> StateGramm
     return StateGrammar(Outline((*call.words.universals, *entries)), {}, call.language)
 
 
-Arrival = ActionDone | ActionSlow | HandoffDone | ResumeLoaded
+Arrival = ActionDone | ActionSlow | HandoffDone | HandoffSlow | ResumeLoaded
 """What comes from outside with the token of ``Conversation.waiting``."""
 
 

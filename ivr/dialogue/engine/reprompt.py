@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Ask, Gather, Next, to_human
-from ivr.dialogue.engine.states import handlers
+from ivr.dialogue.engine.states import handlers, handoff
 from ivr.record import Decided
 
 SILENT, NOT_UNDERSTOOD = "silent", "not understood"
@@ -52,6 +52,8 @@ def _failed(call: Conversation, gather: Gather, reason: str, words: Sequence[Wor
     call.outbox.record(Decided("failed", reason, {"count": call.failures}))
     if call.failures >= 3:
         call.failures = 0
+        if call.in_human_flow and handoff.unattended(call):
+            return handoff.promise(call)
         call.say(call.system("silent" if reason == SILENT else "not_understood"))
         return to_human(reason)
     call.say(words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import IntEnum
 
 import pytest
@@ -259,6 +260,21 @@ def test_the_back_off_grows_with_short_lives_and_begins_anew_after_a_long_one() 
         assert house.losses[-1][1] == 0.0
 
     in_house(test)
+
+
+def test_a_worker_that_is_waited_for_pauses_no_longer_than_its_role_says() -> None:
+    async def main() -> None:
+        house = House()
+        house.worker = Worker(replace(ROLE, longest_pause_s=1.0), house, house._spawn)
+        assert await house.worker.start() == ""
+        for _ in range(6):
+            assert await house.worker.wait_up(60.0)
+            house.children[-1].die(1)
+            await house.worker.wait_changed()
+        assert [pause for _, pause in house.losses] == [0.0, 0.25, 0.5, 1.0, 1.0, 1.0]
+        await house.worker.stop()
+
+    run(main())
 
 
 def test_the_first_process_that_cannot_serve_says_why() -> None:

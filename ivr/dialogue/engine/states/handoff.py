@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ivr.dialogue.engine.contract import Connect, HandoffDone
+from ivr.dialogue.engine.contract import ActionDone, Connect, HandoffDone, Perform
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, edge_of, go_on, universals_only
 from ivr.dialogue.engine.next import (
     STAY,
     Ask,
+    Done,
+    Gather,
     Goto,
     HandoffNeed,
     Mode,
@@ -24,10 +26,13 @@ from ivr.dialogue.engine.next import (
     to_human,
 )
 from ivr.dialogue.engine.variables import Frame
+from ivr.events import CALLBACK_REQUEST
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
 DEFAULT_PRIORITY = 5
+MOST_UNATTENDED = 1  # times that we try again by ourselves for somebody who gives no sign
+PROMISE_S = 5.0
 ASKED_AGAIN_PRIORITY = 7  # who has to ask for a person twice waits behind fewer people
 
 
@@ -98,11 +103,20 @@ def connected(call: Conversation, outcome: str) -> bool:
     assert isinstance(connecting, Connecting)
     call.outbox.record(Decided("handoff", outcome))
     if outcome == "connected":
+        call.unattended = 0
+        call.unreached = False
         call.outcome = "handoff"
         call.waiting = replace(connecting, connected=True)
         return True
+    call.unreached = True
     call.let_go()
     return False
+
+
+def slow(call: Conversation) -> Next:
+    """Still nobody, and the caller hears nothing."""
+    call.say(call.system("still_connecting"))
+    return STAY
 
 
 def tried_directly(call: Conversation, arrival: Arrival) -> Next:
@@ -114,6 +128,44 @@ def strand(call: Conversation) -> Ask:
     call.steps = 0
     call.say(call.system("nobody_yet"))
     return Ask(universals_only(call, Mode.STRANDED))
+
+
+# -- nobody to be had, and silence --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Promising(Waiting):
+    """A call back is being noted, unasked."""
+
+    what: ClassVar[str] = "action"
+
+
+def unattended(call: Conversation) -> bool:
+    """The caller gives no sign any more. Once nobody was to be had either, and nobody again: it has to end."""
+    call.unattended += call.unreached
+    call.unreached = False
+    return call.unattended > MOST_UNATTENDED
+
+
+def promise(call: Conversation) -> Next:
+    """The kind end: we call back where we know the number, and say so."""
+    token = call.outbox.token()
+    key = f"{call.start.call_id}:unattended"
+    skill = call.need.skill or DEFAULT_SKILL
+    call.outbox.put(Perform(token, CALLBACK_REQUEST, {"skill": skill}, key, PROMISE_S))
+    return Wait(Promising(token))
+
+
+def promised(call: Conversation, arrival: Arrival) -> Next:
+    if not isinstance(arrival, ActionDone):
+        return STAY
+    kept = arrival.result.outcome == "ok"
+    call.say(call.system("promise" if kept else "no_promise"), bargein=False)
+    return Done("callback" if kept else "unattended")
+
+
+def _silent_strand(call: Conversation, gather: Gather) -> Next:
+    return promise(call) if unattended(call) else connect_directly(call, "asked")
 
 
 # -- the verb ---------------------------------------------------------------------------------------------------
@@ -142,7 +194,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
 
 STRANDED = Handlers(
     go_on,
-    noinput=lambda call, gather: connect_directly(call, "asked"),
+    noinput=_silent_strand,
     nomatch=go_on,
     anew=lambda call, gather: strand(call),
 )
