@@ -101,15 +101,16 @@ class Handoff:
             else:
                 self.with_agent = True
                 self.seconds_to_human = round(clock.monotonic() - self._wanted_at, 3)
-                return await self._handed_over(destination, connect.reason, agent, paused)
+                return await self._handed_over(destination, connect, agent, paused)
         return "failed"
 
     async def _handed_over(
-        self, destination: Destination, reason: str, agent: Participant | None, paused: Pause
+        self, destination: Destination, connect: Connect, agent: Participant | None, paused: Pause
     ) -> NotConnected:
         """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more."""
+        also = tuple(other.reason for other in connect.also)
         try:
-            self._recorder.record(HandedOver(destination.name, reason))
+            self._recorder.record(HandedOver(destination.name, connect.reason, also=also))
             if agent is None:
                 raise CallEnded("service", "transferred")
             async with paused():
@@ -145,6 +146,8 @@ class Handoff:
             tried=tuple(dialogue.tried),
             flow=flow,
             state=state,
+            said=connect.said,
+            also=connect.also,
         )
 
     async def _headers(self, context: HandoffContext) -> Mapping[str, str]:

@@ -163,7 +163,6 @@ class CallSession:
     def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
         """One flat mapping; times in seconds unless the name says milliseconds."""
         call, counts = self._answered, self._recorder.counts
-        context = call.handoff.context if call else None
         return {
             "seconds": round(self._services.clock.monotonic() - self._started, 2),
             "answered": self._accepted,
@@ -175,7 +174,8 @@ class CallSession:
             "end_reason": ended.reason,
             "language": call.dialogue.language if call else "",
             "resolved": call.dialogue.resolved if call else 0,
-            "handoff_reason": context.reason if context else "",
+            "handoff_reason": call.dialogue.reason if call else "",
+            "handoff_also": [other.reason for other in call.dialogue.also] if call else [],
             "seconds_to_human": call.handoff.seconds_to_human if call else None,
             "codec": stats.codec,
             "packets_sent": stats.packets_sent,

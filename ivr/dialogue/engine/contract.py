@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ivr.dialogue.flows.wording import Words as Words
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import ActionResult, Recognition, Term
-from ivr.record import Happening, Prompted
+from ivr.record import Happening, Prompted, Reason
 
 # --- how it begins ------------------------------------------------------------------------------------------
 
@@ -198,12 +198,16 @@ class Perform:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts)."""
+    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts).
+
+    ``reason`` is the most important one, ``said`` the caller's words for it; ``also``: the others, by importance."""
 
     token: int
     reason: str
     skill: str
     priority: int
+    said: str = ""
+    also: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Literal
 
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
 from ivr.dialogue.engine.contract import Outbox, Start, Words
-from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
+from ivr.dialogue.engine.next import Gather, Waiting
+from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
@@ -88,7 +89,8 @@ class Conversation:
         self.resolved = 0
         self.outcome = ""
         # a human
-        self.need = HandoffNeed()
+        self.reasons = Reasons()
+        self.said = ""  # by the caller, in this turn; masked where secret
         self.left_at = ""  # where the caller was when a human was sent for
         # words and values
         self.deaf = start.keys_led  # whatever the language

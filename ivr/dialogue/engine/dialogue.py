@@ -40,7 +40,6 @@ from ivr.dialogue.engine.next import (
     Done,
     Gather,
     Goto,
-    HandoffNeed,
     Next,
     NoMatch,
     Stay,
@@ -48,12 +47,13 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
+from ivr.dialogue.engine.reasons import HandoffNeed, Weight
 from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.record import Decided, Entered, Failed, Utterance
+from ivr.record import Decided, Entered, Failed, Reason, Utterance
 
 MOST_STEPS = 50  # states without listening: more is a loop
-BROKE = "something on our side broke"
+BROKE = HandoffNeed("something on our side broke", weight=Weight.BROKEN)
 
 
 class Dialogue:
@@ -80,7 +80,7 @@ class Dialogue:
 
     def _turn(self, first: Callable[[], Next], now: datetime, *, cut: bool) -> list[Effect]:
         call = self._call
-        call.now = now
+        call.now, call.said = now, ""
         call.outbox.open(cut)
         try:
             _run(call, first())
@@ -162,13 +162,14 @@ class Dialogue:
         call.outbox.record(Failed(part, detail=detail[:200]))
         if handoff.rung(call):
             return STAY
+        need = HandoffNeed(f"{part} failed", weight=Weight.BROKEN)
         if not call.in_human_flow:
             call.say(call.system("apology"))
-            return to_human(f"{part} failed")
+            return to_human(need)
         if part in ("recogniser", "synthesiser") and call.gather is not None:
             call.keys_led = call.deaf = True  # the way to the human goes on by keys
             return reprompt.offer_keys(call, call.gather)
-        return handoff.connect_directly(call, f"{part} failed")
+        return handoff.connect_directly(call, need)
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
@@ -195,6 +196,16 @@ class Dialogue:
     def left_at(self) -> str:
         """Where the caller was when a human was sent for; "" before."""
         return self._call.left_at
+
+    @property
+    def reason(self) -> str:
+        """The most important reason why a human was wanted; "" while none was."""
+        return self._call.reasons.first.reason if self._call.reasons else ""
+
+    @property
+    def also(self) -> Sequence[Reason]:
+        """The other reasons, by importance."""
+        return self._call.reasons.also
 
     @property
     def facts(self) -> Mapping[str, object]:

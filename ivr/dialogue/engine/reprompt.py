@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Ask, Gather, Next, to_human
+from ivr.dialogue.engine.reasons import HandoffNeed, Weight
 from ivr.dialogue.engine.states import handlers
 from ivr.record import Decided
 
@@ -53,7 +54,8 @@ def _failed(call: Conversation, gather: Gather, reason: str, words: Sequence[Wor
     if call.failures >= 3:
         call.failures = 0
         call.say(call.system("silent" if reason == SILENT else "not_understood"))
-        return to_human(reason)
+        weight = Weight.SILENT if reason == SILENT else Weight.NOT_UNDERSTOOD
+        return to_human(HandoffNeed(reason, weight=weight))
     call.say(words)
     if call.failures == 2:
         return offer_keys(call, gather)

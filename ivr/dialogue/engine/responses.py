@@ -11,6 +11,7 @@ from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand
@@ -60,6 +61,7 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
             question=str(gather.mode),
         )
     )
+    call.said = said
     call.transcribe("heard", said, intent)
 
 
@@ -165,8 +167,8 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
 def _human(call: Conversation, name: str) -> Goto:
     risk = call.library.universals.risks.get(name.removeprefix(RISK)) if name.startswith(RISK) else None
     if risk is not None:
-        return to_human(risk.reason, risk.skill, risk.priority)
+        return to_human(HandoffNeed(risk.reason, risk.skill, risk.priority, Weight.RISK))
     override = call.state.universals.get(HUMAN)
     if override is not None and override.prompt is not None and not handoff.rung(call):
         call.say(call.own("universal.human", override.prompt))
-    return to_human("asked")
+    return to_human(HandoffNeed(ASKED, weight=Weight.ASKED))

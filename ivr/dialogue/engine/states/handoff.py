@@ -16,14 +16,15 @@ from ivr.dialogue.engine.next import (
     STAY,
     Ask,
     Goto,
-    HandoffNeed,
     Mode,
     Next,
     Wait,
     Waiting,
     to_human,
 )
+from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.variables import Frame
+from ivr.events import HANDOFF_SKILL
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
@@ -46,23 +47,19 @@ def rung(call: Conversation) -> bool:
 
 
 def summon(call: Conversation, need: HandoffNeed) -> Next:
-    """Jump to the human flow: no way back. What led here first is kept when asked again."""
+    """Jump to the human flow: no way back. What led here is one more reason beside those there were."""
     if rung(call):
         return STAY
     again = call.in_human_flow
-    if not (again and call.need.reason and need.reason in ("", "asked")):
-        call.need = HandoffNeed(
-            need.reason or call.need.reason or "asked",
-            need.skill or call.need.skill,
-            need.priority if need.priority is not None else call.need.priority,
-        )
-    if again and need.reason == "asked":
+    if again and need.weight is Weight.ASKED:
         call.temper.agitated("asked again", 0.3)
-        call.need = replace(call.need, priority=max(ASKED_AGAIN_PRIORITY, call.need.priority or 0))
+        need = replace(need, priority=ASKED_AGAIN_PRIORITY)
     if not again:
         call.left_at = call.here
+        need = need if need.reason else replace(need, reason=ASKED, weight=Weight.ASKED)
+    tell(call, need)
     flow = call.library.flows[call.library.universals.human_flow]
-    call.outbox.record(Decided("to", "human", {"reason": call.need.reason, "from": call.here}))
+    call.outbox.record(Decided("to", "human", {"reason": call.reasons.first.reason, "from": call.here}))
     call.let_go()
     call.kept = None
     call.stack[:] = [Frame(flow.flow)]
@@ -70,25 +67,40 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
     return Goto(f"{flow.flow}.{flow.start}")
 
 
+def tell(call: Conversation, need: HandoffNeed) -> None:
+    """One more reason, with what the caller says now."""
+    call.reasons = call.reasons.adding(replace(need, said=call.said))
+    call.facts[HANDOFF_SKILL] = call.reasons.first.skill
+
+
 def agitated(call: Conversation) -> Goto | None:
-    """To somebody who can calm, now that the signs are enough; None where a human is on the way already."""
-    if call.in_human_flow or rung(call):
-        return None
+    """To somebody who can calm, now that the signs are enough; None where one is on the way already, who is told."""
     risk = call.library.universals.agitation
-    return to_human(call.temper.reason, risk.skill, risk.priority)
+    need = HandoffNeed(call.temper.reason, risk.skill, risk.priority, Weight.RISK)
+    if not call.in_human_flow:
+        return to_human(need)
+    if not rung(call) and not call.temper.told:
+        call.temper.told = True
+        tell(call, need)
+    return None
 
 
-def connect(call: Conversation, *, direct: bool = False) -> Wait:
-    """Ring a human of the skill needed. Nobody listens meanwhile: a Wait with a gather would."""
+def connect(call: Conversation, of: tuple[str, int] | None = None, *, direct: bool = False) -> Wait:
+    """Ring a human of the skill needed, or ``of`` this skill and priority. Nobody listens meanwhile."""
     token = call.outbox.token()
-    priority = DEFAULT_PRIORITY if call.need.priority is None else call.need.priority
-    call.outbox.put(Connect(token, call.need.reason, call.need.skill, priority))
+    need = call.reasons.first
+    skill, priority = of or (need.skill or DEFAULT_SKILL, _priority(need))
+    call.outbox.put(Connect(token, need.reason, skill, priority, need.said, call.reasons.also))
     return Wait(Connecting(token, direct))
 
 
-def connect_directly(call: Conversation, reason: str) -> Wait:
+def _priority(need: HandoffNeed) -> int:
+    return DEFAULT_PRIORITY if need.priority is None else need.priority
+
+
+def connect_directly(call: Conversation, need: HandoffNeed) -> Wait:
     """The human flow itself is broken: no flow, just a human."""
-    call.need = HandoffNeed(call.need.reason or reason, call.need.skill or DEFAULT_SKILL, call.need.priority)
+    tell(call, need)
     return connect(call, direct=True)
 
 
@@ -121,15 +133,12 @@ def strand(call: Conversation) -> Ask:
 
 def enter(call: Conversation) -> Next:
     call.arrive()
-    handoff, need = call.state.handoff, call.need
+    handoff = call.state.handoff
     assert handoff is not None
-    priority = handoff.priority if handoff.priority is not None else need.priority
-    call.need = HandoffNeed(
-        call.filled_text(handoff.reason) or need.reason or "asked",
-        call.filled_text(handoff.skill) or need.skill or DEFAULT_SKILL,
-        DEFAULT_PRIORITY if priority is None else priority,
-    )
-    return connect(call)
+    call.reasons = call.reasons.adding(HandoffNeed(call.filled_text(handoff.reason)))
+    need = call.reasons.first
+    skill = call.filled_text(handoff.skill) or need.skill or DEFAULT_SKILL
+    return connect(call, (skill, handoff.priority if handoff.priority is not None else _priority(need)))
 
 
 def arrived(call: Conversation, arrival: Arrival) -> Next:
@@ -142,7 +151,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
 
 STRANDED = Handlers(
     go_on,
-    noinput=lambda call, gather: connect_directly(call, "asked"),
+    noinput=lambda call, gather: connect_directly(call, HandoffNeed(ASKED, weight=Weight.ASKED)),
     nomatch=go_on,
     anew=lambda call, gather: strand(call),
 )
