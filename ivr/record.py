@@ -75,6 +75,7 @@ Decision = Literal[
     "choice",  # an intent
     "confirmed",
     "corrected",  # variables
+    "set_aside",  # the question that a request left open, with intent
     "resume",  # to go on where a dropped call stopped
     "goodbye",
     "language",  # chosen, with persona and keys_led; or whether the offered one is wanted

@@ -20,7 +20,7 @@ from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import at_count, interpolated, words_of
 from ivr.dialogue.spoken.language import served
-from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.grammar import Reading, SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
@@ -83,6 +83,7 @@ class Conversation:
         self.performed = 0  # how many
         self.failures = 0  # noinput and nomatch since the last progress
         self.kept: Recognition | None = None  # said while an action ran and nobody could take it up
+        self.requests: tuple[Reading, ...] = ()  # understood at another question (two: close readings of one)
         self.temper = Temper()
         self.intent_doubt = False
         self.request_open = False
@@ -279,10 +280,12 @@ class Conversation:
         return self._lexicons[name]
 
     def slot(self, name: str) -> tuple[Slot, Hashable] | None:
-        """A variable of the current flow as something to be spoken, and what tells this binding from another."""
-        key = (self.frame.flow, name, self.today)
+        """A variable ("name" of the current flow, "flow.name" of another) as something to be spoken, and what tells
+        this binding from another."""
+        flow, _, name = name.rpartition(".")
+        key = (flow or self.frame.flow, name, self.today)
         if key not in self._slots:
-            spec = self.variable(name)
+            spec = self.variable(name, flow)
             self._slots[key] = None if spec is None else bound(spec, key[:2], self.words, self._lexicon, self.today)
         return self._slots[key]
 

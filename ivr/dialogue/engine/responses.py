@@ -5,7 +5,7 @@ Universals (VoiceXML 2.1): human, help, repeat, back, goodbye, a language, and r
 
 from __future__ import annotations
 
-from ivr.dialogue.engine import reprompt
+from ivr.dialogue.engine import reprompt, requests
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
@@ -39,6 +39,10 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         return answer(call, gather, best)
     if found.rival.leads_out:
         return answer(call, gather, found.rival)
+    if best.request and found.rival.request:
+        return requests.serve(call, gather, best, found.rival)
+    if found.rival.request:  # as if it had not been there
+        return answer(call, gather, best)
     if not handlers(call, gather).asks:  # a question about a question helps nobody
         return reprompt.nomatch(call, gather)
     return did_you_mean.ask(call, gather, (best, found.rival))
@@ -47,14 +51,14 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
 def _record(call: Conversation, gather: Gather, recognition: Recognition, found: Interpretation) -> None:
     best = found.best
     said = MASK if gather.secret else recognition.transcript or (best.text if best is not None else "")
-    intent = best.meaning.intent if best is not None else ""
+    intent = requests.named(best.meaning.intent) if best is not None else ""
     unheard = Cause.NO_MATCH if recognition.cause is Cause.SUCCESS else recognition.cause
     call.outbox.record(
         Understood(
             said,
             cause=str(recognition.cause if best is not None else unheard),
             intent=intent,
-            slots={} if best is None or gather.secret else {n: v.label for n, v in best.meaning.slots.items()},
+            slots={} if best is None or gather.secret else labels(best),
             confidence=round(best.confidence, 3) if best is not None else 0.0,
             doubt=best is not None and (not best.sure or bool(best.doubtful) or found.rival is not None),
             how=found.how,
@@ -65,10 +69,16 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
     call.transcribe("heard", said, intent)
 
 
+def labels(reading: Reading) -> dict[str, str]:
+    return {name.rpartition(".")[2]: value.label for name, value in reading.meaning.slots.items()}
+
+
 def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
     """Act on what was meant."""
     if reading.universal:
         return universal(call, gather, reading.meaning.intent, sure=reading.sure)
+    if reading.request:
+        return requests.serve(call, gather, reading)
     return handlers(call, gather).filled(call, gather, reading)
 
 

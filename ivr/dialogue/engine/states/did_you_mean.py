@@ -13,6 +13,7 @@ from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
+from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
 from ivr.record import Decided
 
@@ -26,7 +27,8 @@ def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     call.say(call.system("did_you_mean", first=labels[0], second=labels[1]))
     beneath.keypad.forget()
     spoken = [_ways(call, option, label) for option, label in zip(options, labels, strict=True)]
-    grammar = fleeting_grammar(call, option_entries(spoken, call.language))
+    requests = request_entries(call, open_questions(call))
+    grammar = fleeting_grammar(call, [*option_entries(spoken, call.language), *requests])
     gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
     gather.options, gather.beneath = tuple(options), beneath
     if call.keys_led:

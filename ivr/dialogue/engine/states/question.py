@@ -14,7 +14,9 @@ from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import DtmfEntry
 from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
-from ivr.dialogue.engine.variables import Asked
+from ivr.dialogue.engine.requests import awaited, open_questions, request_entries
+from ivr.dialogue.engine.states import did_you_mean
+from ivr.dialogue.engine.variables import MOST_ASKED, Asked
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
@@ -24,7 +26,6 @@ from ivr.events import Cause, Recognition
 from ivr.record import Decided
 
 DIGIT_HANGOVER_S = 0.8
-MOST_ASKED = 50  # questions of a flow that "back" remembers
 
 
 def enter(call: Conversation) -> Next:
@@ -32,6 +33,12 @@ def enter(call: Conversation) -> Next:
     if state.ask in call.frame.variables and (answered := state.transition("answer")) is not None:
         return Take(answered)
     call.count_visit()
+    choices = [choice.name for choice in _choices(call) if call.holds(choice.condition)]
+    if requests := awaited(call, choices):
+        gather = question(call)
+        _asked(call)
+        call.outbox.record(Decided("taken_up", requests[0].text, {"intent": requests[0].meaning.intent}))
+        return did_you_mean.ask(call, gather, requests) if len(requests) > 1 else filled(call, gather, requests[0])
     if call.kept is not None:
         gather = question(call)
         if not gather.secret and (reading := kept_answer(call, call.kept, gather)) is not None:
@@ -79,6 +86,9 @@ def question(call: Conversation) -> Gather:
     state = call.state
     active = tuple(index for index, choice in enumerate(state.choices) if call.holds(choice.condition))
     spec = call.variable(state.ask) if state.ask else None
+    # Where a value is asked for, its words would have to compete with those of every request.
+    others = () if state.ask else open_questions(call)
+    questions = tuple(each for each in others if f"{each.flow}.{each.state}" != call.here)
 
     def build() -> Iterable[Entry]:
         for index in active:
@@ -89,9 +99,10 @@ def question(call: Conversation) -> Gather:
         if spec is not None:
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)
+        yield from request_entries(call, questions)
 
     picks = {state.choices[i].key: i for i in active if state.choices[i].key}
-    grammar = state_grammar(call, (call.here, active), build)
+    grammar = state_grammar(call, (call.here, active, questions), build)
     gather = new_gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
     if spec is not None and spec.type == "digits" and state.hangover is None:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
@@ -158,6 +169,8 @@ def _choices(call: Conversation) -> list[Transition]:
 def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
     call.kept = None
     call.frame.answer(reading.meaning.slots, reading.doubtful)
+    if call.frame.asked:
+        call.frame.asked[-1].chosen = choice.name
     call.intent_doubt = not reading.sure
     call.request_open = True
     call.outbox.record(Decided("choice", choice.name))
