@@ -20,6 +20,7 @@ from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import at_count, interpolated, words_of
 from ivr.dialogue.spoken.language import served
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
@@ -201,6 +202,14 @@ class Conversation:
         for name in self.vocabularies:
             if (term := self._lexicon(name).by_id.get(term_id)) is not None:
                 return term
+        return None
+
+    def named(self, text: str) -> Term | None:
+        """A term of any vocabulary of the call by what it is called."""
+        key = " ".join(fold(text, self.language))
+        for name in self.vocabularies:
+            if found := self._lexicon(name).forms.get(key):
+                return found[0]
         return None
 
     # -- words ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivr.dialogue.engine.compilation import yes_no_entries
@@ -16,6 +16,7 @@ from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGra
 from ivr.dialogue.understanding.slots import Slot
 
 YES_NO_KEYS = {"1": 0, "2": 1}
+MOST_BEFORE_HUMAN = 25  # words of a turn that names keys, until it has named the one for a human
 
 
 def new_gather(
@@ -126,8 +127,15 @@ class Handlers:
     asks: bool = False
 
 
+def with_human(call: Conversation, keys: Sequence[Words]) -> tuple[Words, ...]:
+    """A menu of ``keys`` and the way to a human: last, or first where the menu is long."""
+    human = call.system("human_option")
+    words = sum(len(each.text.split()) for each in (*call.outbox.turn, *keys))
+    return (*human, *keys) if words > MOST_BEFORE_HUMAN else (*keys, *human)
+
+
 def yes_no_menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
-    return (*call.system("confirm_keys"), *call.system("human_option"))
+    return with_human(call, call.system("confirm_keys"))
 
 
 def yes_or_no(

@@ -35,6 +35,15 @@ def nomatch(call: Conversation, gather: Gather, *, neither: bool = False) -> Nex
     return _failed(call, gather, NOT_UNDERSTOOD, words, asks=by.asks and bool(own))
 
 
+def unknown_title(call: Conversation, gather: Gather, heard: str) -> Next:
+    """A title was named that is not there: say so, with the words as they were heard."""
+    gather.keypad.forget()
+    known = call.named(heard)
+    name = "title_not_here" if known is not None else "unknown_title"
+    words = call.system(name, heard=heard if known is None else known.label)
+    return _failed(call, gather, NOT_UNDERSTOOD, words, asks=False)
+
+
 def wrong_keys(call: Conversation, gather: Gather, words: Sequence[Words]) -> Next:
     """Keys that mean nothing here, or a value that doesn't fit: ``words`` say so."""
     by = handlers(call, gather)
@@ -42,7 +51,8 @@ def wrong_keys(call: Conversation, gather: Gather, words: Sequence[Words]) -> Ne
 
 
 def offer_keys(call: Conversation, gather: Gather) -> Ask:
-    call.say((*call.system("offer_keys"), *handlers(call, gather).menu(call, gather)))
+    call.say(call.system("offer_keys"))
+    call.say(handlers(call, gather).menu(call, gather))
     return Ask(gather)
 
 

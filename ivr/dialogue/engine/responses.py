@@ -10,11 +10,12 @@ from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import MASK, Conversation
 from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
-from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, to_human
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
-from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
+from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
-from ivr.dialogue.understanding.n_best import understand
+from ivr.dialogue.understanding.n_best import understand, words_of
+from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 
@@ -34,6 +35,8 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if best is None or (running and not best.sure and not best.leads_out):
         if running and recognition.transcript:
             call.kept = recognition  # for the question that comes, if it can be answered with this
+        if not running and (unknown := _unknown_title(call, gather, recognition)):
+            return reprompt.unknown_title(call, gather, unknown)
         return reprompt.nomatch(call, gather)
     if found.rival is None or best.leads_out:
         return answer(call, gather, best)
@@ -67,6 +70,19 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
     )
     call.said = said
     call.transcribe("heard", said, intent)
+
+
+def _unknown_title(call: Conversation, gather: Gather, recognition: Recognition) -> str:
+    """What was named as a title but is none, as it was transcribed; "" for anything else."""
+    by = handlers(call, gather)
+    if by.nomatch is not None or gather.secret or recognition.cause not in (Cause.SUCCESS, Cause.NO_MATCH):
+        return ""
+    asked = by.asks and (spec := call.variable(call.state.ask)) is not None and spec.type == "title"
+    title = unknown_title(words_of(recognition.transcript, call.language), gather.grammar, asked=asked)
+    said = recognition.transcript.split()
+    runs = (" ".join(said[i : i + n]) for n in range(1, len(title) + 2) for i in range(len(said) - n + 1))
+    as_said = next((run for run in runs if words_of(run, call.language) == title), " ".join(title))
+    return as_said.strip(' .,;:!?¡¿"') if title else ""
 
 
 def labels(reading: Reading) -> dict[str, str]:
@@ -166,10 +182,15 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         case "back" if gather.beneath is None:
             call.intent_doubt = False
             return BACK
+        case "start_over" if gather.mode == Mode.RESUME:  # that is what a no to it means
+            return Answer(gather, Reading(Meaning("no"), name, 1.0))
+        case "start_over":
+            return question.start_over(call)
         case "help":
             if override is None or override.prompt is None:
                 own = call.own("help", call.state.help)
-                call.say(own or (*call.system("help_default"), *handlers(call, gather).menu(call, gather)))
+                call.say(own or call.system("help_default"))
+                call.say(() if own else handlers(call, gather).menu(call, gather))
             return Ask(gather)
     return say_again(call, gather.base if name == "back" else gather)
 

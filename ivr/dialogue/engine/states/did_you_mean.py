@@ -11,7 +11,7 @@ from dataclasses import replace
 from ivr.dialogue.engine.compilation import option_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather
+from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather, with_human
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
 from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
@@ -57,7 +57,7 @@ def _ways(call: Conversation, option: Reading, label: str) -> list[str]:
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
     first, second = (_label(gather.options, index) for index in (0, 1))
-    return (*call.system("did_you_mean_keys", first=first, second=second), *call.system("human_option"))
+    return with_human(call, call.system("did_you_mean_keys", first=first, second=second))
 
 
 def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:

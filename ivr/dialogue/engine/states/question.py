@@ -12,9 +12,9 @@ from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import DtmfEntry
-from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
+from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar, with_human
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
-from ivr.dialogue.engine.requests import awaited, open_questions, request_entries
+from ivr.dialogue.engine.requests import awaited, open_questions, request_entries, takes_requests
 from ivr.dialogue.engine.states import did_you_mean
 from ivr.dialogue.engine.variables import MOST_ASKED, Asked
 from ivr.dialogue.flows.state import Transition
@@ -132,8 +132,8 @@ def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
             label = slot.value(value).label
             said += call.system("key_entry_choice", label=label, key=_key_name(call, str(place)))
     elif slot is not None:
-        said += call.system(f"key_entry_{slot.type}")
-    return (*said, *call.system("human_option"))
+        said += call.own("key_entry", call.state.key_entry) or call.system(f"key_entry_{slot.type}")
+    return with_human(call, said)
 
 
 def _key_name(call: Conversation, key: str) -> str:
@@ -200,6 +200,21 @@ def back(call: Conversation) -> Goto:
             return Goto(f"{call.frame.flow}.{call.flow.start}")
         call.stack.pop()
         state = call.state
+
+
+def start_over(call: Conversation) -> Goto:
+    """What was begun is dropped and its answers forgotten: to the open question, else the first that was asked."""
+    del call.stack[1:]
+    frame, states = call.frame, call.flow.states
+    asked = [each.state for each in frame.asked]
+    latest = next((at for at in reversed(range(len(asked))) if takes_requests(states[asked[at]])), 0)
+    for each in frame.asked[latest:]:
+        frame.clear(*each.filled, *([states[each.state].ask] if states[each.state].ask else []))
+    del frame.asked[latest:]
+    call.requests, call.kept = (), None
+    call.request_open = call.intent_doubt = False
+    call.say(call.system("started_over"))
+    return Goto(f"{frame.flow}.{asked[latest] if asked else call.flow.start}")
 
 
 HANDLERS = Handlers(filled, picked, anew=lambda call, gather: ask(call), menu=menu, asks=True)
