@@ -17,10 +17,11 @@ from ivr.call.dtmf_filter import KeyFilter
 from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
 from ivr.call.inbox import Inbox, InboxEvent, TimerExpired
-from ivr.call.input_timers import InputTimers
+from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.journal import Recorder, resume_point
 from ivr.call.mouth import Mouth
 from ivr.call.participant import Participant
+from ivr.call.pending import PendingRecognitions
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import (
     ActionDone,
@@ -37,11 +38,13 @@ from ivr.dialogue.engine.contract import (
     NoInput,
     PartFailed,
     Perform,
+    RecognitionLate,
     Record,
     ResumeLoaded,
     Said,
     Say,
     SpeechHeard,
+    SpeechLost,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, IvrError
@@ -83,7 +86,7 @@ class Conductor:
         self._recorder = recorder
         self._services = services
         self._inbox = inbox = Inbox()
-        self._mouth = Mouth(caller.media, services.speech, inbox)
+        self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler)
         self._ears = CallEars(caller.media, services.speech, call_id, inbox)
         self._timers = InputTimers(inbox)
         self._barge_in = BargeIn(self._mouth, recorder)
@@ -92,6 +95,7 @@ class Conductor:
         self._agitation = Agitation()
         self._listen: Listen | None = None
         self._user_speaking = False
+        self._pending = PendingRecognitions()
         self._ending: End | None = None
         self._paused = False
 
@@ -144,12 +148,12 @@ class Conductor:
             case SpeechStarted():
                 await self._speech_started()
             case SpeechEnded():
+                self._pending.spoken()
                 self._timers.await_recognition()
             case Heard():
                 await self._heard(event)
             case RecogniserFailed():
-                self._user_speaking = False
-                await self._tell(PartFailed("recogniser", event.reason))
+                await self._recogniser_failed(event)
             case TransferProgress():
                 self._handoff.progress(event)
             case TimerExpired():
@@ -171,6 +175,10 @@ class Conductor:
             return
         await self._barge_in.by_key()
         self._timers.stop("no-input")
+        if self._pending:
+            self._pending.keyed()
+            self._timers.stop("recognition")
+            self._user_speaking = False
         entering = self._listen is not None and self._listen.interdigit_s > 0 and digit.key.isdecimal()
         agitated = self._agitation.key(now, entering=entering)
         await self._tell(KeyPressed(digit.key))
@@ -187,8 +195,10 @@ class Conductor:
             self._agitation.talked_over()
 
     async def _heard(self, heard: Heard) -> None:
-        self._user_speaking = False
-        self._timers.stop("recognition")
+        wanted = self._pending.read()
+        self._user_speaking = bool(self._pending)
+        if not self._pending:
+            self._timers.stop("recognition")
         now = self._services.clock.monotonic()
         recognition = heard.recognition
         best = recognition.nbest[0] if recognition.nbest else None
@@ -203,7 +213,7 @@ class Conductor:
             took_s=round(recognition.took_s, 3),
             since_speech_s=round(now - heard.speech_ended_at, 3),
         )
-        if self._paused or self._listen is None:
+        if self._paused or self._listen is None or not wanted:
             return
         agitated = self._agitation.heard(recognition, now)
         await self._tell(SpeechHeard(recognition, self._listen.token))
@@ -214,11 +224,42 @@ class Conductor:
     async def _timer_expired(self, expired: TimerExpired) -> None:
         listen = self._listen
         if expired.timer == "recognition":
-            log.warning("recognition.overdue")
-            self._user_speaking = False
-            self._await_input()
+            await self._recognition_late(expired.token)
         elif listen is not None and expired.token == listen.token and not self._paused:
             await self._tell(NoInput(expired.token) if expired.timer == "no-input" else KeysPaused())
+
+    async def _recognition_late(self, step: int) -> None:
+        """First a word; then keys, which the reading may still come before; then, once all is said, a human."""
+        last = step == len(RECOGNITION_LATE_S) - 1
+        if self._paused or self._listen is None:
+            self._user_speaking = False
+            return
+        if last and self._mouth.speaking:
+            self._timers.await_recognition(step)
+            return
+        log.warning("recognition.late", step=step)
+        if step == 0:
+            await self._mouth.fill()
+        else:
+            await self._tell(RecognitionLate(given_up=last))
+        if not last:
+            self._timers.await_recognition(step + 1)
+        else:
+            self._user_speaking = False
+            self._await_input()
+
+    async def _recogniser_failed(self, failed: RecogniserFailed) -> None:
+        """Whoever was speaking is asked to say it again where another worker hears them, once; else it is a failure."""
+        lost, self._user_speaking = self._user_speaking, False
+        self._pending.lost()
+        self._timers.stop("recognition")
+        if self._paused or not await self._ears.recover(self._listen):
+            await self._tell(PartFailed("recogniser", failed.reason))
+            return
+        log.info("recogniser.replaced")
+        if lost:
+            await self._tell(SpeechLost())
+        self._await_input()
 
     # -- effects -------------------------------------------------------------------------------------------
 

@@ -226,9 +226,11 @@ class WorkerSpeechService:
             if left <= 0 or all(w.loaded.complete for w in self.listeners):
                 raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
             waits = [asyncio.create_task(w.worker.wait_changed()) for w in self.listeners]
-            await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            try:
+                await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
         return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:

@@ -137,6 +137,11 @@ class FakeMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         return self.local
 
+    @property
+    def sounding(self) -> bool:
+        """Whether the far end hears anything of ours."""
+        return self._timer is not None or self.bridged_to is not None
+
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
             self._playing.append((token, clip, i == len(clips) - 1))
@@ -229,8 +234,15 @@ class FakeEars:
 
     def hear(self, text: str, manner: Manner | None = None) -> None:
         """The caller said ``text``: start, end, and what a perfect free transcription makes of it."""
+        self.speak()
+        self.read(text, manner)
+
+    def speak(self) -> None:
+        """The caller said something that is not read yet."""
         self.begin()
         self._queue.put_nowait(SpeechEnded())
+
+    def read(self, text: str, manner: Manner | None = None) -> None:
         cause = Cause.SUCCESS if text else Cause.NO_MATCH
         self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0, manner=manner or Manner())))
 
@@ -255,6 +267,7 @@ class FakeSpeech:
         self.voices: tuple[str, ...] = ("en-US", "es-ES")
         self.mute = False
         self.deaf = False
+        self.slow_s = 0.0  # to synthesise what was not synthesised before
 
     async def start(self) -> None:
         return None
@@ -268,6 +281,8 @@ class FakeSpeech:
     async def render(self, text: str, language: str, voice: str = "", recording: str = "") -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
+        if self.slow_s and (language, text) not in self.rendered:
+            await asyncio.sleep(self.slow_s)
         self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 

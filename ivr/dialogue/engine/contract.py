@@ -140,6 +140,18 @@ class PartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class RecognitionLate:
+    """What the caller said is not read yet: keys are offered; ``given_up``: a human is sent for."""
+
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """What the caller was saying will never be read; what they say now is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agitated:
     """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
 
@@ -151,7 +163,7 @@ class Agitated:
 
 DialogueEvent = (
     SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
-    | PartFailed | Agitated
+    | PartFailed | RecognitionLate | SpeechLost | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------

@@ -23,10 +23,12 @@ from ivr.dialogue.engine.contract import (
     KeysPaused,
     NoInput,
     PartFailed,
+    RecognitionLate,
     ResumeLoaded,
     Said,
     Say,
     SpeechHeard,
+    SpeechLost,
     Start,
 )
 from ivr.dialogue.engine.conversation import MASK, Conversation
@@ -40,6 +42,7 @@ from ivr.dialogue.engine.next import (
     Done,
     Gather,
     Goto,
+    Mode,
     Next,
     NoMatch,
     Stay,
@@ -134,6 +137,14 @@ class Dialogue:
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return self._part_failed(part, detail)
+            case RecognitionLate(given_up=given_up):
+                return self._recognition_late(given_up)
+            case SpeechLost():
+                gather = self._asking()
+                if gather is None:
+                    return STAY
+                call.say(call.system("say_again"))
+                return Ask(gather)
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
@@ -171,6 +182,20 @@ class Dialogue:
             return reprompt.offer_keys(call, call.gather)
         return handoff.connect_directly(call, need)
 
+    def _asking(self) -> Gather | None:
+        """The gather in force, where the caller is asked anything."""
+        gather = self._call.gather
+        return None if gather is None or gather.mode == Mode.RUNNING else gather
+
+    def _recognition_late(self, given_up: bool) -> Next:
+        call, gather = self._call, self._asking()
+        if gather is None or (given_up and call.in_human_flow):
+            return STAY
+        if not given_up:
+            return reprompt.offer_keys(call, gather)
+        call.say(call.system("apology"))
+        return to_human(HandoffNeed("recogniser too slow", weight=Weight.BROKEN))
+
     # -- what may be known from outside ---------------------------------------------------------------------------
 
     def snapshot(self) -> Mapping[str, object] | None:
@@ -186,6 +211,12 @@ class Dialogue:
     def language(self) -> str:
         """What is spoken now: the opening's, until a flow or the caller chose another."""
         return self._call.language
+
+    @property
+    def filler(self) -> Say:
+        """A word for who has to wait, in the voice that speaks now. Nothing of the call changes by it."""
+        call = self._call
+        return Say(0, call.system("one_moment"), True, call.language, call.words.voice(call.frame.flow))
 
     @property
     def keys_led(self) -> bool:
