@@ -16,13 +16,14 @@ from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import KeyFilter
 from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
-from ivr.call.inbox import Inbox, InboxEvent, TimerExpired
+from ivr.call.inbox import EarsBehind, Inbox, InboxEvent, TimerExpired
 from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.journal import Recorder, resume_point
 from ivr.call.mouth import Mouth
 from ivr.call.participant import Participant
 from ivr.call.pending import PendingRecognitions
 from ivr.call.registry import CallServices
+from ivr.call.voice_burst import VoiceBurst
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -65,6 +66,8 @@ from ivr.record import Performed
 log = structlog.get_logger(__name__)
 
 SLOW_ACTION_S = 1.0
+ABREAST_S = 0.3  # ears that take longer to take in what was said are saturated
+STALE_S = 1.0  # a beginning of speech told later than this stops no prompt
 
 
 class Conductor:
@@ -96,6 +99,8 @@ class Conductor:
         self._listen: Listen | None = None
         self._user_speaking = False
         self._pending = PendingRecognitions()
+        self._burst = VoiceBurst(lambda: self._tasks.create_task(self._burst_ended()))
+        self._behind = False  # the ears are, and the caller has been told to wait
         self._ending: End | None = None
         self._paused = False
 
@@ -110,6 +115,7 @@ class Conductor:
                     await self._take(await self._inbox.get())
         finally:
             self._timers.stop()
+            self._burst.stop()
             await self._ears.close()
 
     @asynccontextmanager
@@ -134,6 +140,7 @@ class Conductor:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._ears.feed(event)
+                self._burst.frame(event.pcm)
             else:
                 self._inbox.put_nowait(event)
 
@@ -146,10 +153,13 @@ class Conductor:
             case PlayDone():
                 self._mouth.played(event)
             case SpeechStarted():
-                await self._speech_started()
+                await self._speech_started(event)
             case SpeechEnded():
                 self._pending.spoken()
-                self._timers.await_recognition()
+                if not self._behind:  # else the steps are being taken already
+                    self._timers.await_recognition()
+            case EarsBehind():
+                await self._ears_behind()
             case Heard():
                 await self._heard(event)
             case RecogniserFailed():
@@ -175,10 +185,10 @@ class Conductor:
             return
         await self._barge_in.by_key()
         self._timers.stop("no-input")
-        if self._pending:
-            self._pending.keyed()
+        if self._pending or self._behind:
+            self._pending.keyed(unended=self._behind)
             self._timers.stop("recognition")
-            self._user_speaking = False
+            self._user_speaking = self._behind = False
         entering = self._listen is not None and self._listen.interdigit_s > 0 and digit.key.isdecimal()
         agitated = self._agitation.key(now, entering=entering)
         await self._tell(KeyPressed(digit.key))
@@ -186,11 +196,25 @@ class Conductor:
             await self._tell(agitated)
         self._timers.await_key(self._listen)
 
-    async def _speech_started(self) -> None:
+    async def _burst_ended(self) -> None:
+        if not await self._ears.abreast(ABREAST_S):
+            self._inbox.put_nowait(EarsBehind())
+
+    async def _ears_behind(self) -> None:
+        """Saturated ears tell neither beginning nor end of what is said in time: the caller's own pause does."""
+        if self._behind or self._pending or self._paused or self._listen is None or self._mouth.speaking:
+            return
+        self._behind = self._user_speaking = True
+        self._timers.stop("no-input")
+        await self._recognition_late(0)
+
+    async def _speech_started(self, started: SpeechStarted) -> None:
         if self._paused:
             return
         self._user_speaking = True
         self._timers.stop("no-input")
+        if self._behind and started.at and self._services.clock.monotonic() - started.at > STALE_S:
+            return  # what they said before they were told to wait; it stops no prompt
         if await self._barge_in.by_speech(self._listen):
             self._agitation.talked_over()
 
@@ -199,6 +223,7 @@ class Conductor:
         self._user_speaking = bool(self._pending)
         if not self._pending:
             self._timers.stop("recognition")
+            self._behind = False
         now = self._services.clock.monotonic()
         recognition = heard.recognition
         best = recognition.nbest[0] if recognition.nbest else None
@@ -245,12 +270,13 @@ class Conductor:
         if not last:
             self._timers.await_recognition(step + 1)
         else:
-            self._user_speaking = False
+            self._user_speaking = self._behind = False
             self._await_input()
 
     async def _recogniser_failed(self, failed: RecogniserFailed) -> None:
         """Whoever was speaking is asked to say it again where another worker hears them, once; else it is a failure."""
         lost, self._user_speaking = self._user_speaking, False
+        self._behind = False
         self._pending.lost()
         self._timers.stop("recognition")
         if self._paused or not await self._ears.recover(self._listen):

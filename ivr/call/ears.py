@@ -87,6 +87,10 @@ class CallEars:
         if self._ears is not None:
             self._ears.feed(audio.pcm, audio.at)
 
+    async def abreast(self, within_s: float) -> bool:
+        """Whether what was fed so far is taken in within ``within_s``; who is deaf has nothing to take in."""
+        return self._ears is None or await self._ears.abreast(within_s)
+
     async def run(self) -> None:
         """Pass on what is heard, by whichever ears there are, for as long as the call lasts."""
         while True:

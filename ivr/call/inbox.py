@@ -14,6 +14,11 @@ InputTimer = Literal["no-input", "inter-digit", "recognition"]
 
 
 @dataclass(frozen=True, slots=True)
+class EarsBehind:
+    """The caller's voice has paused, and the recogniser has not come to it yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimerExpired:
     """``token`` is of the Listen that the timer was started for, so that a stale one is recognised and dropped."""
 
@@ -21,7 +26,7 @@ class TimerExpired:
     token: int
 
 
-InboxEvent = Digit | PlayDone | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
+InboxEvent = Digit | PlayDone | EarEvent | TransferProgress | TimerExpired | EarsBehind | CallEnded | DialogueEvent
 
 Inbox = asyncio.Queue[InboxEvent]
 """In the order in which they came; unbounded, for none of them may be dropped."""

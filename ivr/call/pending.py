@@ -17,9 +17,9 @@ class PendingRecognitions:
         """An utterance has ended."""
         self._pending += 1
 
-    def keyed(self) -> None:
-        """Who keys does not wait for what they said."""
-        self._overtaken = self._pending
+    def keyed(self, *, unended: bool = False) -> None:
+        """Who keys does not wait for what they said; ``unended``: nor for what the recogniser has not come to yet."""
+        self._overtaken = self._pending + unended
 
     def read(self) -> bool:
         """A reading has come: whether it is still wanted."""

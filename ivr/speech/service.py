@@ -144,6 +144,10 @@ class WorkerEars:
         if not self._closed and not self.worker.send_audio(self.session, at, pcm):
             self.dropped += 1
 
+    async def abreast(self, within_s: float) -> bool:
+        """The worker answers in order: its pong comes once all audio before the ping was taken in."""
+        return self._closed or await self.worker.worker.answers(within_s)
+
     async def events(self) -> AsyncIterator[EarEvent]:
         """Until close, or RecogniserFailed, which is the last."""
         while (event := await self._events.get()) is not None:

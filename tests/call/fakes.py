@@ -219,6 +219,7 @@ class FakeEars:
         self.language = language
         self.closed = False
         self.requests: list[ListenRequest | None] = []
+        self.saturated = False
         self._queue: asyncio.Queue[EarEvent] = asyncio.Queue()
 
     async def listen(self, request: ListenRequest | None) -> None:
@@ -228,6 +229,11 @@ class FakeEars:
 
     def feed(self, pcm: bytes, at: float) -> None:
         return None
+
+    async def abreast(self, within_s: float) -> bool:
+        if self.saturated:
+            await asyncio.sleep(within_s)
+        return not self.saturated
 
     def begin(self) -> None:
         self._queue.put_nowait(SpeechStarted())

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.events import Audio
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
 
@@ -179,3 +180,60 @@ CACHED = (
     "I'm getting you a person now.",
     "Anything else?",
 )
+
+
+LOUD, FAINT = b"\x00\x20" * 160, b"\x10\x00" * 160
+
+
+async def voice(rig: Rig, seconds: float) -> None:
+    """The caller's voice through the media's gate, which stays open for 1.2 s after it."""
+    for pcm, frames in ((LOUD, int(seconds * 50)), (FAINT, 60)):
+        for _ in range(frames):
+            rig.caller.post(Audio(pcm))
+            await asyncio.sleep(0.02)
+
+
+def test_saturated_ears_that_tell_nothing_do_not_leave_the_caller_in_silence(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            ears, before = rig.speech.ears[-1], len(rig.caller.heard)
+            ears.saturated = True
+            await voice(rig, 1.5)
+            assert rig.caller.heard[before:] == [WORD], "said before the gate has closed"
+            await asyncio.sleep(2.0)
+            assert KEYS in rig.caller.heard[before:]
+            ears.hear("put Vertigo first")  # six seconds late: told all at once
+            await asyncio.sleep(10)
+            assert rig.actions.queue[0] == "Vertigo" and not rig.with_agent()
+            assert rig.caller.heard[before:].count(WORD) == 1
+
+    run(scenario())
+
+
+def test_a_key_comes_before_what_saturated_ears_have_not_come_to(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.speech.ears[-1].saturated = True
+            await voice(rig, 1.5)
+            await rig.press("5", settle_s=4)
+            rig.speech.ears[-1].hear("put Vertigo first")
+            await asyncio.sleep(2)
+            assert rig.actions.queue[0] == "Casablanca"
+            await rig.say("Vertigo", settle_s=4)
+            assert "Take Vertigo out of your queue?" in rig.caller.heard
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("saturated", "seconds"), [(False, 1.5), (True, 0.1)])
+def test_ears_in_time_and_clicks_bring_no_word(library: FlowLibrary, saturated: bool, seconds: float) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.speech.ears[-1].saturated = saturated
+            await voice(rig, seconds)
+            assert WORD not in rig.caller.heard
+
+    run(scenario())
