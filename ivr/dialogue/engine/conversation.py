@@ -92,6 +92,7 @@ class Conversation:
         self.outcome = ""
         # a human
         self.reasons = Reasons()
+        self.failing = False  # a failure of ours led here, and nothing was asked since
         self.said = ""  # by the caller, in this turn; masked where secret
         self.left_at = ""  # where the caller was when a human was sent for
         # words and values
@@ -173,6 +174,7 @@ class Conversation:
     def progress(self) -> None:
         """Something new is asked: failures are counted from here."""
         self.failures = self.steps = 0
+        self.failing = False
 
     def let_go(self) -> None:
         """Wait for nothing any more; late answers will find nobody."""

@@ -358,6 +358,7 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
 
 def _take(call: Conversation, take: Take) -> Goto:
     transition, leaving = take.transition, call.state
+    call.failing = call.failing or transition.failure
     edge = transition.edge
     if edge.say is not None:
         call.say(call.own(transition.prompt_id, edge.say, call.visit))
@@ -370,4 +371,5 @@ def _take(call: Conversation, take: Take) -> Goto:
     if not target.startswith(RESERVED):
         return Goto(target)
     call.shared.table.place(call.cursor, call.here)
-    return Goto(target, HandoffNeed(reason, skill, edge.priority))
+    weight = Weight.BROKEN if call.failing else Weight.MATTER
+    return Goto(target, HandoffNeed(reason, skill, edge.priority, weight))

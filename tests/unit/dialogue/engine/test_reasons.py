@@ -45,12 +45,14 @@ def test_what_breaks_on_the_way_is_told_beside_it() -> None:
     assert (talk.connect.reason, talk.connect.also) == (CANCEL, (Reason("store failed"),))
 
 
-def test_a_flow_that_says_what_it_is_about_is_told_before_a_wish_and_after_a_risk() -> None:
+def test_what_a_flow_says_of_a_failure_is_told_after_the_callers_wish() -> None:
     talk = Talk().send(ActionDone(0, ActionResult("failed")))
     assert talk.dialogue.reason == ""
     talk = Talk(perform=False).say("put Vertigo first")
-    talk.send(ActionDone(talk.performed[0].token, ActionResult("failed"))).answer("failed").key("0")
-    assert (talk.connect.reason, talk.connect.also) == ("the queue is broken", (Reason("asked"),))
+    talk.send(ActionDone(talk.performed[0].token, ActionResult("failed"))).answer("failed")
+    assert talk.connect.reason == "the queue is broken"
+    talk.key("0")
+    assert (talk.connect.reason, talk.connect.also) == ("asked", (Reason("the queue is broken"),))
     talk.answer("failed").say("i quit")
     assert (talk.connect.reason, talk.connect.skill) == (CANCEL, "retention")
 
