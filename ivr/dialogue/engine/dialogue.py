@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from ivr.dialogue.engine import reprompt, responses
+from ivr.dialogue.engine import part_failure, reprompt, responses
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import (
     ActionDone,
@@ -42,7 +42,6 @@ from ivr.dialogue.engine.next import (
     Done,
     Gather,
     Goto,
-    Mode,
     Next,
     NoMatch,
     Stay,
@@ -136,15 +135,11 @@ class Dialogue:
             case ActionDone() | ActionSlow() | HandoffDone() | ResumeLoaded():
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
-                return self._part_failed(part, detail)
+                return part_failure.failed(call, part, detail)
             case RecognitionLate(given_up=given_up):
-                return self._recognition_late(given_up)
+                return part_failure.recognition_late(call, given_up=given_up)
             case SpeechLost():
-                gather = self._asking()
-                if gather is None:
-                    return STAY
-                call.say(call.system("say_again"))
-                return Ask(gather)
+                return part_failure.speech_lost(call)
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
@@ -167,34 +162,6 @@ class Dialogue:
         if isinstance(waiting, handoff.Connecting) and waiting.direct:
             return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
-
-    def _part_failed(self, part: str, detail: str) -> Next:
-        call = self._call
-        call.outbox.record(Failed(part, detail=detail[:200]))
-        if handoff.rung(call):
-            return STAY
-        need = HandoffNeed(f"{part} failed", weight=Weight.BROKEN)
-        if not call.in_human_flow:
-            call.say(call.system("apology"))
-            return to_human(need)
-        if part in ("recogniser", "synthesiser") and call.gather is not None:
-            call.keys_led = call.deaf = True  # the way to the human goes on by keys
-            return reprompt.offer_keys(call, call.gather)
-        return handoff.connect_directly(call, need)
-
-    def _asking(self) -> Gather | None:
-        """The gather in force, where the caller is asked anything."""
-        gather = self._call.gather
-        return None if gather is None or gather.mode == Mode.RUNNING else gather
-
-    def _recognition_late(self, given_up: bool) -> Next:
-        call, gather = self._call, self._asking()
-        if gather is None or (given_up and call.in_human_flow):
-            return STAY
-        if not given_up:
-            return reprompt.offer_keys(call, gather)
-        call.say(call.system("apology"))
-        return to_human(HandoffNeed("recogniser too slow", weight=Weight.BROKEN))
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
