@@ -23,7 +23,7 @@ from ivr.call.mouth import Mouth
 from ivr.call.participant import Participant
 from ivr.call.pending import PendingRecognitions
 from ivr.call.registry import CallServices
-from ivr.call.voice_burst import VoiceBurst
+from ivr.call.voice_burst import QUIET_S, VoiceBurst
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -67,6 +67,7 @@ log = structlog.get_logger(__name__)
 
 SLOW_ACTION_S = 1.0
 ABREAST_S = 0.3  # ears that take longer to take in what was said are saturated
+UNENDED_S = 0.3  # and those that heard a beginning, and tell no end for so much longer
 STALE_S = 1.0  # a beginning of speech told later than this stops no prompt
 
 
@@ -197,8 +198,12 @@ class Conductor:
         self._timers.await_key(self._listen)
 
     async def _burst_ended(self) -> None:
-        if not await self._ears.abreast(ABREAST_S):
-            self._inbox.put_nowait(EarsBehind())
+        if await self._ears.abreast(ABREAST_S):
+            hangover_s = 0.0 if self._listen is None else self._listen.hangover_s
+            await self._services.clock.sleep(max(UNENDED_S, hangover_s - QUIET_S + UNENDED_S))
+            if not self._user_speaking or self._pending or self._burst.going_on:
+                return
+        self._inbox.put_nowait(EarsBehind())
 
     async def _ears_behind(self) -> None:
         """Saturated ears tell neither beginning nor end of what is said in time: the caller's own pause does."""

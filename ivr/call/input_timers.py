@@ -9,7 +9,7 @@ from ivr.dialogue.engine.contract import Listen
 
 # A recogniser that is late must not leave the caller in silence. From the end of the utterance on: a word; then keys;
 # then, once those are said, a human.
-RECOGNITION_LATE_S = (0.6, 2.0, 6.0)
+RECOGNITION_LATE_S = (0.4, 1.8, 6.0)
 
 
 class InputTimers:

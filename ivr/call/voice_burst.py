@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 QUIET_S = 0.6  # longer than most pauses for breath, and than an endpointer that is in time needs
 LEAST_S = 0.25  # from the first loud frame to the last: shorter ones are clicks
+CLOSED_S = 0.3  # without a frame: the gate has closed
 LOUD = 0.12  # of the burst's loudest frame
 
 
@@ -15,7 +16,7 @@ class VoiceBurst:
 
     def __init__(self, ended: Callable[[], object]) -> None:
         self._ended = ended
-        self._began = self._latest = 0.0
+        self._began = self._latest = self._frame_at = 0.0
         self._loudest = 0
         self._look: asyncio.TimerHandle | None = None
 
@@ -26,12 +27,21 @@ class VoiceBurst:
         samples = memoryview(pcm)[: len(pcm) & ~1].cast("h")
         peak = max(max(samples), -min(samples))
         loop = asyncio.get_running_loop()
-        if self._look is None:
-            self._loudest, self._began = 0, loop.time()
-            self._look = loop.call_later(QUIET_S, self._looked)
+        now, before = loop.time(), self._frame_at
+        self._frame_at = now
+        if now - before > CLOSED_S:
+            self._loudest = 0
         self._loudest = max(self._loudest, peak)
-        if peak >= LOUD * self._loudest:
-            self._latest = loop.time()
+        if peak < LOUD * self._loudest:
+            return  # the gate's hang-over, or the room
+        self._latest = now
+        if self._look is None:
+            self._began = now
+            self._look = loop.call_later(QUIET_S, self._looked)
+
+    @property
+    def going_on(self) -> bool:
+        return self._look is not None
 
     def stop(self) -> None:
         if self._look is not None:

@@ -48,7 +48,7 @@ def test_a_reading_that_is_nearly_in_time_costs_nothing(library: FlowLibrary) ->
         rig = Rig(library)
         async with rig.call():
             rig.speech.ears[-1].speak()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
             rig.speech.ears[-1].read("put Vertigo first")
             await asyncio.sleep(8)
             assert WORD not in rig.caller.heard and rig.actions.queue[0] == "Vertigo"
