@@ -16,6 +16,7 @@ DigitSource = Literal["rtp", "info", "tone"]
 # Facts of a call, for any company: who calls, set by the action that identified them; and one of the actions.
 CALLER_ID = "caller.id"
 CALLER_NAME = "caller.name"
+HANDOFF_SKILL = "call.handoff_skill"  # of the human who is wanted, once one is
 CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
 
 

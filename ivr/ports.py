@@ -193,6 +193,9 @@ class Ears(Protocol):
     def feed(self, pcm: bytes, at: float) -> None:
         """Never blocks; drops and counts when the worker is behind."""
 
+    async def abreast(self, within_s: float) -> bool:
+        """Whether the recogniser has taken in what was fed so far, within ``within_s``: if not it is saturated."""
+
     def events(self) -> AsyncIterator[EarEvent]: ...
     async def close(self) -> None: ...
 

@@ -95,7 +95,8 @@ class Handoff:
         if self._trying:
             return
         clock, desk = self._services.clock, self._services.desk
-        context = self._context_for(Connect(0, MEDIA_FAILED, GENERAL, URGENT))
+        connect = Connect(0, MEDIA_FAILED, GENERAL, URGENT)
+        context = self._context_for(connect)
         found = [d for d in desk.destinations(GENERAL, clock.now()) if d.mode == "refer"]
         if not found:
             return
@@ -105,7 +106,7 @@ class Handoff:
         comfort = Comfort(self._caller.media, _quietly)  # not entered: there is nothing to hear
         reached = await self._reached(found, context, comfort)
         if reached is not None:
-            await self._handed_over(*reached, MEDIA_FAILED, _unpaused)
+            await self._handed_over(*reached, connect, _unpaused)
 
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         clock, desk = self._services.clock, self._services.desk
@@ -120,7 +121,7 @@ class Handoff:
             reached = await self._reached(destinations, context, comfort)
         if reached is None:
             return "failed"
-        return await self._handed_over(*reached, connect.reason, paused)
+        return await self._handed_over(*reached, connect, paused)
 
     async def _reached(
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
@@ -146,14 +147,15 @@ class Handoff:
         return None
 
     async def _handed_over(
-        self, destination: Destination, agent: Participant | None, reason: str, paused: Pause
+        self, destination: Destination, agent: Participant | None, connect: Connect, paused: Pause
     ) -> NotConnected:
         """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more."""
         self.with_agent = True
         if self._wanted_at is not None:
             self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
+        also = tuple(other.reason for other in connect.also)
         try:
-            self._recorder.record(HandedOver(destination.name, reason))
+            self._recorder.record(HandedOver(destination.name, connect.reason, also=also))
             if agent is None:
                 raise CallEnded("service", "transferred")
             async with paused():
@@ -189,6 +191,8 @@ class Handoff:
             tried=tuple(dialogue.tried),
             flow=flow,
             state=state,
+            said=connect.said,
+            also=connect.also,
         )
 
     async def _headers(self, context: HandoffContext) -> Mapping[str, str]:

@@ -14,6 +14,11 @@ InputTimer = Literal["no-input", "inter-digit", "recognition"]
 
 
 @dataclass(frozen=True, slots=True)
+class EarsBehind:
+    """The caller's voice has paused, and the recogniser has not come to it yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimerExpired:
     """``token`` is of the Listen that the timer was started for, so that a stale one is recognised and dropped."""
 
@@ -28,6 +33,7 @@ InboxEvent = (
     | MediaLost
     | MediaRestored
     | EarEvent
+    | EarsBehind
     | TransferProgress
     | TimerExpired
     | CallEnded

@@ -17,7 +17,6 @@ from ivr.events import CALLER_NAME
 from ivr.ports import ContextStore, Destination, HandoffContext
 
 GENERAL = "general"
-URGENT = 7  # priorities go from 0 to 10
 ASKED = "asked"
 
 
@@ -95,7 +94,7 @@ def whisper(context: HandoffContext) -> str:
     who = str(context.facts.get(CALLER_NAME) or "") or spoken.somebody
     about = _in_words(context.reason)
     sentence = f"{who}." if about in ("", ASKED) else f"{who}: {about}."
-    return (spoken.urgent if context.priority >= URGENT else "") + sentence
+    return (spoken.urgent if context.urgent else "") + sentence
 
 
 def _in_words(reason: str) -> str:

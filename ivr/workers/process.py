@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +124,7 @@ class Worker:
         self._spawn = spawn
         self._link: Link | None = None
         self._attention = Attention(0.0, _LAPSE_S)
+        self._pings: deque[asyncio.Future[None] | None] = deque()  # not answered yet; who waits for the answer
         self._changed = asyncio.Event()
         self._requests: dict[int, asyncio.Future[bytes]] = {}
         self._numbers = itertools.count(1)
@@ -180,6 +182,19 @@ class Worker:
         self._link.send(kind, number, body)
         return True
 
+    async def answers(self, within_s: float) -> bool:
+        """Whether the process has come to what was sent so far, within ``within_s``. A dead one has nothing to do."""
+        if self._link is None:
+            return True
+        pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ping(self._link, pong)
+        done, _ = await asyncio.wait((pong,), timeout=within_s)
+        return bool(done)
+
+    def _ping(self, link: Link, pong: asyncio.Future[None] | None = None) -> None:
+        self._pings.append(pong)
+        link.send(Life.PING)
+
     async def request(self, kind: int, number: int = 0, body: bytes = b"", *, timeout_s: float = REPLY_S) -> bytes:
         """Ask the process. Raises one of the role's errors when it refuses, dies or takes too long."""
         role = self._role
@@ -211,6 +226,10 @@ class Worker:
                 future.set_result(answer)
             else:
                 future.set_exception(refused(answer, self._role.errors))
+        elif kind == Life.PONG:
+            pong = self._pings.popleft() if self._pings else None
+            if pong is not None and not pong.done():
+                pong.set_result(None)
         elif kind == Life.READY:
             self.up = self._owner.ready(body) or self.up
             self._change()
@@ -250,6 +269,7 @@ class Worker:
         for end in (ours, theirs) if self._role.socket_buffer else ():
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._role.socket_buffer)
         link = Link(self._received)
+        self._pings.clear()
         child: Child | None = None
         grace_s = _GRACE_S
         try:
@@ -274,7 +294,7 @@ class Worker:
         loop, title = asyncio.get_running_loop(), self._role.title
         self._attention = Attention(loop.time(), _LAPSE_S)
         while True:
-            link.send(Life.PING)
+            self._ping(link)
             await asyncio.wait((link.ended,), timeout=_PING_S)
             if link.ended.done():
                 return f"{title} died" if not link.ended.result() else f"{title} broke: {link.ended.result()}"

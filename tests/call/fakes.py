@@ -195,6 +195,11 @@ class FakeMediaLeg:
         self._next()
         return self.local
 
+    @property
+    def sounding(self) -> bool:
+        """Whether the far end hears anything of ours."""
+        return self._timer is not None or self.bridged_to is not None
+
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
             self._playing.append((token, clip, i == len(clips) - 1))
@@ -272,6 +277,7 @@ class FakeEars:
         self.language = language
         self.closed = False
         self.requests: list[ListenRequest | None] = []
+        self.saturated = False
         self._queue: asyncio.Queue[EarEvent] = asyncio.Queue()
 
     async def listen(self, request: ListenRequest | None) -> None:
@@ -282,13 +288,25 @@ class FakeEars:
     def feed(self, pcm: bytes, at: float) -> None:
         return None
 
+    async def abreast(self, within_s: float) -> bool:
+        if self.saturated:
+            await asyncio.sleep(within_s)
+        return not self.saturated
+
     def begin(self) -> None:
         self._queue.put_nowait(SpeechStarted())
 
     def hear(self, text: str, manner: Manner | None = None) -> None:
         """The caller said ``text``: start, end, and what a perfect free transcription makes of it."""
+        self.speak()
+        self.read(text, manner)
+
+    def speak(self) -> None:
+        """The caller said something that is not read yet."""
         self.begin()
         self._queue.put_nowait(SpeechEnded())
+
+    def read(self, text: str, manner: Manner | None = None) -> None:
         cause = Cause.SUCCESS if text else Cause.NO_MATCH
         self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0, manner=manner or Manner())))
 
@@ -313,6 +331,7 @@ class FakeSpeech:
         self.voices: tuple[str, ...] = ("en-US", "es-ES")
         self.mute = False
         self.deaf = False
+        self.slow_s = 0.0  # to synthesise what was not synthesised before
 
     async def start(self) -> None:
         return None
@@ -328,6 +347,8 @@ class FakeSpeech:
     ) -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
+        if self.slow_s and (language, text) not in self.rendered:
+            await asyncio.sleep(self.slow_s)
         self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 

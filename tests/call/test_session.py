@@ -212,6 +212,7 @@ def test_a_crashed_recogniser_brings_a_human_and_keys_still_work(library: FlowLi
     async def scenario() -> None:
         rig = Rig(library)
         async with rig.call():
+            rig.speech.deaf = True
             rig.speech.ears[-1].crash()
             await asyncio.sleep(20)
             assert rig.with_agent()

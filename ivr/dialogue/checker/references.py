@@ -27,7 +27,7 @@ _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
-    "question": {"ask", "choices", "noinput", "nomatch", "help", "timeout", "hangover", "bargein", "goto"},
+    "question": {"ask", "choices", "noinput", "nomatch", "help", "key_entry", "timeout", "hangover", "bargein", "goto"},
     "action": {"action", "arguments", "confirm", "wait", "returns", "on", "timeout", "hangover", "bargein", "help"},
     "http": {"http", "confirm", "wait", "on", "timeout", "hangover", "bargein", "help"},
     "branch": {"when"},

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ivr.dialogue.flows.wording import Words as Words
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import ActionResult, Recognition, Term
-from ivr.record import Happening, Prompted
+from ivr.record import Happening, Prompted, Reason
 
 # --- how it begins ------------------------------------------------------------------------------------------
 
@@ -152,6 +152,18 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class RecognitionLate:
+    """What the caller said is not read yet: keys are offered; ``given_up``: a human is sent for."""
+
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """What the caller was saying will never be read; what they say now is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agitated:
     """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
 
@@ -163,7 +175,7 @@ class Agitated:
 
 DialogueEvent = (
     SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow
-    | ResumeLoaded | PartFailed | Interrupted | Agitated
+    | ResumeLoaded | PartFailed | RecognitionLate | SpeechLost | Interrupted | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------
@@ -210,12 +222,16 @@ class Perform:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts)."""
+    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts).
+
+    ``reason`` is the most important one, ``said`` the caller's words for it; ``also``: the others, by importance."""
 
     token: int
     reason: str
     skill: str
     priority: int
+    said: str = ""
+    also: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ class State(Node):
     noinput: TaperedPrompt | None = None
     nomatch: TaperedPrompt | None = None
     help: TaperedPrompt | None = None
+    key_entry: TaperedPrompt | None = None  # how the answer is keyed in, where the line's own words say it badly
     timeout: Duration | None = None
     hangover: Duration | None = None
     bargein: bool | None = None
@@ -242,7 +243,13 @@ class State(Node):
         """Everything the state can say itself."""
         if self.prompt:
             yield StatePrompt("", self.prompt, ("prompt",))
-        own = {"noinput": self.noinput, "nomatch": self.nomatch, "help": self.help, "wait": self.wait}
+        own = {
+            "noinput": self.noinput,
+            "nomatch": self.nomatch,
+            "help": self.help,
+            "key_entry": self.key_entry,
+            "wait": self.wait,
+        }
         for part, prompt in own.items():
             if prompt:
                 yield StatePrompt(part, prompt, (part,))

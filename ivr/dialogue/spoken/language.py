@@ -111,6 +111,8 @@ class Language:
     options: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # the first, the second, neither of two
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
     corrections: tuple[str, ...] = ()  # "no, i meant …"
+    assents: WordSet = frozenset()  # with which a yes begins that something else follows,
+    denials: Phrase = ()  # and a no
 
 
 def read_language(tag: str, name: str, **rules: object) -> Language:

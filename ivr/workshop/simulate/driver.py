@@ -194,8 +194,8 @@ class Driver:
             self.connected = connect
             self.listening = None
             destination = destinations[0].name if destinations else ""
-        tried = tuple(self.dialogue.tried)
-        self._entry(HandedOver(destination, connect.reason, connect.skill, connect.priority, outcome, tried))
+        tried, also = tuple(self.dialogue.tried), tuple(other.reason for other in connect.also)
+        self._entry(HandedOver(destination, connect.reason, connect.skill, connect.priority, outcome, tried, also))
         return outcome
 
     def _ended(self, outcome: str) -> None:

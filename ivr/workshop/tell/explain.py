@@ -201,6 +201,8 @@ class _StateExplanation:
         human = ", ".join(self.library.universals.human.keys)
         others = (("repeat", "**"), ("help", "*1"), ("back", "*2"), ("goodbye", "*9"))
         keys = [(n, ", ".join(getattr(self.library.universals, n).keys) or k) for n, k in others]
+        if anew := self.library.universals.start_over.keys:
+            keys.append(("start over", ", ".join(anew)))
         yield f"{human}: a human; " + "; ".join(f"{k}: {n}" for n, k in keys)
 
     # --- doing and going on -----------------------------------------------------------------------------------------

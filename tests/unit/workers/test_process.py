@@ -307,3 +307,17 @@ def test_after_a_lapse_the_looking_begins_anew() -> None:
     assert attention.since == 111.0
     attention.look(112.0)
     assert attention.since == 111.0
+
+
+def test_a_process_that_is_behind_is_known_by_what_it_has_not_come_to() -> None:
+    async def test(house: House) -> None:
+        worker = house.worker
+        assert await worker.answers(0.3)
+        house.children[0].stopped = True
+        began = asyncio.get_running_loop().time()
+        assert not await worker.answers(0.3)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(0.3)
+        await worker.stop()
+        assert await worker.answers(0.3), "a dead one has nothing to come to"
+
+    in_house(test)

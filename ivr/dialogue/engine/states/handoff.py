@@ -18,15 +18,15 @@ from ivr.dialogue.engine.next import (
     Done,
     Gather,
     Goto,
-    HandoffNeed,
     Mode,
     Next,
     Wait,
     Waiting,
     to_human,
 )
+from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.variables import Frame
-from ivr.events import CALLBACK_REQUEST
+from ivr.events import CALLBACK_REQUEST, HANDOFF_SKILL
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
@@ -51,49 +51,60 @@ def rung(call: Conversation) -> bool:
 
 
 def summon(call: Conversation, need: HandoffNeed) -> Next:
-    """Jump to the human flow: no way back. What led here first is kept when asked again."""
+    """Jump to the human flow: no way back. What led here is one more reason beside those there were."""
     if rung(call):
         return STAY
     again = call.in_human_flow
-    if not (again and call.need.reason and need.reason in ("", "asked")):
-        call.need = HandoffNeed(
-            need.reason or call.need.reason or "asked",
-            need.skill or call.need.skill,
-            need.priority if need.priority is not None else call.need.priority,
-        )
-    if again and need.reason == "asked":
+    if again and need.weight is Weight.ASKED:
         call.temper.agitated("asked again", 0.3)
-        call.need = replace(call.need, priority=max(ASKED_AGAIN_PRIORITY, call.need.priority or 0))
+        need = replace(need, priority=ASKED_AGAIN_PRIORITY)
     if not again:
         call.left_at = call.here
+        need = need if need.reason else replace(need, reason=ASKED, weight=Weight.ASKED)
+    tell(call, need)
     flow = call.library.flows[call.library.universals.human_flow]
-    call.outbox.record(Decided("to", "human", {"reason": call.need.reason, "from": call.here}))
+    call.outbox.record(Decided("to", "human", {"reason": call.reasons.first.reason, "from": call.here}))
     call.let_go()
-    call.kept, call.keyed_ahead = None, ""
+    call.kept, call.keyed_ahead, call.requests = None, "", ()
     call.stack[:] = [Frame(flow.flow)]
     call.intent_doubt = call.request_open = False
     return Goto(f"{flow.flow}.{flow.start}")
 
 
+def tell(call: Conversation, need: HandoffNeed) -> None:
+    """One more reason, with what the caller says now."""
+    call.reasons = call.reasons.adding(replace(need, said=call.said))
+    call.facts[HANDOFF_SKILL] = call.reasons.first.skill
+
+
 def agitated(call: Conversation) -> Goto | None:
-    """To somebody who can calm, now that the signs are enough; None where a human is on the way already."""
-    if call.in_human_flow or rung(call):
-        return None
+    """To somebody who can calm, now that the signs are enough; None where one is on the way already, who is told."""
     risk = call.library.universals.agitation
-    return to_human(call.temper.reason, risk.skill, risk.priority)
+    need = HandoffNeed(call.temper.reason, risk.skill, risk.priority, Weight.RISK)
+    if not call.in_human_flow:
+        return to_human(need)
+    if not rung(call) and not call.temper.told:
+        call.temper.told = True
+        tell(call, need)
+    return None
 
 
-def connect(call: Conversation, *, direct: bool = False) -> Wait:
-    """Ring a human of the skill needed. Nobody listens meanwhile: a Wait with a gather would."""
+def connect(call: Conversation, of: tuple[str, int] | None = None, *, direct: bool = False) -> Wait:
+    """Ring a human of the skill needed, or ``of`` this skill and priority. Nobody listens meanwhile."""
     token = call.outbox.token()
-    priority = DEFAULT_PRIORITY if call.need.priority is None else call.need.priority
-    call.outbox.put(Connect(token, call.need.reason, call.need.skill, priority))
+    need = call.reasons.first
+    skill, priority = of or (need.skill or DEFAULT_SKILL, _priority(need))
+    call.outbox.put(Connect(token, need.reason, skill, priority, need.said, call.reasons.also))
     return Wait(Connecting(token, direct))
 
 
-def connect_directly(call: Conversation, reason: str) -> Wait:
+def _priority(need: HandoffNeed) -> int:
+    return DEFAULT_PRIORITY if need.priority is None else need.priority
+
+
+def connect_directly(call: Conversation, need: HandoffNeed) -> Wait:
     """The human flow itself is broken: no flow, just a human."""
-    call.need = HandoffNeed(call.need.reason or reason, call.need.skill or DEFAULT_SKILL, call.need.priority)
+    tell(call, need)
     return connect(call, direct=True)
 
 
@@ -151,7 +162,7 @@ def promise(call: Conversation) -> Next:
     """The kind end: we call back where we know the number, and say so."""
     token = call.outbox.token()
     key = f"{call.start.call_id}:unattended"
-    skill = call.need.skill or DEFAULT_SKILL
+    skill = call.reasons.first.skill or DEFAULT_SKILL
     call.outbox.put(Perform(token, CALLBACK_REQUEST, {"skill": skill}, key, PROMISE_S))
     return Wait(Promising(token))
 
@@ -165,7 +176,7 @@ def promised(call: Conversation, arrival: Arrival) -> Next:
 
 
 def _silent_strand(call: Conversation, gather: Gather) -> Next:
-    return promise(call) if unattended(call) else connect_directly(call, "asked")
+    return promise(call) if unattended(call) else connect_directly(call, HandoffNeed(ASKED, weight=Weight.ASKED))
 
 
 # -- the verb ---------------------------------------------------------------------------------------------------
@@ -173,15 +184,12 @@ def _silent_strand(call: Conversation, gather: Gather) -> Next:
 
 def enter(call: Conversation) -> Next:
     call.arrive()
-    handoff, need = call.state.handoff, call.need
+    handoff = call.state.handoff
     assert handoff is not None
-    priority = handoff.priority if handoff.priority is not None else need.priority
-    call.need = HandoffNeed(
-        call.filled_text(handoff.reason) or need.reason or "asked",
-        call.filled_text(handoff.skill) or need.skill or DEFAULT_SKILL,
-        DEFAULT_PRIORITY if priority is None else priority,
-    )
-    return connect(call)
+    call.reasons = call.reasons.adding(HandoffNeed(call.filled_text(handoff.reason)))
+    need = call.reasons.first
+    skill = call.filled_text(handoff.skill) or need.skill or DEFAULT_SKILL
+    return connect(call, (skill, handoff.priority if handoff.priority is not None else _priority(need)))
 
 
 def arrived(call: Conversation, arrival: Arrival) -> Next:

@@ -6,7 +6,7 @@ goes where that call was, with everything it knew in doubt; a no, or nothing fou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -15,7 +15,8 @@ from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Verb, edge_of, meanwhile, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import STAY, Ask, Gather, Goto, Mode, Next, Wait, Waiting
-from ivr.dialogue.engine.variables import Frame
+from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import CALLER_ID
 from ivr.record import Decided
@@ -80,6 +81,9 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
         {
             "flow": frame.flow,
             "state": frame.state,
+            "asked": [
+                {"state": each.state, "chosen": each.chosen, "filled": sorted(each.filled)} for each in frame.asked
+            ],
             "variables": {
                 name: {"value": value.value, "label": value.label}
                 for name, value in frame.variables.items()
@@ -144,7 +148,7 @@ def _frame(call: Conversation, entry: object) -> Frame | None:
     owner = call.library.flows.get(flow)
     if owner is None or state not in owner.states:
         return None
-    frame = Frame(flow, state)
+    frame = Frame(flow, state, asked=list(_asked(entry.get("asked"), owner)))
     for name, stored in variables.items():
         spec = call.variable(name, flow) if isinstance(name, str) else None
         if spec is None or not spec.survive or not isinstance(stored, Mapping):
@@ -153,6 +157,15 @@ def _frame(call: Conversation, entry: object) -> Frame | None:
         if _plain(value) and isinstance(value, str | int | float) and isinstance(label, str):
             frame.fill(name, SlotValue(value, label), doubt=True)
     return frame
+
+
+def _asked(kept: object, owner: Flow) -> Iterator[Asked]:
+    """What had been asked in a flow, as far as it is asked there still."""
+    for each in kept[-MOST_ASKED:] if isinstance(kept, list | tuple) else ():
+        if isinstance(each, Mapping) and each.get("state") in owner.states:
+            filled = each.get("filled")
+            names = {str(name) for name in filled} if isinstance(filled, list | tuple) else set()
+            yield Asked(str(each["state"]), str(each.get("chosen", "")), names)
 
 
 def _plain(value: object) -> bool:
