@@ -106,7 +106,14 @@ class Inside:
         self._frames: list[tuple[int, int, bytes]] = []
         self._thread = threading.Thread(target=ticker.MediaProcess(theirs).run)
         self._thread.start()
-        settings = {"bind": "127.0.0.1", "host": "127.0.0.1", "low": 29_000, "high": 29_399, "codecs": ["PCMU"]}
+        settings = {
+            "bind": "127.0.0.1",
+            "host": "127.0.0.1",
+            "low": 29_000,
+            "high": 29_399,
+            "after": 0,
+            "codecs": ["PCMU"],
+        }
         self.say(Life.SETUP, 0, pack({**settings, "timeout_s": 30.0}))
         self.hear(Life.READY)
 
