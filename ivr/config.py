@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ivr.errors import ConfigError
+from ivr.identity import LevelWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ class NumberPlan(Section):
 
 
 class HttpService(Section):
-    """A company's own HTTP service that flows may call by name. ``headers`` values may be secrets."""
+    """A company's own HTTP service that flows may call by name. ``headers`` values may be secrets. ``needs``: the
+    identity level below which it is never called, whatever a flow says."""
 
     name: str
     url: str
@@ -190,6 +192,7 @@ class HttpService(Section):
     secrets: dict[str, SecretField] = Field(default_factory=dict)
     timeout_s: float = Field(3.0, gt=0, le=30)
     retries: int = Field(1, ge=0, le=5)
+    needs: LevelWord = "unknown"
 
 
 class FlowsConfig(Section):

@@ -76,6 +76,7 @@ Decision = Literal[
     "confirmed",
     "corrected",  # variables
     "resume",  # to go on where a dropped call stopped
+    "identity",  # the level at which the caller is known from here on, with by; or refused, with needs and action
     "goodbye",
     "language",  # chosen, with persona and keys_led; or whether the offered one is wanted
 ]

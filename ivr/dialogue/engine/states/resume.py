@@ -2,6 +2,7 @@
 
 Entering looks for a dropped call by this caller, listening to universals, and offers it: the prompt is the offer. A yes
 goes where that call was, with everything it knew in doubt; a no, or nothing found, takes ``on.none``, else ``goto``.
+Nobody is offered the call of somebody else: it takes the identity level of that call (``identification.is_theirs``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+from ivr.dialogue.engine import identification
 from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Verb, edge_of, meanwhile, yes_no_gather, yes_or_no
@@ -33,7 +35,7 @@ class Loading(Waiting):
 def enter(call: Conversation) -> Next:
     call.count_visit()
     caller_id = call.facts.get(CALLER_ID)
-    if not caller_id:
+    if not caller_id or not identification.may_resume(call):
         return edge_of(call, "none")
     token = call.outbox.token()
     call.outbox.put(LoadResume(token, str(caller_id)))
@@ -44,7 +46,8 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, ResumeLoaded):
         return STAY
     call.let_go()
-    return offer(call, arrival.snapshot) if arrival.snapshot else edge_of(call, "none")
+    found = arrival.snapshot
+    return offer(call, found) if found and identification.is_theirs(call, found) else edge_of(call, "none")
 
 
 def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
@@ -92,6 +95,7 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
         "version": call.library.version,
         "versions": {frame.flow: call.library.versions.get(frame.flow, "") for frame in call.stack},
         "state": call.here,
+        **identification.stamp(call),
         "language": call.language,
         "persona": call.words.persona,
         "stack": stack,
