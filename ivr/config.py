@@ -121,7 +121,8 @@ def _sip_uri(value: str) -> str:
 
 
 class Trunk(Section):
-    """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead."""
+    """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
+    ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely."""
 
     name: str
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
@@ -132,6 +133,7 @@ class Trunk(Section):
     expires_s: int = Field(300, ge=30)
     transport: Literal["udp", "tcp"] = "udp"
     inbound_auth: bool = False
+    vouches: bool = True
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:

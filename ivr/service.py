@@ -97,7 +97,8 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         company_http = HttpActions(config.flows.services)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()))
+        vouching = {trunk.name for trunk in config.sip.trunks if trunk.vouches}
+        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), vouching)
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = line_facts(config)

@@ -15,6 +15,7 @@ from ivr.store.ledger import AuditTrail
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
 from ivr.store.tables import metadata
+from ivr.store.verification import VerificationLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Store:
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now)
         self.audit = AuditTrail(self.database, now)
+        self.verification = VerificationLog(self.database, now)
         self.retention = Retention(self.database, now)
 
     @property

@@ -131,6 +131,15 @@ resume_points = Table(
     Column("at", Moment, nullable=False, index=True),
 )
 
+verification_tries = Table(
+    "verification_tries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("claimed", String(64), nullable=False, index=True),  # whom it was for, hashed
+    Column("caller", String(64), nullable=False, index=True),  # the calling number, hashed; "" where it was withheld
+    Column("at", Moment, nullable=False, index=True),
+)
+
 handoff_contexts = Table(
     "handoff_contexts",
     metadata,
