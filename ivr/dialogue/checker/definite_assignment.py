@@ -58,7 +58,8 @@ def check_resumed(findings: Findings, walker: Walker) -> None:
             if not (run.listens(config) or run.graph.nodes[config[0]].kind in ("action", "http")):
                 continue
             mask = run.filled[config] & surviving
-            key = (config[0], config[1] & surviving, config[2] | RESUMED)
+            state = run.graph.start if flow.confidential else config[0]
+            key = (state, config[1] & surviving, config[2] | RESUMED)
             starts[key] = starts.get(key, mask) & mask
         if not starts:
             continue

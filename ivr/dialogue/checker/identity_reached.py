@@ -29,7 +29,7 @@ def check_identity(findings: Findings, walker: Walker) -> None:
         for config in configs:
             for state, known, mode in _stopped(run, config):
                 key = (state, known, at_level(mode, IdentityLevel.LIKELY))
-                starts[key] = starts.get(key, -1) & run.filled[state, known, mode]
+                starts[key] = starts.get(key, -1) & run.filled.get((state, known, mode), 0)
         if starts:
             _lacking(findings, walker.again(run, run.tracked, list(starts.items())), (_DROPPED,))
 
@@ -38,7 +38,7 @@ def _stopped(run: Run, config: Config) -> Iterator[Config]:
     """Where a call can go on that drops at ``config``, or in the flow that is called there."""
     node = run.graph.nodes[config[0]]
     if run.listens(config) or node.kind in ("action", "http"):
-        yield config
+        yield (run.graph.start, *config[1:]) if run.graph.flow.confidential else config
     elif node.kind == "call":
         yield from (move.to for move in run.moves.get(config, ()) if isinstance(move.to, tuple))
 

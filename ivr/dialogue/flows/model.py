@@ -93,6 +93,11 @@ class Flow(Node):
         return {**self.parameters, **self.variables}
 
     @property
+    def confidential(self) -> bool:
+        """Whether it remembers a secret. That never outlives a call: one that drops in here goes on at its start."""
+        return any(spec.secret for spec in self.slots.values())
+
+    @property
     def results(self) -> tuple[str, ...]:
         """What this flow can return to its caller, in order of appearance."""
         return tuple(dict.fromkeys(s.result for s in self.states.values() if s.result))

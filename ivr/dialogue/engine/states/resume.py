@@ -80,7 +80,7 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     stack = [
         {
             "flow": frame.flow,
-            "state": frame.state,
+            "state": _goes_on_at(call, frame),
             "variables": {
                 name: {"value": value.value, "label": value.label}
                 for name, value in frame.variables.items()
@@ -100,6 +100,11 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
         "persona": call.words.persona,
         "stack": stack,
     }
+
+
+def _goes_on_at(call: Conversation, frame: Frame) -> str:
+    flow = call.library.flows[frame.flow]
+    return flow.start if flow.confidential and frame is call.frame else frame.state
 
 
 def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
