@@ -26,7 +26,7 @@ async def verify(
     StoreUnavailable."""
     this = await tries.begin(claimed, caller)
     if this is None:
-        log.warning("verification.locked", withheld=not caller)
+        log.info("verification.locked", withheld=not caller)
         return "locked"
     if not await proves():
         log.info("verification.wrong", withheld=not caller)

@@ -66,7 +66,7 @@ SIGNATURES = (
     ),
     of_member(
         "member.verify",
-        parameters=(Parameter("pin", "digits"), Parameter("number", "digits", required=False)),
+        parameters=(Parameter("pin", "digits", secret=True), Parameter("number", "digits", required=False)),
         outcomes=verification.OUTCOMES,
         gives={"ok": Identity(IdentityLevel.VERIFIED, "PIN")},
         about="Verify by PIN that the caller is the member with this number (whoever was identified when none is "

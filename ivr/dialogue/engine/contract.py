@@ -63,7 +63,7 @@ class Start:
             "call.caller": self.caller,
             "call.called": self.called,
             "call.language": self.language,
-            CALLER_TRUSTED: self.caller_trusted and bool(self.caller),
+            CALLER_TRUSTED: self.caller_trusted and bool(self.facts.get("call.caller", self.caller)),
             **NOBODY.facts,
             **self.facts,
         }

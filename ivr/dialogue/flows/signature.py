@@ -38,11 +38,12 @@ class Parameter:
     """One argument. ``type`` is one of VALUE_TYPES.
 
     A "title" is passed as the id of its Term, a "date" as ISO 8601, "money" in cents; an "object" is a mapping of names
-    to values (only ``http.call`` takes those)."""
+    to values (only ``http.call`` takes those). A ``secret`` one is shown nowhere, in no simulation either."""
 
     name: str
     type: str
     required: bool = True
+    secret: bool = False
 
     def __post_init__(self) -> None:
         if self.type not in VALUE_TYPES:
@@ -93,6 +94,11 @@ class ActionSignature:
     def all_outcomes(self) -> tuple[str, ...]:
         """Every outcome a flow must have an edge for, the implicit ones last."""
         return (*self.outcomes, *IMPLICIT_OUTCOMES)
+
+    def shown(self, arguments: Mapping[str, object], mask: str) -> dict[str, object]:
+        """What may be seen of its arguments."""
+        secret = {p.name for p in self.parameters if p.secret}
+        return {name: mask if name in secret else value for name, value in arguments.items()}
 
     def parameter(self, name: str) -> Parameter | None:
         return next((p for p in self.parameters if p.name == name), None)

@@ -80,7 +80,7 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     stack = [
         {
             "flow": frame.flow,
-            "state": _goes_on_at(call, frame),
+            "state": frame.state,
             "variables": {
                 name: {"value": value.value, "label": value.label}
                 for name, value in frame.variables.items()
@@ -102,11 +102,6 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     }
 
 
-def _goes_on_at(call: Conversation, frame: Frame) -> str:
-    flow = call.library.flows[frame.flow]
-    return flow.start if flow.confidential and frame is call.frame else frame.state
-
-
 def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
     """Put the call back where it was; its state, or None where that is not to be found in these flows any more.
 
@@ -123,6 +118,8 @@ def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
         if call.library.flows[above.flow].states[above.state].call != below.flow:
             return None
     last = frames[-1]
+    if (flow := call.library.flows[last.flow]).confidential:
+        last.state = flow.start
     state = call.library.flows[last.flow].states[last.state]
     if frames[0].flow == call.library.universals.human_flow or state.kinds[0] not in _KINDS or state.resume:
         return None
