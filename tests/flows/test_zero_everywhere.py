@@ -45,7 +45,7 @@ BEFORE_RESUMING = {
 
 def called(snapshot: Mapping[str, object] | None = None) -> Talk:
     """A call of a member who isn't identified yet; ``snapshot`` is what a look for a dropped call will find."""
-    facts = {"call.caller": "5035550101", "member.number": None}
+    facts = {"call.caller": "5035550101", "member.number": None, "caller.id": "", "caller.identity": "unknown"}
     return Talk(library(), entry="main", queue=QUEUE, facts=facts, perform=False, snapshot=snapshot)
 
 

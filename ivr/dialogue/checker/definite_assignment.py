@@ -58,9 +58,9 @@ def check_resumed(findings: Findings, walker: Walker) -> None:
             if not (run.listens(config) or run.graph.nodes[config[0]].kind in ("action", "http")):
                 continue
             mask = run.filled[config] & surviving
-            state = run.graph.start if flow.confidential else config[0]
-            key = (state, config[1] & surviving, config[2] | RESUMED)
-            starts[key] = starts.get(key, mask) & mask
+            for state in run.resumed_at(config):
+                key = (state, config[1] & surviving, config[2] | RESUMED)
+                starts[key] = starts.get(key, mask) & mask
         if not starts:
             continue
         taken_up = walker.again(run, run.tracked, list(starts.items()))

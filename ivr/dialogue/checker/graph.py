@@ -169,6 +169,13 @@ class Run:
     def around(self, config: Config) -> Around:
         return Around(self.open, level_of(config[2]))
 
+    def resumed_at(self, config: Config) -> tuple[int, ...]:
+        """The states where a call may go on that drops at ``config``."""
+        secrets = sum(self.graph.bits[name] for name in self.graph.flow.secrets)
+        if not secrets:
+            return (config[0],)
+        return (self.graph.start,) if self.filled[config] & secrets else (config[0], self.graph.start)
+
     def listens(self, config: Config) -> bool:
         """Whether the caller is asked something here, so that three silences bring a human."""
         node = self.graph.nodes[config[0]]

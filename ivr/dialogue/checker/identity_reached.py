@@ -38,7 +38,7 @@ def _stopped(run: Run, config: Config) -> Iterator[Config]:
     """Where a call can go on that drops at ``config``, or in the flow that is called there."""
     node = run.graph.nodes[config[0]]
     if run.listens(config) or node.kind in ("action", "http"):
-        yield (run.graph.start, *config[1:]) if run.graph.flow.confidential else config
+        yield from ((state, *config[1:]) for state in run.resumed_at(config))
     elif node.kind == "call":
         yield from (move.to for move in run.moves.get(config, ()) if isinstance(move.to, tuple))
 

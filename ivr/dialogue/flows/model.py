@@ -93,9 +93,10 @@ class Flow(Node):
         return {**self.parameters, **self.variables}
 
     @property
-    def confidential(self) -> bool:
-        """Whether it remembers a secret. That never outlives a call: one that drops in here goes on at its start."""
-        return any(spec.secret for spec in self.slots.values())
+    def secrets(self) -> frozenset[str]:
+        """Its variables that are secret. They never outlive a call: one that drops in here once any is known goes on at
+        the flow's start."""
+        return frozenset(name for name, spec in self.slots.items() if spec.secret)
 
     @property
     def results(self) -> tuple[str, ...]:

@@ -74,13 +74,14 @@ def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
 
 
 def snapshot(call: Conversation) -> dict[str, object] | None:
-    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
-    if call.in_human_flow:
+    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already, or
+    nobody knows whose it is."""
+    if call.in_human_flow or not identification.may_resume(call):
         return None
     stack = [
         {
             "flow": frame.flow,
-            "state": frame.state,
+            "state": _goes_on_at(call, frame),
             "variables": {
                 name: {"value": value.value, "label": value.label}
                 for name, value in frame.variables.items()
@@ -102,6 +103,12 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     }
 
 
+def _goes_on_at(call: Conversation, frame: Frame) -> str:
+    flow = call.library.flows[frame.flow]
+    lost = frame is call.frame and not flow.secrets.isdisjoint(frame.variables)
+    return flow.start if lost else frame.state
+
+
 def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
     """Put the call back where it was; its state, or None where that is not to be found in these flows any more.
 
@@ -118,8 +125,6 @@ def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
         if call.library.flows[above.flow].states[above.state].call != below.flow:
             return None
     last = frames[-1]
-    if (flow := call.library.flows[last.flow]).confidential:
-        last.state = flow.start
     state = call.library.flows[last.flow].states[last.state]
     if frames[0].flow == call.library.universals.human_flow or state.kinds[0] not in _KINDS or state.resume:
         return None
