@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, get_args
 
+from ivr.identity import IDENTITY_FACTS, Identity
+
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -293,11 +295,12 @@ class HandoffContext:
     state: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The one shape that agents, API and console see."""
+        """The one shape that agents, API and console see. ``identity``: how surely the caller is known, in words."""
         return {
             **{each.name: getattr(self, each.name) for each in fields(self)},
             "caller": asdict(self.caller),
-            "facts": dict(self.facts),
+            "identity": Identity.of(self.facts).told,
+            "facts": {name: value for name, value in self.facts.items() if name not in IDENTITY_FACTS},
             "transcript": [utterance.to_json() for utterance in self.transcript],
             "tried": list(self.tried),
         }

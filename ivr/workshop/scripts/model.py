@@ -135,6 +135,8 @@ class Step(_Model):
     @field_validator("key")
     @classmethod
     def _keys(cls, keys: str | None) -> str | None:
+        if keys is not None and MASKED in keys:
+            raise ValueError("this was secret when the call was recorded; write what the test should key")
         if keys is not None and not KEYS.fullmatch(keys):
             raise ValueError(f"{keys!r} can't be keyed; a telephone has 0-9 * #")
         return keys
