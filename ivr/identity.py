@@ -1,4 +1,4 @@
-"""Identification and verification (ID&V): how surely it is known who calls, what that rests on, and the facts that say so.
+"""Identification and verification (ID&V): how surely it is known who calls, what that rests on, and its facts.
 
 A level belongs to one identity: whoever is identified anew begins at the level of that identification. Only outcomes
 of actions give levels (``ivr.dialogue.flows.assurance``); no flow and no back end can write them.

@@ -17,9 +17,7 @@ OUTCOMES = ("ok", "wrong", "locked")
 log = structlog.get_logger(__name__)
 
 
-async def verify(
-    tries: VerificationTries, claimed: str, caller: str, proves: Callable[[], Awaitable[bool]]
-) -> str:
+async def verify(tries: VerificationTries, claimed: str, caller: str, proves: Callable[[], Awaitable[bool]]) -> str:
     """ "ok", "wrong" or "locked". ``claimed``: whom the caller says to be. ``caller``: the calling number, "" withheld.
 
     A try counts as wrong until it has proved right: who hangs up on it, or makes many at once, gains nothing. Raises

@@ -61,8 +61,8 @@ SIGNATURES = (
         parameters=(Parameter("number", "digits"),),
         outcomes=("found", "claimed", "unknown"),
         gives={"found": _KNOWN, "claimed": Identity(IdentityLevel.UNVERIFIED, "keyed number")},
-        about="Take down a membership number. found: the call comes from a phone of that member. claimed: there is such "
-        "a member, who it may not be; nothing of theirs is read.",
+        about="Take down a membership number. found: the call comes from a phone of that member. claimed: there is "
+        "such a member, who it may not be; nothing of theirs is read.",
     ),
     of_member(
         "member.verify",

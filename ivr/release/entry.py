@@ -23,8 +23,8 @@ VOCABULARY_REFRESH_S = 300.0
 
 
 class CallEntry:
-    """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know. ``vouching``:
-    the trunks whose calling numbers are theirs to know; None: all."""
+    """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know.
+    ``vouching``: the trunks whose calling numbers are theirs to know; None: all."""
 
     def __init__(
         self,

@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
 from ivr.store.database import TableGroup
-from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points, verification_tries
+from ivr.store.tables import (
+    call_entries,
+    callbacks,
+    calls,
+    handoff_contexts,
+    idempotency,
+    resume_points,
+    verification_tries,
+)
 
 LONG_S = 60.0  # nobody waits for it
 DAY_S = 24 * 3600.0

@@ -1,7 +1,7 @@
 """Conditions decided without running a call: true, false, or unknown, given which variables are filled and the hours.
 
 Three-valued (Kleene) logic over ``ivr.dialogue.flows.expression``'s language. ``filled(x)`` is known; comparing what is
-not filled is False; ``hours.open`` and the caller's identity level are what the walk assumes; everything else is unknown.
+not filled is False; ``hours.open`` and the caller's identity level are what the walk assumes; all else is unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from ivr.identity import CALLER_IDENTITY, IdentityLevel
 
 Known = bool | None
 HOURS = "hours.open"
-
 
 
 class Around(NamedTuple):

@@ -11,7 +11,7 @@ from ivr.dialogue.engine.next import Next, Take, to_human
 from ivr.dialogue.flows.signature import NOT_VERIFIED
 from ivr.dialogue.flows.state import State
 from ivr.events import CALLER_ID, ActionResult
-from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, Identity, IdentityLevel, renewed
+from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel, renewed
 from ivr.record import Decided
 
 REASON = "identity not verified"
