@@ -24,7 +24,7 @@ class Serving:
 class Inbound:
     caller: Party
     trunk: str = "carrier"
-    called: Party = Party("5035550199")
+    called: Party = field(default_factory=lambda: Party("5035550199"))
     headers: dict[str, str] = field(default_factory=dict)
 
 
