@@ -289,6 +289,17 @@ class Callbacks(Protocol):
         """They were called. False when it was not waiting (any more): somebody else took it."""
 
 
+class VerificationTries(Protocol):
+    """Tries to prove who one is, counted across calls. Both methods raise StoreUnavailable."""
+
+    async def begin(self, claimed: str, caller: str) -> int | None:
+        """A try by calling number ``caller`` ("" withheld) to be ``claimed``: its id, and it counts as wrong until
+        ``passed``. None: there were too many; nothing may be checked now."""
+
+    async def passed(self, identity: int) -> None:
+        """It was right: what the same number got wrong before for the same person is forgiven."""
+
+
 # --- the desk ----------------------------------------------------------------------------------------------
 
 

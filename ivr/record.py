@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, get_args
 
+from ivr.identity import IDENTITY_FACTS, Identity
+
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -77,6 +79,7 @@ Decision = Literal[
     "corrected",  # variables
     "set_aside",  # the question that a request left open, with intent
     "resume",  # to go on where a dropped call stopped
+    "identity",  # the level at which the caller is known from here on, with by; or refused, with needs and action
     "goodbye",
     "language",  # chosen, with persona and keys_led; or whether the offered one is wanted
 ]
@@ -312,11 +315,12 @@ class HandoffContext:
         return self.priority >= URGENT
 
     def to_json(self) -> dict[str, Any]:
-        """The one shape that agents, API and console see."""
+        """The one shape that agents, API and console see. ``identity``: how surely the caller is known, in words."""
         return {
             **{each.name: getattr(self, each.name) for each in fields(self)},
             "caller": asdict(self.caller),
-            "facts": dict(self.facts),
+            "identity": Identity.of(self.facts).told,
+            "facts": {name: value for name, value in self.facts.items() if name not in IDENTITY_FACTS},
             "transcript": [utterance.to_json() for utterance in self.transcript],
             "tried": list(self.tried),
             "also": [asdict(reason) for reason in self.also],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, ActionSignature, Parameter
 from ivr.events import CALLBACK_REQUEST, CALLER_ID, CALLER_NAME, HANDOFF_SKILL, ActionResult
+from ivr.identity import IdentityLevel
 from ivr.ports import Callbacks
 
 FEWEST_DIGITS = 7
@@ -22,6 +23,7 @@ SIGNATURES = (
         risk="reversible",
         about="Have a human call back, on the number they called from when none is given.",
         promises=CALLBACK,
+        needs=IdentityLevel.UNKNOWN,
     ),
 )
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ivr.dialogue.flows.wording import Words as Words
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import ActionResult, Recognition, Term
+from ivr.identity import CALLER_TRUSTED, NOBODY
 from ivr.record import Happening, Prompted, Reason
 
 # --- how it begins ------------------------------------------------------------------------------------------
@@ -35,10 +36,10 @@ class Installed:
 class Start:
     """Everything that distinguishes one call's dialogue from another's of the same flows.
 
-    ``caller``, ``called``: numbers; "" where withheld. ``facts``: more of what is known, by dotted names;
-    ``fact_source`` is asked at each use for those that change (``hours.open``) and returns None for what it doesn't
-    know. ``seed`` chooses among prompt variants. A call in a language that nobody recognises is led by keys;
-    ``keys_led``: this one is, whatever its language."""
+    ``caller``, ``called``: numbers; "" where withheld. ``caller_trusted``: the network that the call came by vouches
+    for ``caller``. ``facts``: more of what is known, by dotted names; ``fact_source`` is asked at each use for those
+    that change (``hours.open``) and returns None for what it doesn't know. ``seed`` chooses among prompt variants. A
+    call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever its language."""
 
     call_id: str
     entry: str = "main"
@@ -46,6 +47,7 @@ class Start:
     persona: str = "neutral"
     caller: str = ""
     called: str = ""
+    caller_trusted: bool = True
     facts: Mapping[str, object] = field(default_factory=dict)
     vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     fact_source: Callable[[str], object] | None = None
@@ -60,6 +62,8 @@ class Start:
             "call.caller": self.caller,
             "call.called": self.called,
             "call.language": self.language,
+            CALLER_TRUSTED: self.caller_trusted and bool(self.facts.get("call.caller", self.caller)),
+            **NOBODY.facts,
             **self.facts,
         }
 

@@ -26,6 +26,7 @@ from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
 from ivr.events import Recognition, Term
+from ivr.identity import Identity
 from ivr.record import NOTHING, Decided, Utterance
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
@@ -170,6 +171,11 @@ class Conversation:
     @property
     def today(self) -> date:
         return self.now.date()
+
+    @property
+    def identity(self) -> Identity:
+        """How surely it is known who calls."""
+        return Identity.of(self.facts)
 
     # -- what it waits for ---------------------------------------------------------------------------------------
 

@@ -93,6 +93,12 @@ class Flow(Node):
         return {**self.parameters, **self.variables}
 
     @property
+    def secrets(self) -> frozenset[str]:
+        """Its variables that are secret. They never outlive a call: one that drops in here once any is known goes on at
+        the flow's start."""
+        return frozenset(name for name, spec in self.slots.items() if spec.secret)
+
+    @property
     def results(self) -> tuple[str, ...]:
         """What this flow can return to its caller, in order of appearance."""
         return tuple(dict.fromkeys(s.result for s in self.states.values() if s.result))

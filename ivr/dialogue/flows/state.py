@@ -11,6 +11,7 @@ from pydantic import Field
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
 from ivr.dialogue.flows.prompt import Path as Path
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
+from ivr.identity import LevelWord
 
 # Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
 HUMAN = "human"
@@ -74,7 +75,10 @@ class Handoff(Node):
 
 
 class Http(Node):
-    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path."""
+    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path.
+
+    ``needs``: the identity level below which it is not called; "" is what ``assurance`` says. ``gives``: the level that
+    its "ok" gives the caller, ``by`` what proved it ("PIN")."""
 
     service: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
@@ -83,6 +87,9 @@ class Http(Node):
     returns: dict[str, str] = Field(default_factory=dict)
     refused: tuple[int, ...] = ()  # statuses that mean "no", not "broken"; default: 4xx
     risk: Literal["none", "reversible", "irreversible"] = "reversible"
+    needs: LevelWord | Literal[""] = ""
+    gives: LevelWord | Literal[""] = ""
+    by: str = ""
 
 
 class UniversalOverride(Node):

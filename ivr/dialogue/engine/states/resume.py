@@ -2,6 +2,7 @@
 
 Entering looks for a dropped call by this caller, listening to universals, and offers it: the prompt is the offer. A yes
 goes where that call was, with everything it knew in doubt; a no, or nothing found, takes ``on.none``, else ``goto``.
+Nobody is offered the call of somebody else: it takes the identity level of that call (``identification.is_theirs``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+from ivr.dialogue.engine import identification
 from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Verb, edge_of, meanwhile, yes_no_gather, yes_or_no
@@ -34,7 +36,7 @@ class Loading(Waiting):
 def enter(call: Conversation) -> Next:
     call.count_visit()
     caller_id = call.facts.get(CALLER_ID)
-    if not caller_id:
+    if not caller_id or not identification.may_resume(call):
         return edge_of(call, "none")
     token = call.outbox.token()
     call.outbox.put(LoadResume(token, str(caller_id)))
@@ -45,7 +47,8 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, ResumeLoaded):
         return STAY
     call.let_go()
-    return offer(call, arrival.snapshot) if arrival.snapshot else edge_of(call, "none")
+    found = arrival.snapshot
+    return offer(call, found) if found and identification.is_theirs(call, found) else edge_of(call, "none")
 
 
 def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
@@ -72,15 +75,16 @@ def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
 
 
 def snapshot(call: Conversation) -> dict[str, object] | None:
-    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
-    if call.in_human_flow:
+    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already, or
+    nobody knows whose it is."""
+    if call.in_human_flow or not identification.may_resume(call):
         return None
     if call.gather is not None and call.gather.base.mode == Mode.RESUME:
         return dict(call.gather.base.snapshot)  # the place that is being offered is no less a place
     stack = [
         {
             "flow": frame.flow,
-            "state": frame.state,
+            "state": _goes_on_at(call, frame),
             "asked": [
                 {"state": each.state, "chosen": each.chosen, "filled": sorted(each.filled)} for each in frame.asked
             ],
@@ -101,10 +105,17 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
         "version": call.library.version,
         "versions": {frame.flow: call.library.versions.get(frame.flow, "") for frame in call.stack},
         "state": call.here,
+        **identification.stamp(call),
         "language": call.language,
         "persona": call.words.persona,
         "stack": stack,
     }
+
+
+def _goes_on_at(call: Conversation, frame: Frame) -> str:
+    flow = call.library.flows[frame.flow]
+    lost = frame is call.frame and not flow.secrets.isdisjoint(frame.variables)
+    return flow.start if lost else frame.state
 
 
 def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
