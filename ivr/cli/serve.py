@@ -15,9 +15,9 @@ from types import FrameType
 
 import structlog
 
-from ivr import descriptors
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Config
+from ivr.limits import descriptors
 from ivr.log_sink import STANDARD_ERROR, LogSink
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.readiness import Lifecycle, Step

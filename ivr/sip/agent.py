@@ -10,6 +10,7 @@ import structlog
 
 from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
+from ivr.limits.throttle import CountedLog
 from ivr.media.description import MediaDescription
 from ivr.numbering import NumberingPlan
 from ivr.plain_text import plain
@@ -40,7 +41,6 @@ from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
 from ivr.sip.signalling import Signalling
 from ivr.sip.transaction import InviteServerTransaction
-from ivr.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import resource
 import pytest
 import structlog.testing
 
-from ivr import descriptors
+from ivr.limits import descriptors
 
 
 @pytest.mark.parametrize(

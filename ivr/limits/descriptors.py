@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from ivr.connections import ConnectionLimits
-from ivr.throttle import CountedLog
+from ivr.limits.connections import ConnectionLimits
+from ivr.limits.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
