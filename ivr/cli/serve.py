@@ -44,8 +44,6 @@ Several services run on one machine with different --sip, --http and --database.
 
 TELL_S = 2.0  # how often a step that counts says how far it is
 
-log = structlog.get_logger(__name__)
-
 
 def add(commands: Subparsers) -> None:
     parser = command(commands, "serve", "answer calls", EPILOG, handle)
