@@ -8,7 +8,6 @@ from ivr.dialogue.flows.expression import ExpressionError, parse_expression
 from ivr.dialogue.flows.model import Flow
 
 
-
 def secret_variables(flows: Mapping[str, Flow]) -> Mapping[str, frozenset[str]]:
     """By flow. A secret passes on by ``set``, into a flow that is called and out of it again; never by a fact."""
     found = {name: frozenset(v for v, spec in flow.slots.items() if spec.secret) for name, flow in flows.items()}
