@@ -39,6 +39,8 @@ class LineSetup:
     """What differs from the shipped configuration. ``extra`` is TOML appended as it is."""
 
     folder: Path
+    sip: str = "127.0.0.1:0"
+    allow: str = "127.0.0.1/32"  # who may call
     agents: Sequence[AgentPhone] = ()
     database: str = ""
     flows: Path = ROOT / "flows"
@@ -55,8 +57,8 @@ class LineSetup:
         audio = ROOT / "audio"
         sqlite = f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
         lines = [
-            f'[sip]\nlisten = "127.0.0.1:0"\nmax_calls = {self.max_calls}',
-            '[[sip.trunks]]\nname = "loopback"\nallow = ["127.0.0.1/32"]',
+            f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
+            f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]',
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',

@@ -47,6 +47,11 @@ class BarePeer(asyncio.DatagramProtocol):
         async with asyncio.timeout(8):
             return await self._arrived.get()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages came that nobody has read."""
+        return self._arrived.qsize()
+
     async def final(self) -> SipResponse:
         """The next response that is not provisional."""
         while True:
