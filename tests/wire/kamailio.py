@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -40,13 +41,18 @@ class Kamailio:
     def target(self) -> str:
         return str(self.address)
 
-    async def logged(self, text: str, *, since: int = 0, timeout_s: float = 15.0) -> None:
-        """Its log has ``text`` in a line after the first ``since``. Raises AssertionError with the log."""
+    def state(self, line: str) -> str:
+        """What it said last of the line at HOST:PORT: "down", or "up"."""
+        found = [re.search(rf"line (up|down): sip:{re.escape(line)}$", said) for said in self.said]
+        return next((match[1] for match in reversed(found) if match), "up")
+
+    async def until(self, state: str, line: str, timeout_s: float = 15.0) -> None:
+        """The line is "up" or "down" in its eyes. Raises AssertionError with the log."""
         try:
             async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: any(text in line for line in self.said[since:]))
+                await self._changed.wait_for(lambda: self.state(line) == state)
         except TimeoutError:
-            raise AssertionError(f"Kamailio never said {text!r}:\n" + "\n".join(self.said[-40:])) from None
+            raise AssertionError(f"{line} is not {state}; Kamailio said:\n" + "\n".join(self.said[-40:])) from None
 
     async def read(self, stream: asyncio.StreamReader) -> None:
         while line := await stream.readline():

@@ -15,7 +15,7 @@ from ivr.ports import Leg, Party
 from ivr.sip.message import SipRequest, SipResponse, parse_message
 from tests.unit.sip.messages import OFFER, request, response
 from tests.wire.kamailio import HOST, Kamailio, configuration, kamailio, program
-from tests.wire.sip.bare import BarePeer, bare_peer
+from tests.wire.sip.bare import bare_peer, like
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start, answering
 from tests.wire.sipp import free_port, run_sipp, start_sipp
 
@@ -152,17 +152,17 @@ async def test_a_call_that_meets_a_dead_node_goes_to_the_next(line: Start, tmp_p
         result.check(12)
         await up.finished()
         assert len(up.legs) == 12
-        await proxy.logged(f"line down: sip:{dead}")
-        await proxy.logged(f"line up: sip:{dead}")
+        assert proxy.state(dead) == "down"
+        await proxy.until("up", dead)
 
 
 async def test_a_caller_who_gives_up_while_the_next_node_is_sought(line: Start) -> None:
     async with dying_node(False) as dead, kamailio([dead]) as proxy, bare_peer(proxy.address) as caller:
-        invite = invitation(caller, proxy)
+        invite = caller.invitation()
         caller.send(invite)
         first = await caller.next()
         assert isinstance(first, SipResponse) and first.status_code == 100
-        caller.send(cancelling(invite))
+        caller.send(like(invite, "CANCEL"))
         answers = {(a.cseq.method, a.status_code) for a in [await caller.final(), await caller.final()]}
         assert answers == {("CANCEL", 200), ("INVITE", 487)}
 
@@ -180,12 +180,12 @@ async def test_a_full_line_sends_calls_on_to_the_next(line: Start, tmp_path: Pat
 
 async def test_with_all_lines_draining_callers_and_probes_hear_503(line: Start) -> None:
     async with behind(line) as (up, proxy), bare_peer(proxy.address) as caller:
-        assert await asked(caller, proxy, "OPTIONS") == (200, "")
+        assert await caller.asked("OPTIONS") == (200, "")
         up.agent.refuse_new_calls(503, 30)
-        assert await asked(caller, proxy, "INVITE") == (503, "10"), "the line's refusal"
-        await proxy.logged(f"line down: sip:{up.target}")
-        assert await asked(caller, proxy, "INVITE") == (503, "10"), "nobody is asked any more"
-        assert await asked(caller, proxy, "OPTIONS") == (503, "10")
+        assert await caller.asked("INVITE") == (503, "10"), "the line's refusal"
+        await proxy.until("down", up.target)
+        assert await caller.asked("INVITE") == (503, "10"), "nobody is asked any more"
+        assert await caller.asked("OPTIONS") == (503, "10")
         assert up.legs == []
 
 
@@ -196,38 +196,12 @@ async def test_strangers_reach_nobody(line: Start) -> None:
         bare_peer(proxy.address, "127.0.0.9") as stranger,
         bare_peer(proxy.address) as victim,
     ):
-        assert await asked(stranger, proxy, "INVITE") == (403, "")
+        assert await stranger.asked("INVITE") == (403, "")
         route = f"Route: <sip:{proxy.target};lr>\n"
         uri = f"sip:{victim.host}"
         stranger.send(request("INVITE", uri=uri, host=stranger.host, to_tag="made-up", body=OFFER, extra=route))
         assert (await stranger.final()).status_code == 403
         for _ in range(200):
             stranger.send(request("OPTIONS", uri=f"sip:{proxy.target}", host=stranger.host))
-        assert await asked(victim, proxy, "OPTIONS") == (200, ""), "the trunk's are still answered"
+        assert await victim.asked("OPTIONS") == (200, ""), "the trunk's are still answered"
         assert stranger.waiting < 64 and victim.waiting == 0 and up.legs == []
-
-
-async def asked(peer: BarePeer, proxy: Kamailio, method: str) -> tuple[int, str]:
-    """The final answer's status and Retry-After; an INVITE's refusal is acknowledged."""
-    sent = invitation(peer, proxy) if method == "INVITE" else request(method, uri=f"sip:{proxy.target}", host=peer.host)
-    peer.send(sent)
-    answer = await peer.final()
-    if method == "INVITE":
-        peer.send(like(sent, "ACK", f"To: {answer.headers.first('to')}"))
-    return answer.status_code, answer.headers.first("retry-after")
-
-
-def invitation(peer: BarePeer, proxy: Kamailio) -> bytes:
-    return request("INVITE", uri=f"sip:line@{proxy.target}", host=peer.host, body=OFFER)
-
-
-def cancelling(invite: bytes) -> bytes:
-    return like(invite, "CANCEL")
-
-
-def like(invite: bytes, method: str, to: str = "") -> bytes:
-    """ACK or CANCEL of an INVITE: its first line, Via, From, To, Call-ID and CSeq number."""
-    lines = invite.partition(b"\r\n\r\n")[0].decode().split("\r\n")
-    kept = [text.replace("INVITE", method) for text in lines if text.split(":")[0] not in ("Content-Type", "Contact")]
-    kept = [to if to and text.startswith("To:") else text for text in kept if not text.startswith("Content-Length")]
-    return "\r\n".join([*kept, "Content-Length: 0", "", ""]).encode()
