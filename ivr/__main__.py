@@ -12,6 +12,7 @@ from importlib import import_module
 
 from ivr import __version__
 from ivr.errors import ConfigError, IvrError
+from ivr.log_sink import claim_standard_streams
 from ivr.logs import StandardError, configure_logging
 
 COMMANDS = ("serve", "call", "answer", "say", "tail", "flow", "db", "deploy", "models", "doctor")
@@ -43,23 +44,25 @@ def parser(only: str = "") -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    claim_standard_streams()
     words = sys.argv[1:] if argv is None else argv
     arguments = parser(words[0] if words else "").parse_args(words)
-    configure_logging(path="-", level="warning", redact=True, stream=StandardError())  # `serve` sets its own
+    told = StandardError()
+    configure_logging(path="-", level="warning", redact=True, stream=told)  # `serve` sets its own
     try:
         return int(arguments.handler(arguments))
     except ConfigError as error:
-        print(f"ivr: {error}", file=sys.stderr)
+        print(f"ivr: {error}", file=told)
         return 2
     except IvrError as error:
-        print(f"ivr: {error}", file=sys.stderr)
+        print(f"ivr: {error}", file=told)
         return 1
     except BrokenPipeError:
         return 0
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"ivr: {error.filename}: {error.strerror}", file=sys.stderr)  # a file that was named can't be used
+        print(f"ivr: {error.filename}: {error.strerror}", file=told)  # a file that was named can't be used
         return 1
     except KeyboardInterrupt:
         return 130

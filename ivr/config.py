@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ivr.errors import ConfigError
+from ivr.media.description import callers_served, is_host_name, port_pairs
 from ivr.numbering import NumberingPlan, countries
 from ivr.typography import retyped
 
@@ -111,6 +112,8 @@ def _media_ports(value: str) -> str:
     low, dash, high = value.partition("-")
     if not (dash and low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
         raise ValueError("write LOW-HIGH, e.g. 16000-16999")
+    if not callers_served(port_pairs(int(low), int(high))[1]):
+        raise ValueError("a caller and the agent who joins them take four ports, from an even one on; widen it")
     return value
 
 
@@ -128,10 +131,39 @@ def _country(value: str) -> str:
     return value.upper()
 
 
-def _sip_uri(value: str) -> str:
-    if not value.startswith(("sip:", "sips:")) or any(c in value for c in " \r\n<>"):
+_TARGET = re.compile(
+    r"sip:(?:[^\s@<>\"'?]+@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s@<>\"'\[\]:;?]+)(?::(?P<port>\d+))?(?P<params>(?:;[^\s<>\"'?]*)?)"
+    r"(?:\?[^\s<>\"']*)?",
+    re.IGNORECASE,
+)
+
+
+def _sip_target(value: str) -> str:
+    """A SIP URI that this line can send to. What it says about a wrong one names the part."""
+    if value[:5].lower() == "sips:":
+        raise ValueError(f"{value!r} cannot be dialled: sips: needs TLS, which this line does not speak; write sip:")
+    found = _TARGET.fullmatch(value)
+    if found is None:
         raise ValueError(f"{value!r} is not a SIP URI, e.g. sip:agent@192.0.2.20:5060")
+    host, port = found["host"].strip("[]"), found["port"]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        if not is_host_name(host):
+            raise ValueError(f"{value!r} cannot be dialled: {host} is neither an address nor a host name") from None
+    else:
+        if address.is_unspecified or address.is_multicast:
+            raise ValueError(f"{value!r} cannot be dialled: nobody is at {host}")
+    if port is not None and not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} cannot be dialled: {port} is no port")
+    params = dict(part.lower().partition("=")[::2] for part in found["params"].split(";"))
+    if (transport := params.get("transport", "udp")) not in ("udp", "tcp"):
+        raise ValueError(f"{value!r} cannot be dialled: this line speaks udp and tcp, not {transport or 'nothing'}")
     return value
+
+
+def _registrar(value: str) -> str:
+    return _sip_target(value) if value else value
 
 
 class Trunk(Section):
@@ -139,7 +171,7 @@ class Trunk(Section):
 
     name: str
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
-    register_with: str = Field("", alias="register")
+    register_with: Annotated[str, AfterValidator(_registrar)] = Field("", alias="register")
     username: str = ""
     password: SecretField = Secret("")
     realm: str = ""
@@ -176,6 +208,11 @@ class MediaConfig(Section):
     def port_range(self) -> tuple[int, int]:
         low, _, high = self.ports.partition("-")
         return int(low), int(high)
+
+    @property
+    def callers(self) -> int:
+        """How many callers its ports are enough for, each joined with an agent."""
+        return callers_served(port_pairs(*self.port_range)[1])
 
 
 class SpeechConfig(Section):
@@ -286,14 +323,29 @@ class CompanyConfig(Section):
     package: str = "ivr.reference"
 
 
+SPOOL = "var/spool"
+
+
 class StoreConfig(Section):
-    """``node``: this service, among those that share the database; "" is the host's name and the SIP port."""
+    """``node``: this service, among those that share the database; "" is the host's name and the SIP port.
+
+    ``spool``: the folder where what was to be written waits while the database is away, at most ``spool_mb`` of it; ""
+    is beside the file of an SQLite database, else ``var/spool``."""
 
     url: str = "sqlite+aiosqlite:///var/ivr.sqlite3"
     node: str = ""
+    spool: str = ""
+    spool_mb: int = Field(64, ge=1, le=100_000)
 
     def resolved(self) -> str:
         return Secret(self.url).reveal() if self.url.startswith(("env:", "file:")) else self.url
+
+    @property
+    def spool_folder(self) -> Path:
+        scheme, _, file = self.url.partition(":///")
+        if self.spool or not (scheme.startswith("sqlite") and file):
+            return Path(self.spool or SPOOL)
+        return Path(f"{file.partition('?')[0]}.spool")
 
 
 class RetentionConfig(Section):
@@ -306,6 +358,7 @@ class HttpConfig(Section):
     listen: AddressField = Address("127.0.0.1", 8080)
     token: SecretField = Secret("")
     public_url: str = ""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
 
 class LogsConfig(Section):
@@ -331,7 +384,7 @@ class Agent(Section):
     """Somewhere live that takes calls; the only places a call may be transferred to."""
 
     name: str
-    target: Annotated[str, AfterValidator(_sip_uri)]
+    target: Annotated[str, AfterValidator(_sip_target)]
     mode: Literal["bridge", "refer"] = "bridge"
     skills: tuple[str, ...] = ("general",)
     ring_timeout_s: float = Field(20.0, gt=0)
@@ -381,6 +434,9 @@ class Config(Section):
     def _safe(self) -> Config:
         if not self.http.listen.loopback and not self.http.token.source:
             raise ValueError("http.listen is reachable from outside: set http.token (env:NAME or file:/path)")
+        for agent in self.desk.agents:
+            if "udp" not in self.sip.transports and ";transport=udp" in agent.target.lower():
+                raise ValueError(f"desk.agents: {agent.target!r} cannot be dialled: sip.transports has no udp")
         return self
 
 
@@ -431,4 +487,6 @@ def _anchored(config: Config, base: Path) -> Config:
     scheme, triple, file = store.url.partition(":///")
     if scheme.startswith("sqlite") and triple and file and not Path(file).is_absolute() and not file.startswith(":"):
         store = store.model_copy(update={"url": f"{scheme}:///{base / file}"})
+    if store.spool or not store.url.startswith("sqlite"):
+        store = store.model_copy(update={"spool": str(base / (store.spool or SPOOL))})
     return config.model_copy(update={"speech": speech, "flows": flows, "logs": logs, "store": store})

@@ -79,10 +79,21 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A key was pressed: one of ``0-9*#A-D``. Reported once per press, whatever way it arrived."""
+    """A key was pressed: one of ``0-9*#A-D``. Reported once per press, whatever way it arrived.
+
+    ``held``: it is still down, and KeyReleased will follow."""
 
     key: str
     source: DigitSource
+    at: float = 0.0
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReleased:
+    """A key that was held is up again."""
+
+    key: str
     at: float = 0.0
 
 
@@ -167,7 +178,7 @@ class TransferProgress:
     reason: str
 
 
-MediaEvent = Digit | Audio | PlayDone | MediaTimeout | MediaLost
+MediaEvent = Digit | KeyReleased | Audio | PlayDone | MediaTimeout | MediaLost
 EarEvent = SpeechStarted | SpeechEnded | Heard | RecogniserFailed
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ivr.company import company_of
 from ivr.config import Config
@@ -10,6 +11,21 @@ from ivr.dialogue.checker.facts import LineFacts
 from ivr.events import Term
 from ivr.speech.prompt_cache import Recordings
 from ivr.speech.vendors import recogniser_offers, synthesiser_offers
+
+
+class KnownFacts:
+    """What new versions of the flows are held against: ``facts``, with the ``vocabularies`` as they are now."""
+
+    def __init__(self, facts: LineFacts, vocabularies: Callable[[], Mapping[str, Sequence[Term]]]) -> None:
+        self.facts = facts
+        self._vocabularies = vocabularies
+
+    def apply(self, facts: LineFacts) -> None:
+        self.facts = facts
+
+    def now(self, facts: LineFacts | None = None) -> LineFacts:
+        """``facts``: those of a line that may be."""
+        return replace(facts or self.facts, vocabularies=self._vocabularies())
 
 
 def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]] | None = None) -> LineFacts:

@@ -7,16 +7,21 @@ are masked unless [logs] redact = false, and fields marked secret are masked alw
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
-from pathlib import Path
-from typing import Any, TextIO
+from datetime import UTC, datetime
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from ivr.log_sink import NOWHERE, STANDARD_OUTPUT, LogSink, SinkStatus, opened
 
 # The fields of the call that the current task serves: one mutable mapping a call, shared by all its tasks.
 _CALL: ContextVar[dict[str, Any] | None] = ContextVar("ivr_call", default=None)
@@ -27,6 +32,8 @@ TEXT_KEYS = frozenset(
 )
 DIGIT_KEYS = frozenset({"key", "keys", "digits"})
 SECRET_KEYS = frozenset({"password", "token", "authorization", "secret"})
+_LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
+_LEVELS |= {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "msg": logging.INFO}
 _SIP_USER = re.compile(r"(?<=sip:)[^@;>\s]+(?=@)")
 
 
@@ -46,11 +53,16 @@ def mask_text(value: object) -> str:
     return f"[{words} word{'' if words == 1 else 's'}]"
 
 
+def _mask_keys(value: str) -> str:
+    """What was keyed; not the keys of a configuration, which have names."""
+    return value if "." in value else "•" * len(value)
+
+
 class Redaction:
     """Processor: hides personal data by key, in nested mappings too."""
 
     def __init__(self, enabled: bool) -> None:
-        self._enabled = enabled
+        self.enabled = enabled
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return dict(self._mapping(event))
@@ -61,12 +73,12 @@ class Redaction:
     def _value(self, key: str, value: Any) -> Any:
         if key in SECRET_KEYS:
             return "[secret]"
-        if not self._enabled or value is None or value == "":
+        if not self.enabled or value is None or value == "":
             return value
         if key in NUMBER_KEYS:
             return mask_number(str(value))
         if key in DIGIT_KEYS:
-            return "•" * len(str(value))
+            return [_mask_keys(str(each)) for each in value] if isinstance(value, list) else _mask_keys(str(value))
         if key in TEXT_KEYS:
             return mask_text(value)
         if isinstance(value, Mapping):
@@ -76,50 +88,156 @@ class Redaction:
         return value
 
 
-def configure_logging(*, path: str, level: str, redact: bool, stream: TextIO | StandardError | None = None) -> None:
-    """Send structlog to ``path`` ("-": standard output) as JSON lines; the standard library's loggers join it."""
-    out: Any = stream or (sys.stdout if path == "-" else _open(path))
-    threshold = getattr(logging, level.upper())
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        lambda _, __, event: {**(_CALL.get() or {}), **event},  # the fields of the call, where there is one
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, Redaction(redact), structlog.processors.JSONRenderer(ensure_ascii=False, default=str)],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                Redaction(redact),
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-            ],
+class Line:
+    """Processor: the event as one line of JSON, whatever is in it."""
+
+    def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+        try:
+            return json.dumps(event, ensure_ascii=False, default=str)
+        except (TypeError, ValueError, RecursionError):  # keys that are no text, circles
+            return json.dumps({str(key): _plain(value) for key, value in event.items()}, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)[:1000]
+
+
+class Log:
+    """Where lines go, from which level on, how much they show; ``apply`` changes it for all loggers at once.
+
+    Whatever goes wrong with a line stays here: it is lost, and counted."""
+
+    def __init__(self, out: LogSink | StandardError | TextIO, level: str, redact: bool) -> None:
+        self._out = out
+        self._redaction = Redaction(redact)
+        self._threshold = _LEVELS[level]
+
+    def apply(self, *, path: str, level: str, redact: bool) -> None:
+        """Reopens the file too: it may have been renamed (logrotate)."""
+        self._threshold = _LEVELS[level]
+        self._redaction.enabled = redact
+        logging.getLogger().setLevel(max(self._threshold, logging.WARNING))
+        if isinstance(self._out, LogSink):
+            self._out.reopen(_target(path))
+
+    def check(self, path: str) -> None:
+        """Raises OSError for a path that could not be written to now."""
+        if isinstance(self._out, LogSink) and isinstance(target := _target(path), str):
+            os.close(opened(target))
+
+    def reopen(self) -> None:
+        """The file was renamed: go on in one of its name."""
+        if isinstance(self._out, LogSink):
+            self._out.reopen()
+
+    @property
+    def status(self) -> SinkStatus:
+        return self._out.status if isinstance(self._out, LogSink) else SinkStatus()
+
+    def close(self) -> None:
+        """Write what waits, for a short while."""
+        if isinstance(self._out, LogSink):
+            self._out.close()
+
+    def lose(self) -> None:
+        """A line could not be made, or not be handed over."""
+        if isinstance(self._out, LogSink):
+            self._out.lose()
+
+    def install(self) -> None:
+        """structlog's loggers write here, and the standard library's."""
+        shared: list[Any] = [
+            structlog.contextvars.merge_contextvars,
+            lambda _, __, event: {**(_CALL.get() or {}), **event},  # the fields of the call, where there is one
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.format_exc_info,
+        ]
+        structlog.configure(
+            processors=[self._loud_enough, *shared, self._redaction, Line()],
+            wrapper_class=_guarded(self),
+            logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, self._out)),
+            cache_logger_on_first_use=False,
+        )
+        formatter = structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, self._redaction, Line()],
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
         )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(max(threshold, logging.WARNING))
+        root = logging.getLogger()
+        root.handlers[:] = [_Handler(self, self._out, formatter)]
+        root.setLevel(max(self._threshold, logging.WARNING))
+
+    def _loud_enough(self, _: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if _LEVELS[method] < self._threshold:
+            raise structlog.DropEvent
+        return event
+
+
+def _guarded(log: Log) -> type[Any]:
+    """A logger whose lines never raise into whoever writes them."""
+
+    class Guarded(structlog.make_filtering_bound_logger(logging.NOTSET)):  # type: ignore[misc]
+        def _proxy_to_logger(self, *arguments: Any, **event: Any) -> Any:
+            try:
+                return super()._proxy_to_logger(*arguments, **event)
+            except Exception:
+                log.lose()
+                return None
+
+    return Guarded
+
+
+class _Handler(logging.Handler):
+    """The standard library's loggers, on the same terms."""
+
+    def __init__(self, log: Log, out: LogSink | StandardError | TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._log, self._out = log, out
+        self.setFormatter(formatter)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._out.write(self.format(record) + "\n")
+        except Exception:
+            self._log.lose()
+
+
+def configure_logging(*, path: str, level: str, redact: bool, stream: StandardError | TextIO | None = None) -> Log:
+    """Log to ``path`` ("-": standard output), or to ``stream``. Raises OSError when the path can't be opened."""
+    log = Log(stream or LogSink(_target(path), _lost), level, redact)
+    log.install()
+    return log
+
+
+def _target(path: str) -> str | int:
+    if path != "-":
+        return path
+    return STANDARD_OUTPUT if sys.stdout is not None else NOWHERE
+
+
+def _lost(count: int) -> str:
+    """The line that stands where ``count`` others are missing."""
+    at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({"event": "log.lost", "lines": count, "level": "error", "at": at}) + "\n"
 
 
 class StandardError:
-    """Whatever sys.stderr is when something is written: a command's own, or a test's that replaces it."""
+    """Whatever sys.stderr is when something is written: a command's own, or a test's that replaces it. One that is
+    closed, or whose terminal is gone, takes everything in silence."""
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        with contextlib.suppress(OSError, ValueError):
+            if sys.stderr is not None:
+                sys.stderr.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            if sys.stderr is not None:
+                sys.stderr.flush()
 
-
-def _open(path: str) -> TextIO:
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target.open("a", encoding="utf-8", buffering=1)
+    def isatty(self) -> bool:
+        try:
+            return sys.stderr is not None and sys.stderr.isatty()
+        except ValueError:
+            return False

@@ -6,11 +6,12 @@ Audio everywhere in this module: 16-bit little-endian mono PCM, 8 kHz, 20 ms = 1
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from ivr.call_search import CallSearch, CallsFound
 from ivr.dialogue.understanding.grammar import DigitRun as DigitRun
 from ivr.dialogue.understanding.grammar import SpeechGrammar as SpeechGrammar
 from ivr.events import ActionResult, Digit, EarEvent, LegEnded, MediaEvent, Term, TransferProgress
@@ -81,6 +82,18 @@ class RegistrationStatus:
     expires_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SignallingLoad:
+    """What SIP is busy with. ``full``: no room for new calls' transactions; ``dropped``: messages over their source's
+    budget since the start; ``connections_refused``: TCP connections turned away or closed to make room, likewise."""
+
+    transactions: int = 0
+    full: bool = False
+    dropped: int = 0
+    connections: int = 0
+    connections_refused: int = 0
+
+
 class SipEndpoint(Protocol):
     """The service's SIP user agent: UDP and TCP listeners, trunks, registrations."""
 
@@ -97,6 +110,7 @@ class SipEndpoint(Protocol):
         """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL."""
 
     def registrations(self) -> Sequence[RegistrationStatus]: ...
+    def load(self) -> SignallingLoad: ...
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         """Drain: new INVITEs get ``status`` with Retry-After."""
 
@@ -135,8 +149,10 @@ class MediaLeg(Protocol):
 class MediaEngine(Protocol):
     """The media process, seen from the line. Restarts a dead process; its legs get MediaLost."""
 
-    async def open(self, leg: str, remote: MediaDescription | None) -> MediaLeg:
-        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer."""
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> MediaLeg:
+        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer.
+
+        ``caller``: it is a caller's. Half of the ports are kept for those whom callers are joined with."""
 
     async def preload(self, clips: Sequence[Clip]) -> None: ...
     def healthy(self) -> bool: ...
@@ -250,7 +266,7 @@ class Callbacks(Protocol):
     async def request(
         self, number: str, *, name: str, caller_id: str, skill: str, wanted: str, key: str, call_id: str
     ) -> int:
-        """The callback's id; the same one for the same ``key``."""
+        """The callback's id; the same one for the same ``key``. 0 for one that is kept for a database that is away."""
 
     async def waiting(self) -> Sequence[Callback]:
         """In the order they were asked for."""
@@ -291,9 +307,9 @@ class Desk(Protocol):
 class ContextStore(Protocol):
     """Where the desk keeps hand-over contexts. Both methods raise StoreUnavailable."""
 
-    async def keep_context(
-        self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime
-    ) -> None: ...
+    async def keep_context(self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime) -> bool:
+        """False when it is kept for a database that is away: ``context`` does not find it yet."""
+
     async def context(self, token: str) -> Mapping[str, Any] | None:
         """What was kept under ``token``; None when there is no such token, or it has expired."""
 
@@ -304,22 +320,48 @@ class ContextStore(Protocol):
 class ResumePoints(Protocol):
     """Where dropped calls stopped, by the caller's id as the company knows them."""
 
-    async def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None: ...
+    async def save_resume_point(
+        self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
+    ) -> None:
+        """Where ``call_id`` is now; it replaces where that call was before."""
+
+    async def forget_resume_point(self, call_id: str) -> None: ...
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
-        """The newest snapshot after ``not_before``, removed so that it is used once."""
+        """The newest snapshot after ``not_before`` of a call that is over, removed so that it is used once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOpening:
+    """Who called whom, when (aware), and what else came to be known of the call."""
+
+    caller: str
+    called: str
+    at: datetime
+    details: Mapping[str, Any]
 
 
 class CallRecords(ResumePoints, Protocol):
-    """What is kept about calls."""
+    """What is kept about calls. Methods raise StoreUnavailable when something is not kept and never will be."""
 
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
-    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
-        """Entries of the call's record, in order, in one transaction."""
+    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
+        """Entries of the call's record, in order, in one transaction; ``first``: the number of the first in its call.
+        One that comes again is there once."""
 
     async def update(self, call_id: str, **changes: Any) -> None: ...
-    async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None: ...
+    async def finish(
+        self,
+        call_id: str,
+        outcome: str,
+        at: datetime,
+        canonical: Mapping[str, Any],
+        opening: CallOpening | None = None,
+    ) -> None:
+        """``opening``: for a call whose beginning was not kept."""
+
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
-    async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]: ...
+    async def find(self, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
+        """``without``: calls that are left out of list and totals."""
 
 
 # --- versions of flows -------------------------------------------------------------------------------------

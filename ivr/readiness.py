@@ -1,18 +1,66 @@
-"""Readiness (/readyz): whether new calls can be served, and the state of every part they need."""
+"""Readiness (/readyz): whether new calls can be served, and why not: the service's life, and every part calls need."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
-from dataclasses import asdict, dataclass
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
 
 from ivr.errors import StoreUnavailable
-from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SipEndpoint, SpeechService
+from ivr.log_sink import SinkStatus
+from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SignallingLoad, SipEndpoint, SpeechService
+
+PING_S = 2.5  # whoever asks is told so late at the latest
+FRESH_S = 0.2
+
+
+class Life(StrEnum):
+    """Where the service is between its start and its end. It never goes back."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is being done at the start: "rendering prompts", 120 of 480; no ``total`` where nothing is counted."""
+
+    name: str
+    done: int = 0
+    total: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.done} of {self.total}" if self.total else self.name
+
+
+class Lifecycle:
+    """``life`` and, while starting, ``step``. ``tell`` hears of each step."""
+
+    def __init__(self, tell: Callable[[Step], None] = lambda step: None) -> None:
+        self.life = Life.STARTING
+        self.step = Step("")
+        self._tell = tell
+
+    def begin(self, name: str, done: int = 0, total: int = 0) -> None:
+        """The next step of the start, or how far it is."""
+        self.step = Step(name, done, total)
+        self._tell(self.step)
+
+    def reach(self, life: Life) -> None:
+        """Later stages are never undone: what drains doesn't serve again."""
+        order = list(Life)
+        self.life = max(self.life, life, key=order.index)
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """``store``: "ok", or what is wrong with it; ``calls``: how many are in progress; ``flows``: what serves."""
+    """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
+    will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
+    written, which no caller depends on."""
 
     calls: int
     media: bool
@@ -21,28 +69,68 @@ class Readiness:
     synthesisers: Sequence[EngineStatus]
     registrations: Sequence[RegistrationStatus]
     flows: Mapping[str, Any]
+    sip: SignallingLoad = field(default_factory=SignallingLoad)
+    life: Life = Life.SERVING
+    step: str = ""
+    log: SinkStatus = field(default_factory=SinkStatus)
+    spooled: int = 0
+    unkept: int = 0
 
     @property
     def ready(self) -> bool:
-        return (
-            self.media
-            and self.store == "ok"
-            and any(recogniser.healthy for recogniser in self.recognisers)
-            and all(registration.state == "registered" for registration in self.registrations)
-        )
+        return not self.reasons
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why new calls can't be served, each with the part it is about; empty when they can."""
+        return tuple(self._reasons())
+
+    def _reasons(self) -> Iterator[str]:
+        match self.life:
+            case Life.STARTING:
+                yield f"starting: {self.step}"
+                return
+            case Life.DRAINING:
+                yield f"draining: no new calls; {self.calls} in progress may end by themselves"
+            case Life.STOPPING:
+                yield "stopping"
+                return
+        if not self.media:
+            yield "media: restarting"
+        if self.store != "ok":
+            yield f"store: {self.store}"
+        if not any(recogniser.healthy for recogniser in self.recognisers):
+            details = {r.detail for r in self.recognisers if r.detail}
+            yield "recognisers: " + ("; ".join(sorted(details)) or "there is none")
+        for each in self.registrations:
+            if each.state != "registered":
+                yield f"trunk {each.trunk}: {each.state}" + (f", {each.detail}" if each.detail else "")
+
+    @property
+    def state(self) -> str:
+        """ "ready", "starting", "draining", "stopping"; or "degraded": it serves, and a part is missing."""
+        if self.life is Life.SERVING:
+            return "ready" if self.ready else "degraded"
+        return self.life.value
 
     def to_json(self) -> dict[str, Any]:
         return {
             "status": "ready" if self.ready else "not ready",
+            "state": self.state,
+            "reasons": list(self.reasons),
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",
-            "store": self.store,
+            "store": self.store + (f"; {self.spooled} writes wait in the spool" if self.spooled else ""),
+            **({"writes_lost": self.unkept} if self.unkept else {}),
+            "log": str(self.log),
+            "log_lines_lost": self.log.lost,
             "recognisers": [_engine(status) for status in self.recognisers],
             "synthesisers": [_engine(status) for status in self.synthesisers],
             "registrations": [
                 {**asdict(r), "expires_at": r.expires_at and r.expires_at.isoformat()} for r in self.registrations
             ],
-            "flow_version": self.flows["version"],
+            "sip": asdict(self.sip),
+            "flow_version": self.flows.get("version", ""),
             "flows": self.flows,
         }
 
@@ -51,30 +139,73 @@ def _engine(status: EngineStatus) -> dict[str, Any]:
     return {"name": status.name, "healthy": status.healthy, "detail": status.detail}
 
 
+class KeptStore(Protocol):
+    """A database, and what waits for it: ``waiting`` writes; ``lost`` are those that will never be written."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+
+
+class StoreProbe:
+    """Whether the store can be written to, asked once for however many want to know.
+
+    An answer is good for FRESH_S. A ping that hangs is not asked again beside itself."""
+
+    def __init__(self, store: KeptStore) -> None:
+        self.store = store
+        self._asking: asyncio.Task[str] | None = None
+        self._answered_at = 0.0
+
+    async def __call__(self) -> str:
+        """ "ok", or what is wrong; within PING_S."""
+        loop = asyncio.get_running_loop()
+        if self._asking is None or (self._asking.done() and loop.time() - self._answered_at > FRESH_S):
+            self._asking = loop.create_task(self._ask(), name="store ping")
+        await asyncio.wait({self._asking}, timeout=PING_S)
+        return self._asking.result() if self._asking.done() else "it does not answer"
+
+    async def _ask(self) -> str:
+        try:
+            await self.store.ping()
+        except StoreUnavailable as error:
+            return str(error)
+        finally:
+            self._answered_at = asyncio.get_running_loop().time()
+        return "ok"
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``ping`` raises StoreUnavailable;
-    ``flows`` says what serves."""
+    """What a call needs, to be asked how it is. ``calls`` are those in progress; ``flows`` says what serves."""
 
+    lifecycle: Lifecycle
     calls: Sized
-    ping: Callable[[], Awaitable[None]]
+    store: StoreProbe
     media: MediaEngine
     speech: SpeechService
     endpoint: SipEndpoint
     flows: Callable[[], Mapping[str, Any]]
+    log: Callable[[], SinkStatus]
 
     async def readiness(self) -> Readiness:
-        try:
-            await self.ping()
-            store = "ok"
-        except StoreUnavailable as error:
-            store = str(error)
+        life = self.lifecycle.life
+        up = life in (Life.SERVING, Life.DRAINING)  # before and after, not every part can be asked
         return Readiness(
             len(self.calls),
             self.media.healthy(),
-            store,
+            await self.store() if up else life.value,
             self.speech.recognisers(),
             self.speech.synthesisers(),
             self.endpoint.registrations(),
-            self.flows(),
+            self.flows() if life is not Life.STARTING else {},
+            self.endpoint.load(),
+            life,
+            str(self.lifecycle.step),
+            self.log(),
+            self.store.store.waiting,
+            self.store.store.lost,
         )

@@ -6,8 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,16 +21,19 @@ from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk
-from ivr.dialogue.checker.facts import LineFacts
+from ivr.desk.hours import Calendar
 from ivr.errors import IvrError
-from ivr.line_facts import line_facts
+from ivr.line_facts import KnownFacts, line_facts
+from ivr.log_sink import SinkStatus
+from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import SipEndpoint
-from ivr.readiness import Parts
+from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
-from ivr.release.live import LiveFlows
+from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
+from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
@@ -45,15 +47,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One running line. The addresses are HOST:PORT, with the ports that were bound."""
+    """One running line. The addresses are HOST:PORT, with the ports that were bound. ``reload``: on SIGHUP."""
 
     sip_address: str
     http_address: str
     calls: CallRegistry
     endpoint: SipEndpoint
+    lifecycle: Lifecycle
+    reload: Reload
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls and let those in progress end, for at most ``seconds``."""
+        self.lifecycle.reach(Life.DRAINING)
+        log.info("service.draining", calls=len(self.calls), seconds=seconds)
         self.endpoint.refuse_new_calls(503, int(seconds))
         try:
             async with asyncio.timeout(seconds):
@@ -63,8 +69,9 @@ class Service:
 
 
 @asynccontextmanager
-async def running(config: Config, progress: Callable[[int, int], None] | None = None) -> AsyncIterator[Service]:
-    """Entered when calls are answered; ends every call, then every part, last started first.
+async def running(config: Config, lifecycle: Lifecycle, written: Log | None = None) -> AsyncIterator[Service]:
+    """Entered when calls are answered; ends every call, then every part, last started first. ``lifecycle`` is told of
+    each step, ``written`` is the log that /readyz tells of and a reload reopens.
 
     Raises ConfigError, FlowError, UnavailableError; whatever had started is stopped first."""
     config.check_secrets()
@@ -79,7 +86,14 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
         registry = CallRegistry(feed.touch)
         company = company_of(config)
-        store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+        store = Store(
+            config.store.resolved(),
+            branches=company.branches,
+            node=config.node,
+            line=secrets.token_hex(16),
+            spool=config.store.spool_folder,
+            spool_mb=config.store.spool_mb,
+        )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         media = ProcessMediaEngine(
             host=config.sip.listen.host,
@@ -103,39 +117,54 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()))
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
-        known = line_facts(config)
-
-        def facts() -> LineFacts:
-            """What a new version of the flows is held against."""
-            return replace(known, vocabularies=entry.vocabularies)
-
-        flows = LiveFlows(config.flows, facts, releases, serving, clock, prompts.prepare, on_change=feed.touch)
-
-        await _begin(stack, store.upgrade(), store.close)
-        if count := await store.calls.end_unfinished("lost", clock.now()):
-            log.warning("calls.reconciled", count=count)
-        await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
-        library = await flows.start()
-        await _begin(stack, media.start(), media.stop)
-        await _begin(stack, speech.start(), speech.stop)
-        await prompts.prepare(library, progress)
+        known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
+        flows = LiveFlows(config.flows, known.now, releases, serving, clock, prompts.prepare, on_change=feed.touch)
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
+        stack.push_async_callback(_stopped, workshop.stop)
+        parts = Parts(
+            lifecycle,
+            registry,
+            StoreProbe(store),
+            media,
+            speech,
+            endpoint,
+            flows.status,
+            lambda: written.status if written is not None else SinkStatus(),
+        )
         app = application(
             Backend(
                 calls=CallHistory(registry, store.calls, store.audit.of_call),
                 flows=workshop,
-                readiness=Parts(registry, store.ping, media, speech, endpoint, flows.status).readiness,
+                readiness=parts.readiness,
                 context=desk.context,
                 mask=config.logs.redact,
+                started=lambda: lifecycle.life is not Life.STARTING,
+                zone=ZoneInfo(time_zone),
             ),
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
             own_token=own_token,
             resources=office.routes(),
+            trusted_proxies=config.http.trusted_proxies,
         )
+        lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
         await _begin(stack, http.start(), http.stop)
+        lifecycle.begin("opening the database")
+        await _begin(stack, store.upgrade(), store.close)
+        if count := await store.begin():
+            log.warning("calls.reconciled", count=count)
+        _beside(stack, store.run(clock, lambda: [call.call_id for call in registry]), "store")
+        await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
+        lifecycle.begin("checking the flows")
+        library = await flows.start()
+        lifecycle.begin("starting the media process")
+        await _begin(stack, media.start(), media.stop)
+        lifecycle.begin("loading recogniser and voices")
+        await _begin(stack, speech.start(), speech.stop)
+        lifecycle.begin("rendering prompts")
+        await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
 
         services = CallServices(
             endpoint=endpoint,
@@ -151,15 +180,45 @@ async def running(config: Config, progress: Callable[[int, int], None] | None = 
         )
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
-        if config.retention.calls_days:
-            _beside(stack, store.retention.daily(timedelta(days=config.retention.calls_days), clock), "retention")
+        store.retention.apply(config.retention)
+        _beside(stack, store.retention.daily(clock), "retention")
+
+        facts = known.facts
+
+        async def check(wanted: Config) -> None:
+            """Raises IvrError for what the line could not go on with."""
+            nonlocal facts
+            Calendar(wanted.desk.hours, ZoneInfo(time_zone))
+            if written is not None and wanted.logs.path != reload.config.logs.path:
+                written.check(wanted.logs.path)
+            facts = await aside(line_facts, wanted)
+            await flows.check(known.now(facts))
+            chosen = serving.live.universals.languages
+            if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
+                await prompts.prepare(serving.live, config=wanted.flows)
+
+        reload = Reload(
+            config,
+            check,
+            (
+                lambda now: endpoint.apply(now.sip),
+                lambda now: desk.apply(now.desk),
+                lambda now: company_http.apply(now.flows.services),
+                lambda now: entry.apply(now.flows),
+                lambda now: known.apply(facts),
+                lambda now: store.retention.apply(now.retention),
+                lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
+            ),
+        )
         acceptor = Acceptor(services, entry.open)
         await _begin(stack, endpoint.start(acceptor.accept), endpoint.stop)
         stack.push_async_callback(acceptor.stop)
 
         sip_address = f"{config.sip.listen.host}:{endpoint.address.port}"
+        lifecycle.reach(Life.SERVING)
+        stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
-        yield Service(sip_address, http_address, registry, endpoint)
+        yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload)
 
 
 async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:

@@ -69,9 +69,13 @@ class HttpActions:
     ``own``: the URL of this line's own HTTP server, for services whose url is a path; ``own_token`` opens it."""
 
     def __init__(self, services: Sequence[HttpService], own: str = "", own_token: str = "") -> None:
-        self._services = {service.name: service for service in services}
+        self.apply(services)
         self._own, self._own_token = own, own_token
         self._session: aiohttp.ClientSession | None = None
+
+    def apply(self, services: Sequence[HttpService]) -> None:
+        """These services, from the next call of one on."""
+        self._services = {service.name: service for service in services}
 
     async def aclose(self) -> None:
         if self._session is not None:

@@ -61,7 +61,7 @@ class BridgeTransfer:
 
         Raises DialFailed, MediaUnavailable, TimeoutError, and CallEnded when the agent hangs up during the whisper."""
         services = self._services
-        media = await services.media.open(f"agent-{next(self._names)}-{context.call_id}", None)
+        media = await services.media.open(f"agent-{next(self._names)}-{context.call_id}", None, caller=False)
         whisper = asyncio.create_task(self._render_whisper(context))
         ringing = asyncio.Event()
         ringback = asyncio.create_task(self._ring_back(ringing))

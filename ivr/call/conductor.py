@@ -50,6 +50,7 @@ from ivr.events import (
     Audio,
     Digit,
     Heard,
+    KeyReleased,
     PlayDone,
     RecogniserFailed,
     SpeechEnded,
@@ -139,6 +140,8 @@ class Conductor:
                 raise event
             case Digit():
                 await self._digit(event)
+            case KeyReleased():
+                self._keys.released(event.key, self._services.clock.monotonic())
             case PlayDone():
                 self._mouth.played(event)
             case SpeechStarted():
@@ -167,7 +170,7 @@ class Conductor:
 
     async def _digit(self, digit: Digit) -> None:
         now = self._services.clock.monotonic()
-        if self._paused or not self._keys.admit(digit, now):
+        if not self._keys.admit(digit, now) or self._paused:
             return
         await self._barge_in.by_key()
         self._timers.stop("no-input")
@@ -240,6 +243,7 @@ class Conductor:
                     self._listen = None
                 case Record(what):
                     self._recorder.record(what)
+        self._recorder.settled(self._dialogue)
         self._await_input()
 
     async def _start_listening(self, listen: Listen) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ivr.dialogue.engine.contract import DialogueEvent
 from ivr.errors import CallEnded
-from ivr.events import Digit, EarEvent, PlayDone, TransferProgress
+from ivr.events import Digit, EarEvent, KeyReleased, PlayDone, TransferProgress
 
 InputTimer = Literal["no-input", "inter-digit", "recognition"]
 
@@ -21,7 +21,7 @@ class TimerExpired:
     token: int
 
 
-InboxEvent = Digit | PlayDone | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
+InboxEvent = Digit | KeyReleased | PlayDone | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
 
 Inbox = asyncio.Queue[InboxEvent]
 """In the order in which they came; unbounded, for none of them may be dropped."""

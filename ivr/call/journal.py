@@ -1,4 +1,5 @@
-"""The journal: what happens on a call goes to the store, behind the call, and to the log and the live view.
+"""The journal: what happens on a call goes to the store, behind the call, and to the log and the live view; so does
+where the call may be taken up again should it drop, or the line die.
 
 A slow or dead database never holds up a caller."""
 
@@ -6,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 import structlog
 
@@ -16,29 +17,49 @@ from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
 from ivr.events import CALLER_ID
-from ivr.ports import CallRecords, Clock, ResumePoints
+from ivr.ports import CallOpening, CallRecords, Clock, ResumePoints
 from ivr.record import Entered, Entry, Failed, Happening, Keyed, Understood, attributes
 
 log = structlog.get_logger(__name__)
 
-WRITE_TIMEOUT_S = 2.0
+WRITE_TIMEOUT_S = 5.0  # the store ends sooner by itself, with what it could not write kept
 BACKLOG = 1000
+PLACE_EVERY_S = 1.0
+PLACE_ANEW = timedelta(minutes=1)  # where a caller stays is as fresh as their last word
 RESUME_WITHIN = timedelta(minutes=30)
-STORE_TIMEOUT_S = 2.0
+RESUME = "resume"  # a dialogue's mode
+STORE_TIMEOUT_S = 1.0  # a caller waits for it
+
+
+class Resumable(Protocol):
+    """What is needed of a dialogue to keep its place."""
+
+    @property
+    def facts(self) -> Mapping[str, object]: ...
+    @property
+    def mode(self) -> str: ...
+    def snapshot(self) -> Mapping[str, object] | None: ...
 
 
 class Journal:
-    """Ordered, bounded, best-effort. ``lost`` counts entries that the store did not take."""
+    """Ordered, bounded. ``lost`` counts what the store neither took nor keeps for later."""
 
     def __init__(self, records: CallRecords, call_id: str) -> None:
         self._records = records
         self._call_id = call_id
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue(BACKLOG)
         self._entries: list[Entry] = []  # appended since the writer last looked: one transaction for all
+        self._appended = 0
+        self._opening: CallOpening | None = None  # as the call's row has it
+        self._place = _NOWHERE  # as it is now
+        self._place_kept = _NOWHERE  # as the store has it
+        self._place_kept_at = -PLACE_EVERY_S
+        self._place_due: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self.lost = 0
 
     def begin(self, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
+        self._opening = CallOpening(caller, called, at, extra)
         self._task = asyncio.get_running_loop().create_task(self._write(), name=f"journal {self._call_id}")
         self._put(lambda: self._records.begin(self._call_id, caller, called, at, extra))
 
@@ -52,34 +73,59 @@ class Journal:
 
     async def _append_gathered(self) -> None:
         entries, self._entries = self._entries, []
+        first, self._appended = self._appended, self._appended + len(entries)
         try:
-            await self._records.append_all(self._call_id, entries)
+            await self._records.append_all(self._call_id, entries, first)
         except BaseException:
             self.lost += len(entries) - 1  # the writer counts one
             raise
 
     def update(self, **changes: Any) -> None:
+        if self._opening is not None:
+            self._opening = replace(self._opening, details={**self._opening.details, **changes})
         self._put(lambda: self._records.update(self._call_id, **changes))
 
-    def keep_resume_point(self, dialogue: Dialogue, at: datetime) -> None:
-        """The call drops now: where it stopped is kept, if worth it, for callers who are known."""
+    def keep_place(self, dialogue: Resumable, at: datetime) -> None:
+        """Where the call is now is where the caller may go on should it drop: kept for callers who are known, if worth
+        it. At most once in PLACE_EVERY_S."""
         snapshot, caller_id = dialogue.snapshot(), dialogue.facts.get(CALLER_ID)
-        if snapshot is not None and caller_id:
-            self._put(lambda: self._records.save_resume_point(str(caller_id), snapshot, at))
+        place = _Place(str(caller_id), snapshot, at) if snapshot is not None and caller_id else _NOWHERE
+        if place.same_as(self._place) and at - self._place.at < PLACE_ANEW:
+            return
+        self._place = place
+        if self._place_due is None:
+            loop = asyncio.get_running_loop()
+            due = max(loop.time(), self._place_kept_at + PLACE_EVERY_S)
+            self._place_due = loop.call_at(due, self._put_place)
+
+    def forget_place(self) -> None:
+        """The call came to an end: there is nothing to take up."""
+        self._place = _NOWHERE
+
+    def _put_place(self) -> None:
+        if self._place_due is not None:
+            self._place_due.cancel()
+            self._place_due = None
+        if self._place is self._place_kept:
+            return
+        self._place_kept, self._place_kept_at = self._place, asyncio.get_running_loop().time()
+        place = self._place
+        if place.snapshot is None:
+            self._put(lambda: self._records.forget_resume_point(self._call_id))
+        else:
+            self._put(
+                lambda: self._records.save_resume_point(
+                    place.caller_id, place.snapshot or {}, place.at, call_id=self._call_id
+                )
+            )
 
     async def finish(self, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
         """Write the rest, then the end of the call. Returns once written, or given up."""
-        self._put(lambda: self._records.finish(self._call_id, outcome, at, canonical))
+        self._put_place()
+        self._put(lambda: self._records.finish(self._call_id, outcome, at, canonical, self._opening))
         self._put(None)
         if self._task is not None:
-            await self._task
-
-    def _give_up(self, write: Callable[[], Awaitable[None]]) -> None:
-        if write == self._append_gathered:
-            self.lost += len(self._entries)
-            self._entries = []
-        else:
-            self.lost += 1
+            await asyncio.wait({self._task})
 
     def _put(self, write: Callable[[], Awaitable[None]] | None) -> None:
         try:
@@ -92,9 +138,6 @@ class Journal:
     async def _write(self) -> None:
         failing = False
         while (write := await self._queue.get()) is not None:
-            if failing and not self._queue.empty():
-                self._give_up(write)  # the store is down: don't wait two seconds for each of a hundred writes
-                continue
             try:
                 async with asyncio.timeout(WRITE_TIMEOUT_S):
                     await write()
@@ -104,11 +147,30 @@ class Journal:
                 if not failing:
                     log.warning("journal.failed", error=str(error) or "timeout")
                 failing = True
+            except Exception as error:
+                # Whatever a store raises, the call goes on, and its end is told.
+                self.lost += 1
+                log.exception("journal.raised", error=type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a call may be taken up. ``snapshot`` None: nowhere."""
+
+    caller_id: str
+    snapshot: Mapping[str, object] | None
+    at: datetime
+
+    def same_as(self, other: _Place) -> bool:
+        return (self.caller_id, self.snapshot) == (other.caller_id, other.snapshot)
+
+
+_NOWHERE = _Place("", None, datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(slots=True)
 class Counts:
-    """What the canonical line counts. ``acted``: the caller said or keyed anything."""
+    """What the canonical line counts. ``turns``: what the caller said or keyed; ``acted``: there was any of it."""
 
     turns: int = 0
     barge_ins: int = 0
@@ -123,9 +185,11 @@ class Recorder:
     def __init__(self, call_id: str, leg_id: str, journal: Journal, registry: CallRegistry, clock: Clock) -> None:
         self.fields: dict[str, Any] = {"call_id": call_id, "leg": leg_id, "flow": "", "flow_version": "", "state": ""}
         self.counts = Counts()
+        self._keying = False
         self._journal = journal
         self._registry = registry
         self._clock = clock
+        self._moved = False
 
     @property
     def state(self) -> str:
@@ -146,11 +210,21 @@ class Recorder:
                 self.counts.turns += 1
                 self.counts.acted = True
             case Keyed():
+                self.counts.turns += not self._keying  # keys in a row, with no answer between them, are one turn
                 self.counts.acted = True
+        self._keying = isinstance(what, Keyed)
+        self._moved = True
         self._registry.on_move()
         emit = log.error if isinstance(what, Failed) else log.info
         emit(f"dialogue.{what.kind}", **attributes(what))
         self._journal.append(Entry(what, self._clock.now(), self.state))
+
+    def settled(self, dialogue: Resumable) -> None:
+        """What an event led to is all told. Where the call is now is worth keeping once the caller said anything, or is
+        offered to go on where they were cut off."""
+        if self._moved and (self.counts.acted or dialogue.mode == RESUME):
+            self._journal.keep_place(dialogue, self._clock.now())
+        self._moved = False
 
     def barged_in(self) -> None:
         """Speech stopped a prompt."""

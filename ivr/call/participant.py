@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ivr.errors import CallEnded, MediaUnavailable
-from ivr.events import Audio, Digit, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
+from ivr.events import Audio, Digit, KeyReleased, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
 from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
 
 # A phone that is gone answers no BYE; the leg goes on trying by itself, and nobody need wait for that.
@@ -41,7 +41,7 @@ class Participant:
                 case _:
                     yield event
 
-    async def audio(self) -> AsyncIterator[Audio | Digit | PlayDone | CallEnded]:
+    async def audio(self) -> AsyncIterator[Audio | Digit | KeyReleased | PlayDone | CallEnded]:
         """What comes in by RTP, and how our plays end."""
         async for event in self.media.events():
             match event:

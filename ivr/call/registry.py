@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
+from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
 from ivr.ports import Actions, CallRecords, Clock, Desk, MediaEngine, SipEndpoint, SpeechService
 
 
@@ -69,13 +70,22 @@ class CallHistory:
         self._records = records
         self._changes = changes
 
-    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
-        now = [call.view() for call in self._registry] if live is not False else []
-        if live:
-            return now[:limit]
-        ids = {call["call_id"] for call in now}
-        past = await self._records.recent(limit, live=live)
-        return [*now, *(row for row in past if row["call_id"] not in ids)][:limit]
+    def live(self) -> Sequence[Mapping[str, Any]]:
+        """Those that this service is in, the newest first."""
+        return sorted((call.view() for call in self._registry), key=lambda view: view["started_at"], reverse=True)
+
+    async def find(self, asked: CallSearch) -> CallsFound:
+        """Those in progress here come first. Where only these are asked for, no database is."""
+        every = self.live()
+        now = [view for view in every if asked.matches(view)]
+        page = now[asked.offset : asked.offset + asked.limit]
+        reasons = summed(*((reason_of(view), 1) for view in now))
+        here = CallTotals(len(now), len(now), 0.0, summed(*((view["outcome"], 1) for view in now)), reasons)
+        if asked.live:
+            return CallsFound(page, here)
+        rest = replace(asked, limit=asked.limit - len(page), offset=max(asked.offset - len(now), 0))
+        past = await self._records.find(rest, {view["call_id"] for view in every})
+        return CallsFound([*page, *past.calls], here.plus(past.totals))
 
     async def get(self, call_id: str) -> Mapping[str, Any] | None:
         """A past call comes with its ``changes``, by the audit trail."""

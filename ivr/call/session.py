@@ -31,6 +31,7 @@ Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
 
 STOP_CALLS_S = 3.0
+DROPPED = ("abandoned", "failed")  # the caller may go on where they were
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class CallSession:
         bind_call(self._recorder.fields)
         await registry.enter(self)
         self._journal.begin(leg.caller.number, leg.called.number, self._started_at, {"sip_call_id": leg.sip_call_id})
-        log.info("call.start", caller=leg.caller.number, called=leg.called.number, trunk=leg.trunk)
+        log.info("call.start", **self._parties)
         ended = CallEnded("service", "error")
         stats = LegStats()
         caller: Participant | None = None
@@ -155,10 +156,34 @@ class CallSession:
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
         clock, canonical = self._services.clock, self._canonical_line(ended, stats)
         outcome = canonical["outcome"]
-        if self._answered is not None and outcome == "abandoned" and self._recorder.counts.acted:
-            self._journal.keep_resume_point(self._answered.dialogue, clock.now())
+        if self._answered is not None and outcome in DROPPED:
+            if self._recorder.counts.acted:
+                self._journal.keep_place(self._answered.dialogue, clock.now())
+        else:
+            self._journal.forget_place()
+        if self._answered is not None:
+            self._journal.update(**self._known())
         await self._journal.finish(outcome, clock.now(), canonical)
-        log.info("call.end", **canonical)
+        log.info("call.end", **self._parties, started_at=self._started_at.isoformat(), **canonical)
+
+    @property
+    def _parties(self) -> dict[str, str]:
+        """Whose call it is, on its first line and on its last; the store has columns for it."""
+        leg = self._leg
+        return {
+            "caller": leg.caller.number,
+            "called": leg.called.number,
+            "trunk": leg.trunk,
+            "sip_call_id": leg.sip_call_id,
+        }
+
+    def _known(self) -> dict[str, Any]:
+        """What stays known of the caller and their wish when the call is over; the record has what was said."""
+        view = self.view()
+        known = {name: view[name] for name in ("state", "language", "slots", "facts")}
+        if (handoff := view["handoff"]) is not None:
+            known["handoff"] = {name: handoff[name] for name in ("reason", "skill", "priority", "tried")}
+        return known
 
     def _canonical_line(self, ended: CallEnded, stats: LegStats) -> dict[str, Any]:
         """One flat mapping; times in seconds unless the name says milliseconds."""
@@ -182,6 +207,7 @@ class CallSession:
             "packets_received": stats.packets_received,
             "packets_lost": stats.packets_lost,
             "jitter_ms": stats.jitter_ms,
+            "packets_failed": stats.packets_failed,
             "concealed_ms": stats.concealed_ms,
             "audio_dropped_frames": stats.audio_dropped_frames,
         }

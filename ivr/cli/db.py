@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
+from ivr.store.database import missing_file
 
 UPGRADE = "run ivr db upgrade"
 
@@ -33,7 +34,7 @@ def add(commands: Subparsers) -> None:
     action("seed", "upgrade, then load the company's example data; repeating it changes nothing", seed)
     action("status", "which database, which revision, how much is in it", status)
     audit_ = action("audit", "what a call changed, as JSON", audit)
-    audit_.add_argument("call_id", metavar="CALL_ID")
+    audit_.add_argument("call_id", metavar="CALL_ID", help="or how it begins")
     callbacks_ = action("callbacks", "who waits to be called back", callbacks)
     callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
     purge_ = action("purge", "delete what is kept about old calls", purge)
@@ -54,9 +55,21 @@ class Opened:
 
 
 async def run(config: Config, arguments: argparse.Namespace) -> str:
-    """What to tell the operator. Raises StoreUnavailable, ConfigError."""
+    """What to tell the operator; where there is no SQLite file, only that, unless the command is one that makes it.
+
+    Raises StoreUnavailable, ConfigError."""
     company, zone = company_of(config), ZoneInfo(config.flows.time_zone)
-    store = Store(config.store.resolved(), branches=company.branches, node=config.node)
+    path = missing_file(config.store.resolved())
+    if path and arguments.work is status:
+        return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
+    if path and arguments.work not in (upgrade, seed):
+        raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
+    store = Store(
+        config.store.resolved(),
+        branches=company.branches,
+        node=config.node,
+        spool=config.store.spool_folder,
+    )
     try:
         answer: str = await arguments.work(
             Opened(store, company.on(store.database, Times(store.now, zone)), zone), arguments
@@ -81,25 +94,28 @@ async def seed(opened: Opened, _: argparse.Namespace) -> str:
 
 
 async def status(opened: Opened, _: argparse.Namespace | None = None) -> str:
-    now = await opened.store.status()
+    waiting = opened.store.spooled()
+    spooled = f"\n{waiting} writes wait for it in {opened.store.spool_folder}: a line writes them" if waiting else ""
+    try:
+        now = await opened.store.status()
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"{error}{spooled}") from error
     if not now.revision:
-        return f"{now.database} is empty: {UPGRADE}"
+        return f"{now.database} is empty: {UPGRADE}{spooled}"
     if not now.up_to_date:
-        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}"
+        return f"{now.database} is at revision {now.revision}, this release needs {now.head}: {UPGRADE}{spooled}"
     counts = await opened.company.counts()
-    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "")
+    return f"{now.database} is current ({now.revision})" + (f": {_counted(counts, ', ')}" if counts else "") + spooled
 
 
 async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
     await _current(opened)
     changes = await opened.store.audit.of_call(arguments.call_id)
-    if not changes:
-        if await opened.store.calls.get(arguments.call_id) is None:
-            raise ConfigError(
-                f"there is no call {arguments.call_id} in {opened.store.name}",
-                remedy="/api/calls and [logs] path have the whole ids; ivr tail shows how they begin",
-            )
-        return f"call {arguments.call_id} changed nothing"
+    if not changes:  # the trail outlives the calls: one that is gone is asked for by its whole id
+        whole = await opened.store.whole_id(arguments.call_id)
+        changes = await opened.store.audit.of_call(whole)
+        if not changes:
+            return f"call {whole} changed nothing"
     return "\n".join(json.dumps(change, ensure_ascii=False, default=str) for change in changes)
 
 
@@ -115,6 +131,8 @@ async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
         since = f"{each.created_at.astimezone(opened.zone):%Y-%m-%d %H:%M}"
         parts = (f"{each.id}:", each.number, who, f"skill {each.skill}", f"since {since}", each.wanted)
         lines.append("  ".join(part for part in parts if part))
+    if waiting := opened.store.spooled():
+        lines.append(f"{waiting} writes wait in {opened.store.spool_folder}: more may have been promised a call back")
     return "\n".join(lines) or "nobody waits to be called back"
 
 

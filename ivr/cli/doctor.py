@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from ivr import descriptors
 from ivr.cli import db
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Address, Config
@@ -23,6 +24,7 @@ from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
 from ivr.line_facts import line_facts
 from ivr.release.candidate import Candidate, examine_folder
+from ivr.sip.headers import Uri
 from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
 
 MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold red")}
@@ -74,6 +76,7 @@ def examine(config: Config) -> Iterator[Finding]:
     library = checked.library if checked is not None else None
     yield from _speech(config, library.universals.languages if library is not None else ())
     yield from _network(config)
+    yield _descriptors(config.sip.max_calls)
     yield from _secrets(config)
     yield from _extras()
 
@@ -121,6 +124,57 @@ def _network(config: Config) -> Iterator[Finding]:
         yield Finding("note", "trunks", "only loopback may call", "list your trunk or PBX under [[sip.trunks]]")
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
+    for agent in config.desk.agents:
+        if trouble := _unreachable(agent.target, config.sip.listen.host):
+            remedy = "mend its target, sip.listen or the DNS"
+            yield Finding("bad", f"agent {agent.name}", f"{agent.target} cannot be dialled: {trouble}", remedy)
+    yield _ports(config)
+
+
+def _ports(config: Config) -> Finding:
+    """Each caller needs a port pair, and another for the agent who joins them."""
+    ports, enough, wanted = config.media.ports, config.media.callers, config.sip.max_calls
+    if enough >= wanted:
+        return Finding("ok", f"RTP ports {ports}", f"enough for {enough} callers, agents included")
+    low = config.media.port_range[0]
+    remedy = f'set media.ports = "{low}-{low + 4 * wanted - 1}" or wider, or lower sip.max_calls'
+    return Finding(
+        "bad", f"RTP ports {ports}", f"enough for {enough} callers only, of {wanted} in sip.max_calls", remedy
+    )
+
+
+def _unreachable(target: str, listen: str) -> str:
+    """Why ``target``, a SIP URI, leads nowhere from the address ``listen``; "" where it leads somewhere."""
+    uri = Uri.parse(target)
+    try:
+        found = socket.getaddrinfo(uri.host, uri.port or 5060, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        return f"{uri.host} is not known ({getattr(error, 'strerror', None) or error})"
+    trouble = ""
+    for family, kind, _, _, address in found:
+        own = "::" if family == socket.AF_INET6 else ""
+        if uri.params.get("transport", "").lower() != "tcp":  # over UDP we send from the one socket that listens
+            if (":" in listen) == (family == socket.AF_INET6):
+                own = listen
+            elif listen != "::":
+                trouble = trouble or f"{address[0]} is of another IP version than {listen}"
+                continue
+        with socket.socket(family, kind) as probe:
+            try:
+                probe.bind((own, 0))
+                probe.connect(address)  # UDP: asks the routing table, sends nothing
+                return ""
+            except OSError as error:
+                trouble = f"no route from {listen} ({error.strerror or error})"
+    return trouble
+
+
+def _descriptors(max_calls: int) -> Finding:
+    available = descriptors.attainable()
+    if problem := descriptors.shortage(max_calls, available):
+        return Finding("bad", "file descriptors", problem, descriptors.remedy(max_calls))
+    needed = descriptors.needed(max_calls)
+    return Finding("ok", "file descriptors", f"{available} allowed, {needed} needed for max_calls = {max_calls}")
 
 
 def _bindable(address: Address, kind: int) -> str:

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import signal
-import sys
-from contextlib import AsyncExitStack
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from functools import partial
+from types import FrameType
 
-from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration, progress_bar
+import structlog
+
+from ivr import descriptors
+from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Config
-from ivr.logs import configure_logging
-from ivr.service import running
+from ivr.log_sink import STANDARD_ERROR, LogSink
+from ivr.logs import Log, StandardError, configure_logging
+from ivr.readiness import Lifecycle, Step
+from ivr.service import Service, running
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 EPILOG = """\
-SIGTERM or Ctrl-C drains: no new calls (503, Retry-After), calls in progress may end by themselves;
-a second one stops at once.
+signals:
+  SIGTERM, Ctrl-C  drain: no new calls (503, Retry-After; /readyz says 503), calls in progress may end by
+                   themselves; a second one stops at once, with a BYE to everybody. Before the line is ready
+                   the first one does.
+  SIGHUP           reload: opens the log file anew (logrotate by rename) and reads the configuration again.
+                   Trunks, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours and agents,
+                   [[flows.services]], [[flows.numbers]], the entry, its language and persona, [retention] and
+                   [logs] count for what begins from then on. In the log, config.restart_needed names the keys
+                   that need a restart, config.rejected what is wrong: then nothing changes. Calls in progress
+                   notice nothing, and a drain goes on. A terminal that is closed sends SIGHUP, too.
+While the line starts, /readyz says 503 and how far it is; so do standard error, and service.starting in the log.
+A log that can't be written (disk full, standard output closed) never holds up a call: lines wait, those beyond
+20,000 are lost and counted (log.lost), and /readyz says why under "log".
 Several services run on one machine with different --sip, --http and --database.
 """
+
+TELL_S = 2.0  # how often a step that counts says how far it is
+
+log = structlog.get_logger(__name__)
 
 
 def add(commands: Subparsers) -> None:
@@ -31,31 +57,154 @@ def add(commands: Subparsers) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    config = configuration(arguments)
-    configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
-    return asyncio.run(_serve(config, arguments.drain))
+    signals = Signals()
+    with signals.taken():
+        config = configuration(arguments)
+        written = configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
+        notices = LogSink(STANDARD_ERROR, lambda count: f"({count} lines are missing here)\n")
+        _take_descriptors(config.sip.max_calls, notices)
+        try:
+            return asyncio.run(_serve(arguments, config, written, notices, signals))
+        finally:
+            notices.close()
+            written.close()
 
 
-async def _serve(config: Config, drain_s: float) -> int:
-    stop = asyncio.Event()
+def _take_descriptors(max_calls: int, notices: LogSink) -> None:
+    """As many as the system gives; calls that find none left are refused one by one, which must not be news then."""
+    if problem := descriptors.shortage(max_calls, descriptors.raise_limit()):
+        log.warning("service.descriptors_short", problem=problem, remedy=descriptors.remedy(max_calls))
+        notices.write(f"file descriptors: {problem}; {descriptors.remedy(max_calls)}\n")
+
+
+class Signals:
+    """What the operator wants: ``stop``, ``stop_now`` (asked twice), ``reload``. From the first moment to the last, so
+    that no signal finds Python's own behaviour, which would end calls without a BYE or the program with a traceback."""
+
+    def __init__(self) -> None:
+        self.stop, self.stop_now, self.reload = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._wanted: list[asyncio.Event] = []  # before there was a loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        handlers = {signal.SIGTERM: self._stop, signal.SIGINT: self._stop, signal.SIGHUP: self._reload}
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        try:
+            yield
+        finally:
+            for signum in handlers:  # the end is near, and nobody's signal may make it another one
+                signal.signal(signum, signal.SIG_IGN)
+
+    def deliver(self) -> None:
+        """The loop runs: from now on it is woken; what came before is set."""
+        self._loop = asyncio.get_running_loop()
+        for event in self._wanted:
+            event.set()
+
+    def _stop(self, _: int, __: FrameType | None) -> None:
+        self._want(self.stop_now if self.stop.is_set() or self.stop in self._wanted else self.stop)
+
+    def _reload(self, _: int, __: FrameType | None) -> None:
+        self._want(self.reload)
+
+    def _want(self, event: asyncio.Event) -> None:
+        self._wanted.append(event)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is closed: all is over
+                self._loop.call_soon_threadsafe(event.set)
+
+
+async def _serve(
+    arguments: argparse.Namespace, config: Config, written: Log, notices: LogSink, signals: Signals
+) -> int:
+    signals.deliver()
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+    loop.set_exception_handler(descriptors.Exhaustion(loop))
     async with AsyncExitStack() as stack:
-        with progress_bar("Preparing prompts") as progress:
-            service = await stack.enter_async_context(running(config, progress))
+        with _startup(notices) as tell:
+            lifecycle = Lifecycle(tell)
+            starting = asyncio.create_task(stack.enter_async_context(running(config, lifecycle, written)))
+            reloads = asyncio.create_task(_reload(signals, written, starting, partial(configuration, arguments)))
+            stack.push_async_callback(_cancelled, reloads)
+            await _first(starting, signals.stop)
+        if not starting.done():
+            await _cancelled(starting)
+            notices.write("stopped before it was ready\n")
+            return 0
+        service = await starting
         # What lives as long as the process is never looked at again: a collection then takes a fraction of the time in
         # which no call can be served, also while new versions of the flows are being read.
         gc.collect()
         gc.freeze()
-        print(f"ready: sip {service.sip_address}, http {service.http_address}", file=sys.stderr, flush=True)
-        await stop.wait()
-        stop.clear()
+        notices.write(f"ready: sip {service.sip_address}, http {service.http_address}\n")
+        await signals.stop.wait()
         if calls := len(service.calls):
-            print(f"draining {calls} call(s); again to stop at once", file=sys.stderr, flush=True)
-        drained = asyncio.create_task(service.drain(drain_s))
-        impatient = asyncio.create_task(stop.wait())
-        await asyncio.wait({drained, impatient}, return_when=asyncio.FIRST_COMPLETED)
-        drained.cancel()
-        impatient.cancel()
+            notices.write(f"draining {calls} call(s); again to stop at once\n")
+        drained = asyncio.create_task(service.drain(arguments.drain))
+        await _first(drained, signals.stop_now)
+        await _cancelled(drained)
     return 0
+
+
+async def _reload(signals: Signals, written: Log, starting: asyncio.Task[Service], read: Callable[[], Config]) -> None:
+    """Whenever it is wanted. The log is opened anew at once, the rest when there is a line to change."""
+    while True:
+        await signals.reload.wait()
+        signals.reload.clear()
+        written.reopen()
+        service = await asyncio.shield(starting)
+        await service.reload.run(read)
+
+
+async def _first(work: asyncio.Task[object] | asyncio.Task[Service] | asyncio.Task[None], event: asyncio.Event) -> None:
+    """Returns when ``work`` is done or ``event`` is set; cancels neither."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+async def _cancelled(task: asyncio.Task[Service] | asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@contextmanager
+def _startup(notices: LogSink) -> Iterator[Callable[[Step], None]]:
+    """What the start is doing, for whoever looks: bars on a terminal, else lines; in the log either way."""
+    from rich.console import Console  # most commands draw nothing and start without it
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    console = Console(file=StandardError())  # type: ignore[arg-type]  # what it needs of a file
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    said = Step("")
+    said_at = float("-inf")
+    bars = Progress(
+        *columns,
+        console=console,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,  # it would be handed what it writes itself
+    )
+    with bars:
+        shown: TaskID | None = None
+
+        def tell(step: Step) -> None:
+            nonlocal said, said_at, shown
+            new = step.name != said.name
+            if new and shown is not None:
+                bars.update(shown, total=1, completed=1, description=said.name)
+            if new or shown is None:
+                shown = bars.add_task(step.name, total=None)
+            bars.update(shown, total=step.total or None, completed=step.done, description=str(step))
+            if new or time.monotonic() - said_at >= TELL_S or (step.total and step.done == step.total):
+                said_at = time.monotonic()
+                log.info("service.starting", step=step.name, done=step.done, total=step.total)
+                if not console.is_terminal:
+                    notices.write(f"starting: {step}\n")
+            said = step
+
+        yield tell
+        if shown is not None:
+            bars.update(shown, total=1, completed=1)

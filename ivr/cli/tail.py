@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import os
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import unquote
 
 from rich.console import Console
 from rich.text import Text
@@ -20,12 +24,18 @@ from ivr.errors import ConfigError
 STYLES = {"error": "bold red", "critical": "bold red", "warning": "yellow", "info": "", "debug": "dim"}
 # Shown in columns of their own, or of no interest to somebody who reads along.
 COLUMNS = frozenset({"at", "level", "event", "call_id", "state", "flow", "flow_version", "leg", "exception", "logger"})
+LEAST_DIGITS = 6  # that two numbers of different length must have in common
+_ORDER = ("debug", "info", "warning", "error", "critical")
+Entry = Mapping[str, Any]
 EPILOG = """\
 examples:
   ivr tail --follow                   everything, as it happens
   ivr tail --call 3f2a                one call, by the beginning of its id
+  ivr tail --call "+1 (503) 555-0101" the calls from or to a number, in any notation
+  ivr tail --call 4e8c0b@192.0.2.9    one call, by its SIP Call-ID
   ivr tail --level warning -n 50      the last fifty things to worry about
-Personal data is masked where the service wrote the log with redact = true; no tool can bring it back.
+Personal data is masked where the service wrote the log with redact = true; no tool can bring it back, and no call
+can be found by its number there. Exit code 1 when no call matches.
 """
 
 
@@ -33,7 +43,12 @@ def add(commands: Subparsers) -> None:
     parser = command(commands, "tail", "read the call log as people do", EPILOG, handle)
     add_config(parser)
     parser.add_argument("--log", type=Path, metavar="FILE", help="instead of [logs] path; - reads standard input")
-    parser.add_argument("--call", default="", metavar="ID", help="only the call whose id begins so")
+    parser.add_argument(
+        "--call",
+        default="",
+        metavar="WHICH",
+        help="only that call: the beginning of its id, its SIP Call-ID, or a number",
+    )
     parser.add_argument(
         "--level", choices=["debug", "info", "warning", "error"], default="debug", help="at least this bad"
     )
@@ -43,75 +58,174 @@ def add(commands: Subparsers) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
+    selection = Selection(arguments.level, arguments.call)
     if str(arguments.log) == "-":
+        where = "standard input"
         for line in sys.stdin:
-            _show(console, line, arguments)
-        return 0
-    path = arguments.log or Path(configuration(arguments).logs.path)
-    if not path.exists():
-        raise ConfigError(f"{path}: no log there yet", remedy="start ivr serve, or pass --log FILE")
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        lines = [line for line in stream if _wanted(_parse(line), arguments)]
-        for line in lines[-arguments.lines :] if arguments.lines else lines:
-            _show(console, line, arguments)
-        if arguments.follow:
-            asyncio.run(_follow(console, path, stream, arguments))
+            _show(console, selection, parse(line))
+    else:
+        path = arguments.log or Path(configuration(arguments).logs.path)
+        if str(path) == "-":
+            raise ConfigError("the log goes to standard output ([logs] path)", remedy="pass --log FILE, or --log -")
+        if not path.exists():
+            raise ConfigError(f"{path}: no log there yet", remedy="start ivr serve, or pass --log FILE")
+        where = str(path)
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            entries = [parse(line) for line in stream]
+            for entry in entries:  # a call's first lines don't say yet which call they belong to
+                selection.learn(entry)
+            entries = [entry for entry in entries if selection.takes(entry)]
+            for entry in entries[-arguments.lines :] if arguments.lines else entries:
+                console.print(render(entry))
+            if arguments.follow:
+                asyncio.run(_follow(console, path, stream, selection))
+    if selection.empty:
+        print(f"ivr: {selection.why_empty(where)}", file=sys.stderr)
+        return 1
     return 0
 
 
-async def _follow(console: Console, path: Path, stream: TextIO, arguments: argparse.Namespace) -> None:
+async def _follow(console: Console, path: Path, stream: TextIO, selection: Selection) -> None:
     async for line in follow(path, stream):
-        _show(console, line, arguments)
+        _show(console, selection, parse(line))
+
+
+def _show(console: Console, selection: Selection, entry: Entry) -> None:
+    selection.learn(entry)
+    if selection.takes(entry):
+        console.print(render(entry))
 
 
 async def follow(path: Path, stream: TextIO) -> AsyncIterator[str]:
     """Whole lines as they are appended to ``path``; survives rotation. Ends when cancelled."""
     partial = ""
-    inode = path.stat().st_ino
     async for _ in awatch(path.parent, recursive=False, rust_timeout=500, yield_on_timeout=True, debounce=50, step=20):
         partial += stream.read()
         *whole, partial = partial.split("\n")
         for line in whole:
             yield line
-        if path.exists() and path.stat().st_ino != inode:
-            inode = path.stat().st_ino
-            stream = path.open(encoding="utf-8", errors="replace")
+        with contextlib.suppress(FileNotFoundError):  # renamed, and not there anew yet
+            named, opened = path.stat(), os.fstat(stream.fileno())
+            if not os.path.samestat(named, opened):
+                stream = path.open(encoding="utf-8", errors="replace")
+            elif named.st_size < stream.tell():
+                stream.seek(0)  # emptied
 
 
-def _parse(line: str) -> Mapping[str, Any]:
+def parse(line: str) -> Entry:
+    """What stands in a line; one that is no JSON is an event by itself. {} for an empty one."""
+    text = line.rstrip("\n")
+    if not text.strip():
+        return {}
     try:
-        entry = json.loads(line)
+        entry = json.loads(text)
     except ValueError:
-        return {"event": line.rstrip("\n"), "level": "info"}
-    return entry if isinstance(entry, dict) else {"event": line.rstrip("\n"), "level": "info"}
+        return {"event": text, "level": "info"}
+    return entry if isinstance(entry, dict) else {"event": text, "level": "info"}
 
 
-def _wanted(entry: Mapping[str, Any], arguments: argparse.Namespace) -> bool:
-    order = list(reversed(STYLES))
-    level = str(entry.get("level", "info"))
-    loud_enough = level not in order or order.index(level) >= order.index(arguments.level)
-    return loud_enough and str(entry.get("call_id", "")).startswith(arguments.call)
+class Selection:
+    """Which lines are wanted: those at least as bad as ``level``, of the calls that ``which`` names ("": all lines).
+
+    ``which`` is the beginning of our id, a SIP Call-ID, or a number that calls or is called, in any notation."""
+
+    def __init__(self, level: str, which: str) -> None:
+        self._level = _ORDER.index(level)
+        self._which = which.strip()
+        self._number = digits_of(self._which)
+        self._calls: set[str] = set()
+        self._sip_calls: set[str] = set()
+        self._masked: dict[str, str] = {}  # numbers that can't be compared, by call
+
+    @property
+    def empty(self) -> bool:
+        """No call matched."""
+        return bool(self._which) and not (self._calls or self._sip_calls)
+
+    def learn(self, entry: Entry) -> None:
+        """Whether this line says of a call that it is wanted."""
+        call, sip_call = str(entry.get("call_id", "")), str(entry.get("sip_call_id", ""))
+        if not self._which:
+            return
+        if (
+            (call and call.startswith(self._which.lower()))
+            or (sip_call and sip_call.startswith(self._which))
+            or call in self._calls
+            or sip_call in self._sip_calls
+            or (self._number and self._numbered(call, entry))
+        ):
+            self._calls.update(filter(None, (call,)))
+            self._sip_calls.update(filter(None, (sip_call,)))
+
+    def _numbered(self, call: str, entry: Entry) -> bool:
+        numbers = [str(entry[key]) for key in ("caller", "called") if entry.get(key)]
+        for number in numbers:
+            if "•" in number and number[-2:] == self._number[-2:]:
+                self._masked[call] = number
+        return any(same_number(self._number, digits_of(number)) for number in numbers if "•" not in number)
+
+    def takes(self, entry: Entry) -> bool:
+        """Whether it is to be shown, by what was learnt."""
+        if not entry:
+            return False
+        level = str(entry.get("level", "info"))
+        if level in _ORDER and _ORDER.index(level) < self._level:
+            return False
+        return not self._which or entry.get("call_id") in self._calls or entry.get("sip_call_id") in self._sip_calls
+
+    def why_empty(self, where: str) -> str:
+        """For whoever looked for a call in vain."""
+        why = f"no call in {where} matches {self._which!r}: neither an id, a SIP Call-ID nor a number"
+        if not self._masked:
+            return why
+        calls = ", ".join(filter(None, dict.fromkeys(self._masked))) or "calls that were refused"
+        return (
+            f"{why}. Numbers are masked in this log ([logs] redact = true), so no call can be found by one; "
+            f"those whose masked number ends the same: {calls}. Name one by its id, or search in /calls"
+        )
 
 
-def _show(console: Console, line: str, arguments: argparse.Namespace) -> None:
-    entry = _parse(line)
-    if line.strip() and _wanted(entry, arguments):
-        console.print(render(entry))
+def digits_of(text: str) -> str:
+    """The digits of a telephone number: "+1 (503) 555-0101", "tel:+1-503-555-0101;ext=2", "sip:%2B15035550101@host" ->
+    "15035550101"; "" for what is none."""
+    user = re.sub(r"^(sips?|tel):", "", unquote(text.strip()), flags=re.IGNORECASE)
+    user = user.partition("@")[0].partition(";")[0]
+    return "" if re.search(r"[^\d\s+().\-/]", user) else "".join(c for c in user if c.isascii() and c.isdigit())
 
 
-def render(entry: Mapping[str, Any]) -> Text:
+def same_number(one: str, other: str) -> bool:
+    """Whether two numbers, as digits, may be one: with or without country and area code, trunk zero, 00 or 011."""
+    one, other = one.lstrip("0"), other.lstrip("0")
+    short, long = sorted((one, other), key=len)
+    return one == other != "" or (len(short) >= LEAST_DIGITS and long.endswith(short))
+
+
+def render(entry: Entry) -> Text:
     """One line for people: time, call, state, what happened, the rest as key=value; a traceback below."""
     text = Text()
-    text.append(str(entry.get("at", ""))[11:23] + " ", style="dim")
+    text.append(printable(str(entry.get("at", ""))[11:23]) + " ", style="dim")
     if entry.get("call_id"):
-        text.append(f"{str(entry['call_id'])[:8]} ", style="cyan")
+        text.append(f"{printable(str(entry['call_id'])[:8])} ", style="cyan")
     if entry.get("state"):
-        text.append(f"{entry['state']} ", style="magenta")
-    text.append(str(entry.get("event", "")), style=STYLES.get(str(entry.get("level", "info")), ""))
+        text.append(f"{printable(str(entry['state']))} ", style="magenta")
+    text.append(printable(str(entry.get("event", ""))), style=STYLES.get(str(entry.get("level", "info")), ""))
     for key, value in entry.items():
         if key not in COLUMNS and value not in ("", None):
-            text.append(f" {key}=", style="dim")
-            text.append(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+            text.append(f" {printable(key)}=", style="dim")
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+            text.append(printable(shown))
     if entry.get("exception"):
-        text.append("\n" + str(entry["exception"]), style="red")
+        for line in str(entry["exception"]).split("\n"):
+            text.append("\n" + printable(line), style="red")
     return text
+
+
+def printable(text: str) -> str:
+    """What a terminal may show: whatever would move its cursor, change its colours or turn its text around (callers
+    choose their own names and numbers) stands there as its code."""
+    return "".join(c if c.isprintable() or c == " " else _code(c) for c in text)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -14,6 +14,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.demo.scenes import Outcome, agitated, reorder, zero_out
 from ivr.demo.screen import Screen, show_log
 from ivr.errors import IvrError
+from ivr.logs import StandardError
 from ivr.softphone.phone import Softphone
 from ivr.softphone.timing import summary
 from ivr.softphone.voices import CallerVoice
@@ -86,7 +87,7 @@ def main() -> int:
     try:
         return asyncio.run(demo(parser.parse_args().picture))
     except IvrError as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(f"demo: {error}", file=StandardError())
         return 1
     except KeyboardInterrupt:
         return 130

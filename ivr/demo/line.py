@@ -17,6 +17,7 @@ import aiohttp
 from watchfiles import awatch
 
 from ivr.errors import UnavailableError
+from ivr.logs import StandardError
 
 READY = re.compile(r"ready: sip (\S+), http (\S+)")
 START_TIMEOUT_S = 180.0
@@ -36,7 +37,8 @@ class AgentPhone:
 
 @dataclass(frozen=True, slots=True)
 class LineSetup:
-    """What differs from the shipped configuration. ``extra`` is TOML appended as it is."""
+    """What differs from the shipped configuration. ``extra`` is TOML appended as it is; ``descriptors``: how many files
+    each of its processes may have open, 0 for as many as this one."""
 
     folder: Path
     sip: str = "127.0.0.1:0"
@@ -48,6 +50,7 @@ class LineSetup:
     hours: str = "00:00-24:00"
     media_timeout_s: float = 30.0
     drain_s: float = 1.0
+    descriptors: int = 0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -108,7 +111,9 @@ class RunningLine:
         config = setup.write()
         environment = {**os.environ, **setup.environment}
         await _run("db", "seed", "--config", str(config), environment=environment)
+        limited = ("sh", "-c", f'ulimit -n {setup.descriptors} && exec "$@"', "sh") if setup.descriptors else ()
         process = await asyncio.create_subprocess_exec(
+            *limited,
             *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", str(setup.drain_s)),
             stderr=asyncio.subprocess.PIPE,
             env=environment,
@@ -122,7 +127,7 @@ class RunningLine:
                     if match := READY.search(line):
                         return cls(process, match[1], match[2], setup)
                     if show_progress:
-                        sys.stderr.write(line)
+                        StandardError().write(line)
         except TimeoutError:
             process.kill()
         await process.wait()

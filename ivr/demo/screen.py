@@ -13,7 +13,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ivr.cli.tail import follow
+from ivr.cli.tail import follow, printable
 
 STYLES = {"caller": "bold cyan", "line": "green", "agent": "bold magenta", "engine": "dim", "call": "dim"}
 
@@ -49,7 +49,7 @@ class Screen:
 
     def line(self, who: str, text: str) -> None:
         shown = Text(f"{who:>7}  ", style=STYLES.get(who, ""))
-        shown.append(text, style="dim" if who in {"engine", "call"} else "")
+        shown.append(printable(text), style="dim" if who in {"engine", "call"} else "")
         self._console.print(shown)
 
     def verdict(self, good: bool, text: str) -> None:

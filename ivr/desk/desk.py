@@ -47,9 +47,14 @@ class ConfiguredDesk:
         time_zone: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._calendar = Calendar(config.hours, ZoneInfo(time_zone))
-        self._agents = config.agents
+        self._zone = ZoneInfo(time_zone)
+        self.apply(config)
         self._screen_pops = ScreenPops(contexts, base_url, now)
+
+    def apply(self, config: DeskConfig) -> None:
+        """Hours and agents count from the next call or hand-over on. Raises ConfigError, and leaves all as it was."""
+        self._calendar = Calendar(config.hours, self._zone)
+        self._agents = config.agents
 
     def open_now(self, skill: str, now: datetime) -> bool:
         """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""

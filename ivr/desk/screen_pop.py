@@ -38,8 +38,10 @@ class ScreenPops:
         payload = context.to_json()
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._contexts.keep_context(token, context.call_id, payload, expires_at)
+                there = await self._contexts.keep_context(token, context.call_id, payload, expires_at)
         except (StoreUnavailable, TimeoutError):
+            there = False
+        if not there:
             log.warning("handoff.kept_in_memory", call_id=context.call_id)
             self._in_hand[token] = (expires_at, payload)
             while len(self._in_hand) > IN_HAND:

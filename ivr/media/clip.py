@@ -34,3 +34,4 @@ class LegStats:
     round_trip_ms: float | None = None
     send_gap_p99_ms: float = 0.0
     audio_dropped_frames: int = 0
+    packets_failed: int = 0  # whose handling raised: a fault of ours

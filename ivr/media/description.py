@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +37,8 @@ PCMU = Codec("PCMU", 0)
 PCMA = Codec("PCMA", 8)
 G722 = Codec("G722", 9)
 STATIC = {codec.name: codec for codec in (PCMU, PCMA, G722)}
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?=[0-9_-]*[A-Za-z]){_LABEL}\.?")
 EVENTS = 101  # payload type of telephone-event in our own offers
 
 
@@ -43,7 +46,8 @@ EVENTS = 101  # payload type of telephone-event in our own offers
 class MediaDescription:
     """One end's audio: where it listens (IP literal, UDP port), what it takes in order of preference.
 
-    ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733), None where not offered."""
+    ``host`` may also be a name, until it is resolved. ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733),
+    None where not offered. ``sip_host``: where the SIP that carried it came from, the address that NAT shows."""
 
     host: str
     port: int
@@ -51,6 +55,7 @@ class MediaDescription:
     dtmf_payload_type: int | None = EVENTS
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
+    sip_host: str = ""
 
 
 class NoCommonCodec(MediaUnavailable):
@@ -88,6 +93,17 @@ def preferred(remote: MediaDescription, preferences: Sequence[str]) -> Codec:
     return negotiate(remote, preferences, remote.host, remote.port).codecs[0]
 
 
+def port_pairs(low: int, high: int) -> tuple[int, int]:
+    """The first port, an even one, and the number of RTP/RTCP pairs in ``low``..``high``."""
+    first = low + low % 2
+    return first, (high + 1 - first) // 2
+
+
+def callers_served(pairs: int) -> int:
+    """How many callers there may be at once: each may want to be joined with a human, which takes a second pair."""
+    return pairs // 2
+
+
 def held(remote: MediaDescription) -> bool:
     """Whether the far end wants to hear nothing now (RFC 3264 section 8.4; RFC 2543's 0.0.0.0 too)."""
     return remote.direction in (Direction.SENDONLY, Direction.INACTIVE) or remote.host in ("0.0.0.0", "::")  # noqa: S104
@@ -98,12 +114,25 @@ def expects_audio(remote: MediaDescription) -> bool:
     return remote.direction is Direction.SENDRECV and not held(remote)
 
 
-def address(host: str, port: int) -> tuple[str, int] | None:
-    """A socket address, or None when ``host`` is no IP literal or the port is none: nothing is sent then."""
+def is_host_name(text: str) -> bool:
+    """Whether ``text`` could be one (RFC 1123, and the underscores of real life). A mistyped IPv4 address could not."""
+    return _HOST_NAME.fullmatch(text) is not None
+
+
+def literal(host: str) -> str:
+    """``host`` as sockets write addresses (IPv4 in IPv6 as IPv4), "" for what is no IP literal."""
     try:
         parsed = ip_address(host)
     except ValueError:
-        return None
+        return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    return (str(parsed), port) if 0 < port < 65536 and not parsed.is_unspecified else None
+    return str(parsed)
+
+
+def address(host: str, port: int) -> tuple[str, int] | None:
+    """A socket address, or None when ``host`` is no IP literal or the port is none: nothing is sent then."""
+    parsed = literal(host)
+    if not parsed or not 0 < port < 65536 or ip_address(parsed).is_unspecified or ip_address(parsed).is_multicast:
+        return None
+    return parsed, port

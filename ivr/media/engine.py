@@ -16,6 +16,7 @@ from ivr.media import wire
 from ivr.media.clip import Clip
 from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.leg import ProcessMediaLeg
+from ivr.media.resolution import resolved
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST
 from ivr.workers.process import REPLY_S, Role, Worker
@@ -86,12 +87,16 @@ class ProcessMediaEngine:
         """Whether it serves now, and has answered lately."""
         return self._worker.healthy
 
-    async def open(self, leg: str, remote: MediaDescription | None) -> ProcessMediaLeg:
-        """Bind a port pair and negotiate. Raises NoCommonCodec (answer 488), or MediaUnavailable."""
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> ProcessMediaLeg:
+        """Bind a port pair and negotiate; ``caller``: for one, who may not have the ports kept for who joins them.
+
+        Raises NoCommonCodec (answer 488), or MediaUnavailable."""
         await self._worker.wait_up(REPLY_S)
         number = next(self._numbers)
+        remote = None if remote is None else await resolved(remote)
         try:
-            local = wire.description(await self.request(Kind.OPEN, number, wire.described(remote)))
+            order = [wire.described(remote), caller]
+            local = wire.description(await self.request(Kind.OPEN, number, order))
         except asyncio.CancelledError:
             self._worker.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
             raise

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, MediaEvent, MediaLost, MediaTimeout, PlayDone
+from ivr.events import Audio, Digit, KeyReleased, MediaEvent, MediaLost, MediaTimeout, PlayDone
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription
+from ivr.media.resolution import resolved
 from ivr.media.wire import KEYS, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
@@ -49,7 +50,8 @@ class ProcessMediaLeg:
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
-        local = wire.description(await self._commands.request(Kind.UPDATE, self._number, wire.described(remote)))
+        order = wire.described(await resolved(remote))
+        local = wire.description(await self._commands.request(Kind.UPDATE, self._number, order))
         assert local is not None
         self.local = local
         return local
@@ -128,9 +130,11 @@ class ProcessMediaLeg:
     # --- what the engine tells us ----------------------------------------------------------------------------
 
     def received(self, kind: int, value: Any) -> None:
-        """What is said of this leg: a key, the end of a play, or no RTP for too long."""
+        """What is said of this leg: a key goes down or up, the end of a play, or no RTP for too long."""
         if kind == Kind.DIGIT:
             self._events.put_nowait(Digit(*value))
+        elif kind == Kind.RELEASED:
+            self._events.put_nowait(KeyReleased(*value))
         elif kind == Kind.TIMEOUT:
             self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:

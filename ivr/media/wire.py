@@ -23,8 +23,8 @@ class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
     # line to media; the first four are requests
-    OPEN = FIRST  # the far end's description or null; the answer: ours
-    UPDATE = 17  # the same for a leg that is open
+    OPEN = FIRST  # [the far end's description or null, whether it is a caller's]; the answer: our description
+    UPDATE = 17  # the far end's description, for a leg that is open; the answer: ours
     STATS = 18  # null; the answer: LegStats
     CLOSE = 19  # null; the answer: LegStats
     CLIP = 20  # PCM; the frame's number is the clip's
@@ -35,11 +35,12 @@ class Kind(IntEnum):
     BRIDGE = 25  # number of the other leg, 0 for none
     PRESS = 26  # keys
     # media to line
-    DIGIT = 48  # [key, "rtp" or "tone", time in monotonic seconds]
+    DIGIT = 48  # [key, "rtp" or "tone", time in monotonic seconds, whether it is still down]
     DONE = 49  # [token, whether completed, seconds played]
     AUDIO = 50  # see ``audio``; of all legs, the frame's number is 0
     TIMEOUT = 51  # seconds of silence
     BROKEN = 52  # what went wrong: the leg is gone
+    RELEASED = 53  # [key, time]: of one that was still down
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:

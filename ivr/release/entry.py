@@ -31,6 +31,10 @@ class CallEntry:
         self._fact_source = fact_source
         self.vocabularies: Mapping[str, tuple[Term, ...]] = {}
 
+    def apply(self, config: FlowsConfig) -> None:
+        """The entries, languages and personas of calls that begin from now on."""
+        self._config = config
+
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         """The call keeps this version until its end, whatever goes live meanwhile."""
         config = self._config
@@ -50,11 +54,11 @@ class CallEntry:
         )
         return Dialogue(library, start)
 
-    def voices(self, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
+    def voices(self, chosen: Collection[str] = (), config: FlowsConfig | None = None) -> list[tuple[str, str]]:
         """(language, persona) of everybody who can call, to render prompts ahead.
 
-        ``chosen``: languages that callers may choose on the way."""
-        config = self._config
+        ``chosen``: languages that callers may choose on the way. ``config``: what will count, if not what does."""
+        config = config or self._config
         plans = [(config.language, config.persona)]
         plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
         plans += [(language, config.persona) for language in chosen]
@@ -82,11 +86,16 @@ class PromptPreparation:
         self._speech = speech
         self._media = media
 
-    async def prepare(self, library: FlowLibrary, progress: Callable[[int, int], None] | None = None) -> None:
-        """``progress`` hears (done, total). Raises UnavailableError."""
+    async def prepare(
+        self,
+        library: FlowLibrary,
+        progress: Callable[[int, int], None] | None = None,
+        config: FlowsConfig | None = None,
+    ) -> None:
+        """``progress`` hears (done, total); ``config``: what will count, if not what does. Raises UnavailableError."""
         prompts = [
             (words.text, words.language or language, voice)
-            for language, persona in self._entry.voices(self._choosable(library))
+            for language, persona in self._entry.voices(self._choosable(library), config)
             for words, voice in fixed_words(library, language, persona)
             if words.text
         ]

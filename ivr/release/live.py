@@ -19,7 +19,7 @@ from ivr.config import FlowsConfig
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.errors import FlowError, UnavailableError
+from ivr.errors import ConfigError, FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
 from ivr.release.releases import Release, Releases
@@ -210,6 +210,13 @@ class LiveFlows:
 
     def _canary(self, library: FlowLibrary, release: Release) -> Canary:
         return Canary(library, release.percent, frozenset(map(self._config.numbering.number, release.numbers)))
+
+    async def check(self, facts: LineFacts) -> None:
+        """Whether what serves would still be right on another line. Raises ConfigError with what would not."""
+        candidate = await aside(examine, self._serving.live.sources, facts)
+        if candidate.errors:
+            why = "\n".join(finding.render() for finding in candidate.errors)
+            raise ConfigError(why, remedy="mend the flows first, or leave in config.toml what they need")
 
     def status(self) -> Mapping[str, Any]:
         """For /readyz and the API: counts and versions, nothing of the files' text."""

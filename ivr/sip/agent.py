@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from ivr.config import Address, SipConfig
+from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.numbering import NumberingPlan
-from ivr.ports import Leg, Party, RegistrationStatus
+from ivr.plain_text import plain
+from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
+from ivr.sip.admission import Admission
 from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage
@@ -33,16 +35,16 @@ from ivr.sip.message import (
     stamp_source,
     stateless_tag,
 )
-from ivr.sip.network import Network
+from ivr.sip.network import Network, Standing
 from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
 from ivr.sip.signalling import Signalling
-from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
+from ivr.sip.transaction import InviteServerTransaction
+from ivr.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 STOP_TIMEOUT_S = 3.0
-MALFORMED_WINDOW_S = 60.0
 
 
 class SipUserAgent:
@@ -59,15 +61,22 @@ class SipUserAgent:
     ) -> None:
         self._config = config
         self._network = network(self._received, self._unreachable)
+        self._network.standing = self._standing
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop())
         self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
         self._inbound: set[InboundLeg] = set()
         self._registrations: list[Registration] = []
-        self._running: list[asyncio.Task[None]] = []
         self._draining: tuple[int, int] | None = None
-        self._malformed = (float("-inf"), 0)
+        now = self._core.timers.time
+        self._admission = Admission(now, config.max_calls, self._knows)
+        self._malformed = CountedLog(log, "sip.malformed", now, "debug")
+        self._refusals = CountedLog(log, "sip.call_refused", now)
+        self._bad = CountedLog(log, "sip.message_refused", now)
+        self._failed = CountedLog(log, "sip.handler_failed", now, "error")
+        self._lost = CountedLog(log, "sip.unreachable", now, "info")
+        self._full = CountedLog(log, "sip.transactions_full", now)
 
     # --- ports.SipEndpoint ---
 
@@ -79,9 +88,7 @@ class SipUserAgent:
         log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
         for trunk in self._config.trunks:
             if trunk.register_with:
-                registration = Registration(self._core, trunk)
-                self._registrations.append(registration)
-                self._running.append(self._core.spawn(registration.run(), f"sip-register-{trunk.name}"))
+                self._register(trunk)
 
     async def dial(
         self,
@@ -100,18 +107,54 @@ class SipUserAgent:
     def registrations(self) -> Sequence[RegistrationStatus]:
         return [registration.status for registration in self._registrations]
 
+    def load(self) -> SignallingLoad:
+        transactions = self._core.transactions
+        return SignallingLoad(
+            transactions=len(transactions),
+            full=transactions.overloaded,
+            dropped=self._admission.dropped,
+            connections=self._network.connections,
+            connections_refused=self._network.turned_away,
+        )
+
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         self._draining = (status, retry_after_s)
+
+    def apply(self, config: SipConfig) -> None:
+        """Trunks and limits of ``config``, for calls that begin from now on. What is listened on, a drain and calls in
+        progress stay; a registration that is changed is withdrawn and made anew, the others are kept."""
+        before = {trunk.name: trunk for trunk in self._config.trunks}
+        self._config = config
+        self._core.apply(config)
+        self._admission.apply(config.max_calls)
+        wanted = {trunk.name: trunk for trunk in config.trunks}
+        over = {r.status.trunk: r for r in self._registrations if wanted.get(r.status.trunk) != before[r.status.trunk]}
+        self._registrations = [r for r in self._registrations if r.status.trunk not in over]
+        for trunk in config.trunks:
+            if trunk.register_with and trunk != before.get(trunk.name):
+                self._register(trunk, over.pop(trunk.name, None))
+        self._registrations.sort(key=lambda registration: list(wanted).index(registration.status.trunk))
+        for name, registration in over.items():
+            self._core.spawn(registration.end(), f"sip-unregister-{name}")
+
+    def _register(self, trunk: Trunk, instead_of: Registration | None = None) -> None:
+        registration = Registration(self._core, trunk)
+        self._registrations.append(registration)
+
+        async def keep() -> None:
+            if instead_of is not None:  # both name the same contact: withdrawn later, it would take the new one along
+                await instead_of.end()
+            await registration.run()
+
+        registration.task = self._core.spawn(keep(), f"sip-register-{trunk.name}")
 
     async def stop(self) -> None:
         """Hang up what is left, unregister, close. Idempotent; takes a few seconds at most."""
         if not self._serving:
             return
         self.refuse_new_calls(503, self._config.retry_after_s)
-        for task in self._running:
-            task.cancel()
         work = [leg.hangup("service stopping") for leg in self._dialogs.legs]
-        work += [registration.unregister() for registration in self._registrations]
+        work += [registration.end() for registration in self._registrations]
         if work:
             tasks = [asyncio.ensure_future(item) for item in work]
             _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
@@ -138,12 +181,12 @@ class SipUserAgent:
     # --- messages from the network: whatever they are, they must not hurt ---
 
     def _received(self, data: bytes, source: Peer) -> None:
-        if not self._serving or not data.strip(b"\r\n\0 "):
+        if not self._serving or not data.strip(b"\r\n\0 ") or not self._admission.reads(data, source.host):
             return
         try:
             message = parse_message(data)
         except MalformedMessage as error:
-            self._note_malformed(error, source)
+            self._refuse_malformed(error, source)
             return
         try:
             if isinstance(message, SipRequest):
@@ -151,10 +194,11 @@ class SipUserAgent:
             elif not self._core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
-            log.warning("sip.message_refused", status=error.status, error=str(error), sip_call_id=message.call_id)
+            shown = {"error": plain(str(error)), "sip_call_id": plain(message.call_id)}
+            self._bad.note(source.host, status=error.status, **shown)
             self._refuse(message, source, error.status, error.phrase, **error.headers)
-        except Exception:  # one message must never end the service; it is logged and answered 500
-            log.exception("sip.handler_failed", sip_call_id=message.call_id, source=source.host)
+        except Exception as error:  # one message must never end the service; it is logged and answered 500
+            self._failed.note(source.host, sip_call_id=plain(message.call_id), exc_info=error)
             self._refuse(message, source, 500)
 
     def _refuse(self, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str) -> None:
@@ -164,22 +208,33 @@ class SipUserAgent:
         if transaction is not None:
             transaction.refuse(status, phrase, **headers)
         else:
-            self._stateless(refusal(message, status, phrase), message, source)
+            self._stateless(refusal(message, status, phrase, **headers), message, source)
 
-    def _note_malformed(self, error: MalformedMessage, source: Peer) -> None:
-        since, count = self._malformed
-        now = self._core.timers.time()
-        if now - since >= MALFORMED_WINDOW_S:
-            log.debug("sip.malformed", source=source.host, error=str(error)[:200], suppressed=count)
-            since, count = now, -1
-        self._malformed = (since, count + 1)
-        if error.reply is not None and self._core.policy.trunk_at(source.host) is not None:
-            with contextlib.suppress(ValueError):
-                self._network.send(encode(error.reply), source)
+    def _refuse_malformed(self, error: MalformedMessage, source: Peer) -> None:
+        self._malformed.note(source.host, error=str(error)[:200])
+        request, reply = error.request, error.reply
+        if request is None or reply is None or self._standing(source.host) is not Standing.KNOWN:
+            return
+        goal = source
+        with contextlib.suppress(BadMessage):  # a Via that cannot be read: back to where it came from
+            goal = stamp_source(request, source)
+            reply.headers.set("Via", *request.headers.get("via"))
+        with contextlib.suppress(ValueError):
+            self._network.send(encode(reply), goal)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
-        log.info("sip.unreachable", peer=peer.host, transport=peer.transport, reason=reason)
-        self._core.transactions.unreachable(peer, reason)
+        if self._core.transactions.unreachable(peer, reason):
+            self._lost.note(peer.host, transport=peer.transport, reason=reason)
+
+    def _knows(self, call_id: str) -> bool:
+        return self._dialogs.knows(call_id) or self._core.transactions.knows(call_id)
+
+    def _standing(self, host: str) -> Standing:
+        """Trunks may connect, and the phones of calls under way."""
+        standing = self._core.policy.standing(host)
+        if standing is not Standing.KNOWN and any(leg.arrival.host == host for leg in self._dialogs.legs):
+            return Standing.KNOWN
+        return standing
 
     # --- requests ---
 
@@ -188,38 +243,68 @@ class SipUserAgent:
         stamp_source(request, source)
         if transactions.absorb(request):
             return
+        leg = self._dialogs.leg_of(request)
         if request.method == "ACK":
             self._dialogs.deliver_ack(request)
+        elif request.method == "CANCEL" and self._cancel(request, source):
             return
-        if request.method == "CANCEL" and self._cancel(request, source):
-            return
-        leg = self._dialogs.leg_of(request)
-        if leg is not None:
+        elif leg is None:
+            self._outside(request, source)
+        elif request.method == "BYE" or self._admission.inside(leg.id, source.host):
             handle(leg, transactions.accept(request, source))
-            return
+        else:
+            self._stateless(refusal(request, 500, "Too many requests", Retry_After="1"), request, source)
+
+    def _outside(self, request: SipRequest, source: Peer) -> None:
+        """Answer a request outside any call of ours: an INVITE may begin one, everything else needs no state."""
         trunk = self._core.policy.judge(request, source.host)
         if isinstance(trunk, SipResponse):
-            self._stateless(trunk, request, source)
+            if request.method != "INVITE" or self._admission.answers(source.host):
+                self._stateless(trunk, request, source)
             return
+        self._network.prove(source)
+        refused = self._refusal_of(request, source.host)
+        if request.method != "INVITE":
+            self._stateless(refused or self._options(request, source), request, source)
+            return
+        transactions = self._core.transactions
         if transactions.overloaded:
-            self._stateless(refusal(request, 503), request, source)
-            return
-        merged = transactions.merged(request)
-        transaction = transactions.accept(request, source)
-        if merged:
-            transaction.refuse(482)
-        elif request.to.tag or request.method == "CANCEL":
-            transaction.refuse(481)
-        elif not request.uri.lower().startswith(("sip:", "tel:")):
-            transaction.refuse(416)
-        elif unknown := request.tokens("require") - set(EXTENSIONS):
-            transaction.refuse(420, Unsupported=", ".join(sorted(unknown)))
-        elif isinstance(transaction, InviteServerTransaction):
-            self._invite(transaction, trunk)
-        elif request.method == "OPTIONS":
-            self._options(transaction)
+            self._full.note(source.host, transactions=len(transactions))
+        if transactions.overloaded or not self._admission.call(source.host):
+            retry_after = str(self._config.retry_after_s)
+            self._stateless(refusal(request, 503, Retry_After=retry_after), request, source)
+        elif refused is None:
+            self._invite(transactions.accept_invite(request, source), trunk)
+        elif transactions.crowded:
+            self._stateless(refused, request, source)
         else:
-            transaction.refuse(481 if request.method in METHODS else 405)
+            transactions.accept(request, source).respond(refused)
+
+    def _refusal_of(self, request: SipRequest, source: str) -> SipResponse | None:
+        """Return why a trunk's request is refused, in the order of section 8.2; None where nothing stands against
+        it."""
+        if request.to.tag:
+            return refusal(request, 481)
+        if request.method not in ("INVITE", "OPTIONS"):
+            return refusal(request, 481 if request.method in METHODS else 405)
+        if not request.uri.lower().startswith(("sip:", "tel:")):
+            return refusal(request, 416)
+        if "?" in request.uri:
+            return refusal(request, 400, "Headers in the Request-URI")
+        if request.method == "INVITE" and self._core.transactions.merged(request):
+            return refusal(request, 482)
+        if unknown := request.tokens("require") - set(EXTENSIONS):
+            return refusal(request, 420, Unsupported=", ".join(sorted(unknown)))
+        if self._draining is not None:
+            status, retry_after_s = self._draining
+        elif len(self._inbound) >= self._config.max_calls:
+            status, retry_after_s = self._config.busy_status, self._config.retry_after_s
+        else:
+            return None
+        if request.method == "INVITE":
+            reason = "draining" if self._draining else "busy"
+            self._refusals.note(source, reason=reason, sip_call_id=request.call_id)
+        return refusal(request, status, Retry_After=str(retry_after_s))
 
     def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
         fallback = sent_by(request, source) if source.reliable else None
@@ -236,33 +321,16 @@ class SipUserAgent:
             invite.on_cancel()
         return True
 
-    def _options(self, transaction: ServerTransaction) -> None:
+    def _options(self, request: SipRequest, source: Peer) -> SipResponse:
         """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
-        if self._refused(transaction):
-            return
-        response = response_to(transaction.request, 200, tag=stateless_tag(transaction.request))
-        present(response, self._core.contact(transaction.peer))
+        response = response_to(request, 200, tag=stateless_tag(request))
+        present(response, self._core.contact(source))
         response.headers.set("Accept", "application/sdp")
-        transaction.respond(response)
-
-    def _refused(self, transaction: ServerTransaction) -> bool:
-        if self._draining is not None:
-            status, retry_after_s = self._draining
-        elif len(self._inbound) >= self._config.max_calls:
-            status, retry_after_s = self._config.busy_status, self._config.retry_after_s
-        else:
-            return False
-        transaction.refuse(status, Retry_After=str(retry_after_s))
-        return True
+        return response
 
     def _invite(self, transaction: InviteServerTransaction, trunk: str) -> None:
         """Take the call. Raises BadMessage."""
         request, source = transaction.request, transaction.peer
-        if self._refused(transaction):
-            log.warning(
-                "sip.call_refused", reason="draining" if self._draining else "busy", sip_call_id=request.call_id
-            )
-            return
         leg = InboundLeg(self._core, transaction, trunk, self._inbound.discard)
         transaction.respond(response_to(request, 100))
         self._dialogs.add(leg)
@@ -273,6 +341,6 @@ class SipUserAgent:
         )  # fmt: skip
         try:
             self._on_call(leg)
-        except Exception:  # the call engine failed before it began: the caller must hear of it
+        except Exception as error:  # the call engine failed before it began: the caller must hear of it
             leg.log.exception("sip.call_unhandled")
-            leg.end("service", "internal error", 500)
+            leg.end("service", "internal error", 503 if isinstance(error, OSError) else 500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 from ivr.events import Digit, TransferProgress
@@ -18,11 +19,23 @@ class Dialogs:
 
     def __init__(self) -> None:
         self._legs: dict[tuple[str, str], SipLeg] = {}
+        self._calls: Counter[str] = Counter()  # legs by Call-ID
 
     def add(self, leg: SipLeg) -> None:
         key = (leg.dialog.call_id, leg.dialog.local_tag)
         self._legs[key] = leg
-        leg.on_release = partial(self._legs.pop, key, None)
+        self._calls[key[0]] += 1
+        leg.on_release = partial(self._remove, key)
+
+    def _remove(self, key: tuple[str, str]) -> None:
+        if self._legs.pop(key, None) is not None:
+            self._calls[key[0]] -= 1
+            if not self._calls[key[0]]:
+                del self._calls[key[0]]
+
+    def knows(self, call_id: str) -> bool:
+        """Whether a leg has this Call-ID."""
+        return call_id in self._calls
 
     @property
     def legs(self) -> list[SipLeg]:
@@ -36,6 +49,8 @@ class Dialogs:
 
         Some callers send another To tag than ours: then Call-ID and CSeq decide."""
         named = self.leg_of(ack)
+        if named is None and not self.knows(ack.call_id):
+            return
         for leg in [named] if named else [leg for leg in self.legs if leg.dialog.call_id == ack.call_id]:
             if leg.receive_ack(ack):
                 return
@@ -94,8 +109,8 @@ def _info(leg: SipLeg, transaction: ServerTransaction) -> None:
         leg.respond(transaction, 200)
         leg.emit(Digit(key, "info", leg.core.timers.time()))
         return
-    if not request.body.strip():
-        leg.respond(transaction, 200)  # a keep-alive
+    if not request.body.strip() or request.body_optional:
+        leg.respond(transaction, 200)  # a keep-alive, or what may be passed over
     elif request.media_type.startswith("application/dtmf"):
         transaction.refuse(400, "No key in the body")
     else:
@@ -133,7 +148,7 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
     leg.dialog.retarget(request)
     body, changed = "", None
     if offer is not None:
-        body, changed = leg.audio.reanswer(offer)
+        body, changed = leg.audio.reanswer(offer, transaction.peer.host)
     elif invite:
         body = leg.audio.offer_again()
     response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))

@@ -20,7 +20,9 @@ from aiosipua import (
 )
 
 from ivr.errors import ConfigError
+from ivr.sip.headers import BadHeader, Uri
 from ivr.sip.message import SipRequest, SipResponse
+from ivr.throttle import Guesses, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -104,6 +106,7 @@ class Verdict(StrEnum):
     MISSING = "missing"
     STALE = "stale"
     WRONG = "wrong"
+    LOCKED = "locked"  # too many wrong ones: not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class DigestGuard:
         self._now = now
         self._secret = secrets.token_bytes(32)
         self._counts: dict[str, int] = {}
+        self._guesses = Guesses(now)
 
     def challenge(self, response: SipResponse, realms: Iterable[str], source: str, *, stale: bool) -> None:
         """Add WWW-Authenticate to a 401, SHA-256 before MD5 (RFC 8760 section 2.4)."""
@@ -133,6 +137,11 @@ class DigestGuard:
                 if stale:
                     parameters["stale"] = "true"
                 response.headers.add("WWW-Authenticate", stringify_auth(AuthChallenge("Digest", parameters)))
+
+    def wait_s(self, request: SipRequest, accounts: Sequence[Account], source: str) -> float:
+        """Seconds until credentials for the account that ``request`` names are looked at again."""
+        given = (_parameters(value) for value in request.headers.get("authorization"))
+        return max((self._guesses.wait_s(_guesser(g, accounts, source)) for g in given), default=0.0)
 
     def check(self, request: SipRequest, accounts: Sequence[Account], source: str) -> tuple[Verdict, str]:
         """Return the verdict and the name of the account that passed. The digest is compared in constant time."""
@@ -147,8 +156,13 @@ class DigestGuard:
         count = credentials.get("nc", "")
         algorithm = credentials.get("algorithm", "MD5").upper()
         counted = re.fullmatch("[0-9a-fA-F]{8}", count)
+        guesser = _guesser(credentials, accounts, source)
+        if self._guesses.wait_s(guesser):
+            return Verdict.LOCKED, ""
         if algorithm not in ALGORITHMS or credentials.get("qop", "").lower() != "auth" or not counted:
             return Verdict.WRONG, ""
+        if not _names(credentials.get("uri", ""), request.uri):
+            return Verdict.WRONG, ""  # made for another request, perhaps for another server (RFC 7616 section 3.4.6)
         name = ""
         for account in accounts:
             wanted = _digest(algorithm, account, request.method, credentials)
@@ -156,7 +170,9 @@ class DigestGuard:
             if same and account.username == credentials.get("username") and account.realm == credentials["realm"]:
                 name = account.name
         if not name:
+            self._guesses.failed(guesser, credentials.get("response", ""))
             return Verdict.WRONG, ""
+        self._guesses.passed(guesser)
         if age > NONCE_LIFE_S or int(count, 16) <= self._counts.get(nonce, 0):
             return Verdict.STALE, ""
         self._counts = {n: c for n, c in self._counts.items() if self._seconds_since(n) <= NONCE_LIFE_S}
@@ -180,6 +196,22 @@ class DigestGuard:
 
     def _seconds_since(self, nonce: str) -> float:
         return self._now() - int(nonce.partition("-")[0], 16) / 1000
+
+
+def _guesser(credentials: dict[str, str], accounts: Sequence[Account], source: str) -> str:
+    """Who is guessing: a source, at one account. Accounts that don't exist are one."""
+    username = credentials.get("username", "")
+    return f"{source_of(source)} {username if username in {a.username for a in accounts} else ''}"
+
+
+def _names(uri: str, requested: str) -> bool:
+    """Whether the URI that a digest was made over is the request's."""
+    if uri == requested:
+        return True
+    try:
+        return Uri.parse(uri).same(Uri.parse(requested))
+    except BadHeader:
+        return False
 
 
 def _digest(algorithm: str, account: Account, method: str, credentials: dict[str, str]) -> str:

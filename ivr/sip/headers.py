@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar, cast
+from urllib.parse import unquote
 
 T = TypeVar("T")
 
@@ -20,6 +21,7 @@ _COMPACT = {
 }  # fmt: skip
 _LISTS = frozenset({"via", "contact", "route", "record-route"})  # one value each from here on
 
+_TELLING = frozenset({"user", "ttl", "method", "maddr"})  # parameters that never match a URI without them
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(\S*)")
 _HOST_PORT = re.compile(r"(\[[^\]\s]+\]|[^\s\[\]<>\"]+?)(?::([0-9]{1,5}))?")
 _QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*+)"\s*')
@@ -29,7 +31,7 @@ _VIA = re.compile(
     r"(\[[^\]\s]+\]|[^\s;,]+?)\s*(?::\s*([0-9]{1,5}))?\s*(;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_CSEQ = re.compile(r"([0-9]{1,10})\s+(\S+)")
+_CSEQ = re.compile(r"0*([0-9]{1,10})\s+(\S+)")
 _LISTED = re.compile(r'(?:"(?:[^"\\]|\\.?)*+"?|<[^>]*+>?|[^,"<]++)++')  # matches anywhere: linear on hostile values
 
 
@@ -97,6 +99,21 @@ class Uri:
             raise BadHeader(f"{text[:80]!r} names no host")
         port = int(sent_to[2]) if sent_to[2] else None
         return cls(scheme, user if at else "", sent_to[1].strip("[]"), port, _params(semicolon + params), headers)
+
+    def same(self, other: Uri) -> bool:
+        """Whether both name one resource (section 19.1.4), where a port that is left out is the usual one."""
+        if self.scheme not in ("sip", "sips") or other.scheme not in ("sip", "sips"):
+            return (self.scheme, self.user.lower()) == (other.scheme, other.user.lower())
+        usual = 5061 if self.scheme == "sips" else 5060
+        if (self.scheme, unquote(self.user), self.host.lower(), self.port or usual) != (
+            other.scheme, unquote(other.user), other.host.lower(), other.port or usual,
+        ):  # fmt: skip
+            return False
+        ours, theirs = self.params, other.params
+        return all(
+            ours[name].lower() == theirs[name].lower() if name in ours and name in theirs else name not in _TELLING
+            for name in {*ours, *theirs}
+        )
 
     @property
     def bare(self) -> Uri:

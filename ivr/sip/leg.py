@@ -13,6 +13,7 @@ import structlog
 from ivr.errors import CallEnded, TransferFailed
 from ivr.events import Digit, LegEnded
 from ivr.media.description import MediaDescription
+from ivr.plain_text import plain
 from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
 from ivr.sip.headers import BadMessage
@@ -58,12 +59,12 @@ class SipLeg:
         self.updates = False  # the far end takes UPDATE
         self.ended: CallEnded | None = None
         self.session = SessionTimer(core.timers, self._refresh_due, self._session_expired)
-        self.log = log.bind(sip_call_id=dialog.call_id, trunk=trunk)
+        self.log = log.bind(sip_call_id=plain(dialog.call_id), trunk=trunk)
         self.id = f"leg-{secrets.token_hex(4)}"
         self.trunk = trunk
         self.caller = caller
         self.called = called
-        self.headers = dict(headers)
+        self.headers = {plain(name): plain(value) for name, value in headers.items()}
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._gone = asyncio.Event()
         self._consumed = False
@@ -74,7 +75,7 @@ class SipLeg:
 
     @property
     def sip_call_id(self) -> str:
-        return self.dialog.call_id
+        return plain(self.dialog.call_id)
 
     @property
     def remote(self) -> MediaDescription | None:

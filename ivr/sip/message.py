@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from email import message_from_bytes
 
+from ivr.plain_text import plain
 from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via
 
 MAX_MESSAGE = 65_535
@@ -16,14 +17,21 @@ EXTENSIONS = ("100rel", "timer")
 SUPPORTED = ", ".join(EXTENSIONS)
 PRODUCT = "ivr"
 
-_REQUEST_LINE = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]{1,64}) ([^\s<>\"]{1,2048}) SIP/(\d)\.(\d)")
+MAX_URI = 2048
+
+_REQUEST_LINE = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]+) ([^\s<>\"]+) SIP/(\d{1,9})\.(\d{1,9})", re.IGNORECASE)
+_MEANT_AS_REQUEST = re.compile(rb"([!%'*+\-.0-9A-Z_`a-z~]+)\s.*\sSIP/\d+\.\d+\s*", re.IGNORECASE | re.DOTALL)
+_HANDLING_OPTIONAL = re.compile(r';\s*handling\s*=\s*"?optional"?\s*(?:;|$)', re.IGNORECASE)
 _STATUS_LINE = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: (.*))?")
+_SOME_VIA = re.compile(r"[^\s/;,]+\s*/\s*[^\s/;,]+\s*/\s*[^\s/;,]+\s+[^\s;,]")  # of others: any transport
 _REQUIRED = ("via", "from", "to", "call-id", "cseq")  # Max-Forwards is left out by too many inside a dialog
+_SINGLE = (*_REQUIRED[1:], "max-forwards", "content-type")
 
 REASONS = {
     100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized",
-    403: "Forbidden", 405: "Method Not Allowed", 408: "Request Timeout", 415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme", 420: "Bad Extension", 422: "Session Interval Too Small",
+    403: "Forbidden", 405: "Method Not Allowed", 408: "Request Timeout", 414: "Request-URI Too Long",
+    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension",
+    422: "Session Interval Too Small",
     480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 486: "Busy Here",
     487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
     500: "Server Internal Error", 503: "Service Unavailable", 505: "Version Not Supported", 603: "Decline",
@@ -108,20 +116,33 @@ class SipMessage:
         self.headers.set("Content-Type", "application/sdp")
         self.body = text.encode()
 
+    @property
+    def body_optional(self) -> bool:
+        """Whether a body that we cannot read may be passed over (``handling=optional``, section 20.11)."""
+        return _optional(self.headers.first("content-disposition"))
+
     def sdp(self) -> str | None:
-        """Return the SDP in the body, also inside multipart (RFC 5621), None for no body. Raises BadBody(415)."""
+        """Return the SDP in the body, also inside multipart (RFC 5621); None for no body, and for one that may be
+        passed over. Raises BadBody(415)."""
         if not self.body.strip():
             return None
         if (self.headers.first("content-encoding") or "identity").lower() != "identity":
+            if self.body_optional:
+                return None
             raise BadBody(415, "encoded body")
         if self.media_type == "application/sdp":
             return self.text
         if self.media_type.startswith("multipart/"):
             envelope = f"MIME-Version: 1.0\r\nContent-Type: {self.headers.first('content-type')}\r\n\r\n"
-            for part in message_from_bytes(envelope.encode() + self.body).walk():
+            parts = [p for p in message_from_bytes(envelope.encode() + self.body).walk() if not p.is_multipart()]
+            for part in parts:
                 payload = part.get_payload(decode=True)
                 if part.get_content_type() == "application/sdp" and isinstance(payload, bytes):
                     return payload.decode("utf-8", errors="replace")
+            if parts and all(_optional(str(part.get("content-disposition", ""))) for part in parts):
+                return None
+        if self.body_optional:
+            return None
         raise BadBody(415, "no application/sdp in the body")
 
 
@@ -138,11 +159,15 @@ class SipResponse(SipMessage):
 
 
 class MalformedMessage(ValueError):
-    """Bytes that are no usable SIP message. ``reply`` answers them where enough headers could be read."""
+    """Bytes that are no usable SIP message. ``reply`` answers ``request``, where its Via says to whom."""
 
-    def __init__(self, reason: str, reply: SipResponse | None = None) -> None:
+    def __init__(self, reason: str, request: SipMessage | None = None, status: int = 400) -> None:
         super().__init__(reason)
-        self.reply = reply
+        self.request: SipRequest | None = None
+        self.reply: SipResponse | None = None
+        if isinstance(request, SipRequest) and request.method != "ACK" and request.headers.first("via"):
+            phrase = reason[:60] if status == 400 else ""
+            self.request, self.reply = request, refusal(request, status, phrase)
 
 
 # --- parsing -----------------------------------------------------------------------------------------------
@@ -152,31 +177,39 @@ def parse_message(data: bytes) -> SipRequest | SipResponse:
     """Read one whole message (a datagram, or a frame of a stream). Raises MalformedMessage."""
     if len(data) > MAX_MESSAGE:
         raise MalformedMessage("message too large")
+    data = data.lstrip(b"\r\n")  # section 7.5
     head, gap, body = data.partition(b"\r\n\r\n")
     if not gap:
         head, _, body = data.partition(b"\n\n")
     start, _, fields = head.partition(b"\n")
     start = start.rstrip(b"\r")
+    request, status = _REQUEST_LINE.fullmatch(start), _STATUS_LINE.fullmatch(start)
+    meant = request or _MEANT_AS_REQUEST.fullmatch(start)
+    if meant is None and status is None:
+        raise MalformedMessage("no SIP start line")
     try:
         headers = Headers.parse(fields.decode("utf-8", "replace"))
     except BadHeader as error:
         raise MalformedMessage(str(error)) from error
     message: SipRequest | SipResponse
-    if request := _REQUEST_LINE.fullmatch(start):
-        uri = request[2].decode("utf-8", "replace")
-        message = SipRequest(method=request[1].decode(), uri=uri, headers=headers, body=body)
-    elif status := _STATUS_LINE.fullmatch(start):
-        reason = (status[2] or b"").decode("utf-8", "replace")
+    if status is not None:
+        reason = plain((status[2] or b"").decode("utf-8", "replace"))
         message = SipResponse(status_code=int(status[1]), reason_phrase=reason, headers=headers, body=body)
     else:
-        raise MalformedMessage("no SIP start line")
-    if request and (request[3], request[4]) != (b"2", b"0"):
-        raise MalformedMessage("not SIP/2.0", _refusal(message, 505))
+        assert meant is not None
+        uri = request[2].decode("utf-8", "replace") if request is not None else ""
+        message = SipRequest(method=meant[1].decode(), uri=uri, headers=headers, body=body)
+        if request is None:
+            raise MalformedMessage("Bad request line", message)
+        if (int(request[3]), int(request[4])) != (2, 0):
+            raise MalformedMessage("not SIP/2.0", message, 505)
+        if len(uri) > MAX_URI:
+            raise MalformedMessage("URI too long", message, 414)
     try:
         _check(message)
         _cut(message)
     except BadHeader as error:
-        raise MalformedMessage(str(error), _refusal(message, 400)) from error
+        raise MalformedMessage(str(error), message) from error
     return message
 
 
@@ -185,12 +218,27 @@ def _check(message: SipRequest | SipResponse) -> None:
     headers = message.headers
     if missing := [name for name in _REQUIRED if not headers.first(name)]:
         raise BadHeader("missing " + ", ".join(missing))
-    for name in _REQUIRED[1:]:
+    for name in _SINGLE:
         if len(headers.get(name)) > 1:
             raise BadHeader(f"more than one {name}")
-    if isinstance(message, SipRequest) and message.cseq.method != message.method:
-        raise BadHeader("CSeq names another method")
+    if isinstance(message, SipRequest):
+        if message.cseq.method != message.method:
+            raise BadHeader("CSeq names another method")
+        _check_hops(headers.first("max-forwards"))
     _ = message.cseq, message.top_via, message.from_, message.to
+    if not all(_SOME_VIA.match(via) for via in headers.get("via")[1:]):
+        raise BadHeader("bad Via")
+
+
+def _check_hops(value: str) -> None:
+    """Raise BadHeader for a Max-Forwards that is no number up to 255 (section 20.22). 0 is a proxy's business: whoever
+    a request was meant for serves it (section 16.3)."""
+    if value and not (value.isascii() and value.isdigit() and len(value) <= 32 and int(value) <= 255):
+        raise BadHeader("bad Max-Forwards")
+
+
+def _optional(disposition: str) -> bool:
+    return _HANDLING_OPTIONAL.search(disposition) is not None
 
 
 def _cut(message: SipMessage) -> None:
@@ -205,15 +253,6 @@ def _cut(message: SipMessage) -> None:
     if int(length) > len(message.body):
         raise BadHeader("body shorter than Content-Length")
     message.body = message.body[: int(length)]
-
-
-def _refusal(message: SipRequest | SipResponse, status: int) -> SipResponse | None:
-    """Answer a request whose Via and dialog headers can be copied; None for anything less."""
-    if not isinstance(message, SipRequest) or message.method == "ACK":
-        return None
-    if not all(message.headers.first(name) for name in _REQUIRED):
-        return None
-    return refusal(message, status)
 
 
 # --- building ----------------------------------------------------------------------------------------------
@@ -243,12 +282,12 @@ def response_to(request: SipRequest, status: int, reason: str = "", *, tag: str 
     headers = response.headers
     headers.set("Via", *request.headers.get("via"))
     for name in ("From", "To", "Call-ID", "CSeq"):
-        headers.set(name, request.headers.first(name))
+        headers.set(name, *filter(None, request.headers.get(name)[:1]))
     try:
         if tag and not request.to.tag:
             headers.set("To", f"{request.headers.first('to')};tag={tag}")
     except BadHeader:
-        pass  # a 400 gives back what it cannot read
+        pass  # a 400 gives back what it cannot read, and not what isn't there
     if status == 100:
         headers.set("Timestamp", *request.headers.get("timestamp")[:1])
     if status == 405:

@@ -1,101 +1,76 @@
-"""SIP transport (RFC 3261 section 18): the user agent's UDP and TCP sockets, and where messages end on a stream.
-
-It knows bytes and their peers, and no SIP beyond framing."""
+"""SIP transport (RFC 3261 section 18): the user agent's UDP and TCP sockets; it knows bytes and their peers, no SIP."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ipaddress
-import re
 import socket
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 import structlog
 
+from ivr import descriptors
 from ivr.config import Address
+from ivr.connections import ConnectionTable
 from ivr.errors import ConfigError
+from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.message import MAX_MESSAGE, Peer
+from ivr.throttle import CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
 IDLE_S = 900.0  # a quiet connection is closed; the next request opens another
-PARTIAL_S = 30.0  # half a message for this long is an attack or a broken peer
+PARTIAL_S = 30.0  # a message that is not complete so long after its first byte is an attack or a broken peer
+UNPROVEN_S = 32.0  # a host that no trunk lists has so long to show credentials
 WRITE_LIMIT = 1 << 20
+DATAGRAMS_A_TURN = 32
 RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the kernel may grant less
-MAX_CONNECTIONS = 512
-MAX_CONNECTIONS_A_HOST = 64
-_CONTENT_LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_PING = b"\r\n\r\n"
+WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
-class FramingError(ValueError):
-    """The stream cannot be followed any further; its connection must go."""
+class Standing(StrEnum):
+    """What a host is to us when it connects: a trunk or a party of a call; one that may have credentials; nobody."""
 
-
-class StreamFramer:
-    """It takes bytes and gives whole messages (section 18.3), which may come in parts or in a row, but not endless.
-    ``pings`` counts keep-alives (RFC 5626) since last read."""
-
-    def __init__(self, limit: int = MAX_MESSAGE) -> None:
-        self._buffer = bytearray()
-        self._limit = limit
-        self._searched = 0
-        self.pings = 0
-
-    @property
-    def pending(self) -> bool:
-        """Whether part of a message is waiting for the rest."""
-        return bool(self._buffer.strip())
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the messages that ``data`` completed. Raises FramingError."""
-        self._buffer += data
-        messages: list[bytes] = []
-        while message := self._next():
-            messages.append(message)
-        return messages
-
-    def _next(self) -> bytes | None:
-        buffer = self._buffer
-        while buffer[:2] == b"\r\n":
-            if buffer[:4] == _PING:
-                self.pings += 1
-                del buffer[:4]
-            elif bytes(buffer) in (b"\r\n", b"\r\n\r"):
-                return None  # half a ping, perhaps: what follows will tell
-            else:
-                del buffer[:2]
-        end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
-        if end < 0:
-            self._searched = len(buffer)
-            if len(buffer) > self._limit:
-                raise FramingError("header section too large")
-            return None
-        lengths = {bytes(value) for value in _CONTENT_LENGTH.findall(bytes(buffer[: end + 2]))}
-        if len(lengths) > 1 or not all(value.isdigit() and len(value) <= 6 for value in lengths):
-            raise FramingError("bad Content-Length")
-        total = end + 4 + (int(lengths.pop()) if lengths else 0)
-        if total > self._limit:
-            raise FramingError("message too large")
-        if len(buffer) < total:
-            return None
-        message = bytes(buffer[:total])
-        del buffer[:total]
-        self._searched = 0
-        return message
+    KNOWN = "known"
+    UNPROVEN = "unproven"
+    REFUSED = "refused"
 
 
 class _Datagrams(asyncio.DatagramProtocol):
+    """The event loop gives one datagram a turn. In a flood that is too slow, and what the kernel then drops may be a
+    call: what waits beside is taken in the same turn."""
+
     def __init__(self, received: Callable[[bytes, Peer], None]) -> None:
         self._received = received
+        self._socket: socket.socket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        ours = transport.get_extra_info("socket")
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self._socket = socket.fromfd(ours.fileno(), ours.family, ours.type)
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
+        self._take(data, addr)
+        for _ in range(DATAGRAMS_A_TURN):
+            if self._socket is None:
+                return
+            try:
+                data, addr = self._socket.recvfrom(MAX_MESSAGE + 1)
+            except OSError:  # no more for now
+                return
+            self._take(data, addr)
+
+    def _take(self, data: bytes, addr: tuple[object, ...]) -> None:
         host = str(addr[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
         self._received(data, Peer("udp", host, int(str(addr[1]))))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         if exc is not None:
             log.critical("sip.udp_socket_lost", error=str(exc), remedy="restart the service")
 
@@ -104,12 +79,15 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class _Connection(asyncio.Protocol):
-    """One TCP connection, whoever opened it."""
+    """One TCP connection; ``ours``: we opened it."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, ours: bool = False) -> None:
         self._network = network
+        self._ours = ours
         self._framer = StreamFramer()
         self._deadline: asyncio.TimerHandle | None = None
+        self._probation: asyncio.TimerHandle | None = None
+        self._partial = False
         self.transport: asyncio.Transport | None = None
         self.peer = Peer("tcp", "", 0)
 
@@ -117,9 +95,12 @@ class _Connection(asyncio.Protocol):
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a stream was expected")
         host, port = transport.get_extra_info("peername")[:2]
-        self.transport, self.peer = transport, Peer("tcp", host, port)
-        if self._network.opened(self):
-            self._watch()
+        self.transport = transport
+        self.peer = Peer("tcp", str(host).partition("%")[0].removeprefix("::ffff:"), port)
+        if self._network.opened(self, ours=self._ours):
+            self._watch(IDLE_S)
+            if not self._network.proven(self.peer):
+                self._probation = asyncio.get_running_loop().call_later(UNPROVEN_S, self._close_unproven)
         else:
             transport.abort()
 
@@ -128,19 +109,24 @@ class _Connection(asyncio.Protocol):
             messages = self._framer.feed(data)
         except FramingError as error:
             log.debug("sip.stream_broken", peer=self.peer.host, error=str(error))
+            for message in error.messages:
+                self._network.arrived(message, self.peer)
             self.close()
             return
         for message in messages:
-            self._network.received(message, self.peer)
+            self._network.arrived(message, self.peer)
         if self._framer.pings and self.transport is not None:
             self._framer.pings = 0
-            self.transport.write(b"\r\n")
-        if messages or self._deadline is None or not self._framer.pending:
-            self._watch()
+            self.write(b"\r\n")
+        partial = self._framer.pending
+        if messages or partial != self._partial or not partial:  # dripping bytes buy a message no more time
+            self._partial = partial
+            self._watch(PARTIAL_S if partial else IDLE_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._probation):
+            if timer is not None:
+                timer.cancel()
         self._network.closed(self)
 
     def write(self, data: bytes) -> None:
@@ -154,20 +140,33 @@ class _Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
-    def _watch(self) -> None:
+    def _watch(self, delay: float) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        delay = PARTIAL_S if self._framer.pending else IDLE_S
         self._deadline = asyncio.get_running_loop().call_later(delay, self.close)
+
+    def _close_unproven(self) -> None:
+        if not self._network.proven(self.peer):
+            self.close()
 
 
 class Network:
     """``receive(data, peer)`` gets every datagram and every framed message;
-    ``unreachable(peer, reason)`` hears of connections that could not be opened."""
+    ``unreachable(peer, reason)`` hears of connections that could not be opened, or closed; ``standing(host)`` says
+    who may connect: whoever uses it sets it."""
 
-    def __init__(self, receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
+    def __init__(
+        self,
+        receive: Callable[[bytes, Peer], None],
+        unreachable: Callable[[Peer, str], None],
+    ) -> None:
         self.received = receive
         self._unreachable = unreachable
+        self.standing: Callable[[str], Standing] = lambda host: Standing.KNOWN
+        loop = asyncio.get_running_loop()
+        self._table = ConnectionTable(descriptors.sip_connections(), loop.time)
+        self._turned_away = CountedLog(log, "sip.connection_refused", loop.time)
+        self._probes: dict[int, socket.socket] = {}
         self._udp: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[Peer, _Connection] = {}
@@ -199,12 +198,16 @@ class Network:
                 lambda: _Datagrams(self.received), local_addr=(listen.host, port)
             )
             port = int(self._udp.get_extra_info("sockname")[1])
-            self._udp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             self._v6 = self._udp.get_extra_info("socket").family == socket.AF_INET6
         if "tcp" in transports:
-            self._server = await loop.create_server(lambda: _Connection(self), listen.host, port)
+            backlog = descriptors.backlog()
+            self._server = await loop.create_server(lambda: _Connection(self), listen.host, port, backlog=backlog)
             port = int(self._server.sockets[0].getsockname()[1])
         self.bound = Address(listen.host, port)
+        if listen.host in WILDCARDS:
+            for family in (socket.AF_INET, socket.AF_INET6):  # now, because later there may be no descriptor left
+                with contextlib.suppress(OSError):
+                    self._probes[family] = socket.socket(family, socket.SOCK_DGRAM)
 
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
         """Send without blocking. TCP reuses the connection with ``peer``, else opens one (to ``fallback`` if given)."""
@@ -238,15 +241,33 @@ class Network:
 
     def local_host(self, toward: str) -> str:
         """Return our address as ``toward`` sees it: the listening one, or the interface that routes there."""
-        if self.bound.host not in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        if self.bound.host not in WILDCARDS:
             return self.bound.host
         family = socket.AF_INET6 if ":" in toward else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect((toward, 9))  # UDP: asks the routing table, sends nothing
-                return str(probe.getsockname()[0])
-            except OSError:
-                return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        probe = self._probes.get(family)
+        try:
+            if probe is None:
+                raise OSError("no such addresses on this machine")
+            probe.connect((toward, 9))  # UDP: asks the routing table, sends nothing
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+
+    def prove(self, peer: Peer) -> None:
+        """Note that ``peer`` showed credentials: its connection may stay."""
+        self._table.prove(peer)
+
+    def proven(self, peer: Peer) -> bool:
+        return self._table.proven(peer)
+
+    @property
+    def connections(self) -> int:
+        return len(self._table)
+
+    @property
+    def turned_away(self) -> int:
+        """How many connections were refused or had to make room."""
+        return self._table.turned_away
 
     async def close(self) -> None:
         for task in tuple(self._tasks):
@@ -259,28 +280,45 @@ class Network:
             self._server = None
         for connection in tuple(self._connections.values()):
             connection.close()
+        for probe in self._probes.values():
+            probe.close()
+        self._probes.clear()
         await asyncio.sleep(0)  # let the transports run their close callbacks
 
     # --- what connections report ---
 
-    def opened(self, connection: _Connection) -> bool:
-        same_host = sum(1 for peer in self._connections if peer.host == connection.peer.host)
-        if len(self._connections) >= MAX_CONNECTIONS or same_host >= MAX_CONNECTIONS_A_HOST:
-            log.debug("sip.connection_refused", peer=connection.peer.host, connections=len(self._connections))
+    def opened(self, connection: _Connection, *, ours: bool) -> bool:
+        """Whether ``connection`` may stay. Of a host that is nobody to us, not a byte is read."""
+        peer = connection.peer
+        standing = Standing.KNOWN if ours else self.standing(peer.host)
+        proven = standing is Standing.KNOWN
+        if standing is Standing.REFUSED:
+            self._turned_away.note(peer.host, reason="unknown source", connections=len(self._table))
             return False
-        self._connections[connection.peer] = connection
-        return True
+        before = self._table.turned_away
+        entered = self._table.enter(peer, source_of(peer.host), connection.close, proven=proven, ours=ours)
+        if self._table.turned_away > before:
+            reason = "too many connections: the oldest idle one goes" if entered else "too many connections"
+            self._turned_away.note(peer.host, reason=reason, connections=len(self._table))
+        if entered:
+            self._connections[peer] = connection
+        return entered
+
+    def arrived(self, message: bytes, peer: Peer) -> None:
+        self._table.active(peer)
+        self.received(message, peer)
 
     def closed(self, connection: _Connection) -> None:
         if self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
+            self._table.leave(connection.peer)
             self._unreachable(connection.peer, "connection lost")
 
     async def _connect(self, peer: Peer) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_connection(lambda: _Connection(self), peer.host, peer.port)
+                _, connection = await loop.create_connection(lambda: _Connection(self, ours=True), peer.host, peer.port)
         except (OSError, TimeoutError) as error:
             self._waiting.pop(peer, None)
             self._unreachable(peer, str(error) or "no connection in time")

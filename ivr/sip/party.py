@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from ivr.numbering import NumberingPlan
+from ivr.plain_text import plain
 from ivr.ports import Party
 from ivr.sip.headers import Address, BadHeader, Uri, listed
 from ivr.sip.message import SipRequest
@@ -14,17 +15,18 @@ _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", 
 
 
 def party_of(address: Address | Uri, plan: NumberingPlan) -> Party:
-    """Return the party that an address names. Withheld numbers become ""."""
+    """Return the party that an address names, in plain text. Withheld numbers become ""."""
     uri, display, params = (
         (address, "", {}) if isinstance(address, Uri) else (address.uri, address.display, address.params)
     )
+    display = plain(display).strip()
     # The context of a local number belongs into its user part; some write it after the host or leave out the brackets.
     context = uri.params.get("phone-context") or params.get("phone-context")
-    named = plan.number(f"{uri.user};phone-context={context}" if context else uri.user)
+    named = plain(plan.number(f"{uri.user};phone-context={context}" if context else uri.user)).strip()
     number = "" if named.lower() in _WITHHELD else named
     if not uri.host:
         return Party(number=number, display=display, uri=f"{uri.scheme}:{number}")
-    return Party(number=number, display=display, uri=str(Uri(uri.scheme, uri.user, uri.host, uri.port)))
+    return Party(number=number, display=display, uri=plain(str(Uri(uri.scheme, uri.user, uri.host, uri.port))))
 
 
 def caller_of(request: SipRequest, plan: NumberingPlan) -> Party:

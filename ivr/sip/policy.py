@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -12,48 +12,10 @@ from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.sip.digest import Account, DigestGuard, Verdict
 from ivr.sip.message import PRODUCT, SipRequest, SipResponse, refusal
+from ivr.sip.network import Standing
+from ivr.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-WINDOW_S = 60.0
-SOURCES_KEPT = 4096
-LINES_A_WINDOW = 200  # over all sources: spoofed addresses must not fill the disk
-
-
-class RejectionLog:
-    """A log of one line a source and minute; the next line says how many were kept back."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._sources: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        self._window = (now(), 0)
-
-    def note(self, source: str, reason: str, method: str, call_id: str) -> bool:
-        """Log a refusal; return whether a line was written."""
-        now = self._now()
-        since, kept_back = self._sources.pop(source, (float("-inf"), 0))
-        start, lines = self._window
-        if now - start >= WINDOW_S:
-            start, lines = now, 0
-        if now - since < WINDOW_S or lines >= LINES_A_WINDOW:
-            self._sources[source] = (since if now - since < WINDOW_S else now - WINDOW_S, kept_back + 1)
-            written = False
-        else:
-            self._sources[source] = (now, 0)
-            lines += 1
-            log.warning(
-                "sip.rejected",
-                source=source,
-                reason=reason,
-                method=method[:16],
-                sip_call_id=call_id[:128],
-                suppressed=kept_back,
-            )
-            written = True
-        self._window = (start, lines)
-        if len(self._sources) > SOURCES_KEPT:
-            self._sources.popitem(last=False)
-        return written
 
 
 class TrunkPolicy:
@@ -64,7 +26,19 @@ class TrunkPolicy:
         self._trunks = tuple(trunks)
         self._networks = {t.name: [ipaddress.ip_network(a, strict=False) for a in t.allow] for t in trunks}
         self._guard = DigestGuard(now)
-        self.rejections = RejectionLog(now)
+        self._rejections = CountedLog(log, "sip.rejected", now)
+
+    def apply(self, trunks: Sequence[Trunk]) -> None:
+        """Judge by these from now on. What was learnt of a trunk that stays as it was is kept; so are challenges."""
+        before = dict(zip((t.name for t in self._trunks), self._trunks, strict=True))
+        known = self._networks
+        self._trunks = tuple(trunks)
+        self._networks = {
+            t.name: known[t.name]
+            if before.get(t.name) == t
+            else [ipaddress.ip_network(a, strict=False) for a in t.allow]
+            for t in trunks
+        }
 
     def learn(self, trunk: str, host: str) -> None:
         """Let a registrar's address send us calls, where its trunk lists no addresses of its own."""
@@ -82,6 +56,13 @@ class TrunkPolicy:
             return None
         address = getattr(address, "ipv4_mapped", None) or address
         return next((t for t in self._trunks if any(address in n for n in self._networks[t.name])), None)
+
+    def standing(self, host: str) -> Standing:
+        """Return what the trunks say of a host that connects: in a list, perhaps with credentials, or nobody."""
+        if self.trunk_at(host) is not None:
+            return Standing.KNOWN
+        roaming = any(t.inbound_auth and not t.allow for t in self._trunks)
+        return Standing.UNPROVEN if roaming else Standing.REFUSED
 
     def judge(self, request: SipRequest, source: str) -> str | SipResponse:
         """Return the name of the trunk that a request from the IP address ``source`` is admitted for, or a refusal, to
@@ -102,10 +83,15 @@ class TrunkPolicy:
             return name
         if verdict is Verdict.WRONG:
             return self._forbidden(request, source, "wrong credentials")
+        if verdict is Verdict.LOCKED:
+            wait = math.ceil(self._guard.wait_s(request, accounts, source))
+            response = self._forbidden(request, source, "too many wrong credentials")
+            response.headers.set("Retry-After", str(max(1, wait)))
+            return response
         response = refusal(request, 401)
         self._guard.challenge(response, (a.realm for a in accounts), source, stale=verdict is Verdict.STALE)
         return response
 
     def _forbidden(self, request: SipRequest, source: str, reason: str) -> SipResponse:
-        self.rejections.note(source, reason, request.method, request.call_id)
+        self._rejections.note(source, reason=reason, method=request.method[:16], sip_call_id=request.call_id[:128])
         return refusal(request, 403)

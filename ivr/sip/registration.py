@@ -53,6 +53,7 @@ class Registration:
         self._expires_s = trunk.expires_s
         self._contact = ""
         self.status = RegistrationStatus(trunk.name, "trying")
+        self.task: asyncio.Task[None] | None = None  # that runs it
 
     async def run(self) -> None:
         failures = 0
@@ -92,6 +93,12 @@ class Registration:
         self.status = RegistrationStatus(self._trunk.name, "registered", expires_at=until)
         log.info("sip.registered", trunk=self._trunk.name, expires_s=granted, sip_call_id=self._call_id)
         return granted
+
+    async def end(self) -> None:
+        """Stop refreshing it, and withdraw it."""
+        if self.task is not None:
+            self.task.cancel()
+        await self.unregister()
 
     async def unregister(self) -> None:
         """Send Expires: 0, without waiting long for an answer."""

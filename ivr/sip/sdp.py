@@ -4,6 +4,7 @@ media knows. Codec choice belongs to media."""
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,12 +13,16 @@ from aiosipua import Origin, SdpMessage, parse_sdp, serialize_sdp
 from aiosipua.sdp import ConnectionData
 from aiosipua.sdp import MediaDescription as Section
 
-from ivr.media.description import Codec, Direction, MediaDescription
+from ivr.media.description import Codec, Direction, MediaDescription, is_host_name
 from ivr.sip.message import BadBody
 
 MAX_SDP = 16_384
 _TELEPHONE_EVENT = "telephone-event"
 _DEFAULT_PTIME = 20
+_PLAIN = ("RTP/AVP", "RTP/AVPF")  # RFC 3551, RFC 4585: the second only adds feedback, which nobody need send
+_PORT_COUNT = re.compile(r"(m=\S+\s+\d+)/\d*(?=\s)")  # "m=audio 4000/2": 4000 is the first
+_RTPMAP = re.compile(r"a=rtpmap:\s*(\d+)\s+([^\s/]+)\s*/\s*(\d+)\s*(?:/\s*(\d+))?.*")
+_BESIDE = ("a=rtpmap:", "a=fmtp:", "b=", "t=")  # lines of numbers, of which only a sound rtpmap says anything to us
 
 
 # --- what both ends agreed to ------------------------------------------------------------------------------
@@ -25,10 +30,13 @@ _DEFAULT_PTIME = 20
 
 class OfferAnswer:
     """``known`` are our codecs in order of preference; ``reachable`` gives the address to put for a wildcard, and with
-    ``translate`` for every other."""
+    ``translate`` for every other. ``sip_host``: whom we signal with."""
 
-    def __init__(self, known: tuple[str, ...], reachable: Callable[[], str], translate: bool) -> None:
+    def __init__(
+        self, known: tuple[str, ...], reachable: Callable[[], str], translate: bool, sip_host: str = ""
+    ) -> None:
         self._known = known
+        self._sip_host = sip_host
         self._reachable = reachable
         self._translate = translate
         self._id = self._version = secrets.randbits(62)  # the version rises only when something changes
@@ -41,7 +49,7 @@ class OfferAnswer:
 
     def take_offer(self, text: str) -> None:
         """Take the first offer. Raises BadBody."""
-        self._offer = parse(text, self._known)
+        self._offer = self._parsed(text)
         self._latest = self.remote = self._offer.audio
 
     def describe(self, local: MediaDescription) -> str:
@@ -58,16 +66,18 @@ class OfferAnswer:
 
     def take_answer(self, text: str) -> MediaDescription:
         """Take the far end's answer to our offer. Raises BadBody."""
-        self._latest = self.remote = parse(text, self._known).audio
+        self._latest = self.remote = self._parsed(text).audio
         return self.remote
 
-    def reanswer(self, text: str) -> tuple[str, MediaDescription | None]:
-        """Answer a later offer by ourselves; return our SDP, and the far end's description if it changed.
+    def reanswer(self, text: str, sip_host: str = "") -> tuple[str, MediaDescription | None]:
+        """Answer a later offer, which came from ``sip_host``, by ourselves; return our SDP, and the far end's
+        description if it changed.
 
         Raises BadBody, leaving everything as it was (RFC 3261 section 14.2)."""
         if self.local is None:
             raise RuntimeError("nothing was agreed yet")
-        offer = parse(text, self._known)
+        offer = self._parsed(text, sip_host)
+        self._sip_host = sip_host or self._sip_host
         local = follow(self.local, offer.audio, self._known)
         changed = offer.audio != self._latest
         self._offer, self._latest = offer, offer.audio
@@ -83,6 +93,10 @@ class OfferAnswer:
             return None  # the first answer, which nobody heard of yet
         same_codec = after.codecs[0] in before.codecs
         return None if same_codec and replace(after, codecs=before.codecs) == before else after
+
+    def _parsed(self, text: str, sip_host: str = "") -> RemoteSession:
+        session = parse(text, self._known)
+        return replace(session, audio=replace(session.audio, sip_host=sip_host or self._sip_host))
 
     def _placed(self, local: MediaDescription) -> MediaDescription:
         try:
@@ -155,14 +169,14 @@ class RemoteSession:
 
 
 def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
-    """Return the first plain RTP/AVP audio stream with a codec out of ``known``.
+    """Return the first plain RTP audio stream with a codec out of ``known``; its host may be a name.
 
     Raises BadBody: 400 for what is no SDP, 488 for SDP we cannot serve (encrypted media only, no common
-    codec, no audio, an address that is no IP literal)."""
+    codec, no audio, no usable address)."""
     if len(text) > MAX_SDP:
         raise BadBody(400, "SDP too large")
     try:
-        session = parse_sdp(text)
+        session = parse_sdp("\n".join(_legible(line.strip()) for line in text.splitlines()))
     except (ValueError, IndexError) as error:
         raise BadBody(400, f"bad SDP: {error}") from error
     if not session.media or not text.lstrip().startswith("v="):
@@ -171,8 +185,8 @@ def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
     for index, section in enumerate(session.media):
         if section.media != "audio" or section.port == 0:
             continue
-        if section.proto.upper() != "RTP/AVP":
-            fault = f"{section.proto[:20]} is not served, only RTP/AVP"
+        if section.proto.upper() not in _PLAIN:
+            fault = f"{section.proto[:20]} is not served, only {' and '.join(_PLAIN)}"
             continue
         try:
             return RemoteSession(_audio(session, section, known), tuple(session.media), index)
@@ -181,21 +195,35 @@ def parse(text: str, known: tuple[str, ...]) -> RemoteSession:
     raise BadBody(488, fault)
 
 
+def _legible(line: str) -> str:
+    """``line`` as the parser wants it, "" where a fault in it need not concern us."""
+    if line.startswith("m="):
+        return _PORT_COUNT.sub(r"\1", line)
+    if not line.startswith(_BESIDE):
+        return line
+    rtpmap = _RTPMAP.fullmatch(line)
+    return f"a=rtpmap:{'/'.join(filter(None, (f'{rtpmap[1]} {rtpmap[2]}', *rtpmap.groups()[2:])))}" if rtpmap else ""
+
+
 def _audio(session: SdpMessage, section: Section, known: tuple[str, ...]) -> MediaDescription:
     connection = section.connection or session.connection
     host = connection.address.partition("/")[0] if connection else ""
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address | None = None
     try:
         address = ipaddress.ip_address(host)
     except ValueError as error:
-        raise BadBody(488, "c= is not an IP address") from error
-    if address.is_multicast or not 0 < section.port <= 65535:
+        if not is_host_name(host):
+            raise BadBody(488, "c= is neither an IP address nor a host name") from error
+    if (address is not None and address.is_multicast) or not 0 < section.port <= 65535:
         raise BadBody(488, "media address cannot be used")
     codecs: list[Codec] = []
     dtmf: int | None = None
     for codec in section.codecs:
-        if codec.clock_rate != 8000 or not 0 <= codec.payload_type <= 127 or codec.channels not in (None, 1):
-            continue
         name = codec.encoding_name.upper()
+        # G.722 samples at 16 kHz, and some write that; its RTP clock is 8 kHz by an old error (RFC 3551 section 4.5.2).
+        clocks = (8000, 16000) if name == "G722" else (8000,)
+        if codec.clock_rate not in clocks or not 0 <= codec.payload_type <= 127 or codec.channels not in (None, 1):
+            continue
         if name == _TELEPHONE_EVENT.upper():
             dtmf = codec.payload_type if dtmf is None else dtmf
         elif name in known:
@@ -204,8 +232,8 @@ def _audio(session: SdpMessage, section: Section, known: tuple[str, ...]) -> Med
         raise BadBody(488, "no common codec")
     both = (section.attributes, session.attributes)
     direction = next((d for attributes in both for d in Direction if d.value in attributes), Direction.SENDRECV)
-    if address.is_unspecified and direction is Direction.SENDRECV:
+    if address is not None and address.is_unspecified and direction is Direction.SENDRECV:
         direction = Direction.SENDONLY  # hold as RFC 2543 did it
-    ptime = next(iter(section.attributes.get("ptime", [])), "")
+    ptime = next(iter(section.attributes.get("ptime", [])), "").strip()
     ptime_ms = int(ptime) if ptime.isdecimal() and 10 <= int(ptime) <= 120 else _DEFAULT_PTIME
     return MediaDescription(host, section.port, tuple(codecs), dtmf, direction, ptime_ms)

@@ -37,6 +37,10 @@ def _hidden(host: str) -> bool:
     return ipaddress.ip_address(host).is_private
 
 
+def _own_users(config: SipConfig) -> frozenset[str]:
+    return frozenset({PRODUCT, *(trunk.username for trunk in config.trunks if trunk.username)})
+
+
 class Signalling:
     """The core of one user agent. ``timers`` is the event loop, or a test's clock."""
 
@@ -53,8 +57,18 @@ class Signalling:
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
         }
         self.numbering = numbering
-        self.own_users = frozenset({PRODUCT, *(t.username for t in config.trunks if t.username)})
+        self.own_users = _own_users(config)
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def apply(self, config: SipConfig) -> None:
+        """Trunks and limits of ``config``. A trunk that is gone leaves its credentials to its calls in progress."""
+        before = {trunk.name: trunk for trunk in self.config.trunks}
+        self.config = config
+        self.policy.apply(config.trunks)
+        for trunk in config.trunks:
+            if trunk.username and trunk != before.get(trunk.name):
+                self.accounts[trunk.name] = DigestClient(trunk.username, trunk.password.reveal, trunk.realm)
+        self.own_users = _own_users(config)
 
     # --- who we are ---
 
@@ -70,7 +84,9 @@ class Signalling:
             return self.network.local_host(host)
 
     def offer_answer(self, peer: Peer) -> OfferAnswer:
-        return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), bool(self.config.advertise))
+        return OfferAnswer(
+            self.codecs, lambda: self.media_host_toward(peer.host), bool(self.config.advertise), peer.host
+        )
 
     def via(self, peer: Peer) -> str:
         where = host_port(self.host_toward(peer.host), self.network.bound.port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -21,8 +22,9 @@ from ivr.sip.transaction import (
 )
 
 C = TypeVar("C", bound=ClientTransaction)
+S = TypeVar("S", bound=ServerTransaction)
 
-MAX_SERVER = 20_000  # beyond, new requests get 503: a flood must not eat the memory
+MAX_SERVER = 20_000  # beyond, new calls get 503: a flood must not eat the memory; calls under way have room
 
 
 def server_key(request: SipRequest) -> Key:
@@ -43,6 +45,7 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
         self._requests: dict[Key, ServerTransaction] = {}  # by what forked copies share
+        self._calls: Counter[str] = Counter()  # transactions by Call-ID
 
     # --- requests received ---
 
@@ -67,19 +70,42 @@ class TransactionLayer:
     def overloaded(self) -> bool:
         return len(self._servers) >= MAX_SERVER
 
+    @property
+    def crowded(self) -> bool:
+        """Whether what is left is kept for calls: refusals go out without state (section 8.2.7)."""
+        return len(self._servers) >= MAX_SERVER // 10
+
     def accept(self, request: SipRequest, source: Peer) -> ServerTransaction:
-        kind = InviteServerTransaction if request.method == "INVITE" else ServerTransaction
+        if request.method == "INVITE":
+            return self.accept_invite(request, source)
+        return self._accepted(ServerTransaction, request, source)
+
+    def accept_invite(self, request: SipRequest, source: Peer) -> InviteServerTransaction:
+        return self._accepted(InviteServerTransaction, request, source)
+
+    def _accepted(self, kind: type[S], request: SipRequest, source: Peer) -> S:
         transaction = kind(server_key(request), request, source, self._send, self._timers)
         fork = _fork_key(request)
 
         def forget() -> None:
-            self._servers.pop(transaction.key, None)
+            if self._servers.pop(transaction.key, None) is not None:
+                self._count(request, -1)
             if self._requests.get(fork) is transaction:
                 del self._requests[fork]
 
         transaction.on_terminated = forget
         self._servers[transaction.key] = self._requests[fork] = transaction
+        self._count(request, 1)
         return transaction
+
+    def knows(self, call_id: str) -> bool:
+        """Whether a transaction has this Call-ID."""
+        return call_id in self._calls
+
+    def _count(self, request: SipRequest, change: int) -> None:
+        self._calls[request.call_id] += change
+        if not self._calls[request.call_id]:
+            del self._calls[request.call_id]
 
     def find(self, request: SipRequest) -> ServerTransaction | None:
         return self._servers.get(server_key(request))
@@ -93,8 +119,14 @@ class TransactionLayer:
 
     def start(self, kind: type[C], request: SipRequest, peer: Peer, on_response: Callable[[SipResponse], None]) -> C:
         transaction = kind(request, peer, self._send, self._timers, on_response)
-        transaction.on_terminated = lambda: self._clients.pop(transaction.key, None)
+
+        def forget() -> None:
+            if self._clients.pop(transaction.key, None) is not None:
+                self._count(request, -1)
+
+        transaction.on_terminated = forget
         self._clients[transaction.key] = transaction
+        self._count(request, 1)
         transaction.start()
         return transaction
 
@@ -120,9 +152,12 @@ class TransactionLayer:
         found.receive(response)
         return True
 
-    def unreachable(self, peer: Peer, reason: str) -> None:
-        for transaction in [t for t in self._clients.values() if t.peer == peer]:
+    def unreachable(self, peer: Peer, reason: str) -> int:
+        """Fail what waits for ``peer``; return how many requests that were."""
+        waiting = [t for t in self._clients.values() if t.peer == peer]
+        for transaction in waiting:
             transaction.fail(503, f"Unreachable: {reason}"[:120])
+        return len(waiting)
 
     def close(self) -> None:
         """Forget everything; whoever still waits for an answer gets 503."""

@@ -1,81 +1,103 @@
-"""What is kept about calls: one row a call, its timeline, its hand-overs' contexts, where a dropped call may resume."""
+"""What is kept about calls: one row a call, and its timeline."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.call_search import CallSearch, CallsFound
+from ivr.ports import CallOpening
 from ivr.record import Entry
-from ivr.store.database import Database, TableGroup, fit, reads, writes
-from ivr.store.tables import call_entries, calls, handoff_contexts, resume_points
+from ivr.store.call_search import found_calls, searchable
+from ivr.store.database import Database, fit, insert_new, reads, writes
+from ivr.store.lease import LineLease
+from ivr.store.resume_points import ResumePointLog
+from ivr.store.spool import Write
+from ivr.store.tables import call_entries, calls
+from ivr.store.writer import Rule, Writer
 
 
-class CallLog(TableGroup):
+class CallLog(ResumePointLog):
     """Implements ``ivr.ports.CallRecords``. Mappings come back ready for JSON: moments are ISO 8601 in UTC.
 
     A call reads as its columns (call_id, caller, called, started_at, ended_at, live, outcome, canonical) with what
-    begin's ``extra`` and ``update`` brought beside them; ``get`` adds ``entries``. All methods raise StoreUnavailable.
-    ``node`` is the service that answers these calls, among those that share the database."""
+    begin's ``extra`` and ``update`` brought beside them; ``get`` adds ``entries``. What is written goes through the
+    writer; all methods raise StoreUnavailable. ``node`` is the service that answers these calls, among those that share
+    the database, ``lease`` its process's, None for one that serves no calls."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime], node: str = "") -> None:
-        super().__init__(database, now)
+    def __init__(
+        self, database: Database, now: Callable[[], datetime], writer: Writer, node: str, lease: LineLease | None
+    ) -> None:
+        super().__init__(database, now, writer, lease)
         self._node = fit(node, 100)
+        self._line = None if lease is None else lease.line
 
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
         """A call known already is left as it is."""
-        row = {
+        await self._writer.write(Write("begin", self._row(call_id, CallOpening(caller, called, at, extra))))
+
+    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
+        """Entries of the call's record, in order, in one transaction; ``first``: the number of the first in its call.
+
+        One that is there already, by its number, is left as it is."""
+        rows = [
+            {
+                "call_id": call_id,
+                "at": entry.at.isoformat(),
+                "kind": fit(entry.kind, 40),
+                "entry": entry.to_json(),
+                "number": None if first is None else first + place,
+            }
+            for place, entry in enumerate(entries)
+        ]
+        await self._writer.write(Write("append", {"rows": rows}))
+
+    async def update(self, /, call_id: str, **changes: Any) -> None:
+        """Merge ``changes`` into the call; an unknown call is left alone."""
+        await self._writer.write(Write("update", {"call_id": call_id, "changes": changes}))
+
+    async def finish(
+        self,
+        call_id: str,
+        outcome: str,
+        at: datetime,
+        canonical: Mapping[str, Any],
+        opening: CallOpening | None = None,
+    ) -> None:
+        """The first finish counts; that a call was lost is no finish. A call that is not known gets its whole row."""
+        if opening is None:
+            opening = CallOpening("", "", at - timedelta(seconds=_seconds(canonical)), {})
+        told = {"canonical": dict(canonical), **searchable(canonical)}
+        ended = {"outcome": fit(outcome, 60), "ended_at": at.isoformat(), **told}
+        await self._writer.write(Write("finish", {"row": self._row(call_id, opening), "ended": ended}))
+
+    def _row(self, call_id: str, opening: CallOpening) -> dict[str, Any]:
+        return {
             "call_id": call_id,
-            "caller": fit(caller, 100),
-            "called": fit(called, 100),
-            "started_at": at,
+            "caller": fit(opening.caller, 100),
+            "called": fit(opening.called, 100),
+            "started_at": opening.at.isoformat(),
             "outcome": "",
             "node": self._node,
-            "details": dict(extra),
+            "line": self._line,
+            "details": dict(opening.details),
+            **searchable(opening.details),
         }
-        try:
-            await self._database.write(lambda connection: connection.execute(insert(calls).values(row)))
-        except IntegrityError:
-            return
-
-    @writes
-    async def append_all(self, connection: AsyncConnection, call_id: str, entries: Sequence[Entry]) -> None:
-        """Entries of the call's record, in order, in one transaction."""
-        rows = [
-            {"call_id": call_id, "at": entry.at, "kind": fit(entry.kind, 40), "entry": entry.to_json()}
-            for entry in entries
-        ]
-        await connection.execute(insert(call_entries), rows)
-
-    @writes
-    async def update(self, connection: AsyncConnection, /, call_id: str, **changes: Any) -> None:
-        """Merge ``changes`` into the call; an unknown call is left alone."""
-        this = calls.c.call_id == call_id
-        details = (await connection.execute(select(calls.c.details).where(this).with_for_update())).scalar_one_or_none()
-        if details is not None:
-            await connection.execute(update(calls).where(this).values(details={**details, **changes}))
-
-    @writes
-    async def finish(
-        self, connection: AsyncConnection, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]
-    ) -> None:
-        """The first finish counts."""
-        unfinished = (calls.c.call_id == call_id) & calls.c.ended_at.is_(None)
-        ended = {"outcome": fit(outcome, 60), "ended_at": at, "canonical": dict(canonical)}
-        await connection.execute(update(calls).where(unfinished).values(ended))
 
     @writes
     async def end_unfinished(self, connection: AsyncConnection, outcome: str, before: datetime) -> int:
         """After a crash: this node's calls begun before ``before`` that nobody finished are over; how many.
 
-        So are those from before calls had a node: nobody else would ever end them."""
-        ours = (calls.c.node == self._node) | calls.c.node.is_(None)
-        lost = ours & calls.c.ended_at.is_(None) & (calls.c.started_at < before)
+        Those of a process that beats are ``LineLease``'s to end. Of those that have none, calls from before they had a
+        node are over too, and so is what another node began a day before and never ended: it may have another name now.
+        """
+        old = calls.c.started_at < before - timedelta(days=1)
+        ours = (calls.c.node == self._node) | calls.c.node.is_(None) | old
+        lost = ours & calls.c.line.is_(None) & calls.c.ended_at.is_(None) & (calls.c.started_at < before)
         ended = update(calls).where(lost).values(outcome=fit(outcome, 60), ended_at=self._now())
         return (await connection.execute(ended)).rowcount
 
@@ -85,9 +107,17 @@ class CallLog(TableGroup):
         if row is None:
             return None
         entries = await connection.execute(
-            select(call_entries.c.entry).where(call_entries.c.call_id == call_id).order_by(call_entries.c.id)
+            select(call_entries.c.entry)
+            .where(call_entries.c.call_id == call_id)
+            .order_by(call_entries.c.number, call_entries.c.id)
         )
         return {**_call(row), "entries": list(entries.scalars())}
+
+    @reads
+    async def ids(self, connection: AsyncConnection, beginning: str, limit: int = 10) -> Sequence[str]:
+        """The calls whose ids begin so, the newest first."""
+        query = select(calls.c.call_id).where(calls.c.call_id.startswith(beginning, autoescape=True))
+        return list((await connection.execute(query.order_by(calls.c.started_at.desc()).limit(limit))).scalars())
 
     @reads
     async def recent(
@@ -99,29 +129,15 @@ class CallLog(TableGroup):
             query = query.where(calls.c.ended_at.is_(None) if live else calls.c.ended_at.is_not(None))
         return [_call(row) for row in await connection.execute(query)]
 
-    @writes
-    async def save_resume_point(
-        self, connection: AsyncConnection, caller_id: str, snapshot: Mapping[str, Any], at: datetime
-    ) -> None:
-        await connection.execute(insert(resume_points).values(member=caller_id, snapshot=dict(snapshot), at=at))
-
-    @writes
-    async def take_resume_point(
-        self, connection: AsyncConnection, caller_id: str, not_before: datetime
-    ) -> Mapping[str, Any] | None:
-        """The newest snapshot after ``not_before``. All of the caller's snapshots are gone afterwards: the older ones
-        are of no use once the newest was resumed, and of two calls asking at once only one gets it."""
-        taken = await connection.execute(
-            delete(resume_points)
-            .where(resume_points.c.member == caller_id)
-            .returning(resume_points.c.id, resume_points.c.at, resume_points.c.snapshot)
-        )
-        fresh = [row for row in taken if row.at >= not_before]
-        return dict(max(fresh, key=lambda row: (row.at, row.id)).snapshot) if fresh else None
+    @reads
+    async def find(self, connection: AsyncConnection, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
+        """Newest first, without their entries; the totals are of all that match. ``without``: calls left out."""
+        rows, totals = await found_calls(connection, asked, without)
+        return CallsFound([_call(row) for row in rows], totals)
 
 
 def _call(row: Any) -> dict[str, Any]:
-    columns = ("call_id", "caller", "called", "outcome", "canonical")
+    columns = ("call_id", "caller", "called", "outcome", "reason", "canonical")
     return {
         **row.details,
         **{name: getattr(row, name) for name in columns},
@@ -131,26 +147,36 @@ def _call(row: Any) -> dict[str, Any]:
     }
 
 
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def _seconds(canonical: Mapping[str, Any]) -> float:
+    seconds = canonical.get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
 
 
-class HandoffContexts(TableGroup):
-    """Implements ``ivr.ports.ContextStore``: found only by who holds the link.
+# -- how it is written -----------------------------------------------------------------------------------------
 
-    Tokens are kept as hashes. All methods raise StoreUnavailable."""
 
-    @writes
-    async def keep_context(
-        self, connection: AsyncConnection, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime
-    ) -> None:
-        row = {"token_hash": _hash(token), "call_id": call_id, "payload": dict(payload), "expires_at": expires_at}
-        await connection.execute(insert(handoff_contexts).values(row | {"created_at": self._now()}))
+async def _begin(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    row = {**values, "started_at": datetime.fromisoformat(values["started_at"])}
+    await connection.execute(insert_new(connection, calls, calls.c.call_id).values(row))
 
-    @reads
-    async def context(self, connection: AsyncConnection, token: str) -> Mapping[str, Any] | None:
-        """None when the token was never given out, or is too old."""
-        kept = handoff_contexts.c
-        found = select(kept.payload).where(kept.token_hash == _hash(token), kept.expires_at > self._now())
-        payload: Mapping[str, Any] | None = (await connection.execute(found)).scalar_one_or_none()
-        return payload
+
+async def _append(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    rows = [{**row, "at": datetime.fromisoformat(row["at"])} for row in values["rows"]]
+    await connection.execute(insert_new(connection, call_entries, call_entries.c.call_id, call_entries.c.number), rows)
+
+
+async def _update(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    this = calls.c.call_id == values["call_id"]
+    details = (await connection.execute(select(calls.c.details).where(this).with_for_update())).scalar_one_or_none()
+    if details is not None:
+        await connection.execute(update(calls).where(this).values(details={**details, **values["changes"]}))
+
+
+async def _finish(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+    await _begin(connection, values["row"])
+    unfinished = (calls.c.call_id == values["row"]["call_id"]) & calls.c.canonical.is_(null())
+    ended = {**values["ended"], "ended_at": datetime.fromisoformat(values["ended"]["ended_at"])}
+    await connection.execute(update(calls).where(unfinished).values(ended))
+
+
+RULES: Mapping[str, Rule] = {"begin": _begin, "append": _append, "update": _update, "finish": _finish}

@@ -10,20 +10,21 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import Column, Table, event, false, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ivr.errors import ConfigError, StoreUnavailable
+from ivr.store.faults import REMEDY, Unreachable, fault
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -31,7 +32,7 @@ G = TypeVar("G", bound="TableGroup")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 TIMEOUT_S = 2.0
-REMEDY = "see that the database runs and that [store] url in config.toml points at it"
+Way = Literal["read", "write"]
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,12 @@ _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 def fit(text: str, length: int) -> str:
     """``text`` as any column of ``length`` characters takes it: PostgreSQL refuses NUL and lone surrogates."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")[:length]
+
+
+def insert_new(connection: AsyncConnection, table: Table, *key: Column[Any]) -> Any:
+    """An insert that leaves a row alone which is there by ``key``; without one, it takes further clauses."""
+    made = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return made.on_conflict_do_nothing(index_elements=key) if key else made
 
 
 def _dumps(value: object) -> str:
@@ -70,6 +77,17 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def missing_file(url: str) -> str:
+    """The SQLite file of ``url`` that isn't there; "" where there is one, or needs to be none. Raises ConfigError.
+
+    To be asked before a database is opened only to read it: opening makes it."""
+    parsed = parse_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return ""
+    path = str(parsed.database).removeprefix("file:").partition("?")[0]
+    return "" if Path(path).is_file() else path
+
+
 class Database:
     """Connections to one database. ``url`` as in config.toml; "sqlite+aiosqlite://" lives in memory."""
 
@@ -83,7 +101,17 @@ class Database:
         # SQLite has one writer: queueing here is fair, its own busy handler is not. In memory there is one connection.
         self._turn: asyncio.Lock | None = asyncio.Lock() if self.sqlite else None
         self._left_behind: set[asyncio.Task[Any]] = set()
-        self._down_until = 0.0
+        self._down_until: dict[Way, float] = {"read": 0.0, "write": 0.0}
+
+        self._told = False  # that it is down
+
+    @property
+    def identity(self) -> str:
+        """Which database it is, whoever asks for it."""
+        url = self.url
+        if self.sqlite:
+            return "memory" if self.in_memory else str(Path(str(url.database)).resolve())
+        return f"{url.host or url.query.get('host', '')}:{url.port or ''}/{url.database}"
 
     @property
     def name(self) -> str:
@@ -124,7 +152,7 @@ class Database:
             async with self.engine.begin() as connection:
                 return await work(connection)
 
-        return await self._bounded(run(), timeout_s)
+        return await self._bounded(run(), "read", timeout_s)
 
     async def write(self, work: Work[T], *, timeout_s: float | None = None) -> T:
         """Run ``work`` in a transaction that writes: all of it or nothing. Raises StoreUnavailable."""
@@ -136,16 +164,26 @@ class Database:
             async with self._writing.begin() as connection:
                 return await work(connection)
 
-        return await self._bounded(run(), timeout_s)
+        return await self._bounded(run(), "write", timeout_s)
 
-    async def ping(self) -> None:
-        """Raises StoreUnavailable when the database does not answer now."""
-        self._down_until = 0.0
+    async def ping(self, tables: Sequence[Table]) -> None:
+        """Raises StoreUnavailable when ``tables`` can't be written to now: the database is gone, locked, read-only or
+        full. It writes, and changes nothing: a few bytes of the file's header, or the number of a transaction."""
+        self._down_until["write"] = 0.0
 
         async def one(connection: AsyncConnection) -> None:
-            await connection.execute(text("SELECT 1"))
+            for table in tables:
+                key = next(iter(table.primary_key.columns))
+                await connection.execute(update(table).where(false()).values({key: key}))
+            await connection.execute(text("PRAGMA user_version = 1" if self.sqlite else "SELECT txid_current()"))
 
-        await self.read(one)
+        try:
+            await self.write(one)
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, DBAPIError):
+                why = str(error.__cause__.orig).partition("\n")[0]
+                raise StoreUnavailable(f"it can't be written to: {why}", remedy=REMEDY) from error
+            raise
 
     async def close(self) -> None:
         """Wait for what was left behind (bounded), then drop every connection."""
@@ -158,11 +196,11 @@ class Database:
         if not disposal.done():
             disposal.cancel()
 
-    async def _bounded(self, work: Coroutine[Any, Any, T], timeout_s: float | None) -> T:
+    async def _bounded(self, work: Coroutine[Any, Any, T], way: Way, timeout_s: float | None) -> T:
         """The result, or StoreUnavailable after the bound. A driver stuck on a frozen server is not waited for:
         even cancelling it may take its time, so that happens in the background."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._down_until:
+        if loop.time() < self._down_until[way]:
             work.close()
             raise StoreUnavailable("the database did not answer a moment ago", remedy=REMEDY)
         task = asyncio.ensure_future(work)
@@ -175,26 +213,42 @@ class Database:
         if not done:
             self._leave_behind(task)
             task.cancel()
-            self._down(loop)
+            self._down(loop, way)
             raise StoreUnavailable("the database does not answer", remedy=REMEDY)
         error = task.exception()
         if error is None:
+            self._up(way)
             return task.result()
         if isinstance(error, IntegrityError):
             raise error
         if isinstance(error, DBAPIError):
-            if error.connection_invalidated or not _answered(error):
-                self._down(loop)
-            raise StoreUnavailable(f"the database failed: {type(error.orig).__name__}", remedy=REMEDY) from error
-        if isinstance(error, (OSError, PoolTimeout, TimeoutError)):
-            self._down(loop)
-            raise StoreUnavailable(f"the database cannot be reached: {type(error).__name__}", remedy=REMEDY) from error
+            if error.connection_invalidated or not self._answered(error):
+                self._down(loop, way)
+            raise fault(error, "the database failed") from error
+        if isinstance(error, Unreachable):
+            self._down(loop, way)
+            raise fault(error, "the database cannot be reached") from error
         raise error
 
-    def _down(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Callers in the next half second fail at once instead of each waiting for the bound."""
-        self._down_until = loop.time() + min(0.5, self.timeout_s)
-        log.warning("store.unavailable", database=self.name)
+    def _down(self, loop: asyncio.AbstractEventLoop, way: Way) -> None:
+        """Callers in the next half second fail at once instead of each waiting for the bound. SQLite's writers waiting
+        for each other, or for another program, say nothing about reading."""
+        for each in self._down_until:
+            if each == way or not self.sqlite:
+                self._down_until[each] = loop.time() + min(0.5, self.timeout_s)
+        if not self._told:
+            log.warning("store.unavailable", database=self.name)
+        self._told = True
+
+    def _up(self, way: Way) -> None:
+        self._told = False
+        for each in self._down_until:
+            if each == way or not self.sqlite:
+                self._down_until[each] = 0.0
+
+    def _answered(self, error: DBAPIError) -> bool:
+        """True when the database itself refused one statement, which says nothing about the next one."""
+        return self.sqlite or getattr(error.orig, "sqlstate", None) is not None
 
     def _leave_behind(self, task: asyncio.Future[Any]) -> None:
         assert isinstance(task, asyncio.Task)
@@ -237,11 +291,6 @@ def writes(
         return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
-
-
-def _answered(error: DBAPIError) -> bool:
-    """True when the server itself refused one statement, which says nothing about the next one."""
-    return getattr(error.orig, "sqlstate", None) is not None or "locked" in str(error.orig)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -77,10 +77,18 @@ class MemoryResumePoints:
     """Implements ``ivr.ports.ResumePoints``."""
 
     def __init__(self) -> None:
-        self._points: dict[str, list[tuple[datetime, Mapping[str, Any]]]] = {}
+        self._points: dict[str, list[tuple[datetime, Mapping[str, Any], str]]] = {}
 
-    async def save_resume_point(self, caller_id: str, snapshot: Mapping[str, Any], at: datetime) -> None:
-        self._points.setdefault(caller_id, []).append((at, snapshot))
+    async def save_resume_point(
+        self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
+    ) -> None:
+        if call_id:
+            await self.forget_resume_point(call_id)
+        self._points.setdefault(caller_id, []).append((at, snapshot, call_id))
+
+    async def forget_resume_point(self, call_id: str) -> None:
+        for caller_id, points in self._points.items():
+            self._points[caller_id] = [point for point in points if point[2] != call_id]
 
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         fresh = [point for point in self._points.pop(caller_id, ()) if point[0] >= not_before]

@@ -19,11 +19,11 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ivr.errors import StoreUnavailable
+from ivr.store.faults import Unreachable, fault
 
 SCRIPTS = Path(__file__).parent / "migrations"
 UPGRADE_S = 120.0
@@ -93,11 +93,8 @@ async def upgrade(url: URL, branches: Sequence[Branch]) -> None:
             f"the database could not be upgraded: {error}",
             remedy="it was made by a newer release: start that one, or restore a backup",
         ) from error
-    except (OSError, DBAPIError, TimeoutError) as error:
-        raise StoreUnavailable(
-            f"the database could not be upgraded: {type(error).__name__}: {error}",
-            remedy="see that it runs, that [store] url points at it, and that its user may create tables",
-        ) from error
+    except Unreachable as error:
+        raise fault(error, "the database could not be upgraded") from error
 
 
 def _upgrade_in_thread(url: URL, branches: Sequence[Branch]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy import ColumnElement, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.config import RetentionConfig
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
-from ivr.store.database import TableGroup
+from ivr.store import spool
+from ivr.store.database import Database, TableGroup
 from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points
 
 LONG_S = 60.0  # nobody waits for it
@@ -21,11 +25,22 @@ log = structlog.get_logger(__name__)
 
 
 class Retention(TableGroup):
-    """Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
-    callers and what was changed but nothing that was said. Both methods raise StoreUnavailable."""
+    """``spool``: the folder where writes wait; what has waited for so long is deleted with the rest.
+
+    Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
+    callers and what was changed but nothing that was said. ``purge`` and ``count`` raise StoreUnavailable."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime], spool: Path | None) -> None:
+        super().__init__(database, now)
+        self._spool = spool
+        self._days = 0
+        self._changed = asyncio.Event()
 
     async def purge(self, older_than: datetime) -> Mapping[str, int]:
         """Delete what is kept about calls that ended before ``older_than``: rows deleted, by table."""
+
+        if self._spool is not None and (gone := await asyncio.to_thread(spool.purge, self._spool, older_than)):
+            log.warning("retention.spool_purged", writes=gone, older_than=older_than.isoformat())
 
         async def work(connection: AsyncConnection) -> Mapping[str, int]:
             old = self._old(older_than)
@@ -47,14 +62,32 @@ class Retention(TableGroup):
 
         return await self._database.read(work, timeout_s=LONG_S)
 
-    async def daily(self, keep: timedelta, clock: Clock) -> None:
-        """Purge once a day what is older than ``keep``; runs until cancelled."""
+    def apply(self, config: RetentionConfig) -> None:
+        """From now on; shorter ones are purged at once."""
+        if config.calls_days != self._days:
+            self._days = config.calls_days
+            self._changed.set()
+
+    async def daily(self, clock: Clock) -> None:
+        """Purge once a day what is older than configured; runs until cancelled."""
         while True:
+            self._changed.clear()
+            if self._days:
+                await self._purge_before(clock.now() - timedelta(days=self._days))
+            day, changed = asyncio.ensure_future(clock.sleep(DAY_S)), asyncio.ensure_future(self._changed.wait())
             try:
-                log.info("retention.purged", older_than_days=keep.days, **await self.purge(clock.now() - keep))
-            except StoreUnavailable as error:
-                log.warning("retention.failed", error=str(error))
-            await clock.sleep(DAY_S)
+                await asyncio.wait({day, changed}, return_when=asyncio.FIRST_COMPLETED)
+                if day.done():
+                    day.result()
+            finally:
+                day.cancel()
+                changed.cancel()
+
+    async def _purge_before(self, moment: datetime) -> None:
+        try:
+            log.info("retention.purged", older_than_days=self._days, **await self.purge(moment))
+        except StoreUnavailable as error:
+            log.warning("retention.failed", error=str(error))
 
     def _old(self, older_than: datetime) -> list[tuple[Table, ColumnElement[bool]]]:
         """Calls last: the conditions before ask which of them ended."""

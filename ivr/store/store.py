@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from ivr.store import migration
+from ivr.errors import ConfigError, StoreUnavailable
+from ivr.ports import Clock
+from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
 from ivr.store.callbacks import CallbackRequests
-from ivr.store.calls import CallLog, HandoffContexts
+from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
 from ivr.store.flow_versions import FlowVersions
+from ivr.store.handoff_contexts import HandoffContexts
+from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
-from ivr.store.tables import metadata
+from ivr.store.spool import Spool, folder_for, waiting_in
+from ivr.store.writer import Writer
+
+RULES = {**calls.RULES, **resume_points.RULES, **handoff_contexts.RULES, **callbacks.RULES}
+TIDY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,9 @@ class Store:
     """All persistence behind one URL. Connections are made when first needed; ``upgrade`` before first use.
 
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
-    database."""
+    database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
+    that only looks. ``spool``: the folder where writes of lines wait for a database that is away, at most ``spool_mb``
+    for each; None for nowhere."""
 
     def __init__(
         self,
@@ -46,16 +59,25 @@ class Store:
         timeout_s: float = TIMEOUT_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         node: str = "",
+        line: str = "",
+        spool: Path | None = None,
+        spool_mb: int = 64,
     ) -> None:
         self.database = Database(url, timeout_s=timeout_s)
         self.now = now
         self._branches = (CORE, *branches)
-        self.calls = CallLog(self.database, now, node)
-        self.handoffs = HandoffContexts(self.database, now)
+        self.spool_folder = folder_for(spool, self.database.identity) if spool is not None else None
+        self._spool = (
+            Spool(self.spool_folder, line, spool_mb * 1_000_000) if line and self.spool_folder is not None else None
+        )
+        self._lease = LineLease(self.database, now, line, node) if line else None
+        self._writer = writer = Writer(self.database, RULES, self._spool)
+        self.calls = CallLog(self.database, now, writer, node, self._lease)
+        self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
-        self.callbacks = CallbackRequests(self.database, now)
+        self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
-        self.retention = Retention(self.database, now)
+        self.retention = Retention(self.database, now, self.spool_folder)
 
     @property
     def name(self) -> str:
@@ -67,7 +89,7 @@ class Store:
 
         A database in memory belongs to this process alone and is simply created."""
         if self.database.in_memory:
-            await self.database.write(lambda connection: connection.run_sync(metadata.create_all))
+            await self.database.write(lambda connection: connection.run_sync(tables.metadata.create_all))
             return
         await migration.upgrade(self.database.url, self._branches)
 
@@ -79,9 +101,70 @@ class Store:
         revision = await self.database.read(lambda connection: migration.revision(connection, self._branches))
         return StoreStatus(self.name, revision, head)
 
+    async def begin(self) -> int:
+        """This line serves calls from now on; how many calls of dead ones were ended. Raises StoreUnavailable."""
+        if self._lease is None:
+            return 0
+        gone = await self._spool.adopt() if self._spool is not None else ()
+        return await self._lease.begin(gone) + await self.calls.end_unfinished(LOST, self.now())
+
+    async def run(self, clock: Clock, live: Callable[[], Iterable[str]]) -> None:
+        """Beside the calls, until cancelled. ``live``: ids of those in progress."""
+        if self._lease is None:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._lease.run(clock, live))
+            if self._spool is not None:
+                tasks.create_task(self._writer.recover(clock))
+            tasks.create_task(self._tidy(self._lease, clock, live))
+
+    async def _tidy(self, lease: LineLease, clock: Clock, live: Callable[[], Iterable[str]]) -> None:
+        """What lines of this machine left that died and were not started again, and this line's own loose ends."""
+        while True:
+            await clock.sleep(TIDY_S)
+            if self._spool is not None:
+                lease.bury(await self._spool.adopt())
+            with suppress(StoreUnavailable):
+                await lease.tidy(live)
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the database in this line's spool."""
+        return self._spool.waiting if self._spool is not None else 0
+
+    @property
+    def lost(self) -> int:
+        """How many writes neither the database nor the spool took."""
+        return self._spool.lost if self._spool is not None else 0
+
+    def spooled(self) -> int:
+        """How many writes wait on disk, of all lines of this machine."""
+        return waiting_in(self.spool_folder) if self.spool_folder is not None else 0
+
     async def ping(self) -> None:
-        """For /readyz. Raises StoreUnavailable."""
-        await self.database.ping()
+        """For /readyz: whether a call could be written down now. Raises StoreUnavailable."""
+        await self.database.ping((tables.calls, tables.call_entries))
+
+    async def whole_id(self, beginning: str) -> str:
+        """The id of the one call that begins so. Raises ConfigError for none and for several; StoreUnavailable."""
+        found = await self.calls.ids(beginning.strip().lower()) if beginning.strip() else []
+        if len(found) == 1 or beginning in found:
+            return beginning if beginning in found else found[0]
+        if not found:
+            raise ConfigError(
+                f"there is no call {beginning} in {self.name}",
+                remedy="/api/calls and ivr tail have the ids; their beginning will do",
+            )
+        raise ConfigError(
+            f"several calls begin with {beginning}: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}",
+            remedy="write more of the one you mean",
+        )
 
     async def close(self) -> None:
+        """The line serves no longer; what the database did not take waits in the spool."""
+        if self._lease is not None:
+            with suppress(StoreUnavailable):
+                await self._lease.close()
+        if self._spool is not None:
+            await self._spool.close()
         await self.database.close()

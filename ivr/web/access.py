@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
+import math
 import secrets
 import time
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
+import structlog
 from aiohttp import web
+
+from ivr.throttle import Budgets, CountedLog, Guesses, source_of
+from ivr.web.bodies import Handler, form
+from ivr.web.connection import TrustedProxies, prove
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 LIFE_S = 12 * 3600.0
 MOST_SESSIONS = 500
-ATTEMPTS = 5
-WITHIN_S = 60.0
-MOST_ASKERS = 2000
+REFUSED_RATE, REFUSED_BURST = 20.0, 100.0  # refusals a source; beyond, each takes SLOWLY_S
+OPENED_RATE, OPENED_BURST = 100.0, 500.0  # what is served to everybody, likewise
+SLOWLY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +63,10 @@ class Sessions:
         self._sessions.pop(session_id, None)
 
 
-class Guesses:
-    """At most ATTEMPTS wrong tokens a minute from one address."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def wait_s(self, address: str) -> int:
-        """Seconds until ``address`` may try again; 0 = now."""
-        recent = self._failures.get(address)
-        if recent is None:
-            return 0
-        now = self._clock()
-        while recent and recent[0] <= now - WITHIN_S:
-            recent.popleft()
-        return 0 if len(recent) < ATTEMPTS else max(1, round(recent[0] + WITHIN_S - now))
-
-    def failed(self, address: str) -> None:
-        self._failures.setdefault(address, deque(maxlen=ATTEMPTS)).append(self._clock())
-        self._failures.move_to_end(address)
-        while len(self._failures) > MOST_ASKERS:
-            self._failures.popitem(last=False)
-
-
 OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
@@ -94,24 +77,38 @@ class Gate:
 
     token: str
     own: str = ""
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     sessions: Sessions = field(default_factory=Sessions)
-    guesses: Guesses = field(default_factory=Guesses)
+    guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
+    refused: Budgets = field(default_factory=lambda: Budgets(REFUSED_RATE, REFUSED_BURST, time.monotonic))
+    opened: Budgets = field(default_factory=lambda: Budgets(OPENED_RATE, OPENED_BURST, time.monotonic))
+    guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
     anybody: Session = field(default_factory=lambda: Sessions().begin())  # stands for everybody while there is no token
 
     def session(self, request: web.Request) -> Session | None:
         if not self.token:
-            return self.anybody if from_loopback(request) and addressed_plainly(request) else None
+            return self.anybody if from_loopback(self.source(request)) and addressed_plainly(request) else None
         return self.sessions.find(request.cookies.get(COOKIE, ""))
 
     @web.middleware
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if is_open(request):
+            if not self.opened.take(self.source(request)):
+                await asyncio.sleep(SLOWLY_S)
             return await handler(request)
-        if matches(bearer(request), self.token) or matches(bearer(request), self.own):
+        if matches(bearer(request), self.own):
+            prove(request)
+            return await handler(request)
+        wait_s = self.try_token(request, bearer(request)) if self.token and bearer(request) else -1.0
+        if wait_s == 0.0:
+            prove(request)
             return await handler(request)
         session = self.session(request)
         if session is None:
-            raise self._refusal(request)
+            if not self.refused.take(self.source(request)):
+                await asyncio.sleep(SLOWLY_S)  # whoever is refused all the time: the loop is the callers'
+            raise _too_many(wait_s) if wait_s > 0 else self._refusal(request)
+        prove(request)
         upgrading = request.headers.get("Upgrade", "").lower() == "websocket"
         if (request.method not in SAFE_METHODS or upgrading) and not same_origin(request):
             raise web.HTTPForbidden(text="this request came from another site")
@@ -119,10 +116,35 @@ class Gate:
             raise web.HTTPForbidden(text="the page is too old: load it again")
         return await handler(request)
 
+    def source(self, request: web.Request) -> str:
+        """Who asks: the client, behind whatever proxies of ours. Refusals and guesses are counted by it."""
+        return source_of(self.proxies.client(request.remote or "", request.headers.getall("X-Forwarded-For", ())))
+
+    def try_token(self, request: web.Request, given: str) -> float:
+        """Return 0.0 where ``given`` is the token, -1.0 where it is not, and the seconds to wait where it was not
+        looked at, because too many wrong ones came."""
+        source = self.source(request)
+        if wait_s := self.guesses.wait_s(source):
+            self.guessed.note(source, reason="too many wrong tokens")
+            return wait_s
+        if matches(given, self.token):
+            self.guesses.passed(source)
+            return 0.0
+        self.guesses.failed(source, given)
+        self.guessed.note(source, reason="wrong token")
+        return -1.0
+
     def _refusal(self, request: web.Request) -> web.HTTPException:
         if self.token and wants_html(request) and request.method in SAFE_METHODS:
-            return web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
+            return web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='', errors='replace')}")
         return web.HTTPUnauthorized(text="send Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _too_many(wait_s: float) -> web.HTTPException:
+    seconds = math.ceil(wait_s)
+    return web.HTTPTooManyRequests(
+        text=f"too many wrong tokens: try again in {seconds} s", headers={"Retry-After": str(seconds)}
+    )
 
 
 def is_open(request: web.Request) -> bool:
@@ -133,19 +155,22 @@ def is_open(request: web.Request) -> bool:
 async def _csrf(request: web.Request) -> str:
     if header := request.headers.get(CSRF_HEADER):
         return header
-    return str((await request.post()).get("csrf", ""))
+    return (await form(request)).get("csrf", "")
 
 
-def from_loopback(request: web.Request) -> bool:
+def from_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 
 
 def addressed_plainly(request: web.Request) -> bool:
     """By an address or as localhost. Under another name a foreign page may be asking (DNS rebinding)."""
-    host = urlsplit(f"//{request.host}").hostname or ""
+    try:
+        host = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -156,7 +181,10 @@ def addressed_plainly(request: web.Request) -> bool:
 def same_origin(request: web.Request) -> bool:
     """A browser says where a request comes from; what says nothing is no browser."""
     origin = request.headers.get("Origin", "")
-    return not origin or urlsplit(origin).netloc == request.host
+    try:
+        return not origin or urlsplit(origin).netloc == request.host
+    except ValueError:
+        return False
 
 
 def wants_html(request: web.Request) -> bool:
@@ -170,7 +198,7 @@ def bearer(request: web.Request) -> str:
 
 def matches(given: str, expected: str) -> bool:
     """Constant-time comparison; an empty expectation matches nothing."""
-    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
+    return bool(expected) and hmac.compare_digest(given.encode(errors="surrogatepass"), expected.encode())
 
 
 GATE: web.AppKey[Gate] = web.AppKey("gate", Gate)

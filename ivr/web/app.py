@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 import structlog
 from aiohttp import web
 
+from ivr import descriptors
 from ivr.errors import ConfigError, UnavailableError
 from ivr.web import api, live, pages, rendering
-from ivr.web.access import GATE, Gate, Handler, wants_html
+from ivr.web.access import GATE, Gate, wants_html
 from ivr.web.backend import BACKEND, Backend
+from ivr.web.bodies import Handler, readable
+from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
 from ivr.web.pages import simulator
 
 log = structlog.get_logger(__name__)
 
 MOST_BYTES = 64 * 1024
-STATIC = Path(__file__).with_name("static")
+PROBES = frozenset({"/healthz", "/readyz"})
 
 
 def application(
-    backend: Backend, feed: live.Feed, *, token: str, own_token: str = "", resources: Iterable[web.RouteDef] = ()
+    backend: Backend,
+    feed: live.Feed,
+    *,
+    token: str,
+    own_token: str = "",
+    resources: Iterable[web.RouteDef] = (),
+    trusted_proxies: Sequence[str] = (),
 ) -> web.Application:
     """``token``: what a bearer must show; "" admits loopback and nobody else. ``own_token``: what this process shows.
-    ``resources``: routes of others."""
-    gate = Gate(token, own_token)
-    app = web.Application(middlewares=[_errors, gate.__call__], client_max_size=MOST_BYTES)
+    ``resources``: routes of others. ``trusted_proxies``: networks of the reverse proxies in front."""
+    gate = Gate(token, own_token, TrustedProxies(trusted_proxies))
+    app = web.Application(middlewares=[watched, _errors, readable, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
     app[BACKEND] = backend
     app[live.FEED] = feed
-    app[simulator.OPEN] = set()
+    app[simulator.OPEN] = {}
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])
-    app.router.add_static("/static/", STATIC)
     return app
 
 
@@ -51,15 +60,19 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What goes wrong is a page for browsers and {"error": …} for programs. What nobody foresaw is one log line and a
     plain 500, never a traceback to the asker."""
     try:
+        if not request.app[BACKEND].started() and request.path not in PROBES:
+            raise web.HTTPServiceUnavailable(text="the line is starting; /readyz says how far it is")
         return await handler(request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         refusal = error
+    except ConnectionError:
+        raise  # the client is gone
     except UnavailableError:
         refusal = web.HTTPServiceUnavailable(text="the store does not answer")
     except Exception:
-        log.exception("http.failed", path=request.path)
+        log.exception("http.failed", path=request.rel_url.raw_path)
         refusal = web.HTTPInternalServerError(text="something inside failed; the log says what")
     text = refusal.text
     if text == f"{refusal.status}: {refusal.reason}":  # nobody said more than that
@@ -91,23 +104,43 @@ def _taken(where: str, error: OSError) -> ConfigError:
     return ConfigError(f"HTTP {where}: {error.strerror}", remedy="stop what uses it, or pass --http HOST:PORT")
 
 
+async def _spoken_to(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
+) -> web.StreamResponse:
+    """aiohttp answers an Expect that it does not know with its text, before any middleware, and stumbles over bytes."""
+    try:
+        return await handler(request)
+    except UnicodeError:
+        return web.Response(status=400, text="this request is no text")
+
+
 class HttpServer:
     """Serves ``app`` on ``sockets`` between ``start`` and ``stop``."""
 
     def __init__(self, app: web.Application, sockets: Sequence[socket.socket]) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        self._app = app
         self._sockets = sockets
+        self._servers: list[asyncio.Server] = []
 
     async def start(self) -> None:
         """Raises ConfigError."""
         await self._runner.setup()
+        assert self._runner.server is not None
+        gate = self._app.get(GATE)
+        self._runner.server.request_handler = partial(_spoken_to, self._runner.server.request_handler)
+        made = factory(self._runner.server, gate.proxies if gate is not None else TrustedProxies())
         for each in self._sockets:
             try:
-                await web.SockSite(self._runner, each).start()
+                self._servers.append(
+                    await asyncio.get_running_loop().create_server(made, sock=each, backlog=descriptors.backlog())
+                )
             except OSError as error:  # somebody listens there since it was bound
                 raise _taken("{}:{}".format(*each.getsockname()), error) from error
 
     async def stop(self) -> None:
+        for server in self._servers:
+            server.close()
         await self._runner.cleanup()
         for each in self._sockets:
             each.close()

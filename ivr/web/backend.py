@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from ivr.call_search import CallSearch, CallsFound
 from ivr.errors import StoreUnavailable
 from ivr.readiness import Readiness
 
@@ -18,9 +20,10 @@ STORE_TIMEOUT_S = 2.0
 
 
 class Calls(Protocol):
-    """Live and past calls, one view over both. Both raise StoreUnavailable."""
+    """Live and past calls, one view over both. ``find`` and ``get`` raise StoreUnavailable."""
 
-    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]: ...
+    def live(self) -> Sequence[Mapping[str, Any]]: ...
+    async def find(self, asked: CallSearch) -> CallsFound: ...
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...
 
 
@@ -33,6 +36,9 @@ class Trial(Protocol):
 
     async def obey(self, line: str) -> Mapping[str, Any]:
         """Words, keys, or a command that begins with a slash; the same as ``begin``, with ``text`` for answers."""
+
+    def close(self) -> None:
+        """Nobody looks at it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +74,21 @@ class Flows(Protocol):
         """To ``version``, or with "" to the one before the live one. Raises FlowError, StoreUnavailable."""
 
     async def trial(self, flow: str, caller: str, language: str) -> Trial:
-        """Raises FlowError."""
+        """Raises FlowError, UnavailableError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do."""
+    """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
+    ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for."""
 
     calls: Calls
     flows: Flows
     readiness: Callable[[], Awaitable[Readiness]]
     context: Callable[[str], Awaitable[Mapping[str, Any] | None]]
     mask: bool = True
+    started: Callable[[], bool] = lambda: True
+    zone: tzinfo = UTC
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.call_search import reason_of
 from ivr.logs import mask_number
 from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Understood
 
@@ -62,6 +63,11 @@ def label(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def reason(call: Mapping[str, Any]) -> str:
+    """Why a human was wanted, for reading."""
+    return reason_of(call).replace("-", " ")
+
+
 def told(entry: Mapping[str, Any]) -> str:
     """One entry of a call's record or transcript as a line of its story; "" for what nobody needs to read."""
     match Entry.from_json(entry).what:
@@ -83,7 +89,12 @@ def told(entry: Mapping[str, Any]) -> str:
 
 
 def dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """JSON that goes out as UTF-8, whatever was kept: halves of surrogate pairs are replaced."""
+    return whole(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def whole(text: str) -> str:
+    return text.encode(errors="replace").decode()
 
 
 json_response = partial(web.json_response, dumps=dumps)

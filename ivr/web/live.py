@@ -75,13 +75,13 @@ async def _tell(request: web.Request, response: web.StreamResponse) -> None:
         if not moved:
             await response.write(b": still here\n\n")
             continue
-        text = dumps({"calls": await live_calls(request), "flows": flow_news(request)})
+        text = dumps({"calls": live_calls(request), "flows": flow_news(request)})
         if text != sent:
             await response.write(f"data: {text}\n\n".encode())
             sent = text
 
 
-async def live_calls(request: web.Request) -> list[Mapping[str, Any]]:
+def live_calls(request: web.Request) -> list[Mapping[str, Any]]:
     """What the table of live calls shows."""
     backend = request.app[BACKEND]
     return [
@@ -90,7 +90,7 @@ async def live_calls(request: web.Request) -> list[Mapping[str, Any]]:
             "caller": phone(call["caller"], mask=backend.mask),
             "turns": len(call.get("transcript", ())),
         }
-        for call in await backend.calls.recent(MOST_CALLS, True)
+        for call in backend.calls.live()[:MOST_CALLS]
     ]
 
 

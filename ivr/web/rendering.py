@@ -13,19 +13,29 @@ from aiohttp import web
 
 from ivr.web.access import GATE, is_open
 from ivr.web.backend import BACKEND
-from ivr.web.formats import duration, label, measure, moment, phone, told, value
+from ivr.web.formats import duration, label, measure, moment, phone, reason, told, value, whole
 from ivr.web.live import flow_news
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-TITLES = {401: "Not for everybody", 403: "Not allowed", 404: "Not found", 409: "Not possible now", 503: "Not available"}
+TITLES = {
+    400: "Not understood",
+    401: "Not for everybody",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Not possible now",
+    413: "Too much",
+    429: "Too often",
+    503: "Not available",
+}
 TOLD = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def prepare(app: web.Application) -> None:
-    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told)
+    shown: tuple[Callable[..., str], ...] = (moment, duration, value, measure, label, told, reason)
     filters = {each.__name__: each for each in shown}
     filters["phone"] = partial(phone, mask=app[BACKEND].mask)
     aiohttp_jinja2.setup(
@@ -49,9 +59,9 @@ def page(
     if framed:
         session = gate.session(request)
         context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
-    response = aiohttp_jinja2.render_template(
-        template, request, {**context, "framed": framed, "path": request.path, "nonce": nonce}, status=status
-    )
+    shown = {**context, "framed": framed, "path": request.path, "nonce": nonce}
+    text = whole(aiohttp_jinja2.render_string(template, request, shown))
+    response = web.Response(text=text, content_type="text/html", status=status)
     response.headers.update(
         {
             "Content-Security-Policy": POLICY.format(nonce=nonce or secrets.token_urlsafe(12)),

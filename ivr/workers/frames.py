@@ -105,8 +105,8 @@ def refused(body: bytes, errors: Sequence[type[E]]) -> E:
 
 
 def inherited() -> socket.socket:
-    """The worker's own end, the last argument. Ctrl-C, and the SIGTERM that a service manager sends to the whole group,
-    are the line's business: it drains, and closes the socket."""
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    """The worker's own end, the last argument. Ctrl-C, a terminal that closes, and the SIGTERM that a service manager
+    sends to the whole group are the line's business: it goes on, or drains and closes the socket."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     return socket.socket(fileno=int(sys.argv[-1]))

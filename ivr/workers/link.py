@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Callable
@@ -112,7 +113,8 @@ async def serve(end: socket.socket, make: Callable[[Link], Work]) -> None:
 def _log_over(link: Link, loop: asyncio.AbstractEventLoop) -> None:
     def ship(_: object, method: str, event: Any) -> str:
         body = json.dumps([method, {k: str(v) for k, v in event.items()}]).encode()
-        loop.call_soon_threadsafe(link.send, Life.LOG, 0, body)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads on
+            loop.call_soon_threadsafe(link.send, Life.LOG, 0, body)
         raise structlog.DropEvent
 
     structlog.configure(processors=[structlog.processors.format_exc_info, ship])

@@ -214,7 +214,7 @@ class Worker:
             self._change()
         elif kind == Life.LOG:
             level, event = json.loads(body)
-            getattr(log, level, log.info)(event.pop("event", ""), worker=self._role.name, **event)
+            getattr(log, level, log.info)(event.pop("event", ""), **{**event, "worker": self._role.name})
 
     def _change(self) -> None:
         self._changed.set()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
+from ivr.call_search import CallSearch, CallsFound, CallTotals
 from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
 from ivr.events import (
     ActionResult,
@@ -32,6 +33,7 @@ from ivr.media.description import PCMU, MediaDescription
 from ivr.ports import (
     ActionCall,
     Actions,
+    CallOpening,
     CallRecords,
     Clip,
     Clock,
@@ -46,6 +48,7 @@ from ivr.ports import (
     MediaEngine,
     Party,
     RegistrationStatus,
+    SignallingLoad,
     SipEndpoint,
     SpeechService,
 )
@@ -195,7 +198,7 @@ class FakeMedia:
     async def start(self) -> None:
         return None
 
-    async def open(self, leg: str, remote: MediaDescription | None) -> FakeMediaLeg:
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
 
@@ -374,6 +377,9 @@ class FakeEndpoint:
     def registrations(self) -> Sequence[RegistrationStatus]:
         return []
 
+    def load(self) -> SignallingLoad:
+        return SignallingLoad()
+
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
         return None
 
@@ -411,6 +417,8 @@ class FakeRecords:
         self.entries: list[Entry] = []
         self.finished: dict[str, Mapping[str, Any]] = {}
         self.resume_points: dict[str, Mapping[str, Any]] = {}
+        self.known: dict[str, Any] = {}
+        self.places: dict[str, str] = {}  # call -> caller
         self.broken = False
 
     def _work(self) -> None:
@@ -420,30 +428,45 @@ class FakeRecords:
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
         self._work()
 
-    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
+    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
         self._work()
         self.entries += entries
 
     async def update(self, call_id: str, **changes: Any) -> None:
         self._work()
+        self.known |= changes
 
-    async def finish(self, call_id: str, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
+    async def finish(
+        self,
+        call_id: str,
+        outcome: str,
+        at: datetime,
+        canonical: Mapping[str, Any],
+        opening: CallOpening | None = None,
+    ) -> None:
         self._work()
         self.finished[call_id] = canonical
 
     async def get(self, call_id: str) -> Mapping[str, Any] | None:
         return None
 
-    async def recent(self, limit: int = 50, *, live: bool | None = None) -> Sequence[Mapping[str, Any]]:
-        return []
+    async def find(self, asked: CallSearch, without: Collection[str] = ()) -> CallsFound:
+        return CallsFound((), CallTotals())
 
-    async def save_resume_point(self, member: str, snapshot: Mapping[str, Any], at: datetime) -> None:
+    async def save_resume_point(
+        self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
+    ) -> None:
         self._work()
-        self.resume_points[member] = snapshot
+        self.resume_points[caller_id] = snapshot
+        self.places[call_id] = caller_id
 
-    async def take_resume_point(self, member: str, not_before: datetime) -> Mapping[str, Any] | None:
+    async def forget_resume_point(self, call_id: str) -> None:
         self._work()
-        return self.resume_points.pop(member, None)
+        self.resume_points.pop(self.places.pop(call_id, ""), None)
+
+    async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
+        self._work()
+        return self.resume_points.pop(caller_id, None)
 
 
 def services(

@@ -23,7 +23,7 @@ TRANSCRIPT_BYTES = 250_000
 class ForgetfulRecords(FakeRecords):
     """The store keeps entries elsewhere: they are not this process's memory."""
 
-    async def append_all(self, call_id: str, entries: Sequence[Entry]) -> None:
+    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
         return None
 
 

@@ -285,7 +285,7 @@ def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library:
                 aimed.append(remote)
                 return await super().update(remote)
 
-        async def opened(leg: str, remote: object) -> FakeMediaLeg:
+        async def opened(leg: str, remote: object, *, caller: bool = True) -> FakeMediaLeg:
             bench.media.legs.append(Aimed(leg))
             return bench.media.legs[-1]
 

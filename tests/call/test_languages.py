@@ -176,3 +176,16 @@ def test_gibberish_said_while_the_line_looked_something_up_is_forgotten(library:
             assert "What can I do for you" in rig.said
 
     run(scenario())
+
+
+def test_a_reload_changes_what_a_called_number_gets_for_calls_that_begin_later(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        for reloaded, greeting in ((False, "Hola"), (True, "Hi")):
+            rig = NumberedRig(library)
+            rig.leg.called = Party(SPANISH_NUMBER)
+            if reloaded:
+                rig._openings.apply(FlowsConfig())
+            async with rig.call(settle_s=60):
+                assert greeting in rig.said
+
+    run(scenario())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, ClassVar
 
+import pytest
 from structlog.testing import capture_logs
 
 from ivr.call.barge_in import BargeIn
@@ -16,7 +19,9 @@ from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
 from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
 from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
-from ivr.events import Digit, PlayDone
+from ivr.errors import StoreUnavailable
+from ivr.events import CALLER_ID, Digit, DigitSource, PlayDone
+from ivr.ports import CallOpening
 from ivr.record import Entered, Entry, Failed, Keyed, Prompted, Understood
 from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech, VirtualClock
 from tests.call.virtual import run
@@ -190,7 +195,7 @@ def test_the_recorder_tells_journal_log_and_live_view_and_counts() -> None:
             recorder.record(Understood("agent"))
             recorder.record(Entered("human.reach", "handoff"))
             recorder.record(Failed("store", "gone"))
-        assert recorder.counts == Counts(turns=1, acted=True)
+        assert recorder.counts == Counts(turns=2, acted=True)
         assert (recorder.state, recorder.fields["flow"]) == ("human.reach", "human")
         assert len(moves) == 6
         assert [line["event"] for line in lines] == [
@@ -211,6 +216,41 @@ def test_one_press_by_two_transports_is_one_key() -> None:
     assert keys.admit(Digit("5", "rtp"), 1.2), "the same transport de-duplicates itself: this is a second press"
     assert keys.admit(Digit("5", "info"), 1.2 + 2 * SAME_PRESS_S)
     assert keys.admit(Digit("6", "info"), 1.2)
+
+
+def admitted(*presses: tuple[float, str]) -> int:
+    """How many presses a filter sees in what is told at the times given: "rtp", "tone" and "info", with a plus for held
+    keys, "up" for their release."""
+    keys, count = KeyFilter(), 0
+    for now, what in presses:
+        if what == "up":
+            keys.released("8", now)
+        else:
+            source: DigitSource = "rtp" if "rtp" in what else "tone" if "tone" in what else "info"
+            count += keys.admit(Digit("8", source, held=what.endswith("+")), now)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("presses", "digits"),
+    [
+        ([(0.0, "rtp+"), (2.5, "up"), (2.55, "info")], 1),
+        ([(0.0, "rtp+"), (2.5, "info"), (2.51, "up")], 1),
+        ([(0.0, "rtp+"), (30.0, "up"), (30.1, "info")], 1),
+        ([(0.0, "info"), (0.03, "rtp+"), (3.0, "up")], 1),
+        ([(0.0, "info"), (0.03, "rtp+"), (3.0, "up"), (3.1, "tone")], 1),
+        ([(0.0, "rtp+"), (0.2, "up"), (1.7, "up"), (1.75, "info")], 1),
+        ([(0.0, "tone+"), (0.1, "up"), (0.15, "info")], 1),
+        ([(0.0, "rtp+"), (0.1, "up"), (0.12, "info"), (0.2, "rtp+"), (0.3, "up"), (0.32, "info")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (0.2, "rtp+"), (0.25, "info"), (0.3, "up"), (0.42, "info")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (0.2, "rtp+"), (0.3, "up")], 2),
+        ([(0.0, "info"), (0.1, "info")], 2),
+        ([(0.0, "tone+"), (0.05, "up"), (0.1, "tone+"), (0.15, "up")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (1.0, "info")], 2),
+    ],
+)
+def test_a_press_counts_once_however_long_it_is_and_88_is_two(presses: list[tuple[float, str]], digits: int) -> None:
+    assert admitted(*presses) == digits
 
 
 def keyed(n: int) -> Entry:
@@ -236,6 +276,79 @@ def test_the_journal_keeps_order_and_survives_a_dead_store() -> None:
     assert records.entries == [keyed(n) for n in (0, 1, 2)]
     assert journal.lost == 501, "500 entries and the end of the call"
     assert took <= WRITE_TIMEOUT_S
+
+
+def test_a_store_that_raises_anything_ends_no_call() -> None:
+    class Odd(FakeRecords):
+        async def update(self, call_id: str, **changes: Any) -> None:
+            raise LookupError("a fault of the store itself")
+
+    async def scenario() -> tuple[FakeRecords, Journal]:
+        records = Odd()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {})
+        journal.update(n=1)
+        journal.append(keyed(1))
+        await journal.finish("done", NOW, {})
+        return records, journal
+
+    records, journal = run(scenario())
+    assert (records.entries, list(records.finished), journal.lost) == ([keyed(1)], ["c1"], 1)
+
+
+def test_the_end_brings_what_the_beginning_did_not() -> None:
+    class Late(FakeRecords):
+        opening: CallOpening | None = None
+
+        async def begin(self, *_: object) -> None:
+            raise StoreUnavailable("not yet")
+
+        async def finish(self, *_: object) -> None:
+            self.opening = _[-1]  # type: ignore[assignment]
+
+    async def scenario() -> CallOpening | None:
+        records = Late()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {"sip_call_id": "x"})
+        journal.update(flow="main")
+        await journal.finish("done", NOW, {})
+        return records.opening
+
+    assert run(scenario()) == CallOpening("1", "2", NOW, {"sip_call_id": "x", "flow": "main"})
+
+
+def test_a_calls_place_is_written_at_once_and_then_once_a_second() -> None:
+    class Saved(FakeRecords):
+        at: ClassVar[list[tuple[float, object]]] = []
+
+        async def save_resume_point(
+            self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
+        ) -> None:
+            self.at.append((asyncio.get_running_loop().time(), snapshot["state"]))
+
+    class Moving:
+        facts: Mapping[str, object] = {CALLER_ID: "10001"}
+        mode = "question"
+        place = 0
+
+        def snapshot(self) -> Mapping[str, object]:
+            return {"state": self.place}
+
+    async def scenario() -> list[tuple[float, object]]:
+        records, dialogue = Saved(), Moving()
+        journal = Journal(records, "c1")
+        journal.begin("1", "2", NOW, {})
+        began = asyncio.get_running_loop().time()
+        for place in range(25):
+            dialogue.place = place
+            journal.keep_place(dialogue, NOW)
+            await asyncio.sleep(0.1)
+        dialogue.place = 99
+        journal.keep_place(dialogue, NOW)
+        await journal.finish("abandoned", NOW, {})
+        return [(round(at - began, 1), place) for at, place in records.at]
+
+    assert run(scenario()) == [(0.0, 0), (1.0, 9), (2.0, 19), (2.5, 99)]
 
 
 def test_the_journal_writes_again_once_the_store_is_back() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
@@ -17,7 +19,7 @@ from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
-from ivr.events import Digit, MediaLost, MediaTimeout
+from ivr.events import Digit, KeyReleased, MediaLost, MediaTimeout
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg
 from ivr.record import Keyed
@@ -136,6 +138,29 @@ def test_a_request_is_done_and_the_call_is_accounted_for(library: FlowLibrary) -
     kinds = {entry.kind for entry in rig.records.entries}
     assert {"state", "prompt", "heard", "action"} <= kinds
     assert rig.leg.hung_up
+
+
+def test_a_caller_who_only_presses_keys_has_turns_and_the_last_line_says_whose_call_it_was(
+    library: FlowLibrary,
+) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.press("3")
+            await rig.press("1")
+            await rig.press("2#")
+        return rig
+
+    with capture_logs() as logs:
+        rig = run(scenario())
+    assert rig.canonical["turns"] == 3, "keys in a row are one"
+    (first,) = [entry for entry in logs if entry["event"] == "call.start"]
+    (last,) = [entry for entry in logs if entry["event"] == "call.end"]
+    for key in ("caller", "called", "trunk", "sip_call_id"):
+        assert first[key] == last[key]
+    assert last["caller"] == rig.leg.caller.number and last["sip_call_id"] == rig.leg.sip_call_id
+    assert datetime.fromisoformat(last["started_at"]).tzinfo is not None
+    assert "caller" not in rig.canonical, "the store has columns for it"
 
 
 @pytest.mark.parametrize("keys", ["0", "*0", "#0"])
@@ -279,6 +304,27 @@ def test_a_key_by_info_counts_as_one_by_rtp(library: FlowLibrary) -> None:
     run(scenario())
 
 
+def test_a_long_press_and_the_info_at_its_end_are_one_key_and_the_next_is_another(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            rig.caller.post(Digit("9", "rtp", held=True))
+            await asyncio.sleep(2.5)
+            rig.caller.post(KeyReleased("9"))
+            rig.leg.post(Digit("9", "info"))
+            await asyncio.sleep(0.1)
+            rig.caller.post(Digit("9", "rtp", held=True))
+            await asyncio.sleep(0.1)
+            rig.caller.post(KeyReleased("9"))
+            rig.leg.post(Digit("9", "info"))
+            await asyncio.sleep(5)
+        return rig
+
+    rig = run(scenario())
+    keyed = [entry.what for entry in rig.records.entries if isinstance(entry.what, Keyed)]
+    assert keyed == [Keyed("9"), Keyed("9")]
+
+
 def test_an_agent_who_does_not_answer_leaves_the_caller_with_us(library: FlowLibrary) -> None:
     async def scenario() -> None:
         rig = Rig(library)
@@ -409,6 +455,80 @@ def test_a_dropped_call_is_taken_up_again(library: FlowLibrary) -> None:
             assert "Vertigo" in again.said
 
     run(scenario())
+
+
+def test_where_a_call_is_is_kept_as_it_goes(library: FlowLibrary) -> None:
+    """A line that dies writes nothing any more."""
+
+    async def scenario() -> FakeRecords:
+        rig = Rig(library)
+        async with rig.call():
+            assert not rig.records.resume_points, "nothing was said yet"
+            await rig.say("remove Vertigo")
+            place = dict(rig.records.resume_points["10001"])
+            assert place["state"] == "queue.remove" and rig.records.places == {"c0ffee": "10001"}
+            await rig.say("yes")
+            assert rig.records.resume_points["10001"]["state"] == "main.ask"
+            await rig.press("0", 2.0)
+            assert not rig.records.resume_points, "a human has the call"
+        return rig.records
+
+    assert not run(scenario()).resume_points
+
+
+def test_an_offer_that_drops_too_is_made_again(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.say("remove Vertigo")
+        for _ in range(2):
+            again = Rig(library)
+            again.records = rig.records
+            async with again.call():
+                assert again.said.count("cut off") == 1
+            assert rig.records.resume_points["10001"]["state"] == "queue.remove"
+        last = Rig(library)
+        last.records = rig.records
+        async with last.call():
+            await last.say("no")
+            assert rig.records.resume_points["10001"]["state"] == "main.ask", "they don't want to go on there"
+
+    run(scenario())
+
+
+def test_a_call_that_came_to_an_end_leaves_no_place(library: FlowLibrary) -> None:
+    async def scenario() -> Rig:
+        rig = Rig(library)
+        async with rig.call():
+            await rig.say("move Nosferatu to the top")
+            assert rig.records.resume_points
+        return rig
+
+    rig = run(scenario())
+    assert (rig.canonical["outcome"], rig.records.resume_points) == ("resolved", {})
+
+
+class SlowRecords(FakeRecords):
+    """The store looks for a dropped call for as long as anybody lets it."""
+
+    async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
+        await asyncio.Event().wait()
+        return None
+
+
+@pytest.mark.parametrize(
+    ("keys", "state"), [("3", "queue.menu"), ("31", "queue.which_title"), ("9", "main.ask"), ("0", "human.connect")]
+)
+def test_keys_pressed_while_a_dropped_call_is_looked_for_count(library: FlowLibrary, keys: str, state: str) -> None:
+    async def scenario() -> tuple[str, list[str]]:
+        rig = Rig(library)
+        rig.records = SlowRecords()
+        async with rig.call(0.1) as session:
+            assert session.view()["state"] == "main.pick_up"
+            await rig.press(keys, 3.0)
+            return str(session.view()["state"]), [e.what.key for e in rig.records.entries if isinstance(e.what, Keyed)]
+
+    assert run(scenario()) == (state, list(keys))
 
 
 def test_a_caller_who_left_without_a_word_was_not_cut_off(library: FlowLibrary) -> None:

@@ -65,7 +65,7 @@ class ListenedTo(FakeMediaLeg):
 
 
 class Exchange(FakeMedia):
-    async def open(self, leg: str, remote: MediaDescription | None) -> FakeMediaLeg:
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
         self.legs.append(ListenedTo(leg))
         return self.legs[-1]
 

@@ -31,3 +31,44 @@ def test_the_doctor_finds_what_serve_would_refuse(tmp_path: Path, capsys: pytest
     free = ["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     assert main(["doctor", "--config", str(tmp_path / "config.toml"), *free]) == 1
     assert f"error(s) in {tmp_path / 'flows'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("max_calls = 100", "max_calls = 251", "✗ RTP ports 16000-16999: enough for 250 callers only, of 251"),
+        (
+            'ports = "16000-16999"',
+            'ports = "16000-16031"',
+            "✗ RTP ports 16000-16031: enough for 8 callers only, of 100",
+        ),
+        (
+            "sip:agent@127.0.0.1:5090",
+            "sip:agent@nowhere.invalid",
+            "✗ agent front-desk: sip:agent@nowhere.invalid cannot",
+        ),
+        ("sip:agent@127.0.0.1:5090", "sip:agent@[::1]:5090", "::1 is of another IP version than 127.0.0.1"),
+        ("sip:agent@127.0.0.1:5090", "sip:agent@192.0.2.1", "cannot be dialled: no route from 127.0.0.1"),
+    ],
+)
+def test_the_doctor_finds_who_cannot_be_joined(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, says: str
+) -> None:
+    shutil.copytree(ROOT / "flows", tmp_path / "flows")
+    shipped = (ROOT / "config.toml").read_text("utf-8")
+    assert old in shipped
+    (tmp_path / "config.toml").write_text(shipped.replace(old, new, 1), "utf-8")
+    free = ["--sip", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    assert main(["doctor", "--config", str(tmp_path / "config.toml"), *free]) == 1
+    assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["doctor", "serve"])
+def test_a_target_that_cannot_be_dialled_is_told_before_any_call(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (tmp_path / "config.toml").write_text("[[desk.agents]]\nname = 'a'\ntarget = 'sips:a@192.0.2.1'\n", "utf-8")
+    assert main([command, "--config", str(tmp_path / "config.toml")]) != 0
+    said = capsys.readouterr()
+    assert "desk.agents.0.target" in said.err + said.out
+    assert "needs TLS" in said.err + said.out

@@ -59,6 +59,8 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         ("[[flows.services]]\nname = 'x'\nurl = 'https://x'\nheaders = { 'A B' = 'c' }\n", "not a header"),
         ("[[flows.services]]\nname = 'x'\nurl = '/a'\n" * 2, "two are called x"),
         ("[sip\n", "Expected"),
+        ("[media]\nports = '16000-16001'\n", "four ports"),
+        ("[media]\nports = '16001-16004'\n", "four ports"),
     ],
 )
 def test_unsafe_or_broken_settings_are_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -147,3 +149,64 @@ def test_a_secret_file_may_come_from_anywhere(tmp_path: Path) -> None:
     assert Secret(f"file:{path}").reveal() == "s3cret"
     path.write_bytes(b"\xff\xfe")
     assert "not UTF-8" in Secret(f"file:{path}").trouble()
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("sips:agent@192.0.2.20", "TLS"),
+        ("SIPS:agent@192.0.2.20", "TLS"),
+        ("sip:agent@192.0.2.20;transport=tls", "udp and tcp, not tls"),
+        ("sip:agent@192.0.2.20;transport=WS", "udp and tcp, not ws"),
+        ("sip:agent@192.0.2.20;transport=", "not nothing"),
+        ("sip:agent@192.0.2.20;transport=udp;transport=sctp", "not sctp"),
+        ("sip:agent@192.0.2.20:0", "0 is no port"),
+        ("sip:agent@192.0.2.20:65536", "65536 is no port"),
+        ("sip:agent@192.0.2.20:", "not a SIP URI"),
+        ("sip:agent@192.0.2.20:sip", "not a SIP URI"),
+        ("sip:agent@", "not a SIP URI"),
+        ("sip:@192.0.2.20", "not a SIP URI"),
+        ("sip:agent@:5060", "not a SIP URI"),
+        ("sip:", "not a SIP URI"),
+        ("tel:+15035550100", "not a SIP URI"),
+        ("agent@192.0.2.20", "not a SIP URI"),
+        ("sip:agent@[2001:db8::1", "not a SIP URI"),
+        ("sip:agent@2001:db8::1", "not a SIP URI"),
+        ("sip:agent@300.0.2.20", "neither an address nor a host name"),
+        ("sip:agent@-desk", "neither an address nor a host name"),
+        ("sip:agent@desk..example", "neither an address nor a host name"),
+        ("sip:agent@0.0.0.0", "nobody is at"),
+        ("sip:agent@[ff02::1]", "nobody is at"),
+    ],
+)
+def test_a_target_that_cannot_be_dialled_is_refused_and_says_why(tmp_path: Path, target: str, says: str) -> None:
+    for text in (
+        f"[[desk.agents]]\nname = 'a'\ntarget = '{target}'\n",
+        f"[[sip.trunks]]\nname = 'a'\nusername = 'u'\npassword = 'env:P'\nregister = '{target}'\n",
+    ):
+        with pytest.raises(ConfigError, match=says):
+            load_config(write(tmp_path, text))
+
+
+def test_a_target_over_a_transport_that_is_off_is_refused(tmp_path: Path) -> None:
+    agents = "[[desk.agents]]\nname = 'a'\ntarget = 'sip:a@192.0.2.20;transport=udp'\n"
+    load_config(write(tmp_path, agents))
+    with pytest.raises(ConfigError, match="no udp"):
+        load_config(write(tmp_path, "[sip]\ntransports = ['tcp']\n" + agents))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "sip:agent@192.0.2.20", "sip:192.0.2.20:5090", "SIP:agent@Desk-1.example.com.;transport=TCP",
+        "sip:+15035550100;npdi@trunk.example:5080", "sip:agent:word@[2001:db8::1]:5060", "sip:a@desk?Subject=x",
+    ],
+)  # fmt: skip
+def test_targets_as_they_are_written(tmp_path: Path, target: str) -> None:
+    config = load_config(write(tmp_path, f"[[desk.agents]]\nname = 'a'\ntarget = '{target}'\n"))
+    assert config.desk.agents[0].target == target
+
+
+def test_half_of_the_media_ports_are_for_those_who_join_the_callers(tmp_path: Path) -> None:
+    for ports, callers in (("16000-16003", 1), ("16000-16999", 250), ("16001-16010", 2)):
+        assert load_config(write(tmp_path, f"[media]\nports = '{ports}'\n")).media.callers == callers

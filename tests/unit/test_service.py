@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from ivr import service
 from ivr.config import Address, Agent, Config, DeskConfig, FlowsConfig, HttpConfig, HttpService, StoreConfig
 from ivr.errors import ConfigError, MediaUnavailable, UnavailableError
+from ivr.readiness import Lifecycle
 from ivr.store.store import Store
 from ivr.web.app import HttpServer
 from tests.call.fakes import FakeEndpoint, FakeLeg, FakeMedia, FakeSpeech
@@ -77,14 +78,14 @@ def config(tmp_path: Path) -> Config:
     )
 
 
-PARTS = ["store", "media", "speech", "http", "sip"]
+PARTS = ["http", "store", "media", "speech", "sip"]
 STARTED = [f"{part}.start" for part in PARTS]
 STOPPED = [f"{part}.stop" for part in reversed(PARTS)]
 
 
 async def test_parts_stop_in_the_opposite_order_after_every_call_has(config: Config, told: list[str]) -> None:
     with capture_logs() as logs:
-        async with service.running(config) as running:
+        async with service.running(config, Lifecycle()) as running:
             assert told == STARTED
             async with (
                 aiohttp.ClientSession(f"http://{running.http_address}") as client,
@@ -113,7 +114,7 @@ async def test_what_had_started_is_stopped_when_a_part_fails(
     monkeypatch.setattr("ivr.service.SipUserAgent.start", fail)
     monkeypatch.setattr("ivr.service.WorkerSpeechService.stop", stuck)
     with capture_logs() as logs, pytest.raises(UnavailableError, match="no process"):
-        async with service.running(config):
+        async with service.running(config, Lifecycle()):
             pass
     assert told == STARTED + STOPPED
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["service.stop_failed"]
@@ -121,11 +122,11 @@ async def test_what_had_started_is_stopped_when_a_part_fails(
 
 
 async def test_a_taken_port_is_told_before_anything_starts(config: Config, told: list[str]) -> None:
-    async with service.running(config) as running:
+    async with service.running(config, Lifecycle()) as running:
         port = int(running.http_address.rpartition(":")[2])
         taken = config.model_copy(update={"http": HttpConfig(listen=Address("127.0.0.1", port))})
         told.clear()
         with pytest.raises(ConfigError, match="--http"):
-            async with service.running(taken):
+            async with service.running(taken, Lifecycle()):
                 pass
         assert told == []

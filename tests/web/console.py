@@ -6,11 +6,11 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ivr.call.registry import CallRegistry, CallServices
+from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
 from ivr.config import Agent, Config, DeskConfig, FlowsConfig, HttpService
@@ -26,7 +26,7 @@ from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
-from tests.call.fakes import FakeEars, FakeLeg, FakeRecords, FakeSpeech, services
+from tests.call.fakes import FakeEars, FakeLeg, FakeSpeech, services
 from tests.web.fakes import ready
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -47,23 +47,6 @@ CONTEXT: dict[str, Any] = {
     "flow": "main",
     "state": "ask",
 }
-
-
-@dataclass
-class Calls:
-    """web.backend.Calls on the registry and the records of the fake line."""
-
-    registry: CallRegistry
-    records: FakeRecords
-    past: list[Mapping[str, Any]] = field(default_factory=list)
-
-    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
-        now = [call.view() for call in self.registry] if live is not False else []
-        return [*now, *(self.past if not live else [])][:limit]
-
-    async def get(self, call_id: str) -> Mapping[str, Any] | None:
-        live = self.registry.get(call_id)
-        return live.view() if live is not None else next((c for c in self.past if c["call_id"] == call_id), None)
 
 
 class Caller:
@@ -111,6 +94,8 @@ class Console:
     services: CallServices
     entry: CallEntry
     speech: Brisk
+    store: Store
+    workshop: ConsoleWorkshop
 
     def call(self, number: str = "5035550142") -> Caller:
         name = f"{int(number):016x}"
@@ -125,7 +110,9 @@ class Console:
 
 
 @asynccontextmanager
-async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncIterator[Console]:
+async def console(
+    folder: Path, *, token: str = "", mask: bool = True, trusted_proxies: Sequence[str] = ()
+) -> AsyncIterator[Console]:
     flows_folder = folder / "flows"
     shutil.copytree(FLOWS, flows_folder)
     config = Config(
@@ -134,7 +121,7 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
     )
     store = Store(f"sqlite+aiosqlite:///{folder / 'ivr.sqlite3'}", timeout_s=10.0)
     await store.upgrade()
-    serving, feed, records, speech = ServingVersions(), Feed(), FakeRecords(), Brisk()
+    serving, feed, speech = ServingVersions(), Feed(), Brisk()
     registry = CallRegistry(feed.touch)
 
     async def nothing_to_render(_: FlowLibrary) -> None:
@@ -158,22 +145,26 @@ async def console(folder: Path, *, token: str = "", mask: bool = True) -> AsyncI
         return CONTEXT if secret == "right" else None
 
     app = application(
-        Backend(Calls(registry, records), workshop, ready, context, mask),
+        Backend(CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, mask),
         feed,
         token=token,
+        trusted_proxies=trusted_proxies,
     )
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()
-    shared = services(speech=speech, records=records, clock=SystemClock(), registry=registry)
+    shared = services(speech=speech, records=store.calls, clock=SystemClock(), registry=registry)
     entry = CallEntry(config.flows, serving, lambda name: name == "hours.open" or None)
     work = asyncio.create_task(live.run())
     try:
-        yield Console(flows_folder, f"http://127.0.0.1:{port_of(sockets)}", serving, live, shared, entry, speech)
+        yield Console(
+            flows_folder, f"http://127.0.0.1:{port_of(sockets)}", serving, live, shared, entry, speech, store, workshop
+        )
     finally:
         for call in registry:
             await call.end("test over")
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         await server.stop()
+        await workshop.stop()
         await store.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
 from ivr.ports import EngineStatus
@@ -22,7 +23,14 @@ from ivr.web.backend import Backend, FlowSummary, Trial
 from ivr.web.live import Feed
 from tests.films import ZONE
 
-CALL: dict[str, Any] = {"call_id": "c1", "state": "main.ask", "transcript": []}
+CALL: dict[str, Any] = {
+    **dict.fromkeys(("caller", "called", "flow_version", "language", "outcome"), ""),
+    "call_id": "c1",
+    "state": "main.ask",
+    "started_at": "2026-01-02T03:04:05+00:00",
+    "live": True,
+    "transcript": [],
+}
 STATUS = {"version": "v1", "canary": None, "rejected_findings": 0, "held": "", "reloads": 0, "rejections": 0}
 ENGINE = EngineStatus("moonshine", ("en-US",), True)
 READY = Readiness(0, True, "ok", (ENGINE,), (), (), STATUS)
@@ -38,13 +46,17 @@ class FakeCalls:
     def __init__(self, *calls: Mapping[str, Any], broken: bool = False) -> None:
         self.calls = calls or (CALL,)
         self.broken = broken
-        self.asked: list[tuple[int, bool | None]] = []
+        self.asked: list[CallSearch] = []
 
-    async def recent(self, limit: int, live: bool | None) -> Sequence[Mapping[str, Any]]:
+    def live(self) -> Sequence[Mapping[str, Any]]:
+        return [call for call in self.calls if call["live"]]
+
+    async def find(self, asked: CallSearch) -> CallsFound:
         if self.broken:
             raise StoreUnavailable("stopped")
-        self.asked.append((limit, live))
-        return [call for call in self.calls if live is None or call.get("live", True) is live]
+        self.asked.append(asked)
+        found = [call for call in self.calls if asked.live is None or call["live"] is asked.live]
+        return CallsFound(found, CallTotals(len(found), outcomes=summed(*((c["outcome"], 1) for c in found))))
 
     async def get(self, call_id: str) -> Mapping[str, Any] | None:
         return next((call for call in self.calls if call["call_id"] == call_id), None)
@@ -102,6 +114,7 @@ async def serving(
     calls: FakeCalls | None = None,
     flows: FakeFlows | None = None,
     context: Mapping[str, Any] | None = None,
+    started: bool = True,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right"."""
 
@@ -113,7 +126,7 @@ async def serving(
             raise RuntimeError("a bug")
         return context or {"reason": "asked"} if secret == "right" else None
 
-    backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False)
+    backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False, started=lambda: started)
     app = application(backend, Feed(), token=token, resources=queue_routes(profile_of))
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)

@@ -10,8 +10,11 @@ import aiohttp
 import aiohttp.web
 import pytest
 
+from ivr.call_search import CallSearch
 from ivr.errors import ConfigError
+from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, RegistrationStatus
+from ivr.readiness import Life
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -24,16 +27,30 @@ async def fetch(url: str, session: aiohttp.ClientSession, **headers: str) -> tup
         return response.status, await response.json()
 
 
+async def test_readiness_says_what_waits_for_the_database() -> None:
+    async with serving(readiness=replace(READY, store="ok", spooled=12, unkept=3)) as (base, session):
+        status, body = await fetch(f"{base}/readyz", session)
+        assert (status, body["store"], body["writes_lost"]) == (200, "ok; 12 writes wait in the spool", 3)
+    async with serving(readiness=replace(READY, store="gone", spooled=12)) as (base, session):
+        status, body = await fetch(f"{base}/readyz", session)
+        assert (status, body["store"]) == (503, "gone; 12 writes wait in the spool")
+
+
 async def test_health_and_readiness() -> None:
     until = datetime(2026, 1, 2, tzinfo=UTC)
     trunk = RegistrationStatus("office", "registered", "", until)
     down = EngineStatus("vosk", ("de-DE",), False, "no model")
-    ready = replace(READY, calls=2, recognisers=(ENGINE, down), synthesisers=(down,), registrations=(trunk,))
+    full = SinkStatus("full: No space left on device", 3)  # which no caller depends on
+    ready = replace(READY, calls=2, recognisers=(ENGINE, down), synthesisers=(down,), registrations=(trunk,), log=full)
     shown = {
         "status": "ready",
+        "state": "ready",
+        "reasons": [],
         "calls": 2,
         "media": "ok",
         "store": "ok",
+        "log": "full: No space left on device; 3 lines lost",
+        "log_lines_lost": 3,
         "recognisers": [
             {"name": "moonshine", "healthy": True, "detail": ""},
             {"name": "vosk", "healthy": False, "detail": "no model"},
@@ -42,28 +59,53 @@ async def test_health_and_readiness() -> None:
         "registrations": [
             {"trunk": "office", "state": "registered", "detail": "", "expires_at": "2026-01-02T00:00:00+00:00"}
         ],
+        "sip": {"transactions": 0, "full": False, "dropped": 0, "connections": 0, "connections_refused": 0},
         "flow_version": "v1",
         "flows": STATUS,
     }
     async with serving(readiness=ready) as (base, session):
         assert await fetch(f"{base}/healthz", session) == (200, {"status": "ok"})
         assert await fetch(f"{base}/readyz", session) == (200, shown)
-    for change in (
-        {"media": False},
-        {"store": "gone"},
-        {"recognisers": (down,)},
-        {"registrations": (replace(trunk, state="failed", expires_at=None),)},
+    for change, state, reason in (
+        ({"media": False}, "degraded", "media: restarting"),
+        ({"store": "gone"}, "degraded", "store: gone"),
+        ({"recognisers": (down,)}, "degraded", "recognisers: no model"),
+        ({"registrations": (replace(trunk, state="failed", expires_at=None),)}, "degraded", "trunk office: failed"),
+        (
+            {"life": Life.STARTING, "step": "rendering prompts, 3 of 9"},
+            "starting",
+            "starting: rendering prompts, 3 of 9",
+        ),
+        ({"life": Life.DRAINING}, "draining", "draining: no new calls; 2 in progress may end by themselves"),
+        ({"life": Life.STOPPING}, "stopping", "stopping"),
     ):
         async with serving(readiness=replace(ready, **change)) as (base, session):
             status, body = await fetch(f"{base}/readyz", session)
-            assert (status, body["status"]) == (503, "not ready")
+            assert (status, body["status"], body["state"], body["reasons"]) == (503, "not ready", state, [reason])
+
+
+async def test_until_it_has_started_only_the_probes_are_answered() -> None:
+    async with serving(readiness=replace(READY, life=Life.STARTING, step="x"), started=False) as (base, session):
+        assert (await fetch(f"{base}/healthz", session))[0] == 200
+        assert (await fetch(f"{base}/readyz", session))[0] == 503
+        for path in ("/api/calls", "/api/flows", "/nothing"):
+            status, body = await fetch(f"{base}{path}", session)
+            assert status == 503 and "starting" in body["error"]
 
 
 async def test_calls_and_queues() -> None:
     calls = FakeCalls()
     async with serving(calls=calls) as (base, session):
-        assert await fetch(f"{base}/api/calls?limit=3&live=true", session) == (200, {"calls": [CALL]})
-        assert calls.asked == [(3, True)]
+        assert await fetch(f"{base}/api/calls?limit=3&live=true", session) == (
+            200,
+            {
+                "calls": [CALL],
+                "totals": {"count": 1, "live": 0, "seconds": 0.0, "outcomes": {}, "reasons": {}},
+                "page": 1,
+                "pages": 1,
+            },
+        )
+        assert calls.asked == [CallSearch(live=True, limit=3)]
         assert (await fetch(f"{base}/api/calls?limit=many", session))[0] == 400
         assert (await fetch(f"{base}/api/calls?live=perhaps", session))[0] == 400
         assert await fetch(f"{base}/api/calls/c1", session) == (200, CALL)

@@ -107,7 +107,7 @@ async def test_what_people_say_is_text_on_every_page() -> None:
     live = {**CALL, "call_id": "live", "live": True}
     async with serving(calls=FakeCalls(CALL, live), flows=flows, context=CONTEXT) as (base, session):
         page = await opened(f"{base}/calls", session)
-        assert page.text.count(SAID) == 9, "five cells of a live call, four of a past one"
+        assert page.text.count(SAID) == 11, "five cells of a live call, five of a past one, its outcome in the totals"
         assert page.attributes("datetime").count(SAID) == 2
         page = await opened(URL(f"{base}/calls") / CALL_ID, session)
         assert page.attributes("data-call") == [CALL_ID]
@@ -131,12 +131,24 @@ async def test_what_a_browser_asks_for_is_text_too() -> None:
         assert "There is nothing at /nowhere/" in page.text and "Calls" in page.text
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/calls/none", "/flows/none", "/handoff/wrong"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nowhere",
+        "/nowhere/",
+        "/calls/none",
+        "/calls/none/",
+        "/flows/none",
+        "/handoff/wrong",
+        "/static/none",
+        "/favicon.ico",
+    ],
+)
 async def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(path: str) -> None:
     async with serving() as (base, session):
         page = await opened(base + path, session, 404)
         assert "Not found" in page.text
-        assert ("Flows" in page.text) is (path != "/handoff/wrong"), "agents see no console"
+        assert ("Flows" in page.text) is not path.startswith(("/handoff", "/static")), "agents see no console"
         for address, headers in ((base + path, {}), (f"{base}/api{path}", BROWSER)):
             async with session.get(address, headers=headers) as answer:
                 assert (answer.status, answer.content_type) == (404, "application/json")

@@ -9,7 +9,7 @@ from ivr.cli.options import configuration
 from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.store import Store
-from ivr.store.database import parse_url
+from ivr.store.database import missing_file
 from ivr.workshop.folder import Folder, folders
 
 DEFAULT_CONFIG = Path("config.toml")
@@ -47,9 +47,8 @@ def store_url(arguments: argparse.Namespace, config: Config | None) -> str:
 
 def existing_store(url: str) -> Store:
     """A database that is only read: none is made. Raises ConfigError for a SQLite file that isn't there."""
-    parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).is_file():
-        raise ConfigError(f"{parsed.database}: no database there", remedy="pass --database URL, or start the line once")
+    if path := missing_file(url):
+        raise ConfigError(f"{path}: no database there", remedy="pass --database URL, or start the line once")
     return Store(url)
 
 

@@ -49,7 +49,7 @@ def add(tools: Subparsers) -> None:
         help="a caller's voice (joe, espeak:en-us+f3, …) or line, the line's own; may be repeated",
     )
     recording = parser.add_argument_group("make a script of a call, for the flows in PATH")
-    recording.add_argument("--record", metavar="CALL_ID", help="a call that was really made, from the database")
+    recording.add_argument("--record", metavar="CALL_ID", help="a call that was really made (or how its id begins)")
     recording.add_argument("--record-simulation", type=Path, metavar="FILE", help="saved by ivr flow simulate --save")
     recording.add_argument("--database", metavar="URL", help="instead of [store] url")
     recording.add_argument("--output", type=Path, metavar="FILE", help="add it to this script; default: print it")

@@ -81,6 +81,7 @@ class Conversation:
         self.performed = 0  # how many
         self.failures = 0  # noinput and nomatch since the last progress
         self.kept: Recognition | None = None  # said while an action ran and nobody could take it up
+        self.keyed_ahead = ""  # keyed before there was a question
         self.temper = Temper()
         self.intent_doubt = False
         self.request_open = False

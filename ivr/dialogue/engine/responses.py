@@ -8,10 +8,10 @@ from __future__ import annotations
 from ivr.dialogue.engine import reprompt
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.dtmf_input import Entered, Picked, Pressed, Stray, Universal
+from ivr.dialogue.engine.dtmf_input import LONGEST, Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
-from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice
+from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand
@@ -76,14 +76,18 @@ def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
 
 
 def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
-    ahead = gather is None and pressed.isdigit() and pressed != "0"  # perhaps of a question for a secret
-    hidden = ahead or (gather is not None and gather.secret)
-    call.outbox.record(Keyed(MASK if hidden else pressed))
     if gather is None:
+        ahead = pressed.isdigit() and pressed != "0"  # perhaps of a question for a secret
+        call.outbox.record(Keyed(MASK if ahead else pressed))
         return STAY
     keypad = gather.keypad
     before = keypad.waiting
     meaning = keypad.press(pressed)
+    if meaning == Stray(pressed) and question.comes(call, gather):
+        # Recorded when the question takes it, which may be for a secret.
+        call.keyed_ahead = (call.keyed_ahead + pressed)[-LONGEST:]
+        return Ask(gather)
+    call.outbox.record(Keyed(MASK if gather.secret else pressed))
     if meaning is not None:
         return _keyed(call, gather, meaning)
     entering = before or (keypad.entry is not None and not keypad.entry.single)
@@ -138,7 +142,7 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         return _human(call, name)
     if name.startswith(LANGUAGE):
         return language_choice.choose(call, name.removeprefix(LANGUAGE), gather, sure=sure)
-    call.kept = None
+    call.kept, call.keyed_ahead = None, ""
     if name == "goodbye" and not sure:
         return flow_control.ask_goodbye(call, gather)
     override = call.state.universals.get(name)

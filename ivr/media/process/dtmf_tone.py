@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.media.process.codec import FRAME, RATE, Samples, clipped
+from ivr.media.process.codec import FRAME, RATE, SILENCE, Samples, clipped
 
 ROWS = (697.0, 770.0, 852.0, 941.0)
 COLUMNS = (1209.0, 1336.0, 1477.0, 1633.0)
@@ -18,7 +18,7 @@ _DOMINANCE = 0.8  # of the window's energy in the two tones; speech rarely has m
 _TWIST_HIGH, _TWIST_LOW = 10 ** (6 / 10), 10 ** (9 / 10)  # column over row, row over column
 _AHEAD = 10 ** (6 / 10)  # of the next tone in the same group
 _NEEDED = 3  # windows in a row (10 ms apart): 40 ms of tone
-_RELEASED = 3
+_RELEASED = 5  # so that one lost packet is no pause, and 45 ms are
 
 
 def tones(key: str, seconds: float, *, level_db: float = -10.0) -> Samples:
@@ -39,62 +39,65 @@ def _basis() -> NDArray[np.float32]:
 
 
 _BASIS = _basis()
+_SCALE = np.float32(1 / 32768)
 
 
-def classify(window: NDArray[np.float32]) -> str:
-    """The key whose two tones make up these 20 ms (samples scaled to +-1), "" for anything else."""
-    energy = float(np.dot(window, window))
+def classify(window: Samples) -> str:
+    """The key whose two tones make up these 20 ms, "" for anything else."""
+    scaled = window * _SCALE
+    energy = float(np.dot(scaled, scaled))
     if energy < _FLOOR * FRAME:
         return ""
-    parts = _BASIS @ window
-    strengths = (parts[:24] ** 2 + parts[24:] ** 2).reshape(8, 3).max(axis=1) * (2.0 / FRAME)
-    rows, columns = strengths[:4], strengths[4:]
-    row, column = int(rows.argmax()), int(columns.argmax())
-    low, high = float(rows[row]), float(columns[column])
-    if low + high < _DOMINANCE * energy or high > low * _TWIST_HIGH or low > high * _TWIST_LOW:
+    parts = _BASIS @ scaled
+    parts *= parts
+    found: list[float] = (parts[:24] + parts[24:]).tolist()
+    rows = [max(found[i : i + 3]) * (2.0 / FRAME) for i in range(0, 12, 3)]
+    columns = [max(found[i : i + 3]) * (2.0 / FRAME) for i in range(12, 24, 3)]
+    low, high = max(rows), max(columns)
+    if low + high < _DOMINANCE * energy:
         return ""
-    second_low, second_high = float(np.partition(rows, 2)[2]), float(np.partition(columns, 2)[2])
-    if low < second_low * _AHEAD or high < second_high * _AHEAD:
+    if high > low * _TWIST_HIGH or low > high * _TWIST_LOW:
         return ""
-    return GRID[row][column]
+    if low < sorted(rows)[2] * _AHEAD or high < sorted(columns)[2] * _AHEAD:
+        return ""
+    return GRID[rows.index(low)][columns.index(high)]
 
 
 class ToneDetector:
     """Feed it every frame; it reports each press once, 40 ms into the tone, and again only after a pause."""
 
     def __init__(self) -> None:
-        self._past = np.zeros(FRAME, dtype=np.float32)
+        self.down = ""  # the key that is pressed
+        self._past: Samples = SILENCE
         self._candidate = ""
         self._run = 0
-        self._down = ""
         self._misses = 0
 
     @property
     def pressed(self) -> bool:
         """Whether a key is down, or may be."""
-        return bool(self._down or self._candidate)
+        return bool(self.down or self._candidate)
 
-    def frame(self, signal: Samples) -> str:
-        """The key whose press these 20 ms complete, or ""."""
-        fresh = signal.astype(np.float32) / np.float32(32768.0)
-        both = np.concatenate([self._past, fresh])
-        self._past = fresh
-        found = ""
-        for start in (_HOP, 2 * _HOP):
-            found = self._window(classify(both[start : start + FRAME])) or found
-        return found
+    def frame(self, signal: Samples, power: float) -> str:
+        """The key whose press these 20 ms complete, or "". ``power``: theirs; most frames are too quiet to look at."""
+        past, self._past = self._past, signal
+        key = "" if power < _FLOOR else classify(signal)
+        if not key and not self.pressed:
+            return ""  # whatever half of it and half of the one before are, it is no run
+        found = self._window(classify(np.concatenate([past[_HOP:], signal[:_HOP]])))
+        return self._window(key) or found
 
     def _window(self, key: str) -> str:
-        if key and key == self._down:
+        if key and key == self.down:
             self._misses = 0
             return ""
-        if self._down:
+        if self.down:
             self._misses += 1
             if self._misses >= _RELEASED:
-                self._down = ""
+                self.down = ""
         self._run = self._run + 1 if key and key == self._candidate else 1
         self._candidate = key
         if not key or self._run < _NEEDED:
             return ""
-        self._down, self._misses = key, 0
+        self.down, self._misses = key, 0
         return key

@@ -9,14 +9,69 @@ from __future__ import annotations
 import numpy as np
 
 from ivr.media.process.codec import FRAME, SILENCE, Samples, clipped
-from ivr.media.process.rtp import timestamp_ahead
+from ivr.media.process.rtp import sequence_ahead, timestamp_ahead
 
 _FRAME = 160
 _FAR = 8000  # 1 s: a timestamp this far off is believed only when a second packet confirms it
 _CAPACITY = 64  # packets
 _START, _MOST = 2, 10  # frames of delay: at first, at most
 _LATE_IN_A_ROW = 4
+_AGREEING = 3  # steps in a row
 _IDLE = 100  # pulls without audio after which the stream starts afresh
+
+
+class PayloadClock:
+    """Timestamps that count payload bytes, as the jitter buffer wants them, also of far ends that count otherwise.
+
+    Some count G.711 or G.722 at 16 kHz, some not at all: what a timestamp is worth is judged by the lengths of packets
+    in a row."""
+
+    def __init__(self) -> None:
+        self.turned = False  # by the last ``place``: what was placed before fits no more
+        self._sequence = -1
+        self._timestamp = 0
+        self._placed = 0
+        self._size = 0
+        self._step = 0  # of timestamps, a packet of ``_scale_size`` bytes; none: the far end counts bytes
+        self._scale_size = 0
+        self._suspect = (0, 0)
+        self._seen = 0
+
+    def place(self, sequence: int, timestamp: int, size: int) -> int:
+        """The timestamp of a packet of ``size`` bytes, in bytes: what the far end wrote, where that is right."""
+        self.turned = False
+        ahead = sequence_ahead(sequence, self._sequence) if self._size else 0
+        if ahead == 1:
+            step = (timestamp - self._timestamp) & 0xFFFFFFFF
+            if step != self._size or self._scale_size:
+                self._judge(step)
+            elif self._seen:
+                self._seen = 0
+        elif self._size and -_CAPACITY < ahead <= 0:
+            return self._scaled(ahead, timestamp)  # late, or a copy
+        placed = self._scaled(ahead, timestamp) if self._scale_size else timestamp
+        self._sequence, self._timestamp, self._placed, self._size = sequence, timestamp, placed, size
+        return placed
+
+    def _judge(self, step: int) -> None:
+        """Two packets in a row are ``step`` apart: after four that agree, it is how the far end counts."""
+        kind = (step if step <= 0x7FFFFFFF else 0, self._size)  # backwards is no clock at all
+        if kind == (self._step, self._scale_size):
+            self._seen = 0
+            return
+        self._seen = self._seen + 1 if kind == self._suspect else 1
+        self._suspect = kind
+        if self._seen >= _AGREEING:
+            self._seen = 0
+            self.turned = True
+            self._step, self._scale_size = kind if step != self._size else (0, 0)
+
+    def _scaled(self, ahead: int, timestamp: int) -> int:
+        if not self._scale_size:
+            return timestamp
+        passed = timestamp_ahead(timestamp, self._timestamp)
+        passed = passed * self._scale_size // self._step if self._step else ahead * self._scale_size
+        return (self._placed + passed) & 0xFFFFFFFF
 
 
 class JitterBuffer:

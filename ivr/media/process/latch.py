@@ -1,4 +1,8 @@
-"""Symmetric RTP (RFC 4961), latching: send to where packets come from, and let no stray packet take a stream over."""
+"""Symmetric RTP (RFC 4961), latching: send to where packets come from, and let no stranger have the stream.
+
+Whoever knows our port can send to it, with any SSRC; only addresses tell a stranger from the far end. So the address
+that the SDP named always wins. Behind NAT it is not where packets come from: then the host that the SDP named, or the
+one that its SIP came from, may speak from another port, until the address itself has been heard."""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from ivr.media.process.rtp import sequence_ahead
 
 Address: TypeAlias = tuple[str, int]
 
-_SIGNALLED = 1  # packets needed of the address the SDP named, before anything is established
-_UNKNOWN = 3  # ... of any other address
+_UNKNOWN = 3  # packets in a row needed of another port of a known host, before anything is established
 _NEW_STREAM = 2  # ... of a new SSRC from the established address
-_TAKEOVER = 5  # ... of another address, once the established one is silent
+_TAKEOVER = 5  # ... of another port of the established host, once the established one is silent
+_FORMER = 25  # ... of the address before a re-INVITE: what it still sends was under way, mostly
 _SILENT_S = 2.0
 _CANDIDATES = 8
 
@@ -23,6 +27,8 @@ class SourceLatch:
         self.signalled: Address | None = None
         self.latched: Address | None = None
         self.ssrc = 0
+        self._hosts: frozenset[str] = frozenset()  # that may be the far end before its address was heard
+        self._former: Address | None = None
         self._heard_at = 0.0
         self._candidates: dict[Address, tuple[int, int, int]] = {}  # ssrc, next sequence, packets
 
@@ -31,12 +37,20 @@ class SourceLatch:
         """Where to send to: where packets come from; until one has counted, what was signalled."""
         return self.latched or self.signalled
 
-    def aim(self, signalled: Address | None) -> None:
-        """A (new) description. The latch holds on if it names the same address, else starts over."""
-        if signalled != self.signalled:
-            self.signalled = signalled
-            self.latched = None
-            self._candidates.clear()
+    def aim(self, signalled: Address | None, sip_host: str = "") -> bool:
+        """A (new) description, whose SIP came from ``sip_host``; whether it names another address: then all starts
+        over, else the latch holds on."""
+        self._hosts = frozenset(host for host in (sip_host, signalled[0] if signalled else "") if host)
+        if signalled == self.signalled:
+            return False
+        self.signalled = signalled
+        self._former, self.latched = self.latched, None
+        self._candidates.clear()
+        return True
+
+    def far_end(self, host: str) -> bool:
+        """Whether ``host`` is the far end's, as far as is known by now."""
+        return host == self.latched[0] if self.latched is not None else host in self._hosts
 
     def admit(self, address: Address, ssrc: int, sequence: int, now: float) -> bool:
         """Whether a packet (already of a negotiated payload type) belongs to the far end's stream."""
@@ -61,10 +75,12 @@ class SourceLatch:
 
     def _needed(self, address: Address, now: float) -> int:
         """Packets in a row it takes to be believed; 0: no number is enough."""
-        if self.latched is None:
-            return _SIGNALLED if address == self.signalled else _UNKNOWN
         if address == self.latched:
             return _NEW_STREAM
-        if now - self._heard_at < _SILENT_S:
+        if address == self.signalled:
+            return 1
+        if not self.far_end(address[0]):
             return 0
-        return _UNKNOWN if address == self.signalled else _TAKEOVER
+        if self.latched is None:
+            return _FORMER if address == self._former else _UNKNOWN
+        return _TAKEOVER if now - self._heard_at >= _SILENT_S else 0

@@ -14,15 +14,20 @@ from ivr.media.description import MediaDescription
 from ivr.media.process.codec import FRAME, FRAME_S, SILENCE, Coder, Samples, coder, power
 from ivr.media.process.dtmf_event import EventReceiver, KeyChange
 from ivr.media.process.dtmf_tone import ToneDetector
-from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, conceal, resumed
+from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, PayloadClock, conceal, resumed
 from ivr.media.process.latch import Address, SourceLatch
 from ivr.media.process.rtcp import Reception
-from ivr.media.process.rtp import parse
+from ivr.media.process.rtp import Packet, parse
 
 OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rtp" or "tone"
 
 Speech: TypeAlias = list[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
 PRE_ROLL = 15  # frames, 300 ms: the first consonant is already over when the energy rises
+
+_COMFORT_NOISE = (13, 19)  # RFC 3389, and the number it had before (RFC 3551 reserves it)
+_DYNAMIC = 96  # the first payload type that stands for anything
+_EVENT_SIZE = 4
+_SAME_PRESS_S = 0.25  # between the end of a tone and the event of the same press, which cut it short
 
 _RISE = 10 ** (7 / 10)  # above the noise floor
 _FAINTEST = 10 ** (-54 / 10)  # of full scale; quieter than any telephone voice
@@ -91,9 +96,12 @@ class Receiver:
         self._on_key = on_key
         self._accepted: dict[int, str] = {}
         self._payload_type = -1
+        self._from: Address | None = None
         self._events_type = -1
         self._events = EventReceiver()
-        self._tones: ToneDetector | None = None
+        self._tones: ToneDetector | None = ToneDetector()  # until a real event came
+        self._tone = ("", 0.0)  # the last key by tone, and until when
+        self._clock = PayloadClock()
         self._gate = VoiceGate()
         self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
         self._history: deque[Samples] = deque([SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
@@ -101,43 +109,90 @@ class Receiver:
 
     def aim(self, remote: MediaDescription, now: float) -> None:
         """Take what ``remote`` describes from now on."""
-        self._accepted = description.receivable(remote, self._preferences)
+        accepted = description.receivable(remote, self._preferences)
+        if accepted != self._accepted:
+            self._accepted, self._payload_type = accepted, -1
         self._events_type = -1 if remote.dtmf_payload_type is None else remote.dtmf_payload_type
-        if remote.dtmf_payload_type is not None:
-            self._tones = None
-        elif self._tones is None:
-            self._tones = ToneDetector()
-        self.latch.aim(description.address(remote.host, remote.port))
+        moved = self.latch.aim(description.address(remote.host, remote.port), description.literal(remote.sip_host))
+        if moved and self._tones is None:
+            self._tones = ToneDetector()  # perhaps another telephone, with other habits
         self.heard_at = now
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:
         """One UDP packet of the RTP port; what is no part of the stream is forgotten."""
         packet = parse(data)
-        if packet is None:
+        if packet is None or packet.payload_type not in self._accepted:
+            self._beside(packet, address, now)
             return
         payload_type, _, sequence, timestamp, ssrc, payload = packet
-        if (payload_type not in self._accepted and payload_type != self._events_type) or not self.latch.admit(
-            address, ssrc, sequence, now
-        ):
+        if not self.latch.admit(address, ssrc, sequence, now):
             return
-        reception = self.reception
-        if ssrc != reception.ssrc or not reception.received:
-            reception.begin(ssrc, sequence)
-            self.jitter.reset()
         self.heard_at = now
-        if payload_type == self._events_type:
-            reception.received += 1
-            reception.advance(sequence)
-            change = self._events.packet(timestamp, payload)
-            if change is not None:
-                self._on_key(change, "rtp")
-            return
-        reception.packet(sequence, timestamp, now)
+        reception = self.reception
+        if ssrc != reception.ssrc or address != self._from:
+            self._begin(ssrc, sequence, address)
         if payload_type != self._payload_type:
             self._payload_type = payload_type
             self.coder = coder(self._accepted[payload_type])
+            self._clock = PayloadClock()
             self.jitter.reset()
-        self.jitter.push(timestamp, payload)
+        placed = self._clock.place(sequence, timestamp, len(payload)) if payload else timestamp
+        if self._clock.turned:
+            self.jitter.reset()
+        reception.packet(sequence, placed, now)
+        self.jitter.push(placed, payload)
+
+    def _beside(self, packet: Packet | None, address: Address, now: float) -> None:
+        """What is no audio: events, comfort noise, keep-alives (RFC 6263). Of the far end, all are signs of life."""
+        latch = self.latch
+        if address == latch.source:
+            self.heard_at = now
+        if packet is None:
+            return
+        kind, _, sequence, timestamp, ssrc, payload = packet
+        # Many send events under a payload type that nobody agreed on.
+        event = kind == self._events_type or (kind >= _DYNAMIC and len(payload) == _EVENT_SIZE)
+        if not event and kind not in _COMFORT_NOISE:
+            return
+        reception = self.reception
+        if address == latch.latched and ssrc != latch.ssrc:
+            if not event:
+                return
+            # Some gateways make the events a stream of their own: the audio's stays what it is.
+        elif latch.admit(address, ssrc, sequence, now):
+            self.heard_at = now
+            if ssrc != reception.ssrc or address != self._from:
+                self._begin(ssrc, sequence, address)
+            reception.received += 1
+            reception.advance(sequence)
+        else:
+            return
+        if event:
+            for change in self._events.packet(timestamp, payload, sequence, now):
+                self._event(change, now)
+
+    def _begin(self, ssrc: int, sequence: int, address: Address) -> None:
+        """Another stream, or another telephone's, whatever its numbers are."""
+        if address != self._from:
+            if (change := self._events.give_up()) is not None:
+                self._on_key(change, "rtp")  # a key that nobody will say is up
+            self._events = EventReceiver()
+        self._from = address
+        self.reception.begin(ssrc, sequence)
+        self._clock = PayloadClock()
+        self.jitter.reset()
+
+    def _event(self, change: KeyChange, now: float) -> None:
+        """A real event: from now on tones are somebody's music, but for the press that this event belongs to."""
+        detector, (key, until) = self._tones, self._tone
+        self._tones = None
+        self._tone = ("", 0.0)
+        same = change.began and key == change.key and (detector is not None and detector.down == key)
+        if detector is not None and detector.down and not same:
+            self._on_key(KeyChange(detector.down, False, True), "tone")
+        if same or (change.began and key == change.key and now - until < _SAME_PRESS_S):
+            change = KeyChange(change.key, False, change.ended)
+        self._on_key(change, "rtp")
 
     def tick(self) -> bool:
         """Every 20 ms: the next frame, concealed if it is missing. True: ``decoded`` is still to be called with it."""
@@ -159,7 +214,7 @@ class Receiver:
         self.power = power
         self._history.append(signal)
         if self._tones is not None:
-            self._find_tones(self._tones, signal)
+            self._find_tones(self._tones, signal, power)
 
     def _decode(self, coder: Coder, payload: bytes) -> None:
         signal = coder.decode(payload)
@@ -179,15 +234,20 @@ class Receiver:
         self._lost += 1
         self.concealed_ms += 20
         if self._tones is not None:
-            self._find_tones(self._tones, self.signal)
+            self._find_tones(self._tones, self.signal, self.power)
 
     def _concealed(self) -> Samples:
         return conceal(np.concatenate(self._history), self._lost)
 
-    def _find_tones(self, detector: ToneDetector, signal: Samples) -> None:
-        key = detector.frame(signal)
+    def _find_tones(self, detector: ToneDetector, signal: Samples, power: float) -> None:
+        before = detector.down
+        key = detector.frame(signal, power)
+        if before and (key or not detector.down):
+            self._tone = (before, self.heard_at)
+            self._on_key(KeyChange(before, False, True), "tone")
         if key:
-            self._on_key(KeyChange(key, True, True), "tone")
+            self._tone = (key, self.heard_at)
+            self._on_key(KeyChange(key, True, False), "tone")
 
     def speech(self, now: float) -> Speech:
         """What the voice gate lets through of this tick, pre-roll first; empty unless listening."""

@@ -146,6 +146,11 @@ def build(report: Report, rtp_timestamp: int, cname: str, *, bye: bool = False) 
     return packet
 
 
+def plausible(data: bytes) -> bool:
+    """Whether ``data`` begins as RTCP does (RFC 5761 section 4), reduced-size packets (RFC 5506) included."""
+    return len(data) >= 8 and data[0] & 0xC0 == 0x80 and 192 <= data[1] <= 223
+
+
 def parse(data: bytes) -> Iterator[Report]:
     """The reports of a compound packet; stops silently at the first byte that makes no sense."""
     at = 0

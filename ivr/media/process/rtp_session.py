@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from ivr.errors import MediaUnavailable
 from ivr.events import DigitSource
 from ivr.media import wire
 from ivr.media.clip import LegStats
-from ivr.media.description import MediaDescription, expects_audio, negotiate
+from ivr.media.description import MediaDescription, callers_served, expects_audio, negotiate, port_pairs
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.latch import Address
@@ -21,6 +22,8 @@ from ivr.media.wire import Kind
 
 _REPORT_S = 5.0  # RFC 3550 section 6.2's minimum
 _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
 
 
 class PortPool:
@@ -28,35 +31,50 @@ class PortPool:
 
     def __init__(self, host: str, low: int, high: int) -> None:
         self._host = host
-        self._low = low + low % 2
-        self._pairs = (high + 1 - self._low) // 2
+        self._low, self._pairs = port_pairs(low, high)
         self._next = 0
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._trouble = ""
 
-    def bind(self) -> tuple[socket.socket, socket.socket]:
-        """The next free pair (RTP, RTCP), non-blocking. Raises MediaUnavailable when every port is taken."""
+    def bind(self, callers: int | None = None) -> tuple[socket.socket, socket.socket]:
+        """The next free pair (RTP, RTCP), non-blocking. Raises MediaUnavailable when every port is taken.
+
+        ``callers``: how many there are, when it is for another one; half of the pairs are kept for those who join."""
+        where = f"on {self._host} in {self._low}-{self._low + 2 * self._pairs - 1}"
+        remedy = "widen media.ports, or see what else is bound there"
+        if callers is not None and callers >= callers_served(self._pairs):
+            raise MediaUnavailable(f"no free RTP port pair {where} but those kept for the agents' legs", remedy=remedy)
+        self._trouble = ""
         for _ in range(self._pairs):
             port = self._low + 2 * self._next
             self._next = (self._next + 1) % self._pairs
             rtp = self._bound(port)
             if rtp is None:
                 continue
-            rtcp = self._bound(port + 1)
+            try:
+                rtcp = self._bound(port + 1)
+            except MediaUnavailable:
+                rtp.close()
+                raise
             if rtcp is not None:
                 return rtp, rtcp
             rtp.close()
-        raise MediaUnavailable(
-            f"no free RTP port pair on {self._host} in {self._low}-{self._low + 2 * self._pairs - 1}",
-            remedy="widen media.ports, or see what else is bound there",
-        )
+        raise MediaUnavailable(f"no free RTP port pair {where}: {self._trouble}", remedy=remedy)
 
     def _bound(self, port: int) -> socket.socket | None:
-        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        """None when the port is taken. Raises MediaUnavailable when no port would do."""
+        sock: socket.socket | None = None
         try:
+            sock = socket.socket(self._family, socket.SOCK_DGRAM)
             sock.setblocking(False)
             sock.bind((self._host, port))
-        except OSError:
-            sock.close()
+        except OSError as error:
+            if sock is not None:
+                sock.close()
+            self._trouble = error.strerror or str(error)
+            if error.errno in _EXHAUSTED:
+                remedy = "raise the limit on open files (LimitNOFILE=), or lower sip.max_calls"
+                raise MediaUnavailable(f"no socket for another RTP session: {self._trouble}", remedy=remedy) from error
             return None
         return sock
 
@@ -72,13 +90,18 @@ class RtpSession:
         host: str,
         timeout_s: float,
         tell: Callable[[Kind, int, bytes], None],
+        *,
+        caller: bool,
     ) -> None:
         self.number = number
+        self.caller = caller
         self.rtp, self.rtcp = sockets
+        self._v6 = self.rtp.family == socket.AF_INET6
         self.port: int = self.rtp.getsockname()[1]
         self.peer: RtpSession | None = None
         self.remote: MediaDescription | None = None
         self.dropped_frames = 0
+        self.failed_packets = 0
         self.sender = Sender(self.rtp, self._done)
         self.receiver = Receiver(preferences, self._key)
         self._preferences = preferences
@@ -114,13 +137,13 @@ class RtpSession:
             except OSError:  # nothing more, or an ICMP error of our own sending
                 self._eager = False
                 return
-            self.receiver.datagram(data, address[:2], now)
+            self.receiver.datagram(data, self._plain(address), now)
         self._eager = True
 
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""
         peer = self.peer
-        self.sender.tick(self.receiver.latch.source, None if peer is None else peer.receiver, now)
+        self.sender.tick(self._reached(self.receiver.latch.source), None if peer is None else peer.receiver, now)
 
     def watch(self, now: float) -> None:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""
@@ -143,11 +166,12 @@ class RtpSession:
             data, address = self.rtcp.recvfrom(2048)
         except OSError:
             return
-        source = self.receiver.latch.source
-        if source is None or address[0] != source[0]:
+        source = self._plain(address)
+        if not self.receiver.latch.far_end(source[0]) or not rtcp.plausible(data):
             return
+        self.receiver.heard_at = now  # a muted telephone may send nothing else
         for report in rtcp.parse(data):
-            self._far_rtcp = address[:2]
+            self._far_rtcp = source
             if report.ntp:
                 self._far_report = (rtcp.middle(report.ntp), now)
             for block in report.blocks:
@@ -191,15 +215,30 @@ class RtpSession:
             round_trip_ms=None if self._round_trip_s is None else round(self._round_trip_s * 1000.0, 1),
             send_gap_p99_ms=sender.gaps.percentile(0.99),
             audio_dropped_frames=self.dropped_frames,
+            packets_failed=self.failed_packets,
         )
+
+    def _plain(self, address: tuple[str, int]) -> Address:
+        """A packet's source as descriptions name it."""
+        host, port = address[:2]
+        return (host.removeprefix(_MAPPED) if self._v6 else host), port
+
+    def _reached(self, target: Address | None) -> Address | None:
+        """The opposite."""
+        if target is None or not self._v6 or ":" in target[0]:
+            return target
+        return _MAPPED + target[0], target[1]
 
     def _key(self, change: KeyChange, source: DigitSource) -> None:
         peer = self.peer
         if change.began:
-            self._tell(Kind.DIGIT, self.number, wire.pack([change.key, source, self.receiver.heard_at]))
+            digit = [change.key, source, self.receiver.heard_at, not change.ended]
+            self._tell(Kind.DIGIT, self.number, wire.pack(digit))
             self.sender.queue.key()
             if peer is not None:
                 peer.sender.hold_key(change.key, audible=source == "tone")
+        elif change.ended:
+            self._tell(Kind.RELEASED, self.number, wire.pack([change.key, self.receiver.heard_at]))
         if change.ended and peer is not None:
             peer.sender.release_key()
 
@@ -225,7 +264,8 @@ class RtpSession:
         self._reported_packets = sender.packets
         ntp = rtcp.ntp_time(time.time()) if sent else 0
         report = rtcp.Report(sender.ssrc, ntp, sender.packets, sender.octets, blocks)
+        packet = rtcp.build(report, sender.timestamp, f"leg-{self.number}@{self._host}", bye=bye)
         try:
-            self.rtcp.sendto(rtcp.build(report, sender.timestamp, f"leg-{self.number}@{self._host}", bye=bye), source)
+            self.rtcp.sendto(packet, self._reached(source) or source)
         except (OSError, OverflowError):  # no route, or no port after 65535: reports are a courtesy
             return

@@ -8,25 +8,26 @@ import os
 import select
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ivr.errors import UnavailableError
+from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
+from ivr.media.process.outbox import Outbox
 from ivr.media.process.rtp_session import PortPool, RtpSession
 from ivr.media.process.sender import Recording
 from ivr.media.wire import Kind
-from ivr.workers.frames import REQUEST, Life, Splitter, frame, refusal
+from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
 _LOOKS = 4
 _COLLECT_TICKS = 1500
 _NICE = -15
 _FORGIVEN_S = 0.1
-_BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
 
 
 class Pacer:
@@ -47,47 +48,6 @@ class Pacer:
             missed = int(behind / self._period)
             self.due += missed * self._period
             self.skipped += missed
-
-
-class Outbox:
-    """Writes without blocking. Speech is collected and goes out as one frame a tick."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.broken = False
-        self._socket = sock
-        self._pending = bytearray()
-        self._speech: list[bytes] = []
-
-    @property
-    def pending(self) -> bool:
-        """Whether the line has not taken everything yet."""
-        return bool(self._pending)
-
-    def put(self, kind: Kind | Life, leg: int, body: bytes = b"") -> None:
-        """Queue one control frame; never dropped."""
-        self._pending += frame(kind, leg, body)
-
-    def speech(self, leg: int, frames: list[tuple[float, bytes]]) -> int:
-        """Queue 20 ms frames of one leg; how many were dropped because the line is behind."""
-        if len(self._pending) > _BACKLOG:
-            return len(frames)
-        self._speech.extend(wire.audio(leg, at, pcm) for at, pcm in frames)
-        return 0
-
-    def flush(self) -> None:
-        """Write what the socket takes now."""
-        if self._speech:
-            self._pending += frame(Kind.AUDIO, 0, b"".join(self._speech))
-            self._speech.clear()
-        while self._pending and not self.broken:
-            try:
-                sent = self._socket.send(self._pending)
-            except BlockingIOError:
-                return
-            except OSError:
-                self.broken = True
-                return
-            del self._pending[:sent]
 
 
 class MediaProcess:
@@ -179,14 +139,24 @@ class MediaProcess:
             except Exception as error:
                 self._break(session, error)
         for name, together in waiting.items():
-            payloads = b"".join([session.receiver.payload or b"" for session in together])
-            frames = coder(name).decode(payloads).reshape(-1, FRAME)
-            levels = powers(frames).tolist()
-            for session, signal, level in zip(together, frames, levels, strict=True):
-                try:
-                    session.receiver.decoded(signal, level)
-                except Exception as error:
-                    self._break(session, error)
+            try:
+                self._decode(name, together)
+            except Exception:  # one leg's payload spoils it for all: find out whose
+                for session in together:
+                    try:
+                        self._decode(name, [session])
+                    except Exception as error:
+                        self._break(session, error)
+
+    def _decode(self, name: str, together: list[RtpSession]) -> None:
+        payloads = b"".join([session.receiver.payload or b"" for session in together])
+        frames = coder(name).decode(payloads).reshape(len(together), FRAME)
+        levels = powers(frames).tolist()
+        for session, signal, level in zip(together, frames, levels, strict=True):
+            try:
+                session.receiver.decoded(signal, level)
+            except Exception as error:
+                self._break(session, error)
 
     def _look(self, timeout: float | None) -> None:
         """Take what has arrived: packets, and what the line wants."""
@@ -200,8 +170,10 @@ class MediaProcess:
             session, read = reader
             try:
                 read(now)
-            except Exception as error:
-                self._break(session, error)
+            except Exception as error:  # a packet that nobody thought of costs itself
+                session.failed_packets += 1
+                if session.failed_packets == 1:
+                    self._note("media.packet_failed", session.number, error)
         self._outbox.flush()
 
     def _obey(self) -> None:
@@ -215,22 +187,39 @@ class MediaProcess:
         for kind, leg, body in self._splitter.feed(data):
             try:
                 self._handlers[kind](leg, body)
-            except Exception as error:
-                if leg not in self._sessions:
-                    raise
-                self._break(self._sessions[leg], error)
+            except Exception as error:  # whatever it was about: the other legs go on
+                self._note("media.order_failed", leg, error)
+                if leg in self._sessions:
+                    self._break(self._sessions[leg], error)
+
+    def _note(self, event: str, leg: int, error: Exception) -> None:
+        """A fault of ours, for the log: the line has it."""
+        trace = "".join(traceback.format_exception(error))
+        said = {"event": event, "number": leg, "error": repr(error), "exception": trace}
+        self._outbox.put(Life.LOG, 0, wire.pack(["error", said]))
 
     def _break(self, session: RtpSession, error: Exception) -> None:
         if self._sessions.get(session.number) is session:
-            self._drop(session)
+            try:
+                self._drop(session)
+            except Exception as another:
+                self._note("media.close_failed", session.number, another)
             self._outbox.put(Kind.BROKEN, session.number, wire.pack(f"{type(error).__name__}: {error}"))
 
     def _drop(self, session: RtpSession) -> LegStats:
         del self._sessions[session.number]
+        self._forget(session)
+        try:
+            return session.close(time.monotonic())
+        finally:
+            for sock in (session.rtp, session.rtcp):
+                sock.close()
+
+    def _forget(self, session: RtpSession) -> None:
+        """Listen to its sockets no more."""
         for sock in (session.rtp, session.rtcp):
-            self._poll.unregister(sock.fileno())
-            del self._readers[sock.fileno()]
-        return session.close(time.monotonic())
+            if self._readers.pop(sock.fileno(), None) is not None:
+                self._poll.unregister(sock.fileno())
 
     # --- what the line says ----------------------------------------------------------------------------------
 
@@ -243,7 +232,7 @@ class MediaProcess:
         self._outbox.put(Life.READY, 0, wire.pack({"codecs": self._codecs}))
 
     def _request(self, answer: Callable[[int, Any], object]) -> Callable[[int, bytes], None]:
-        """A handler that replies with what ``answer`` returns, and refuses with the UnavailableError that it raises."""
+        """A handler that replies with what ``answer`` returns, and refuses with what it raises."""
 
         def handle(leg: int, body: bytes) -> None:
             number, value = body[: REQUEST.size], wire.unpack(body[REQUEST.size :])
@@ -252,22 +241,34 @@ class MediaProcess:
             except UnavailableError as error:
                 self._outbox.put(Life.REFUSED, 0, number + refusal(error))
                 return
+            except Exception as error:
+                # Nobody may wait for a reply that never comes; what is open is broken by whoever called this.
+                failure = MediaUnavailable(f"{type(error).__name__}: {error}", remedy="see the log of this time")
+                self._outbox.put(Life.REFUSED, 0, number + refusal(failure))
+                raise
             self._outbox.put(Life.REPLY, leg, number + reply)
 
         return handle
 
-    def _open_leg(self, leg: int, remote: Any) -> object:
+    def _open_leg(self, leg: int, order: tuple[Any, bool]) -> object:
         assert self._ports is not None
-        session = RtpSession(leg, self._ports.bind(), self._codecs, self._host, self._timeout_s, self._outbox.put)
+        remote, caller = order
+        callers = sum(session.caller for session in self._sessions.values()) if caller else None
+        sockets = self._ports.bind(callers)
         try:
+            session = RtpSession(
+                leg, sockets, self._codecs, self._host, self._timeout_s, self._outbox.put, caller=caller
+            )
             local = session.aim(wire.description(remote), time.monotonic())
-        except UnavailableError:
-            session.close(time.monotonic())
+            for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
+                self._poll.register(sock.fileno(), select.EPOLLIN)
+                self._readers[sock.fileno()] = session, read
+        except BaseException:
+            for sock in sockets:
+                self._readers.pop(sock.fileno(), None)
+                sock.close()  # which ends its registration, too
             raise
         self._sessions[leg] = session
-        for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
-            self._readers[sock.fileno()] = session, read
-            self._poll.register(sock.fileno(), select.EPOLLIN)
         return wire.described(local)
 
     def _update(self, leg: int, remote: Any) -> object:

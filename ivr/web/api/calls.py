@@ -1,25 +1,24 @@
-"""Calls, live and past: the list and one of them."""
+"""Calls, live and past: those that a search finds, and one of them."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
 
 from aiohttp import web
 
 from ivr.web.backend import BACKEND, in_time
+from ivr.web.call_query import call_query
 from ivr.web.formats import json_response
-
-LIVE = {"": None, "true": True, "false": False}
 
 
 async def calls(request: web.Request) -> web.Response:
-    """``?limit=50&live=true|false``: newest first."""
-    limit = request.query.get("limit", "50")
-    if not limit.isdigit() or not 1 <= int(limit) <= 500:
-        raise web.HTTPBadRequest(text="limit must be a whole number from 1 to 500")
-    live = request.query.get("live", "")
-    if live not in LIVE:
-        raise web.HTTPBadRequest(text="live must be true or false")
-    rows = await in_time(request.app[BACKEND].calls.recent(int(limit), LIVE[live]))
-    return json_response({"calls": list(rows)})
+    """One page of the calls that match ``call_query``, those in progress first, then the newest. ``totals`` are of
+    all that match."""
+    backend = request.app[BACKEND]
+    asked = call_query(request, backend.zone)
+    found = await in_time(backend.calls.find(asked.search))
+    pages = {"page": asked.page, "pages": asked.pages(found.totals)}
+    return json_response({"calls": list(found.calls), "totals": asdict(found.totals), **pages})
 
 
 async def call(request: web.Request) -> web.Response:

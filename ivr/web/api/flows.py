@@ -8,9 +8,11 @@ from aiohttp import web
 
 from ivr.errors import FlowError
 from ivr.web.backend import BACKEND, in_time
+from ivr.web.bodies import json_object
 from ivr.web.formats import json_response
 
 HISTORY = 20
+USAGE = 'send {"version": VERSION} or {}'
 
 
 async def flows(request: web.Request) -> web.Response:
@@ -29,11 +31,9 @@ async def flows(request: web.Request) -> web.Response:
 
 async def rollback(request: web.Request) -> web.Response:
     """``{"version": VERSION}``, or {} for the one before the live one; what is live then."""
-    try:
-        body = await request.json()
-        version = str(body.get("version", ""))
-    except (ValueError, AttributeError):
-        raise web.HTTPBadRequest(text='send {"version": VERSION} or {}') from None
+    version = (await json_object(request, USAGE)).get("version", "")
+    if not isinstance(version, str):
+        raise web.HTTPBadRequest(text=USAGE)
     return json_response({"version": await rolled_back(request, "api", version)})
 
 

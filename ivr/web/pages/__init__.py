@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.web.pages import calls, flows, handoff, login, simulator
+from ivr.web.pages import assets, calls, flows, handoff, login, simulator
 
 
 async def _home(_: web.Request) -> web.Response:
@@ -18,4 +18,5 @@ ROUTES = (
     *flows.ROUTES,
     *simulator.ROUTES,
     *handoff.ROUTES,
+    *assets.ROUTES,
 )

@@ -1,4 +1,4 @@
-"""The pages of calls: those in progress and the last ones that ended, and the whole story of one."""
+"""The pages of calls: those in progress, those that a search finds, and the whole story of one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ from typing import Any
 from aiohttp import web
 
 from ivr.web.backend import BACKEND, in_time
+from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
 from ivr.web.rendering import page
 
-RECENT = 50
-
 
 async def calls(request: web.Request) -> web.Response:
-    live = await in_time(live_calls(request))
-    past = await in_time(request.app[BACKEND].calls.recent(RECENT, False))
-    return page(request, "calls.html", live=live, past=past)
+    """``call_query``'s search; where nothing is searched for, the calls that ended below those in progress."""
+    backend = request.app[BACKEND]
+    searching = any(request.query.get(name, "").strip() for name in NAMES)
+    query = call_query(request, backend.zone, live="any" if searching else "false")
+    found = await in_time(backend.calls.find(query.search))
+    return page(
+        request,
+        "calls.html",
+        live=live_calls(request),
+        query=query,
+        calls=found.calls,
+        totals=found.totals,
+        pages=query.pages(found.totals),
+        zone=backend.zone,
+    )
 
 
 async def call(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from ivr.web.api.flows import HISTORY, rolled_back
 from ivr.web.backend import BACKEND, in_time
+from ivr.web.bodies import form
 from ivr.web.rendering import page
 
 BY = "console"
@@ -30,7 +31,7 @@ async def flows(request: web.Request) -> web.Response:
 
 async def rollback(request: web.Request) -> web.Response:
     """A form of the page of all flows."""
-    await rolled_back(request, BY, str((await request.post()).get("version", "")))
+    await rolled_back(request, BY, (await form(request)).get("version", ""))
     raise web.HTTPSeeOther("/flows")
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import structlog
 from aiohttp import web
 
-from ivr.web.access import COOKIE, GATE, LIFE_S, matches, same_origin
+from ivr.web import bodies
+from ivr.web.access import COOKIE, GATE, LIFE_S, same_origin
+from ivr.web.connection import prove
 from ivr.web.rendering import page
 
 log = structlog.get_logger(__name__)
+
+OWN = re.compile(r"/(?:calls|flows)(?:/(?!\.{1,2}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*(?:\?[^\\#\x00-\x1f\x7f]*)?")
 
 
 async def form(request: web.Request) -> web.Response:
@@ -22,19 +29,19 @@ async def enter(request: web.Request) -> web.StreamResponse:
     gate = request.app[GATE]
     if not same_origin(request):
         raise web.HTTPForbidden(text="this request came from another site")
-    address = request.remote or ""
-    data = await request.post()
-    onwards = str(data.get("next", ""))
-    if wait := gate.guesses.wait_s(address):
-        response = _page(request, onwards, f"Too many attempts: try again in {wait} seconds.", 429)
-        response.headers["Retry-After"] = str(wait)
+    data = await bodies.form(request)
+    onwards = data.get("next", "")
+    wait_s = gate.try_token(request, data.get("token", ""))
+    if wait_s > 0:
+        seconds = math.ceil(wait_s)
+        response = _page(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429)
+        response.headers["Retry-After"] = str(seconds)
         return response
-    if not matches(str(data.get("token", "")), gate.token):
-        gate.guesses.failed(address)
-        log.warning("console.login_refused", address=address)
+    if wait_s < 0:
         return _page(request, onwards, "That is not the token.", 401)
     session = gate.sessions.begin()
-    log.info("console.login", address=address)
+    prove(request)
+    log.info("console.login", address=gate.source(request))
     entered = web.HTTPSeeOther(_next(onwards))
     entered.set_cookie(
         COOKIE,
@@ -55,8 +62,9 @@ async def leave(request: web.Request) -> web.StreamResponse:
 
 
 def _next(path: str) -> str:
-    """Only to a page of ours."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/calls"
+    """Only to a page of the console. Browsers drop tabs and line breaks, read a backslash as a slash and take dots out
+    of a path, so that much becomes another site's address that does not look like one."""
+    return path if OWN.fullmatch(path) else "/calls"
 
 
 def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200) -> web.Response:

@@ -2,73 +2,114 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
+from ivr.web.access import GATE, bearer
 from ivr.web.backend import BACKEND, Trial
+from ivr.web.bodies import object_of
 from ivr.web.formats import dumps
 
 LONGEST_LINE = 300
 LONGEST_MESSAGE = 4096
 MOST_AT_ONCE = 20
-IDLE_S = 900.0
+MOST_PER_LOGIN = 5
+IDLE_S = 900.0  # since the last thing typed
 
-OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("simulators", set)
+OPEN: web.AppKey[dict[web.WebSocketResponse, str]] = web.AppKey("simulators", dict)
 
 
 async def hang_up(app: web.Application) -> None:
     """Close every simulation: the service stops."""
-    open_now = app[OPEN]
-    for ws in tuple(open_now):
+    for ws in list(app[OPEN].keys()):
         await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """In: {"call": {"caller", "language"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
-    flow = request.match_info["flow"]
-    open_now = request.app[OPEN]
+    open_now, login = request.app[OPEN], _login(request)
     if len(open_now) >= MOST_AT_ONCE:
         raise web.HTTPServiceUnavailable(text="too many simulations are open: close one")
+    if login and list(open_now.values()).count(login) >= MOST_PER_LOGIN:
+        raise web.HTTPTooManyRequests(text=f"you have {MOST_PER_LOGIN} simulations open: close one")
     ws = web.WebSocketResponse(heartbeat=30.0, max_msg_size=LONGEST_MESSAGE, receive_timeout=IDLE_S)
-    await ws.prepare(request)
-    open_now.add(ws)
-    trial: Trial | None = None
+    if not ws.can_prepare(request):
+        raise web.HTTPBadRequest(text="this is a WebSocket")
+    open_now[ws] = login  # before the handshake: many may come at once
+    try:
+        await ws.prepare(request)
+        await _serve(ws, request)
+    except TimeoutError:
+        await ws.close(message=b"idle")
+    finally:
+        open_now.pop(ws, None)
+    return ws
+
+
+async def _serve(ws: web.WebSocketResponse, request: web.Request) -> None:
+    """Raises TimeoutError for somebody who types no more."""
+    calls = _Calls(request)
     try:
         async for message in ws:
             if message.type is not WSMsgType.TEXT:
                 break
             try:
-                asked = _asked(message.data)
-                if "call" in asked:
-                    trial = await request.app[BACKEND].flows.trial(flow, asked["call"], asked["language"])
-                    told = await trial.begin()
-                elif trial is None:
-                    told = {"error": "call first"}
-                else:
-                    told = await trial.obey(asked["line"])
+                told = await calls.told(message.data)
             except IvrError as error:
                 told = {"error": str(error)}
             except ValueError as error:
                 told = {"error": f"not understood: {error}"}
             await ws.send_str(dumps(told))
-    except TimeoutError:
-        await ws.close(message=b"idle")
+    except ConnectionError:  # the page was closed
+        return
     finally:
-        open_now.discard(ws)
-    return ws
+        calls.close()
+
+
+class _Calls:
+    """One simulated caller's calls, one after the other."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._flows = request.app[BACKEND].flows
+        self._flow = request.match_info["flow"]
+        self._trial: Trial | None = None
+
+    async def told(self, message: str) -> Mapping[str, Any]:
+        """What comes of it. Raises IvrError, ValueError."""
+        asked = _asked(message)
+        if "call" in asked:
+            self.close()
+            self._trial = await self._flows.trial(self._flow, asked["call"], asked["language"])
+            return await self._trial.begin()
+        if self._trial is None:
+            return {"error": "call first"}
+        return await self._trial.obey(asked["line"])
+
+    def close(self) -> None:
+        if self._trial is not None:
+            self._trial.close()
+        self._trial = None
+
+
+def _login(request: web.Request) -> str:
+    """Whose simulations are counted together; "" for programs, and for everybody while there is no token."""
+    gate = request.app[GATE]
+    session = gate.session(request) if gate.token and not bearer(request) else None
+    return session.id if session is not None else ""
 
 
 def _asked(text: str) -> dict[str, str]:
     """Raises ValueError."""
-    data: Any = json.loads(text)
-    if isinstance(data, dict) and isinstance(data.get("line"), str):
-        return {"line": data["line"][:LONGEST_LINE]}
-    if isinstance(data, dict) and isinstance(data.get("call"), dict):
-        call = data["call"]
-        return {"call": str(call.get("caller", ""))[:30], "language": str(call.get("language", "en-US"))[:20]}
+    match object_of(text):
+        case {"line": str(line)}:
+            return {"line": line[:LONGEST_LINE]}
+        case {"call": {**call}}:
+            caller, language = call.get("caller", ""), call.get("language", "en-US")
+            if isinstance(caller, str) and isinstance(language, str):
+                return {"call": caller[:30], "language": language[:20]}
     raise ValueError("send line or call")
 
 

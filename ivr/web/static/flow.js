@@ -1,42 +1,5 @@
-// One flow: its picture with the live calls on it, and a telephone made of text to try it with.
+// One flow: the live calls on its picture (picture.js), and a telephone made of text to try it with.
 "use strict";
-
-const bench = document.querySelector(".workbench");
-const flow = bench.dataset.flow;
-const canvas = document.getElementById("canvas");
-const svg = canvas.querySelector("svg");
-const natural = { width: svg.viewBox.baseVal.width, height: svg.viewBox.baseVal.height };
-let scale = 1;
-
-function zoom(to) {
-  const middle = (canvas.scrollLeft + canvas.clientWidth / 2) / scale;
-  scale = Math.min(2.5, Math.max(0.1, to));
-  svg.setAttribute("width", natural.width * scale);
-  svg.setAttribute("height", natural.height * scale);
-  canvas.scrollLeft = middle * scale - canvas.clientWidth / 2;
-}
-const fitted = () => Math.min(1, canvas.clientWidth / natural.width);
-
-for (const button of document.querySelectorAll("[data-zoom]")) {
-  button.addEventListener("click", () => {
-    zoom(button.dataset.zoom === "fit" ? fitted() : scale * (button.dataset.zoom === "in" ? 1.25 : 0.8));
-  });
-}
-
-function card(state) {
-  const [owner, name] = state.split(".");
-  return owner === flow ? document.getElementById(`state-${owner}-${name}`) : null;
-}
-
-function reveal(element) {
-  if (!document.getElementById("follow").checked || !element) return;
-  const box = element.getBoundingClientRect(), frame = canvas.getBoundingClientRect();
-  canvas.scrollBy({
-    left: box.left + box.width / 2 - frame.left - frame.width / 2,
-    top: box.top + box.height / 2 - frame.top - frame.height / 2,
-    behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
-  });
-}
 
 function showCalls() {
   const counts = new Map();
@@ -58,7 +21,7 @@ showCalls();
 
 const talk = document.getElementById("talk");
 const controls = bench.querySelectorAll(".simulator [disabled]");
-const WHO = { caller: "You", prompt: "Line", heard: "Heard", action: "Action", handoff: "Human", end: "End", error: "Broken", state: "State" };
+const WHO = { caller: "You", prompt: "Line", heard: "Heard", action: "Action", handoff: "Human", end: "End", error: "Broken", state: "State", waiting: "Calling" };
 let socket = null;
 
 function add(kind, text) {
@@ -69,6 +32,7 @@ function add(kind, text) {
 }
 
 function show(told) {
+  talk.querySelector(".waiting")?.remove();
   if (told.error) { add("error", told.error); return; }
   for (const entry of told.entries) if (entry.text) add(entry.kind, entry.text);
   if (told.text) add("other", told.text);
@@ -76,7 +40,7 @@ function show(told) {
   // a sub-flow that has returned leaves its mark where it ended
   const here = [told.state, ...told.states.toReversed()].map(card).find(Boolean);
   here?.classList.add("current");
-  reveal(here);
+  if (document.getElementById("follow").checked) reveal(here);
   document.getElementById("state").textContent = told.state || "–";
   const slots = Object.entries(told.slots).map(([name, value]) => {
     const pair = make("div");
@@ -116,6 +80,7 @@ document.getElementById("dial").addEventListener("submit", (event) => {
   const call = { caller: document.getElementById("caller").value, language: document.getElementById("language").value };
   const start = () => {
     controls.forEach((element) => { element.disabled = false; });
+    add("waiting", "the first call of a version takes some seconds");
     send({ call });
     document.getElementById("words").focus();
   };
@@ -135,6 +100,3 @@ bench.querySelectorAll("[data-line]").forEach((button) => {
 bench.querySelectorAll("[data-part]").forEach((box) => {
   box.addEventListener("change", () => send({ line: `/${box.checked ? "fail" : "mend"} ${box.dataset.part}` }));
 });
-
-zoom(Math.max(fitted(), 0.55));
-if (location.hash) reveal(document.querySelector(location.hash));

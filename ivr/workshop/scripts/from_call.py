@@ -25,6 +25,7 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.errors import ConfigError, FlowError
 from ivr.record import CallerActed, Decided, Entered, Entry, Failed, Happening, Keyed, Performed, Prompted, Understood
 from ivr.store import Store
+from ivr.store.database import missing_file
 from ivr.workshop.scripts.model import MASKED, Step, parse_script
 from ivr.workshop.scripts.runner import Report, Runner, perform
 from ivr.workshop.simulate.driver import ACTION, DESK
@@ -121,14 +122,17 @@ def load(path: Path) -> Mapping[str, Any]:
 
 
 async def past_call(call_id: str, url: str) -> Mapping[str, Any]:
-    """A call from the store, with its timeline. Raises ConfigError when it isn't there, StoreUnavailable."""
+    """A call from the store, by the beginning of its id, with its timeline. Raises ConfigError when it isn't there,
+    StoreUnavailable."""
+    if path := missing_file(url):
+        raise ConfigError(f"{path}: no database there", remedy="pass --database URL, or --config FILE")
     store = Store(url)
     try:
-        call = await store.calls.get(call_id)
+        call = await store.calls.get(await store.whole_id(call_id))
     finally:
         await store.close()
     if call is None:
-        raise ConfigError(f"there is no call {call_id} in {store.name}", remedy="ivr tail shows the ids of calls")
+        raise ConfigError(f"the call {call_id} has just been deleted", remedy="choose another one")
     return call
 
 

@@ -32,8 +32,8 @@ USUAL_DESK = DeskConfig(
 class _NoContexts:
     """A simulated hand-over leaves nothing at the desk."""
 
-    async def keep_context(self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime) -> None:
-        return None
+    async def keep_context(self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime) -> bool:
+        return True
 
     async def context(self, token: str) -> Mapping[str, Any] | None:
         return None

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from ivr.cli import db
-from ivr.config import Config, StoreConfig
+from ivr.config import CompanyConfig, Config, RetentionConfig, StoreConfig, load_config
 from ivr.errors import ConfigError
 from ivr.store import Store
+from ivr.store.spool import Spool, Write
 from tests.films import edited
 
 
@@ -42,8 +43,47 @@ async def test_a_call_that_nobody_made_is_not_said_to_have_changed_nothing(url: 
     ],
 )
 async def test_a_database_without_tables_is_told_so(command: Any, arguments: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite3"
+    path.touch()
     with pytest.raises(ConfigError, match="is empty: run ivr db upgrade"):
-        await told(f"sqlite+aiosqlite:///{tmp_path / 'new.sqlite3'}", command, **arguments)
+        await told(f"sqlite+aiosqlite:///{path}", command, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (db.status, {}),
+        (db.audit, {"call_id": "c"}),
+        (db.callbacks, {"done": None}),
+        (db.purge, {"older_than": timedelta(1), "yes": False}),
+    ],
+)
+async def test_a_wrong_path_is_told_and_nothing_is_made_there(
+    command: Any, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "no" / "such.sqlite3"
+    try:
+        said = await told(f"sqlite+aiosqlite:///{path}", command, **arguments)
+    except ConfigError as error:
+        said = str(error)
+    assert f"{path}: there is no database" in said and "ivr db upgrade" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_beginning_of_an_id_will_do_where_it_names_one_call(url: str, store: Store) -> None:
+    for call in ("abc123", "abc456", "ab_789"):
+        await store.calls.begin(call, "5035550101", "5035550199", datetime.now(UTC), {})
+    await edited(store, lambda order: ("ok", order[::-1]), key="k", call_id="abc123")
+    assert '"action": "queue.test"' in await told(url, db.audit, call_id="abc1")
+    assert await told(url, db.audit, call_id="ABC4") == "call abc456 changed nothing"
+    assert await told(url, db.audit, call_id="ab_") == "call ab_789 changed nothing"
+    with pytest.raises(ConfigError, match="several calls begin with abc: abc"):
+        await told(url, db.audit, call_id="abc")
+    for nobodys in ("x", "", "%"):
+        with pytest.raises(ConfigError, match="there is no call"):
+            await told(url, db.audit, call_id=nobodys)
+    await store.calls.begin("abc", "5035550101", "5035550199", datetime.now(UTC), {})
+    assert await told(url, db.audit, call_id="abc") == "call abc changed nothing", "a whole id is that call's"
 
 
 async def test_callbacks(url: str, store: Store) -> None:
@@ -97,6 +137,34 @@ async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:
                 raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await store.retention.daily(timedelta(days=30), Days())
+        store.retention.apply(RetentionConfig(calls_days=30))
+        await store.retention.daily(Days())
     assert slept == [86400.0, 86400.0]
     assert await store.calls.get("call-1") is None
+
+
+async def test_what_waits_for_the_database_is_told_and_nothing_is_made(url: str, tmp_path: Path) -> None:
+    config = Config(store=StoreConfig(url=url, spool=str(tmp_path / "spool")), company=CompanyConfig(package=""))
+    asked = argparse.Namespace(work=db.status)
+    assert "writes" not in await db.run(config, asked)
+    assert not (tmp_path / "spool").exists()
+    line = Store(url, line="line", spool=tmp_path / "spool")
+    assert line.spool_folder is not None
+    await Spool(line.spool_folder, "dead", 10_000).keep(Write("update", {"call_id": "call-1", "changes": {}}))
+    assert f"1 writes wait for it in {line.spool_folder}" in await db.run(config, asked)
+    await line.close()
+    another = StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/other.sqlite3", spool=str(tmp_path / "spool"))
+    other = Config(store=another)
+    assert "writes" not in await db.run(other, asked), "what waits for one database is not another's"
+
+
+def test_where_the_spool_is(tmp_path: Path) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "config.toml").write_text("")
+    beside = load_config(folder / "config.toml").store
+    assert beside.spool_folder == folder / "var/ivr.sqlite3.spool"
+    elsewhere = load_config(folder / "config.toml", {"store.url": "env:IVR_DATABASE"}).store
+    assert elsewhere.spool_folder == folder / "var/spool"
+    named = load_config(folder / "config.toml", {"store.spool": "waiting", "store.url": "postgresql://h/x"}).store
+    assert named.spool_folder == folder / "waiting"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.ports import ActionCall
@@ -143,3 +145,98 @@ async def test_services_on_one_database_take_turns(url: str, store: Store) -> No
     turn = 45 % len(before.queue)
     assert after.queue == (*before.queue[turn:], *before.queue[:turn])
     assert after.queue_version == 45
+
+
+# -- what it says of itself --------------------------------------------------------------------------------------
+
+
+async def refused(store: Store) -> str:
+    """What an operator reads when nothing can be written."""
+    with pytest.raises(StoreUnavailable) as caught:
+        details = {"filling": "x" * 9000}  # a small row might still find room on a disk that is full
+        await asyncio.wait_for(store.calls.begin("new", "5035550101", "2", store.now(), details), FAR_TOO_LONG_S)
+    assert "5035550101" not in str(caught.value) and "INSERT INTO" not in str(caught.value)
+    return str(caught.value)
+
+
+def held(store: Store, statement: str) -> None:
+    """Every connection of this store begins with ``statement``."""
+    event.listen(store.database.engine.sync_engine, "connect", lambda connection, _: _ran(connection, statement))
+
+
+def _ran(connection: Any, statement: str) -> None:
+    cursor = connection.cursor()
+    cursor.execute(statement)
+    cursor.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("PRAGMA query_only = ON", "readonly database (point"),
+        ("PRAGMA max_page_count = 1", "database or disk is full (free space"),
+    ],
+)
+async def test_a_full_disk_and_a_read_only_file(
+    sqlite_template: Path, tmp_path: Path, statement: str, words: str
+) -> None:
+    (tmp_path / "ivr.sqlite3").write_bytes(sqlite_template.read_bytes())
+    store = Store(f"sqlite+aiosqlite:///{tmp_path}/ivr.sqlite3", timeout_s=1.0)
+    held(store, statement)
+    for n in range(200):
+        try:
+            await store.calls.begin(f"call-{n}", "1", "2", store.now(), {"filling": "x" * 4000})
+        except StoreUnavailable:
+            break
+    assert words in await refused(store)
+    await store.close()
+
+
+async def test_a_lock_and_a_missing_table(sqlite_template: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ivr.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    store = Store(f"sqlite+aiosqlite:///{file}", timeout_s=0.4)
+    with sqlite3.connect(file, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert "another program holds the database" in await refused(store)
+        other.execute("ROLLBACK")
+        other.execute("DROP TABLE calls")
+    assert "no such table: calls (run ivr db upgrade" in await refused(store)
+    await store.close()
+
+
+@pytest.mark.parametrize("when", ["at start", "later"])
+async def test_a_damaged_file(sqlite_template: Path, tmp_path: Path, when: str) -> None:
+    file = tmp_path / "ivr.sqlite3"
+    whole = sqlite_template.read_bytes()
+    file.write_bytes(b"nonsense" * 1000 if when == "at start" else whole[:4096] + b"\xff" * (len(whole) - 4096))
+    store = Store(f"sqlite+aiosqlite:///{file}")
+    if when == "at start":
+        with pytest.raises(StoreUnavailable, match="restore a backup"):
+            await store.upgrade()
+    assert "the database is damaged: restore a backup" in await refused(store)
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_a_server_that_refuses_says_why(postgres_server: PostgresServer, postgres_url: str) -> None:
+    """Wrong database, wrong user, read-only: at start and later, never a traceback."""
+    cases = {
+        postgres_server.url("nowhere"): "check user, password and database name",
+        postgres_url.replace("postgres@", "nobody_here@"): "check user, password and database name",
+    }
+    for url, words in cases.items():
+        store = Store(url, timeout_s=10.0)
+        with pytest.raises(StoreUnavailable, match=words):
+            await store.upgrade()
+        assert words in await refused(store)
+        await store.close()
+    store = Store(postgres_url, timeout_s=10.0)
+    assert "relation" in (before := await refused(store)) and "run ivr db upgrade" in before
+    await store.upgrade()
+    await store.close()
+    name = postgres_url.rpartition("/t_")[2].partition("?")[0]
+    await postgres_server.execute(f"ALTER DATABASE t_{name} SET default_transaction_read_only = on")
+    store = Store(postgres_url, timeout_s=10.0)
+    assert "point [store] url at the primary" in await refused(store)
+    await store.close()

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from ivr.call_search import CallSearch
 from ivr.cli import db
 from ivr.config import CompanyConfig, Config, StoreConfig
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store import Store
+from ivr.store.migration import CORE, head
 from ivr.store.tables import metadata
 from tests.films import films_on, films_store
+
+LATER_THAN_0001 = (
+    "ALTER TABLE calls DROP COLUMN node",
+    "ALTER TABLE calls DROP COLUMN line",
+    "DROP TABLE line_processes",
+    "DROP INDEX uq_call_entries_call_id_number",
+    "ALTER TABLE call_entries DROP COLUMN number",
+    "DROP INDEX uq_resume_points_call_id",
+    "ALTER TABLE resume_points DROP COLUMN call_id",
+)
 
 
 async def told(command: Any, url: str, package: str = "ivr.reference") -> str:
@@ -59,7 +72,9 @@ async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -
     engine = create_async_engine(empty_url)
     async with engine.begin() as connection:
         await connection.exec_driver_sql("DROP TABLE alembic_version_films")
-        await connection.exec_driver_sql("ALTER TABLE calls DROP COLUMN node")
+        await before_calls_were_searched(connection)
+        for later in LATER_THAN_0001:
+            await connection.exec_driver_sql(later)
         await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
     await engine.dispose()
     assert "run ivr db upgrade" in await told(db.status, empty_url)
@@ -70,13 +85,41 @@ async def test_a_database_from_before_the_company_had_a_branch(empty_url: str) -
     await store.close()
 
 
+async def before_calls_were_searched(connection: AsyncConnection) -> None:
+    """What revision 0004 changed is undone."""
+    await connection.exec_driver_sql("DROP INDEX ix_calls_listed")
+    for column in ("sip_call_id", "reason", "seconds"):
+        await connection.exec_driver_sql(f"ALTER TABLE calls DROP COLUMN {column}")
+    await connection.exec_driver_sql("CREATE INDEX ix_calls_started_at ON calls (started_at)")
+
+
+async def test_calls_from_before_they_were_searched_are_found(empty_url: str) -> None:
+    store = Store(empty_url)
+    await store.upgrade()
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    for call_id, told in (("a", {"sip_call_id": "x@host"}), ("b", {})):
+        await store.calls.begin(call_id, "5035550101", "5035550199", at, told)
+    await store.calls.finish("a", "handed over", at, {"handoff_reason": "cancellation-risk", "seconds": 61.5})
+    engine = create_async_engine(empty_url)
+    async with engine.begin() as connection:
+        await before_calls_were_searched(connection)
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
+    await engine.dispose()
+    await store.upgrade()
+    found = await store.calls.find(CallSearch(text="X@HOST cancellation"))
+    assert [call["call_id"] for call in found.calls] == ["a"]
+    assert (found.totals.seconds, found.totals.reasons) == (61.5, {"cancellation-risk": 1})
+    assert (await store.calls.find(CallSearch())).totals.live == 1
+    await store.close()
+
+
 async def test_a_company_comes_and_goes(empty_url: str) -> None:
     """Without one there are no tables of films; a database that has them serves without."""
     assert "brings no example data" in await told(db.seed, empty_url, package="")
-    assert "is current (0002)" in await told(db.status, empty_url, package="")
+    assert f"is current ({head((CORE,))})" in await told(db.status, empty_url, package="")
     assert "films none, this release needs" in await told(db.status, empty_url)
     assert "added 420 titles" in await told(db.seed, empty_url)
-    assert "is current (0002)" in await told(db.status, empty_url, package="")
+    assert f"is current ({head((CORE,))})" in await told(db.status, empty_url, package="")
 
 
 async def test_drift_would_be_seen(empty_url: str) -> None:

@@ -291,3 +291,25 @@ _JSON = st.recursive(
 @given(_JSON, st.text(max_size=12))
 def test_finding_never_raises(payload: object, path: str) -> None:
     find(payload, path)
+
+
+async def test_a_reload_changes_services_and_their_secrets(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_OTHER_TOKEN", "0th3r")
+    before = HttpService(name="old", url=company.url)
+    after = HttpService(
+        name="deliveries",
+        url=company.url,
+        headers={"Authorization": "Bearer {token}"},
+        secrets={"token": Secret("env:TEST_OTHER_TOKEN")},
+    )
+    async with aclosing(HttpActions([before])) as http:
+        request = ActionCall("http.call", {"service": "deliveries", "path": "/x"}, "k", "call-1", {})
+        with pytest.raises(ActionError, match="no service is called deliveries"):
+            await http.call(parse(SIGNATURES[0], request))
+        http.apply([after])
+        company.will(answer(200, {}))
+        assert (await http.call(parse(SIGNATURES[0], request))).outcome == "ok"
+        assert company.requests[-1][2]["Authorization"] == "Bearer 0th3r"
+        gone = ActionCall("http.call", {"service": "old", "path": "/x"}, "k", "call-1", {})
+        with pytest.raises(ActionError, match="no service is called old"):
+            await http.call(parse(SIGNATURES[0], gone))

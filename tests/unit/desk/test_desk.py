@@ -8,6 +8,7 @@ import pytest
 
 from ivr.config import Agent, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
+from ivr.errors import ConfigError
 from tests.unit.desk.handed import CONTEXT
 from tests.unit.desk.test_routing import AGENTS
 from tests.unit.desk.test_screen_pop import Contexts
@@ -30,6 +31,16 @@ def test_open_within_hours_when_somebody_is_there() -> None:
 @pytest.mark.parametrize(("now", "rung"), [(DAY, ["retention", "both", "front"]), (NIGHT, ["both"])])
 def test_hours_decide_who_is_rung(now: datetime, rung: list[str]) -> None:
     assert [destination.name for destination in desk().destinations("retention", now)] == rung
+
+
+def test_a_reload_changes_hours_and_agents_and_a_fault_neither() -> None:
+    found = desk()
+    found.apply(DeskConfig(hours=Hours(mon="22:00-24:00"), agents=AGENTS[:1]))
+    assert found.open_now("general", NIGHT) and not found.open_now("general", DAY)
+    assert [d.name for d in found.destinations("retention", NIGHT)] == [AGENTS[0].name]
+    with pytest.raises(ConfigError, match=r"desk\.hours\.mon"):
+        found.apply(DeskConfig(hours=Hours(mon="noon"), agents=()))
+    assert found.open_now("general", NIGHT)
 
 
 async def test_the_headers_of_a_handoff_name_its_screen_pop() -> None:

@@ -23,13 +23,17 @@ class Contexts:
         self.kept: dict[str, Mapping[str, Any]] = {}
         self.gone = False
         self.silent = False
+        self.later = False
 
-    async def keep_context(self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime) -> None:
+    async def keep_context(self, token: str, call_id: str, payload: Mapping[str, Any], expires_at: datetime) -> bool:
         if self.silent:
             await asyncio.Event().wait()
         if self.gone:
             raise StoreUnavailable("gone")
+        if self.later:
+            return False
         self.kept[token] = payload
+        return True
 
     async def context(self, token: str) -> Mapping[str, Any] | None:
         return self.kept.get(token)
@@ -53,7 +57,7 @@ async def test_the_link_shows_everything() -> None:
     assert await pops.context("guess") is None
 
 
-@pytest.mark.parametrize("fault", ["gone", "silent"])
+@pytest.mark.parametrize("fault", ["gone", "silent", "later"])
 async def test_the_link_works_without_a_database(fault: str) -> None:
     contexts = Contexts()
     setattr(contexts, fault, True)

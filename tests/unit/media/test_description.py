@@ -101,3 +101,4 @@ def test_only_ip_literals_are_sent_to() -> None:
     assert address("phone.example.com", 4000) is None
     assert address("192.0.2.5", 0) is None
     assert address("0.0.0.0", 4000) is None
+    assert address("224.0.0.1", 4000) is None

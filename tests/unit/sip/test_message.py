@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from ivr.numbering import NumberingPlan
 from ivr.ports import Party
+from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.headers import Address
 from ivr.sip.message import (
+    BadBody,
     MalformedMessage,
     Peer,
     SipRequest,
@@ -18,7 +20,6 @@ from ivr.sip.message import (
     response_to,
     stamp_source,
 )
-from ivr.sip.network import FramingError, StreamFramer
 from ivr.sip.party import called_of, party_of, target_uri
 from ivr.sip.transfer import digit_of, progress_of
 from tests.unit.sip.messages import OFFER, parsed_request, request
@@ -53,9 +54,19 @@ def test_compact_headers_and_folding() -> None:
     ("old", "new", "answered"),
     [
         (b"INVITE sip:ivr@127.0.0.1 SIP/2.0", b"INVITE sip:ivr@127.0.0.1", False),
-        (b"INVITE sip:ivr@127.0.0.1 SIP", b"INVITE <sip:x> SIP", False),
+        (b"INVITE sip:ivr@127.0.0.1 SIP", b"INVITE <sip:x> SIP", True),
+        (b"INVITE sip:ivr@127.0.0.1 SIP", b"INVITE sip:ivr@127.0.0.1  SIP", True),
+        (b"INVITE sip:ivr@127.0.0.1 SIP", b"ACK <sip:x> SIP", False),
         (b"Via:", b"X-Via:", False),
-        (b"Call-ID:", b"X-Id:", False),
+        (b"Call-ID:", b"X-Id:", True),
+        (b"From:", b"X-From:", True),
+        (b"To:", b"X-To:", True),
+        (b"CSeq:", b"X-CSeq:", True),
+        (b"CSeq: 1 INVITE", b"CSeq:", True),
+        (b"Max-Forwards: 70", b"Max-Forwards: abc", True),
+        (b"Max-Forwards: 70", b"Max-Forwards: -1", True),
+        (b"Max-Forwards: 70", b"Max-Forwards: 256", True),
+        (b"Max-Forwards: 70", b"Max-Forwards: 7\r\nMax-Forwards: 70", True),
         (b"CSeq: 1", b"CSeq: one", True),
         (b"CSeq: 1", b"CSeq: 3000000000", True),
         (b"Max-Forwards: 70", b"From: <sip:b@c>;tag=2", True),
@@ -75,6 +86,61 @@ def test_malformed(old: bytes, new: bytes, answered: bool) -> None:
     assert (caught.value.reply is not None) == answered
     if caught.value.reply is not None:
         assert caught.value.reply.status_code == 400
+
+
+@pytest.mark.parametrize("number", ["1", "0001", "00000000000000000001", "2147483647"])
+@pytest.mark.parametrize("hops", ["0", "70", "0068", "255"])
+def test_numbers_that_are_right(number: str, hops: str) -> None:
+    data = request("INVITE").replace(b"Max-Forwards: 70", f"Max-Forwards: {hops}".encode())
+    assert parsed_request(data.replace(b"CSeq: 1", f"CSeq: {number}".encode())).cseq.number == int(number)
+
+
+def test_a_reply_says_what_was_wrong_and_gives_back_what_was_there() -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        parse_message(request("INVITE", call_id="x").replace(b"From:", b"X-From:"))
+    reply = caught.value.reply
+    assert reply is not None
+    assert (reply.reason_phrase, reply.headers.get("from"), reply.headers.get("call-id")) == ("missing from", [], ["x"])
+    assert reply.headers.get("cseq") == ["1 INVITE"]
+
+
+def test_a_uri_without_end_is_told_so() -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        parse_message(request("INVITE", uri=f"sip:{'a' * 3000}@127.0.0.1"))
+    assert caught.value.reply is not None
+    assert caught.value.reply.status_code == 414
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "status"),
+    [
+        ("application/x-unknown", "", 415),
+        ("application/x-unknown", "Content-Disposition: render\n", 415),
+        ("application/x-unknown", "Content-Disposition: session; handling=required\n", 415),
+        ("application/x-unknown", "Content-Disposition: render;handling=optional\n", 0),
+        ("text/plain", 'Content-Disposition: icon ; x=y ; Handling = "OPTIONAL"\n', 0),
+        ("application/x-unknown", "Content-Disposition: session; handling=optional-not\n", 415),
+        ("application/sdp", "Content-Encoding: gzip\nContent-Disposition: session;handling=optional\n", 0),
+        ("application/sdp", "Content-Encoding: gzip\n", 415),
+        ("multipart/mixed; boundary=b", "Content-Disposition: session;handling=optional\n", 0),
+        ("multipart/mixed; boundary=b", "", 415),
+    ],
+)
+def test_what_may_be_passed_over_is(kind: str, extra: str, status: int) -> None:
+    message = parsed_request(request("INVITE", body="--b\n\nhello\n--b--\n", kind=kind, extra=extra))
+    if not status:
+        assert message.sdp() is None
+        return
+    with pytest.raises(BadBody) as caught:
+        message.sdp()
+    assert caught.value.status == status
+
+
+def test_an_offer_is_read_whatever_the_disposition() -> None:
+    extra = "Content-Disposition: session;handling=optional\n"
+    assert (parsed_request(request("INVITE", body=OFFER, extra=extra)).sdp() or "").startswith("v=0")
+    body = f"--b\nContent-Type: application/sdp\n\n{OFFER}\n--b\nContent-Type: a/b\n\nx\n--b--\n"
+    assert parsed_request(request("INVITE", body=body, kind="multipart/mixed;boundary=b", extra=extra)).sdp() or ""
 
 
 def test_too_many_headers_and_too_large() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiosipua import parse_auth
 
+from ivr.config import SipConfig
 from ivr.sip.message import SipRequest
 from ivr.sip.registration import LAST_RETRY_S, back_off
 from tests.call.virtual import run
@@ -40,6 +41,10 @@ async def granted(fabric: Fabric, seconds: int = 300) -> SipRequest:
     contact = register.headers.get("contact")[0]
     fabric.deliver(response(register, 200, extra=f"Contact: {contact};expires={seconds}\n", contact=False))
     return register
+
+
+def config_of(**settings: Any) -> SipConfig:
+    return SipConfig.model_validate(settings)
 
 
 def gaps(fabric: Fabric) -> list[float]:
@@ -153,3 +158,38 @@ def test_back_off_grows_to_a_ceiling(chance: float) -> None:
     waits = [back_off(failures, chance) for failures in range(1, 40)]
     assert waits == sorted(waits)
     assert waits[-1] == LAST_RETRY_S * (0.5 + chance / 2)
+
+
+def test_a_reload_withdraws_what_changed_before_it_registers_anew_and_keeps_the_rest() -> None:
+    async def main() -> None:
+        other = pbx(name="other", register="sip:192.0.2.10:5070")
+        async with user_agent(trunks=[pbx(), other]) as (agent, fabric, _):
+            one, two = await granted(fabric), await granted(fabric)
+            await asyncio.sleep(0.1)
+            agent.apply(config_of(trunks=[pbx(expires_s=600), other], max_calls=5))
+            withdrawn = await fabric.request("REGISTER")
+            assert withdrawn.headers.first("expires") == "0" and withdrawn.uri == one.uri
+            assert withdrawn.headers.first("call-id") == one.headers.first("call-id")
+            fabric.deliver(response(withdrawn, 200, contact=False))
+            anew = await granted(fabric, 600)
+            assert (anew.uri, anew.headers.first("expires")) == (one.uri, "600")
+            assert anew.headers.first("call-id") != one.headers.first("call-id")
+            await asyncio.sleep(0.1)
+            assert [(r.trunk, r.state) for r in agent.registrations()] == [
+                ("pbx", "registered"),
+                ("other", "registered"),
+            ]
+            assert fabric.times("REGISTER")[1] < fabric.times("REGISTER")[2] and len(fabric.times("REGISTER")) == 4
+            assert two.uri == "sip:192.0.2.10:5070", "which heard nothing more"
+
+            agent.apply(config_of(trunks=[other]))
+            gone = await fabric.request("REGISTER")
+            assert (gone.uri, gone.headers.first("expires")) == (one.uri, "0")
+            fabric.deliver(response(gone, 200, contact=False))
+            await asyncio.sleep(0.1)
+            assert [r.trunk for r in agent.registrations()] == ["other"]
+
+            agent.apply(config_of(trunks=[other, pbx(name="third", register="sip:192.0.2.11:5070")]))
+            assert (await granted(fabric)).uri == "sip:192.0.2.11:5070"
+
+    run(main())

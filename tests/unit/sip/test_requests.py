@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog.testing
 
 from ivr.errors import CallEnded, TransferFailed
 from ivr.events import Digit, LegEnded
 from ivr.media.description import Direction
 from ivr.ports import Leg, MediaChanged
+from ivr.sip import transactions
 from ivr.sip.message import Peer, SipResponse
 from tests.call.virtual import run
 from tests.unit.sip.fabric import FAR, Fabric, user_agent
@@ -77,7 +79,7 @@ def test_a_copy_by_another_path_is_refused() -> None:
         (request("INVITE", body="hello", kind="text/plain"), 415),
         (request("INVITE", body=OFFER, extra="Content-Encoding: gzip\n"), 415),
         (request("INVITE", body=OFFER.replace("RTP/AVP", "RTP/SAVP")), 488),
-        (request("INVITE", body=OFFER.replace("c=IN IP4 192.0.2.9", "c=IN IP4 far.example")), 488),
+        (request("INVITE", body=OFFER.replace("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2.999")), 488),
         (request("INVITE", body=OFFER.replace(" 8 0 101", " 18 101")), 488),
         (request("INVITE", body="v=0\nno media\n"), 400),
         (request("INVITE", body=OFFER, extra="Supported: timer\nSession-Expires: 20\n"), 422),
@@ -274,6 +276,91 @@ def test_a_flood_of_keys_is_bounded() -> None:
             events = [event async for event in leg.events()]
             assert sum(isinstance(event, Digit) for event in events) == 256
             assert isinstance(events[-1], LegEnded)
+
+    run(main())
+
+
+def test_what_needs_no_state_has_none() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, _):
+            for method in ("OPTIONS", "MESSAGE", "REGISTER", "BYE", "CANCEL", "INFO", "NOTIFY", "SUBSCRIBE"):
+                asked = request(method, call_id=method)
+                first, again = await reply(fabric, asked), await reply(fabric, asked)
+                assert first.status_code == again.status_code
+                assert first.to.tag == again.to.tag, "the same answer again (section 8.2.7)"
+            assert agent.load().transactions == 0
+
+    run(main())
+
+
+def test_a_flood_of_one_method_leaves_the_others_room() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            with structlog.testing.capture_logs() as logs:
+                for _ in range(5000):
+                    fabric.deliver(request("MESSAGE"))
+            assert agent.load().dropped == 4600
+            assert [e["event"] for e in logs if e["log_level"] == "warning"] == ["sip.flood"]
+            assert len(fabric.sent) == 400
+            while not fabric._unread.empty():
+                fabric._unread.get_nowait()
+            assert (await reply(fabric, request("OPTIONS"))).status_code == 200
+            await answered(fabric, legs)
+            await asyncio.sleep(1.0)
+            assert (await reply(fabric, request("MESSAGE"))).status_code == 405
+
+    run(main())
+
+
+def test_a_flood_inside_a_call_ends_with_the_bye() -> None:
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            for number in range(2, 5002):
+                fabric.deliver(request("INFO", call_id="call", number=number, to_tag=tag))
+            assert agent.load().transactions < 600
+            assert len(fabric.times("500")) == 4500
+            fabric.deliver(request("BYE", call_id="call", number=9000, to_tag=tag))
+            assert (await ending(leg)).by == "caller"
+
+    run(main())
+
+
+def test_a_full_table_refuses_new_calls_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "MAX_SERVER", 3)
+
+    async def main() -> None:
+        async with user_agent() as (agent, fabric, legs):
+            leg, tag = await answered(fabric, legs)
+            for number in (2, 3):
+                await reply(fabric, request("INFO", call_id="call", number=number, to_tag=tag))
+            assert agent.load().full
+            with structlog.testing.capture_logs() as logs:
+                for _ in range(20):
+                    refused = await reply(fabric, request("INVITE", body=OFFER))
+                    assert (refused.status_code, refused.headers.first("retry-after")) == (503, "30")
+            assert [e["event"] for e in logs if e["log_level"] == "warning"] == ["sip.transactions_full"]
+            assert agent.load().transactions == 3
+            assert (await reply(fabric, request("OPTIONS"))).status_code == 200
+            bye = request("BYE", call_id="call", number=4, to_tag=tag)
+            assert (await reply(fabric, bye)).status_code == 200, "calls under way have room"
+            assert (await ending(leg)).by == "caller"
+            await asyncio.sleep(40)
+            assert not agent.load().full
+
+    run(main())
+
+
+def test_refusals_of_a_flood_of_calls_keep_no_state() -> None:
+    async def main() -> None:
+        async with user_agent(max_calls=1) as (agent, fabric, legs):
+            _, tag = await answered(fabric, legs)
+            for _ in range(60):
+                for _ in range(400):
+                    fabric.deliver(request("INVITE", body=OFFER))
+                await asyncio.sleep(0.5)
+            assert agent.load().transactions <= transactions.MAX_SERVER // 10 + 1
+            await reply(fabric, request("BYE", call_id="call", number=2, to_tag=tag))
 
     run(main())
 

@@ -31,6 +31,28 @@ def test_an_offer() -> None:
         ("101 telephone-event/8000", "101 telephone-event/48000", lambda a: a.dtmf_payload_type is None),
         (" 8 0 101", " 9 97 101\na=rtpmap:97 pcma/8000", lambda a: a.codecs == (G722, Codec("PCMA", 97))),
         ("m=audio", "m=audio 1 RTP/SAVP 0\nm=audio", lambda a: a.port == 40_000),
+        ("m=audio", "m=audio 0 RTP/AVP 0\nm=video 9 RTP/AVP 96\nm=audio", lambda a: a.port == 40_000),
+        ("m=audio 40000", "m=audio 40000/1", lambda a: a.port == 40_000),
+        ("m=audio 40000", "m=audio 40000/2", lambda a: a.port == 40_000),
+        ("m=audio", "m=video 5000/2 RTP/AVP 96\nm=audio", lambda a: a.port == 40_000),
+        ("RTP/AVP", "RTP/AVPF", lambda a: a.codecs == (PCMA, PCMU)),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 media-1.far.example", lambda a: a.host == "media-1.far.example"),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 pbx.", lambda a: a.host == "pbx."),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2.9/127", lambda a: a.host == "192.0.2.9"),
+        ("c=IN IP4 192.0.2.9", "c=IN IP6 ::", lambda a: a.direction is Direction.SENDONLY),
+        ("a=sendrecv", "a=ptime:10", lambda a: a.ptime_ms == 10),
+        ("a=sendrecv", "a=ptime: 40 \na=maxptime:60", lambda a: a.ptime_ms == 40),
+        ("a=sendrecv", "a=ptime:60", lambda a: a.ptime_ms == 60),
+        ("a=sendrecv", "a=ptime:20.5", lambda a: a.ptime_ms == 20),
+        (
+            "a=sendrecv",
+            "a=rtpmap:x PCMU/8000\na=rtpmap:97 new\na=fmtp:y 1\na=rtcp-fb:* nack",
+            lambda a: a.port == 40_000,
+        ),
+        ("t=0 0", "b=TIAS:64.5\nt=now later\nk=prompt\na=group:BUNDLE x\na=ice-lite", lambda a: a.port == 40_000),
+        ("a=sendrecv", "a=rtpmap:8  PCMA/8000/1 ", lambda a: a.codecs == (PCMA, PCMU)),
+        (" 8 0 101", " 0 9 13", lambda a: a.codecs == (PCMU, G722)),
+        (" 8 0 101", " 97 101\na=rtpmap:97 G722/16000", lambda a: a.codecs == (Codec("G722", 97),)),
     ],
 )
 def test_variations(old: str, new: str, check: object) -> None:
@@ -44,8 +66,11 @@ def test_variations(old: str, new: str, check: object) -> None:
     [
         ("RTP/AVP", "RTP/SAVP", 488),
         ("RTP/AVP", "UDP/TLS/RTP/SAVPF", 488),
-        ("c=IN IP4 192.0.2.9", "c=IN IP4 host.example", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 999.1.2.3", 488),
         ("c=IN IP4 192.0.2.9\n", "", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 -far.example", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 far..example", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2", 488),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 224.0.0.1", 488),
         ("40000", "0", 488),
         ("40000", "70000", 488),
@@ -80,6 +105,24 @@ def test_an_answer_has_every_stream_of_the_offer() -> None:
     lines = [line for line in text.splitlines() if line.startswith("m=")]
     assert lines == ["m=video 0 RTP/AVP 96", "m=audio 17000 RTP/AVP 8 101", "m=image 0 udptl t38"]
     assert parse(text, KNOWN).audio == LOCAL
+
+
+@pytest.mark.parametrize("proto", ["RTP/AVP", "RTP/AVPF"])
+def test_an_answer_speaks_the_profile_of_the_offer(proto: str) -> None:
+    audio = OfferAnswer(KNOWN, lambda: "", translate=False)
+    audio.take_offer(OFFER.replace("RTP/AVP", proto).replace("40000", "40000/1"))
+    for text in (audio.describe(LOCAL), audio.reanswer(OFFER.replace("RTP/AVP", proto))[0], audio.offer_again()):
+        assert f"m=audio 17000 {proto} 8 101\r\n" in text
+
+
+def test_a_description_says_where_its_sip_came_from() -> None:
+    audio = OfferAnswer(KNOWN, lambda: "", False, "198.51.100.7")
+    audio.take_offer(OFFER)
+    audio.describe(LOCAL)
+    assert audio.remote is not None and audio.remote.sip_host == "198.51.100.7"
+    _, changed = audio.reanswer(OFFER, "198.51.100.8")
+    assert changed is not None and changed.sip_host == "198.51.100.8"
+    assert audio.reanswer(OFFER, "198.51.100.8")[1] is None
 
 
 def test_the_version_rises_only_with_a_change() -> None:

@@ -87,12 +87,14 @@ async def test_a_human_without_a_database(
 ) -> None:
     line = postgres_line
     await joe.speak_soon("agent")
+    since = mark(line)
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, joe, from_number=ADA) as caller:
         if moment == "during the greeting":
             await caller.prompt_begin()
         else:
             await caller.prompt_end()
         call = await call_of(line, ADA)
+        await logged(line, "dialogue.action", since=since, call_id=call["call_id"], outcome="found")
         since = mark(line)
         async with stopped(server):
             if request_ == "0":
@@ -118,7 +120,11 @@ async def test_afterwards_calls_work_without_a_restart(
             call = await call_of(line, ADA)
             await with_human(line, [desk], call["call_id"], since=since)  # nobody can be identified: a human
         await desk.wait_ended(10)
+        ended = await logged(line, "call.end", since=since, call_id=call["call_id"])
     await recovered(line)
+    kept = await line.get(f"/api/calls/{call['call_id']}")
+    assert (ended["journal_lost"], kept["live"], kept["outcome"]) == (0, False, "handed over"), "written afterwards"
+    assert kept["caller"] == ADA and kept["entries"]
     before = await line.queue(JUNE_NUMBER)
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=JUNE) as caller:
         await caller.prompt_begin()

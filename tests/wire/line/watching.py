@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from ivr.cli.tail import follow
 from ivr.demo.line import RunningLine
@@ -67,3 +69,27 @@ def processes(line: RunningLine, *words_wanted: str) -> list[int]:
         if parent == line.process.pid and set(words_wanted) <= set(words):
             found.append(int(entry.name))
     return found
+
+
+async def until(met: Callable[[], Awaitable[bool]], timeout_s: float = 10.0) -> None:
+    """Returns once ``met``, which nothing announces. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await met():
+                return
+            await asyncio.sleep(0.1)
+
+
+async def readiness(http: str) -> tuple[int, dict[str, Any]]:
+    async with aiohttp.ClientSession() as session, session.get(f"{http}/readyz") as answer:
+        return answer.status, await answer.json()
+
+
+async def ready_when(http: str, met: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> tuple[int, Any]:
+    """What /readyz says once ``met``."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            status, body = await readiness(http)
+            if met(body):
+                return status, body
+            await asyncio.sleep(0.1)  # as a load balancer would, only sooner

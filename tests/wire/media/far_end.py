@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -31,14 +32,16 @@ class FarEnd(asyncio.DatagramProtocol):
         self.sequence = 100
         self.timestamp = 5000
         self.target: tuple[str, int] = ("127.0.0.1", 9)
+        self.step = FRAME  # of timestamps
         self._transport: asyncio.DatagramTransport | None = None
         self._fresh = asyncio.Event()
 
     @classmethod
-    async def at_loopback(cls, codec: Codec = Codec("PCMU", 0)) -> FarEnd:  # noqa: B008
+    async def at_loopback(cls, codec: Codec = Codec("PCMU", 0), *, host: str = "127.0.0.1") -> FarEnd:  # noqa: B008
+        """``host``: another of 127.0.0.0/8 is another machine, as far as addresses tell."""
         loop = asyncio.get_running_loop()
         _, far = await loop.create_datagram_endpoint(
-            lambda: cls(codec), local_addr=("127.0.0.1", 0), family=socket.AF_INET
+            lambda: cls(codec), local_addr=(host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
         return far
 
@@ -62,12 +65,22 @@ class FarEnd(asyncio.DatagramProtocol):
     ) -> MediaDescription:
         return MediaDescription("127.0.0.1", self.port, tuple(codecs) or (self.codec,), events, direction)
 
+    def imitate(self, other: FarEnd) -> None:
+        """Pretend to be ``other``'s stream: its SSRC, and numbers that go on where it is."""
+        self.ssrc, self.sequence, self.timestamp = other.ssrc, other.sequence, other.timestamp
+
     def aim(self, local: MediaDescription) -> None:
         self.target = (local.host, local.port)
 
     def raw(self, data: bytes) -> None:
         assert self._transport is not None
         self._transport.sendto(data, self.target)
+
+    def empty(self) -> None:
+        """A datagram without a byte in it, which asyncio would not send."""
+        assert self._transport is not None
+        with socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno())) as same:
+            same.sendto(b"", self.target)
 
     def send(self, payload: bytes, *, payload_type: int | None = None, timestamp: int | None = None) -> None:
         """One packet; audio moves the timestamp on."""
@@ -76,7 +89,7 @@ class FarEnd(asyncio.DatagramProtocol):
         self.sequence += 1
         self.raw(build(Packet(kind, False, self.sequence, when, self.ssrc, payload)))
         if timestamp is None:
-            self.timestamp += FRAME
+            self.timestamp += self.step
 
     async def talk(self, signal: Samples) -> None:
         """Send ``signal`` at the pace of speech."""

@@ -109,15 +109,18 @@ async def test_keys_are_reported_once_each_in_order(connect: Connect) -> None:
     assert len(line.log.of(Digit)) == 5
 
 
-async def test_tones_are_keys_only_without_telephone_events(connect: Connect) -> None:
+async def test_tones_are_keys_until_a_real_event_came(connect: Connect) -> None:
+    """Whatever was negotiated: many agree on events and send tones."""
     pause = np.zeros(800, dtype=np.int16)
     dialled = np.concatenate([x for key in "1#7" for x in (tones(key, 0.1), pause)])
-    without, having = await connect(events=None), await connect()
-    await asyncio.gather(without.far.talk(dialled), having.far.talk(dialled))
-    digits = await without.log.first(Digit, 3)
-    assert [(d.key, d.source) for d in digits] == [("1", "tone"), ("#", "tone"), ("7", "tone")]
-    having.far.press(KEYS.index("9"))
-    assert [d.key for d in await having.log.first(Digit)] == ["9"]
+    without, having, using = await connect(events=None), await connect(), await connect()
+    using.far.press(KEYS.index("9"))
+    await asyncio.gather(*(line.far.talk(dialled) for line in (without, having, using)))
+    for line in (without, having):
+        digits = await line.log.first(Digit, 3)
+        assert [(d.key, d.source) for d in digits] == [("1", "tone"), ("#", "tone"), ("7", "tone")]
+    await using.leg.stats()
+    assert [(d.key, d.source) for d in using.log.of(Digit)] == [("9", "rtp")]
 
 
 async def test_speech_comes_with_pre_roll_and_silence_does_not_come(connect: Connect) -> None:

@@ -238,3 +238,28 @@ def mutated(dice: random.Random, data: bytes) -> bytes:
         else:
             del broken[at:]
     return bytes(broken)
+
+
+async def test_guessing_passwords_is_slow_and_its_neighbours_call(guarded: Line) -> None:
+    """As many guesses as go through in 2 s: a handful are looked at. The same trunk calls from elsewhere meanwhile."""
+    loop = asyncio.get_running_loop()
+    async with bare_peer(guarded.agent.address) as guesser, bare_peer(guarded.agent.address, "127.0.0.2") as mine:
+        guesser.send(request("INVITE", call_id="first", body=OFFER, host=guesser.host))
+        offered = challenges(await guesser.final())[1]
+        until, looked_at, tried = loop.time() + 2.0, 0, 0
+        with structlog.testing.capture_logs() as logs:
+            while loop.time() < until:
+                tried += 1
+                guess = SipDigestAuth("pbx", f"guess {tried}")
+                refused = await attempt(guesser, f"guess{tried}", 1, offered, guess, count=tried)
+                assert refused.status_code == 403
+                looked_at += not refused.headers.first("retry-after")
+                if refused.headers.first("retry-after"):
+                    await asyncio.sleep(0.02)  # within the budget of refusals, which would drop the rest unanswered
+        assert tried > 50 and looked_at <= 12, (tried, looked_at)
+        assert [entry["reason"] for entry in logs if entry["event"] == "sip.rejected"] == ["wrong credentials"]
+        mine.send(request("INVITE", call_id="mine", body=OFFER, host=mine.host))
+        right = await attempt(mine, "mine", 2, challenges(await mine.final())[0], ACCOUNT)
+        assert right.status_code == 200
+    for leg in guarded.legs:
+        await leg.hangup()

@@ -64,7 +64,7 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
     flow = call.library.flows[call.library.universals.human_flow]
     call.outbox.record(Decided("to", "human", {"reason": call.need.reason, "from": call.here}))
     call.let_go()
-    call.kept = None
+    call.kept, call.keyed_ahead = None, ""
     call.stack[:] = [Frame(flow.flow)]
     call.intent_doubt = call.request_open = False
     return Goto(f"{flow.flow}.{flow.start}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.dtmf_input import DtmfEntry
+from ivr.dialogue.engine.dtmf_input import DtmfEntry, Entered, Picked
 from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.variables import Asked
@@ -22,7 +22,7 @@ from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.slots import ChoiceSlot
 from ivr.events import Cause, Recognition
-from ivr.record import Decided
+from ivr.record import Decided, Keyed
 
 DIGIT_HANGOVER_S = 0.8
 MOST_ASKED = 50  # questions of a flow that "back" remembers
@@ -41,6 +41,8 @@ def enter(call: Conversation) -> Next:
             call.kept = None
             _asked(call)
             return filled(call, gather, reading)
+    if call.keyed_ahead and (answered_ahead := keyed_ahead(call)) is not None:
+        return answered_ahead
     return ask(call)
 
 
@@ -72,6 +74,45 @@ def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Readin
     if best is None or found.rival is not None or found.how != "transcript" or best.universal:
         return None
     return None if best.meaning.intent in ("yes", "no") else best
+
+
+# -- keys that came before the question -------------------------------------------------------------------------
+
+
+def comes(call: Conversation, gather: Gather) -> bool:
+    """Are keys without a meaning now meant for the question to come (VoiceXML 2.1 section 4.1.8)? So they are before
+    the first, and while a dropped call is looked for: not after a question, where they may mean anything."""
+    if gather.mode != Mode.RUNNING or call.waiting is None:
+        return False
+    return call.waiting.what == "snapshot" or not any(frame.asked for frame in call.stack)
+
+
+def keyed_ahead(call: Conversation) -> Next | None:
+    """What the keys pressed before mean at this question, which then is not asked; None when they mean nothing."""
+    keys, call.keyed_ahead = call.keyed_ahead, ""
+    gather = question(call)
+    for place, key in enumerate(keys, 1):
+        call.outbox.record(Keyed(MASK if gather.secret else key))
+        match gather.keypad.press(key):
+            case None:
+                continue
+            case Picked(index):
+                call.keyed_ahead = keys[place:]
+                _asked(call)
+                call.transcribe("key", str(index + 1))
+                return picked(call, gather, index)
+            case Entered(keys=entered, values=(value,)):
+                call.keyed_ahead = keys[place:]
+                _asked(call)
+                call.transcribe("key", MASK if gather.secret else entered)
+                return filled(call, gather, Reading(Meaning(ANSWER, {call.state.ask: value}), value.label, 1.0))
+            case _:
+                return None
+    if not gather.keypad.entering:
+        return None
+    call.prompt()
+    _asked(call)
+    return Ask(gather)  # the rest is keyed now
 
 
 # -- what is listened for ----------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
 def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
     call.outbox.record(Decided("resume", yes))
     if yes:
-        call.kept = None
+        call.kept, call.keyed_ahead = None, ""
     target = restore(call, gather.snapshot) if yes else None
     if target is None:
         return edge_of(call, "none")
@@ -74,6 +74,8 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
     """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
     if call.in_human_flow:
         return None
+    if call.gather is not None and call.gather.base.mode == Mode.RESUME:
+        return dict(call.gather.base.snapshot)  # the place that is being offered is no less a place
     stack = [
         {
             "flow": frame.flow,

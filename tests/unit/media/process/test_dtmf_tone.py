@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder
+from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder, power
 from ivr.media.process.dtmf_tone import COLUMNS, ROWS, ToneDetector, tones
 from ivr.media.wire import KEYS
 
 
 def detected(signal: Samples) -> str:
     detector = ToneDetector()
-    return "".join(detector.frame(signal[i : i + FRAME]) for i in range(0, len(signal) - FRAME + 1, FRAME))
+    frames = [signal[i : i + FRAME] for i in range(0, len(signal) - FRAME + 1, FRAME)]
+    return "".join(detector.frame(frame, power(frame)) for frame in frames)
 
 
 def spaced(parts: list[Samples], pause_s: float) -> Samples:
@@ -31,6 +32,22 @@ def test_every_key_is_found_once(codec: str, level_db: float) -> None:
     whole = len(signal) // FRAME * FRAME
     heard = np.concatenate([line.decode(line.encode(signal[i : i + FRAME])) for i in range(0, whole, FRAME)])
     assert detected(heard) == KEYS
+
+
+@pytest.mark.parametrize("offset", range(0, FRAME, 10))
+@pytest.mark.parametrize("pause_s", [0.04, 0.045, 0.06])
+def test_the_same_key_twice_is_two_keys_however_short_the_pause(offset: int, pause_s: float) -> None:
+    lead = np.zeros(offset, dtype=np.int16)
+    for length_s in (0.05, 0.1):
+        signal = spaced([tones(key, length_s) for key in "8800"], pause_s)
+        assert detected(np.concatenate([lead, signal, np.zeros(RATE // 10, dtype=np.int16)])) == "8800"
+
+
+@pytest.mark.parametrize("offset", range(0, FRAME, 20))
+def test_a_lost_packet_in_a_tone_makes_no_second_key(offset: int) -> None:
+    signal = tones("8", 0.3)
+    signal[800 + offset : 960 + offset] = 0
+    assert detected(np.concatenate([signal, np.zeros(800, dtype=np.int16)])) == "8"
 
 
 @pytest.mark.parametrize("offset", range(0, FRAME, 20))

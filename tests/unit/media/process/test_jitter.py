@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.media.process.jitter import JitterBuffer
+from ivr.media.process.jitter import JitterBuffer, PayloadClock
 
 BASE = 0xFFFFFF00  # so that every test crosses the wrap of the timestamp
 
@@ -144,3 +145,77 @@ def test_any_packets_at_all_cost_little_and_come_out_as_frames(packets: list[tup
         frame = buffer.pull()
         assert frame is None or len(frame) == 160
     assert len(buffer._packets) <= 64
+
+
+def clocked(
+    steps: list[int], sizes: list[int], *, start: int = BASE, missing: frozenset[int] = frozenset()
+) -> list[bytes]:
+    """What comes out of packets of ``sizes`` bytes whose timestamps are ``steps`` apart, at the pace of their sizes."""
+    clock, buffer, out = PayloadClock(), JitterBuffer(), []
+    written, due = start, 0.0
+    for index, (step, size) in enumerate(zip(steps, sizes, strict=True)):
+        due += size / 160
+        if index not in missing:
+            placed = clock.place((65_500 + index) & 0xFFFF, written & 0xFFFFFFFF, size)
+            if clock.turned:
+                buffer.reset()
+            buffer.push(placed, bytes([index % 251]) * size)
+        while due >= 1:
+            due -= 1
+            out.append(buffer.pull() or b"")
+        written += step
+    return out
+
+
+@pytest.mark.parametrize(
+    ("step", "size"),
+    [
+        (320, 160),
+        (640, 320),
+        (160, 80),
+        (480, 240),
+        (960, 480),
+        (960, 160),
+        (80, 160),
+        (20, 160),
+        (0, 160),
+        (-160, 160),
+    ],
+)
+def test_timestamps_that_count_otherwise_are_judged_by_the_packets_lengths(step: int, size: int) -> None:
+    """G.711 stamped at 16 kHz, G.722 at 16 kHz, at 48 kHz, in milliseconds, or not at all."""
+    count = 14400 // size  # less than what it takes to give delay back
+    settled = clocked([step] * count, [size] * count)[20:]
+    assert all(settled), "no hole"
+    played = list(dict.fromkeys(byte for frame in settled for byte in frame))
+    assert played == [(played[0] + n) % 251 for n in range(len(played))], "nothing skipped, nothing twice"
+
+
+def test_a_right_clock_is_left_alone() -> None:
+    clock = PayloadClock()
+    written = BASE
+    for index in range(400):
+        if index % 7 == 3:
+            written += 160  # a pause of one frame now and then is no other clock
+        assert clock.place(index & 0xFFFF, written & 0xFFFFFFFF, 160) == written & 0xFFFFFFFF
+        assert not clock.turned
+        written += 160
+
+
+def test_losses_and_pauses_of_a_wrong_clock_keep_their_length() -> None:
+    out = clocked([320] * 60 + [320 * 11] + [320] * 60, [160] * 121, missing=frozenset({30}))
+    assert sum(not frame for frame in out[10:60]) == 1
+    clock = PayloadClock()
+    placed = [clock.place(n, 320 * n, 160) for n in range(10)]
+    assert clock.place(10, 320 * 25, 160) - placed[-1] == 16 * 160
+    assert clock.place(9, 320 * 9, 160) == placed[-1], "and a copy its place"
+
+
+def test_a_far_end_that_turns_to_counting_right_is_followed() -> None:
+    out = clocked([320] * 50 + [160] * 100, [160] * 150)
+    assert all(out[70:])
+
+
+def test_a_change_of_packet_length_is_no_change_of_clock() -> None:
+    out = clocked([160] * 40 + [320] * 40 + [80] * 80, [160] * 40 + [320] * 40 + [80] * 80)
+    assert all(out[10:120])

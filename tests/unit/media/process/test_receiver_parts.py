@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ivr.media.process import codec
 from ivr.media.process.codec import FRAME, RATE, Samples, clipped
@@ -71,36 +72,63 @@ def test_resuming_crosses_over() -> None:
     assert np.array_equal(out[40:], frame[40:])
 
 
-FAR, STRAY = ("192.0.2.1", 4000), ("198.51.100.9", 5000)
+FAR, NAT, STRANGER = ("10.0.0.5", 4000), ("192.0.2.1", 61000), ("198.51.100.9", 5000)
 
 
-def test_signalled_source_latches_at_once_another_after_three() -> None:
+def run_of(latch: SourceLatch, address: tuple[str, int], count: int, *, now: float = 0.0, ssrc: int = 1) -> list[bool]:
+    return [latch.admit(address, ssrc, n, now + 0.02 * n) for n in range(count)]
+
+
+def test_the_signalled_source_latches_at_once_its_host_or_that_of_its_sip_after_three() -> None:
     latch = SourceLatch()
     latch.aim(FAR)
     assert latch.source == FAR
     assert latch.admit(FAR, 1, 10, 0.0)
-    latch = SourceLatch()
-    latch.aim(FAR)
-    assert [latch.admit(STRAY, 1, n, 0.0) for n in (10, 11, 12, 13)] == [False, False, True, True]
-    assert latch.source == STRAY
+    for other in (NAT, (FAR[0], 4444)):
+        latch = SourceLatch()
+        latch.aim(FAR, NAT[0])
+        assert run_of(latch, other, 4) == [False, False, True, True]
+        assert latch.source == other
 
 
-def test_a_stray_stream_takes_over_only_once_the_far_end_is_silent() -> None:
+@pytest.mark.parametrize("ssrc", [1, 9])
+def test_a_stranger_never_latches(ssrc: int) -> None:
     latch = SourceLatch()
-    latch.aim(FAR)
+    latch.aim(FAR, NAT[0])
+    assert not any(run_of(latch, STRANGER, 500, ssrc=ssrc)), "before anybody was heard"
+    assert latch.source == FAR
+    assert latch.admit(FAR, 1, 10, 20.0)
+    assert not any(run_of(latch, STRANGER, 500, now=60.0, ssrc=ssrc)), "after a long silence"
+    assert latch.source == FAR
+    assert latch.admit(FAR, 1, 11, 90.0)
+
+
+def test_once_the_signalled_address_was_heard_only_its_host_may_move() -> None:
+    latch = SourceLatch()
+    latch.aim(FAR, NAT[0])
     assert latch.admit(FAR, 1, 10, 0.0)
-    for n in range(100):
-        assert not latch.admit(STRAY, 9, n, 0.02 * n)
-        assert latch.admit(FAR, 1, 11 + n, 0.02 * n)
-    admitted = [latch.admit(STRAY, 9, 100 + n, 10.0 + 0.02 * n) for n in range(6)]
-    assert admitted == [False] * 4 + [True, True]
-    assert latch.source == STRAY
+    assert not any(run_of(latch, NAT, 50, now=10.0))
+    moved = (FAR[0], 4002)
+    assert not any(run_of(latch, moved, 50, now=0.1)), "while it speaks itself"
+    assert run_of(latch, moved, 6, now=10.0) == [False] * 4 + [True, True]
+    assert latch.admit(FAR, 1, 11, 10.2), "and it wins at once when it is back"
+    assert latch.source == FAR
+
+
+def test_the_signalled_address_wins_at_once_over_the_one_that_nat_showed() -> None:
+    latch = SourceLatch()
+    latch.aim(FAR, NAT[0])
+    run_of(latch, NAT, 5)
+    assert latch.source == NAT
+    assert latch.admit(FAR, 7, 900, 0.11)
+    assert latch.source == FAR
+    assert not any(run_of(latch, NAT, 50, now=0.2))
 
 
 def test_packets_out_of_sequence_never_latch() -> None:
     latch = SourceLatch()
-    latch.aim(FAR)
-    assert not any(latch.admit(STRAY, 1, n * 777 & 0xFFFF, 0.0) for n in range(200))
+    latch.aim(FAR, NAT[0])
+    assert not any(latch.admit(NAT, 1, n * 777 & 0xFFFF, 0.0) for n in range(200))
     assert latch.source == FAR
 
 
@@ -116,10 +144,19 @@ def test_a_new_stream_of_the_far_end_needs_two_packets() -> None:
 
 def test_a_new_description_starts_over_the_same_one_does_not() -> None:
     latch = SourceLatch()
-    latch.aim(FAR)
-    for n in range(3):
-        latch.admit(STRAY, 1, n, 0.0)
-    latch.aim(FAR)
-    assert latch.source == STRAY
-    latch.aim(("192.0.2.1", 6000))
-    assert latch.source == ("192.0.2.1", 6000)
+    assert latch.aim(FAR, NAT[0])
+    run_of(latch, NAT, 3)
+    assert not latch.aim(FAR, NAT[0])
+    assert latch.source == NAT
+    assert latch.aim((FAR[0], 6000), NAT[0])
+    assert latch.source == (FAR[0], 6000)
+    assert not any(run_of(latch, NAT, 10, now=1.0)), "what was under way from the address before"
+    assert any(run_of(latch, NAT, 60, now=2.0)), "unless it was the right one after all"
+
+
+def test_whose_rtcp_counts() -> None:
+    latch = SourceLatch()
+    latch.aim(FAR, NAT[0])
+    assert latch.far_end(FAR[0]) and latch.far_end(NAT[0]) and not latch.far_end(STRANGER[0])
+    latch.admit(FAR, 1, 10, 0.0)
+    assert latch.far_end(FAR[0]) and not latch.far_end(NAT[0])

@@ -1,0 +1,93 @@
+"""Reload (SIGHUP): config.toml is read again; what may change on a running line changes, what needs a restart is named.
+
+The whole new configuration is checked before any of it counts; with a fault in it everything stays as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+
+from ivr.config import Config
+from ivr.errors import ConfigError, IvrError
+
+log = structlog.get_logger(__name__)
+
+LIVE = frozenset(
+    {
+        *("sip.trunks", "sip.max_calls", "sip.busy_status", "sip.retry_after_s", "sip.session_expires_s"),
+        *("flows.entry", "flows.language", "flows.persona", "flows.numbers", "flows.services"),
+        *("desk.hours", "desk.agents", "retention.calls_days", "logs.path", "logs.level", "logs.redact"),
+    }
+)
+"""What counts from the reload on, for new calls, new hand-overs and new log lines; calls in progress go on."""
+
+Part = Callable[[Config], None]
+"""Hands one part of the line its piece of a checked configuration. Doesn't wait, doesn't fail."""
+
+
+class Reload:
+    """``config``: what counts now. ``check`` raises IvrError for what can't be; ``parts`` are told what counts next."""
+
+    def __init__(self, config: Config, check: Callable[[Config], Awaitable[None]], parts: Sequence[Part]) -> None:
+        self.config = config
+        self._check = check
+        self._parts = parts
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self, read: Callable[[], Config]) -> None:
+        """Take what ``read`` finds. Whatever is wrong with it is a log line."""
+        async with self._one_at_a_time:
+            try:
+                wanted = await asyncio.to_thread(read)
+                changed = differences(self.config, wanted)
+                merged = _merged(self.config, wanted, [key for key in changed if key in LIVE])
+                _check_secrets(self.config, merged)
+                await self._check(merged)
+            except IvrError as error:
+                log.error("config.rejected", error=str(error))
+                return
+            except (OSError, ValueError) as error:
+                log.error("config.rejected", error=f"{type(error).__name__}: {error}")
+                return
+            self._hand_out(merged)
+            if postponed := [key for key in changed if key not in LIVE]:
+                log.warning("config.restart_needed", keys=postponed)
+            log.info("config.reloaded", changed=[key for key in changed if key in LIVE])
+
+    def _hand_out(self, merged: Config) -> None:
+        for part in self._parts:  # also where nothing changed: a file may have been renamed, a secret replaced
+            part(merged)
+        self.config = merged
+
+
+def differences(old: Config, new: Config) -> list[str]:
+    """The keys ("sip.max_calls") whose values differ, in the file's order."""
+    return [
+        f"{section}.{key}"
+        for section in Config.model_fields
+        for key in type(getattr(old, section)).model_fields
+        if getattr(getattr(old, section), key) != getattr(getattr(new, section), key)
+    ]
+
+
+def _merged(old: Config, new: Config, keys: Sequence[str]) -> Config:
+    """``old`` with what ``new`` has under ``keys``."""
+    sections: dict[str, dict[str, Any]] = {}
+    for dotted in keys:
+        section, _, key = dotted.partition(".")
+        sections.setdefault(section, {})[key] = getattr(getattr(new, section), key)
+    return old.model_copy(
+        update={name: getattr(old, name).model_copy(update=values) for name, values in sections.items()}
+    )
+
+
+def _check_secrets(old: Config, new: Config) -> None:
+    """A secret that came with this change must be where it is said to be. Raises ConfigError."""
+    before = set(old.secrets)
+    missing = [f"{of}: {t}" for of, secret in new.secrets if (of, secret) not in before and (t := secret.trouble())]
+    if missing:
+        raise ConfigError("\n".join(missing))
