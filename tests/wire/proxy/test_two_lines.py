@@ -19,7 +19,7 @@ from ivr.config import parse_address
 from ivr.demo.line import LineSetup, RunningLine
 from tests.wire.baresip import baresip
 from tests.wire.kamailio import HOST, Kamailio, kamailio
-from tests.wire.line.watching import logged, mark
+from tests.wire.line.watching import logged, mark, until
 from tests.wire.sip.bare import bare_peer
 from tests.wire.sip.conftest import SCENARIOS
 from tests.wire.sipp import SippRun, free_port, start_sipp
@@ -127,7 +127,7 @@ async def test_a_killed_node_loses_no_call_that_arrives_and_is_used_again_when_i
 
 async def test_a_draining_node_loses_no_call_and_its_calls_go_on_to_their_end(cluster: Cluster, tmp_path: Path) -> None:
     await cluster.up()
-    async with baresip(tmp_path / "phone") as phone:
+    async with baresip(tmp_path / "phone", pcm=bytes(16_000 * 40)) as phone:
         await phone.command("dial", f"sip:line@{cluster.proxy.target}")
         await phone.wait("CALL_ESTABLISHED")
         calls = {address: await line.calls(live=True) for address, line in cluster.lines.items()}
@@ -150,8 +150,12 @@ async def test_a_draining_node_loses_no_call_and_its_calls_go_on_to_their_end(cl
 async def test_with_both_draining_callers_hear_503_and_calls_in_progress_stay(cluster: Cluster, tmp_path: Path) -> None:
     await cluster.up()
     run = await start_sipp(SCENARIOS / "uac_wait_bye.xml", tmp_path, target=cluster.proxy.target, calls=12)
+
+    async def all_up() -> bool:
+        return sum([len(await line.calls(live=True)) for line in cluster.lines.values()]) == 12
+
+    await until(all_up)
     for line in cluster.lines.values():
-        await taken(line, 2, 0)
         line.process.send_signal(signal.SIGTERM)
     async with bare_peer(parse_address(cluster.proxy.target)) as caller:
         assert await caller.asked("INVITE") == (503, "10")
