@@ -41,8 +41,6 @@ class LineSetup:
     each of its processes may have open, 0 for as many as this one."""
 
     folder: Path
-    sip: str = "127.0.0.1:0"
-    allow: str = "127.0.0.1/32"  # who may call
     agents: Sequence[AgentPhone] = ()
     database: str = ""
     flows: Path = ROOT / "flows"
@@ -50,6 +48,8 @@ class LineSetup:
     hours: str = "00:00-24:00"
     media_timeout_s: float = 30.0
     drain_s: float = 1.0
+    sip: str = "127.0.0.1:0"
+    allow: str = "127.0.0.1/32"  # who may call
     descriptors: int = 0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)

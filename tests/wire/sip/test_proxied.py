@@ -17,20 +17,22 @@ from tests.unit.sip.messages import OFFER, request, response
 from tests.wire.kamailio import HOST, Kamailio, configuration, kamailio, program
 from tests.wire.sip.bare import bare_peer, like
 from tests.wire.sip.conftest import LOCAL, SCENARIOS, Line, Start, answering
-from tests.wire.sipp import free_port, run_sipp, start_sipp
+from tests.wire.sipp import run_sipp, start_sipp
 
 pytestmark = pytest.mark.wire
 
 Engine = Callable[[Leg], Awaitable[None]]
-NODE, DEAD = "127.0.0.2", "127.0.0.3"
+NODE, OTHER = "127.0.0.2", "127.0.0.3"
 TRUNKS = [{"name": "proxy", "allow": [f"{HOST}/32"]}]
 
 
 @asynccontextmanager
-async def behind(line: Start, engine: Engine = answering, *dead: str, pbx: str = "") -> AsyncIterator[tuple[Line, Kamailio]]:
-    """A line of ours with the proxy in front of it, and nodes that are ``dead``."""
+async def behind(
+    line: Start, engine: Engine = answering, *others: str, pbx: str = "127.0.0.1:9"
+) -> AsyncIterator[tuple[Line, Kamailio]]:
+    """A line of ours, and ``others``, with the proxy in front of them."""
     up = await line(engine, listen=f"{NODE}:0", trunks=TRUNKS)
-    async with kamailio([*dead, up.target], pbx=pbx or "127.0.0.1:9") as proxy:
+    async with kamailio([*others, up.target], pbx=pbx) as proxy:
         yield up, proxy
 
 
@@ -73,7 +75,9 @@ async def ringing_a_moment(leg: Leg) -> None:
     ],
 )
 @pytest.mark.parametrize("transport", ["u1", "t1"])
-async def test_a_call_through_the_proxy(line: Start, tmp_path: Path, scenario: str, engine: Engine, transport: str) -> None:
+async def test_a_call_through_the_proxy(
+    line: Start, tmp_path: Path, scenario: str, engine: Engine, transport: str
+) -> None:
     async with behind(line, engine) as (up, proxy):
         path = SCENARIOS / f"{scenario}.xml"
         result = (await run_sipp(path, tmp_path, target=proxy.target, transport=transport)).check()
@@ -102,7 +106,9 @@ async def test_an_agent_behind_the_pbx_is_called_through_the_proxy(line: Start, 
     run = await start_sipp(SCENARIOS / "uas_answer.xml", tmp_path)
     async with behind(line, pbx=f"{run.host}:{run.port}") as (up, proxy):
         agent = f"sip:3001@{proxy.target}"
-        leg = await up.agent.dial(agent, LOCAL, caller=Party("5035550142"), headers={"X-IVR-Note": "queue=7"}, ring_timeout_s=8.0)
+        leg = await up.agent.dial(
+            agent, LOCAL, caller=Party("5035550142"), headers={"X-IVR-Note": "queue=7"}, ring_timeout_s=8.0
+        )
         await leg.hangup()
         messages = (await run.result()).check().messages
     assert f"INVITE sip:3001@{run.host}:{run.port} SIP/2.0" in messages
@@ -115,29 +121,27 @@ async def test_an_agent_behind_the_pbx_is_called_through_the_proxy(line: Start, 
 # -- the next node ---------------------------------------------------------------------------------------------------
 
 
-class Dying(asyncio.DatagramProtocol):
-    """A node that answers its probes; an INVITE never, or with 100 (``trying``) and nothing after it."""
+class Failing(asyncio.DatagramProtocol):
+    """A node that answers its probes, and an INVITE with ``status`` at most; 0: not at all."""
 
-    def __init__(self, trying: bool) -> None:
-        self._trying = trying
+    def __init__(self, status: int) -> None:
+        self._status = status
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         message = parse_message(data)
-        if not isinstance(message, SipRequest):
-            return
-        if message.method == "OPTIONS":
+        if isinstance(message, SipRequest) and message.method == "OPTIONS":
             self._transport.sendto(response(message, 200), addr)
-        elif message.method == "INVITE" and self._trying:
-            self._transport.sendto(response(message, 100, contact=False), addr)
+        elif isinstance(message, SipRequest) and message.method == "INVITE" and self._status:
+            self._transport.sendto(response(message, self._status, contact=False), addr)
 
 
 @asynccontextmanager
-async def dying_node(trying: bool) -> AsyncIterator[str]:
+async def failing_node(status: int) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: Dying(trying), local_addr=(DEAD, 0))
+    transport, _ = await loop.create_datagram_endpoint(lambda: Failing(status), local_addr=(OTHER, 0))
     host, port = transport.get_extra_info("sockname")
     try:
         yield f"{host}:{port}"
@@ -145,19 +149,37 @@ async def dying_node(trying: bool) -> AsyncIterator[str]:
         transport.close()
 
 
-@pytest.mark.parametrize("trying", [False, True], ids=["silent", "silent after its 100"])
-async def test_a_call_that_meets_a_dead_node_goes_to_the_next(line: Start, tmp_path: Path, trying: bool) -> None:
-    async with dying_node(trying) as dead, behind(line, answering, dead) as (up, proxy):
+@pytest.mark.parametrize("status", [0, 100, 180], ids=["silent", "silent after its 100", "silent after ringing"])
+async def test_a_call_that_meets_a_dead_node_goes_to_the_next(line: Start, tmp_path: Path, status: int) -> None:
+    async with failing_node(status) as dead, behind(line, answering, dead) as (up, proxy):
         result = await run_sipp(SCENARIOS / "uac_basic.xml", tmp_path, target=proxy.target, calls=12, rate=100)
         result.check(12)
         await up.finished()
         assert len(up.legs) == 12
-        assert proxy.state(dead) == "down"
+        assert any(said.endswith(f"line down: sip:{dead}") for said in proxy.said)
         await proxy.until("up", dead)
 
 
+@pytest.mark.parametrize("status", [486, 500, 503])
+async def test_a_call_that_a_node_refuses_goes_to_the_next_at_once(line: Start, tmp_path: Path, status: int) -> None:
+    async with failing_node(status) as failing, behind(line, answering, failing) as (up, proxy):
+        result = await run_sipp(SCENARIOS / "uac_basic.xml", tmp_path, target=proxy.target, calls=12, rate=100)
+        result.check(12)
+        assert len(up.legs) == 12 and proxy.state(failing) == "up"
+        assert f"SIP/2.0 {status}" not in result.messages
+
+
+async def test_what_a_line_says_of_the_call_itself_reaches_the_caller(line: Start) -> None:
+    async def declining(leg: Leg) -> None:
+        await leg.reject(488, "Not Acceptable Here")
+
+    async with behind(line, declining) as (up, proxy), bare_peer(proxy.address) as caller:
+        assert await caller.asked("INVITE") == (488, "")
+        assert len(up.legs) == 1
+
+
 async def test_a_caller_who_gives_up_while_the_next_node_is_sought(line: Start) -> None:
-    async with dying_node(False) as dead, kamailio([dead]) as proxy, bare_peer(proxy.address) as caller:
+    async with failing_node(0) as dead, kamailio([dead]) as proxy, bare_peer(proxy.address) as caller:
         invite = caller.invitation()
         caller.send(invite)
         first = await caller.next()
@@ -168,7 +190,7 @@ async def test_a_caller_who_gives_up_while_the_next_node_is_sought(line: Start) 
 
 
 async def test_a_full_line_sends_calls_on_to_the_next(line: Start, tmp_path: Path) -> None:
-    full = await line(answering, listen=f"{DEAD}:0", trunks=TRUNKS, max_calls=1)
+    full = await line(answering, listen=f"{OTHER}:0", trunks=TRUNKS, max_calls=1)
     async with behind(line, answering, full.target) as (up, proxy):
         one = await start_sipp(SCENARIOS / "uac_wait_bye.xml", tmp_path / "one", target=proxy.target, calls=8)
         await up.until(lambda: len(up.legs) >= 7)
