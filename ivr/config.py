@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ivr.errors import ConfigError
+from ivr.identity import LevelWord
 from ivr.media.description import callers_served, is_host_name, port_pairs
 from ivr.numbering import NumberingPlan, countries
 from ivr.typography import retyped
@@ -167,7 +168,8 @@ def _registrar(value: str) -> str:
 
 
 class Trunk(Section):
-    """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead."""
+    """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
+    ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely."""
 
     name: str
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
@@ -178,6 +180,7 @@ class Trunk(Section):
     expires_s: int = Field(300, ge=30)
     transport: Literal["udp", "tcp"] = "udp"
     inbound_auth: bool = False
+    vouches: bool = True
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
@@ -197,6 +200,11 @@ class SipConfig(Section):
     retry_after_s: int = Field(30, ge=1)
     session_expires_s: int = Field(1800, ge=90)
     trunks: tuple[Trunk, ...] = ()
+
+    @property
+    def vouching(self) -> frozenset[str]:
+        """The trunks whose calling numbers are checked ones."""
+        return frozenset(trunk.name for trunk in self.trunks if trunk.vouches)
 
 
 class MediaConfig(Section):
@@ -249,7 +257,8 @@ def _service_url(value: str) -> str:
 class HttpService(Section):
     """A company's own HTTP service that flows may call by name; ``url`` is a path where this line's own server has it.
 
-    {names} in the values of ``headers`` are filled from ``secrets``."""
+    {names} in the values of ``headers`` are filled from ``secrets``. ``needs``: the identity level below which it is
+    never called, whatever a flow says."""
 
     name: str = Field(min_length=1)
     url: Annotated[str, AfterValidator(_service_url)]
@@ -257,6 +266,7 @@ class HttpService(Section):
     secrets: dict[str, SecretField] = Field(default_factory=dict)
     timeout_s: float = Field(3.0, gt=0, le=30)
     retries: int = Field(1, ge=0, le=5)
+    needs: LevelWord = "unknown"
 
     @model_validator(mode="after")
     def _headers_fit(self) -> HttpService:

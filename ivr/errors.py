@@ -9,6 +9,7 @@ IvrError
 │   └── StoreUnavailable
 ├── TelephonyError       the far end, or the trunk's operator
 │   ├── DialFailed
+│   ├── ModificationRefused
 │   └── TransferFailed
 ├── ActionError          the back end behind a flow's action
 └── CallEnded            nobody: the far end left; unwinds a call's tasks
@@ -64,6 +65,15 @@ class DialFailed(TelephonyError):
     """An outbound INVITE got a final non-2xx answer, or none.
 
     ``status`` is the SIP status (RFC 3261 section 21); 408 when nobody answered in time."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class ModificationRefused(TelephonyError):
+    """A re-INVITE of ours got a final non-2xx answer, or none in time (408): the session stays as it was."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(f"{status} {reason}")

@@ -16,6 +16,7 @@ DigitSource = Literal["rtp", "info", "tone"]
 # Facts of a call, for any company: who calls, set by the action that identified them; and one of the actions.
 CALLER_ID = "caller.id"
 CALLER_NAME = "caller.name"
+HANDOFF_SKILL = "call.handoff_skill"  # of the human who is wanted, once one is
 CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
 
 
@@ -145,6 +146,13 @@ class PlayDone:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaHeard:
+    """The far end was heard for the first time: RTP, or what else proves that it lives."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaTimeout:
     """No RTP from the far end for the configured time."""
 
@@ -154,10 +162,19 @@ class MediaTimeout:
 
 @dataclass(frozen=True, slots=True)
 class MediaLost:
-    """The media process died under this leg."""
+    """The media process died under this leg, which can be opened again in the next one."""
 
     leg: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRestored:
+    """A leg that had lost its media has them again: ``gap_s`` after, for the ``count``-th time lately."""
+
+    leg: str
+    gap_s: float
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +195,7 @@ class TransferProgress:
     reason: str
 
 
-MediaEvent = Digit | KeyReleased | Audio | PlayDone | MediaTimeout | MediaLost
+MediaEvent = Digit | KeyReleased | Audio | PlayDone | MediaHeard | MediaTimeout | MediaLost
 EarEvent = SpeechStarted | SpeechEnded | Heard | RecogniserFailed
 
 

@@ -9,6 +9,7 @@ from ivr.company import company_of
 from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.events import Term
+from ivr.identity import IdentityLevel
 from ivr.speech.prompt_cache import Recordings
 from ivr.speech.vendors import recogniser_offers, synthesiser_offers
 
@@ -40,6 +41,7 @@ def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]]
         signatures=signatures,
         skills=tuple(dict.fromkeys(s for agent in config.desk.agents for s in agent.skills)) or None,
         services=tuple(service.name for service in flows.services),
+        levels={service.name: IdentityLevel.of_word(service.needs) for service in flows.services},
         entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),
         recorded=lambda audio, language: recordings.find("", language, audio) is not None,
         vocabularies=vocabularies,

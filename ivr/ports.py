@@ -61,6 +61,10 @@ class Leg(Protocol):
 
     async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None: ...
 
+    async def reinvite(self, local: MediaDescription) -> MediaDescription:
+        """Offer ``local`` in place of what was agreed (RFC 3261 section 14.1; a glare is waited out); the far end's
+        description then. Raises ModificationRefused: the session is as it was; CallEnded: there is none any more."""
+
     async def hangup(self, reason: str = "") -> None:
         """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out."""
 
@@ -68,6 +72,9 @@ class Leg(Protocol):
         """Blind transfer (RFC 3515): returns when accepted (202), progress comes as TransferProgress events.
 
         Raises TransferFailed when the REFER itself is refused."""
+
+    async def answers(self) -> bool:
+        """Whether the far end still knows of the dialog, asked by an OPTIONS inside it (RFC 3261 section 11)."""
 
     def events(self) -> AsyncIterator[LegEvent]: ...
 
@@ -127,6 +134,10 @@ class MediaLeg(Protocol):
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``; our description to answer with (codec chosen by our preference, RFC 3264)."""
 
+    async def reopen(self) -> MediaDescription:
+        """After MediaLost: the same ports again where they are free, else others; our description. What was told
+        (plays, listening, a bridge) goes on, plays from their beginning. Raises MediaUnavailable."""
+
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""
 
@@ -147,7 +158,7 @@ class MediaLeg(Protocol):
 
 
 class MediaEngine(Protocol):
-    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost."""
+    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost and can be reopened."""
 
     async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> MediaLeg:
         """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer.
@@ -181,6 +192,9 @@ class Ears(Protocol):
 
     def feed(self, pcm: bytes, at: float) -> None:
         """Never blocks; drops and counts when the worker is behind."""
+
+    async def abreast(self, within_s: float) -> bool:
+        """Whether the recogniser has taken in what was fed so far, within ``within_s``: if not it is saturated."""
 
     def events(self) -> AsyncIterator[EarEvent]: ...
     async def close(self) -> None: ...
@@ -273,6 +287,17 @@ class Callbacks(Protocol):
 
     async def close(self, callback_id: int) -> bool:
         """They were called. False when it was not waiting (any more): somebody else took it."""
+
+
+class VerificationTries(Protocol):
+    """Tries to prove who one is, counted across calls. Both methods raise StoreUnavailable."""
+
+    async def begin(self, claimed: str, caller: str) -> int | None:
+        """A try by calling number ``caller`` ("" withheld) to be ``claimed``: its id, and it counts as wrong until
+        ``passed``. None: there were too many; nothing may be checked now."""
+
+    async def passed(self, identity: int) -> None:
+        """It was right: what the same number got wrong before for the same person is forgiven."""
 
 
 # --- the desk ----------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, get_args
 
+from ivr.identity import IDENTITY_FACTS, Identity
+
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -75,7 +77,9 @@ Decision = Literal[
     "choice",  # an intent
     "confirmed",
     "corrected",  # variables
+    "set_aside",  # the question that a request left open, with intent
     "resume",  # to go on where a dropped call stopped
+    "identity",  # the level at which the caller is known from here on, with by; or refused, with needs and action
     "goodbye",
     "language",  # chosen, with persona and keys_led; or whether the offered one is wanted
 ]
@@ -107,7 +111,7 @@ class Performed:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A human got the call, or (``outcome``) why none did."""
+    """A human got the call, or (``outcome``) why none did. ``reason`` is the most important, ``also`` the others."""
 
     kind: ClassVar[str] = "handoff"
     destination: str = ""
@@ -116,6 +120,7 @@ class HandedOver:
     priority: int | None = None
     outcome: str = ""
     tried: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +270,16 @@ class Utterance:
 
 # --- what a human gets -------------------------------------------------------------------------------------
 
+URGENT = 8  # from this priority on; they go from 0 to 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a human was wanted, and what the caller ``said`` for it ("" where it was not said)."""
+
+    reason: str
+    said: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Party:
@@ -277,7 +292,9 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class HandoffContext:
-    """Everything the human gets with the call, so that nobody repeats anything: a screen pop's content."""
+    """Everything the human gets with the call, so that nobody repeats anything: a screen pop's content.
+
+    ``reason`` is the most important one and ``said`` the caller's words for it; ``also``: the others, by importance."""
 
     call_id: str
     reason: str
@@ -290,13 +307,22 @@ class HandoffContext:
     tried: tuple[str, ...] = ()
     flow: str = ""
     state: str = ""
+    said: str = ""
+    also: tuple[Reason, ...] = ()
+
+    @property
+    def urgent(self) -> bool:
+        return self.priority >= URGENT
 
     def to_json(self) -> dict[str, Any]:
-        """The one shape that agents, API and console see."""
+        """The one shape that agents, API and console see. ``identity``: how surely the caller is known, in words."""
         return {
             **{each.name: getattr(self, each.name) for each in fields(self)},
             "caller": asdict(self.caller),
-            "facts": dict(self.facts),
+            "identity": Identity.of(self.facts).told,
+            "facts": {name: value for name, value in self.facts.items() if name not in IDENTITY_FACTS},
             "transcript": [utterance.to_json() for utterance in self.transcript],
             "tried": list(self.tried),
+            "also": [asdict(reason) for reason in self.also],
+            "urgent": self.urgent,
         }

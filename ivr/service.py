@@ -114,7 +114,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()))
+        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
@@ -204,7 +204,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: endpoint.apply(now.sip),
                 lambda now: desk.apply(now.desk),
                 lambda now: company_http.apply(now.flows.services),
-                lambda now: entry.apply(now.flows),
+                lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, ActionSignature, Parameter
-from ivr.events import CALLBACK_REQUEST, CALLER_ID, CALLER_NAME, ActionResult
+from ivr.events import CALLBACK_REQUEST, CALLER_ID, CALLER_NAME, HANDOFF_SKILL, ActionResult
+from ivr.identity import IdentityLevel
 from ivr.ports import Callbacks
 
 FEWEST_DIGITS = 7
@@ -22,6 +23,7 @@ SIGNATURES = (
         risk="reversible",
         about="Have a human call back, on the number they called from when none is given.",
         promises=CALLBACK,
+        needs=IdentityLevel.UNKNOWN,
     ),
 )
 
@@ -43,7 +45,7 @@ class CallbackActions:
             number,
             name=str(call.facts.get(CALLER_NAME) or ""),
             caller_id=str(call.facts.get(CALLER_ID) or ""),
-            skill=invocation.get("skill", "general"),
+            skill=str(invocation.get("skill") or call.facts.get(HANDOFF_SKILL) or "general"),
             wanted=invocation.get("when", ""),
             key=call.key,
             call_id=call.call_id,

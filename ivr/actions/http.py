@@ -20,10 +20,11 @@ from yarl import URL
 
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.config import HttpService
-from ivr.dialogue.flows.signature import FAILED, TIMEOUT, ActionSignature, Parameter
+from ivr.dialogue.flows.signature import FAILED, NOT_VERIFIED, TIMEOUT, ActionSignature, Parameter
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded, part
 from ivr.errors import ActionError, ConfigError
 from ivr.events import ActionResult
+from ivr.identity import Identity, IdentityLevel
 from ivr.ports import ActionCall
 
 NAME = "http.call"
@@ -53,6 +54,7 @@ SIGNATURES = (
         ),
         outcomes=("ok", "refused"),
         risk="reversible",
+        needs=IdentityLevel.UNKNOWN,  # the flow's ``needs`` and the service's say more
         about="Call the company's own service. {names} in path are filled from body and facts; returns: name -> "
         "place in the JSON answer; refused: the statuses that mean no (every 4xx when none are named).",
     ),
@@ -90,6 +92,9 @@ class HttpActions:
         """ok: 2xx with everything that ``returns`` names. refused: the service said no. timeout, failed: it did not
         answer in time, or not sensibly. Raises ActionError for what a designer or operator must mend."""
         service = self._service(invocation["service"])
+        if Identity.of(invocation.call.facts).level < IdentityLevel.of_word(service.needs):
+            log.warning("http.refused", service=service.name, needs=service.needs)
+            return ActionResult(NOT_VERIFIED)
         method = str(invocation.get("method", "POST")).upper()
         if method not in METHODS:
             raise ActionError(f"http.call: method must be one of {', '.join(METHODS)}", remedy="mend the flow's http")

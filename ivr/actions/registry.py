@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from ivr.dialogue.flows.signature import ActionSignature, Parameter
+import structlog
+
+from ivr.dialogue.flows.assurance import Assurance
+from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature, Parameter
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import CALLER_ID, ActionResult, Term
+from ivr.identity import Identity
 from ivr.ports import ActionCall
+
+log = structlog.get_logger(__name__)
 
 LAST = -1
 """The position that "last" means, in "number" and "ordinal" arguments."""
@@ -114,10 +120,13 @@ def _integer(value: object) -> int:
 
 
 class ActionRegistry:
-    """Implements ``ivr.ports.Actions``. Of two sets with an action of one name, the later one's is run."""
+    """Implements ``ivr.ports.Actions``. Of two sets with an action of one name, the later one's is run.
+
+    Whatever a flow asks for, nothing is done below the identity level that it needs."""
 
     def __init__(self, *sets: ActionSet) -> None:
         self._actions = {s.name: (s, each.handlers[s.name]) for each in sets for s in each.signatures}
+        self._assurance = Assurance({name: signature for name, (signature, _) in self._actions.items()})
         self._vocabularies = {name: read for each in sets for name, read in each.vocabularies.items()}
 
     async def perform(self, call: ActionCall) -> ActionResult:
@@ -125,12 +134,15 @@ class ActionRegistry:
         if call.name not in self._actions:
             raise ActionError(f"there is no action {call.name}", remedy="see ivr flow check")
         signature, handler = self._actions[call.name]
+        if (identity := Identity.of(call.facts)).level < (needs := self._assurance.of_action(call.name)):
+            log.warning("action.refused", action=call.name, needs=needs.word, identity=identity.level.word)
+            return ActionResult(NOT_VERIFIED)
         invocation = parse(signature, call)
         try:
             result = await handler(invocation)
         except StoreUnavailable as error:
             raise ActionError(f"{call.name}: the store is not available") from error
-        if result.outcome not in signature.all_outcomes:
+        if result.outcome not in (*signature.all_outcomes, NOT_VERIFIED):
             raise ActionError(f"{call.name} ended in the undeclared outcome {result.outcome}")
         return result
 

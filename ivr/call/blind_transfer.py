@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from ivr.call.comfort import Comfort
 from ivr.errors import TransferFailed
 from ivr.events import TransferProgress
 from ivr.ports import Leg
@@ -27,12 +28,14 @@ class BlindTransfer:
         """A NOTIFY arrived on the leg."""
         self._progress.put_nowait(event)
 
-    async def transfer(self, target: str, headers: Mapping[str, str]) -> None:
+    async def transfer(self, target: str, headers: Mapping[str, str], comfort: Comfort) -> None:
         """Returns when the target has the call. Raises TransferFailed, or TimeoutError after REFER_TIMEOUT_S."""
         self._progress = asyncio.Queue()  # a late NOTIFY of the target before says nothing about this one
-        await self._leg.refer(target, headers)
         async with asyncio.timeout(REFER_TIMEOUT_S):
+            await self._leg.refer(target, headers)
             while (progress := await self._progress.get()).status < 200:
                 log.info("handoff.progress", status=progress.status)
+                if progress.status in (180, 183):
+                    comfort.ringing()
         if progress.status >= 300:
             raise TransferFailed(progress.status, progress.reason)

@@ -16,12 +16,14 @@ from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import KeyFilter
 from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
-from ivr.call.inbox import Inbox, InboxEvent, TimerExpired
-from ivr.call.input_timers import InputTimers
+from ivr.call.inbox import EarsBehind, Inbox, InboxEvent, TimerExpired
+from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.journal import Recorder, resume_point
 from ivr.call.mouth import Mouth
 from ivr.call.participant import Participant
+from ivr.call.pending import PendingRecognitions
 from ivr.call.registry import CallServices
+from ivr.call.voice_burst import QUIET_S, VoiceBurst
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
@@ -30,6 +32,8 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    HandoffSlow,
+    Interrupted,
     KeyPressed,
     KeysPaused,
     Listen,
@@ -37,11 +41,13 @@ from ivr.dialogue.engine.contract import (
     NoInput,
     PartFailed,
     Perform,
+    RecognitionLate,
     Record,
     ResumeLoaded,
     Said,
     Say,
     SpeechHeard,
+    SpeechLost,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, IvrError
@@ -51,18 +57,25 @@ from ivr.events import (
     Digit,
     Heard,
     KeyReleased,
+    MediaHeard,
+    MediaLost,
+    MediaRestored,
     PlayDone,
     RecogniserFailed,
     SpeechEnded,
     SpeechStarted,
     TransferProgress,
 )
-from ivr.ports import ActionCall
+from ivr.ports import ActionCall, MediaChanged
 from ivr.record import Performed
 
 log = structlog.get_logger(__name__)
 
 SLOW_ACTION_S = 1.0
+MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
+ABREAST_S = 0.3  # ears that take longer to take in what was said are saturated
+UNENDED_S = 0.3  # and those that heard a beginning, and tell no end for so much longer
+STALE_S = 1.0  # a beginning of speech told later than this stops no prompt
 
 
 class Conductor:
@@ -84,7 +97,7 @@ class Conductor:
         self._recorder = recorder
         self._services = services
         self._inbox = inbox = Inbox()
-        self._mouth = Mouth(caller.media, services.speech, inbox)
+        self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler)
         self._ears = CallEars(caller.media, services.speech, call_id, inbox)
         self._timers = InputTimers(inbox)
         self._barge_in = BargeIn(self._mouth, recorder)
@@ -93,8 +106,12 @@ class Conductor:
         self._agitation = Agitation()
         self._listen: Listen | None = None
         self._user_speaking = False
+        self._pending = PendingRecognitions()
+        self._burst = VoiceBurst(lambda: self._tasks.create_task(self._burst_ended()))
+        self._behind = False  # the ears are, and the caller has been told to wait
         self._ending: End | None = None
         self._paused = False
+        self._lost = False  # the caller's media are: nothing is heard, nobody waits for an answer
 
     async def run(self) -> None:
         """Returns never: raises CallEnded, in a group."""
@@ -107,6 +124,7 @@ class Conductor:
                     await self._take(await self._inbox.get())
         finally:
             self._timers.stop()
+            self._burst.stop()
             await self._ears.close()
 
     @asynccontextmanager
@@ -125,13 +143,18 @@ class Conductor:
 
     async def _signals(self) -> None:
         async for event in self._caller.signals():
-            self._inbox.put_nowait(event)
+            if not isinstance(event, MediaChanged):
+                self._inbox.put_nowait(event)
 
     async def _audio(self) -> None:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._ears.feed(event)
-            else:
+                self._burst.frame(event.pcm)
+            elif isinstance(event, CallEnded) and event.by == "service":
+                await self._handoff.without_media()
+                raise event
+            elif not isinstance(event, MediaHeard):
                 self._inbox.put_nowait(event)
 
     async def _take(self, event: InboxEvent) -> None:
@@ -144,17 +167,27 @@ class Conductor:
                 self._keys.released(event.key, self._services.clock.monotonic())
             case PlayDone():
                 self._mouth.played(event)
+            case MediaLost():
+                await self._media_lost()
+            case MediaRestored():
+                await self._media_restored(event)
             case SpeechStarted():
-                await self._speech_started()
+                await self._speech_started(event)
             case SpeechEnded():
-                self._timers.await_recognition()
+                self._pending.spoken()
+                if not self._behind:  # else the steps are being taken already
+                    self._timers.await_recognition()
+            case EarsBehind():
+                await self._ears_behind()
             case Heard():
                 await self._heard(event)
             case RecogniserFailed():
-                self._user_speaking = False
-                await self._tell(PartFailed("recogniser", event.reason))
+                await self._recogniser_failed(event)
             case TransferProgress():
                 self._handoff.progress(event)
+            case HandoffSlow():
+                if not (self._mouth.speaking or self._paused or self._lost):
+                    await self._tell(event)
             case TimerExpired():
                 await self._timer_expired(event)
             case Said():
@@ -174,6 +207,10 @@ class Conductor:
             return
         await self._barge_in.by_key()
         self._timers.stop("no-input")
+        if self._pending or self._behind:
+            self._pending.keyed(unended=self._behind)
+            self._timers.stop("recognition")
+            self._user_speaking = self._behind = False
         entering = self._listen is not None and self._listen.interdigit_s > 0 and digit.key.isdecimal()
         agitated = self._agitation.key(now, entering=entering)
         await self._tell(KeyPressed(digit.key))
@@ -181,17 +218,38 @@ class Conductor:
             await self._tell(agitated)
         self._timers.await_key(self._listen)
 
-    async def _speech_started(self) -> None:
+    async def _burst_ended(self) -> None:
+        if await self._ears.abreast(ABREAST_S):
+            hangover_s = 0.0 if self._listen is None else self._listen.hangover_s
+            await self._services.clock.sleep(max(UNENDED_S, hangover_s - QUIET_S + UNENDED_S))
+            if not self._user_speaking or self._pending or self._burst.going_on:
+                return
+        self._inbox.put_nowait(EarsBehind())
+
+    async def _ears_behind(self) -> None:
+        """Saturated ears tell neither beginning nor end of what is said in time: the caller's own pause does."""
+        if self._behind or self._pending or self._paused or self._listen is None or self._mouth.speaking:
+            return
+        self._behind = self._user_speaking = True
+        self._timers.stop("no-input")
+        await self._recognition_late(0)
+
+    async def _speech_started(self, started: SpeechStarted) -> None:
         if self._paused:
             return
         self._user_speaking = True
         self._timers.stop("no-input")
+        if self._behind and started.at and self._services.clock.monotonic() - started.at > STALE_S:
+            return  # what they said before they were told to wait; it stops no prompt
         if await self._barge_in.by_speech(self._listen):
             self._agitation.talked_over()
 
     async def _heard(self, heard: Heard) -> None:
-        self._user_speaking = False
-        self._timers.stop("recognition")
+        wanted = self._pending.read()
+        self._user_speaking = bool(self._pending)
+        if not self._pending:
+            self._timers.stop("recognition")
+            self._behind = False
         now = self._services.clock.monotonic()
         recognition = heard.recognition
         best = recognition.nbest[0] if recognition.nbest else None
@@ -206,7 +264,7 @@ class Conductor:
             took_s=round(recognition.took_s, 3),
             since_speech_s=round(now - heard.speech_ended_at, 3),
         )
-        if self._paused or self._listen is None:
+        if self._paused or self._listen is None or not wanted:
             return
         agitated = self._agitation.heard(recognition, now)
         await self._tell(SpeechHeard(recognition, self._listen.token))
@@ -214,14 +272,63 @@ class Conductor:
             await self._tell(agitated)
         self._await_input()
 
+    async def _media_lost(self) -> None:
+        self._lost, self._user_speaking, self._behind = True, False, False
+        self._pending.lost()
+        self._timers.stop()
+        await self._listen_anew()
+
+    async def _media_restored(self, restored: MediaRestored) -> None:
+        """What was being said begins anew by itself; a question that had been asked is asked again."""
+        self._lost = False
+        if self._paused:
+            return
+        if restored.count >= MOST_RESTORED:
+            await self._tell(PartFailed("media", f"lost {restored.count} times"))
+        elif not self._mouth.speaking:
+            await self._tell(Interrupted())
+        self._await_input()
+
     async def _timer_expired(self, expired: TimerExpired) -> None:
         listen = self._listen
         if expired.timer == "recognition":
-            log.warning("recognition.overdue")
-            self._user_speaking = False
-            self._await_input()
+            await self._recognition_late(expired.token)
         elif listen is not None and expired.token == listen.token and not self._paused:
             await self._tell(NoInput(expired.token) if expired.timer == "no-input" else KeysPaused())
+
+    async def _recognition_late(self, step: int) -> None:
+        """First a word; then keys, which the reading may still come before; then, once all is said, a human."""
+        last = step == len(RECOGNITION_LATE_S) - 1
+        if self._paused or self._listen is None:
+            self._user_speaking = False
+            return
+        if last and self._mouth.speaking:
+            self._timers.await_recognition(step)
+            return
+        log.warning("recognition.late", step=step)
+        if step == 0:
+            await self._mouth.fill()
+        else:
+            await self._tell(RecognitionLate(given_up=last))
+        if not last:
+            self._timers.await_recognition(step + 1)
+        else:
+            self._user_speaking = self._behind = False
+            self._await_input()
+
+    async def _recogniser_failed(self, failed: RecogniserFailed) -> None:
+        """Whoever was speaking is asked to say it again where another worker hears them, once; else it is a failure."""
+        lost, self._user_speaking = self._user_speaking, False
+        self._behind = False
+        self._pending.lost()
+        self._timers.stop("recognition")
+        if self._paused or not await self._ears.recover(self._listen):
+            await self._tell(PartFailed("recogniser", failed.reason))
+            return
+        log.info("recogniser.replaced")
+        if lost:
+            await self._tell(SpeechLost())
+        self._await_input()
 
     # -- effects -------------------------------------------------------------------------------------------
 
@@ -249,12 +356,18 @@ class Conductor:
     async def _start_listening(self, listen: Listen) -> None:
         self._timers.stop("no-input", "inter-digit")
         self._listen = listen
-        deaf_because = await self._ears.listen(listen)
+        self._deaf(await self._ears.listen(listen))
+
+    async def _listen_anew(self) -> None:
+        """Half a sentence is in the ears, and the rest is lost."""
+        self._deaf(await self._ears.renew(None if self._paused else self._listen))
+
+    def _deaf(self, deaf_because: str) -> None:
         if deaf_because and not self._dialogue.keys_led:
             self._inbox.put_nowait(PartFailed("recogniser", deaf_because))
 
     def _await_input(self) -> None:
-        if self._listen is None or self._paused or self._mouth.speaking or self._user_speaking:
+        if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._user_speaking:
             return
         self._timers.await_input(self._listen)
 
@@ -285,7 +398,11 @@ class Conductor:
         self._inbox.put_nowait(ActionDone(token, result))
 
     async def _connect(self, connect: Connect) -> None:
-        self._inbox.put_nowait(HandoffDone(connect.token, await self._handoff.run(connect, self.paused)))
+        def still_trying() -> None:
+            self._inbox.put_nowait(HandoffSlow(connect.token))
+
+        outcome = await self._handoff.run(connect, self.paused, still_trying)
+        self._inbox.put_nowait(HandoffDone(connect.token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

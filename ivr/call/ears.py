@@ -14,6 +14,8 @@ from ivr.ports import Ears, ListenRequest, MediaLeg, SpeechService
 
 log = structlog.get_logger(__name__)
 
+RECOVER_S = 0.5  # longer would be silence, and keys that nobody takes
+
 
 class CallEars:
     """Open from the first Listen on; without a recogniser for its language they are deaf and the call is led by keys.
@@ -28,6 +30,7 @@ class CallEars:
         self._ears: Ears | None = None
         self._language = ""  # of the ears, or of the last attempt to open some
         self._broken: set[str] = set()  # languages whose ears failed on this call
+        self._recovered: set[str] = set()  # and those that got others, once
         self._changed = asyncio.Event()
 
     async def _attune(self, language: str) -> str:
@@ -63,9 +66,36 @@ class CallEars:
         await self._media.listen(True)
         return ""
 
+    async def renew(self, listen: Listen | None) -> str:
+        """What was being said is broken off: a new session, under ``listen``. Why it is deaf, "" otherwise."""
+        await self.close()
+        self._language = ""
+        return await self.listen(listen)
+
+    async def recover(self, listen: Listen | None) -> bool:
+        """Ears failed: others for their language, once a call, of a worker that is up now. Whether it hears again."""
+        language = self._language
+        if listen is None or language in self._recovered:
+            return False
+        self._recovered.add(language)
+        self._broken.discard(language)
+        self._language = ""
+        try:
+            async with asyncio.timeout(RECOVER_S):
+                heard = not await self.listen(listen) and self._ears is not None
+        except TimeoutError:
+            heard = False
+        if not heard:
+            self._broken.add(language)
+        return heard
+
     def feed(self, audio: Audio) -> None:
         if self._ears is not None:
             self._ears.feed(audio.pcm, audio.at)
+
+    async def abreast(self, within_s: float) -> bool:
+        """Whether what was fed so far is taken in within ``within_s``; who is deaf has nothing to take in."""
+        return self._ears is None or await self._ears.abreast(within_s)
 
     async def run(self) -> None:
         """Pass on what is heard, by whichever ears there are, for as long as the call lasts."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
 import structlog
 
 from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.bridge_transfer import BridgeTransfer
+from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.participant import Participant
 from ivr.call.registry import CallServices
@@ -33,6 +34,18 @@ NotConnected = Literal["closed", "failed", "dropped"]
 Pause = Callable[[], AbstractAsyncContextManager[None]]
 
 
+MEDIA_FAILED = "media failed"
+GENERAL, URGENT = "general", 9
+
+
+def _quietly() -> None:
+    """Nobody speaks."""
+
+
+def _unpaused() -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 class Handoff:
     """One caller's way to humans, as often as one is wanted.
 
@@ -50,6 +63,7 @@ class Handoff:
         self._bridge = BridgeTransfer(caller, services)
         self._blind = BlindTransfer(caller.leg)
         self._wanted_at: float | None = None
+        self._trying = False
         self.context: HandoffContext | None = None
         self.with_agent = False
         self.seconds_to_human: float | None = None
@@ -58,21 +72,43 @@ class Handoff:
         """A NOTIFY arrived on the caller's leg."""
         self._blind.progress(event)
 
-    async def run(self, connect: Connect, paused: Pause) -> NotConnected:
+    async def run(self, connect: Connect, paused: Pause, still_trying: Callable[[], None] = _quietly) -> NotConnected:
         """Tries the desk's destinations in turn and stays with the two until one leaves; ``paused`` surrounds that.
+        ``still_trying`` is called when the caller ought to hear a word meanwhile.
 
         Raises CallEnded when that was the end of the call: the agent hung up after a conversation, or a REFER took
         the caller there. Whatever breaks on the way is "failed": never silence, never a dead call."""
         try:
-            return await self._run(connect, paused)
+            self._trying = True
+            return await self._run(connect, paused, Comfort(self._caller.media, still_trying))
         except CallEnded:
             raise
         except Exception:
             log.exception("handoff.crashed")
             self.with_agent = False
             return "failed"
+        finally:
+            self._trying = False
 
-    async def _run(self, connect: Connect, paused: Pause) -> NotConnected:
+    async def without_media(self) -> None:
+        """No audio of ours any more: a REFER needs none. Raises CallEnded where somebody took the caller over."""
+        if self._trying:
+            return
+        clock, desk = self._services.clock, self._services.desk
+        connect = Connect(0, MEDIA_FAILED, GENERAL, URGENT)
+        context = self._context_for(connect)
+        found = [d for d in desk.destinations(GENERAL, clock.now()) if d.mode == "refer"]
+        if not found:
+            return
+        self.context = context
+        if self._wanted_at is None:
+            self._wanted_at = clock.monotonic()
+        comfort = Comfort(self._caller.media, _quietly)  # not entered: there is nothing to hear
+        reached = await self._reached(found, context, comfort)
+        if reached is not None:
+            await self._handed_over(*reached, connect, _unpaused)
+
+    async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         clock, desk = self._services.clock, self._services.desk
         if self._wanted_at is None:
             self._wanted_at = clock.monotonic()
@@ -81,15 +117,24 @@ class Handoff:
         if not destinations:
             log.info("handoff.closed", skill=context.skill)
             return "closed"
+        async with comfort:
+            reached = await self._reached(destinations, context, comfort)
+        if reached is None:
+            return "failed"
+        return await self._handed_over(*reached, connect, paused)
+
+    async def _reached(
+        self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
+    ) -> tuple[Destination, Participant | None] | None:
+        """The first who took the call, and the agent where it is bridged; None where nobody did."""
         headers = await self._headers(context)
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
-            agent: Participant | None = None
             try:
                 if destination.mode == "refer":
-                    await self._blind.transfer(destination.target, headers)
-                else:
-                    agent = await self._bridge.transfer(destination, context, headers)
+                    await self._blind.transfer(destination.target, headers, comfort)
+                    return destination, None
+                return destination, await self._bridge.transfer(destination, context, headers, comfort)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -98,18 +143,19 @@ class Handoff:
                 if ended.by == "caller":
                     raise
                 log.warning("handoff.lost", destination=destination.name, by=ended.by, why=ended.reason)
-            else:
-                self.with_agent = True
-                self.seconds_to_human = round(clock.monotonic() - self._wanted_at, 3)
-                return await self._handed_over(destination, connect.reason, agent, paused)
-        return "failed"
+            await comfort.hush()
+        return None
 
     async def _handed_over(
-        self, destination: Destination, reason: str, agent: Participant | None, paused: Pause
+        self, destination: Destination, agent: Participant | None, connect: Connect, paused: Pause
     ) -> NotConnected:
         """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more."""
+        self.with_agent = True
+        if self._wanted_at is not None:
+            self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
+        also = tuple(other.reason for other in connect.also)
         try:
-            self._recorder.record(HandedOver(destination.name, reason))
+            self._recorder.record(HandedOver(destination.name, connect.reason, also=also))
             if agent is None:
                 raise CallEnded("service", "transferred")
             async with paused():
@@ -145,6 +191,8 @@ class Handoff:
             tried=tuple(dialogue.tried),
             flow=flow,
             state=state,
+            said=connect.said,
+            also=connect.also,
         )
 
     async def _headers(self, context: HandoffContext) -> Mapping[str, str]:

@@ -8,9 +8,14 @@ from typing import Literal
 
 from ivr.dialogue.engine.contract import DialogueEvent
 from ivr.errors import CallEnded
-from ivr.events import Digit, EarEvent, KeyReleased, PlayDone, TransferProgress
+from ivr.events import Digit, EarEvent, KeyReleased, MediaLost, MediaRestored, PlayDone, TransferProgress
 
 InputTimer = Literal["no-input", "inter-digit", "recognition"]
+
+
+@dataclass(frozen=True, slots=True)
+class EarsBehind:
+    """The caller's voice has paused, and the recogniser has not come to it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,19 @@ class TimerExpired:
     token: int
 
 
-InboxEvent = Digit | KeyReleased | PlayDone | EarEvent | TransferProgress | TimerExpired | CallEnded | DialogueEvent
+InboxEvent = (
+    Digit
+    | KeyReleased
+    | PlayDone
+    | MediaLost
+    | MediaRestored
+    | EarEvent
+    | EarsBehind
+    | TransferProgress
+    | TimerExpired
+    | CallEnded
+    | DialogueEvent
+)
 
 Inbox = asyncio.Queue[InboxEvent]
 """In the order in which they came; unbounded, for none of them may be dropped."""

@@ -1,4 +1,4 @@
-"""Input timers: no-input (VoiceXML ``timeout``), inter-digit (``interdigittimeout``) and an overdue recognition."""
+"""Input timers: no-input (VoiceXML ``timeout``), inter-digit (``interdigittimeout``) and a late recognition."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import asyncio
 from ivr.call.inbox import Inbox, InputTimer, TimerExpired
 from ivr.dialogue.engine.contract import Listen
 
-# A recogniser that started to hear and then says nothing must not leave the caller in silence.
-RECOGNITION_GRACE_S = 4.0
+# A recogniser that is late must not leave the caller in silence. From the end of the utterance on: a word; then keys;
+# then, once those are said, a human.
+RECOGNITION_LATE_S = (0.4, 1.8, 6.0)
 
 
 class InputTimers:
@@ -28,9 +29,9 @@ class InputTimers:
         if listen is not None and listen.interdigit_s:
             self._start("inter-digit", listen.interdigit_s, listen.token)
 
-    def await_recognition(self) -> None:
-        """The caller's utterance has ended."""
-        self._start("recognition", RECOGNITION_GRACE_S, 0)
+    def await_recognition(self, step: int = 0) -> None:
+        """The caller's utterance has ended, or its recognition is late by ``step`` steps, which the token tells."""
+        self._start("recognition", RECOGNITION_LATE_S[step], step)
 
     def stop(self, *timers: InputTimer) -> None:
         """These, or all of them."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from ivr.call.inbox import Inbox
-from ivr.dialogue.engine.contract import PartFailed, Said, Say
+from ivr.dialogue.engine.contract import PartFailed, Said, Say, Words
 from ivr.errors import SpeechUnavailable
 from ivr.events import PlayDone
-from ivr.ports import MediaLeg, SpeechService
+from ivr.ports import Clip, MediaLeg, SpeechService
 
 log = structlog.get_logger(__name__)
+
+AT_HAND_S = 0.25  # what comes from the prompt cache comes sooner
+SYNTHESIS_LATE_S = (0.8, 2.0, 2.0, 2.0)  # after each but the last the caller hears a word
 
 
 @dataclass(slots=True)
@@ -28,10 +32,11 @@ class _Saying:
 class Mouth:
     """One caller's prompts. Posts Said exactly once for every Say, and PartFailed when nothing can be rendered."""
 
-    def __init__(self, media: MediaLeg, speech: SpeechService, inbox: Inbox) -> None:
+    def __init__(self, media: MediaLeg, speech: SpeechService, inbox: Inbox, filler: Callable[[], Say]) -> None:
         self._media = media
         self._speech = speech
         self._inbox = inbox
+        self._filler = filler
         self._queue: asyncio.Queue[_Saying] = asyncio.Queue()
         self._sayings: dict[int, _Saying] = {}
         self._owner: dict[int, _Saying] = {}
@@ -52,6 +57,22 @@ class Mouth:
         saying = _Saying(say)
         self._sayings[say.token] = saying
         self._queue.put_nowait(saying)
+
+    async def fill(self) -> None:
+        """A word for who waits; none while anything is being said, or where it would have to be synthesised first."""
+        if self._owner:
+            return
+        filler = self._filler()
+        try:
+            async with asyncio.timeout(AT_HAND_S):
+                clips = [
+                    await self._speech.render(words.text, filler.language, filler.voice, words.audio)
+                    for words in filler.words
+                ]
+        except (SpeechUnavailable, TimeoutError):
+            return
+        if clips and not self._owner:
+            await self._media.play(clips, token=next(self._tokens), stop_on_key=True)
 
     async def stop(self) -> None:
         """Silence now: what plays is cut, what waits is dropped; each reports ``completed=False``."""
@@ -79,8 +100,7 @@ class Mouth:
             if not words.text and not words.audio:
                 continue
             try:
-                keep = words.masked is None
-                clip = await self._speech.render(words.text, say.language, say.voice, words.audio, keep=keep)
+                clip = await self._rendered(words, saying)
             except SpeechUnavailable as error:
                 log.error("prompt.unspoken", prompt=words.prompt_id, error=str(error))
                 self._inbox.put_nowait(PartFailed("synthesiser", str(error)))
@@ -94,6 +114,25 @@ class Mouth:
         saying.all_queued = True
         if not saying.parts:
             self._finish(saying, completed=not saying.stopped)
+
+    async def _rendered(self, words: Words, saying: _Saying) -> Clip:
+        """The clip of ``words``; who has to wait for it hears a word. Raises SpeechUnavailable, also when it takes
+        SYNTHESIS_LATE_S in all: a person is the better company then."""
+        say = saying.say
+        keep = words.masked is None
+        rendering = asyncio.ensure_future(
+            self._speech.render(words.text, say.language, say.voice, words.audio, keep=keep)
+        )
+        try:
+            for patience in SYNTHESIS_LATE_S:
+                done, _ = await asyncio.wait((rendering,), timeout=patience)
+                if done:
+                    return rendering.result()
+                if not saying.stopped:
+                    await self.fill()
+            raise SpeechUnavailable("synthesis is too slow", remedy="see worker.* and the load of this machine")
+        finally:
+            rendering.cancel()
 
     def played(self, event: PlayDone) -> None:
         """Account for a PlayDone, if it is ours."""

@@ -11,9 +11,28 @@ from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
+
+from ivr.call.restoration import Restoration
 from ivr.errors import CallEnded, MediaUnavailable
-from ivr.events import Audio, Digit, KeyReleased, LegEnded, MediaLost, MediaTimeout, PlayDone, TransferProgress
+from ivr.events import (
+    Audio,
+    Digit,
+    KeyReleased,
+    LegEnded,
+    MediaHeard,
+    MediaLost,
+    MediaRestored,
+    MediaTimeout,
+    PlayDone,
+    TransferProgress,
+)
+from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
+
+log = structlog.get_logger(__name__)
+
+Heard = Audio | Digit | KeyReleased | PlayDone | MediaHeard | MediaLost | MediaRestored | CallEnded
 
 # A phone that is gone answers no BYE; the leg goes on trying by itself, and nobody need wait for that.
 HANGUP_TIMEOUT_S = 0.5
@@ -24,33 +43,64 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Each of ``signals`` and ``audio`` is for one consumer at a time; CallEnded is the last that they yield."""
+    """Each of ``signals`` and ``audio`` is for one consumer at a time; CallEnded is the last that they yield.
+
+    ``may_mute``: who sends nothing for long stays as long as their phone answers."""
 
     leg: Leg
     media: MediaLeg
+    may_mute: bool = False
 
-    async def signals(self) -> AsyncIterator[Digit | TransferProgress | CallEnded]:
-        """What the far end signals; a re-INVITE aims the RTP session anew."""
+    async def aim(self, remote: MediaDescription) -> None:
+        """Send where ``remote`` says. Media that are lost just now are aimed once they are restored.
+
+        Raises NoCommonCodec."""
+        try:
+            await self.media.update(remote)
+        except NoCommonCodec:
+            raise
+        except MediaUnavailable as error:
+            log.info("media.unaimed", leg=self.leg.id, why=str(error))
+
+    async def signals(self) -> AsyncIterator[Digit | MediaChanged | TransferProgress | CallEnded]:
+        """What the far end signals; a re-INVITE has aimed the RTP session anew when it is told."""
         async for event in self.leg.events():
             match event:
                 case MediaChanged(remote):
-                    await self.media.update(remote)
+                    await self.aim(remote)
+                    yield event
                 case LegEnded(by=by, reason=reason):
                     yield CallEnded(by, reason)
                     return
                 case _:
                     yield event
 
-    async def audio(self) -> AsyncIterator[Audio | Digit | KeyReleased | PlayDone | CallEnded]:
-        """What comes in by RTP, and how our plays end."""
-        async for event in self.media.events():
-            match event:
-                case MediaTimeout(silent_s=silent_s):
-                    yield CallEnded("network", f"no audio for {silent_s:.0f} s")
-                case MediaLost(reason=reason):
-                    yield CallEnded("service", f"media lost: {reason}")
-                case _:
-                    yield event
+    async def audio(self) -> AsyncIterator[Heard]:
+        """What comes in by RTP, and how our plays end. Media that are lost are restored, the far end keeps its dialog:
+        MediaLost, then MediaRestored, or CallEnded where that cannot be."""
+        restoration = Restoration(self.leg, self.media)
+        try:
+            async for event in self.media.events():
+                match event:
+                    case MediaTimeout(silent_s=silent_s):
+                        if not (self.may_mute and await self._lives()):
+                            yield CallEnded("network", f"no audio for {silent_s:.0f} s")
+                    case MediaLost():
+                        yield event
+                        yield await restoration.of(event)
+                    case _:
+                        yield event
+        finally:
+            restoration.close()
+
+    async def _lives(self) -> bool:
+        """Whether the phone answers though it sends nothing; then it has as long again."""
+        remote = self.leg.remote
+        if remote is None or not await self.leg.answers():
+            return False
+        log.info("media.muted", leg=self.leg.id)
+        await self.aim(remote)
+        return True
 
     async def left(self) -> CallEnded:
         """Waits until they are gone: who ended it, and why."""

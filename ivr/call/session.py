@@ -132,15 +132,19 @@ class CallSession:
             await self._leg.reject(status, reason, retry_after_s=10 if status == 503 else None)
 
     async def _answer(self) -> Participant:
-        media = await self._services.media.open(self.call_id, self._leg.remote)
+        engine, leg = self._services.media, self._leg
+        if not engine.healthy():
+            await leg.ring()  # it is being replaced: that takes a moment, and who hears it ring waits
+        media = await engine.open(self.call_id, leg.remote)
+        caller = Participant(leg, media)
         try:
-            remote = await self._leg.answer(media.local)
+            remote = await leg.answer(media.local)
             self._accepted = True
-            await media.update(remote)
+            await caller.aim(remote)
         except BaseException:
             await media.close()
             raise
-        return Participant(self._leg, media)
+        return caller
 
     async def _converse(self, caller: Participant) -> None:
         """Returns never: raises CallEnded."""
@@ -200,7 +204,8 @@ class CallSession:
             "end_reason": ended.reason,
             "language": call.dialogue.language if call else "",
             "resolved": call.dialogue.resolved if call else 0,
-            "handoff_reason": context.reason if context else "",
+            "handoff_reason": (call.dialogue.reason or (context.reason if context else "")) if call else "",
+            "handoff_also": [other.reason for other in call.dialogue.also] if call else [],
             "seconds_to_human": call.handoff.seconds_to_human if call else None,
             "codec": stats.codec,
             "packets_sent": stats.packets_sent,

@@ -14,10 +14,10 @@ from ivr.desk.hours import Calendar
 from ivr.desk.screen_pop import ScreenPops
 from ivr.dialogue.spoken.languages import words_for
 from ivr.events import CALLER_NAME
+from ivr.identity import Identity
 from ivr.ports import ContextStore, Destination, HandoffContext
 
 GENERAL = "general"
-URGENT = 7  # priorities go from 0 to 10
 ASKED = "asked"
 
 
@@ -87,15 +87,17 @@ class ConfiguredDesk:
 
 
 def whisper(context: HandoffContext) -> str:
-    """What an agent hears before being joined with the caller: "Urgent: Ada Moreno: thinking of cancelling."; or just
-    the name of somebody who asked.
+    """What an agent hears before being joined with the caller: "Urgent: Ada Moreno, verified: thinking of cancelling.";
+    or just the name of somebody who asked.
 
     It stands between two people who want to talk: a second for those who just asked, two or three for the rest."""
     spoken = words_for(context.language)
     who = str(context.facts.get(CALLER_NAME) or "") or spoken.somebody
+    if surely := spoken.identity.get(Identity.of(context.facts).level.word):
+        who = f"{who}, {surely}"
     about = _in_words(context.reason)
     sentence = f"{who}." if about in ("", ASKED) else f"{who}: {about}."
-    return (spoken.urgent if context.priority >= URGENT else "") + sentence
+    return (spoken.urgent if context.urgent else "") + sentence
 
 
 def _in_words(reason: str) -> str:

@@ -19,7 +19,8 @@ _SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
 def handoff_headers(context: HandoffContext, url: str) -> Mapping[str, str]:
-    """``url`` is the screen pop's; without it there is no X-IVR-Context, and no token in User-to-User."""
+    """``url`` is the screen pop's; without it there is no X-IVR-Context, and no token in User-to-User.
+    X-IVR-Also: the reasons beside the most important one, where there are any."""
     token = url.rpartition("/")[2]
     headers = {
         "User-to-User": user_to_user(context.call_id, context.reason, context.priority, token),
@@ -27,6 +28,8 @@ def handoff_headers(context: HandoffContext, url: str) -> Mapping[str, str]:
         "X-IVR-Reason": header_value(context.reason),
         "X-IVR-Priority": str(int(context.priority)),
     }
+    if context.also:
+        headers["X-IVR-Also"] = header_value("; ".join(other.reason for other in context.also))
     return {**headers, "X-IVR-Context": header_value(url)} if url else headers
 
 

@@ -28,8 +28,9 @@ _ROLE = Role(
     errors=(MediaUnavailable, NoCommonCodec),
     remedy="it restarts by itself; see media.lost in the log",
     start_s=15.0,
-    hung_after_s=10.0,  # more patient than speech: replacing it ends every call, a deaf call only goes to a human
+    hung_after_s=4.0,  # nobody hears anything meanwhile; its calls go on in the next one
     socket_buffer=1 << 20,  # clips are megabytes
+    longest_pause_s=1.0,  # callers wait in silence for the next one, which is there in half a second
     variables={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 )
 
@@ -65,6 +66,8 @@ class ProcessMediaEngine:
         }
         self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
+        self._last_port = 0  # that a new leg got
+        self._life = 0  # how many processes were lost
         self._legs: dict[int, ProcessMediaLeg] = {}
         self._numbers = itertools.count(1)  # of legs and clips
         self._clip_bytes = clip_bytes
@@ -91,17 +94,8 @@ class ProcessMediaEngine:
         """Bind a port pair and negotiate; ``caller``: for one, who may not have the ports kept for who joins them.
 
         Raises NoCommonCodec (answer 488), or MediaUnavailable."""
-        await self._worker.wait_up(REPLY_S)
-        number = next(self._numbers)
-        remote = None if remote is None else await resolved(remote)
-        try:
-            order = [wire.described(remote), caller]
-            local = wire.description(await self.request(Kind.OPEN, number, order))
-        except asyncio.CancelledError:
-            self._worker.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
-            raise
-        assert local is not None
-        opened = self._legs[number] = ProcessMediaLeg(self, number, leg, local)
+        opened = ProcessMediaLeg(self, next(self._numbers), leg, remote, caller=caller)
+        await opened.open()
         return opened
 
     async def preload(self, clips: Sequence[Clip]) -> None:
@@ -116,6 +110,28 @@ class ProcessMediaEngine:
         await self._worker.stop()
 
     # --- for legs (Commands) ---------------------------------------------------------------------------------
+
+    async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription:
+        """Ports for ``leg``, waiting for a restart under way: ``port`` and the next where they are free. Raises
+        NoCommonCodec or MediaUnavailable."""
+        number = leg.number
+        await self._worker.wait_up(REPLY_S)
+        remote = None if remote is None else await resolved(remote)
+        self._legs[number] = leg
+        life = self._life
+        try:
+            order = [wire.described(remote), leg.caller, port]
+            local = wire.description(await self.request(Kind.OPEN, number, order))
+        except BaseException as error:
+            self._legs.pop(number, None)
+            if isinstance(error, asyncio.CancelledError):
+                self._worker.send(Kind.CLOSE, number, REQUEST.pack(0) + wire.pack(None))
+            raise
+        if self._life != life or local is None:  # it answered, and died before we came to read that
+            raise MediaUnavailable("the media process died", remedy=_ROLE.remedy)
+        if not port:
+            self._last_port = local.port
+        return local
 
     def send(self, kind: Kind, leg: int, value: object = None) -> None:
         """Tell the process; nothing happens when there is none (its legs know already, or will at once)."""
@@ -163,7 +179,7 @@ class ProcessMediaEngine:
 
     def setup(self) -> bytes:
         """What the process is to know: where to bind, what to offer."""
-        return wire.pack(self._settings)
+        return wire.pack(self._settings | {"after": self._last_port})
 
     def ready(self, body: bytes) -> bool:
         """It serves; ``body`` names its codecs."""
@@ -191,7 +207,8 @@ class ProcessMediaEngine:
             leg.received(kind, value)
 
     def lost(self, reason: str, restart_in_s: float | None) -> None:
-        """Its legs are lost, its clips gone with it."""
+        """Its legs are lost until they are opened again, its clips gone with it."""
+        self._life += 1
         self._clips.clear()
         self._clips_held = 0
         legs, self._legs = self._legs, {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, KeyReleased, MediaEvent, MediaLost, MediaTimeout, PlayDone
+from ivr.events import Audio, Digit, KeyReleased, MediaEvent, MediaHeard, MediaLost, MediaTimeout, PlayDone
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
-from ivr.media.description import MediaDescription
+from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.resolution import resolved
 from ivr.media.wire import KEYS, Kind
 
@@ -23,50 +23,110 @@ class Commands(Protocol):
 
     def send(self, kind: Kind, leg: int, value: object = None) -> None: ...
     async def request(self, kind: Kind, leg: int, value: object = None) -> Any: ...
+    async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription: ...
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None: ...
     def forget_leg(self, leg: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Play:
+    """What was ordered to be played, until it has ended."""
+
+    clips: Sequence[Clip]
+    stop_on_key: bool
+    gap_ms: int
+    stopped: bool = False
 
 
 class ProcessMediaLeg:
     """Implements ``ivr.ports.MediaLeg``.
 
     Order of events: as they happened in the media process; a key comes before the PlayDone it causes. Once the media
-    process is lost, every unfinished token gets PlayDone, then comes MediaLost and ``events`` ends; commands that
-    would need media raise MediaUnavailable from then on, ``stop_playing``, ``listen(False)`` and ``close`` don't."""
+    process is lost, MediaLost comes, and the leg waits for ``reopen``: what it is told meanwhile (play, stop, listen,
+    bridge) is kept and done then. After ``close`` commands that would need media raise MediaUnavailable."""
 
-    def __init__(self, commands: Commands, number: int, name: str, local: MediaDescription) -> None:
+    def __init__(
+        self, commands: Commands, number: int, name: str, remote: MediaDescription | None, *, caller: bool = True
+    ) -> None:
         self._commands = commands
-        self._number = number
+        self.caller = caller
+        self.number = number
         self.name = name  # the SIP leg's id
-        self.local = local  # what to put into our SDP
+        self._remote = remote
+        self._local: MediaDescription | None = None
         self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
-        self._tokens: set[int] = set()
+        self._plays: dict[int, _Play] = {}  # by token, in order
+        self._peer: ProcessMediaLeg | None = None
         self._audio_waiting = 0
         self._dropped = 0
         self._listening = False
-        self._gone = ""
+        self._lost = ""
+        self._closed = False
         self._stats = LegStats()
+
+    @property
+    def local(self) -> MediaDescription:
+        """What to put into our SDP."""
+        if self._local is None:
+            raise RuntimeError(f"{self.name} is not open")
+        return self._local
+
+    async def open(self) -> None:
+        """Bind ports. Raises NoCommonCodec or MediaUnavailable."""
+        self._local = await self._commands.bind(self, self._remote, 0)
+
+    async def reopen(self) -> MediaDescription:
+        """Bind ports in the process that followed the lost one, the same ones where they are free; our description.
+
+        What was playing begins anew, listening and the bridge go on. Nothing is done where nothing was lost. Raises
+        MediaUnavailable while there is no process."""
+        self._check()
+        if not self._lost:
+            return self.local
+        self._local = await self._commands.bind(self, self._remote, self.local.port)
+        self._lost = ""
+        if self._listening:
+            self._tell(Kind.LISTEN, True)
+        for token, play in self._plays.items():
+            self._send_play(token, play)
+        if self._peer is not None and not self._peer._lost:
+            self._tell(Kind.BRIDGE, self._peer.number)
+        return self._local
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
         """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
         self._check()
-        order = wire.described(await resolved(remote))
-        local = wire.description(await self._commands.request(Kind.UPDATE, self._number, order))
+        if self._lost:
+            self._remote = remote
+            raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
+        try:
+            order = wire.described(await resolved(remote))
+            local = wire.description(await self._commands.request(Kind.UPDATE, self.number, order))
+        except NoCommonCodec:
+            raise
+        except MediaUnavailable:
+            self._remote = remote
+            raise
         assert local is not None
-        self.local = local
+        self._remote, self._local = remote, local
         return local
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
         """Queue ``clips``; ``token`` must be of no play still unfinished. Waits for ever while the far end holds."""
         self._check()
-        if token in self._tokens:
+        if token in self._plays:
             raise ValueError(f"token {token} is still playing on {self.name}")
-        self._tokens.add(token)
-        self._commands.send_play(self._number, token, clips, stop_on_key=stop_on_key, gap_ms=gap_ms)
+        play = self._plays[token] = _Play(clips, stop_on_key, gap_ms)
+        if not self._lost:
+            self._send_play(token, play)
 
     async def stop_playing(self) -> None:
         """Silence within one tick (20 ms)."""
         self._tell(Kind.STOP)
+        for play in self._plays.values():
+            play.stopped = True
+        if self._lost:
+            self._drop_stopped()
 
     async def listen(self, on: bool) -> None:
         """Take what the far end says as Audio events, or leave it; keys always come."""
@@ -78,13 +138,18 @@ class ProcessMediaLeg:
     async def bridge(self, other: object | None) -> None:
         """Join with ``other``, a leg of the same engine; both leave whomever they were joined with. None parts."""
         if other is None:
+            self._part()
             self._tell(Kind.BRIDGE, 0)
             return
         self._check()
         if not isinstance(other, ProcessMediaLeg) or other._commands is not self._commands:
             raise TypeError("only legs of one media engine can be joined")
         other._check()
-        self._tell(Kind.BRIDGE, other._number)
+        self._part()
+        other._part()
+        self._peer, other._peer = other, self
+        if not other._lost:
+            self._tell(Kind.BRIDGE, other.number)
 
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play over the other party's voice (halved meanwhile); the other party hears nothing of it."""
@@ -98,7 +163,7 @@ class ProcessMediaLeg:
         self._tell(Kind.PRESS, keys)
 
     async def events(self) -> AsyncIterator[MediaEvent]:
-        """For one reader. Ends after ``close`` or MediaLost."""
+        """For one reader. Ends after ``close``."""
         while True:
             event = await self._events.get()
             if event is None:
@@ -109,38 +174,44 @@ class ProcessMediaLeg:
             yield event
 
     async def stats(self) -> LegStats:
-        """Counts so far; the last known ones once the leg is gone."""
-        if not self._gone:
-            self._keep(await self._commands.request(Kind.STATS, self._number))
+        """Counts so far, since the last (re)opening; the last known ones while the leg is lost or closed."""
+        if not self._closed and not self._lost:
+            self._keep(await self._commands.request(Kind.STATS, self.number))
         return self._stats
 
     async def close(self) -> LegStats:
         """Free the ports; unfinished plays get PlayDone, then ``events`` ends. Idempotent, never raises."""
-        if not self._gone:
-            self._gone = "closed"
+        if not self._closed:
+            self._closed = True
+            self._part()
             try:
-                self._keep(await self._commands.request(Kind.CLOSE, self._number))
+                if not self._lost:
+                    self._keep(await self._commands.request(Kind.CLOSE, self.number))
             except MediaUnavailable:
                 pass  # the process died meanwhile: nothing is left to free
             finally:
-                self._end()
-                self._commands.forget_leg(self._number)
+                for play in self._plays.values():
+                    play.stopped = True
+                self._drop_stopped()
+                self._events.put_nowait(None)
+                self._commands.forget_leg(self.number)
         return self._stats
 
     # --- what the engine tells us ----------------------------------------------------------------------------
 
     def received(self, kind: int, value: Any) -> None:
-        """What is said of this leg: a key goes down or up, the end of a play, or no RTP for too long."""
+        """What is said of this leg: a key goes down or up, the end of a play, its first packet, no RTP for too long."""
         if kind == Kind.DIGIT:
             self._events.put_nowait(Digit(*value))
         elif kind == Kind.RELEASED:
             self._events.put_nowait(KeyReleased(*value))
+        elif kind == Kind.HEARD:
+            self._events.put_nowait(MediaHeard(self.name))
         elif kind == Kind.TIMEOUT:
             self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:
             done = PlayDone(*value)
-            if done.token in self._tokens:  # else it is known no more: nothing is told
-                self._tokens.remove(done.token)
+            if self._plays.pop(done.token, None) is not None:  # else it is known no more: nothing is told
                 self._events.put_nowait(done)
 
     def on_audio(self, pcm: bytes, at: float) -> None:
@@ -155,31 +226,38 @@ class ProcessMediaLeg:
 
     def on_lost(self, reason: str) -> None:
         """The media process, or this leg in it, is gone."""
-        if self._gone:
+        if self._closed or self._lost:
             return
-        self._gone = reason
-        self._end(MediaLost(self.name, reason))
+        self._lost = reason or "lost"
+        self._drop_stopped()
+        self._events.put_nowait(MediaLost(self.name, reason))
 
     # ---------------------------------------------------------------------------------------------------------
 
-    def _end(self, last: MediaLost | None = None) -> None:
-        for token in sorted(self._tokens):
+    def _send_play(self, token: int, play: _Play) -> None:
+        self._commands.send_play(self.number, token, play.clips, stop_on_key=play.stop_on_key, gap_ms=play.gap_ms)
+
+    def _drop_stopped(self) -> None:
+        """Whoever was to fall silent is silent now."""
+        for token in [token for token, play in self._plays.items() if play.stopped]:
+            del self._plays[token]
             self._events.put_nowait(PlayDone(token, completed=False))
-        self._tokens.clear()
-        if last is not None:
-            self._events.put_nowait(last)
-        self._events.put_nowait(None)
+
+    def _part(self) -> None:
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer._peer = None
 
     def _keep(self, values: Any) -> None:
         stats = LegStats(**values)
         self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
 
     def _tell(self, kind: Kind, value: object = None) -> None:
-        if not self._gone:
-            self._commands.send(kind, self._number, value)
+        if not self._closed and not self._lost:
+            self._commands.send(kind, self.number, value)
 
     def _check(self) -> None:
-        if self._gone:
+        if self._closed:
             raise MediaUnavailable(
-                f"the media of {self.name} is gone: {self._gone}", remedy="end the call; new calls get new media"
+                f"the media of {self.name} is closed", remedy="end the call; new calls get new media"
             )

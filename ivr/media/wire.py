@@ -23,7 +23,8 @@ class Kind(IntEnum):
     """Every message of the protocol beside ``workers.frames.Life``, with its body. A frame's number is the leg's."""
 
     # line to media; the first four are requests
-    OPEN = FIRST  # [the far end's description or null, whether it is a caller's]; the answer: our description
+    # [the far end's description or null, whether it is a caller's, the port to have again or 0]; the answer: ours
+    OPEN = FIRST
     UPDATE = 17  # the far end's description, for a leg that is open; the answer: ours
     STATS = 18  # null; the answer: LegStats
     CLOSE = 19  # null; the answer: LegStats
@@ -41,6 +42,7 @@ class Kind(IntEnum):
     TIMEOUT = 51  # seconds of silence
     BROKEN = 52  # what went wrong: the leg is gone
     RELEASED = 53  # [key, time]: of one that was still down
+    HEARD = 54  # null; the far end, for the first time
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:

@@ -115,6 +115,9 @@ class Backend(Protocol):
     async def numbers_by_phone(self, phone: str) -> Sequence[str]:
         """Membership numbers of everybody who gave this phone number."""
 
+    async def pin_hash(self, number: str) -> str | None:
+        """As ``ivr.reference.pins`` reads it; None for a member without a PIN, and for nobody."""
+
     async def titles(self) -> Sequence[Title]:
         """The whole catalogue, by name."""
 

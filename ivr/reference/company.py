@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
+from ivr.ports import VerificationTries
 from ivr.reference import deliveries, members, queue, seed_data
 from ivr.reference.backend import Backend, MemberProfile
 from ivr.reference.memory import MemoryFilms
@@ -19,6 +20,7 @@ from ivr.store.database import Database
 from ivr.store.memory import MemoryLedger
 from ivr.store.migration import Branch
 from ivr.store.retention import LONG_S
+from ivr.store.verification import MemoryVerificationLog, VerificationLog
 from ivr.web.backend import in_time
 from ivr.web.formats import json_response
 
@@ -41,8 +43,11 @@ def queue_routes(profile_of: Callable[[str], Awaitable[MemberProfile | None]]) -
 
 
 class OpenFilms(OpenCompany):
-    def __init__(self, backend: Backend, times: Times, database: Database | None = None) -> None:
+    def __init__(
+        self, backend: Backend, tries: VerificationTries, times: Times, database: Database | None = None
+    ) -> None:
         self.backend = backend
+        self._tries = tries
         self._times = times
         self._database = database
         self._catalogue = Catalogue(backend, times.now)
@@ -50,7 +55,7 @@ class OpenFilms(OpenCompany):
     @property
     def actions(self) -> ActionSet:
         handlers = {
-            **members.MemberActions(self.backend).handlers(),
+            **members.MemberActions(self.backend, self._tries).handlers(),
             **queue.QueueActions(self.backend).handlers(),
         }
         return ActionSet(SIGNATURES, handlers, {CATALOGUE: self._catalogue.terms})
@@ -94,10 +99,10 @@ class Films(Company):
     branches = (Branch("films", Path(__file__).parent / "migrations"),)
 
     def on(self, database: Database, times: Times) -> OpenFilms:
-        return OpenFilms(SqlFilms(database, times.now), times, database)
+        return OpenFilms(SqlFilms(database, times.now), VerificationLog(database, times.now), times, database)
 
     def in_memory(self, times: Times, ledger: MemoryLedger) -> OpenFilms:
-        return OpenFilms(MemoryFilms(times.now, ledger), times)
+        return OpenFilms(MemoryFilms(times.now, ledger), MemoryVerificationLog(times.now), times)
 
     @property
     def examples(self) -> Sequence[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ivr.actions import verification
 from ivr.actions.registry import Handler, Invocation
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
+from ivr.identity import CALLER_TRUSTED, Identity, IdentityLevel
+from ivr.ports import VerificationTries
+from ivr.reference import pins
 from ivr.reference.backend import Backend, MemberProfile, MemberRecords
 from ivr.reference.titles import terms
 from ivr.store.ledger import Json
@@ -41,38 +45,57 @@ VOCABULARIES = ("queue", "discs")
 of_member = partial(ActionSignature, facts=tuple(FACTS), vocabularies=VOCABULARIES)
 """The signature of an action that reads the member anew."""
 
+_KNOWN = Identity(IdentityLevel.LIKELY, "number known")
+
 SIGNATURES = (
     of_member(
         "member.identify_by_caller",
-        parameters=(Parameter("caller", "text", required=False),),
         outcomes=("found", "unknown", "ambiguous"),
-        about="Find the member who calls from this phone number (the call's own when none is given).",
+        gives={"found": _KNOWN},
+        about="Find the member whose phone number the call comes from.",
     ),
     of_member(
         "member.identify_by_number",
         parameters=(Parameter("number", "digits"),),
-        outcomes=("found", "unknown"),
-        about="Find the member with this membership number.",
+        outcomes=("found", "claimed", "unknown"),
+        gives={"found": _KNOWN, "claimed": Identity(IdentityLevel.UNVERIFIED, "keyed number")},
+        about="Take down a membership number. found: the call comes from a phone of that member. claimed: there is "
+        "such a member, who it may not be; nothing of theirs is read.",
     ),
-    of_member("member.refresh", about="Read the member again, for instance when a dropped call is resumed."),
+    of_member(
+        "member.verify",
+        parameters=(Parameter("pin", "digits", secret=True), Parameter("number", "digits", required=False)),
+        outcomes=verification.OUTCOMES,
+        gives={"ok": Identity(IdentityLevel.VERIFIED, "PIN")},
+        about="Verify by PIN that the caller is the member with this number (whoever was identified when none is "
+        "given). wrong says nothing about what was wrong. locked: too many tries, by this number or for this member.",
+    ),
+    of_member(
+        "member.refresh",
+        needs=IdentityLevel.LIKELY,
+        about="Read the member again, for instance when a dropped call is resumed.",
+    ),
     of_member(
         "disc.report",
         parameters=(Parameter("title", "title"), Parameter("kind", "choice")),
         outcomes=("ok", "third_time", "not_out"),
         returns={"title": "text", "reports": "number"},
         risk="irreversible",
+        needs=IdentityLevel.LIKELY,  # the copy goes to the address that is on file
         about="A disc at home is damaged or missing: ship another. third_time does too, and needs a human.",
     ),
     ActionSignature(
         "notes.read",
         outcomes=("ok", "none"),
         returns={"text": "text", "count": "number"},
+        needs=IdentityLevel.VERIFIED,
         about="The notes kept about the member, oldest first.",
     ),
     of_member(
         "notes.add",
         parameters=(Parameter("text", "text"), Parameter("kind", "text", required=False)),
         risk="reversible",
+        needs=IdentityLevel.VERIFIED,
         about="Keep a note about the member.",
     ),
     of_member(
@@ -80,6 +103,7 @@ SIGNATURES = (
         outcomes=("ok", "none"),
         returns={"count": "number"},
         risk="irreversible",
+        needs=IdentityLevel.VERIFIED,
         about="Delete every note kept about the member, for good.",
     ),
 )
@@ -102,14 +126,21 @@ async def refreshed(
     return result_for(profile, outcome, values)
 
 
+def _calling(invocation: Invocation) -> str:
+    """The calling number; "" where it was withheld."""
+    return str(invocation.call.facts.get("call.caller") or "")
+
+
 class MemberActions:
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, tries: VerificationTries) -> None:
         self._backend = backend
+        self._tries = tries
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
             "member.identify_by_caller": self.identify_by_caller,
             "member.identify_by_number": self.identify_by_number,
+            "member.verify": self.verify,
             "member.refresh": self.refresh,
             "disc.report": self.report_disc,
             "notes.read": self.read_notes,
@@ -118,17 +149,36 @@ class MemberActions:
         }
 
     async def identify_by_caller(self, invocation: Invocation) -> ActionResult:
-        caller = str(invocation.get("caller") or invocation.call.facts.get("call.caller") or "")
-        numbers = await self._backend.numbers_by_phone(caller) if caller else ()
+        numbers = await self._by_phone(invocation)
         if len(numbers) > 1:
             return ActionResult("ambiguous")
         return await self._found(numbers[0]) if numbers else ActionResult("unknown")
 
     async def identify_by_number(self, invocation: Invocation) -> ActionResult:
-        return await self._found(invocation["number"])
+        number = invocation["number"]
+        if number in await self._by_phone(invocation):
+            return await self._found(number)
+        if await self._backend.profile(number) is None:
+            return ActionResult("unknown")
+        return ActionResult("claimed", facts={CALLER_ID: number, "member.number": number})
+
+    async def verify(self, invocation: Invocation) -> ActionResult:
+        number = str(invocation.get("number") or invocation.call.facts.get(CALLER_ID) or "")
+
+        async def proves() -> bool:
+            return await pins.fits(invocation["pin"], await self._backend.pin_hash(number))
+
+        outcome = await verification.verify(self._tries, number, _calling(invocation), proves)
+        return await refreshed(self._backend, number, "ok") if outcome == "ok" else ActionResult(outcome)
 
     async def refresh(self, invocation: Invocation) -> ActionResult:
         return await refreshed(self._backend, invocation.caller_id, "ok")
+
+    async def _by_phone(self, invocation: Invocation) -> Sequence[str]:
+        """The members whose phone the call comes from; none where nobody vouches for its number."""
+        caller = _calling(invocation)
+        trusted = invocation.call.facts.get(CALLER_TRUSTED) is not False
+        return await self._backend.numbers_by_phone(caller) if caller and trusted else ()
 
     async def _found(self, number: str) -> ActionResult:
         profile = await self._backend.profile(number)

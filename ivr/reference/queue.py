@@ -14,6 +14,7 @@ from ivr.actions.registry import LAST, Handler, Invocation
 from ivr.dialogue.flows.signature import Parameter
 from ivr.dialogue.spoken.normalisation import listed
 from ivr.events import ActionResult
+from ivr.identity import IdentityLevel
 from ivr.ports import ActionCall
 from ivr.reference.backend import UNDO, Backend, MemberRecords, Order
 from ivr.reference.members import of_member, refreshed
@@ -31,18 +32,19 @@ _ADDED = ("ok", "already_in_queue", "unknown_title")
 
 # Returns: ``position`` where the title now stands (removed: stood), ``title``, ``other`` as they are said.
 _RETURNS = {"title": "text", "position": "number", "count": "number"}
-_change = partial(of_member, risk="reversible", undo=UNDO, returns=_RETURNS)
+_likely = partial(of_member, needs=IdentityLevel.LIKELY)
+_change = partial(_likely, risk="reversible", undo=UNDO, returns=_RETURNS)
 _relative = partial(_change, parameters=(_TITLE, _OTHER), outcomes=_RELATIVE, returns={**_RETURNS, "other": "text"})
 
 SIGNATURES = (
-    of_member(
+    _likely(
         "queue.read",
         parameters=(Parameter("first", "number", required=False), Parameter("limit", "number", required=False)),
         outcomes=("ok", "empty"),
         returns={"titles": "text", "count": "number", "first": "number", "last": "number", "more": "boolean"},
         about="The queue's titles in order, ready to be said: at most limit (5) from position first (1).",
     ),
-    of_member(
+    _likely(
         "queue.next",
         outcomes=("ok", "empty"),
         returns={"title": "text", "count": "number"},
@@ -66,7 +68,7 @@ SIGNATURES = (
         "queue.add_to_top", parameters=(_TITLE,), outcomes=_ADDED, about="Add a title of the catalogue at the top."
     ),
     _change("queue.remove", parameters=(_TITLE,), outcomes=("ok", "not_in_queue"), about="Take a title out."),
-    of_member(
+    _likely(
         UNDO,
         outcomes=("ok", "nothing_to_undo", "changed_since"),
         about="Take back this call's last change of the queue, unless somebody changed it since.",

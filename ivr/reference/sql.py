@@ -24,8 +24,18 @@ from ivr.reference.backend import (
     digits_of,
     no_such_member,
 )
-from ivr.reference.seed_data import SeedMember
-from ivr.reference.tables import disc_reports, discs, holds, member_phones, members, notes, queue_entries, titles
+from ivr.reference.seed_data import SeedMember, hash_of
+from ivr.reference.tables import (
+    disc_reports,
+    discs,
+    holds,
+    member_phones,
+    member_pins,
+    members,
+    notes,
+    queue_entries,
+    titles,
+)
 from ivr.store.database import TableGroup, fit, reads, writes
 from ivr.store.ledger import Json, Stamp, once, record
 from ivr.store.tables import audit
@@ -184,6 +194,11 @@ class SqlFilms(TableGroup):
         return rows.scalars().all()
 
     @reads
+    async def pin_hash(self, connection: AsyncConnection, number: str) -> str | None:
+        kept = select(member_pins.c.hash).join(members, members.c.id == member_pins.c.member_id)
+        return (await connection.execute(kept.where(members.c.number == number))).scalar_one_or_none()
+
+    @reads
     async def titles(self, connection: AsyncConnection) -> Sequence[Title]:
         return [_title(row) for row in await connection.execute(_TITLE.order_by(titles.c.name, titles.c.year))]
 
@@ -231,7 +246,19 @@ async def seed(connection: AsyncConnection, now: datetime) -> Mapping[str, int]:
     fresh = [member for member in seed_data.members() if member.number not in there]
     for member in fresh:
         await _seed_member(connection, member, known, now)
+    await _seed_pins(connection)
     return {"titles": added_titles, "members": len(fresh)}
+
+
+async def _seed_pins(connection: AsyncConnection) -> None:
+    """PINs of the example members who have none: a database may be older than PINs are."""
+    pins = {member.number: member.pin for member in seed_data.members()}
+    without = select(members.c.id, members.c.number).where(
+        members.c.number.in_(pins), members.c.id.not_in(select(member_pins.c.member_id))
+    )
+    rows = [{"member_id": row.id, "hash": hash_of(pins[row.number])} for row in await connection.execute(without)]
+    if rows:
+        await connection.execute(insert(member_pins), rows)
 
 
 async def _seed_titles(connection: AsyncConnection) -> int:

@@ -36,6 +36,13 @@ member_phones = Table(
     Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
+member_pins = Table(
+    "member_pins",
+    metadata,
+    Column("member_id", ForeignKey("members.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(200), nullable=False),  # see ivr.reference.pins
+)
+
 titles = Table(
     "titles",
     metadata,

@@ -23,17 +23,25 @@ VOCABULARY_REFRESH_S = 300.0
 
 
 class CallEntry:
-    """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know."""
+    """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know.
+    ``vouching``: the trunks whose calling numbers are theirs to know; None: all."""
 
-    def __init__(self, config: FlowsConfig, serving: ServingVersions, fact_source: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        config: FlowsConfig,
+        serving: ServingVersions,
+        fact_source: Callable[[str], object],
+        vouching: Collection[str] | None = None,
+    ) -> None:
         self._config = config
+        self._vouching = vouching
         self._serving = serving
         self._fact_source = fact_source
         self.vocabularies: Mapping[str, tuple[Term, ...]] = {}
 
-    def apply(self, config: FlowsConfig) -> None:
-        """The entries, languages and personas of calls that begin from now on."""
-        self._config = config
+    def apply(self, config: FlowsConfig, vouching: Collection[str]) -> None:
+        """The entries, languages and personas of calls that begin from now on, and whose numbers are believed."""
+        self._config, self._vouching = config, vouching
 
     def open(self, call_id: str, leg: Leg, installed: Installed) -> Dialogue:
         """The call keeps this version until its end, whatever goes live meanwhile."""
@@ -47,12 +55,18 @@ class CallEntry:
             persona=plan.persona,
             caller=leg.caller.number,
             called=leg.called.number,
+            caller_trusted=self._vouched(leg),
             vocabularies=self.vocabularies,
             fact_source=self._fact_source,
             seed=int(call_id[:8], 16),
             installed=installed,
         )
         return Dialogue(library, start)
+
+    def _vouched(self, leg: Leg) -> bool:
+        """Whether the number is the caller's: not where From hides it, whatever the network tells us besides."""
+        hidden = "anonymous" in leg.headers.get("from", "").lower()
+        return bool(leg.caller.number) and not hidden and (self._vouching is None or leg.trunk in self._vouching)
 
     def voices(self, chosen: Collection[str] = (), config: FlowsConfig | None = None) -> list[tuple[str, str]]:
         """(language, persona) of everybody who can call, to render prompts ahead.

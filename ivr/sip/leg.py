@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import structlog
 
-from ivr.errors import CallEnded, TransferFailed
+from ivr.errors import CallEnded, ModificationRefused, TransferFailed
 from ivr.events import Digit, LegEnded
 from ivr.media.description import MediaDescription
 from ivr.plain_text import plain
 from ivr.ports import LegEvent, MediaChanged, Party
 from ivr.sip.dialog import CallDialog
-from ivr.sip.headers import BadMessage
-from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse, encode
+from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse
+from ivr.sip.reinvite import Reinvite, glare_s
 from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
 from ivr.sip.signalling import Signalling, Unresolvable
@@ -29,6 +28,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_WAITING_DIGITS = 256
+PROBE_S = 4.0
 
 
 class SipLeg:
@@ -55,6 +55,7 @@ class SipLeg:
         self.on_release: Callable[[], object] = lambda: None  # leaves the dialog table
         self.confirmed = False
         self.offering = False  # an offer of ours is under way: theirs must wait (491)
+        self.turn = asyncio.Lock()  # for our re-INVITEs
         self.referring = 0  # CSeq of our REFER while its subscription lasts
         self.updates = False  # the far end takes UPDATE
         self.ended: CallEnded | None = None
@@ -90,6 +91,20 @@ class SipLeg:
     async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
         raise RuntimeError("only an inbound leg can be rejected")
 
+    async def reinvite(self, local: MediaDescription) -> MediaDescription:
+        self.check()
+        text = self.audio.offer_anew(local)
+        status, reason = await self.or_gone(Reinvite(self, text).settle())
+        self.check()
+        if status < 300 and self.audio.remote is not None:
+            self.log.info("sip.reinvited", status=status)
+            return self.audio.remote
+        self.log.warning("sip.reinvite_refused", status=status, reason=reason)
+        if status == 481:  # the dialog is gone (section 12.2.1.2)
+            self._abort("network", f"unknown to the far end: {reason}", status)
+            self.check()
+        raise ModificationRefused(status, reason)
+
     async def hangup(self, reason: str = "") -> None:
         """Hang up once: everybody who calls this waits for the same BYE."""
         if self._closing is None:
@@ -119,6 +134,18 @@ class SipLeg:
         self.log.warning("sip.refer_refused", status=status, reason=response.reason_phrase)
         self.check()  # gone meanwhile: that, not the 481, is what happened
         raise TransferFailed(status, response.reason_phrase)
+
+    async def answers(self) -> bool:
+        if self.ended is not None:
+            return False
+        try:
+            peer = await self.core.peer_of(self.dialog, self.arrival)
+            request = self.dialog.request("OPTIONS", self.core.via(peer), self.core.contact(peer))
+            async with asyncio.timeout(PROBE_S):
+                response = await self.core.request(request, peer, self.trunk, self.dialog)
+        except (Unresolvable, TimeoutError):
+            return False
+        return response.status_code not in (408, 481, 503)
 
     async def events(self) -> AsyncIterator[LegEvent]:
         """Yield events to one consumer at a time: whoever comes next goes on where the one before stopped."""
@@ -206,6 +233,11 @@ class SipLeg:
         self.offering = self.offering or answer_expected
         transaction.on_no_ack = lambda: self._no_ack(number)
 
+    @property
+    def glaring(self) -> bool:
+        """Whether an INVITE of theirs is under way: ours must wait (section 14.1)."""
+        return bool(self._unacked)
+
     def receive_ack(self, request: SipRequest) -> bool:
         """Take an ACK of ours; only From decides, because some callers change the To tag on the way."""
         waiting = self._unacked.get(request.cseq.number)
@@ -278,8 +310,7 @@ class SipLeg:
         if status in (408, 481):
             self._session_expired()
         elif status == 491:
-            wait = random.uniform(2.1, 4.0) if self.far == "agent" else random.uniform(0.0, 2.0)  # section 14.1
-            self.core.timers.call_later(wait, self._refresh_due)
+            self.core.timers.call_later(glare_s(ours=self.far == "agent"), self._refresh_due)
         else:
             self.updates = self.updates and status not in (405, 501)
             terms = agreed(response, interval) if status < 300 else SessionTerms(max(interval, MIN_SE), "uac")
@@ -288,29 +319,8 @@ class SipLeg:
             self.log.debug("sip.refreshed", status=status)
 
     async def _send_refresh(self, peer: Peer, interval: int) -> SipResponse:
-        method = "UPDATE" if self.updates else "INVITE"
-        request = self.dialog.request(method, self.core.via(peer), self.core.contact(peer))
+        if not self.updates:
+            return await Reinvite(self, self.audio.text, interval).send()
+        request = self.dialog.request("UPDATE", self.core.via(peer), self.core.contact(peer))
         request.headers.set("Session-Expires", SessionTerms(interval, "uac").header)
-        if method == "UPDATE":
-            return await self.core.request(request, peer, self.trunk, self.dialog)
-        request.carry_sdp(self.audio.text)
-        self.offering = True
-        try:
-            return await self._reinvite(request, peer)
-        finally:
-            self.offering = False
-
-    async def _reinvite(self, request: SipRequest, peer: Peer) -> SipResponse:
-        def acknowledge() -> None:
-            ack = self.dialog.request("ACK", self.core.via(peer), "", number=request.cseq.number)
-            self.core.network.send(encode(ack), peer)
-
-        response = await self.core.transactions.request(request, peer, acknowledge)
-        if response.status_code < 300:
-            try:
-                self.dialog.retarget(response)
-                if (body := response.sdp()) and (changed := self.audio.take_later_answer(body)):
-                    self.emit(MediaChanged(changed))
-            except BadMessage as error:
-                self.log.warning("sip.bad_answer", error=str(error))
-        return response
+        return await self.core.request(request, peer, self.trunk, self.dialog)

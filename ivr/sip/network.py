@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from struct import Struct
 
 import structlog
 
@@ -29,6 +31,9 @@ WRITE_LIMIT = 1 << 20
 DATAGRAMS_A_TURN = 32
 RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the kernel may grant less
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+IP_RECVERR, IPV6_RECVERR = 11, 25  # of Linux; Python has no names for them
+MOST_ERRORS = 64  # read at once
+_ERRNO = Struct("=I")  # the first field of struct sock_extended_err
 
 
 class Standing(StrEnum):
@@ -39,21 +44,32 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """The event loop gives one datagram a turn. In a flood that is too slow, and what the kernel then drops may be a
-    call: what waits beside is taken in the same turn."""
+def _udp_peer(address: Sequence[object]) -> Peer:
+    host = str(address[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
+    return Peer("udp", host, int(str(address[1])))
 
-    def __init__(self, received: Callable[[bytes, Peer], None]) -> None:
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """The UDP socket. The event loop gives one datagram a turn. In a flood that is too slow, and what the kernel then
+    drops may be a call: what waits beside is taken in the same turn. An ICMP error is told with the peer that it is
+    about (section 18.4), where the system says so."""
+
+    def __init__(self, received: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
         self._received = received
-        self._socket: socket.socket | None = None
+        self._unreachable = unreachable
+        self._socket: socket.socket | None = None  # the same one, read without asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         ours = transport.get_extra_info("socket")
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        with contextlib.suppress(OSError):  # a system without error queues: timers decide
+            ours.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+            if ours.family == socket.AF_INET6:
+                ours.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         self._socket = socket.fromfd(ours.fileno(), ours.family, ours.type)
 
     def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
-        self._take(data, addr)
+        self._received(data, _udp_peer(addr))
         for _ in range(DATAGRAMS_A_TURN):
             if self._socket is None:
                 return
@@ -61,11 +77,21 @@ class _Datagrams(asyncio.DatagramProtocol):
                 data, addr = self._socket.recvfrom(MAX_MESSAGE + 1)
             except OSError:  # no more for now
                 return
-            self._take(data, addr)
+            self._received(data, _udp_peer(addr))
 
-    def _take(self, data: bytes, addr: tuple[object, ...]) -> None:
-        host = str(addr[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
-        self._received(data, Peer("udp", host, int(str(addr[1]))))
+    def settle(self) -> None:
+        """Read the error queue: an error that waits there would be the answer to the next datagram, whoever it is
+        for, and that would not go out."""
+        if self._socket is None:
+            return
+        for _ in range(MOST_ERRORS):
+            try:
+                _, about, _, address = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                return
+            code = next((_ERRNO.unpack_from(data)[0] for *_, data in about if len(data) >= _ERRNO.size), 0)
+            # Told later: whoever is sending just now does not expect an answer before it has sent.
+            asyncio.get_running_loop().call_soon(self._unreachable, _udp_peer(address), os.strerror(code))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._socket is not None:
@@ -75,7 +101,8 @@ class _Datagrams(asyncio.DatagramProtocol):
             log.critical("sip.udp_socket_lost", error=str(exc), remedy="restart the service")
 
     def error_received(self, exc: Exception) -> None:
-        log.debug("sip.udp_error", error=str(exc))  # an ICMP message: the transaction's timer decides
+        log.debug("sip.udp_error", error=str(exc))
+        self.settle()
 
 
 class _Connection(asyncio.Protocol):
@@ -168,6 +195,7 @@ class Network:
         self._turned_away = CountedLog(log, "sip.connection_refused", loop.time)
         self._probes: dict[int, socket.socket] = {}
         self._udp: asyncio.DatagramTransport | None = None
+        self._datagrams = _Datagrams(receive, unreachable)
         self._server: asyncio.Server | None = None
         self._connections: dict[Peer, _Connection] = {}
         self._waiting: dict[Peer, list[bytes]] = {}
@@ -194,9 +222,8 @@ class Network:
         loop = asyncio.get_running_loop()
         port = listen.port
         if "udp" in transports:
-            self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(self.received), local_addr=(listen.host, port)
-            )
+            self._datagrams = _Datagrams(self.received, self._unreachable)
+            self._udp, _ = await loop.create_datagram_endpoint(lambda: self._datagrams, local_addr=(listen.host, port))
             port = int(self._udp.get_extra_info("sockname")[1])
             self._v6 = self._udp.get_extra_info("socket").family == socket.AF_INET6
         if "tcp" in transports:
@@ -218,6 +245,7 @@ class Network:
             if self._udp is None or self._udp.is_closing():
                 self._unreachable(peer, "no UDP socket")
                 return
+            self._datagrams.settle()
             self._udp.sendto(data, (self._mapped(peer.host), peer.port))
             return
         connection = self._connections.get(peer)

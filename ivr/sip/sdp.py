@@ -64,6 +64,10 @@ class OfferAnswer:
             raise RuntimeError("nothing was agreed yet")
         return self._write(replace(self.local, direction=Direction.SENDRECV))
 
+    def offer_anew(self, local: MediaDescription) -> str:
+        """Offer ``local`` in place of what we had: its address has changed."""
+        return self._write(self._placed(local))
+
     def take_answer(self, text: str) -> MediaDescription:
         """Take the far end's answer to our offer. Raises BadBody."""
         self._latest = self.remote = self._parsed(text).audio

@@ -144,6 +144,10 @@ class WorkerEars:
         if not self._closed and not self.worker.send_audio(self.session, at, pcm):
             self.dropped += 1
 
+    async def abreast(self, within_s: float) -> bool:
+        """The worker answers in order: its pong comes once all audio before the ping was taken in."""
+        return self._closed or await self.worker.worker.answers(within_s)
+
     async def events(self) -> AsyncIterator[EarEvent]:
         """Until close, or RecogniserFailed, which is the last."""
         while (event := await self._events.get()) is not None:
@@ -226,9 +230,11 @@ class WorkerSpeechService:
             if left <= 0 or all(w.loaded.complete for w in self.listeners):
                 raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
             waits = [asyncio.create_task(w.worker.wait_changed()) for w in self.listeners]
-            await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            try:
+                await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
         return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:

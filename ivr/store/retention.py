@@ -16,7 +16,15 @@ from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import spool
 from ivr.store.database import Database, TableGroup
-from ivr.store.tables import call_entries, callbacks, calls, handoff_contexts, idempotency, resume_points
+from ivr.store.tables import (
+    call_entries,
+    callbacks,
+    calls,
+    handoff_contexts,
+    idempotency,
+    resume_points,
+    verification_tries,
+)
 
 LONG_S = 60.0  # nobody waits for it
 DAY_S = 24 * 3600.0
@@ -98,6 +106,7 @@ class Retention(TableGroup):
             (call_entries, entries.call_id.in_(ended) | ((entries.at < older_than) & entries.call_id.not_in(live))),
             (handoff_contexts, (contexts.created_at < older_than) & (contexts.expires_at < self._now())),
             (resume_points, resume_points.c.at < older_than),
+            (verification_tries, verification_tries.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),
             (idempotency, idempotency.c.at < older_than),
             (calls, calls.c.ended_at < older_than),

@@ -22,6 +22,7 @@ from ivr.store.ledger import AuditTrail
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
+from ivr.store.verification import VerificationLog
 from ivr.store.writer import Writer
 
 RULES = {**calls.RULES, **resume_points.RULES, **handoff_contexts.RULES, **callbacks.RULES}
@@ -77,6 +78,7 @@ class Store:
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
+        self.verification = VerificationLog(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

@@ -152,6 +152,15 @@ resume_points = Table(
     Index("uq_resume_points_call_id", "call_id", unique=True),
 )
 
+verification_tries = Table(
+    "verification_tries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("claimed", String(64), nullable=False, index=True),  # whom it was for, hashed
+    Column("caller", String(64), nullable=False, index=True),  # the calling number, hashed; "" where it was withheld
+    Column("at", Moment, nullable=False, index=True),
+)
+
 handoff_contexts = Table(
     "handoff_contexts",
     metadata,

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ class Role:
 
     A worker silent for ``start_s`` before it is ready, or for ``hung_after_s`` since, is replaced like one that died.
     ``errors``: what it may refuse with; the first is raised for everything else that goes wrong with it.
+    ``longest_pause_s`` before one that died young is followed by the next.
     ``socket_buffer``: bytes that the kernel is to hold for each end, 0 for its own choice."""
 
     name: str
@@ -46,6 +48,7 @@ class Role:
     start_s: float
     hung_after_s: float
     socket_buffer: int = 0
+    longest_pause_s: float = 10.0
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, end: socket.socket) -> list[str]:
@@ -121,6 +124,7 @@ class Worker:
         self._spawn = spawn
         self._link: Link | None = None
         self._attention = Attention(0.0, _LAPSE_S)
+        self._pings: deque[asyncio.Future[None] | None] = deque()  # not answered yet; who waits for the answer
         self._changed = asyncio.Event()
         self._requests: dict[int, asyncio.Future[bytes]] = {}
         self._numbers = itertools.count(1)
@@ -178,6 +182,19 @@ class Worker:
         self._link.send(kind, number, body)
         return True
 
+    async def answers(self, within_s: float) -> bool:
+        """Whether the process has come to what was sent so far, within ``within_s``. A dead one has nothing to do."""
+        if self._link is None:
+            return True
+        pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ping(self._link, pong)
+        done, _ = await asyncio.wait((pong,), timeout=within_s)
+        return bool(done)
+
+    def _ping(self, link: Link, pong: asyncio.Future[None] | None = None) -> None:
+        self._pings.append(pong)
+        link.send(Life.PING)
+
     async def request(self, kind: int, number: int = 0, body: bytes = b"", *, timeout_s: float = REPLY_S) -> bytes:
         """Ask the process. Raises one of the role's errors when it refuses, dies or takes too long."""
         role = self._role
@@ -209,6 +226,10 @@ class Worker:
                 future.set_result(answer)
             else:
                 future.set_exception(refused(answer, self._role.errors))
+        elif kind == Life.PONG:
+            pong = self._pings.popleft() if self._pings else None
+            if pong is not None and not pong.done():
+                pong.set_result(None)
         elif kind == Life.READY:
             self.up = self._owner.ready(body) or self.up
             self._change()
@@ -237,7 +258,7 @@ class Worker:
                 raise
             if loop.time() - began > _STEADY_S:
                 short = 0
-            pause = _BACK_OFF_S[min(short, len(_BACK_OFF_S) - 1)]
+            pause = min(_BACK_OFF_S[min(short, len(_BACK_OFF_S) - 1)], self._role.longest_pause_s)
             short += 1
             self._lose(reason, pause)
             await asyncio.sleep(pause)
@@ -248,6 +269,7 @@ class Worker:
         for end in (ours, theirs) if self._role.socket_buffer else ():
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._role.socket_buffer)
         link = Link(self._received)
+        self._pings.clear()
         child: Child | None = None
         grace_s = _GRACE_S
         try:
@@ -272,7 +294,7 @@ class Worker:
         loop, title = asyncio.get_running_loop(), self._role.title
         self._attention = Attention(loop.time(), _LAPSE_S)
         while True:
-            link.send(Life.PING)
+            self._ping(link)
             await asyncio.wait((link.ended,), timeout=_PING_S)
             if link.ended.done():
                 return f"{title} died" if not link.ended.result() else f"{title} broke: {link.ended.result()}"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
 from ivr.call_search import CallSearch, CallsFound, CallTotals
-from ivr.errors import DialFailed, SpeechUnavailable, StoreUnavailable, TransferFailed
+from ivr.errors import (
+    DialFailed,
+    MediaUnavailable,
+    ModificationRefused,
+    SpeechUnavailable,
+    StoreUnavailable,
+    TransferFailed,
+)
 from ivr.events import (
     ActionResult,
     Cause,
@@ -21,6 +28,8 @@ from ivr.events import (
     LegEnded,
     Manner,
     MediaEvent,
+    MediaHeard,
+    MediaLost,
     PlayDone,
     RecogniserFailed,
     Recognition,
@@ -45,6 +54,7 @@ from ivr.ports import (
     LegEvent,
     LegStats,
     ListenRequest,
+    MediaChanged,
     MediaEngine,
     Party,
     RegistrationStatus,
@@ -85,6 +95,9 @@ class FakeLeg:
         self.rejected: int | None = None
         self.hung_up = ""
         self.refers: list[tuple[str, Mapping[str, str]]] = []
+        self.reinvited: list[MediaDescription] = []
+        self.reinvite_result = 200
+        self.alive = True
         self._refer_result = refer_result
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
@@ -96,6 +109,16 @@ class FakeLeg:
 
     async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None:
         self.rejected = status
+
+    async def reinvite(self, local: MediaDescription) -> MediaDescription:
+        self.reinvited.append(local)
+        if self.reinvite_result >= 300:
+            raise ModificationRefused(self.reinvite_result, "refused")
+        assert self.remote is not None
+        return self.remote
+
+    async def answers(self) -> bool:
+        return self.alive
 
     async def hangup(self, reason: str = "") -> None:
         self.hung_up = self.hung_up or reason or "hung up"
@@ -111,6 +134,11 @@ class FakeLeg:
     def post(self, event: LegEvent) -> None:
         self._queue.put_nowait(event)
 
+    def change(self, remote: MediaDescription) -> None:
+        """The far end's re-INVITE."""
+        self.remote = remote
+        self._queue.put_nowait(MediaChanged(remote))
+
     def progress(self, status: int) -> None:
         self._queue.put_nowait(TransferProgress(status, "progress"))
 
@@ -123,7 +151,8 @@ class FakeLeg:
 
 
 class FakeMediaLeg:
-    """Plays clips in (virtual) real time, in order, and keeps what was played."""
+    """Plays clips in (virtual) real time, in order, and keeps what was played. Its far end is heard as soon as we aim
+    at it, unless ``silent``."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -133,12 +162,43 @@ class FakeMediaLeg:
         self.bridged_to: FakeMediaLeg | None = None
         self.listening = False
         self.closed = False
+        self.silent = False
+        self.lost = False
+        self.gone_s = 0.5  # how long a lost process takes to come back
+        self.moves = False  # its old ports are taken then
+        self.aimed: list[MediaDescription] = []
         self._playing: list[tuple[int, Clip, bool]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._queue: asyncio.Queue[MediaEvent] = asyncio.Queue()
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
+        self.aimed.append(remote)
+        if not self.silent and len(self.aimed) == 1:
+            self._queue.put_nowait(MediaHeard(self.name))
         return self.local
+
+    def lose(self) -> None:
+        """The media process dies."""
+        self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._queue.put_nowait(MediaLost(self.name, "killed"))
+
+    async def reopen(self) -> MediaDescription:
+        await asyncio.sleep(self.gone_s)
+        if self.gone_s > 10:
+            raise MediaUnavailable("no process")
+        self.lost = False
+        if self.moves:
+            self.local = replace(self.local, port=self.local.port + 2)
+        self._next()
+        return self.local
+
+    @property
+    def sounding(self) -> bool:
+        """Whether the far end hears anything of ours."""
+        return self._timer is not None or self.bridged_to is not None
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
@@ -149,7 +209,7 @@ class FakeMediaLeg:
         await self.play(clips, token=token)
 
     def _next(self) -> None:
-        if self._timer is None and self._playing:
+        if self._timer is None and self._playing and not self.lost:
             self.heard.append(self._playing[0][1].key)
             self._timer = asyncio.get_running_loop().call_later(self._playing[0][1].seconds, self._done)
 
@@ -217,6 +277,7 @@ class FakeEars:
         self.language = language
         self.closed = False
         self.requests: list[ListenRequest | None] = []
+        self.saturated = False
         self._queue: asyncio.Queue[EarEvent] = asyncio.Queue()
 
     async def listen(self, request: ListenRequest | None) -> None:
@@ -227,13 +288,25 @@ class FakeEars:
     def feed(self, pcm: bytes, at: float) -> None:
         return None
 
+    async def abreast(self, within_s: float) -> bool:
+        if self.saturated:
+            await asyncio.sleep(within_s)
+        return not self.saturated
+
     def begin(self) -> None:
         self._queue.put_nowait(SpeechStarted())
 
     def hear(self, text: str, manner: Manner | None = None) -> None:
         """The caller said ``text``: start, end, and what a perfect free transcription makes of it."""
+        self.speak()
+        self.read(text, manner)
+
+    def speak(self) -> None:
+        """The caller said something that is not read yet."""
         self.begin()
         self._queue.put_nowait(SpeechEnded())
+
+    def read(self, text: str, manner: Manner | None = None) -> None:
         cause = Cause.SUCCESS if text else Cause.NO_MATCH
         self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0, manner=manner or Manner())))
 
@@ -258,6 +331,7 @@ class FakeSpeech:
         self.voices: tuple[str, ...] = ("en-US", "es-ES")
         self.mute = False
         self.deaf = False
+        self.slow_s = 0.0  # to synthesise what was not synthesised before
 
     async def start(self) -> None:
         return None
@@ -273,6 +347,8 @@ class FakeSpeech:
     ) -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
+        if self.slow_s and (language, text) not in self.rendered:
+            await asyncio.sleep(self.slow_s)
         self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 
@@ -334,6 +410,8 @@ class FakeActions:
             return ActionResult("ok", {"title": title, "position": call.arguments["position"]}, **self._state())
         if call.name in {"member.identify_by_caller", "member.identify_by_number"}:
             return ActionResult("found", {}, **self._state())
+        if call.name == "callback.request" and not call.facts.get("call.caller"):
+            return ActionResult("no_number")
         if call.name == "queue.read":
             return ActionResult("ok", {"titles": ", ".join(self.queue), "count": len(self.queue)}, **self._state())
         return ActionResult("ok", {}, **self._state())

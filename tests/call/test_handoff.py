@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 
+from ivr.call.comfort import AGAIN_S, FIRST_S
 from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
+from ivr.call.introduction import HELD_S, SILENT_S
 from ivr.call.journal import Journal, Recorder
 from ivr.call.participant import Participant
+from ivr.call.restoration import MOST_LOSSES
 from ivr.dialogue.engine.contract import Connect, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
-from ivr.media.description import MediaDescription
+from ivr.media.description import Direction, MediaDescription
 from ivr.ports import Destination, HandoffContext, MediaChanged
 from ivr.record import Entered, HandedOver
 from tests.call.fakes import (
@@ -245,13 +248,15 @@ def test_a_context_store_that_hangs_costs_a_second_and_the_link(library: FlowLib
 @pytest.mark.parametrize(
     "lost",
     [MediaTimeout("agent", 30.0), MediaLost("agent", "killed"), LegEnded("agent-1", "agent", "BYE")],
-    ids=["silent", "no media process", "hung up at once"],
+    ids=["gone", "no media process", "hung up at once"],
 )
 def test_an_agent_who_is_lost_gives_the_caller_back(library: FlowLibrary, lost: Any) -> None:
     async def scenario(bench: Bench) -> None:
         talk = bench.start()
         await asyncio.sleep(3)
         assert bench.handoff.with_agent
+        bench.endpoint.legs[0].alive = False
+        bench.media.legs[0].gone_s = 99.0  # no other media process comes
         (bench.endpoint.legs[0] if isinstance(lost, LegEnded) else bench.media.legs[0]).post(lost)
         assert await talk == "dropped"
         assert bench.pauses == ["paused", "resumed"]
@@ -285,7 +290,7 @@ def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library:
                 aimed.append(remote)
                 return await super().update(remote)
 
-        async def opened(leg: str, remote: object, *, caller: bool = True) -> FakeMediaLeg:
+        async def opened(leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
             bench.media.legs.append(Aimed(leg))
             return bench.media.legs[-1]
 
@@ -390,3 +395,231 @@ def test_seconds_to_a_human_count_from_the_first_wish(library: FlowLibrary) -> N
         talk.cancel()
 
     alone(library, scenario)
+
+
+def agents(bench: Bench, **settings: Any) -> None:
+    """RTP sessions with agents, as ``settings`` say."""
+
+    async def opened(leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
+        bench.media.legs.append(FakeMediaLeg(leg))
+        for name, value in settings.items():
+            setattr(bench.media.legs[-1], name, value)
+        return bench.media.legs[-1]
+
+    bench.media.open = opened  # type: ignore[method-assign]
+
+
+def directed(direction: Direction) -> MediaDescription:
+    return replace(SDP, direction=direction)
+
+
+class Answering(FakeEndpoint):
+    """Its agents answer with this description."""
+
+    answered = SDP
+
+    async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
+        leg = await super().dial(target, local, **given)
+        leg.remote = self.answered
+        return leg
+
+
+def test_a_phone_that_answers_and_sends_nothing_is_given_up_after_four_seconds(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        agents(bench, silent=True)
+        bench.on(desk=TwoAgents())
+        talk = bench.start()
+        await asyncio.sleep(bench.endpoint.ring_s + SILENT_S - 0.1)
+        assert len(bench.endpoint.dialled) == 1
+        await asyncio.sleep(0.2)
+        assert [target for target, _ in bench.endpoint.dialled] == ["sip:one@test", "sip:two@test"]
+        assert bench.endpoint.legs[0].hung_up
+        assert await talk == "failed"
+
+    alone(library, scenario)
+
+
+def test_a_phone_that_only_listens_is_not_waited_for(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        agents(bench, silent=True)
+        endpoint = Answering()
+        endpoint.answered = directed(Direction.RECVONLY)
+        bench.on(endpoint=endpoint)
+        talk = bench.start()
+        await asyncio.sleep(3)
+        assert bench.handoff.with_agent
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+@pytest.mark.parametrize("direction", [Direction.INACTIVE, Direction.SENDONLY])
+def test_an_agent_who_answers_on_hold_is_waited_for(library: FlowLibrary, direction: Direction) -> None:
+    async def scenario(bench: Bench) -> None:
+        endpoint = Answering()
+        endpoint.answered = directed(direction)
+        bench.on(endpoint=endpoint)
+        talk = bench.start()
+        await asyncio.sleep(HELD_S - 5)
+        assert not endpoint.legs[0].hung_up
+        assert not bench.handoff.with_agent
+        elsewhere = replace(SDP, port=5004)
+        endpoint.legs[0].change(elsewhere)
+        await asyncio.sleep(2)
+        assert bench.handoff.with_agent
+        assert bench.media.legs[0].aimed[-1] == elsewhere
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+def test_an_agent_who_holds_for_ever_is_given_up(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        endpoint = Answering()
+        endpoint.answered = directed(Direction.INACTIVE)
+        bench.on(endpoint=endpoint)
+        talk = bench.start()
+        await asyncio.sleep(HELD_S + 1)
+        assert endpoint.legs[0].hung_up
+        assert await talk == "failed"
+
+    alone(library, scenario)
+
+
+def test_a_muted_agent_stays_as_long_as_their_phone_answers(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(3)
+        agent = bench.media.legs[0]
+        for _ in range(3):
+            agent.post(MediaTimeout("agent", 30.0))
+            await asyncio.sleep(30)
+            assert bench.handoff.with_agent
+        assert len(agent.aimed) == 4, "and has as long again each time"
+        bench.endpoint.legs[0].alive = False
+        agent.post(MediaTimeout("agent", 30.0))
+        assert await talk == "dropped"
+
+    alone(library, scenario)
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["same ports", "other ports"])
+def test_media_lost_while_it_rings_and_during_the_whisper(library: FlowLibrary, moves: bool) -> None:
+    async def scenario(bench: Bench) -> None:
+        agents(bench, gone_s=8.0, moves=moves)
+        talk = bench.start()
+        await asyncio.sleep(0.2)
+        bench.media.legs[0].lose()  # before the answer, and for longer than a whisper may take
+        await asyncio.sleep(10)
+        assert bench.handoff.with_agent
+        assert bench.media.legs[0].heard == ["whisper asked"]
+        assert [local.port for local in bench.endpoint.legs[0].reinvited] == [bench.media.legs[0].local.port]
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+def test_a_bridged_agent_keeps_the_caller_over_a_lost_media_process(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        agents(bench, moves=True)
+        talk = bench.start()
+        await asyncio.sleep(3)
+        bench.media.legs[0].lose()
+        await asyncio.sleep(20)
+        assert bench.handoff.with_agent
+        assert len(bench.endpoint.legs[0].reinvited) == 1
+        assert bench.caller.bridged_to is bench.media.legs[0]
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+@pytest.mark.parametrize("status", [488, 408])
+def test_an_agent_whose_phone_refuses_other_ports_gives_the_caller_back(library: FlowLibrary, status: int) -> None:
+    async def scenario(bench: Bench) -> None:
+        agents(bench, moves=True)
+        talk = bench.start()
+        await asyncio.sleep(3)
+        bench.endpoint.legs[0].reinvite_result = status
+        bench.media.legs[0].lose()
+        assert await talk == "dropped"
+        assert bench.nothing_left()
+        assert not bench.leg.hung_up
+
+    alone(library, scenario)
+
+
+def test_a_phone_that_refuses_the_same_ports_again_has_audio_all_the_same(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(3)
+        bench.endpoint.legs[0].reinvite_result = 488
+        bench.media.legs[0].lose()
+        await asyncio.sleep(20)
+        assert bench.handoff.with_agent
+        assert bench.endpoint.legs[0].reinvited
+        talk.cancel()
+
+    alone(library, scenario)
+
+
+def test_media_that_are_lost_again_and_again_end_it(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        talk = bench.start()
+        await asyncio.sleep(3)
+        for _ in range(MOST_LOSSES):
+            bench.media.legs[0].lose()
+            await asyncio.sleep(2)
+            assert bench.handoff.with_agent
+        bench.media.legs[0].lose()
+        assert await talk == "dropped"
+
+    alone(library, scenario)
+
+
+def test_while_nothing_rings_a_word_is_asked_for_every_few_seconds(library: FlowLibrary) -> None:
+    class Deaf(FakeEndpoint):
+        async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
+            await asyncio.sleep(20)
+            raise DialFailed(408, "No answer in time")
+
+    words: list[float] = []
+
+    async def scenario(bench: Bench) -> None:
+        bench.on(endpoint=Deaf(), desk=TwoAgents())
+        clock = bench.services.clock
+        began = clock.monotonic()
+        outcome = await bench.handoff.run(ASKED, bench.paused, lambda: words.append(clock.monotonic() - began))
+        assert outcome == "failed"
+        assert not bench.caller.heard
+
+    alone(library, scenario)
+    assert words[0] == pytest.approx(FIRST_S)
+    gaps = [later - sooner for sooner, later in zip(words, [*words[1:], 40.0], strict=True)]
+    assert max(gaps) <= AGAIN_S
+
+
+def test_a_phone_that_rings_for_long_is_heard_all_the_time(library: FlowLibrary) -> None:
+    words: list[None] = []
+
+    async def scenario(bench: Bench) -> None:
+        bench.endpoint.ring_s = 65.0
+        talk = asyncio.create_task(bench.handoff.run(ASKED, bench.paused, lambda: words.append(None)))
+        await asyncio.sleep(64)
+        assert bench.caller.heard == ["tone:ringback"] * 11
+        assert bench.caller._playing
+        talk.cancel()
+
+    alone(library, scenario)
+    assert not words
+
+
+def test_a_refer_that_takes_long_brings_words_too(library: FlowLibrary) -> None:
+    words: list[None] = []
+
+    async def scenario(bench: Bench) -> None:
+        bench.desk.mode = "refer"
+        assert await bench.handoff.run(ASKED, bench.paused, lambda: words.append(None)) == "failed"
+
+    alone(library, scenario)
+    assert len(words) == 5

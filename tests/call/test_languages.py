@@ -184,7 +184,7 @@ def test_a_reload_changes_what_a_called_number_gets_for_calls_that_begin_later(l
             rig = NumberedRig(library)
             rig.leg.called = Party(SPANISH_NUMBER)
             if reloaded:
-                rig._openings.apply(FlowsConfig())
+                rig._openings.apply(FlowsConfig(), ())
             async with rig.call(settle_s=60):
                 assert greeting in rig.said
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import SAME_PRESS_S, KeyFilter
 from ivr.call.inbox import Inbox, TimerExpired
-from ivr.call.input_timers import RECOGNITION_GRACE_S, InputTimers
+from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.journal import WRITE_TIMEOUT_S, Counts, Journal, Recorder
 from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
@@ -27,6 +27,7 @@ from tests.call.fakes import FakeMediaLeg, FakeRecords, FakeSpeech, VirtualClock
 from tests.call.virtual import run
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
+FILLER = Say(0, (Words("one_moment", "One moment."),))
 
 
 class Bench:
@@ -38,7 +39,7 @@ class Bench:
         self.said: list[tuple[int, bool]] = []
         self.failures: list[str] = []
         self._inbox = Inbox()
-        self.mouth = Mouth(self.media, self.speech, self._inbox)
+        self.mouth = Mouth(self.media, self.speech, self._inbox, lambda: FILLER)
 
     async def __aenter__(self) -> Bench:
         work = (self.mouth.run(), self._pump(), self._take())
@@ -169,9 +170,12 @@ def test_input_timers_run_out_with_the_token_they_were_started_for() -> None:
         timers.await_key(listening(9, interdigit_s=3.0))
         timers.await_input(listening(9))  # the caller is keying
         timers.await_recognition()
-        await asyncio.sleep(RECOGNITION_GRACE_S)
-        assert await inbox.get() == TimerExpired("inter-digit", 9)
+        await asyncio.sleep(3.0)
         assert await inbox.get() == TimerExpired("recognition", 0)
+        assert await inbox.get() == TimerExpired("inter-digit", 9)
+        timers.await_recognition(1)
+        await asyncio.sleep(RECOGNITION_LATE_S[1])
+        assert await inbox.get() == TimerExpired("recognition", 1)
         timers.await_input(listening(10))
         timers.await_key(listening(10, interdigit_s=3.0))
         timers.stop()

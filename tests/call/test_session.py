@@ -14,12 +14,13 @@ from structlog.testing import capture_logs
 
 from ivr.call.handoff import CONVERSATION_S
 from ivr.call.registry import CallRegistry
+from ivr.call.restoration import WITHIN_S
 from ivr.call.session import CallSession
 from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
-from ivr.events import Digit, KeyReleased, MediaLost, MediaTimeout
+from ivr.events import Digit, KeyReleased, MediaTimeout
 from ivr.media.description import MediaDescription
 from ivr.ports import Leg
 from ivr.record import Keyed
@@ -211,6 +212,7 @@ def test_a_crashed_recogniser_brings_a_human_and_keys_still_work(library: FlowLi
     async def scenario() -> None:
         rig = Rig(library)
         async with rig.call():
+            rig.speech.deaf = True
             rig.speech.ears[-1].crash()
             await asyncio.sleep(20)
             assert rig.with_agent()
@@ -359,6 +361,7 @@ def test_a_dropped_agent_does_not_drop_the_caller(library: FlowLibrary) -> None:
         async with rig.call():
             await rig.press("0")
             assert rig.with_agent()
+            rig.endpoint.legs[0].alive = False
             rig.media.legs[1].post(MediaTimeout("agent", 30.0))
             await asyncio.sleep(0.5)
             assert not rig.leg.hung_up
@@ -381,6 +384,7 @@ def test_while_a_human_has_the_call_the_line_is_deaf_and_hears_again_afterwards(
             await rig.say("what's in my queue")
             assert rig.session.view()["transcript"] == before, "it is not the line that is talked to"
             rig.endpoint.answers = [486, 486]
+            rig.endpoint.legs[0].alive = False
             rig.media.legs[1].post(MediaTimeout("agent", 30.0))
             await asyncio.sleep(20)
             assert ears.requests[-1] is not None and rig.caller.listening
@@ -434,8 +438,9 @@ def test_lost_media_ends_the_call_with_a_reason(library: FlowLibrary) -> None:
     async def scenario() -> Rig:
         rig = Rig(library)
         async with rig.call():
-            rig.caller.post(MediaLost("c0ffee", "killed"))
-            await asyncio.sleep(1)
+            rig.caller.gone_s = 99.0
+            rig.caller.lose()
+            await asyncio.sleep(WITHIN_S + 1)
         return rig
 
     assert "killed" in run(scenario()).canonical["end_reason"]

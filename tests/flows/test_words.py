@@ -85,7 +85,7 @@ def test_spanish_understands_everything() -> None:
             if variable.values:
                 assert set(spanish.values[name]) == set(variable.values)
     universals = library().universals
-    wanted = {"human", "repeat", "help", "back", "goodbye", "yes", "no"}
+    wanted = {"human", "repeat", "help", "back", "start_over", "goodbye", "yes", "no"}
     wanted |= {name for name, risk in universals.risks.items() if risk.phrases}
     assert wanted == set(wordings[UNIVERSALS_FILE, SPANISH, "neutral"].intents)
 

@@ -36,7 +36,8 @@ BEFORE_RESUMING = {
     "main.greet",
     "main.which_number",
     "main.identify",
-    "main.not_found",
+    "main.prove",
+    "main.not_theirs",
     "main.try_again",
     "main.give_up",
 }
@@ -44,7 +45,7 @@ BEFORE_RESUMING = {
 
 def called(snapshot: Mapping[str, object] | None = None) -> Talk:
     """A call of a member who isn't identified yet; ``snapshot`` is what a look for a dropped call will find."""
-    facts = {"call.caller": "5035550101", "member.number": None}
+    facts = {"call.caller": "5035550101", "member.number": None, "caller.id": "", "caller.identity": "unknown"}
     return Talk(library(), entry="main", queue=QUEUE, facts=facts, perform=False, snapshot=snapshot)
 
 
@@ -64,11 +65,11 @@ def snapshot_of(flow: str, state: str) -> Mapping[str, object]:
         assert caller, f"nothing in main calls {flow}"
         stack.append({"flow": "main", "state": caller, "variables": {}})
     stack.append({"flow": flow, "state": state, "variables": {}})
-    return {"version": library().version, "stack": stack}
+    return {"version": library().version, "identity": "likely", "stack": stack}
 
 
 # Needs what the state before it set; entered bare, the engine itself sends the caller to a human.
-NOT_BARE = {("queue", "read")}
+NOT_BARE = {("queue", "read"), ("verify", "check_number"), ("verify", "check_caller")}
 
 
 def at(flow: str, state: str) -> Talk | None:
@@ -123,6 +124,8 @@ def test_before_the_member_is_known(way: str) -> None:
     assert try_way(asked, way).connects
     again = act(called(), ActionResult("unknown")).key("99999p")
     act(again, ActionResult("unknown"))
+    assert again.dialogue.state == "verify.which_pin"
+    act(again.key("1111p"), ActionResult("wrong"))
     assert again.dialogue.state == "main.which_number"
     assert try_way(again, way).connects
 

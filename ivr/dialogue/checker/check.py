@@ -11,7 +11,7 @@ from ivr.dialogue.checker.consequences import check_consequences
 from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.checker.findings import Findings
-from ivr.dialogue.checker.prompts import check_prompts
+from ivr.dialogue.checker.prompts import check_menus, check_prompts
 from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
 from ivr.dialogue.checker.secrets import check_secrets
@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     check_references,
     check_reaches_human,
     check_prompts,
+    check_menus,
     check_translations,
     check_languages,
     check_dtmf_grammars,

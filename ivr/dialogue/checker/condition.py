@@ -1,22 +1,32 @@
 """Conditions decided without running a call: true, false, or unknown, given which variables are filled and the hours.
 
 Three-valued (Kleene) logic over ``ivr.dialogue.flows.expression``'s language. ``filled(x)`` is known; comparing what is
-not filled is False; ``hours.open`` is what the walk assumes; everything else is unknown.
+not filled is False; ``hours.open`` and the caller's identity level are what the walk assumes; all else is unknown.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from ivr.dialogue.flows.expression import WORDS, Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.prompt import Path
+from ivr.identity import CALLER_IDENTITY, IdentityLevel
 
 Known = bool | None
 HOURS = "hours.open"
 
-Test = Callable[[int, Known], Known]
-"""(mask of filled variables, whether the desk is open) -> True, False, or None for unknown."""
+
+class Around(NamedTuple):
+    """What a walk assumes: whether the desk is open, and how surely it is known who calls."""
+
+    open: Known
+    level: IdentityLevel
+
+
+Test = Callable[[int, Around], Known]
+"""(mask of filled variables, what the walk assumes) -> True, False, or None for unknown."""
 
 
 def read(value: object) -> Expression | None:
@@ -49,7 +59,7 @@ def leaves(value: object, path: Path) -> Iterator[tuple[object, Path]]:
 def test_of(text: str, bits: Mapping[str, int]) -> Test:
     """``text`` as a three-valued test; variables outside ``bits`` are unknown. What can't be parsed is unknown."""
     if not text:
-        return lambda mask, hours: True
+        return lambda mask, around: True
     return _compile(ast.parse(text.strip(), mode="eval").body, bits) if read(text) else _unknown
 
 
@@ -57,20 +67,20 @@ def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
     match node:
         case ast.Constant(value=value):
             truth = bool(value)
-            return lambda mask, hours: truth
+            return lambda mask, around: truth
         case ast.Name(id=word) if word in WORDS:
             known = bool(WORDS[word])
-            return lambda mask, hours: known
+            return lambda mask, around: known
         case ast.Name(id=name):
             return _truth(bits.get(name, 0))
         case ast.Attribute():
-            return (lambda mask, hours: hours) if ast.unparse(node) == HOURS else _unknown
+            return (lambda mask, around: around.open) if ast.unparse(node) == HOURS else _unknown
         case ast.Call(args=[argument]):
             bit = bits.get(ast.unparse(argument))
-            return _unknown if bit is None else lambda mask, hours: bool(mask & bit)
+            return _unknown if bit is None else lambda mask, around: bool(mask & bit)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             inner = _compile(operand, bits)
-            return lambda mask, hours: None if (known := inner(mask, hours)) is None else not known
+            return lambda mask, around: None if (known := inner(mask, around)) is None else not known
         case ast.BoolOp(op=op, values=values):
             return _junction(isinstance(op, ast.And), [_compile(v, bits) for v in values])
         case ast.Compare():
@@ -80,16 +90,16 @@ def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
 
 def _truth(bit: int) -> Test:
     """A variable by itself: false when it is not filled."""
-    return (lambda mask, hours: None if mask & bit else False) if bit else _unknown
+    return (lambda mask, around: None if mask & bit else False) if bit else _unknown
 
 
-def _unknown(mask: int, hours: Known) -> Known:
+def _unknown(mask: int, around: Around) -> Known:
     return None
 
 
 def _junction(conjunction: bool, tests: list[Test]) -> Test:
-    def test(mask: int, hours: Known) -> Known:
-        results = [t(mask, hours) for t in tests]
+    def test(mask: int, around: Around) -> Known:
+        results = [t(mask, around) for t in tests]
         if conjunction:
             return False if False in results else (None if None in results else True)
         return True if True in results else (None if None in results else False)
@@ -106,26 +116,44 @@ def _comparison(node: ast.Compare, bits: Mapping[str, int]) -> Test:
                     needed |= bits.get(inner.id, 0)
     decided = _decided(node)
 
-    def test(mask: int, hours: Known) -> Known:
+    def test(mask: int, around: Around) -> Known:
         if needed & ~mask:
             return False
-        return decided(hours) if decided else None
+        return decided(around) if decided else None
 
     return test
 
 
-def _decided(node: ast.Compare) -> Callable[[Known], Known] | None:
-    """What comparing two constants comes to, or ``hours.open == true`` and the like; None: unknown."""
-    if len(node.ops) != 1 or not isinstance(node.ops[0], ast.Eq | ast.NotEq):
+def _decided(node: ast.Compare) -> Callable[[Around], Known] | None:
+    """What comparing two constants comes to, the level with words, or ``hours.open == true`` and the like; None:
+    unknown."""
+    if len(node.ops) != 1:
         return None
-    equal = isinstance(node.ops[0], ast.Eq)
-    left, right = node.left, node.comparators[0]
+    left, operator, right = node.left, node.ops[0], node.comparators[0]
+    if isinstance(operator, ast.In | ast.NotIn):
+        return _among(left, right, isinstance(operator, ast.In))
+    if not isinstance(operator, ast.Eq | ast.NotEq):
+        return None
+    equal = isinstance(operator, ast.Eq)
     if isinstance(left, ast.Constant) and isinstance(right, ast.Constant) and type(left.value) is type(right.value):
         truth = (left.value == right.value) is equal
-        return lambda hours: truth
+        return lambda around: truth
     for fact, other in ((left, right), (right, left)):
         value = WORDS.get(other.id) if isinstance(other, ast.Name) else getattr(other, "value", None)
         if isinstance(fact, ast.Attribute) and ast.unparse(fact) == HOURS and isinstance(value, bool):
             wanted = value is equal
-            return lambda hours: None if hours is None else hours is wanted
+            return lambda around: None if around.open is None else around.open is wanted
+        if isinstance(fact, ast.Attribute) and ast.unparse(fact) == CALLER_IDENTITY and isinstance(value, str):
+            word = value
+            return lambda around: (around.level.word == word) is equal
     return None
+
+
+def _among(left: ast.expr, right: ast.expr, inside: bool) -> Callable[[Around], Known] | None:
+    """``caller.identity in ['likely', 'verified']``."""
+    if not (isinstance(left, ast.Attribute) and ast.unparse(left) == CALLER_IDENTITY):
+        return None
+    if not isinstance(right, ast.List | ast.Tuple) or not all(isinstance(e, ast.Constant) for e in right.elts):
+        return None
+    words = frozenset(e.value for e in right.elts if isinstance(e, ast.Constant))
+    return lambda around: (around.level.word in words) is inside

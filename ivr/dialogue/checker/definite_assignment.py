@@ -49,7 +49,7 @@ def check_resumed(findings: Findings, walker: Walker) -> None:
     library = findings.library
     if not any(state.resume for flow in library.flows.values() for state in flow.states.values()):
         return
-    for run, reachable in _after_resume(walker):
+    for run, reachable in after_resume(walker):
         flow = run.graph.flow
         everything = flow.slots
         surviving = sum(bit for v, bit in run.graph.bits.items() if everything[v].survive)
@@ -58,8 +58,9 @@ def check_resumed(findings: Findings, walker: Walker) -> None:
             if not (run.listens(config) or run.graph.nodes[config[0]].kind in ("action", "http")):
                 continue
             mask = run.filled[config] & surviving
-            key = (config[0], config[1] & surviving, config[2] | RESUMED)
-            starts[key] = starts.get(key, mask) & mask
+            for state in run.resumed_at(config):
+                key = (state, config[1] & surviving, config[2] | RESUMED)
+                starts[key] = starts.get(key, mask) & mask
         if not starts:
             continue
         taken_up = walker.again(run, run.tracked, list(starts.items()))
@@ -70,7 +71,7 @@ def check_resumed(findings: Findings, walker: Walker) -> None:
             findings.add("lost-on-resume", _place(findings, flow.flow, use), why, remedy, path=path)
 
 
-def _after_resume(walker: Walker) -> Iterator[tuple[Run, set[Config]]]:
+def after_resume(walker: Walker) -> Iterator[tuple[Run, set[Config]]]:
     """What can follow a ``resume`` state, run by run: before it nobody is known whose call could be taken up."""
     found: dict[int, tuple[Run, set[Config]]] = {}
     queue: deque[tuple[Run, Config]] = deque()

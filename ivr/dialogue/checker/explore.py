@@ -30,6 +30,8 @@ from ivr.dialogue.checker.graph import (
     Run,
     Step,
     Use,
+    at_level,
+    level_of,
 )  # fmt: skip
 
 MOST_CONFIGS = 60_000
@@ -175,13 +177,27 @@ class Walker:
             case _:
                 if node.promises:
                     run.promises = True
-                for step in node.steps:
-                    yield self._move(run, config, known, step)
+                yield from self._performed(run, node, config, known)
+
+    def _performed(self, run: Run, node: Node, config: Config, known: int) -> Iterator[Move]:
+        """A caller below the level that is needed takes the way of those refused. Where the state names none they go to
+        a human; what follows is walked all the same, as by somebody whose level suffices, so that one lack is reported
+        once."""
+        mode = config[2]
+        if level_of(mode) < node.needs:
+            yield self._move(run, config, known, node.refused or _REFUSED)
+            if node.refused is not None:
+                return
+            mode = at_level(mode, node.needs)
+        for step in node.steps:
+            yield self._move(run, config, known, step, mode=mode)
 
     def _move(
         self, run: Run, config: Config, known: int, step: Step, *, mode: int | None = None, before: int = 0
     ) -> Move:
         mode = _owed(config[2] if mode is None else mode, step.debt)
+        if step.gives is not None:
+            mode = at_level(mode, step.gives)
         if step.heard and run.graph.nodes[config[0]].kind == "question":
             mode |= ASKED
         after = (((known | before) & ~step.kill) | step.gen) & run.tracked
@@ -204,7 +220,7 @@ class Walker:
             if known & node.ask:
                 return
         for step in node.steps:
-            if step.guard is None or step.guard(known, run.open) is not False:
+            if step.guard is None or step.guard(known, run.around(config)) is not False:
                 yield self._move(run, config, known, step)
         yield self._move(run, config, known, _THIRD_TIME)
 
@@ -213,7 +229,7 @@ class Walker:
         for step in node.steps:
             if step.heard:
                 continue
-            holds = step.guard(known, run.open) if step.guard else True
+            holds = step.guard(known, run.around(config)) if step.guard else True
             if holds is False:
                 continue
             yield self._move(run, config, known, step)
@@ -259,6 +275,7 @@ def _owed(mode: int, debt: Debt) -> int:
 
 _ENDED = Step(END, "then", False)
 _THIRD_TIME = Step(HUMAN, "three times silent or not understood", True)
+_REFUSED = Step(HUMAN, "refused: the caller's identity does not suffice", False)
 _UNEXPECTED = Step(HUMAN, "a result without an edge", False)
 
 
@@ -269,21 +286,21 @@ def unfilled(run: Run) -> Iterator[tuple[Config, Use, int]]:
         mask = run.filled[config]
         for use in node.uses:
             inside = mask | (0 if use.path[2:3] == ("set",) else node.fills)
-            if missing := _missing(use, inside, run):
+            if missing := _missing(use, inside, run, config):
                 yield config, use, missing
         if run.listens(config):
             for use in node.asks:
-                if missing := _missing(use, mask | node.fills, run):
+                if missing := _missing(use, mask | node.fills, run, config):
                     yield config, use, missing
         for move in moves:
             for use in move.step.uses:
                 inside = ((mask | node.fills) & ~move.lost & ~move.step.lost) | move.step.before | move.before
-                if missing := _missing(use, inside, run):
+                if missing := _missing(use, inside, run, config):
                     yield config, use, missing
 
 
-def _missing(use: Use, mask: int, run: Run) -> int:
+def _missing(use: Use, mask: int, run: Run, config: Config) -> int:
     missing = use.need & ~mask
-    if missing and use.guard is not None and use.guard(mask & run.tracked, run.open) is False:
+    if missing and use.guard is not None and use.guard(mask & run.tracked, run.around(config)) is False:
         return 0
     return missing

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.events import Term
+from ivr.identity import IdentityLevel
 
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
     """None: not known, so not checked (``unknown`` names that for whoever reads the findings).
 
-    ``signatures``: every action by name. ``skills``: what the desk has. ``services``: names of [[flows.services]].
+    ``signatures``: every action by name. ``skills``: what the desk has. ``services``: names of [[flows.services]];
+    ``levels``: the identity level that a service needs, whoever calls it.
     ``entries``: flows that answer a number. ``recorded(audio, language)``: whether a recording exists.
     ``vocabularies``: the terms callers may name, by vocabulary. ``recognised``, ``spoken``: languages that some
     recogniser, some synthesiser serves."""
@@ -21,6 +23,7 @@ class LineFacts:
     signatures: Mapping[str, ActionSignature] = field(default_factory=dict)
     skills: Collection[str] | None = None
     services: Collection[str] | None = None
+    levels: Mapping[str, IdentityLevel] = field(default_factory=dict)
     entries: Collection[str] | None = None
     recorded: Callable[[str, str], bool] | None = None
     vocabularies: Mapping[str, Sequence[Term]] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ivr.dialogue.checker.facts import LineFacts
+from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.finding import Finding, Severity
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary, OverlayKey
 from ivr.dialogue.flows.model import Wording
@@ -34,6 +35,10 @@ class Findings:
     ) -> None:
         said = place.text if text is None else text
         self.all.append(Finding(code, severity, place.file, place.line, place.column, said, why, remedy, path))
+
+    @property
+    def assurance(self) -> Assurance:
+        return Assurance(self.library.signatures, self.library.flows.values(), self.facts.levels)
 
     def first(self, *what: object) -> bool:
         """Whether this is asked for the first time: what several walks find is reported once."""

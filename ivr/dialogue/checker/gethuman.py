@@ -43,7 +43,7 @@ NOT_CHECKED: Mapping[int, str] = {
 
 def check_gethuman(findings: Findings) -> None:
     _zero_and_operator(findings)
-    walker = Walker(graphs_of(findings.library), findings.library.universals.human_flow)
+    walker = Walker(graphs_of(findings.library, findings.assurance), findings.library.universals.human_flow)
     for flow in walker.entries(findings.facts.entries):
         run = walker.run(flow, True)
         if flow == walker.human_flow:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from ivr.dialogue.checker.condition import Test
+from ivr.dialogue.checker.condition import Around, Test
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import Path, State, Transition
+from ivr.identity import IdentityLevel
 
 HUMAN, END, BACK = -1, -2, -3
 HTTP_OUTCOMES = ("ok", "refused", *IMPLICIT_OUTCOMES)
@@ -50,6 +51,7 @@ class Step:
     guard: Test | None = None
     uses: tuple[Use, ...] = ()
     lost: int = 0  # emptied by what led here, before ``uses``
+    gives: IdentityLevel | None = None  # the identity level that what led here gives
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Node:
     otherwise: Step | None = None
     returned: frozenset[str] = frozenset()
     promises: bool = False  # its outcome "ok" is a promise to call back
+    needs: IdentityLevel = IdentityLevel.UNKNOWN  # below it, what it does is refused
+    refused: Step | None = None  # the way on then
 
 
 @dataclass(slots=True)
@@ -90,8 +94,17 @@ class FlowGraph:
 
 
 OWED, HANDOFF_TRIED, ASKED, RESUMED = 1, 2, 4, 8
+_LEVEL = 4  # the mode's bits above the four: how surely it is known who calls
 
 Config = tuple[int, int, int]  # state, tracked variables filled, mode
+
+
+def level_of(mode: int) -> IdentityLevel:
+    return IdentityLevel(mode >> _LEVEL)
+
+
+def at_level(mode: int, level: IdentityLevel) -> int:
+    return mode & ((1 << _LEVEL) - 1) | level << _LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +165,16 @@ class Run:
 
     def silent_moves(self, config: Config) -> Iterator[Move]:
         return (m for m in self.moves.get(config, ()) if not m.heard)
+
+    def around(self, config: Config) -> Around:
+        return Around(self.open, level_of(config[2]))
+
+    def resumed_at(self, config: Config) -> tuple[int, ...]:
+        """The states where a call may go on that drops at ``config``."""
+        secrets = sum(self.graph.bits[name] for name in self.graph.flow.secrets)
+        if not secrets:
+            return (config[0],)
+        return (self.graph.start,) if self.filled[config] & secrets else (config[0], self.graph.start)
 
     def listens(self, config: Config) -> bool:
         """Whether the caller is asked something here, so that three silences bring a human."""

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from functools import partial
 
 from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.engine.gather import MOST_BEFORE_HUMAN
+from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.flows.source import Place
+from ivr.dialogue.flows.wording import Wordings, at_count
 
 LONGEST_PROMPT = 45  # words without a question: about 17 seconds
 LONGEST_MENU = 5
@@ -86,3 +89,52 @@ def _menu(findings: Findings, prompt: TaperedPrompt, labels: list[str], at: Loca
             why = f"{options} options in one breath are more than anybody remembers"
             remedy = f"ask an open question, or name {LONGEST_MENU} at most"
             findings.add("long-menu", at(*here), why, remedy, severity="warning", text=text)
+
+
+def check_menus(findings: Findings) -> None:
+    """After two failures keys are offered: until the one for a human is named, few words are said.
+
+    A long menu is begun with a human by the line itself, so that only what is said before a menu can be too long."""
+    library = findings.library
+    for language, persona in library.voices:
+        words = Wordings(library, language, persona)
+        offer = _length(words.system("offer_keys"), 1)
+        for part in ("noinput", "nomatch"):
+            length = _length(words.system(part), 2) + offer
+            if length > MOST_BEFORE_HUMAN and findings.first("late-human", language, persona, part):
+                _late_human(findings, _system_place(findings, words, part), f"system.{part}", length)
+            for name, flow in library.flows.items():
+                for sid, state in flow.states.items():
+                    own = words.prompt(name, f"{sid}.{part}", getattr(state, part))
+                    length = _length(own, 2) + offer
+                    place = _own_place(findings, words, name, sid, part)
+                    if own and length > MOST_BEFORE_HUMAN and findings.first("late-human", place):
+                        _late_human(findings, place, f"{sid}.{part}", length)
+
+
+def _length(prompt: TaperedPrompt, count: int) -> int:
+    """Words, at most, of a prompt at ``count``."""
+    return sum(max(len(text.split()) for text in (item.say, *item.variants)) for item in at_count(prompt, count))
+
+
+def _late_human(findings: Findings, place: Place, prompt_id: str, length: int) -> None:
+    why = f"after two failures {length} words are said before callers hear how to get a person"
+    remedy = f"say {prompt_id} and offer_keys in {MOST_BEFORE_HUMAN} words together"
+    findings.add("late-human", place, why, remedy, severity="warning")
+
+
+def _system_place(findings: Findings, words: Wordings, name: str) -> Place:
+    for persona in (words.persona, "neutral"):
+        key = (UNIVERSALS_FILE, words.language, persona)
+        if key in findings.library.wordings and name in findings.library.wordings[key].prompts:
+            return findings.overlay(key, "prompts", name)
+    written = name in findings.library.universals.prompts
+    return findings.universals("prompts", name) if written else findings.universals("universals")
+
+
+def _own_place(findings: Findings, words: Wordings, flow: str, sid: str, part: str) -> Place:
+    for persona in (words.persona, "neutral"):
+        key = (flow, words.language, persona)
+        if key in findings.library.wordings and f"{sid}.{part}" in findings.library.wordings[key].prompts:
+            return findings.overlay(key, "prompts", f"{sid}.{part}")
+    return findings.at(flow, "states", sid, part)

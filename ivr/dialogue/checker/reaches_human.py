@@ -30,6 +30,7 @@ from ivr.dialogue.checker.definite_assignment import check_filled, check_resumed
 from ivr.dialogue.checker.explore import Walker
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_TRIED, OWED, RESUMED, Config, Exit, FlowGraph, Move, Run, components
+from ivr.dialogue.checker.identity_reached import check_identity
 from ivr.dialogue.checker.steps import graphs_of
 from ivr.dialogue.flows.model_errors import listing
 
@@ -37,7 +38,7 @@ from ivr.dialogue.flows.model_errors import listing
 def check_reaches_human(findings: Findings) -> None:
     """Reachability, loops, ends, definite assignment and the human flow, over every flow of the library."""
     library = findings.library
-    graphs = graphs_of(library)
+    graphs = graphs_of(library, findings.assurance)
     if _recursion(findings, graphs):
         return
     human = library.universals.human_flow
@@ -56,6 +57,7 @@ def check_reaches_human(findings: Findings) -> None:
         _unfinished(findings, run)
         check_filled(findings, walker, run)
     check_resumed(findings, walker)
+    check_identity(findings, walker)
 
 
 def _hours_matter(findings: Findings) -> bool:

@@ -13,21 +13,22 @@ from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.prompt import TaperedPrompt, items_of, prompt_texts
-from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, ActionSignature
+from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, ActionSignature
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS, slots_in
+from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
 FACTS = frozenset({
     "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
-    "hours.open", "hours.next_opening",
+    "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
 _KEYS = {  # what a state may say besides prompt, set, clear, about and universals, by its kind
-    "question": {"ask", "choices", "noinput", "nomatch", "help", "timeout", "hangover", "bargein", "goto"},
+    "question": {"ask", "choices", "noinput", "nomatch", "help", "key_entry", "timeout", "hangover", "bargein", "goto"},
     "action": {"action", "arguments", "confirm", "wait", "returns", "on", "timeout", "hangover", "bargein", "help"},
     "http": {"http", "confirm", "wait", "on", "timeout", "hangover", "bargein", "help"},
     "branch": {"when"},
@@ -53,6 +54,7 @@ class _Names:
         self.findings, self.name, self.flow, self.facts = findings, name, flow, facts
         self.add, self.at, self.key = findings.add, partial(findings.at, name), partial(findings.key, name)
         self.variables = flow.slots
+        self.assurance = findings.assurance
 
     def unknown(self, what: str, place: Place, name: str, known: Iterable[str], of: str = "") -> None:
         """``what``: variable, action, outcome…; ``of``: whose it would be."""
@@ -257,6 +259,8 @@ class _Names:
                 why = f"{what} can end in {outcome}, and {sid} has no edge for it"
                 to = "human" if outcome in IMPLICIT_OUTCOMES else "…"
                 self.add("missing-outcome", place, why, f"add {outcome}: {to} under on:")
+        refusable = self.assurance.needed(state) > IdentityLevel.UNKNOWN
+        outcomes = (*outcomes, NOT_VERIFIED) if refusable else outcomes
         for outcome in state.on:
             if outcome not in outcomes:
                 self.unknown("outcome", self.key("states", sid, "on", outcome), outcome, outcomes, f" of {what} called")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from ivr.dialogue.checker.condition import Test, leaves, names_of, read, test_of
 from ivr.dialogue.checker.graph import (
@@ -18,11 +19,12 @@ from ivr.dialogue.checker.graph import (
     Use,
     components,
 )  # fmt: skip
+from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
-from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES
+from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES, NOT_VERIFIED
 from ivr.dialogue.flows.state import EdgeSpec, State, Transition, TransitionKind
 from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.understanding.grammar import slot_names
@@ -31,14 +33,16 @@ _MOST_TRACKED = 10
 _UNHEARD = frozenset({"answer", "then", "case", "outcome", "result"})  # kinds taken without the caller being heard
 
 
-def graphs_of(library: FlowLibrary) -> dict[str, FlowGraph]:
+def graphs_of(library: FlowLibrary, assurance: Assurance) -> dict[str, FlowGraph]:
     """Every flow of the library that has states, as a graph."""
-    return {name: _Compiler(library, flow).compile() for name, flow in library.flows.items() if flow.states}
+    flows = library.flows.items()
+    return {name: _Compiler(library, assurance, flow).compile() for name, flow in flows if flow.states}
 
 
 class _Compiler:
-    def __init__(self, library: FlowLibrary, flow: Flow) -> None:
+    def __init__(self, library: FlowLibrary, assurance: Assurance, flow: Flow) -> None:
         self.library = library
+        self.assurance = assurance
         self.flow = flow
         self.bits = {v: 1 << i for i, v in enumerate(flow.slots)}
         self.index = {s: i for i, s in enumerate(flow.states)}
@@ -188,6 +192,9 @@ class _Compiler:
     def _outcomes(self, node: Node, outcomes: tuple[str, ...], filled_on: frozenset[str], risk: str) -> None:
         """Outcomes without an edge are reported as missing, and not to be counted again as a loop or an end."""
         state, name = node.state, node.name
+        node.needs = self.assurance.needed(state)
+        for refused in _each(node, "outcome", (NOT_VERIFIED,)):
+            node.refused = self.step(name, refused, NOT_VERIFIED, debt=Debt.OWE)
         policy = state.confirm.policy if state.confirm else "auto"
         explicit = risk == "irreversible" or policy == "explicit"
         returned = self._need(state.returns if state.action else state.http.returns if state.http else ())
@@ -198,7 +205,9 @@ class _Compiler:
                 debt = Debt.CALLBACK_FAILED if transition.failure else (Debt.SETTLE if outcome == "ok" else debt)
             before = returned if outcome in filled_on else 0
             lost = returned if state.action else 0
-            node.steps.append(self.step(name, transition, outcome, explicit, before=before, lost=lost, debt=debt))
+            step = self.step(name, transition, outcome, explicit, before=before, lost=lost, debt=debt)
+            given = self.assurance.given(state, outcome)
+            node.steps.append(replace(step, gives=given.level) if given is not None else step)
         if explicit or (risk != "none" and policy == "auto"):
             no = _only(node, "no", "back")
             node.steps.append(self.step(name, no, "the caller says no", True, debt=Debt.SETTLE))

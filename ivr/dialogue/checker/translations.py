@@ -95,7 +95,8 @@ class _Voice:
         universals = self.findings.library.universals
         if self.absent(self.findings.universals("universals")):
             return
-        for name in (*_UNIVERSAL_INTENTS, *(n for n, risk in universals.risks.items() if risk.phrases)):
+        spoken = (n for n in _UNIVERSAL_INTENTS if n != "start_over" or universals.start_over.phrases)
+        for name in (*spoken, *(n for n, risk in universals.risks.items() if risk.phrases)):
             self.need("intents", name, f"the universal {name}", "what callers say for it")
         for name, risk in universals.risks.items():
             if risk.keywords:
@@ -154,7 +155,7 @@ def _unknown_ids(findings: Findings) -> None:
 
 def _ids(flows: list[Flow]) -> dict[str, set[str]]:
     states = [(sid, state) for flow in flows for sid, state in flow.states.items()]
-    parts = ("noinput", "nomatch", "help", "confirm", "wait")
+    parts = ("noinput", "nomatch", "help", "key_entry", "confirm", "wait")
     return {
         "prompts": {f"{sid}.{part}" for sid, _ in states for part in parts}
         | {said.id_in(sid) for sid, state in states for said in state.prompts()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from transitions import Machine
 
+from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
@@ -105,12 +106,14 @@ class SpokenWordings(Wordings):
 
 
 class Compilation:
-    """``table``: the transitions; ``sequences``: universals by their keys; ``secrets``: secret variables by flow."""
+    """``table``: the transitions; ``sequences``: universals by their keys; ``secrets``: secret variables by flow;
+    ``assurance``: which identity levels are needed."""
 
     def __init__(self, library: FlowLibrary) -> None:
         self.library = library
         self.table = TransitionTable(library.flows)
         self.secrets = secret_variables(library.flows)
+        self.assurance = Assurance(library.signatures, library.flows.values())
         universals = library.universals
         self.sequences = {key: f"{LANGUAGE}{name}" for name, spec in universals.languages.items() for key in spec.keys}
         self.sequences |= {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}

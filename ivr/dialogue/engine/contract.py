@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from ivr.dialogue.flows.wording import Words as Words
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import ActionResult, Recognition, Term
-from ivr.record import Happening, Prompted
+from ivr.identity import CALLER_TRUSTED, NOBODY
+from ivr.record import Happening, Prompted, Reason
 
 # --- how it begins ------------------------------------------------------------------------------------------
 
@@ -35,10 +36,10 @@ class Installed:
 class Start:
     """Everything that distinguishes one call's dialogue from another's of the same flows.
 
-    ``caller``, ``called``: numbers; "" where withheld. ``facts``: more of what is known, by dotted names;
-    ``fact_source`` is asked at each use for those that change (``hours.open``) and returns None for what it doesn't
-    know. ``seed`` chooses among prompt variants. A call in a language that nobody recognises is led by keys;
-    ``keys_led``: this one is, whatever its language."""
+    ``caller``, ``called``: numbers; "" where withheld. ``caller_trusted``: the network that the call came by vouches
+    for ``caller``. ``facts``: more of what is known, by dotted names; ``fact_source`` is asked at each use for those
+    that change (``hours.open``) and returns None for what it doesn't know. ``seed`` chooses among prompt variants. A
+    call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever its language."""
 
     call_id: str
     entry: str = "main"
@@ -46,6 +47,7 @@ class Start:
     persona: str = "neutral"
     caller: str = ""
     called: str = ""
+    caller_trusted: bool = True
     facts: Mapping[str, object] = field(default_factory=dict)
     vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     fact_source: Callable[[str], object] | None = None
@@ -60,6 +62,8 @@ class Start:
             "call.caller": self.caller,
             "call.called": self.called,
             "call.language": self.language,
+            CALLER_TRUSTED: self.caller_trusted and bool(self.facts.get("call.caller", self.caller)),
+            **NOBODY.facts,
             **self.facts,
         }
 
@@ -124,6 +128,13 @@ class HandoffDone:
 
 
 @dataclass(frozen=True, slots=True)
+class HandoffSlow:
+    """Connect ``token``: a human is still being tried, and the caller hears nothing."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResumeLoaded:
     """LoadResume ``token``: the snapshot of this caller's dropped call, or None."""
 
@@ -140,6 +151,23 @@ class PartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupted:
+    """For a while the caller heard nothing and was not heard; now it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionLate:
+    """What the caller said is not read yet: keys are offered; ``given_up``: a human is sent for."""
+
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """What the caller was saying will never be read; what they say now is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Agitated:
     """Manner (loud, fast, repeated barge-in, mashed keys) crossed its threshold: only ever brings a human sooner.
 
@@ -150,8 +178,8 @@ class Agitated:
 
 
 DialogueEvent = (
-    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | ResumeLoaded
-    | PartFailed | Agitated
+    SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow
+    | ResumeLoaded | PartFailed | RecognitionLate | SpeechLost | Interrupted | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------
@@ -198,12 +226,16 @@ class Perform:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts)."""
+    """Hand the call to a human. What is known about the call is the driver's to add (transcript, facts).
+
+    ``reason`` is the most important one, ``said`` the caller's words for it; ``also``: the others, by importance."""
 
     token: int
     reason: str
     skill: str
     priority: int
+    said: str = ""
+    also: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Literal
 
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
 from ivr.dialogue.engine.contract import Outbox, Start, Words
-from ivr.dialogue.engine.next import Gather, HandoffNeed, Waiting
+from ivr.dialogue.engine.next import Gather, Waiting
+from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
 from ivr.dialogue.flows.library import FlowLibrary
@@ -19,11 +20,13 @@ from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
 from ivr.dialogue.understanding.slots import Slot, titled
 from ivr.events import Recognition, Term
+from ivr.identity import Identity
 from ivr.record import NOTHING, Decided, Utterance
 
 LONGEST_TRANSCRIPT = 1000  # entries; the oldest go first
@@ -82,13 +85,18 @@ class Conversation:
         self.failures = 0  # noinput and nomatch since the last progress
         self.kept: Recognition | None = None  # said while an action ran and nobody could take it up
         self.keyed_ahead = ""  # keyed before there was a question
+        self.requests: tuple[Reading, ...] = ()  # understood at another question (two: close readings of one)
         self.temper = Temper()
         self.intent_doubt = False
         self.request_open = False
         self.resolved = 0
         self.outcome = ""
         # a human
-        self.need = HandoffNeed()
+        self.reasons = Reasons()
+        self.failing = False  # a failure of ours led here, and nothing was asked since
+        self.said = ""  # by the caller, in this turn; masked where secret
+        self.unreached = False  # nobody was to be had when last we tried
+        self.unattended = 0  # times that this was so and the caller gave no sign
         self.left_at = ""  # where the caller was when a human was sent for
         # words and values
         self.deaf = start.keys_led  # whatever the language
@@ -164,11 +172,17 @@ class Conversation:
     def today(self) -> date:
         return self.now.date()
 
+    @property
+    def identity(self) -> Identity:
+        """How surely it is known who calls."""
+        return Identity.of(self.facts)
+
     # -- what it waits for ---------------------------------------------------------------------------------------
 
     def progress(self) -> None:
         """Something new is asked: failures are counted from here."""
         self.failures = self.steps = 0
+        self.failing = False
 
     def let_go(self) -> None:
         """Wait for nothing any more; late answers will find nobody."""
@@ -182,8 +196,12 @@ class Conversation:
         return self.shared.secrets[self.frame.flow]
 
     def hides(self, *readings: Reading | None) -> bool:
-        """Whether any of these fills a secret variable."""
-        return any(reading is not None and not self.secrets.isdisjoint(reading.meaning.slots) for reading in readings)
+        """Whether any of these fills a secret variable, of this flow or of one that called it."""
+        secrets = frozenset[str]().union(*(self.shared.secrets[frame.flow] for frame in self.stack))
+        filled = {
+            name.rpartition(".")[2] for reading in readings if reading is not None for name in reading.meaning.slots
+        }
+        return not secrets.isdisjoint(filled)
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -209,6 +227,14 @@ class Conversation:
         for name in self.vocabularies:
             if (term := self._lexicon(name).by_id.get(term_id)) is not None:
                 return term
+        return None
+
+    def named(self, text: str) -> Term | None:
+        """A term of any vocabulary of the call by what it is called."""
+        key = " ".join(fold(text, self.language))
+        for name in self.vocabularies:
+            if found := self._lexicon(name).forms.get(key):
+                return found[0]
         return None
 
     # -- words ------------------------------------------------------------------------------------------------------
@@ -299,10 +325,12 @@ class Conversation:
         return self._lexicons[name]
 
     def slot(self, name: str) -> tuple[Slot, Hashable] | None:
-        """A variable of the current flow as something to be spoken, and what tells this binding from another."""
-        key = (self.frame.flow, name, self.today)
+        """A variable ("name" of the current flow, "flow.name" of another) as something to be spoken, and what tells
+        this binding from another."""
+        flow, _, name = name.rpartition(".")
+        key = (flow or self.frame.flow, name, self.today)
         if key not in self._slots:
-            spec = self.variable(name)
+            spec = self.variable(name, flow)
             self._slots[key] = None if spec is None else bound(spec, key[:2], self.words, self._lexicon, self.today)
         return self._slots[key]
 

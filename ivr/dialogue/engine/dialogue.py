@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from ivr.dialogue.engine import reprompt, responses
+from ivr.dialogue.engine import part_failure, reprompt, responses
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import (
     ActionDone,
@@ -19,14 +19,18 @@ from ivr.dialogue.engine.contract import (
     Effect,
     End,
     HandoffDone,
+    HandoffSlow,
+    Interrupted,
     KeyPressed,
     KeysPaused,
     NoInput,
     PartFailed,
+    RecognitionLate,
     ResumeLoaded,
     Said,
     Say,
     SpeechHeard,
+    SpeechLost,
     Start,
 )
 from ivr.dialogue.engine.conversation import Conversation
@@ -40,7 +44,6 @@ from ivr.dialogue.engine.next import (
     Done,
     Gather,
     Goto,
-    HandoffNeed,
     Next,
     NoMatch,
     Stay,
@@ -48,13 +51,14 @@ from ivr.dialogue.engine.next import (
     Wait,
     to_human,
 )
+from ivr.dialogue.engine.reasons import HandoffNeed, Weight
 from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import MASK
-from ivr.record import Decided, Entered, Failed, Utterance
+from ivr.record import Decided, Entered, Failed, Reason, Utterance
 
 MOST_STEPS = 50  # states without listening: more is a loop
-BROKE = "something on our side broke"
+BROKE = HandoffNeed("something on our side broke", weight=Weight.BROKEN)
 
 
 class Dialogue:
@@ -81,7 +85,7 @@ class Dialogue:
 
     def _turn(self, first: Callable[[], Next], now: datetime, *, cut: bool) -> list[Effect]:
         call = self._call
-        call.now = now
+        call.now, call.said = now, ""
         call.outbox.open(cut)
         try:
             _run(call, first())
@@ -131,10 +135,16 @@ class Dialogue:
             case NoInput(token=token):
                 gather = self._listening(token)
                 return STAY if gather is None else responses.silent(call, gather)
-            case ActionDone() | ActionSlow() | HandoffDone() | ResumeLoaded():
+            case ActionDone() | ActionSlow() | HandoffDone() | HandoffSlow() | ResumeLoaded():
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
-                return self._part_failed(part, detail)
+                return part_failure.failed(call, part, detail)
+            case RecognitionLate(given_up=given_up):
+                return part_failure.recognition_late(call, given_up=given_up)
+            case SpeechLost():
+                return part_failure.speech_lost(call)
+            case Interrupted():
+                return part_failure.interrupted(call)
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))
@@ -154,22 +164,13 @@ class Dialogue:
             if isinstance(arrival, ActionDone):
                 action.late(call, arrival)
             return STAY
+        if isinstance(arrival, HandoffSlow):
+            return handoff.slow(call)
+        if isinstance(waiting, handoff.Promising):
+            return handoff.promised(call, arrival)
         if isinstance(waiting, handoff.Connecting) and waiting.direct:
             return handoff.tried_directly(call, arrival)
         return verb(call).arrived(call, arrival)
-
-    def _part_failed(self, part: str, detail: str) -> Next:
-        call = self._call
-        call.outbox.record(Failed(part, detail=detail[:200]))
-        if handoff.rung(call):
-            return STAY
-        if not call.in_human_flow:
-            call.say(call.system("apology"))
-            return to_human(f"{part} failed")
-        if part in ("recogniser", "synthesiser") and call.gather is not None:
-            call.keys_led = call.deaf = True  # the way to the human goes on by keys
-            return reprompt.offer_keys(call, call.gather)
-        return handoff.connect_directly(call, f"{part} failed")
 
     # -- what may be known from outside ---------------------------------------------------------------------------
 
@@ -188,6 +189,12 @@ class Dialogue:
         return self._call.language
 
     @property
+    def filler(self) -> Say:
+        """A word for who has to wait, in the voice that speaks now. Nothing of the call changes by it."""
+        call = self._call
+        return Say(0, call.system("one_moment"), True, call.language, call.words.voice(call.frame.flow))
+
+    @property
     def keys_led(self) -> bool:
         """Whether nothing can be recognised in the language now spoken."""
         return self._call.keys_led
@@ -196,6 +203,16 @@ class Dialogue:
     def left_at(self) -> str:
         """Where the caller was when a human was sent for; "" before."""
         return self._call.left_at
+
+    @property
+    def reason(self) -> str:
+        """The most important reason why a human was wanted; "" while none was."""
+        return self._call.reasons.first.reason if self._call.reasons else ""
+
+    @property
+    def also(self) -> Sequence[Reason]:
+        """The other reasons, by importance."""
+        return self._call.reasons.also
 
     @property
     def facts(self) -> Mapping[str, object]:
@@ -316,6 +333,7 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
 
 def _take(call: Conversation, take: Take) -> Goto:
     transition, leaving = take.transition, call.state
+    call.failing = call.failing or transition.failure
     edge = transition.edge
     if edge.say is not None:
         call.say(call.own(transition.prompt_id, edge.say, call.visit))
@@ -328,4 +346,5 @@ def _take(call: Conversation, take: Take) -> Goto:
     if not target.startswith(RESERVED):
         return Goto(target)
     call.shared.table.place(call.cursor, call.here)
-    return Goto(target, HandoffNeed(reason, skill, edge.priority))
+    weight = Weight.BROKEN if call.failing else Weight.MATTER
+    return Goto(target, HandoffNeed(reason, skill, edge.priority, weight))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivr.dialogue.engine.compilation import yes_no_entries
-from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, Listen, ResumeLoaded, Words
+from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, HandoffSlow, Listen, ResumeLoaded, Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, DtmfEntry, Keypad
 from ivr.dialogue.engine.next import STAY, Anew, Ask, Broken, Gather, Mode, Next, NoMatch, Take
+from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
+from ivr.dialogue.understanding.slots import Slot
 
 YES_NO_KEYS = {"1": 0, "2": 1}
+MOST_BEFORE_HUMAN = 25  # words of a turn that names keys, until it has named the one for a human
 
 
 def new_gather(
@@ -26,7 +29,12 @@ def new_gather(
 
 
 def yes_no_gather(call: Conversation, mode: Mode, beneath: Gather | None = None) -> Gather:
-    grammar = state_grammar(call, "yes or no", lambda: yes_no_entries(call.words))
+    questions = open_questions(call, resuming=mode == Mode.RESUME)
+
+    def build() -> Iterable[Entry]:
+        return [*yes_no_entries(call.words), *request_entries(call, questions)]
+
+    grammar = state_grammar(call, ("yes or no", questions), build)
     found = new_gather(call, mode, grammar, YES_NO_KEYS)
     found.beneath = beneath
     return found
@@ -73,17 +81,22 @@ def say_again(call: Conversation, gather: Gather) -> Ask:
 def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterable[Entry]]) -> StateGrammar:
     """Universals and what ``build`` gives; ``key`` says when that is the same again."""
     outline = call.words.outline(key, build)
-    bound = {name: found for name in outline.slots if (found := call.slot(name)) is not None}
+    bound = _bound(call, outline)
     identity = tuple((name, binding) for name, (_, binding) in bound.items())
     return call.shared.grammar(outline, {name: slot for name, (slot, _) in bound.items()}, identity, call.words)
 
 
 def fleeting_grammar(call: Conversation, entries: Iterable[Entry]) -> StateGrammar:
     """One that won't be needed again: nothing of it is kept."""
-    return StateGrammar(Outline((*call.words.universals, *entries)), {}, call.language)
+    outline = Outline((*call.words.universals, *entries))
+    return StateGrammar(outline, {name: slot for name, (slot, _) in _bound(call, outline).items()}, call.language)
 
 
-Arrival = ActionDone | ActionSlow | HandoffDone | ResumeLoaded
+def _bound(call: Conversation, outline: Outline) -> dict[str, tuple[Slot, Hashable]]:
+    return {name: found for name in outline.slots if (found := call.slot(name)) is not None}
+
+
+Arrival = ActionDone | ActionSlow | HandoffDone | HandoffSlow | ResumeLoaded
 """What comes from outside with the token of ``Conversation.waiting``."""
 
 
@@ -114,8 +127,15 @@ class Handlers:
     asks: bool = False
 
 
+def with_human(call: Conversation, keys: Sequence[Words]) -> tuple[Words, ...]:
+    """A menu of ``keys`` and the way to a human: last, or first where the menu is long."""
+    human = call.system("human_option")
+    words = sum(len(each.text.split()) for each in (*call.outbox.turn, *keys))
+    return (*human, *keys) if words > MOST_BEFORE_HUMAN else (*keys, *human)
+
+
 def yes_no_menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
-    return (*call.system("confirm_keys"), *call.system("human_option"))
+    return with_human(call, call.system("confirm_keys"))
 
 
 def yes_or_no(

@@ -13,6 +13,7 @@ from typing import ClassVar
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.dtmf_input import Keypad
+from ivr.dialogue.engine.reasons import UNTOLD, HandoffNeed
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
@@ -72,20 +73,11 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class HandoffNeed:
-    """Why a human is wanted, as told by the edge, risk or universal that led there."""
-
-    reason: str = ""
-    skill: str = ""
-    priority: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Goto:
     """Enter "flow.state", or go to a reserved target; ``need`` goes with "@human"."""
 
     target: str
-    need: HandoffNeed = HandoffNeed()
+    need: HandoffNeed = UNTOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,5 +142,5 @@ STAY = Stay()
 BACK = Goto(f"{RESERVED}back")
 
 
-def to_human(reason: str, skill: str = "", priority: int | None = None) -> Goto:
-    return Goto(f"{RESERVED}human", HandoffNeed(reason, skill, priority))
+def to_human(need: HandoffNeed) -> Goto:
+    return Goto(f"{RESERVED}human", need)

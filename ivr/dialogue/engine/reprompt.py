@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Ask, Gather, Next, to_human
-from ivr.dialogue.engine.states import handlers
+from ivr.dialogue.engine.reasons import HandoffNeed, Weight
+from ivr.dialogue.engine.states import handlers, handoff
 from ivr.record import Decided
 
 SILENT, NOT_UNDERSTOOD = "silent", "not understood"
@@ -34,6 +35,15 @@ def nomatch(call: Conversation, gather: Gather, *, neither: bool = False) -> Nex
     return _failed(call, gather, NOT_UNDERSTOOD, words, asks=by.asks and bool(own))
 
 
+def unknown_title(call: Conversation, gather: Gather, heard: str) -> Next:
+    """A title was named that is not there: say so, with the words as they were heard."""
+    gather.keypad.forget()
+    known = call.named(heard)
+    name = "title_not_here" if known is not None else "unknown_title"
+    words = call.system(name, heard=heard if known is None else known.label)
+    return _failed(call, gather, NOT_UNDERSTOOD, words, asks=False)
+
+
 def wrong_keys(call: Conversation, gather: Gather, words: Sequence[Words]) -> Next:
     """Keys that mean nothing here, or a value that doesn't fit: ``words`` say so."""
     by = handlers(call, gather)
@@ -41,7 +51,8 @@ def wrong_keys(call: Conversation, gather: Gather, words: Sequence[Words]) -> Ne
 
 
 def offer_keys(call: Conversation, gather: Gather) -> Ask:
-    call.say((*call.system("offer_keys"), *handlers(call, gather).menu(call, gather)))
+    call.say(call.system("offer_keys"))
+    call.say(handlers(call, gather).menu(call, gather))
     return Ask(gather)
 
 
@@ -52,8 +63,11 @@ def _failed(call: Conversation, gather: Gather, reason: str, words: Sequence[Wor
     call.outbox.record(Decided("failed", reason, {"count": call.failures}))
     if call.failures >= 3:
         call.failures = 0
+        if call.in_human_flow and handoff.unattended(call):
+            return handoff.promise(call)
         call.say(call.system("silent" if reason == SILENT else "not_understood"))
-        return to_human(reason)
+        weight = Weight.SILENT if reason == SILENT else Weight.NOT_UNDERSTOOD
+        return to_human(HandoffNeed(reason, weight=weight))
     call.say(words)
     if call.failures == 2:
         return offer_keys(call, gather)

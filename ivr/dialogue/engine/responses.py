@@ -5,16 +5,18 @@ Universals (VoiceXML 2.1): human, help, repeat, back, goodbye, a language, and r
 
 from __future__ import annotations
 
-from ivr.dialogue.engine import reprompt
+from ivr.dialogue.engine import reprompt, requests
 from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import LONGEST, Entered, Picked, Pressed, Stray, Universal
 from ivr.dialogue.engine.gather import say_again
-from ivr.dialogue.engine.next import BACK, STAY, Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, to_human
+from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
-from ivr.dialogue.understanding.n_best import understand
+from ivr.dialogue.understanding.n_best import understand, words_of
+from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 
@@ -34,11 +36,17 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if best is None or (running and not best.sure and not best.leads_out):
         if running and recognition.transcript:
             call.kept = recognition  # for the question that comes, if it can be answered with this
+        if not running and (unknown := _unknown_title(call, gather, recognition)):
+            return reprompt.unknown_title(call, gather, unknown)
         return reprompt.nomatch(call, gather)
     if found.rival is None or best.leads_out:
         return answer(call, gather, best)
     if found.rival.leads_out:
         return answer(call, gather, found.rival)
+    if best.request and found.rival.request:
+        return requests.serve(call, gather, best, found.rival)
+    if found.rival.request:  # as if it had not been there
+        return answer(call, gather, best)
     if not handlers(call, gather).asks:  # a question about a question helps nobody
         return reprompt.nomatch(call, gather)
     return did_you_mean.ask(call, gather, (best, found.rival))
@@ -48,27 +56,47 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
     best = found.best
     hidden = gather.secret or call.hides(best, found.rival)
     said = MASK if hidden else recognition.transcript or (best.text if best is not None else "")
-    intent = best.meaning.intent if best is not None else ""
+    intent = requests.named(best.meaning.intent) if best is not None else ""
     unheard = Cause.NO_MATCH if recognition.cause is Cause.SUCCESS else recognition.cause
     call.outbox.record(
         Understood(
             said,
             cause=str(recognition.cause if best is not None else unheard),
             intent=intent,
-            slots={} if best is None or hidden else {n: v.label for n, v in best.meaning.slots.items()},
+            slots={} if best is None or hidden else labels(best),
             confidence=round(best.confidence, 3) if best is not None else 0.0,
             doubt=best is not None and (not best.sure or bool(best.doubtful) or found.rival is not None),
             how=found.how,
             question=str(gather.mode),
         )
     )
+    call.said = said
     call.transcribe("heard", said, intent)
+
+
+def _unknown_title(call: Conversation, gather: Gather, recognition: Recognition) -> str:
+    """What was named as a title but is none, as it was transcribed; "" for anything else."""
+    by = handlers(call, gather)
+    if by.nomatch is not None or gather.secret or recognition.cause not in (Cause.SUCCESS, Cause.NO_MATCH):
+        return ""
+    asked = by.asks and (spec := call.variable(call.state.ask)) is not None and spec.type == "title"
+    title = unknown_title(words_of(recognition.transcript, call.language), gather.grammar, asked=asked)
+    said = recognition.transcript.split()
+    runs = (" ".join(said[i : i + n]) for n in range(1, len(title) + 2) for i in range(len(said) - n + 1))
+    as_said = next((run for run in runs if words_of(run, call.language) == title), " ".join(title))
+    return as_said.strip(' .,;:!?¡¿"') if title else ""
+
+
+def labels(reading: Reading) -> dict[str, str]:
+    return {name.rpartition(".")[2]: value.label for name, value in reading.meaning.slots.items()}
 
 
 def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
     """Act on what was meant."""
     if reading.universal:
         return universal(call, gather, reading.meaning.intent, sure=reading.sure)
+    if reading.request:
+        return requests.serve(call, gather, reading)
     return handlers(call, gather).filled(call, gather, reading)
 
 
@@ -162,10 +190,15 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         case "back" if gather.beneath is None:
             call.intent_doubt = False
             return BACK
+        case "start_over" if gather.mode == Mode.RESUME:  # that is what a no to it means
+            return Answer(gather, Reading(Meaning("no"), name, 1.0))
+        case "start_over":
+            return question.start_over(call)
         case "help":
             if override is None or override.prompt is None:
                 own = call.own("help", call.state.help)
-                call.say(own or (*call.system("help_default"), *handlers(call, gather).menu(call, gather)))
+                call.say(own or call.system("help_default"))
+                call.say(() if own else handlers(call, gather).menu(call, gather))
             return Ask(gather)
     return say_again(call, gather.base if name == "back" else gather)
 
@@ -173,8 +206,8 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
 def _human(call: Conversation, name: str) -> Goto:
     risk = call.library.universals.risks.get(name.removeprefix(RISK)) if name.startswith(RISK) else None
     if risk is not None:
-        return to_human(risk.reason, risk.skill, risk.priority)
+        return to_human(HandoffNeed(risk.reason, risk.skill, risk.priority, Weight.RISK))
     override = call.state.universals.get(HUMAN)
     if override is not None and override.prompt is not None and not handoff.rung(call):
         call.say(call.own("universal.human", override.prompt))
-    return to_human("asked")
+    return to_human(HandoffNeed(ASKED, weight=Weight.ASKED))

@@ -24,12 +24,15 @@ from ivr.dialogue.understanding.slots import (
 )
 from ivr.events import Term
 
+MOST_ASKED = 50  # questions of a flow that "back" remembers
+
 
 @dataclass(slots=True)
 class Asked:
-    """A question that was put to the caller, and the variables that its answer filled."""
+    """A question that was put to the caller, the variables that its answer filled, and the intent it chose, if any."""
 
     state: str
+    chosen: str = ""
     filled: set[str] = field(default_factory=set)
 
 

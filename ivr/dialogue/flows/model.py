@@ -16,7 +16,7 @@ from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
 from ivr.dialogue.flows.state import HUMAN, State
 
 # What callers can say and key in every state, besides yes and no, the risks and the choice of a language.
-UNIVERSALS = (HUMAN, "repeat", "help", "back", "goodbye")
+UNIVERSALS = (HUMAN, "repeat", "help", "back", "start_over", "goodbye")
 AGITATION = "agitation"  # the risk that a caller's manner stands for
 
 SlotType = Literal["title", "number", "ordinal", "digits", "date", "boolean", "choice", "money", "text"]
@@ -91,6 +91,12 @@ class Flow(Node):
     def slots(self) -> Mapping[str, VariableSpec]:
         """Everything it remembers: its parameters and its own variables."""
         return {**self.parameters, **self.variables}
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Its variables that are secret. They never outlive a call: one that drops in here once any is known goes on at
+        the flow's start."""
+        return frozenset(name for name, spec in self.slots.items() if spec.secret)
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -172,6 +178,7 @@ class Universals(Node):
     repeat: Universal
     help: Universal
     back: Universal
+    start_over: Universal = Universal(phrases=())
     goodbye: Universal
     yes: tuple[str, ...]
     no: tuple[str, ...]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from ivr.identity import Identity, IdentityLevel
+
 ValueType = Literal["title", "number", "ordinal", "digits", "date", "text", "boolean", "choice", "money", "object"]
 Risk = Literal["none", "reversible", "irreversible"]
 
@@ -23,6 +25,10 @@ TIMEOUT = "timeout"
 
 IMPLICIT_OUTCOMES = (FAILED, TIMEOUT)
 
+NOT_VERIFIED = "not_verified"
+"""The caller's identity is below the level the action needs: it was not done. Implicit in every signature that needs a
+level; without an edge of its own it leads to a human."""
+
 CALLBACK: Literal["callback"] = "callback"
 """What an action can promise: that a person calls the caller back. It is what a closed desk can give."""
 
@@ -32,11 +38,12 @@ class Parameter:
     """One argument. ``type`` is one of VALUE_TYPES.
 
     A "title" is passed as the id of its Term, a "date" as ISO 8601, "money" in cents; an "object" is a mapping of names
-    to values (only ``http.call`` takes those)."""
+    to values (only ``http.call`` takes those). A ``secret`` one is shown nowhere, in no simulation either."""
 
     name: str
     type: str
     required: bool = True
+    secret: bool = False
 
     def __post_init__(self) -> None:
         if self.type not in VALUE_TYPES:
@@ -50,7 +57,10 @@ class ActionSignature:
     ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
     ``facts`` are the dotted facts it may set, ``vocabularies`` the word lists it replaces. ``about`` is one sentence
     for designers; ``undo`` names the action that takes it back ("" when nothing does). ``promises``: CALLBACK where
-    its outcome "ok" means that somebody will call back; "" for all others."""
+    its outcome "ok" means that somebody will call back; "" for all others.
+
+    ``needs``: the identity level below which it is never done; None: not declared (``assurance.needed`` says what that
+    comes to). ``gives``: the identity that an outcome gives the caller."""
 
     name: str
     parameters: tuple[Parameter, ...] = ()
@@ -62,14 +72,18 @@ class ActionSignature:
     about: str = ""
     undo: str = ""
     promises: Literal["", "callback"] = ""
+    needs: IdentityLevel | None = None
+    gives: Mapping[str, Identity] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.outcomes:
             raise ValueError(f"{self.name}: an action needs at least one outcome")
-        if clash := set(self.outcomes) & set(IMPLICIT_OUTCOMES):
+        if clash := set(self.outcomes) & {*IMPLICIT_OUTCOMES, NOT_VERIFIED}:
             raise ValueError(f"{self.name}: {', '.join(sorted(clash))} is implicit and not declared")
         if len(set(self.outcomes)) != len(self.outcomes):
             raise ValueError(f"{self.name}: an outcome is declared twice")
+        if stray := set(self.gives) - set(self.outcomes):
+            raise ValueError(f"{self.name}: {', '.join(sorted(stray))} gives a level and is no outcome")
         if self.risk not in RISKS:
             raise ValueError(f"{self.name}: risk {self.risk!r} is not one of {', '.join(RISKS)}")
         for value, kind in self.returns.items():
@@ -80,6 +94,11 @@ class ActionSignature:
     def all_outcomes(self) -> tuple[str, ...]:
         """Every outcome a flow must have an edge for, the implicit ones last."""
         return (*self.outcomes, *IMPLICIT_OUTCOMES)
+
+    def shown(self, arguments: Mapping[str, object], mask: str) -> dict[str, object]:
+        """What may be seen of its arguments."""
+        secret = {p.name for p in self.parameters if p.secret}
+        return {name: mask if name in secret else value for name, value in arguments.items()}
 
     def parameter(self, name: str) -> Parameter | None:
         return next((p for p in self.parameters if p.name == name), None)

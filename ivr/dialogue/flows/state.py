@@ -11,6 +11,7 @@ from pydantic import Field
 from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
 from ivr.dialogue.flows.prompt import Path as Path
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
+from ivr.identity import LevelWord
 
 # Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
 HUMAN = "human"
@@ -74,7 +75,10 @@ class Handoff(Node):
 
 
 class Http(Node):
-    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path."""
+    """Call the company's own service, named in config.toml under [[flows.services]]. ``returns``: name -> JSON path.
+
+    ``needs``: the identity level below which it is not called; "" is what ``assurance`` says. ``gives``: the level that
+    its "ok" gives the caller, ``by`` what proved it ("PIN")."""
 
     service: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
@@ -83,6 +87,9 @@ class Http(Node):
     returns: dict[str, str] = Field(default_factory=dict)
     refused: tuple[int, ...] = ()  # statuses that mean "no", not "broken"; default: 4xx
     risk: Literal["none", "reversible", "irreversible"] = "reversible"
+    needs: LevelWord | Literal[""] = ""
+    gives: LevelWord | Literal[""] = ""
+    by: str = ""
 
 
 class UniversalOverride(Node):
@@ -163,6 +170,7 @@ class State(Node):
     noinput: TaperedPrompt | None = None
     nomatch: TaperedPrompt | None = None
     help: TaperedPrompt | None = None
+    key_entry: TaperedPrompt | None = None  # how the answer is keyed in, where the line's own words say it badly
     timeout: Duration | None = None
     hangover: Duration | None = None
     bargein: bool | None = None
@@ -242,7 +250,13 @@ class State(Node):
         """Everything the state can say itself."""
         if self.prompt:
             yield StatePrompt("", self.prompt, ("prompt",))
-        own = {"noinput": self.noinput, "nomatch": self.nomatch, "help": self.help, "wait": self.wait}
+        own = {
+            "noinput": self.noinput,
+            "nomatch": self.nomatch,
+            "help": self.help,
+            "key_entry": self.key_entry,
+            "wait": self.wait,
+        }
         for part, prompt in own.items():
             if prompt:
                 yield StatePrompt(part, prompt, (part,))

@@ -107,10 +107,15 @@ class Language:
     prompts: Mapping[str, str]  # by the names under ``prompts:`` in the universals; in braces what the line fills in
     urgent: str  # whispered to an agent, before who calls
     somebody: str  # or who, when nobody knows
+    identity: Mapping[str, str] = field(
+        default_factory=dict
+    )  # how surely they are known, by the level's word; what is not there is not said
     operator: tuple[str, ...] = ()  # the word that everybody says for a human
     options: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # the first, the second, neither of two
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
     corrections: tuple[str, ...] = ()  # "no, i meant …"
+    assents: WordSet = frozenset()  # with which a yes begins that something else follows,
+    denials: Phrase = ()  # and a no
 
 
 def read_language(tag: str, name: str, **rules: object) -> Language:

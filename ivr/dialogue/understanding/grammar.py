@@ -97,6 +97,8 @@ HUMAN = "human"
 RISK = "risk."  # and the risk's name
 LANGUAGE = "language."  # and the language asked for
 ANSWER = "answer"  # fills the variable a state asks for
+REQUEST, INSTEAD = "request.", "instead."  # of another question, as it is or after a no:
+# and that question's flow and state, and the intent, with dots
 OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
 
 
@@ -124,6 +126,11 @@ class Reading:
     def universal(self) -> bool:
         """Understood in every state: a universal, a risk or a language."""
         return self.meaning.intent in UNIVERSALS or self.meaning.intent.startswith((RISK, LANGUAGE))
+
+    @property
+    def request(self) -> bool:
+        """Not an answer to what was asked, but to another question of the call's."""
+        return self.meaning.intent.startswith((REQUEST, INSTEAD))
 
     @property
     def leads_out(self) -> bool:

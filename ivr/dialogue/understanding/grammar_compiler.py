@@ -45,9 +45,9 @@ def comparable(word: str) -> str:
 
 
 @dataclass(slots=True)
-class _Node:
-    words: dict[str, _Node] = field(default_factory=dict)
-    slots: dict[str, _Node] = field(default_factory=dict)
+class Node:
+    words: dict[str, Node] = field(default_factory=dict)
+    slots: dict[str, Node] = field(default_factory=dict)
     ends: list[tuple[Entry, Variant]] = field(default_factory=list)
 
 
@@ -68,7 +68,7 @@ class Outline:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
-        self.root = _Node()
+        self.root = Node()
         self.paraphrases: object = None  # what their reader keeps of this outline
         self.slots = tuple(dict.fromkeys(slot for entry in entries for slot in entry.template.slots))
         for entry in self.entries:
@@ -76,9 +76,9 @@ class Outline:
                 node = self.root
                 for piece in variant:
                     if (name := slot_name(piece)) is not None:
-                        node = node.slots.setdefault(name, _Node())
+                        node = node.slots.setdefault(name, Node())
                     else:
-                        node = node.words.setdefault(comparable(piece), _Node())
+                        node = node.words.setdefault(comparable(piece), Node())
                 if all(end.intent != entry.intent for end, _ in node.ends):
                     node.ends.append((entry, variant))
 
@@ -111,7 +111,7 @@ class Outline:
 
     def _walk(
         self,
-        node: _Node,
+        node: Node,
         words: Sequence[str],
         at: int,
         slots: Mapping[str, Slot],

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
 from ivr.dialogue.understanding.grammar import NOTHING, Interpretation, Meaning, Reading, distinct
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
@@ -81,7 +82,11 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Inte
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
     if (danger := risks.found(words, grammar)) is not None:
         return Interpretation(danger, how="risk")
-    if not (guesses := likely(words, grammar)):
+    denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
+    if denied and (found := _covered(denied, grammar)):  # "no, what's next"
+        return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+    guesses = likely(words, grammar) or [guess for guess in likely(denied, grammar) if guess.request]
+    if not guesses:
         return NOTHING
     return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")
 

@@ -16,6 +16,7 @@ from rapidfuzz.distance import Indel
 from ivr.dialogue.flows.phrases import Variant
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.grammar import (
+    INSTEAD,
     LANGUAGE,
     OPTION,
     RISK,
@@ -97,7 +98,7 @@ def _shape(entry: Entry, variant: Variant, grammar: StateGrammar) -> _Shape:
     slots = tuple(slot_names(variant))
     marked = [comparable(piece) if (name := slot_name(piece)) is None else f"<{name}>" for piece in variant]
     words = frozenset(word for word in marked if not word.startswith("<"))
-    broad = bool(slots) or not _universal(entry.intent)
+    broad = (bool(slots) or not _universal(entry.intent)) and not entry.intent.startswith(INSTEAD)
     return _Shape(entry, variant, grammar.concepts.sequence(marked), slots, words, broad)
 
 

@@ -117,6 +117,7 @@ class Temper:
 
     level: float = 0.0
     evidence: list[str] = field(default_factory=list)
+    told: bool = False  # to whom the caller is on the way already
     _rates: list[float] = field(default_factory=list)
     _pitches: list[float] = field(default_factory=list)
 

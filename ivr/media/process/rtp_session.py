@@ -27,17 +27,20 @@ _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
 
 
 class PortPool:
-    """Hands out bound socket pairs from ``low``..``high``, going round, so that a freed port rests the longest."""
+    """Hands out bound socket pairs from ``low``..``high``, going round, so that a freed port rests the longest.
 
-    def __init__(self, host: str, low: int, high: int) -> None:
+    ``after``: the last one that the process before this had handed out; its legs will want theirs again."""
+
+    def __init__(self, host: str, low: int, high: int, after: int = 0) -> None:
         self._host = host
         self._low, self._pairs = port_pairs(low, high)
-        self._next = 0
+        self._next = (max(0, after - self._low) // 2 + bool(after)) % max(1, self._pairs)
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._trouble = ""
 
-    def bind(self, callers: int | None = None) -> tuple[socket.socket, socket.socket]:
-        """The next free pair (RTP, RTCP), non-blocking. Raises MediaUnavailable when every port is taken.
+    def bind(self, callers: int | None = None, wanted: int = 0) -> tuple[socket.socket, socket.socket]:
+        """The next free pair (RTP, RTCP), non-blocking; ``wanted`` and the port after it where they are free. Raises
+        MediaUnavailable when every port is taken.
 
         ``callers``: how many there are, when it is for another one; half of the pairs are kept for those who join."""
         where = f"on {self._host} in {self._low}-{self._low + 2 * self._pairs - 1}"
@@ -45,21 +48,28 @@ class PortPool:
         if callers is not None and callers >= callers_served(self._pairs):
             raise MediaUnavailable(f"no free RTP port pair {where} but those kept for the agents' legs", remedy=remedy)
         self._trouble = ""
+        if wanted and (pair := self._pair(wanted)) is not None:
+            return pair
         for _ in range(self._pairs):
             port = self._low + 2 * self._next
             self._next = (self._next + 1) % self._pairs
-            rtp = self._bound(port)
-            if rtp is None:
-                continue
-            try:
-                rtcp = self._bound(port + 1)
-            except MediaUnavailable:
-                rtp.close()
-                raise
-            if rtcp is not None:
-                return rtp, rtcp
-            rtp.close()
+            if (pair := self._pair(port)) is not None:
+                return pair
         raise MediaUnavailable(f"no free RTP port pair {where}: {self._trouble}", remedy=remedy)
+
+    def _pair(self, port: int) -> tuple[socket.socket, socket.socket] | None:
+        rtp = self._bound(port)
+        if rtp is None:
+            return None
+        try:
+            rtcp = self._bound(port + 1)
+        except MediaUnavailable:
+            rtp.close()
+            raise
+        if rtcp is None:
+            rtp.close()
+            return None
+        return rtp, rtcp
 
     def _bound(self, port: int) -> socket.socket | None:
         """None when the port is taken. Raises MediaUnavailable when no port would do."""
@@ -108,6 +118,8 @@ class RtpSession:
         self._host = host
         self._timeout_s = timeout_s
         self._timed_out = False
+        self._aimed_at = 0.0
+        self._heard = False  # anything at all of the far end
         self._tell = tell
         self._eager = False
         self._round_trip_s: float | None = None
@@ -123,6 +135,7 @@ class RtpSession:
             self.sender.aim(remote, self._preferences)
             self.receiver.aim(remote, now)
             self._timed_out = False
+            self._aimed_at = now
             self._far_rtcp = None
             self.remote = remote
             if not self._report_at:
@@ -153,6 +166,9 @@ class RtpSession:
         if now >= self._report_at:
             self._report_at = now + uniform(0.75, 1.25) * _REPORT_S
             self._report(now)
+        if not self._heard and self.receiver.heard_at > self._aimed_at:
+            self._heard = True
+            self._tell(Kind.HEARD, self.number, wire.pack(None))
         silent = now - self.receiver.heard_at
         if silent <= self._timeout_s:
             self._timed_out = False

@@ -225,7 +225,7 @@ class MediaProcess:
 
     def _setup(self, _: int, body: bytes) -> None:
         values = wire.unpack(body)
-        self._ports = PortPool(values["bind"], values["low"], values["high"])
+        self._ports = PortPool(values["bind"], values["low"], values["high"], values["after"])
         self._codecs = tuple(name for name in values["codecs"] if available(name))
         self._host = values["host"]
         self._timeout_s = values["timeout_s"]
@@ -250,11 +250,11 @@ class MediaProcess:
 
         return handle
 
-    def _open_leg(self, leg: int, order: tuple[Any, bool]) -> object:
+    def _open_leg(self, leg: int, order: tuple[Any, bool, int]) -> object:
         assert self._ports is not None
-        remote, caller = order
+        remote, caller, port = order
         callers = sum(session.caller for session in self._sessions.values()) if caller else None
-        sockets = self._ports.bind(callers)
+        sockets = self._ports.bind(callers, port)
         try:
             session = RtpSession(
                 leg, sockets, self._codecs, self._host, self._timeout_s, self._outbox.put, caller=caller

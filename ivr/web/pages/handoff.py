@@ -5,13 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from ivr.events import CALLER_NAME
+from ivr.record import URGENT
 from ivr.web.access import wants_html
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.formats import json_response
 from ivr.web.pages.calls import told_facts
 from ivr.web.rendering import page
-
-URGENT = 8  # priorities go from 0 to 10
 
 
 async def handoff(request: web.Request) -> web.Response:

@@ -281,6 +281,8 @@ def _words(turn: _Turn, simulation: Simulation, remarks: list[str]) -> None:
     if "key" in turn.step and (keys := _fictional(turn.step["key"])) != turn.step["key"]:
         remarks.append("a long number that was keyed is replaced")
         turn.step["key"] = keys
+    if MASKED in turn.step.get("key", ""):
+        remarks.append("something secret was keyed; write what the test should key")
     if "say" not in turn.step:
         return
     said = turn.step["say"]

@@ -17,6 +17,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model_errors import fault_of, locate, suggestion
 from ivr.dialogue.flows.source import Place, read_file, source_files
 from ivr.dialogue.flows.yaml_tree import MAX_FAULTS, Fault, Spot, read_tree
+from ivr.identity import LevelWord
 from ivr.workshop.simulate.driver import ACTION, DESK, PARTS
 
 SUFFIX = ".test.yaml"
@@ -134,6 +135,8 @@ class Step(_Model):
     @field_validator("key")
     @classmethod
     def _keys(cls, keys: str | None) -> str | None:
+        if keys is not None and MASKED in keys:
+            raise ValueError("this was secret when the call was recorded; write what the test should key")
         if keys is not None and not KEYS.fullmatch(keys):
             raise ValueError(f"{keys!r} can't be keyed; a telephone has 0-9 * #")
         return keys
@@ -164,6 +167,7 @@ class _Beginning(_Model):
     language: str | None = Field(None, description="en-US, for instance")
     persona: str | None = Field(None, description="neutral, for instance")
     keys_led: bool | None = Field(None, description="as where no recogniser speaks the language")
+    identity: LevelWord | None = Field(None, description="how surely the caller is known from the first state on")
     at: str | None = Field(None, description="when, local time: 2026-03-03T10:00")
 
     @field_validator("at")

@@ -18,6 +18,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.source import Place
 from ivr.errors import ConfigError, IvrError
 from ivr.events import CALLER_ID
+from ivr.identity import CALLER_IDENTITY
 from ivr.record import Entry
 from ivr.workshop.folder import folders, library_of
 from ivr.workshop.scripts.coverage import Coverage, Observation
@@ -250,7 +251,8 @@ def start_of(suite: Suite, call: Call) -> Start:
     for name in ("caller", "called", "entry", "language", "persona", "keys_led"):
         said = [getattr(each, name) for each in (suite, call) if getattr(each, name) is not None]
         given |= {name: said[-1]} if said else {}
-    return replace(USUAL, **given)
+    known = call.identity or suite.identity
+    return replace(USUAL, **given, facts={CALLER_IDENTITY: known} if known else {})
 
 
 async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:

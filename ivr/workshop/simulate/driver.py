@@ -30,6 +30,7 @@ from ivr.dialogue.engine.contract import (
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.wording import MASK
 from ivr.errors import FlowError, IvrError
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
@@ -177,7 +178,8 @@ class Driver:
                 result = await self._sandbox.perform(call)
             except IvrError as failure:
                 result, error = ActionResult("failed"), str(failure)
-        arguments, values = dict(perform.arguments), dict(result.values)
+        signature, values = self.library.signatures.get(name), dict(result.values)
+        arguments = dict(perform.arguments) if signature is None else signature.shown(perform.arguments, MASK)
         self._entry(Performed(name, result.outcome, error=error, arguments=arguments, values=values))
         return result
 
@@ -194,8 +196,8 @@ class Driver:
             self.connected = connect
             self.listening = None
             destination = destinations[0].name if destinations else ""
-        tried = tuple(self.dialogue.tried)
-        self._entry(HandedOver(destination, connect.reason, connect.skill, connect.priority, outcome, tried))
+        tried, also = tuple(self.dialogue.tried), tuple(other.reason for other in connect.also)
+        self._entry(HandedOver(destination, connect.reason, connect.skill, connect.priority, outcome, tried, also))
         return outcome
 
     def _ended(self, outcome: str) -> None:

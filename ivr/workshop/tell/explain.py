@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.glossary import POLICIES, PROMPTS, RISKS, TARGETS, detail, short, taken
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import TaperedPrompt
+from ivr.dialogue.flows.signature import NOT_VERIFIED
 from ivr.dialogue.flows.state import HUMAN, State, Transition
 from ivr.dialogue.flows.wording import Wordings
+from ivr.identity import IdentityLevel
 from ivr.workshop.compare.change import listed, named, ordinal
 from ivr.workshop.compare.diff_states import policy_of
 from ivr.workshop.picture.cards import first_words
@@ -201,6 +204,8 @@ class _StateExplanation:
         human = ", ".join(self.library.universals.human.keys)
         others = (("repeat", "**"), ("help", "*1"), ("back", "*2"), ("goodbye", "*9"))
         keys = [(n, ", ".join(getattr(self.library.universals, n).keys) or k) for n, k in others]
+        if anew := self.library.universals.start_over.keys:
+            keys.append(("start over", ", ".join(anew)))
         yield f"{human}: a human; " + "; ".join(f"{k}: {n}" for n, k in keys)
 
     # --- doing and going on -----------------------------------------------------------------------------------------
@@ -221,6 +226,7 @@ class _StateExplanation:
         if state.action or state.http:
             risk, policy = policy_of(self.library, state)
             yield f"It is {RISKS[risk]}; beforehand callers are {POLICIES[policy]}."
+            yield from self._identity()
             if state.confirm is not None:
                 yield from self._prompt("confirm", state.confirm.prompt, "the question: ")
             yield "While it runs a human can be asked for. Trying again never does it twice."
@@ -237,6 +243,19 @@ class _StateExplanation:
             yield f"the call ends; its outcome is {state.end}"
         if state.clear:
             yield f"on leaving, {named(state.clear)} is forgotten"
+
+    def _identity(self) -> Iterator[str]:
+        """Which level it needs, and which it gives."""
+        assurance = Assurance(self.library.signatures, self.library.flows.values())
+        needs = assurance.needed(self.state)
+        if needs is not IdentityLevel.UNKNOWN:
+            usual = "" if assurance.declared(self.state) else ", as everything does that declares no level"
+            refused = self.state.on.get(NOT_VERIFIED)
+            whither = self._where(refused) if refused is not None else "a human"
+            yield f"It needs a caller who is {needs.word}{usual}; others are refused, and go on to {whither}."
+        for outcome in self.state.on:
+            if (given := assurance.given(self.state, outcome)) is not None:
+                yield f"After {outcome} the caller is {given.told}."
 
     def _led(self) -> Iterator[str]:
         for transition in self.state.transitions(implied=True):

@@ -149,6 +149,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     await store.calls.append_all("stray", [Entry(Understood(), now())])
     await store.calls.finish("old", "resolved", now(), {})
     await store.calls.save_resume_point("10001", {}, now())
+    await store.verification.begin("10001", "5035550101")
     await store.handoffs.keep_context("old", "old", {}, now() + timedelta(days=1))
     await store.handoffs.keep_context("long", "old", {}, now() + timedelta(days=90))
     await done(store, "notes.add", "10001", key="note", call_id="old", text="x", kind="k")
@@ -170,6 +171,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
         "call_entries": 2,
         "handoff_contexts": 1,
         "resume_points": 1,
+        "verification_tries": 1,
         "callbacks": 1,
         "idempotency": 3,
         "calls": 1,

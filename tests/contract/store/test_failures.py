@@ -16,7 +16,7 @@ from ivr.store import Store
 from tests.films import actions_on, done, edited, films_on
 from tests.postgres import PostgresServer
 
-CALL = ActionCall("member.identify_by_number", {"number": "10001"}, "k", "call-1", {})
+CALL = ActionCall("member.identify_by_number", {"number": "10001"}, "k", "call-1", {"call.caller": "5035550101"})
 FAR_TOO_LONG_S = 30.0
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from ivr.actions import ActionRegistry
 from ivr.errors import ActionError
-from ivr.events import ActionResult
+from ivr.events import CALLER_ID, ActionResult
+from ivr.identity import CALLER_IDENTITY, IDENTITY_FACTS, renewed
 from ivr.ports import ActionCall
 from ivr.reference import COMPANY
 from tests.films import actions_on, films_store
@@ -24,12 +25,12 @@ ADA = "10001"  # Metropolis, Vertigo, Casablanca, The General, City Lights, Nosf
 
 
 class Caller:
-    """One call: remembers facts and vocabularies as the conductor would, and gives every action a key."""
+    """One call: remembers facts, identity and vocabularies as a dialogue would, and gives every action a key."""
 
-    def __init__(self, actions: ActionRegistry, call_id: str = "call-1") -> None:
+    def __init__(self, actions: ActionRegistry, call_id: str = "call-1", phone: str = "") -> None:
         self.actions = actions
         self.call_id = call_id
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {"call.caller": phone}
         self.vocabularies: dict[str, Any] = {}
         self._turn = 0
 
@@ -38,7 +39,9 @@ class Caller:
         result = await self.actions.perform(
             ActionCall(name, arguments, key or f"{self.call_id}/{self._turn}", self.call_id, self.facts)
         )
-        self.facts.update(result.facts)
+        given = COMPANY.all_signatures[name].gives.get(result.outcome)
+        now = renewed(self.facts, result.facts.get(CALLER_ID, self.facts.get(CALLER_ID)), given)
+        self.facts.update({**result.facts, **now.facts})
         self.vocabularies.update(result.vocabularies)
         return result
 
@@ -60,8 +63,13 @@ def actions(office: Office) -> ActionRegistry:
 
 @pytest.fixture
 async def ada(actions: ActionRegistry) -> Caller:
-    caller = Caller(actions)
-    assert (await caller.do("member.identify_by_number", number=ADA)).outcome == "found"
+    return await called(actions, ADA, "5035550101")
+
+
+async def called(actions: ActionRegistry, member: str, phone: str, call_id: str = "call-1") -> Caller:
+    """Who calls from their own phone."""
+    caller = Caller(actions, call_id, phone)
+    assert (await caller.do("member.identify_by_number", number=member)).outcome == "found"
     return caller
 
 
@@ -79,8 +87,8 @@ async def ada(actions: ActionRegistry) -> Caller:
     ],
 )
 async def test_identify_by_caller(actions: ActionRegistry, phone: str, outcome: str) -> None:
-    caller = Caller(actions)
-    result = await caller.do("member.identify_by_caller", caller=phone)
+    caller = Caller(actions, phone=phone)
+    result = await caller.do("member.identify_by_caller")
     assert result.outcome == outcome
     if outcome == "found":
         assert result.facts["member.number"] == ADA
@@ -91,14 +99,13 @@ async def test_identify_by_caller(actions: ActionRegistry, phone: str, outcome: 
 
 
 async def test_the_calls_own_number_identifies(actions: ActionRegistry) -> None:
-    caller = Caller(actions)
-    caller.facts["call.caller"] = "+15035550101"
+    caller = Caller(actions, phone="+15035550101")
     assert (await caller.do("member.identify_by_caller")).facts["member.number"] == ADA
 
 
 async def test_facts_and_vocabularies(ada: Caller) -> None:
     signature = COMPANY.all_signatures["member.identify_by_number"]
-    assert set(ada.facts) == set(signature.facts)
+    assert set(ada.facts) - {"call.caller", *IDENTITY_FACTS} == set(signature.facts)
     assert ada.facts["queue.size"] == 8
     assert ada.facts["queue.next"] == "Metropolis"
     assert ada.facts["queue.next_id"] == ada.vocabularies["queue"][0].id
@@ -203,8 +210,7 @@ async def test_undo_goes_back_step_by_step(ada: Caller) -> None:
 
 async def test_undo_leaves_what_somebody_else_changed(ada: Caller, actions: ActionRegistry) -> None:
     await ada.do("queue.remove", title=await ada.title("Vertigo"))
-    other = Caller(actions, "call-2")
-    await other.do("member.identify_by_number", number=ADA)
+    other = await called(actions, ADA, "5035550101", "call-2")
     await other.do("queue.move_to_position", title=await other.title("Casablanca"), position=1)
     assert (await ada.do("queue.undo")).outcome == "changed_since"
     assert (await other.do("queue.undo")).outcome == "ok"
@@ -215,9 +221,7 @@ async def test_undo_leaves_what_somebody_else_changed(ada: Caller, actions: Acti
 async def test_two_calls_never_corrupt_a_queue(actions: ActionRegistry, office: Office) -> None:
     """Twelve calls edit one queue at once: it stays a permutation, and every call's own edit took effect."""
     catalogue = [term.id for term in await actions.vocabulary("catalogue")]
-    callers = [Caller(actions, f"call-{n}") for n in range(12)]
-    for caller in callers:
-        await caller.do("member.identify_by_number", number=ADA)
+    callers = [await called(actions, ADA, "5035550101", f"call-{n}") for n in range(12)]
     start = [term.id for term in callers[0].vocabularies["queue"]]
     fresh = [title for title in catalogue if title not in start]
 
@@ -261,8 +265,7 @@ async def test_a_damaged_disc_is_replaced(ada: Caller) -> None:
 
 
 async def test_the_third_damaged_disc_needs_a_human(actions: ActionRegistry) -> None:
-    june = Caller(actions)
-    await june.do("member.identify_by_number", number="10003")
+    june = await called(actions, "10003", "5035550103")
     assert june.facts["member.damaged_reports"] == 2
     disc = await june.title("The Passion of Joan of Arc")
     assert (await june.do("disc.report", key="k", title=disc, kind="damaged")).outcome == "third_time"
@@ -271,8 +274,9 @@ async def test_the_third_damaged_disc_needs_a_human(actions: ActionRegistry) -> 
 
 
 async def test_notes_are_heard_and_deleted(actions: ActionRegistry, office: Office) -> None:
-    rosa = Caller(actions)
-    await rosa.do("member.identify_by_number", number="10004")
+    rosa = await called(actions, "10004", "5415550104")
+    assert (await rosa.do("notes.read")).outcome == "not_verified"
+    assert (await rosa.do("member.verify", pin="2404")).outcome == "ok"
     heard = await rosa.do("notes.read")
     assert heard.outcome == "ok"
     assert heard.values["count"] == 2
@@ -287,6 +291,7 @@ async def test_notes_are_heard_and_deleted(actions: ActionRegistry, office: Offi
 
 
 async def test_callbacks(ada: Caller, office: Office) -> None:
+    ada.facts["call.caller"] = ""
     assert (await ada.do("callback.request")).outcome == "no_number"
     ada.facts["call.caller"] = "+15035550101"
     assert (await ada.do("callback.request", key="k", when="tomorrow at nine")).values == {"number": "15035550101"}
@@ -301,8 +306,11 @@ async def test_callbacks(ada: Caller, office: Office) -> None:
 
 
 async def test_nobody_identified(actions: ActionRegistry) -> None:
+    assert (await Caller(actions).do("queue.read")).outcome == "not_verified"
+    stranger = Caller(actions)
+    stranger.facts[CALLER_IDENTITY] = "likely"  # by a company that says who it is not
     with pytest.raises(ActionError, match="identified"):
-        await Caller(actions).do("queue.read")
+        await stranger.actions.perform(ActionCall("queue.read", {}, "k", "call-1", stranger.facts))
 
 
 async def test_catalogue(actions: ActionRegistry) -> None:

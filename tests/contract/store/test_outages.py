@@ -19,6 +19,7 @@ from ivr.call.journal import Journal, resume_point
 from ivr.clock import SystemClock
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import CALLER_ID
+from ivr.identity import CALLER_IDENTITY
 from ivr.ports import ActionCall, CallOpening
 from ivr.record import Entry, Keyed, Understood
 from ivr.store import Store
@@ -209,7 +210,8 @@ async def test_a_promise_to_call_back_is_kept_or_refused(url: str, spool: Path, 
 
 async def test_changes_are_refused_never_put_off(url: str, spool: Path, away: Away, now: Time) -> None:
     """Nobody is told that something is done which is not."""
-    change = ActionCall("notes.delete_all", {}, "k", "c", {CALLER_ID: "10004"})
+    known = {CALLER_ID: "10004", CALLER_IDENTITY: "verified"}
+    change = ActionCall("notes.delete_all", {}, "k", "c", known)
     async with line(url, spool) as store, away():
         with pytest.raises(ActionError):
             await actions_on(store).perform(change)

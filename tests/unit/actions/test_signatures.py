@@ -10,12 +10,14 @@ import pytest
 from ivr.actions.registry import LAST, parse
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
+from ivr.identity import Identity, IdentityLevel
 from ivr.ports import ActionCall
 from ivr.reference import COMPANY
 
 NAMES = {
     "member.identify_by_caller",
     "member.identify_by_number",
+    "member.verify",
     "member.refresh",
     "queue.read",
     "queue.next",
@@ -67,6 +69,8 @@ def test_what_cannot_be_taken_back_says_so() -> None:
         {"outcomes": ("ok", "ok")},
         {"returns": {"x": "colour"}},
         {"risk": "some"},
+        {"outcomes": ("ok", "not_verified")},
+        {"gives": {"found": Identity(IdentityLevel.LIKELY)}},
     ],
 )
 def test_wrong_declarations_are_refused(wrong: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.desk.headers import IA5_TEXT, LONGEST_VALUE, handoff_headers, header_value, user_to_user
+from ivr.record import Reason
 from tests.unit.desk.handed import CONTEXT
 
 TOKEN = "q" * 32
@@ -73,3 +75,9 @@ def test_headers_carry_what_is_needed_and_nobody() -> None:
     assert "Ada" not in everything
     assert "5035550101" not in everything
     assert "X-IVR-Context" not in handoff_headers(CONTEXT, "")
+
+
+def test_other_reasons_travel_beside_the_most_important() -> None:
+    assert "X-IVR-Also" not in handoff_headers(CONTEXT, "")
+    headers = handoff_headers(replace(CONTEXT, also=(Reason("asked", "agent"), Reason("silent"))), "")
+    assert (headers["X-IVR-Reason"], headers["X-IVR-Also"]) == ("cancellation-risk", "asked; silent")

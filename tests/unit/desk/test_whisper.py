@@ -8,6 +8,7 @@ import pytest
 
 from ivr.desk.desk import whisper
 from ivr.ports import HandoffContext
+from ivr.record import URGENT, Reason
 from tests.unit.desk.handed import CONTEXT
 
 
@@ -15,6 +16,9 @@ from tests.unit.desk.handed import CONTEXT
     ("context", "sentence"),
     [
         (CONTEXT, "Urgent: Ada Moreno: cancellation risk."),
+        (replace(CONTEXT, priority=URGENT), "Urgent: Ada Moreno: cancellation risk."),
+        (replace(CONTEXT, priority=URGENT - 1), "Ada Moreno: cancellation risk."),
+        (replace(CONTEXT, also=(Reason("silent"),)), "Urgent: Ada Moreno: cancellation risk."),
         (replace(CONTEXT, priority=3, tried=("menu",)), "Ada Moreno: cancellation risk."),
         (
             replace(CONTEXT, priority=0, facts={}, tried=(), reason="asked for a human"),

@@ -36,6 +36,7 @@ from ivr.reference import COMPANY
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 3, 3, 10)
+MEMBER = {"caller.id": "10001", "member.number": "10001", "caller.identity": "verified", "caller.identity_by": "PIN"}
 QUEUE = ("Casablanca", "Vertigo", "Metropolis", "Nosferatu", "Alien", "Aliens", "The General", "12 Angry Men")
 
 TITLES = """
@@ -245,7 +246,7 @@ class Talk:
             entry=entry,
             language=language,
             persona=persona,
-            facts={"hours.open": True, "caller.id": "10001", "member.number": "10001", **(facts or {})},
+            facts={"hours.open": True, **MEMBER, **(facts or {})},
             vocabularies={"queue": tuple(self.queue), "catalogue": catalogue()},
             seed=seed,
             keys_led=keys_led,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import IntEnum
 
 import pytest
@@ -261,6 +262,21 @@ def test_the_back_off_grows_with_short_lives_and_begins_anew_after_a_long_one() 
     in_house(test)
 
 
+def test_a_worker_that_is_waited_for_pauses_no_longer_than_its_role_says() -> None:
+    async def main() -> None:
+        house = House()
+        house.worker = Worker(replace(ROLE, longest_pause_s=1.0), house, house._spawn)
+        assert await house.worker.start() == ""
+        for _ in range(6):
+            assert await house.worker.wait_up(60.0)
+            house.children[-1].die(1)
+            await house.worker.wait_changed()
+        assert [pause for _, pause in house.losses] == [0.0, 0.25, 0.5, 1.0, 1.0, 1.0]
+        await house.worker.stop()
+
+    run(main())
+
+
 def test_the_first_process_that_cannot_serve_says_why() -> None:
     async def main() -> None:
         house = House()
@@ -291,3 +307,17 @@ def test_after_a_lapse_the_looking_begins_anew() -> None:
     assert attention.since == 111.0
     attention.look(112.0)
     assert attention.since == 111.0
+
+
+def test_a_process_that_is_behind_is_known_by_what_it_has_not_come_to() -> None:
+    async def test(house: House) -> None:
+        worker = house.worker
+        assert await worker.answers(0.3)
+        house.children[0].stopped = True
+        began = asyncio.get_running_loop().time()
+        assert not await worker.answers(0.3)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(0.3)
+        await worker.stop()
+        assert await worker.answers(0.3), "a dead one has nothing to come to"
+
+    in_house(test)

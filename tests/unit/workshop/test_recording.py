@@ -66,7 +66,9 @@ async def test_every_reference_script_survives_being_simulated_recorded_and_repl
             again = any(step.call for step in call.steps)
             if not again:  # on the phone a second call is another call
                 by_phone = await record(as_by_phone(kept), library(), sandbox)
-                assert by_phone.faithful, (call.name, by_phone.remarks)
+                secret = any("secret" in remark for remark in by_phone.remarks)
+                assert secret == ("verify.which_pin" in str(kept) and "•" in str(kept)), (call.name, by_phone.remarks)
+                assert by_phone.faithful or secret, (call.name, by_phone.remarks)
     assert count > 100
 
 

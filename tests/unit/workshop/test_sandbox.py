@@ -10,12 +10,13 @@ import pytest
 from ivr.company import Held
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import CALLER_ID, ActionResult
+from ivr.identity import CALLER_IDENTITY
 from ivr.ports import ActionCall
 from ivr.workshop.simulate.sandbox import Sandbox, StoreSandbox
 from tests.unit.workshop.conftest import MORNING
 
 CALLER = {"call.caller": "5035550101"}
-ADA = {CALLER_ID: "10001"}
+ADA = {CALLER_ID: "10001", CALLER_IDENTITY: "verified"}
 HISTORY = [
     ActionCall("member.identify_by_caller", {}, "c/1", "c", CALLER),
     ActionCall("queue.next", {}, "c/2", "c", ADA),

@@ -127,7 +127,7 @@ def test_nor_any_steps(steps: object) -> None:
 
 
 def test_folders_flows_and_scripts_can_be_named() -> None:
-    assert len(script_files([FLOWS])) == 6
+    assert len(script_files([FLOWS])) == 7
     assert script_files([FLOWS / "hold.yaml", FLOWS / "hold.test.yaml"]) == [FLOWS / "hold.test.yaml"]
 
 

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from ivr.cli.tail import follow
@@ -174,23 +173,3 @@ async def test_a_killed_recogniser_brings_the_agent(line: RunningLine, agent: So
         await with_agent(line, agent, phone, since, joe)
     await agent.wait_ended(10)
     await restarted
-
-
-async def test_a_killed_media_process_ends_its_calls_and_new_ones_work(line: RunningLine, joe: CallerVoice) -> None:
-    ended = asyncio.create_task(logged(line, "call.end", 60))
-    async with calling(line, joe) as (phone, caller):
-        await caller.prompt_begin()
-        (pid,) = processes(line, "ivr.media.process")
-        os.kill(pid, signal.SIGKILL)
-        assert (await phone.wait_ended(15)).by == "remote"
-    assert "media lost" in (await ended)["end_reason"]
-    async with asyncio.timeout(20):
-        while not (ready := await line.get("/healthz")) or (await _media(line)) != "ok":
-            assert ready
-    async with calling(line, joe) as (_, caller):
-        await caller.prompt_begin()
-
-
-async def _media(line: RunningLine) -> str:
-    async with aiohttp.ClientSession() as session, session.get(f"{line.http}/readyz") as response:
-        return str((await response.json())["media"])

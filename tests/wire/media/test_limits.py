@@ -106,7 +106,14 @@ class Inside:
         self._frames: list[tuple[int, int, bytes]] = []
         self._thread = threading.Thread(target=ticker.MediaProcess(theirs).run)
         self._thread.start()
-        settings = {"bind": "127.0.0.1", "host": "127.0.0.1", "low": 29_000, "high": 29_399, "codecs": ["PCMU"]}
+        settings = {
+            "bind": "127.0.0.1",
+            "host": "127.0.0.1",
+            "low": 29_000,
+            "high": 29_399,
+            "after": 0,
+            "codecs": ["PCMU"],
+        }
         self.say(Life.SETUP, 0, pack({**settings, "timeout_s": 30.0}))
         self.hear(Life.READY)
 
@@ -154,7 +161,7 @@ async def far() -> AsyncIterator[FarEnd]:
 
 
 def opened(inside: Inside, number: int, far: FarEnd) -> tuple[str, int]:
-    local = inside.ask(Kind.OPEN, number, [described(far.description()), True])
+    local = inside.ask(Kind.OPEN, number, [described(far.description()), True, 0])
     assert isinstance(local, dict)
     return local["host"], local["port"]
 
@@ -173,7 +180,7 @@ async def test_whatever_goes_wrong_in_opening_a_leg_refuses_that_leg(
             raise fault
 
         patched.setattr(RtpSession, "aim", fail)
-        assert "MediaUnavailable" in inside.refused(Kind.OPEN, 2, [described(far.description()), True])
+        assert "MediaUnavailable" in inside.refused(Kind.OPEN, 2, [described(far.description()), True, 0])
         assert open_files(os.getpid()) == held
     await far.received(5)
     assert inside.alive

@@ -44,6 +44,22 @@ async def test_a_call_over_tcp(line: Start, tmp_path: Path) -> None:
     assert "Via: SIP/2.0/TCP" in (await run.result()).check().messages
 
 
+async def test_nobody_listens_on_udp(line: Start, tmp_path: Path) -> None:
+    """ICMP tells at once, and the next INVITE, to somebody else, is not lost over it."""
+    up = await line()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(DialFailed) as caught:
+        target = f"sip:agent@127.0.0.1:{free_port()}"
+        await up.agent.dial(target, LOCAL, caller=CALLER, headers={}, ring_timeout_s=8.0)
+    assert caught.value.status == 503
+    assert loop.time() - began < 0.4, "before a retransmission could tell"
+    run = await start_sipp(SCENARIOS / "uas_answer.xml", tmp_path)
+    leg = await _dial(up, run)
+    await leg.hangup()
+    assert (await run.result()).check().messages.count("INVITE sip:") == 1
+
+
 async def test_nobody_listens_on_tcp(line: Start) -> None:
     up = await line()
     target = f"sip:agent@127.0.0.1:{free_port()};transport=tcp"

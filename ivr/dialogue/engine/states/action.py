@@ -2,6 +2,7 @@
 
 It waits for the result while universals are listened to (``wait`` is said when that takes long), and takes
 ``on.OUTCOME``, ``on.failed`` for an outcome that the state doesn't name. Answers that come too late are only noted.
+A caller whose identity is below the level that it needs is refused: nothing is asked or done.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ivr.dialogue.engine import identification
 from ivr.dialogue.engine.contract import ActionDone, ActionSlow, Perform
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Handlers, Verb, edge_of, meanwhile, yes_no_menu
 from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
+from ivr.dialogue.flows.signature import NOT_VERIFIED
 from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded
 from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
@@ -34,11 +37,15 @@ class Performing(Waiting):
 
 
 def enter(call: Conversation) -> Next:
+    if not identification.suffices(call):
+        return identification.refused(call)
     call.arrive()
     return confirmation.ask(call) if confirmation.due(call) else perform(call)
 
 
 def perform(call: Conversation) -> Next:
+    if not identification.suffices(call):
+        return identification.refused(call)
     state = call.state
     call.frame.doubtful.difference_update(confirmation.used(call))
     arguments = _request(call, state.http) if state.http is not None else _evaluated(call, state.arguments)
@@ -100,8 +107,9 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     call.let_go()
     result = arrival.result
     call.tried[performing.token] = f"{performing.name}: {result.outcome}"
-    call.facts.update(result.facts)
-    call.learn(result.vocabularies)
+    identification.take_up(call, state, result)
+    if result.outcome == NOT_VERIFIED:
+        return identification.refused(call)
     for mine, theirs in state.returns.items():
         call.frame.fill(mine, call.fitted(result.values.get(theirs), call.variable(mine)))
     if state.http is not None:
@@ -121,8 +129,7 @@ def late(call: Conversation, done: ActionDone) -> None:
     started = call.tried.get(done.token, "")
     if started.endswith("under way"):
         call.tried[done.token] = f"{started.partition(':')[0]}: {done.result.outcome}, after the caller had moved on"
-        call.learn(done.result.vocabularies)
-        call.facts.update(done.result.facts)
+        identification.take_up_late(call, started.partition(":")[0], done.result)
 
 
 def _confirmed(call: Conversation, gather: Gather, reading: Reading) -> Next:

@@ -11,6 +11,7 @@ from ivr.dialogue.engine.compilation import correction_entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar, yes_no_menu
 from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
+from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.understanding.grammar import Reading
@@ -70,12 +71,14 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
         spec = call.variable(name)
         if spec is not None and spec.type in CORRECTABLE:
             kinds.setdefault(spec.type, []).append(name)
+    questions = open_questions(call)
     correctable = {names[0]: kind for kind, names in kinds.items() if len(names) == 1}
 
     def build() -> Iterable[Entry]:
-        return [*yes_no_entries(call.words), *correction_entries(correctable, call.language)]
+        correcting = correction_entries(correctable, call.language)
+        return [*yes_no_entries(call.words), *correcting, *request_entries(call, questions)]
 
-    grammar = state_grammar(call, (call.here, "confirm", tuple(correctable)), build)
+    grammar = state_grammar(call, (call.here, "confirm", tuple(correctable), questions), build)
     return new_gather(call, Mode.CONFIRM, grammar, YES_NO_KEYS)
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from ivr.dialogue.engine.compilation import option_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather
+from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather, with_human
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
+from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
 from ivr.record import Decided
@@ -27,7 +28,8 @@ def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     call.say(call.system("did_you_mean", first=labels[0], second=labels[1], secret=hidden))
     beneath.keypad.forget()
     spoken = [_ways(call, option, label) for option, label in zip(options, labels, strict=True)]
-    grammar = fleeting_grammar(call, option_entries(spoken, call.language))
+    requests = request_entries(call, open_questions(call))
+    grammar = fleeting_grammar(call, [*option_entries(spoken, call.language), *requests])
     gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
     gather.options, gather.beneath, gather.secret = tuple(options), beneath, hidden
     if call.keys_led:
@@ -56,8 +58,8 @@ def _ways(call: Conversation, option: Reading, label: str) -> list[str]:
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
     first, second = (_label(gather.options, index) for index in (0, 1))
-    said = call.system("did_you_mean_keys", first=first, second=second, secret=call.hides(*gather.options))
-    return (*said, *call.system("human_option"))
+    hidden = call.hides(*gather.options)
+    return with_human(call, call.system("did_you_mean_keys", first=first, second=second, secret=hidden))
 
 
 def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:

@@ -9,25 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ivr.dialogue.engine.contract import Connect, HandoffDone
+from ivr.dialogue.engine.contract import ActionDone, Connect, HandoffDone, Perform
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, edge_of, go_on, universals_only
 from ivr.dialogue.engine.next import (
     STAY,
     Ask,
+    Done,
+    Gather,
     Goto,
-    HandoffNeed,
     Mode,
     Next,
     Wait,
     Waiting,
     to_human,
 )
+from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.variables import Frame
+from ivr.events import CALLBACK_REQUEST, HANDOFF_SKILL
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
 DEFAULT_PRIORITY = 5
+MOST_UNATTENDED = 1  # times that we try again by ourselves for somebody who gives no sign
+PROMISE_S = 5.0
 ASKED_AGAIN_PRIORITY = 7  # who has to ask for a person twice waits behind fewer people
 
 
@@ -46,49 +51,60 @@ def rung(call: Conversation) -> bool:
 
 
 def summon(call: Conversation, need: HandoffNeed) -> Next:
-    """Jump to the human flow: no way back. What led here first is kept when asked again."""
+    """Jump to the human flow: no way back. What led here is one more reason beside those there were."""
     if rung(call):
         return STAY
     again = call.in_human_flow
-    if not (again and call.need.reason and need.reason in ("", "asked")):
-        call.need = HandoffNeed(
-            need.reason or call.need.reason or "asked",
-            need.skill or call.need.skill,
-            need.priority if need.priority is not None else call.need.priority,
-        )
-    if again and need.reason == "asked":
+    if again and need.weight is Weight.ASKED:
         call.temper.agitated("asked again", 0.3)
-        call.need = replace(call.need, priority=max(ASKED_AGAIN_PRIORITY, call.need.priority or 0))
+        need = replace(need, priority=ASKED_AGAIN_PRIORITY)
     if not again:
         call.left_at = call.here
+        need = need if need.reason else replace(need, reason=ASKED, weight=Weight.ASKED)
+    tell(call, need)
     flow = call.library.flows[call.library.universals.human_flow]
-    call.outbox.record(Decided("to", "human", {"reason": call.need.reason, "from": call.here}))
+    call.outbox.record(Decided("to", "human", {"reason": call.reasons.first.reason, "from": call.here}))
     call.let_go()
-    call.kept, call.keyed_ahead = None, ""
+    call.kept, call.keyed_ahead, call.requests = None, "", ()
     call.stack[:] = [Frame(flow.flow)]
     call.intent_doubt = call.request_open = False
     return Goto(f"{flow.flow}.{flow.start}")
 
 
+def tell(call: Conversation, need: HandoffNeed) -> None:
+    """One more reason, with what the caller says now."""
+    call.reasons = call.reasons.adding(replace(need, said=call.said))
+    call.facts[HANDOFF_SKILL] = call.reasons.first.skill
+
+
 def agitated(call: Conversation) -> Goto | None:
-    """To somebody who can calm, now that the signs are enough; None where a human is on the way already."""
-    if call.in_human_flow or rung(call):
-        return None
+    """To somebody who can calm, now that the signs are enough; None where one is on the way already, who is told."""
     risk = call.library.universals.agitation
-    return to_human(call.temper.reason, risk.skill, risk.priority)
+    need = HandoffNeed(call.temper.reason, risk.skill, risk.priority, Weight.RISK)
+    if not call.in_human_flow:
+        return to_human(need)
+    if not rung(call) and not call.temper.told:
+        call.temper.told = True
+        tell(call, need)
+    return None
 
 
-def connect(call: Conversation, *, direct: bool = False) -> Wait:
-    """Ring a human of the skill needed. Nobody listens meanwhile: a Wait with a gather would."""
+def connect(call: Conversation, of: tuple[str, int] | None = None, *, direct: bool = False) -> Wait:
+    """Ring a human of the skill needed, or ``of`` this skill and priority. Nobody listens meanwhile."""
     token = call.outbox.token()
-    priority = DEFAULT_PRIORITY if call.need.priority is None else call.need.priority
-    call.outbox.put(Connect(token, call.need.reason, call.need.skill, priority))
+    need = call.reasons.first
+    skill, priority = of or (need.skill or DEFAULT_SKILL, _priority(need))
+    call.outbox.put(Connect(token, need.reason, skill, priority, need.said, call.reasons.also))
     return Wait(Connecting(token, direct))
 
 
-def connect_directly(call: Conversation, reason: str) -> Wait:
+def _priority(need: HandoffNeed) -> int:
+    return DEFAULT_PRIORITY if need.priority is None else need.priority
+
+
+def connect_directly(call: Conversation, need: HandoffNeed) -> Wait:
     """The human flow itself is broken: no flow, just a human."""
-    call.need = HandoffNeed(call.need.reason or reason, call.need.skill or DEFAULT_SKILL, call.need.priority)
+    tell(call, need)
     return connect(call, direct=True)
 
 
@@ -98,11 +114,20 @@ def connected(call: Conversation, outcome: str) -> bool:
     assert isinstance(connecting, Connecting)
     call.outbox.record(Decided("handoff", outcome))
     if outcome == "connected":
+        call.unattended = 0
+        call.unreached = False
         call.outcome = "handoff"
         call.waiting = replace(connecting, connected=True)
         return True
+    call.unreached = True
     call.let_go()
     return False
+
+
+def slow(call: Conversation) -> Next:
+    """Still nobody, and the caller hears nothing."""
+    call.say(call.system("still_connecting"))
+    return STAY
 
 
 def tried_directly(call: Conversation, arrival: Arrival) -> Next:
@@ -116,20 +141,55 @@ def strand(call: Conversation) -> Ask:
     return Ask(universals_only(call, Mode.STRANDED))
 
 
+# -- nobody to be had, and silence --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Promising(Waiting):
+    """A call back is being noted, unasked."""
+
+    what: ClassVar[str] = "action"
+
+
+def unattended(call: Conversation) -> bool:
+    """The caller gives no sign any more. Once nobody was to be had either, and nobody again: it has to end."""
+    call.unattended += call.unreached
+    call.unreached = False
+    return call.unattended > MOST_UNATTENDED
+
+
+def promise(call: Conversation) -> Next:
+    """The kind end: we call back where we know the number, and say so."""
+    token = call.outbox.token()
+    key = f"{call.start.call_id}:unattended"
+    skill = call.reasons.first.skill or DEFAULT_SKILL
+    call.outbox.put(Perform(token, CALLBACK_REQUEST, {"skill": skill}, key, PROMISE_S))
+    return Wait(Promising(token))
+
+
+def promised(call: Conversation, arrival: Arrival) -> Next:
+    if not isinstance(arrival, ActionDone):
+        return STAY
+    kept = arrival.result.outcome == "ok"
+    call.say(call.system("promise" if kept else "no_promise"), bargein=False)
+    return Done("callback" if kept else "unattended")
+
+
+def _silent_strand(call: Conversation, gather: Gather) -> Next:
+    return promise(call) if unattended(call) else connect_directly(call, HandoffNeed(ASKED, weight=Weight.ASKED))
+
+
 # -- the verb ---------------------------------------------------------------------------------------------------
 
 
 def enter(call: Conversation) -> Next:
     call.arrive()
-    handoff, need = call.state.handoff, call.need
+    handoff = call.state.handoff
     assert handoff is not None
-    priority = handoff.priority if handoff.priority is not None else need.priority
-    call.need = HandoffNeed(
-        call.filled_text(handoff.reason) or need.reason or "asked",
-        call.filled_text(handoff.skill) or need.skill or DEFAULT_SKILL,
-        DEFAULT_PRIORITY if priority is None else priority,
-    )
-    return connect(call)
+    call.reasons = call.reasons.adding(HandoffNeed(call.filled_text(handoff.reason)))
+    need = call.reasons.first
+    skill = call.filled_text(handoff.skill) or need.skill or DEFAULT_SKILL
+    return connect(call, (skill, handoff.priority if handoff.priority is not None else _priority(need)))
 
 
 def arrived(call: Conversation, arrival: Arrival) -> Next:
@@ -142,7 +202,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
 
 STRANDED = Handlers(
     go_on,
-    noinput=lambda call, gather: connect_directly(call, "asked"),
+    noinput=_silent_strand,
     nomatch=go_on,
     anew=lambda call, gather: strand(call),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
 from ivr.dialogue.engine.gather import say_again, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import Anew, Ask, Gather, Mode, Next, NoMatch, to_human
+from ivr.dialogue.engine.reasons import HandoffNeed
 from ivr.dialogue.spoken.language import same_language
 from ivr.record import Decided
 
@@ -15,7 +16,7 @@ from ivr.record import Decided
 def choose(call: Conversation, language: str, gather: Gather, *, sure: bool) -> Next:
     """What the line can't speak, a human may."""
     if not call.speaks(language):
-        return to_human(f"asked for {language}")
+        return to_human(HandoffNeed(f"asked for {language}"))
     insists = gather.mode == Mode.LANGUAGE and gather.language == language
     if not sure and not insists:
         return _offer(call, language, gather)

@@ -12,9 +12,11 @@ from ivr.dialogue.engine.compilation import answer_entries, entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import DtmfEntry, Entered, Picked
-from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
+from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar, with_human
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
-from ivr.dialogue.engine.variables import Asked
+from ivr.dialogue.engine.requests import awaited, open_questions, request_entries, takes_requests
+from ivr.dialogue.engine.states import did_you_mean
+from ivr.dialogue.engine.variables import MOST_ASKED, Asked
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
@@ -25,7 +27,6 @@ from ivr.events import Cause, Recognition
 from ivr.record import Decided, Keyed
 
 DIGIT_HANGOVER_S = 0.8
-MOST_ASKED = 50  # questions of a flow that "back" remembers
 
 
 def enter(call: Conversation) -> Next:
@@ -33,6 +34,13 @@ def enter(call: Conversation) -> Next:
     if state.ask in call.frame.variables and (answered := state.transition("answer")) is not None:
         return Take(answered)
     call.count_visit()
+    choices = [choice.name for choice in _choices(call) if call.holds(choice.condition)]
+    if requests := awaited(call, choices):
+        gather = question(call)
+        _asked(call)
+        text = MASK if call.hides(*requests) else requests[0].text
+        call.outbox.record(Decided("taken_up", text, {"intent": requests[0].meaning.intent}))
+        return did_you_mean.ask(call, gather, requests) if len(requests) > 1 else filled(call, gather, requests[0])
     if call.kept is not None:
         gather = question(call)
         if not gather.secret and (reading := kept_answer(call, call.kept, gather)) is not None:
@@ -122,6 +130,9 @@ def question(call: Conversation) -> Gather:
     state = call.state
     active = tuple(index for index, choice in enumerate(state.choices) if call.holds(choice.condition))
     spec = call.variable(state.ask) if state.ask else None
+    # Where a value is asked for, its words would have to compete with those of every request.
+    others = () if state.ask else open_questions(call)
+    questions = tuple(each for each in others if f"{each.flow}.{each.state}" != call.here)
 
     def build() -> Iterable[Entry]:
         for index in active:
@@ -132,9 +143,10 @@ def question(call: Conversation) -> Gather:
         if spec is not None:
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)
+        yield from request_entries(call, questions)
 
     picks = {state.choices[i].key: i for i in active if state.choices[i].key}
-    grammar = state_grammar(call, (call.here, active), build)
+    grammar = state_grammar(call, (call.here, active, questions), build)
     gather = new_gather(call, Mode.QUESTION, grammar, picks, _entry(call, state.ask) if state.ask else None)
     if spec is not None and spec.type == "digits" and state.hangover is None:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
@@ -164,8 +176,8 @@ def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
             label = slot.value(value).label
             said += call.system("key_entry_choice", label=label, key=_key_name(call, str(place)))
     elif slot is not None:
-        said += call.system(f"key_entry_{slot.type}")
-    return (*said, *call.system("human_option"))
+        said += call.own("key_entry", call.state.key_entry) or call.system(f"key_entry_{slot.type}")
+    return with_human(call, said)
 
 
 def _key_name(call: Conversation, key: str) -> str:
@@ -201,6 +213,8 @@ def _choices(call: Conversation) -> list[Transition]:
 def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
     call.kept = None
     call.frame.answer(reading.meaning.slots, reading.doubtful)
+    if call.frame.asked:
+        call.frame.asked[-1].chosen = choice.name
     call.intent_doubt = not reading.sure
     call.request_open = True
     call.outbox.record(Decided("choice", choice.name))
@@ -230,6 +244,21 @@ def back(call: Conversation) -> Goto:
             return Goto(f"{call.frame.flow}.{call.flow.start}")
         call.stack.pop()
         state = call.state
+
+
+def start_over(call: Conversation) -> Goto:
+    """What was begun is dropped and its answers forgotten: to the open question, else the first that was asked."""
+    del call.stack[1:]
+    frame, states = call.frame, call.flow.states
+    asked = [each.state for each in frame.asked]
+    latest = next((at for at in reversed(range(len(asked))) if takes_requests(states[asked[at]])), 0)
+    for each in frame.asked[latest:]:
+        frame.clear(*each.filled, *([states[each.state].ask] if states[each.state].ask else []))
+    del frame.asked[latest:]
+    call.requests, call.kept = (), None
+    call.request_open = call.intent_doubt = False
+    call.say(call.system("started_over"))
+    return Goto(f"{frame.flow}.{asked[latest] if asked else call.flow.start}")
 
 
 HANDLERS = Handlers(filled, picked, anew=lambda call, gather: ask(call), menu=menu, asks=True)

@@ -2,20 +2,23 @@
 
 Entering looks for a dropped call by this caller, listening to universals, and offers it: the prompt is the offer. A yes
 goes where that call was, with everything it knew in doubt; a no, or nothing found, takes ``on.none``, else ``goto``.
+Nobody is offered the call of somebody else: it takes the identity level of that call (``identification.is_theirs``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+from ivr.dialogue.engine import identification
 from ivr.dialogue.engine.contract import LoadResume, ResumeLoaded
 from ivr.dialogue.engine.conversation import CHOSEN, Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Verb, edge_of, meanwhile, yes_no_gather, yes_or_no
 from ivr.dialogue.engine.next import STAY, Ask, Gather, Goto, Mode, Next, Wait, Waiting
-from ivr.dialogue.engine.variables import Frame
+from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
+from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.events import CALLER_ID
 from ivr.record import Decided
@@ -33,7 +36,7 @@ class Loading(Waiting):
 def enter(call: Conversation) -> Next:
     call.count_visit()
     caller_id = call.facts.get(CALLER_ID)
-    if not caller_id:
+    if not caller_id or not identification.may_resume(call):
         return edge_of(call, "none")
     token = call.outbox.token()
     call.outbox.put(LoadResume(token, str(caller_id)))
@@ -44,7 +47,8 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, ResumeLoaded):
         return STAY
     call.let_go()
-    return offer(call, arrival.snapshot) if arrival.snapshot else edge_of(call, "none")
+    found = arrival.snapshot
+    return offer(call, found) if found and identification.is_theirs(call, found) else edge_of(call, "none")
 
 
 def offer(call: Conversation, snapshot: Mapping[str, object]) -> Ask:
@@ -71,15 +75,19 @@ def _decided(call: Conversation, gather: Gather, yes: bool) -> Next:
 
 
 def snapshot(call: Conversation) -> dict[str, object] | None:
-    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already."""
-    if call.in_human_flow:
+    """None when nothing is worth taking up again: nothing surviving was said, or the call is a human's already, or
+    nobody knows whose it is."""
+    if call.in_human_flow or not identification.may_resume(call):
         return None
     if call.gather is not None and call.gather.base.mode == Mode.RESUME:
         return dict(call.gather.base.snapshot)  # the place that is being offered is no less a place
     stack = [
         {
             "flow": frame.flow,
-            "state": frame.state,
+            "state": _goes_on_at(call, frame),
+            "asked": [
+                {"state": each.state, "chosen": each.chosen, "filled": sorted(each.filled)} for each in frame.asked
+            ],
             "variables": {
                 name: {"value": value.value, "label": value.label}
                 for name, value in frame.variables.items()
@@ -97,10 +105,17 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
         "version": call.library.version,
         "versions": {frame.flow: call.library.versions.get(frame.flow, "") for frame in call.stack},
         "state": call.here,
+        **identification.stamp(call),
         "language": call.language,
         "persona": call.words.persona,
         "stack": stack,
     }
+
+
+def _goes_on_at(call: Conversation, frame: Frame) -> str:
+    flow = call.library.flows[frame.flow]
+    lost = frame is call.frame and not flow.secrets.isdisjoint(frame.variables)
+    return flow.start if lost else frame.state
 
 
 def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
@@ -144,7 +159,7 @@ def _frame(call: Conversation, entry: object) -> Frame | None:
     owner = call.library.flows.get(flow)
     if owner is None or state not in owner.states:
         return None
-    frame = Frame(flow, state)
+    frame = Frame(flow, state, asked=list(_asked(entry.get("asked"), owner)))
     for name, stored in variables.items():
         spec = call.variable(name, flow) if isinstance(name, str) else None
         if spec is None or not spec.survive or not isinstance(stored, Mapping):
@@ -153,6 +168,15 @@ def _frame(call: Conversation, entry: object) -> Frame | None:
         if _plain(value) and isinstance(value, str | int | float) and isinstance(label, str):
             frame.fill(name, SlotValue(value, label), doubt=True)
     return frame
+
+
+def _asked(kept: object, owner: Flow) -> Iterator[Asked]:
+    """What had been asked in a flow, as far as it is asked there still."""
+    for each in kept[-MOST_ASKED:] if isinstance(kept, list | tuple) else ():
+        if isinstance(each, Mapping) and each.get("state") in owner.states:
+            filled = each.get("filled")
+            names = {str(name) for name in filled} if isinstance(filled, list | tuple) else set()
+            yield Asked(str(each["state"]), str(each.get("chosen", "")), names)
 
 
 def _plain(value: object) -> bool:

@@ -145,7 +145,14 @@ def test_a_line_without_a_voice_for_it_does_not_offer_it() -> None:
 
 def test_a_dropped_call_is_taken_up_in_its_language() -> None:
     before = Talk(reference(), entry="main", perform=False)
-    found = {"version": "x", "state": "main.ask", "language": "es-ES", "persona": "neutral", "stack": []}
+    found = {
+        "version": "x",
+        "state": "main.ask",
+        "identity": "likely",
+        "language": "es-ES",
+        "persona": "neutral",
+        "stack": [],
+    }
     perform = next(e for e in before.effects if isinstance(e, Perform))
     effects = before.dialogue.handle(ActionDone(perform.token, ActionResult("found")), NOW)
     load = next(e for e in effects if isinstance(e, LoadResume))

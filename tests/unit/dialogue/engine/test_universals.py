@@ -100,3 +100,42 @@ def test_spanish_calls_speak_spanish() -> None:
     talk = Talk(language="es-ES").say("mueve la luna")
     assert "Perd" in talk.said or "no le" in talk.said.lower() or "entend" in talk.said
     assert Talk(language="es-ES").say("quiero hablar con una persona").connects
+
+
+def test_start_over_is_not_back() -> None:
+    talk = Talk().say("move Alien to number three")
+    assert talk.said == "Move Alien to number three?"
+    talk.say("start over")
+    assert talk.said == "All right, from the beginning. Anything else?" and not talk.performed
+    assert talk.dialogue.state == "titles.menu" and talk.dialogue.slots == {}
+    talk = Talk().say("look it up").say("Vertigo").say("back")
+    assert talk.dialogue.state == "place.title"
+    talk.say("Vertigo").key("*7")
+    assert talk.dialogue.state == "titles.menu" and talk.dialogue.slots == {}
+
+
+def test_start_over_at_the_resume_offer_leaves_the_dropped_call_behind() -> None:
+    snapshot = Talk(entry="resume").say("remove Vertigo").dialogue.snapshot()
+    talk = Talk(entry="resume", snapshot=snapshot).say("start over")
+    assert talk.dialogue.state == "titles.menu" and talk.dialogue.slots == {}
+
+
+def test_start_over_in_the_human_flow_stays_there() -> None:
+    talk = Talk(facts={"hours.open": False}).key("0").say("start over")
+    assert talk.dialogue.state == "human.closed" and not talk.performed
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en-US", "what the fuck"),
+        ("en-US", "this shit does not work"),
+        ("en-US", "put fucking casablanca first"),
+        ("es-ES", "esto es una mierda"),
+        ("es-ES", "no me joda"),
+    ],
+)
+def test_swearing_brings_a_human_and_nobody_is_scolded(language: str, said: str) -> None:
+    talk = Talk(language=language).say(said)
+    assert (talk.connect.reason, talk.connect.said, talk.connect.skill) == ("swearing", said, "retention")
+    assert talk.said == "Connecting."

@@ -1,0 +1,93 @@
+"""Comfort for who waits while humans are tried: ringback where a phone rings, else a word every few seconds."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import itertools
+import math
+from collections.abc import Callable
+from typing import Self
+
+from ivr.ports import Clip, MediaLeg
+
+# A word when nothing has rung for so long, and again.
+FIRST_S = 4.0
+AGAIN_S = 8.0
+_FIRST_TOKEN = 1_000_001  # far from the mouth's, beyond the whisper's
+
+# ITU-T E.180, North American cadence.
+_RATE = 8000
+_TONES_HZ = (440.0, 480.0)
+_ON_S = 2.0
+_OFF_S = 4.0
+_LEVEL = 1200  # of 32767 per tone: about -25 dBm0 together, quieter than speech
+_FADE = 80
+_CYCLES = 5  # ordered at once
+
+
+def _cycle() -> bytes:
+    on = int(_ON_S * _RATE)
+    samples = array.array("h", bytes(2 * int((_ON_S + _OFF_S) * _RATE)))
+    for i in range(on):
+        fade = min(i, on - i, _FADE) / _FADE
+        samples[i] = int(_LEVEL * fade * sum(math.sin(2 * math.pi * f * i / _RATE) for f in _TONES_HZ))
+    return samples.tobytes()
+
+
+RINGBACK = Clip("tone:ringback", _cycle())
+
+
+class Comfort:
+    """A context: one hand-over's, over all the phones that it tries. ``speak`` asks for a word."""
+
+    def __init__(self, media: MediaLeg, speak: Callable[[], None]) -> None:
+        self._media = media
+        self._speak = speak
+        self._tokens = itertools.count(_FIRST_TOKEN)
+        self._rings = False
+        self._sounds = False  # the tone was ordered
+        self._changed = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """From now on it is quiet."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+        await self.hush()
+
+    def ringing(self) -> None:
+        """A phone rings: heard after whatever is still being said."""
+        if not self._rings:
+            self._rings = True
+            self._changed.set()
+
+    async def hush(self) -> None:
+        """It doesn't ring any more."""
+        sounded, self._rings, self._sounds = self._sounds, False, False
+        self._changed.set()
+        if sounded:
+            await self._media.stop_playing()
+
+    async def _run(self) -> None:
+        pause = FIRST_S
+        while True:
+            self._changed.clear()
+            if self._rings:
+                self._sounds = True
+                await self._media.play([RINGBACK] * _CYCLES, token=next(self._tokens))
+                pause = _CYCLES * RINGBACK.seconds
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+                pause = FIRST_S
+                continue
+            if not self._rings:
+                self._speak()
+                pause = AGAIN_S
