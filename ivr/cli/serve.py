@@ -70,8 +70,8 @@ def handle(arguments: argparse.Namespace) -> int:
 
 def _take_descriptors(max_calls: int, notices: LogSink) -> None:
     """As many as the system gives; calls that find none left are refused one by one, which must not be news then."""
-    if problem := descriptors.shortage(max_calls, descriptors.raise_limit()):
-        log.warning("service.descriptors_short", problem=problem, remedy=descriptors.remedy(max_calls))
+    descriptors.raise_limit()
+    if problem := descriptors.warn(max_calls):
         notices.write(f"file descriptors: {problem}; {descriptors.remedy(max_calls)}\n")
 
 

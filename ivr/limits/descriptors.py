@@ -63,6 +63,13 @@ def remedy(max_calls: int) -> str:
     return f"allow more (LimitNOFILE={needed(max_calls)} in the systemd unit, or ulimit -n), or lower sip.max_calls"
 
 
+def warn(max_calls: int) -> str:
+    """Log that what is allowed is too few for ``max_calls``; what is wrong, "" where nothing is."""
+    if problem := shortage(max_calls, limit()):
+        log.warning("service.descriptors_short", problem=problem, remedy=remedy(max_calls))
+    return problem
+
+
 class Exhaustion:
     """The event loop's exception handler: that a server could not accept, which asyncio says once a second and then
     tries again, is one line a minute."""
