@@ -424,15 +424,16 @@ def test_numbers_that_are_withheld_or_asserted() -> None:
             leg = await legs.get()
             assert (leg.caller.number, leg.caller.display, leg.called.number) == ("+15035550100", "Ann", "+15035550199")
             assert leg.headers["p-asserted-identity"].startswith('"Ann"')
-            fabric.deliver(request("INVITE", body=OFFER, extra=asserted + "Privacy: id\n"))
-            hidden = await legs.get()
-            assert hidden.caller.number == ""
+            for privacy in ("id", "user;id;critical", "header; ID", "none, user"):
+                fabric.deliver(request("INVITE", body=OFFER, extra=asserted + f"Privacy: {privacy}\n"))
+                hidden = await legs.get()
+                assert (hidden.caller.number, hidden.caller.uri) == ("", "")
+                await hidden.hangup()
             fabric.deliver(request("INVITE", body=OFFER, extra="P-Asserted-Identity: <nonsense\n"))
             unproven = await legs.get()
             assert unproven.caller.number == "+15035550142"
             await unproven.hangup()
             await leg.hangup()
-            await hidden.hangup()
 
     run(main())
 
