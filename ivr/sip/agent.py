@@ -264,7 +264,7 @@ class SipUserAgent:
             return
         self._network.prove(source)
         refused = self._refusal_of(request, source.host)
-        if request.method != "INVITE":
+        if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)
             return
         transactions = self._core.transactions
