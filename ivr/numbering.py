@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
-_SEPARATORS = re.compile(r"[-\u2010-\u2015\u2212.()/\s\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")  # as typed and as pasted
+_SEPARATORS = re.compile(r"[-\u2010-\u2015\u2212.()/\s\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")  # typed or pasted
 _SCHEME = re.compile(r"(?i)^(?:tel|sips?):")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _TRUNK_ZERO = re.compile(r"^(\s*\+.*)\(0\)")  # "+44 (0)20 …": the zero is for those who dial without the 44

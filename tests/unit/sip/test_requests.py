@@ -319,7 +319,8 @@ def test_a_flood_inside_a_call_ends_with_the_bye() -> None:
             for number in range(2, 5002):
                 fabric.deliver(request("INFO", call_id="call", number=number, to_tag=tag))
             assert agent.load().transactions < 600
-            assert len(fabric.times("500")) == 4500
+            assert len(fabric.times("500")) < 500
+            assert agent.load().dropped == 4500, "and most are not even read"
             fabric.deliver(request("BYE", call_id="call", number=9000, to_tag=tag))
             assert (await ending(leg)).by == "caller"
 
@@ -351,12 +352,14 @@ def test_a_full_table_refuses_new_calls_and_says_so(monkeypatch: pytest.MonkeyPa
     run(main())
 
 
-def test_refusals_of_a_flood_of_calls_keep_no_state() -> None:
+def test_refusals_of_a_flood_of_calls_keep_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "MAX_SERVER", 1000)
+
     async def main() -> None:
         async with user_agent(max_calls=1) as (agent, fabric, legs):
             _, tag = await answered(fabric, legs)
-            for _ in range(60):
-                for _ in range(400):
+            for _ in range(6):
+                for _ in range(250):
                     fabric.deliver(request("INVITE", body=OFFER))
                 await asyncio.sleep(0.5)
             assert agent.load().transactions <= transactions.MAX_SERVER // 10 + 1

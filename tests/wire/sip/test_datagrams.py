@@ -100,3 +100,18 @@ async def test_which_icmp_messages_end_a_request(code: int, origin: int, kind: i
     datagrams.error_received(OSError(code, "as the system says"))
     await asyncio.sleep(0)
     assert heard == [Peer("udp", "192.0.2.20", 5060)] * told
+
+
+async def test_where_only_tcp_is_served_a_target_is_dialled_over_tcp(line: Start) -> None:
+    up = await line(transports=["tcp"])
+    reached = asyncio.Event()
+    phone = await asyncio.start_server(lambda reader, writer: reached.set(), "127.0.0.1", 0)
+    async with phone, asyncio.timeout(5):
+        target = f"sip:agent@127.0.0.1:{phone.sockets[0].getsockname()[1]}"
+        dial = asyncio.create_task(
+            up.agent.dial(target, LOCAL, caller=CALLER, headers={}, ring_timeout_s=20.0), name="dial"
+        )
+        await reached.wait()
+        dial.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dial
