@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
-_SEPARATORS = re.compile(r"[-.()/\s\u00a0]+")
+_SEPARATORS = re.compile(r"[-\u2010-\u2015\u2212.()/\s\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")  # typed or pasted
 _SCHEME = re.compile(r"(?i)^(?:tel|sips?):")
 _DIALLED = re.compile(r"\+?[0-9]+")
+_TRUNK_ZERO = re.compile(r"^(\s*\+.*)\(0\)")  # "+44 (0)20 …": the zero is for those who dial without the 44
 _SHORTEST = 7  # digits: below, it is an extension, a service or an emergency number, and stays what it is
 LEAST_DIGITS = 6  # that two numbers of different length must have in common
 _FURTHER_INTERNATIONAL = ("00", "011")  # prefixes that trunks of other countries leave in
@@ -30,8 +31,9 @@ class NumberingPlan:
         Of the parameters only ``;phone-context`` counts: what a local number is local to. What is no telephone number
         (an extension, a name) is returned as it is, without parameters."""
         text, _, rest = _SCHEME.sub("", user.strip()).partition("@")[0].partition(";")
-        text = unquote(text.partition(":")[0]).strip()
-        bare = _SEPARATORS.sub("", text)
+        text, _, escaped = unquote(text.partition(":")[0]).strip().partition(";")  # some escape the semicolon, too
+        rest = f"{rest};{escaped}"
+        bare = _SEPARATORS.sub("", _TRUNK_ZERO.sub(r"\1", text))
         if not _DIALLED.fullmatch(bare):
             return text
         context = _SEPARATORS.sub("", _parameters(rest).get("phone-context", ""))
@@ -44,16 +46,21 @@ class NumberingPlan:
         if len(dialled.lstrip("+")) < _SHORTEST:
             return ""
         if dialled.startswith("+"):
-            return _e164(_parsed(dialled, None)) or dialled
+            return _e164(_parsed(dialled, None)) or self._foreign(dialled[1:], _e164) or dialled
         national = _parsed(dialled, self.country)
         if national is not None and phonenumbers.is_valid_number(national):
             return _e164(national)
-        for prefix in (*_FURTHER_INTERNATIONAL, ""):
-            if dialled.startswith(prefix):
-                foreign = _parsed("+" + dialled[len(prefix) :], None)
-                if foreign is not None and phonenumbers.is_valid_number(foreign):
-                    return _e164(foreign)
-        return _e164(national)
+        return (
+            self._foreign(dialled, _valid)
+            or _valid(_parsed("+" + dialled, None))
+            or _e164(national)
+            or self._foreign(dialled, _e164)
+        )
+
+    def _foreign(self, dialled: str, written: Callable[[PhoneNumber | None], str]) -> str:
+        """What follows an international prefix, as ``written`` has it; "" where none is in front."""
+        numbers = (dialled.removeprefix(p) for p in _FURTHER_INTERNATIONAL if dialled.startswith(p))
+        return next(filter(None, (written(_parsed("+" + number, None)) for number in numbers)), "")
 
 
 def digits_of(text: str) -> str:
@@ -86,6 +93,10 @@ def _parsed(text: str, country: str | None) -> PhoneNumber | None:
         return phonenumbers.parse(text, country)
     except NumberParseException:
         return None
+
+
+def _valid(number: PhoneNumber | None) -> str:
+    return _e164(number) if number is not None and phonenumbers.is_valid_number(number) else ""
 
 
 def _e164(number: PhoneNumber | None) -> str:

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ivr.cli import db
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
-from ivr.config import Address, Config
+from ivr.config import Address, Config, SipConfig
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
 from ivr.limits import descriptors
@@ -125,7 +125,7 @@ def _network(config: Config) -> Iterator[Finding]:
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
     for agent in config.desk.agents:
-        if trouble := _unreachable(agent.target, config.sip.listen.host):
+        if trouble := _unreachable(agent.target, config.sip):
             remedy = "mend its target, sip.listen or the DNS"
             yield Finding("bad", f"agent {agent.name}", f"{agent.target} cannot be dialled: {trouble}", remedy)
     yield _ports(config)
@@ -143,9 +143,10 @@ def _ports(config: Config) -> Finding:
     )
 
 
-def _unreachable(target: str, listen: str) -> str:
-    """Why ``target``, a SIP URI, leads nowhere from the address ``listen``; "" where it leads somewhere."""
-    uri = Uri.parse(target)
+def _unreachable(target: str, sip: SipConfig) -> str:
+    """Why ``target``, a SIP URI, leads nowhere from where we listen; "" where it leads somewhere."""
+    uri, listen = Uri.parse(target), sip.listen.host
+    transport = uri.params.get("transport", "").lower() or ("udp" if "udp" in sip.transports else "tcp")
     try:
         found = socket.getaddrinfo(uri.host, uri.port or 5060, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
@@ -153,7 +154,7 @@ def _unreachable(target: str, listen: str) -> str:
     trouble = ""
     for family, kind, _, _, address in found:
         own = "::" if family == socket.AF_INET6 else ""
-        if uri.params.get("transport", "").lower() != "tcp":  # over UDP we send from the one socket that listens
+        if transport == "udp":  # over UDP we send from the one socket that listens
             if (":" in listen) == (family == socket.AF_INET6):
                 own = listen
             elif listen != "::":

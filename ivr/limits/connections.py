@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 IDLE_S = 32.0  # a proven connection that was quiet for so long may make room
+SILENT_S = 4.0  # one on which nothing whole ever came, after so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class _Connection:
     active_at: float
     proven: bool
     busy: bool = False
+    spoke: bool = False
 
 
 class ConnectionTable:
@@ -69,7 +71,8 @@ class ConnectionTable:
     def active(self, key: Hashable, *, busy: bool = False) -> None:
         """Note that a whole message came; ``busy`` until the next note: it is being served."""
         if key in self._all:
-            self._all[key].active_at, self._all[key].busy = self._now(), busy
+            connection = self._all[key]
+            connection.active_at, connection.busy, connection.spoke = self._now(), busy, True
 
     def proven(self, key: Hashable) -> bool:
         return key in self._all and self._all[key].proven
@@ -93,9 +96,13 @@ class ConnectionTable:
         return None
 
     def _victim(self, rivals: Iterable[tuple[Hashable, _Connection]]) -> Hashable | None:
-        """Return the oldest stranger, else whoever was quiet longest, if that was long."""
-        idle_since = self._now() - IDLE_S
-        may_go = [(k, c) for k, c in rivals if not c.proven or (not c.busy and c.active_at <= idle_since)]
+        """Return the oldest stranger, else whoever was quiet longest, if that was long for what they said before."""
+        now = self._now()
+        may_go = [
+            (k, c)
+            for k, c in rivals
+            if not c.proven or (not c.busy and now - c.active_at >= (IDLE_S if c.spoke else SILENT_S))
+        ]
         if not may_go:
             return None
         return min(may_go, key=lambda e: (e[1].proven, e[1].active_at if e[1].proven else e[1].order))[0]

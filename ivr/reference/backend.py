@@ -6,13 +6,13 @@ have asked. What a change means is the actions' to say; a back end keeps it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
 from ivr.errors import ActionError
+from ivr.numbering import NumberingPlan
 from ivr.ports import ActionCall
 from ivr.store.ledger import Json
 
@@ -62,13 +62,12 @@ class Note:
 
 
 def digits_of(number: str) -> str:
-    """A phone number as its national digits: "+1 (503) 555-0101", "15035550101" and "5035550101" are one.
+    """A phone number as its national digits: "+1 (503) 555-0101", "15035550101" and "5035550101" are one. A number of
+    another country keeps its plus: "+65 6123 4567" is not 656-123-4567.
 
     "" when it is no number (withheld, or a SIP user name)."""
-    if re.search(r"[A-Za-z]", number):
-        return ""
-    digits = re.sub(r"\D", "", number)
-    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+    known = NumberingPlan().number(number).removeprefix("+1")
+    return known if known.removeprefix("+").isdecimal() else ""
 
 
 @dataclass(frozen=True, slots=True)

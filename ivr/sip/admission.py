@@ -18,6 +18,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 STATELESS_RATE, STATELESS_BURST = 200.0, 400.0  # a source and method: a large proxy's probes are a few a second
 CALLS_RATE, CALLS_BURST = 100.0, 200.0  # new calls of one source
 INSIDE_RATE, INSIDE_BURST = 50.0, 500.0  # requests inside one call
+ONE_CALL_RATE, ONE_CALL_BURST = 200.0, 1000.0  # messages with its Call-ID, repeated ones too: looping proxies send them
 
 _KINDS = frozenset({*METHODS, "SIP", "REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "REFER"})
 _CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -33,6 +34,7 @@ class Admission:
         self._stateless = Budgets(STATELESS_RATE, STATELESS_BURST, now)
         self._calls = Budgets(CALLS_RATE, CALLS_BURST, now)
         self._inside = Budgets(INSIDE_RATE, INSIDE_BURST, now)
+        self._one_call = Budgets(ONE_CALL_RATE, ONE_CALL_BURST, now)
         self._flood = CountedLog(log, "sip.flood", now)
         self.dropped = 0
         self.apply(max_calls)
@@ -42,11 +44,13 @@ class Admission:
         self._calls.burst = max(CALLS_BURST, 2.0 * max_calls)
 
     def reads(self, data: bytes, source: str) -> bool:
-        """Whether a message is worth parsing. What begins a call, or belongs to one of ours, always is."""
-        if data.startswith(b"INVITE ") and not _TO_TAG.search(data):
-            return True
+        """Whether a message is worth parsing. What begins or ends a call always is; what belongs to one has a budget
+        of its own."""
         found = _CALL_ID.search(data)
-        if found is not None and self._known(found[1].decode("utf-8", "replace")):
+        call_id = found[1].decode("utf-8", "replace") if found is not None else ""
+        if call_id and self._known(call_id):
+            return data.startswith(b"BYE ") or self._take(self._one_call, source, "messages of one call", call_id)
+        if data.startswith(b"INVITE ") and not _TO_TAG.search(data):
             return True
         word = data[:32].partition(b" ")[0].partition(b"/")[0].decode("latin-1")
         kind = word if word in _KINDS else "what is no request"

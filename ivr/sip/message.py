@@ -104,9 +104,10 @@ class SipMessage:
         """The option tags that the sender knows: those in Supported and Require."""
         return self.tokens("supported") | self.tokens("require")
 
-    def tokens(self, header: str) -> frozenset[str]:
-        """Return the comma-separated tokens of ``header``, lower-case."""
-        return frozenset(t.strip().lower() for value in self.headers.get(header) for t in value.split(",") if t.strip())
+    def tokens(self, header: str, also: str = ",") -> frozenset[str]:
+        """Return the tokens of ``header``, lower-case, separated by commas and by ``also``."""
+        values = (value.replace(also, ",") for value in self.headers.get(header))
+        return frozenset(t.strip().lower() for value in values for t in value.split(",") if t.strip())
 
     @property
     def text(self) -> str:

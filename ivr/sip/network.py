@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import os
 import socket
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from struct import Struct
 
 import structlog
 
@@ -18,8 +15,9 @@ from ivr.errors import ConfigError
 from ivr.limits import descriptors
 from ivr.limits.connections import ConnectionTable
 from ivr.limits.throttle import CountedLog, source_of
+from ivr.sip.datagrams import Datagrams
 from ivr.sip.framing import FramingError, StreamFramer
-from ivr.sip.message import MAX_MESSAGE, Peer
+from ivr.sip.message import Peer
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -28,12 +26,7 @@ IDLE_S = 900.0  # a quiet connection is closed; the next request opens another
 PARTIAL_S = 30.0  # a message that is not complete so long after its first byte is an attack or a broken peer
 UNPROVEN_S = 32.0  # a host that no trunk lists has so long to show credentials
 WRITE_LIMIT = 1 << 20
-DATAGRAMS_A_TURN = 32
-RECEIVE_BUFFER = 1 << 20  # bytes: rides out a burst while the loop is busy; the kernel may grant less
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
-IP_RECVERR, IPV6_RECVERR = 11, 25  # of Linux; Python has no names for them
-MOST_ERRORS = 64  # read at once
-_ERRNO = Struct("=I")  # the first field of struct sock_extended_err
 
 
 class Standing(StrEnum):
@@ -42,67 +35,6 @@ class Standing(StrEnum):
     KNOWN = "known"
     UNPROVEN = "unproven"
     REFUSED = "refused"
-
-
-def _udp_peer(address: Sequence[object]) -> Peer:
-    host = str(address[0]).partition("%")[0].removeprefix("::ffff:")  # IPv4 through a dual-stack socket
-    return Peer("udp", host, int(str(address[1])))
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    """The UDP socket. The event loop gives one datagram a turn. In a flood that is too slow, and what the kernel then
-    drops may be a call: what waits beside is taken in the same turn. An ICMP error is told with the peer that it is
-    about (section 18.4), where the system says so."""
-
-    def __init__(self, received: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> None:
-        self._received = received
-        self._unreachable = unreachable
-        self._socket: socket.socket | None = None  # the same one, read without asyncio
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        ours = transport.get_extra_info("socket")
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        with contextlib.suppress(OSError):  # a system without error queues: timers decide
-            ours.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-            if ours.family == socket.AF_INET6:
-                ours.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-        self._socket = socket.fromfd(ours.fileno(), ours.family, ours.type)
-
-    def datagram_received(self, data: bytes, addr: tuple[object, ...]) -> None:
-        self._received(data, _udp_peer(addr))
-        for _ in range(DATAGRAMS_A_TURN):
-            if self._socket is None:
-                return
-            try:
-                data, addr = self._socket.recvfrom(MAX_MESSAGE + 1)
-            except OSError:  # no more for now
-                return
-            self._received(data, _udp_peer(addr))
-
-    def settle(self) -> None:
-        """Read the error queue: an error that waits there would be the answer to the next datagram, whoever it is
-        for, and that would not go out."""
-        if self._socket is None:
-            return
-        for _ in range(MOST_ERRORS):
-            try:
-                _, about, _, address = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
-            except OSError:
-                return
-            code = next((_ERRNO.unpack_from(data)[0] for *_, data in about if len(data) >= _ERRNO.size), 0)
-            # Told later: whoever is sending just now does not expect an answer before it has sent.
-            asyncio.get_running_loop().call_soon(self._unreachable, _udp_peer(address), os.strerror(code))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        if exc is not None:
-            log.critical("sip.udp_socket_lost", error=str(exc), remedy="restart the service")
-
-    def error_received(self, exc: Exception) -> None:
-        log.debug("sip.udp_error", error=str(exc))
-        self.settle()
 
 
 class _Connection(asyncio.Protocol):
@@ -194,13 +126,11 @@ class Network:
         self._table = ConnectionTable(descriptors.sip_connections(), loop.time)
         self._turned_away = CountedLog(log, "sip.connection_refused", loop.time)
         self._probes: dict[int, socket.socket] = {}
-        self._udp: asyncio.DatagramTransport | None = None
-        self._datagrams = _Datagrams(receive, unreachable)
+        self._datagrams: Datagrams | None = None
         self._server: asyncio.Server | None = None
         self._connections: dict[Peer, _Connection] = {}
         self._waiting: dict[Peer, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._v6 = False
         self.bound = Address("", 0)
 
     async def open(self, listen: Address, transports: Sequence[str]) -> None:
@@ -222,10 +152,10 @@ class Network:
         loop = asyncio.get_running_loop()
         port = listen.port
         if "udp" in transports:
-            self._datagrams = _Datagrams(self.received, self._unreachable)
-            self._udp, _ = await loop.create_datagram_endpoint(lambda: self._datagrams, local_addr=(listen.host, port))
-            port = int(self._udp.get_extra_info("sockname")[1])
-            self._v6 = self._udp.get_extra_info("socket").family == socket.AF_INET6
+            _, self._datagrams = await loop.create_datagram_endpoint(
+                lambda: Datagrams(self.received, self._unreachable), local_addr=(listen.host, port)
+            )
+            port = self._datagrams.port
         if "tcp" in transports:
             backlog = descriptors.backlog()
             self._server = await loop.create_server(lambda: _Connection(self), listen.host, port, backlog=backlog)
@@ -242,11 +172,8 @@ class Network:
             self._unreachable(peer, "no such port")
             return
         if peer.transport == "udp":
-            if self._udp is None or self._udp.is_closing():
+            if self._datagrams is None or not self._datagrams.send(data, peer):
                 self._unreachable(peer, "no UDP socket")
-                return
-            self._datagrams.settle()
-            self._udp.sendto(data, (self._mapped(peer.host), peer.port))
             return
         connection = self._connections.get(peer)
         if connection is not None:
@@ -300,9 +227,9 @@ class Network:
     async def close(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
-        if self._udp is not None:
-            self._udp.close()
-            self._udp = None
+        if self._datagrams is not None:
+            self._datagrams.close()
+            self._datagrams = None
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -353,9 +280,3 @@ class Network:
             return
         for data in self._waiting.pop(peer, []):
             connection.write(data)
-
-    def _mapped(self, host: str) -> str:
-        if self._v6 and ":" not in host:
-            with contextlib.suppress(ValueError):
-                return f"::ffff:{ipaddress.IPv4Address(host)}"
-        return host

@@ -33,7 +33,7 @@ def caller_of(request: SipRequest, plan: NumberingPlan) -> Party:
     """Return who calls: the network's assertion (RFC 3325) unless the caller asked for privacy, else From.
 
     Of several assertions one with a telephone number counts, whether it is a sip: or a tel: URI."""
-    if request.tokens("privacy") & {"id", "user"}:
+    if request.tokens("privacy", ";") & {"id", "user"}:  # RFC 3323 section 4.2: "user;id;critical"
         return Party(number="", display="", uri="")
     claimed = party_of(request.from_, plan)
     named = [party for party in _asserted(request, plan) if party.number]

@@ -203,6 +203,8 @@ def _legible(line: str) -> str:
     """``line`` as the parser wants it, "" where a fault in it need not concern us."""
     if line.startswith("m="):
         return _PORT_COUNT.sub(r"\1", line)
+    if line.startswith("c=") and len(line[2:].split()) != 3:
+        return "c=IN IP4 -"  # the parser would make a hold of it
     if not line.startswith(_BESIDE):
         return line
     rtpmap = _RTPMAP.fullmatch(line)

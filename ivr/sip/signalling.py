@@ -98,13 +98,15 @@ class Signalling:
 
     # --- where to send ---
 
-    async def resolve(self, text: str, transport: str = "udp") -> Peer:
-        """Resolve a URI by RFC 3263 without SRV: literal or A/AAAA, its port or 5060. Raises Unresolvable."""
+    async def resolve(self, text: str, transport: str = "") -> Peer:
+        """Resolve a URI by RFC 3263 without SRV: literal or A/AAAA, its port or 5060; over UDP where we speak it and
+        nothing else is said. Raises Unresolvable."""
         try:
             uri = Uri.parse(text)
         except ValueError as error:
             raise Unresolvable(str(error)) from error
-        transport = (uri.params.get("transport") or transport).lower()
+        usual = "udp" if "udp" in self.config.transports else "tcp"
+        transport = (uri.params.get("transport") or transport or usual).lower()
         if uri.scheme != "sip" or transport not in ("udp", "tcp"):
             raise Unresolvable(f"{uri.scheme} over {transport} is not supported")
         host, port = uri.host, uri.port or 5060

@@ -79,6 +79,8 @@ async def called(actions: ActionRegistry, member: str, phone: str, call_id: str 
         ("5035550101", "found"),
         ("+15035550101", "found"),
         ("+1 (503) 555-0101", "found"),
+        ("01115035550101", "found"),
+        ("+5035550101", "unknown"),  # of El Salvador
         ("5035550106", "ambiguous"),  # a couple
         ("5035550199", "unknown"),
         ("", "unknown"),

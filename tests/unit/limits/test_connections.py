@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.limits.connections import IDLE_S, ConnectionLimits, ConnectionTable
+from ivr.limits.connections import IDLE_S, SILENT_S, ConnectionLimits, ConnectionTable
 
 LIMITS = ConnectionLimits(most=20, unproven=10, unproven_a_source=4, a_source=8)
 
@@ -48,6 +48,18 @@ def test_strangers_never_keep_out_a_trunk() -> None:
     server.table.active("trunk0")
     assert server.connect("trunk8", "trunk", proven=True)
     assert server.closed[-1] == "trunk1", "the one that was quiet longest"
+
+
+def test_silent_connections_of_a_trunk_make_room_soon() -> None:
+    """Half messages from a trunk's own host keep its next connection out for a moment only."""
+    server = Server()
+    for n in range(8):
+        assert server.connect(f"half{n}", "trunk", proven=True)
+    server.table.active("half0")
+    assert not server.connect("next", "trunk", proven=True), "they may be about to speak"
+    server.now += SILENT_S
+    assert server.connect("next", "trunk", proven=True)
+    assert server.closed == ["half1"]
 
 
 def test_who_is_being_served_stays() -> None:

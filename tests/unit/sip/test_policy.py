@@ -173,7 +173,7 @@ def test_a_digest_serves_the_uri_that_it_was_made_over(clock: Hand, roaming: Tru
 def test_guessing_passwords_takes_longer_and_longer(
     clock: Hand, roaming: Trunk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """10,000 guesses in 100 s: a handful are looked at. Nobody else waits for them."""
+    """1,000 guesses in 100 s: a handful are looked at. Nobody else waits for them."""
     monkeypatch.setenv("OTHER", "sesame")
     other = trunk("other", inbound_auth=True, username="bob", password="env:OTHER", realm="line")
     policy = TrunkPolicy([roaming, other], clock)
@@ -184,12 +184,12 @@ def test_guessing_passwords_takes_longer_and_longer(
         return first
 
     first, looked_at = challenged("198.51.100.7"), 0
-    for number in range(10_000):
+    for number in range(1000):
         refused = policy.judge(with_credentials(first, password=f"guess {number}", count=number + 1), "198.51.100.7")
         assert isinstance(refused, SipResponse)
         assert refused.status_code == 403
         looked_at += not refused.headers.first("retry-after")
-        clock.now += 0.01
+        clock.now += 0.1
     assert FREE_GUESSES < looked_at < FREE_GUESSES + 8
     assert status_of(policy.judge(with_credentials(first, count=20_000), "198.51.100.7")) == 403
     mine = with_credentials(challenged("198.51.100.7"), user="bob", password="sesame")

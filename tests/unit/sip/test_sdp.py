@@ -68,6 +68,8 @@ def test_variations(old: str, new: str, check: object) -> None:
         ("RTP/AVP", "UDP/TLS/RTP/SAVPF", 488),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 999.1.2.3", 488),
         ("c=IN IP4 192.0.2.9\n", "", 488),
+        ("c=IN IP4 192.0.2.9", "c=IN IP4 ", 488),
+        ("c=IN IP4 192.0.2.9", "c=", 488),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 -far.example", 488),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 far..example", 488),
         ("c=IN IP4 192.0.2.9", "c=IN IP4 192.0.2", 488),

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from ivr.config import Address
+from ivr.sip.datagrams import RECEIVE_BUFFER
 from ivr.sip.message import MalformedMessage, SipRequest, SipResponse, parse_message
-from ivr.sip.network import RECEIVE_BUFFER
 from tests.unit.sip.messages import OFFER, request, response
 
 

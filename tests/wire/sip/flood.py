@@ -38,6 +38,8 @@ KINDS: dict[str, Callable[[int, str], bytes]] = {
     **{method.lower(): _request(method) for method in ("BYE", "CANCEL", "NOTIFY", "PUBLISH")},
     "unknown": _request("FROBNICATE" * 20),
     "inside": _request("INFO", ";tag=guessed"),
+    "reinvite": _request("INVITE", ";tag=guessed"),
+    "repeated": lambda number, host: _request("INVITE")(1, host),
     "response": _response,
     "malformed": lambda number, host: _request("OPTIONS")(number, host).replace(b"Call-ID", b"X-Call-ID"),
     "garbage": lambda number, host: bytes([number & 0xFF]) * 400,

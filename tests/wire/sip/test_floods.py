@@ -55,9 +55,16 @@ async def call(up: Line, host: str = "127.0.0.1") -> float:
         sending.cancel()
         assert ok.status_code == 200, ok.status_code
         ack = request("ACK", call_id=call_id, to_tag=ok.to.tag, host=peer.host)
-        peer.send(ack)
+
+        async def acknowledge() -> None:
+            while True:
+                peer.send(ack)
+                await peer.final()  # the 200 again: the ACK was lost
+
+        acknowledging = asyncio.create_task(acknowledge())
         await up.until(lambda: any(leg.sip_call_id == call_id for leg in up.legs))
         await next(leg for leg in up.legs if leg.sip_call_id == call_id).hangup()
+        acknowledging.cancel()
     return took
 
 
