@@ -240,6 +240,23 @@ def test_a_silent_synthesiser_brings_a_human(library: FlowLibrary) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_neither_voice_nor_human_is_no_circle(library: FlowLibrary, closed: bool) -> None:
+    """What cannot be spoken is not tried again and again, and the call comes to an end."""
+
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.speech.mute, rig.endpoint.ring_s, rig.desk.open = True, 0.0, not closed
+        rig.endpoint.answers = [486] * 100
+        with capture_logs() as lines:
+            async with rig.call(settle_s=120):
+                assert rig.leg.hung_up
+        assert len([line for line in lines if line["event"] == "prompt.unspoken"]) < 20
+        assert len(rig.endpoint.dialled) < 10
+
+    run(scenario())
+
+
 def test_whatever_rendering_raises_brings_a_human(library: FlowLibrary) -> None:
     """No descriptor is left, say."""
 
@@ -267,7 +284,7 @@ def test_a_fault_of_ours_brings_a_human(library: FlowLibrary, who: str) -> None:
                 raise LookupError("a fault of the dialogue itself")
 
             assert session._answered is not None
-            session._answered.dialogue.handle = broken  # type: ignore[method-assign]
+            session._answered.dialogue.handle = broken  # type: ignore[assignment, method-assign]
             await rig.press("3")
             if who == "nobody":
                 assert rig.leg.hung_up and rig.endpoint.dialled
