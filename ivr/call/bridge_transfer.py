@@ -68,5 +68,5 @@ class BridgeTransfer:
         try:
             text = self._services.desk.whisper(context)
             return [await self._services.speech.render(text, context.language)]
-        except SpeechUnavailable:
+        except (SpeechUnavailable, OSError):
             return []

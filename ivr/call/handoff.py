@@ -13,7 +13,7 @@ from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.bridge_transfer import BridgeTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
-from ivr.call.participant import Participant
+from ivr.call.participant import Participant, first_of
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -34,7 +34,7 @@ NotConnected = Literal["closed", "failed", "dropped"]
 Pause = Callable[[], AbstractAsyncContextManager[None]]
 
 
-MEDIA_FAILED = "media failed"
+MEDIA_FAILED, CRASHED = "media failed", "something failed"
 GENERAL, URGENT = "general", 9
 
 
@@ -107,6 +107,15 @@ class Handoff:
         reached = await self._reached(found, context, comfort)
         if reached is not None:
             await self._handed_over(*reached, connect, _unpaused)
+
+    async def without_dialogue(self) -> CallEnded:
+        """Something of ours broke, and nobody leads the call any more: a person does, or it ends. How it ended."""
+
+        async def reaching() -> CallEnded:
+            await self.run(Connect(0, CRASHED, GENERAL, URGENT), _unpaused)
+            return CallEnded("service", "error")
+
+        return await first_of(self._caller.left(), reaching())
 
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
         clock, desk = self._services.clock, self._services.desk

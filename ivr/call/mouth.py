@@ -69,7 +69,7 @@ class Mouth:
                     await self._speech.render(words.text, filler.language, filler.voice, words.audio)
                     for words in filler.words
                 ]
-        except (SpeechUnavailable, TimeoutError):
+        except (SpeechUnavailable, OSError):  # too slow, too
             return
         if clips and not self._owner:
             await self._media.play(clips, token=next(self._tokens), stop_on_key=True)
@@ -104,6 +104,11 @@ class Mouth:
             except SpeechUnavailable as error:
                 log.error("prompt.unspoken", prompt=words.prompt_id, error=str(error))
                 self._inbox.put_nowait(PartFailed("synthesiser", str(error)))
+                break
+            except Exception as error:
+                # Whatever else rendering meets on this machine, the caller gets a person, not the fall.
+                log.exception("prompt.raised", prompt=words.prompt_id)
+                self._inbox.put_nowait(PartFailed("synthesiser", type(error).__name__))
                 break
             if saying.stopped:
                 break

@@ -155,7 +155,13 @@ class CallSession:
         recorder.opened(dialogue)
         handoff = Handoff(self.call_id, caller, dialogue, recorder, services)
         self._answered = Answered(dialogue, handoff)
-        await Conductor(self.call_id, caller, dialogue, handoff, recorder, services).run()
+        try:
+            await Conductor(self.call_id, caller, dialogue, handoff, recorder, services).run()
+        except ExceptionGroup as group:
+            if group.subgroup(EXPECTED) is not None:
+                raise
+            log.exception("call.crashed")
+        raise await handoff.without_dialogue()
 
     async def _finish(self, ended: CallEnded, stats: LegStats) -> None:
         clock, canonical = self._services.clock, self._canonical_line(ended, stats)
@@ -216,6 +222,10 @@ class CallSession:
             "concealed_ms": stats.concealed_ms,
             "audio_dropped_frames": stats.audio_dropped_frames,
         }
+
+
+EXPECTED = (CallEnded, MediaUnavailable)
+"""What a conversation ends with where nothing of ours broke."""
 
 
 class Acceptor:

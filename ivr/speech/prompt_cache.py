@@ -69,7 +69,7 @@ class Recordings:
         if manifest.is_file():
             try:
                 names = tomllib.loads(manifest.read_text(encoding="utf-8"))
-            except (OSError, tomllib.TOMLDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise ConfigError(f"{manifest}: {error}", remedy='lines read "the prompt" = "file.wav"') from error
             named = names.get(text)
             if named is not None:
@@ -111,9 +111,9 @@ class PromptCache:
                 pcm = file.readframes(file.getnframes())
                 if shape != (1, 2, _RATE) or not pcm or len(pcm) != 2 * file.getnframes():
                     raise wave.Error("not what was written")
-        except FileNotFoundError:
+        except OSError:  # it isn't there, or can't be read now
             return None
-        except (OSError, wave.Error, EOFError) as error:
+        except (wave.Error, EOFError) as error:
             log.warning("cache.entry_dropped", path=str(path), error=str(error))
             with contextlib.suppress(OSError):
                 path.unlink()

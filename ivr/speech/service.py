@@ -12,7 +12,7 @@ import structlog
 
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.language import served
-from ivr.errors import SpeechUnavailable
+from ivr.errors import ConfigError, SpeechUnavailable
 from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import vendors, wire
@@ -268,14 +268,14 @@ class WorkerSpeechService:
 
     async def _recorded(self, text: str, language: str, name: str) -> Clip | None:
         """The recording of ``text`` as a telephone prompt; None when there is none, or none of use (logged)."""
-        path = await asyncio.to_thread(self._recordings.find, text, language, name)
-        if path is None:
-            return None
         try:
+            path = await asyncio.to_thread(self._recordings.find, text, language, name)
+            if path is None:
+                return None
             wav = await asyncio.to_thread(path.read_bytes)
             return await self._made(recording_key(wav), Level(wav))
-        except (OSError, SpeechUnavailable) as error:
-            log.error("recording.unreadable", path=str(path), error=str(error))
+        except (OSError, ConfigError, SpeechUnavailable) as error:  # it is synthesised then
+            log.error("recording.unreadable", language=language, error=str(error))
             return None
 
     async def _made(self, key: str, order: Render | Level) -> Clip:

@@ -182,7 +182,7 @@ class Database:
         except StoreUnavailable as error:
             if isinstance(error.__cause__, DBAPIError):
                 why = str(error.__cause__.orig).partition("\n")[0]
-                raise StoreUnavailable(f"it can't be written to: {why}", remedy=REMEDY) from error
+                raise StoreUnavailable(f"it can't be written to: {why}", remedy=error.remedy) from error
             raise
 
     async def close(self) -> None:

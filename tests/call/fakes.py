@@ -330,6 +330,7 @@ class FakeSpeech:
         self.recognised: tuple[str, ...] = ("en-US",)
         self.voices: tuple[str, ...] = ("en-US", "es-ES")
         self.mute = False
+        self.raises: Exception | None = None
         self.deaf = False
         self.slow_s = 0.0  # to synthesise what was not synthesised before
 
@@ -347,6 +348,8 @@ class FakeSpeech:
     ) -> Clip:
         if self.mute:
             raise SpeechUnavailable("no synthesiser")
+        if self.raises is not None:
+            raise self.raises
         if self.slow_s and (language, text) not in self.rendered:
             await asyncio.sleep(self.slow_s)
         self.rendered.append((language, text))

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.call.handoff import CONVERSATION_S
+from ivr.call.handoff import CONVERSATION_S, CRASHED
 from ivr.call.registry import CallRegistry
 from ivr.call.restoration import WITHIN_S
 from ivr.call.session import CallSession
@@ -236,6 +236,67 @@ def test_a_silent_synthesiser_brings_a_human(library: FlowLibrary) -> None:
         rig.speech.mute = True
         async with rig.call():
             assert rig.with_agent()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_neither_voice_nor_human_is_no_circle(library: FlowLibrary, closed: bool) -> None:
+    """What cannot be spoken is not tried again and again, and the call comes to an end."""
+
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.speech.mute, rig.endpoint.ring_s, rig.desk.open = True, 0.0, not closed
+        rig.endpoint.answers = [486] * 100
+        with capture_logs() as lines:
+            async with rig.call(settle_s=120):
+                assert rig.leg.hung_up
+        assert len([line for line in lines if line["event"] == "prompt.unspoken"]) < 20
+        assert len(rig.endpoint.dialled) < 10
+
+    run(scenario())
+
+
+def test_whatever_rendering_raises_brings_a_human(library: FlowLibrary) -> None:
+    """No descriptor is left, say."""
+
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.speech.raises = OSError(24, "Too many open files")
+            await rig.press("3")
+            assert rig.with_agent()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("who", ["agent", "caller", "nobody"])
+def test_a_fault_of_ours_brings_a_human(library: FlowLibrary, who: str) -> None:
+    """Whatever the dialogue raises; ``who`` ends the call then."""
+
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call() as session:
+            if who == "nobody":
+                rig.endpoint.answers = [486, 486]
+
+            def broken(*_: object) -> NoReturn:
+                raise LookupError("a fault of the dialogue itself")
+
+            assert session._answered is not None
+            session._answered.dialogue.handle = broken  # type: ignore[assignment, method-assign]
+            await rig.press("3")
+            if who == "nobody":
+                assert rig.leg.hung_up and rig.endpoint.dialled
+                return
+            assert rig.with_agent() and rig.desk.contexts[-1].reason == CRASHED
+            if who == "agent":
+                await asyncio.sleep(10)
+                rig.endpoint.legs[0].end("agent", "BYE")
+                await asyncio.sleep(2)
+                assert rig.leg.hung_up
+        assert rig.canonical["outcome"] == "handed over"
+        assert rig.canonical["handoff_reason"] == CRASHED
 
     run(scenario())
 

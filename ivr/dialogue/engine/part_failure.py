@@ -19,6 +19,8 @@ def failed(call: Conversation, part: str, detail: str) -> Next:
     if not call.in_human_flow:
         call.say(call.system("apology"))
         return to_human(need)
+    if part == "synthesiser" and call.gather is not None and call.keys_led:
+        return STAY  # what would be said now would fail again at once; keys count, and so does silence
     if part in ("recogniser", "synthesiser") and call.gather is not None:
         call.keys_led = call.deaf = True  # the way to the human goes on by keys
         return reprompt.offer_keys(call, call.gather)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -277,6 +278,21 @@ async def test_a_recording_is_levelled_once_and_an_unreadable_one_is_as_good_as_
     other = WorkerSpeechService(SpeechConfig(recordings=folder / "audio", cache=folder / "cache"))
     assert await other.render("A tone!", "en-US") == tone  # its workers do not even run
     assert (await service.render("Broken file.", "en-US")).key.startswith("tts-")
+
+
+async def test_recordings_that_cannot_be_looked_for_are_as_good_as_none(
+    service: WorkerSpeechService, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as short:
+        short.setattr(Path, "glob", lambda *_: (_ for _ in ()).throw(OSError(errno.EMFILE, "Too many open files")))
+        assert (await service.render("No descriptor is left.", "en-US")).key.startswith("tts-")
+    manifest = folder / "audio" / "en-US" / "prompts.toml"
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_bytes(b'"h\xe9" = ')
+    try:
+        assert (await service.render("The list is broken.", "en-US")).key.startswith("tts-")
+    finally:
+        manifest.unlink()
 
 
 async def test_a_language_nobody_speaks_is_unavailable(service: WorkerSpeechService) -> None:

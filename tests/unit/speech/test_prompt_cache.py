@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import wave
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,20 @@ def test_a_damaged_entry_is_dropped(tmp_path: Path, damage: bytes | None) -> Non
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     assert PromptCache(tmp_path).fetch(KEY) is None
     assert not path.exists()
+
+
+def test_an_entry_that_cannot_be_read_now_is_good_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No descriptor is left: that is no fault of the file."""
+    clip = Clip(KEY, b"\x01\x00" * 800)
+    PromptCache(tmp_path).store(clip)
+    with monkeypatch.context() as short:
+        short.setattr(wave, "open", exhausted)
+        assert PromptCache(tmp_path).fetch(KEY) is None
+    assert PromptCache(tmp_path).fetch(KEY) == clip
+
+
+def exhausted(*_: object) -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def test_memory_keeps_the_newest(tmp_path: Path) -> None:
