@@ -13,9 +13,8 @@ import structlog
 from structlog.testing import CapturingLoggerFactory
 from yarl import URL
 
-from ivr.reference.company import queue_routes
 from ivr.web import api, live, pages
-from tests.web.fakes import profile_of, serving
+from tests.web.fakes import resources, serving
 
 TOKEN = b"hunter2"
 BEARER = b"Authorization: Bearer hunter2\r\n"
@@ -24,7 +23,7 @@ ROUTES = [
     for route in (
         *api.ROUTES,
         *pages.ROUTES,
-        *queue_routes(profile_of),
+        *resources(),
         aiohttp.web.get("/events", live.stream),
         aiohttp.web.get("/nowhere", live.stream),
     )
