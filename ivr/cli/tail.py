@@ -8,7 +8,9 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,14 +18,19 @@ from rich.console import Console
 from rich.text import Text
 from watchfiles import awatch
 
+from ivr.call_search import CallSearch
 from ivr.cli.options import Subparsers, add_config, command, configuration
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, StoreUnavailable
 from ivr.numbering import digits_of, same_number
 from ivr.plain_text import printable
+from ivr.store import Store
+from ivr.store.database import missing_file
 
 STYLES = {"error": "bold red", "critical": "bold red", "warning": "yellow", "info": "", "debug": "dim"}
 # Shown in columns of their own, or of no interest to somebody who reads along.
 COLUMNS = frozenset({"at", "level", "event", "call_id", "state", "flow", "flow_version", "leg", "exception", "logger"})
+MOST_CALLS = 500  # that are looked up in the database
+MOST_TIMES = 5  # a call of which it is not known yet whose it is
 _ORDER = ("debug", "info", "warning", "error", "critical")
 Entry = Mapping[str, Any]
 EPILOG = """\
@@ -33,8 +40,8 @@ examples:
   ivr tail --call "+1 (503) 555-0101" the calls from or to a number, in any notation
   ivr tail --call 4e8c0b@192.0.2.9    one call, by its SIP Call-ID
   ivr tail --level warning -n 50      the last fifty things to worry about
-Personal data is masked where the service wrote the log with redact = true; no tool can bring it back, and no call
-can be found by its number there. Exit code 1 when no call matches.
+Personal data is masked where the service wrote the log with redact = true; no tool can bring it back. Which calls are
+a number's is looked up in the database then. Exit code 1 when no call matches.
 """
 
 
@@ -73,20 +80,30 @@ def handle(arguments: argparse.Namespace) -> int:
             entries = [parse(line) for line in stream]
             for entry in entries:  # a call's first lines don't say yet which call they belong to
                 selection.learn(entry)
+            if selection.doubtful:
+                selection.settle(asyncio.run(recorded_calls(arguments)))
+                for entry in entries:
+                    selection.learn(entry)
             entries = [entry for entry in entries if selection.takes(entry)]
             for entry in entries[-arguments.lines :] if arguments.lines else entries:
                 console.print(render(entry))
             if arguments.follow:
-                asyncio.run(_follow(console, path, stream, selection))
+                asyncio.run(_follow(console, path, stream, selection, arguments))
     if selection.empty:
         print(f"ivr: {selection.why_empty(where)}", file=sys.stderr)
         return 1
     return 0
 
 
-async def _follow(console: Console, path: Path, stream: TextIO, selection: Selection) -> None:
+async def _follow(
+    console: Console, path: Path, stream: TextIO, selection: Selection, arguments: argparse.Namespace
+) -> None:
     async for line in follow(path, stream):
-        _show(console, selection, parse(line))
+        entry = parse(line)
+        selection.learn(entry)
+        if selection.doubts(entry):
+            selection.settle(await recorded_calls(arguments))
+        _show(console, selection, entry)
 
 
 def _show(console: Console, selection: Selection, entry: Entry) -> None:
@@ -123,6 +140,33 @@ def parse(line: str) -> Entry:
     return entry if isinstance(entry, dict) else {"event": text, "level": "info"}
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """Who called whom, unmasked, as the database has it."""
+
+    call_id: str
+    numbers: tuple[str, ...]
+
+
+async def recorded_calls(arguments: argparse.Namespace) -> Sequence[RecordedCall]:
+    """The newest calls that could be from or to the number that is looked for; none where nobody can say."""
+    try:
+        config = configuration(arguments)
+        url = config.store.resolved()
+    except ConfigError:  # a log without its line
+        return []
+    if missing_file(url):
+        return []
+    store = Store(url, node=config.node)
+    try:
+        found = await store.calls.find(CallSearch(digits_of(arguments.call), limit=MOST_CALLS))
+    except StoreUnavailable:
+        return []
+    finally:
+        await store.close()
+    return [RecordedCall(call["call_id"], (call["caller"], call["called"])) for call in found.calls]
+
+
 class Selection:
     """Which lines are wanted: those at least as bad as ``level``, of the calls that ``which`` names ("": all lines).
 
@@ -134,7 +178,27 @@ class Selection:
         self._number = digits_of(self._which)
         self._calls: set[str] = set()
         self._sip_calls: set[str] = set()
-        self._masked: dict[str, str] = {}  # numbers that can't be compared, by call
+        self._masked: dict[str, None] = {}  # in the order they came; "" stands for those that were refused
+        self._asked: Counter[str] = Counter()
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether there are calls whose masked number may be the wanted one."""
+        return any(call not in self._calls for call in self._masked)
+
+    def doubts(self, entry: Entry) -> bool:
+        """Whether this line's call is one of them. True a few times only: its record may come a little later."""
+        call = str(entry.get("call_id", ""))
+        if not call or call not in self._masked or call in self._calls or self._asked[call] >= MOST_TIMES:
+            return False
+        self._asked[call] += 1
+        return True
+
+    def settle(self, recorded: Sequence[RecordedCall]) -> None:
+        """Take the calls of which the records say that the number is theirs."""
+        for call in recorded:
+            if call.call_id in self._masked and any(same_number(self._number, digits_of(n)) for n in call.numbers):
+                self._calls.add(call.call_id)
 
     @property
     def empty(self) -> bool:
@@ -160,7 +224,7 @@ class Selection:
         numbers = [str(entry[key]) for key in ("caller", "called") if entry.get(key)]
         for number in numbers:
             if "•" in number and number[-2:] == self._number[-2:]:
-                self._masked[call] = number
+                self._masked[call] = None
         return any(same_number(self._number, digits_of(number)) for number in numbers if "•" not in number)
 
     def takes(self, entry: Entry) -> bool:
@@ -177,10 +241,10 @@ class Selection:
         why = f"no call in {where} matches {self._which!r}: neither an id, a SIP Call-ID nor a number"
         if not self._masked:
             return why
-        calls = ", ".join(filter(None, dict.fromkeys(self._masked))) or "calls that were refused"
+        calls = ", ".join(filter(None, self._masked)) or "calls that were refused"
         return (
-            f"{why}. Numbers are masked in this log ([logs] redact = true), so no call can be found by one; "
-            f"those whose masked number ends the same: {calls}. Name one by its id, or search in /calls"
+            f"{why}. Numbers are masked in this log ([logs] redact = true), and the configured database does not "
+            f"have it for those whose masked number ends the same: {calls}. Name one by its id"
         )
 
 

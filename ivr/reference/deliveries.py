@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
@@ -12,9 +11,11 @@ from ivr.ports import ActionCall
 from ivr.reference.backend import Backend, MemberRecords
 from ivr.store.ledger import Json
 from ivr.web.backend import in_time
+from ivr.web.bodies import json_object
 from ivr.web.formats import json_response
 
 LONGEST_HOLD = timedelta(days=366)
+USAGE = 'the body is {"until": "YYYY-MM-DD"}'
 HOLD = "/api/members/{number}/hold"
 
 
@@ -33,9 +34,9 @@ def routes(backend: Backend, today: Callable[[], date]) -> Sequence[web.RouteDef
         than a year ahead, 404 for a stranger, 400 for what is no date."""
         number = request.match_info["number"]
         try:
-            until = date.fromisoformat((await request.json())["until"])
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-            raise web.HTTPBadRequest(text='the body is {"until": "YYYY-MM-DD"}') from error
+            until = date.fromisoformat((await json_object(request, USAGE))["until"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise web.HTTPBadRequest(text=USAGE) from error
         if not today() < until <= today() + LONGEST_HOLD:
             raise web.HTTPConflict(text=f"until is after today and within {LONGEST_HOLD.days} days")
         if await in_time(backend.profile(number)) is None:

@@ -18,6 +18,7 @@ from ivr.store.tables import audit, idempotency
 Json = dict[str, Any]
 
 LONGEST_KEY = 200
+LONGEST_CALL_ID = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ async def record(
         "actor": stamp.actor,
         "action": stamp.action,
         "member": fit(caller_id, 20),
-        "call_id": stamp.call_id,
+        "call_id": fit(stamp.call_id, LONGEST_CALL_ID),
         "key": storable(stamp.key),
         "before": before,
         "after": after,

@@ -22,7 +22,10 @@ def is_text(text: str) -> bool:
 
 @web.middleware
 async def readable(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses an address that no page and no record can have: 400, or 404 for names longer than a file system's."""
+    """Refuses an address that no page and no record can have: 400, or 404 for names longer than a file system's; and
+    a packed body (RFC 9110, section 8.4): 415."""
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise web.HTTPUnsupportedMediaType(text="send the body as it is, without Content-Encoding")
     asked = request.rel_url
     if any(len(name.encode(errors="replace")) > LONGEST_NAME for name in asked.path.split("/")):
         raise web.HTTPNotFound

@@ -56,7 +56,7 @@ class ServerLog(logging.LoggerAdapter[logging.Logger]):
     traceback, nor a line for each."""
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
-        if isinstance(exc_info, HttpProcessingError):
+        if isinstance(exc_info, HttpProcessingError | web.RequestPayloadError):
             self.debug("http.unreadable", extra={"reason": type(exc_info).__name__})
         else:
             super().exception(msg, *args, exc_info=exc_info, **more)
@@ -77,7 +77,7 @@ class HttpConnection(web.RequestHandler):
         proxies: TrustedProxies,
     ) -> None:
         logs: dict[str, Any] = {"access_log": None, "logger": ServerLog(_server_log)}  # more than aiohttp annotates
-        super().__init__(server, loop=loop, keepalive_timeout=KEEP_ALIVE_S, **logs)
+        super().__init__(server, loop=loop, keepalive_timeout=KEEP_ALIVE_S, auto_decompress=False, **logs)
         self._table, self._refused, self._proxies = table, refused, proxies
         self._deadline: asyncio.TimerHandle | None = None
         self._entered = self._reading = self._serving = False

@@ -28,6 +28,7 @@ TITLES = {
     405: "Not possible here",
     409: "Not possible now",
     413: "Too much",
+    415: "Not understood",
     429: "Too often",
     503: "Not available",
 }
@@ -59,7 +60,7 @@ def page(
     if framed:
         session = gate.session(request)
         context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
-    shown = {**context, "framed": framed, "path": request.path, "nonce": nonce}
+    shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path, "nonce": nonce}
     text = whole(aiohttp_jinja2.render_string(template, request, shown))
     response = web.Response(text=text, content_type="text/html", status=status)
     response.headers.update(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ivr.__main__ import main
-from ivr.cli.tail import parse, render
+from ivr.cli.tail import Selection, parse, recorded_calls, render
+from ivr.logs import mask_number
+from ivr.store import Store
 
 ONE, OTHER = "3f2a51c09d7e4b68", "77aa00b1c2d3e4f5"
 LINES = (
@@ -72,6 +77,55 @@ def test_a_masked_log_is_said_to_be_why(tmp_path: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().err
     assert "masked in this log ([logs] redact = true)" in said and ONE in said
     assert main(["tail", "--log", str(path), "--call", ONE[:6]]) == 0
+
+
+@pytest.fixture
+def masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of a line that masks numbers, beside the database that has them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").write_text(
+        "[store]\nurl = 'sqlite+aiosqlite:///ivr.sqlite3'\n[logs]\npath = 'ivr.log'\n"
+    )
+
+    async def record() -> None:
+        store = Store(f"sqlite+aiosqlite:///{tmp_path}/ivr.sqlite3")
+        await store.upgrade()
+        for call, caller in ((ONE, "+15035550101"), (OTHER, "+15035559901")):
+            await store.calls.begin(call, caller, "201", datetime(2026, 3, 1, tzinfo=UTC), {})
+        await store.close()
+
+    asyncio.run(record())
+    hidden = [
+        {**line, **{key: mask_number(str(line[key])) for key in ("caller", "called") if key in line}} for line in LINES
+    ]
+    hidden[2]["caller"] = mask_number("+15035559901")
+    log = tmp_path / "ivr.log"
+    log.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in hidden), encoding="utf-8")
+    return log
+
+
+@pytest.mark.parametrize("which", ["5035550101", "+1 (503) 555-0101", "555-0101"])
+def test_a_number_is_looked_up_where_the_log_masks_it(
+    masked: Path, capsys: pytest.CaptureFixture[str], which: str
+) -> None:
+    assert main(["tail", "--call", which]) == 0
+    out = capsys.readouterr().out
+    assert ONE[:8] in out and OTHER[:8] not in out and "sip.invite" in out and "0101" not in out
+    assert main(["tail", "--call", "5035557701"]) == 1
+
+
+async def test_a_call_that_begins_later_is_found_by_its_number_too(masked: Path) -> None:
+    selection = Selection("debug", "5035550101")
+    start = {"event": "call.start", "call_id": ONE, "caller": mask_number("+15035550101")}
+    arguments = argparse.Namespace(config=Path("config.toml"), database="", call="5035550101")
+    selection.learn(start)
+    assert not selection.takes(start) and selection.doubts(start)
+    selection.settle(await recorded_calls(arguments))
+    assert selection.takes(start) and not selection.doubts(start)
+    for _ in range(9):
+        selection.learn(stranger := {"event": "call.start", "call_id": OTHER, "caller": mask_number("5035550201")})
+        asked = selection.doubts(stranger)
+    assert not asked, "the database is not asked at every line of a stranger's call"
 
 
 def test_level_and_number_of_lines_are_of_that_call(log: Path, capsys: pytest.CaptureFixture[str]) -> None:

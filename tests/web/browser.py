@@ -45,8 +45,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def window(browser: Browser, width: int = 1300, height: int = 850) -> AsyncIterator[Window]:
-    context = await browser.new_context(viewport={"width": width, "height": height})
+async def window(browser: Browser, width: int = 1300, height: int = 850, zone: str = "UTC") -> AsyncIterator[Window]:
+    context = await browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone)
     context.set_default_timeout(15_000)
     opened = Window(await context.new_page())
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))

@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
 from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
 from ivr.ports import EngineStatus
 from ivr.readiness import Readiness
-from ivr.reference import COMPANY
+from ivr.reference import COMPANY, deliveries
 from ivr.reference.backend import MemberProfile
-from ivr.reference.company import queue_routes
+from ivr.reference.company import OpenFilms, queue_routes
 from ivr.store.memory import MemoryLedger
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, FlowSummary, Trial
@@ -103,7 +104,16 @@ async def profile_of(number: str) -> MemberProfile | None:
     """Of the films company's example members. Member 0 is the one whose record can't be read."""
     if number == "0":
         raise StoreUnavailable("stopped")
-    return await COMPANY.in_memory(Times(lambda: datetime.now(UTC), ZONE), MemoryLedger()).backend.profile(number)
+    return await films().backend.profile(number)
+
+
+def films() -> OpenFilms:
+    return COMPANY.in_memory(Times(lambda: datetime.now(UTC), ZONE), MemoryLedger())
+
+
+def resources() -> Sequence[web.RouteDef]:
+    """What the films company adds to the API."""
+    return [*queue_routes(profile_of), *deliveries.routes(films().backend, lambda: datetime.now(UTC).date())]
 
 
 @asynccontextmanager
@@ -127,7 +137,7 @@ async def serving(
         return context or {"reason": "asked"} if secret == "right" else None
 
     backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False, started=lambda: started)
-    app = application(backend, Feed(), token=token, resources=queue_routes(profile_of))
+    app = application(backend, Feed(), token=token, resources=resources())
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from ivr.limits.throttle import FREE_GUESSES
 from tests.web.browser import Window, chromium, window
 from tests.web.console import Console, console
+from tests.web.fakes import serving
 
 STARTED_MS = 30_000  # the simulator's process, on a busy machine
 
@@ -57,6 +58,12 @@ async def test_live_calls_move_as_they_talk(served: Console, shown: Window) -> N
     await expect(rows).to_have_count(1)
     await caller.hang_up()
     await expect(page.locator("#nobody")).to_be_visible()
+
+
+async def test_times_are_those_of_the_line_wherever_one_looks_from(browser: Browser) -> None:
+    async with serving() as (base, _), window(browser, zone="Asia/Tokyo") as opened:
+        await opened.page.goto(f"{base}/calls?q=")
+        await expect(opened.page.locator("time").first).to_contain_text("03:04:05")
 
 
 async def test_a_flow_is_a_picture_with_the_live_calls_on_it(served: Console, shown: Window) -> None:

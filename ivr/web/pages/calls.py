@@ -27,7 +27,6 @@ async def calls(request: web.Request) -> web.Response:
         calls=found.calls,
         totals=found.totals,
         pages=query.pages(found.totals),
-        zone=backend.zone,
     )
 
 

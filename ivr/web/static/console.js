@@ -1,16 +1,26 @@
-// What every page does: local times, the banner, live calls as they move. Server-sent events; no library.
+// What every page does: times where the line is, the banner, live calls as they move. Server-sent events; no library.
 "use strict";
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric" });
+// The line's zone, in which days are searched too: those who look may be anywhere.
+const timeZone = knownZone(document.documentElement.dataset.zone);
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone });
+const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "numeric", timeZone });
+
+function knownZone(name) {
+  try {
+    return new Intl.DateTimeFormat(undefined, { timeZone: name }).resolvedOptions().timeZone;
+  } catch {
+    return undefined; // the browser's own
+  }
+}
 
 function localTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);
     if (isNaN(at)) continue;
-    const today = at.toDateString() === new Date().toDateString();
+    const today = DAY.format(at) === DAY.format(new Date());
     element.textContent = today ? CLOCK.format(at) : `${DAY.format(at)}, ${CLOCK.format(at)}`;
-    element.title = at.toLocaleString();
+    element.title = at.toLocaleString(undefined, { timeZone, timeZoneName: "short" });
   }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -66,6 +67,21 @@ async def test_a_request_that_comes_twice_is_done_once(server: TestServer) -> No
 
 async def test_a_stranger_has_nothing_to_hold(server: TestServer) -> None:
     assert (await hold(server, {"until": "2026-07-04"}, member="99999")).outcome == "refused"
+
+
+@pytest.mark.parametrize("call_id", [b"\xff\xfe", b"\xed\xa0\x80", b"c" * 4000])
+async def test_whose_call_it_was_may_be_no_text(server: TestServer, call_id: bytes) -> None:
+    headers = {"Idempotency-Key": "k", "X-IVR-Call-ID": call_id.decode(errors="surrogateescape")}
+    body = b'{"until": "2026-07-04"}'
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode(errors="surrogateescape")
+    request = (
+        f"PUT /api/members/{ADA}/hold HTTP/1.0\r\nContent-Length: {len(body)}\r\n".encode() + head + b"\r\n" + body
+    )
+    writer.write(request)
+    assert (await reader.readline()).split()[1] == b"200"
+    writer.close()
+    assert await held(server) == "2026-07-04"
 
 
 @pytest.mark.parametrize("body", [{}, {"until": "soon"}, {"until": 4}, {"until": ["2026-07-04"]}])

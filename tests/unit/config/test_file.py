@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.config import Address, Secret, load_config, parse_address
+from ivr.config import Address, load_config
 from ivr.errors import ConfigError
 
-SHIPPED = Path(__file__).parents[2] / "config.toml"
+SHIPPED = Path(__file__).parents[3] / "config.toml"
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -78,27 +78,6 @@ def test_overrides_win(tmp_path: Path) -> None:
     assert config.sip.listen == Address("127.0.0.1", 0)
 
 
-def test_addresses() -> None:
-    assert parse_address("[::1]:5060") == Address("::1", 5060)
-    assert str(Address("::1", 5060)) == "[::1]:5060"
-    with pytest.raises(ValueError, match="HOST:PORT"):
-        parse_address("127.0.0.1")
-
-
-def test_secrets_come_from_their_place_and_never_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IVR_TEST_SECRET", "hunter2")
-    from_environment = Secret("env:IVR_TEST_SECRET")
-    assert from_environment.reveal() == "hunter2"
-    assert "hunter2" not in repr(from_environment)
-    file = tmp_path / "secret"
-    file.write_text("swordfish\n")
-    assert Secret(f"file:{file}").reveal() == "swordfish"
-    with pytest.raises(ConfigError, match="IVR_TEST_NOTHING"):
-        Secret("env:IVR_TEST_NOTHING").reveal()
-    with pytest.raises(ConfigError, match="readable"):
-        Secret(f"file:{tmp_path}/none").reveal()
-
-
 def test_a_secret_that_is_not_there_is_told_before_any_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = """
     [[sip.trunks]]
@@ -141,14 +120,6 @@ def test_what_no_keyboard_makes_is_told_in_clear_words(tmp_path: Path, content: 
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert re.search(says, f"{caught.value} {caught.value.remedy}", re.DOTALL)
-
-
-def test_a_secret_file_may_come_from_anywhere(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_bytes(b"\xef\xbb\xbfs3cret\r\n")
-    assert Secret(f"file:{path}").reveal() == "s3cret"
-    path.write_bytes(b"\xff\xfe")
-    assert "not UTF-8" in Secret(f"file:{path}").trouble()
 
 
 @pytest.mark.parametrize(

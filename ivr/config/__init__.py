@@ -1,0 +1,45 @@
+"""config.toml -> frozen objects: field types, sections of them, and the file that is read."""
+
+from ivr.config.fields import Address, Secret, parse_address
+from ivr.config.file import load_config
+from ivr.config.sections import (
+    Agent,
+    CompanyConfig,
+    Config,
+    DeskConfig,
+    FlowsConfig,
+    Hours,
+    HttpConfig,
+    HttpService,
+    LogsConfig,
+    MediaConfig,
+    NumberPlan,
+    RetentionConfig,
+    SipConfig,
+    SpeechConfig,
+    StoreConfig,
+    Trunk,
+)
+
+__all__ = [
+    "Address",
+    "Agent",
+    "CompanyConfig",
+    "Config",
+    "DeskConfig",
+    "FlowsConfig",
+    "Hours",
+    "HttpConfig",
+    "HttpService",
+    "LogsConfig",
+    "MediaConfig",
+    "NumberPlan",
+    "RetentionConfig",
+    "Secret",
+    "SipConfig",
+    "SpeechConfig",
+    "StoreConfig",
+    "Trunk",
+    "load_config",
+    "parse_address",
+]
