@@ -42,7 +42,9 @@ FACTS: Mapping[str, Callable[[MemberProfile], object]] = {
 """Everything a flow may say or decide on. Money is in cents, dates are ISO 8601, "" means none."""
 VOCABULARIES = ("queue", "discs")
 
-of_member = partial(ActionSignature, facts=tuple(FACTS), vocabularies=VOCABULARIES)
+MAY_BE_BLANK = ("member.hold_until", "queue.next", "queue.next_id")
+
+of_member = partial(ActionSignature, facts=tuple(FACTS), blank=MAY_BE_BLANK, vocabularies=VOCABULARIES)
 """The signature of an action that reads the member anew."""
 
 _KNOWN = Identity(IdentityLevel.LIKELY, "number known")

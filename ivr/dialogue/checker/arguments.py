@@ -25,10 +25,12 @@ def check_arguments(findings: Findings) -> None:
     signatures, flows = findings.library.signatures, findings.library.flows.values()
     done = {state.action for flow in flows for state in flow.states.values()}
     brought = {fact for name in done if name in signatures for fact in signatures[name].facts}
+    blank = {fact for signature in signatures.values() for fact in signature.blank}
     for name, flow in findings.library.flows.items():
         for sid, state in flow.states.items():
             for fact, path in _facts(findings, state):
-                if not _known(findings, state, fact, brought) and not _asked_about(flow, sid, fact):
+                known = fact not in blank and _known(findings, state, fact, brought)
+                if not known and not _asked_about(flow, sid, fact):
                     why = f"{fact} is used here, and may not be known"
                     remedy = f"come here only by a when: with if: filled({fact})"
                     findings.add("fact-unknown", findings.at(name, "states", sid, *path), why, remedy, text=fact)

@@ -79,6 +79,7 @@ class SpokenWordings(Wordings):
             {name: self.risk_keywords(name) for name in names},
             self.universal(HUMAN),
             self.language,
+            {name: risk.priority for name, risk in names.items()},
         )
 
     @cached_property

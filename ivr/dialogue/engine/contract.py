@@ -215,13 +215,18 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Perform:
-    """Run an action; ``key`` makes it idempotent. Answer with ActionDone; outcome "timeout" after ``timeout_s``."""
+    """Run an action; ``key`` makes it idempotent. Answer with ActionDone; outcome "timeout" after ``timeout_s``.
+
+    ``shown``: of its arguments what others than the caller may see. ``hidden``: the values of its result that they may
+    not."""
 
     token: int
     name: str
     arguments: Mapping[str, object]
     key: str
     timeout_s: float
+    shown: Mapping[str, object] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,15 @@ class Conversation:
         """The current flow's variables that no record may show."""
         return self.shared.secrets[self.frame.flow]
 
+    @property
+    def in_private(self) -> bool:
+        """Whether a secret was asked for last: until something else is asked, callers may say or key it again."""
+        frame = next((frame for frame in reversed(self.stack) if frame.asked), None)
+        if frame is None:
+            return False
+        latest = self.library.flows[frame.flow].states[frame.asked[-1].state]
+        return latest.ask in self.shared.secrets[frame.flow]
+
     def hides(self, *readings: Reading | None) -> bool:
         """Whether any of these fills a secret variable, of this flow or of one that called it."""
         secrets = frozenset[str]().union(*(self.shared.secrets[frame.flow] for frame in self.stack))

@@ -25,7 +25,8 @@ def new_gather(
     """``picks``: a key -> its index; ``entry``: what other keys mean where a value is asked for."""
     state, defaults = call.state, call.flow.defaults
     timeout, hangover = state.timeout or defaults.timeout, state.hangover or defaults.hangover
-    return Gather(mode, grammar, Keypad(call.shared.sequences, picks, entry), timeout, hangover)
+    keypad = Keypad(call.shared.sequences, picks, entry)
+    return Gather(mode, grammar, keypad, timeout, hangover, secret=call.in_private)
 
 
 def yes_no_gather(call: Conversation, mode: Mode, beneath: Gather | None = None) -> Gather:

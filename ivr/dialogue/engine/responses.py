@@ -14,7 +14,7 @@ from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
 from ivr.dialogue.flows.wording import MASK
-from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, RISK, Interpretation, Meaning, Reading
+from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
 from ivr.events import Cause, Recognition
@@ -54,8 +54,10 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
 
 def _record(call: Conversation, gather: Gather, recognition: Recognition, found: Interpretation) -> None:
     best = found.best
-    hidden = gather.secret or call.hides(best, found.rival)
-    said = MASK if hidden else recognition.transcript or (best.text if best is not None else "")
+    hidden = call.hides(best, found.rival)
+    said = recognition.transcript or (best.text if best is not None else "")
+    if hidden or gather.secret:  # a phrase of the flows' own, word for word, is no secret
+        said = best.text if best is not None and _is_phrase(best, found) and not hidden else MASK
     intent = requests.named(best.meaning.intent) if best is not None else ""
     unheard = Cause.NO_MATCH if recognition.cause is Cause.SUCCESS else recognition.cause
     call.outbox.record(
@@ -72,6 +74,11 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
     )
     call.said = said
     call.transcribe("heard", said, intent)
+
+
+def _is_phrase(best: Reading, found: Interpretation) -> bool:
+    exact = best.sure and not best.meaning.slots and found.how == "grammar"
+    return exact and not best.meaning.intent.startswith(OPTION)
 
 
 def _unknown_title(call: Conversation, gather: Gather, recognition: Recognition) -> str:
@@ -115,7 +122,8 @@ def key(call: Conversation, gather: Gather | None, pressed: str) -> Next:
         # Recorded when the question takes it, which may be for a secret.
         call.keyed_ahead = (call.keyed_ahead + pressed)[-LONGEST:]
         return Ask(gather)
-    call.outbox.record(Keyed(MASK if gather.secret else pressed))
+    early = gather.mode == Mode.RUNNING and meaning == Stray(pressed)  # the rest of a number, or its repetition
+    call.outbox.record(Keyed(MASK if gather.secret or early else pressed))
     if meaning is not None:
         return _keyed(call, gather, meaning)
     entering = before or (keypad.entry is not None and not keypad.entry.single)
@@ -138,7 +146,7 @@ def _keyed(call: Conversation, gather: Gather, pressed: Pressed) -> Next:
         case Universal(name):
             return universal(call, gather, name)
         case Picked(index):
-            call.transcribe("key", str(index + 1))
+            call.transcribe("key", MASK if gather.secret else str(index + 1))
             return handlers(call, gather).picked(call, gather, index)
         case Entered(values=()):
             return _no_such(call, gather, pressed)

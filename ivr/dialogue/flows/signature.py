@@ -55,9 +55,9 @@ class ActionSignature:
     """One action as flows see it.
 
     ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
-    ``facts`` are the dotted facts it may set, ``vocabularies`` the word lists it replaces. ``about`` is one sentence
-    for designers; ``undo`` names the action that takes it back ("" when nothing does). ``promises``: CALLBACK where
-    its outcome "ok" means that somebody will call back; "" for all others.
+    ``facts`` are the dotted facts it may set, ``blank`` those of them that may be "", ``vocabularies`` the word lists
+    it replaces. ``about`` is one sentence for designers; ``undo`` names the action that takes it back ("" when nothing
+    does). ``promises``: CALLBACK where its outcome "ok" means that somebody will call back; "" for all others.
 
     ``needs``: the identity level below which it is never done; None: not declared (``assurance.needed`` says what that
     comes to). ``gives``: the identity that an outcome gives the caller."""
@@ -67,6 +67,7 @@ class ActionSignature:
     outcomes: tuple[str, ...] = ("ok",)
     returns: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
+    blank: tuple[str, ...] = ()
     vocabularies: tuple[str, ...] = ()
     risk: Risk = "none"
     about: str = ""

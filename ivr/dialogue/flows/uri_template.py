@@ -7,7 +7,8 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 _EXPRESSION = re.compile(r"\{([^{}|]+)(?:\|[^{}]*)?\}")
-_NOTHING = re.compile(r"[\W_]*")  # no letter, no digit: services trim it, or read it as the collection above
+# No letter, no digit: services trim it, or read it as the collection above. Hangul has letters that are blank.
+_NOTHING = re.compile(r"[\W_\u115f\u1160\u3164\uffa0]*")
 
 
 class EmptyPart(ValueError):

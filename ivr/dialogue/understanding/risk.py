@@ -33,6 +33,7 @@ class RiskWords:
     phrases: _Starts
     keywords: _Starts
     whole: Mapping[str, str]  # phrase -> risk, for likeness
+    priorities: Mapping[str, int]  # of risks, as intents
 
     @classmethod
     def of(
@@ -41,26 +42,29 @@ class RiskWords:
         keywords: Mapping[str, Sequence[str]],
         human: Sequence[str],
         language: str,
+        priorities: Mapping[str, int],
     ) -> RiskWords:
-        """``phrases`` and ``keywords`` by the risk's name; ``human``: what asks for a person."""
+        """``phrases``, ``keywords`` and ``priorities`` by the risk's name; ``human``: what asks for a person."""
         whole = {" ".join(fold(text, language)): name for name, texts in phrases.items() for text in texts}
         named = {f"{RISK}{name}": texts for name, texts in keywords.items()}
         return cls(
             _starts({f"{RISK}{name}": texts for name, texts in phrases.items()}, language),
             _starts({**named, HUMAN: human}, language),
             whole,
+            {f"{RISK}{name}": priority for name, priority in priorities.items()},
         )
 
     def found(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
-        """A risk, else the wish for a human, in free speech. Keywords within a known title don't count."""
+        """A risk, else the wish for a human, in free speech. Keywords within a known title don't count.
+
+        Of several the one with the highest priority, then the first: who swears and leaves is leaving."""
         if not words:
             return None
         said = " ".join(words)
-        if named := _spotted(self.phrases, words):
-            return Reading(Meaning(named[0]), said, 1.0)
-        if named := _spotted(self.keywords, _without_titles(words, grammar)):
-            risks = [name for name in named if name != HUMAN]
-            return Reading(Meaning((risks or named)[0]), said, 0.9)
+        phrased, spotted = _spotted(self.phrases, words), _spotted(self.keywords, _without_titles(words, grammar))
+        if named := [*phrased, *spotted]:
+            first = max(named, key=lambda intent: self.priorities.get(intent, -1))
+            return Reading(Meaning(first), said, 1.0 if first in phrased else 0.9)
         near = process.extractOne(said, self.whole.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE)
         return None if near is None else Reading(Meaning(f"{RISK}{self.whole[near[0]]}"), said, 0.8)
 

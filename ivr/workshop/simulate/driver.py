@@ -34,7 +34,7 @@ from ivr.dialogue.flows.wording import MASK
 from ivr.errors import FlowError, IvrError
 from ivr.events import ActionResult, Term
 from ivr.ports import ActionCall
-from ivr.record import Ended, Entry, HandedOver, Happening, Performed, ResumeAsked, Understood
+from ivr.record import CallerActed, Ended, Entry, HandedOver, Happening, Keyed, Performed, ResumeAsked, Understood
 from ivr.workshop.simulate.sandbox import Sandbox
 
 MOST_EVENTS = 2000  # without the caller doing anything: more never comes to rest
@@ -178,9 +178,8 @@ class Driver:
                 result = await self._sandbox.perform(call)
             except IvrError as failure:
                 result, error = ActionResult("failed"), str(failure)
-        signature, values = self.library.signatures.get(name), dict(result.values)
-        arguments = dict(perform.arguments) if signature is None else signature.shown(perform.arguments, MASK)
-        self._entry(Performed(name, result.outcome, error=error, arguments=arguments, values=values))
+        values = {mine: MASK if mine in perform.hidden else value for mine, value in result.values.items()}
+        self._entry(Performed(name, result.outcome, error=error, arguments=perform.shown, values=values))
         return result
 
     def _connect(self, connect: Connect) -> str:
@@ -211,4 +210,16 @@ class Driver:
 
     def _taken(self) -> Sequence[Entry]:
         new, self._new = self._new, []
+        if any(_is_secret(entry.what) for entry in new):
+            new = [_untold(entry) for entry in new]
+            self.entries[len(self.entries) - len(new) :] = new
         return new
+
+
+def _is_secret(what: Happening) -> bool:
+    return (isinstance(what, Understood) and what.text == MASK) or (isinstance(what, Keyed) and what.key == MASK)
+
+
+def _untold(entry: Entry) -> Entry:
+    """What a caller did, without the words or keys of it."""
+    return replace(entry, what=replace(entry.what, text=MASK)) if isinstance(entry.what, CallerActed) else entry

@@ -194,7 +194,8 @@ class _StateExplanation:
                 yield f"{choice.key}: {label or choice.intent}"
         spec = self.flow.variables.get(self.state.ask) or self.flow.parameters.get(self.state.ask)
         if spec is not None:
-            entry = first_words(self.words.system(f"key_entry_{spec.type}"))
+            own = self.words.prompt(self.flow.flow, f"{self.name}.key_entry", self.state.key_entry)
+            entry = first_words(own or self.words.system(f"key_entry_{spec.type}"))
             if spec.type == "choice":
                 values = self.words.values(self.flow.flow, self.state.ask, spec.values)
                 entry = ", ".join(f"{i}: {p[0]}" for i, p in enumerate(values.values(), 1) if p)

@@ -113,3 +113,11 @@ def test_names_of_states() -> None:
         state_of(reference(), "sorry")
     with pytest.raises(FlowError, match="which_title"):
         state_of(reference(), "queue.wich_title")
+
+
+@pytest.mark.parametrize(
+    "language, said", [("en-US", "the four digits of your PIN"), ("es-ES", "las cuatro cifras de su clave")]
+)
+def test_how_an_answer_is_keyed_is_told_in_the_words_of_its_state(language: str, said: str) -> None:
+    text = explain_state(reference(), "verify", "which_pin", language=language).render()
+    assert said in " ".join(text.split())

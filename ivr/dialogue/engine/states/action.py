@@ -17,9 +17,10 @@ from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import MEANWHILE, Arrival, Handlers, Verb, edge_of, meanwhile, yes_no_menu
 from ivr.dialogue.engine.next import STAY, Broken, Gather, Mode, Next, NoMatch, Wait, Waiting
 from ivr.dialogue.engine.states import confirmation
-from ivr.dialogue.flows.signature import NOT_VERIFIED
+from ivr.dialogue.flows.signature import NOT_VERIFIED, ActionSignature
 from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded
+from ivr.dialogue.flows.wording import MASK, masking
 from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
 from ivr.record import Decided
 
@@ -58,7 +59,8 @@ def perform(call: Conversation) -> Next:
     if len(call.tried) > MOST_TRIED:
         del call.tried[next(iter(call.tried))]
     key = f"{call.start.call_id}/{call.here}/{call.performed}"
-    call.outbox.put(Perform(token, name, arguments, key, call.flow.defaults.action_timeout))
+    shown, patience = _shown(call, signature, arguments), call.flow.defaults.action_timeout
+    call.outbox.put(Perform(token, name, arguments, key, patience, shown, _hidden(call)))
     return Wait(Performing(token, name, confirmation.risk_of(call, state), first), meanwhile(call))
 
 
@@ -90,6 +92,33 @@ def _request(call: Conversation, http: Http) -> dict[str, object]:
         "returns": dict(http.returns),
         "refused": list(http.refused),
     }
+
+
+# -- what of it is secret ------------------------------------------------------------------------------------------
+
+
+def _shown(
+    call: Conversation, signature: ActionSignature | None, arguments: Mapping[str, object]
+) -> Mapping[str, object]:
+    http = call.state.http
+    if http is None:
+        shown = _masked(call, call.state.arguments, arguments)
+        return shown if signature is None else signature.shown(shown, MASK)
+    path = masking(http.path, call.look, call.language, call.secrets)
+    body = _masked(call, http.body, _evaluated(call, http.body))
+    return {**arguments, "body": body, **({} if path is None else {"path": path})}
+
+
+def _masked(call: Conversation, given: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:
+    secret = {name for name, value in given.items() if not call.secrets.isdisjoint(call.names_in(value))}
+    return {name: MASK if name in secret else value for name, value in values.items()}
+
+
+def _hidden(call: Conversation) -> frozenset[str]:
+    """The values of the result that fill secret variables."""
+    state = call.state
+    ours = {name for name in state.http.returns if name in call.secrets} if state.http is not None else set[str]()
+    return frozenset(ours | {theirs for mine, theirs in state.returns.items() if mine in call.secrets})
 
 
 # -- what comes of it --------------------------------------------------------------------------------------------

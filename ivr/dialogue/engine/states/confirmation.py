@@ -79,7 +79,9 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
         return [*yes_no_entries(call.words), *correcting, *request_entries(call, questions)]
 
     grammar = state_grammar(call, (call.here, "confirm", tuple(correctable), questions), build)
-    return new_gather(call, Mode.CONFIRM, grammar, YES_NO_KEYS)
+    gather = new_gather(call, Mode.CONFIRM, grammar, YES_NO_KEYS)
+    gather.secret = gather.secret or not call.secrets.isdisjoint(variables)
+    return gather
 
 
 def declined(call: Conversation, reading: Reading) -> Next:

@@ -31,7 +31,7 @@ def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     requests = request_entries(call, open_questions(call))
     grammar = fleeting_grammar(call, [*option_entries(spoken, call.language), *requests])
     gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
-    gather.options, gather.beneath, gather.secret = tuple(options), beneath, hidden
+    gather.options, gather.beneath, gather.secret = tuple(options), beneath, gather.secret or hidden
     if call.keys_led:
         call.say(menu(call, gather))
     return Ask(gather)

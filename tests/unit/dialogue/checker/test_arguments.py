@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ivr.dialogue.checker.check import check_sources
+from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.expression import parse_expression
+from ivr.reference import COMPANY
 from tests.unit.dialogue.checker.corpus import check_corpus, good
+from tests.unit.dialogue.talk import ROOT
 
 PATH = '      path: "/members/{member.number}/stop"\n'
 WAY = "    goto: deliver\n"
@@ -53,3 +57,15 @@ def test_what_is_blank_is_not_filled() -> None:
     asked = parse_expression("filled(call.caller)")
     assert asked.holds({"call.caller": "+15035550101"}) and asked.holds({"call.caller": 0})
     assert not asked.holds({"call.caller": ""}) and not asked.holds({})
+
+
+@pytest.mark.parametrize("fact", ["member.hold_until", "queue.next"])
+def test_a_members_fact_that_may_be_blank_is_asked_about(fact: str) -> None:
+    sources = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in (ROOT / "flows").glob("*.yaml")
+        if not path.name.endswith(".test.yaml")
+    }
+    sources["hold.yaml"] = sources["hold.yaml"].replace("{member.number}", f"{{{fact}}}")
+    found = check_sources(sources, LineFacts(COMPANY.all_signatures)).findings
+    assert [finding.text for finding in found if finding.code == "fact-unknown"] == [fact]

@@ -30,7 +30,27 @@ states:
     on: {ok: bye, refused: bye, failed: human, timeout: human}
   bye: {prompt: "Bye.", end: resolved}
 """
-BLANK = ["", " ", "\t", "\u00a0", ".", "..", "/", "//", "\\", "-", "_", "%", "?", "#", "\x00", "\x7f", "1\n2", None]
+BLANK = [
+    "",
+    " ",
+    "\t",
+    "\u00a0",
+    ".",
+    "..",
+    "/",
+    "//",
+    "\\",
+    "-",
+    "_",
+    "%",
+    "?",
+    "#",
+    "\x00",
+    "\x7f",
+    "1\n2",
+    "\u3164",
+    None,
+]
 
 
 def at_withdrawal(value: object, path: str = "/appointments/{id}") -> Talk:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ivr.dialogue.engine.contract import Record, Say
-from ivr.events import Cause, Hypothesis, Recognition
+from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.record import Keyed
 from tests.unit.dialogue.talk import HUMAN, ROOT, SIGNATURES, Talk, made
 
 VAULT = """
@@ -117,3 +118,86 @@ def test_keys_ahead_of_a_question_are_not_shown() -> None:
 def test_a_secret_does_not_survive_a_dropped_call() -> None:
     talk = vault().key("4711").say("my pin is zero eight one five")
     assert is_hidden(talk)
+
+
+CHECKED = """
+flow: titles
+start: ask
+variables:
+  pin: {type: digits, length: 4, secret: true}
+  token: {type: text, secret: true}
+intents:
+  no_pin: ["i don't have one"]
+  goes_on: ["go on"]
+states:
+  ask:
+    ask: pin
+    prompt: "What is your pin?"
+    choices: [{intent: no_pin, label: "no pin", goto: menu}]
+    goto: check
+  check:
+    http:
+      service: pins
+      path: "/pins/{pin}/check"
+      body: {secret: pin}
+      returns: {token: "/token"}
+      risk: none
+    confirm: {policy: explicit, prompt: "Shall I check it?"}
+    on: {ok: menu, refused: {goto: ask, clear: [pin]}, failed: human, timeout: human}
+  menu:
+    prompt: "What now?"
+    choices: [{intent: goes_on, key: 1, label: "going on", goto: menu}]
+"""
+
+
+def checked() -> Talk:
+    universals = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "flows").glob("universals*.yaml")}
+    return Talk(made({"titles.yaml": CHECKED, "human.yaml": HUMAN, **universals}, SIGNATURES), perform=False)
+
+
+def doubtful(said: str) -> Recognition:
+    return Recognition(Cause.SUCCESS, (Hypothesis(said, 0.5, None, Accept.CONFIRM),))
+
+
+@pytest.mark.parametrize("side", ["español", "goodbye"])
+@pytest.mark.parametrize("way", ["keys", "speech"])
+def test_a_secret_told_at_a_side_question_is_hidden(side: str, way: str) -> None:
+    talk = checked().heard(doubtful(side))
+    assert talk.dialogue.mode in ("language", "goodbye"), "asked something else first"
+    talk = talk.key("4711") if way == "keys" else talk.say("four seven one one")
+    assert is_hidden(talk)
+    assert not [e for e in keyed(talk) if e.isdigit()]
+
+
+def test_a_secret_said_again_at_the_confirmation_is_hidden() -> None:
+    talk = checked().key("4711")
+    assert talk.said == "Shall I check it?"
+    assert is_hidden(talk.say("um it is forty seven eleven you know"))
+
+
+@pytest.mark.parametrize("way", ["keys", "speech"])
+def test_a_secret_told_again_while_it_is_checked_is_hidden(way: str) -> None:
+    talk = checked().key("4711").say("yes")
+    assert talk.dialogue.waiting == "action"
+    talk = talk.key("4711") if way == "keys" else talk.say("it is forty seven eleven")
+    assert is_hidden(talk)
+    assert not [e for e in keyed(talk) if e.isdigit()]
+
+
+def keyed(talk: Talk) -> list[str]:
+    return [e.what.key for e in talk.effects if isinstance(e, Record) and isinstance(e.what, Keyed)]
+
+
+def test_what_is_asked_of_a_service_is_shown_without_the_secret() -> None:
+    talk = checked().key("4711").say("yes")
+    perform = talk.performed[-1]
+    assert perform.arguments["path"] == "/pins/4711/check" and perform.arguments["body"] == {"secret": "4711"}
+    assert perform.shown["path"] == "/pins/•••/check" and perform.shown["body"] == {"secret": "•••"}
+    assert perform.hidden == {"token"}
+
+
+def test_a_phrase_of_the_flow_is_no_secret() -> None:
+    talk = checked().say("I don't have one")
+    assert "i don't have one" in shown(talk), "an agent reads what was said"
+    leaving = checked().say("cancel my membership")
+    assert leaving.connect.said == "cancel my membership"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from ivr.dialogue.understanding.risk import Temper
 from ivr.events import Manner
+from tests.unit.dialogue.talk import Talk, reference
 
 
 def test_words_alone_never_fill_the_cup_but_signs_add_up() -> None:
@@ -37,3 +40,19 @@ def test_a_noisy_line_is_no_evidence() -> None:
     for _ in range(20):
         temper.heard(Manner(loudness_db=15, words_per_second=9, snr_db=3))
     assert temper.level == 0
+
+
+@pytest.mark.parametrize(
+    "said, reason",
+    [
+        ("damn it i want a refund", "thinking of cancelling"),
+        ("this is bullshit just cancel it", "thinking of cancelling"),
+        ("shit netflix is cheaper", "comparing with a competitor"),
+        ("this is ridiculous what the hell", "upset"),
+        ("holy shit get me a person", "swearing"),
+    ],
+)
+def test_of_several_risks_in_one_sentence_the_most_important_is_told(said: str, reason: str) -> None:
+    talk = Talk(reference(), entry="discs").say(said)
+    assert talk.connect.reason == reason
+    assert talk.connect.said == said
