@@ -177,7 +177,7 @@ class Conductor:
             case TransferProgress():
                 self._handoff.progress(event)
             case HandoffSlow():
-                if not (self._mouth.speaking or self._paused or self._lost):
+                if self._hears_nothing:
                     await self._tell(event)
             case TimerExpired():
                 await self._timer_expired(event)
@@ -188,6 +188,11 @@ class Conductor:
                 await self._tell(event)
         if self._ending is not None and not self._mouth.speaking:
             raise CallEnded("service", self._ending.outcome)
+
+    @property
+    def _hears_nothing(self) -> bool:
+        """Whether the caller does, who could."""
+        return not (self._mouth.speaking or self._paused or self._lost)
 
     async def _tell(self, event: DialogueEvent) -> None:
         await self._carry_out(self._dialogue.handle(event, self._services.local_time()))
@@ -322,8 +327,10 @@ class Conductor:
         self._timers.await_input(self._listen)
 
     async def _connect(self, connect: Connect) -> None:
-        def still_trying() -> None:
-            self._inbox.put_nowait(HandoffSlow(connect.token))
+        def still_trying() -> bool:
+            if self._hears_nothing:
+                self._inbox.put_nowait(HandoffSlow(connect.token))
+            return self._hears_nothing
 
         outcome = await self._handoff.run(connect, self.paused, still_trying)
         self._inbox.put_nowait(HandoffDone(connect.token, outcome))
