@@ -232,6 +232,7 @@ class Conductor:
 
     async def _media_lost(self) -> None:
         self._lost = True
+        self._keys.lost(self._services.clock.monotonic())
         self._recognition.lost()
         self._timers.stop()
         await self._listen_anew()
