@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP)   ## set up, start the line, phone it three times, show what happened
 	@$(BIN)/python -m ivr.demo
 
-system-packages: ## the Debian packages the wire and browser tests need (SIPp, Chromium)
+system-packages: ## the Debian packages the wire and browser tests need (SIPp, baresip, Kamailio, Chromium)
 	@bash tests/system_packages.sh
 
 test: $(STAMP) system-packages ## set up and run the whole suite

@@ -13,6 +13,7 @@ REAL_TIME = (
     HERE / "wire" / "company",
     HERE / "acceptance",
     HERE / "wire" / "media",
+    HERE / "wire" / "proxy",
     HERE / "wire" / "softphone",
 )
 

@@ -48,6 +48,8 @@ class LineSetup:
     hours: str = "00:00-24:00"
     media_timeout_s: float = 30.0
     drain_s: float = 1.0
+    sip: str = "127.0.0.1:0"
+    allow: str = "127.0.0.1/32"  # who may call
     descriptors: int = 0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -58,8 +60,8 @@ class LineSetup:
         audio = ROOT / "audio"
         sqlite = f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
         lines = [
-            f'[sip]\nlisten = "127.0.0.1:0"\nmax_calls = {self.max_calls}',
-            '[[sip.trunks]]\nname = "loopback"\nallow = ["127.0.0.1/32"]',
+            f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
+            f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]',
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',

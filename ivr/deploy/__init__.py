@@ -9,7 +9,7 @@ from ivr.errors import ConfigError
 NAMES = {
     "asterisk": ("asterisk.conf", "Asterisk in front of the line: pjsip.conf and extensions.conf"),
     "freeswitch": ("freeswitch.xml", "FreeSWITCH in front of the line: a gateway and a dialplan entry"),
-    "kamailio": ("kamailio.cfg", "Kamailio's dispatcher in front of several lines"),
+    "kamailio": ("kamailio.cfg", "Kamailio in front of several lines: the whole kamailio.cfg"),
 }
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
 from ivr.sip.leg import SipLeg
-from ivr.sip.message import EXTENSIONS, SipRequest, SipResponse
+from ivr.sip.message import EXTENSIONS, SipRequest, SipResponse, origin
 from ivr.sip.session_timer import SessionTerms, terms_for
 from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.transfer import digit_of, progress_of
@@ -148,7 +148,7 @@ def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:
     leg.dialog.retarget(request)
     body, changed = "", None
     if offer is not None:
-        body, changed = leg.audio.reanswer(offer, transaction.peer.host)
+        body, changed = leg.audio.reanswer(offer, origin(transaction.request, transaction.peer))
     elif invite:
         body = leg.audio.offer_again()
     response = leg.dialog.response(request, 200, contact=leg.core.contact(transaction.peer))

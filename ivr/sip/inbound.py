@@ -13,7 +13,7 @@ from ivr.media.description import MediaDescription
 from ivr.sip.dialog import CallDialog
 from ivr.sip.dialogs import add_session
 from ivr.sip.leg import SipLeg
-from ivr.sip.message import SipRequest
+from ivr.sip.message import SipRequest, origin
 from ivr.sip.party import called_of, caller_of
 from ivr.sip.session_timer import terms_for
 from ivr.sip.signalling import Signalling
@@ -34,7 +34,7 @@ class InboundLeg(SipLeg):
         on_end: Callable[[InboundLeg], None],
     ) -> None:
         request = invite.request
-        audio = core.offer_answer(invite.peer)
+        audio = core.offer_answer(invite.peer, origin(request, invite.peer))
         if (offer := request.sdp()) is not None:
             audio.take_offer(offer)
         self._terms = terms_for(request, core.config.session_expires_s)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from email import message_from_bytes
 
 from ivr.plain_text import plain
-from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via
+from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via, listed
 
 MAX_MESSAGE = 65_535
 METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK", "INFO", "NOTIFY")
@@ -321,3 +322,20 @@ def stamp_source(request: SipRequest, source: Peer) -> Peer:
 def sent_by(request: SipRequest, source: Peer) -> Peer:
     """Return where a new connection reaches the sender, once the one it used is gone (RFC 3261 section 18.2.2)."""
     return Peer(source.transport, source.host, request.top_via.sent_by_port)
+
+
+def origin(request: SipRequest, source: Peer) -> str:
+    """Return the host that ``request`` came from in the first place: ``source``'s, or behind proxies what the first of
+    them saw (``received``, section 18.2.1) of whoever wrote the undermost Via."""
+    vias = [value for line in request.headers.get("via") for value in listed(line)]
+    if len(vias) < 2:
+        return source.host
+    try:
+        first = Via.parse(vias[-1])
+    except BadHeader:
+        return source.host
+    host = first.params.get("received", "").strip("[]") or first.host
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return source.host

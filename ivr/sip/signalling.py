@@ -83,10 +83,10 @@ class Signalling:
         except ValueError:
             return self.network.local_host(host)
 
-    def offer_answer(self, peer: Peer) -> OfferAnswer:
-        return OfferAnswer(
-            self.codecs, lambda: self.media_host_toward(peer.host), bool(self.config.advertise), peer.host
-        )
+    def offer_answer(self, peer: Peer, origin: str = "") -> OfferAnswer:
+        """``origin``: the host behind ``peer`` that the SIP comes from, where that is a proxy."""
+        translate = bool(self.config.advertise)
+        return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), translate, origin or peer.host)
 
     def via(self, peer: Peer) -> str:
         where = host_port(self.host_toward(peer.host), self.network.bound.port)

@@ -106,3 +106,13 @@ def test_files_to_deploy_are_there_and_whole(name: str) -> None:
     assert "192.0.2.5" in text, "addresses to replace are from the range for documentation"
     if name == "freeswitch":
         ElementTree.fromstring(f"<all>{text}</all>")
+
+
+def test_the_guide_names_every_address_of_the_proxys_file_as_it_stands_there() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    shown = "".join(re.findall(r"```kamailio\n(.*?)```", guide, re.S)).splitlines()
+    text = deploy.text("kamailio")
+    shipped = [line for line in text.splitlines() if "192.0.2." in line and not line.startswith("# ")]
+    listed = re.findall(r"^# +(1 sip:.+)$", text, re.M)
+    assert shipped and listed and shown == [*shipped, *listed]
+    assert "/etc/kamailio/dispatcher.list" in guide and 'list_file", "/etc/kamailio/dispatcher.list"' in text

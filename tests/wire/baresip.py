@@ -19,6 +19,7 @@ _MODULES = (Path("/usr/lib/baresip/modules"), Path("/usr/local/lib/baresip/modul
 _CONFIG = """\
 sip_listen {host}:{sip}
 ctrl_tcp_listen {host}:{control}
+net_interface {host}
 module_path {modules}
 module g711.so
 module aufile.so

@@ -74,7 +74,8 @@ def _compile(node: ast.expr, bits: Mapping[str, int]) -> Test:
         case ast.Name(id=name):
             return _truth(bits.get(name, 0))
         case ast.Attribute():
-            return (lambda mask, around: around.open) if ast.unparse(node) == HOURS else _unknown
+            fact = ast.unparse(node)
+            return (lambda mask, around: around.open) if fact == HOURS else _truth(bits.get(fact, 0))
         case ast.Call(args=[argument]):
             bit = bits.get(ast.unparse(argument))
             return _unknown if bit is None else lambda mask, around: bool(mask & bit)
@@ -114,6 +115,8 @@ def _comparison(node: ast.Compare, bits: Mapping[str, int]) -> Test:
             for inner in ast.walk(side):
                 if isinstance(inner, ast.Name) and inner.id not in WORDS:
                     needed |= bits.get(inner.id, 0)
+        elif isinstance(side, ast.Attribute):
+            needed |= bits.get(ast.unparse(side), 0)
     decided = _decided(node)
 
     def test(mask: int, around: Around) -> Known:

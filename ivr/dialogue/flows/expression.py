@@ -147,7 +147,7 @@ class _Reader:
         if len(node.args) != 1 or node.keywords or (name := _dotted(node.args[0])) is None or "__" in name:
             raise self._refuse(node, "filled() takes one variable or fact", "write filled(title)")
         self.tested.add(name)
-        return lambda scope: scope.get(name) is not None
+        return lambda scope: (value := scope.get(name)) is not None and value != ""
 
     def _comparison(self, node: ast.Compare, depth: int) -> _Run:
         operands = [self.read(n, depth + 1) for n in (node.left, *node.comparators)]

@@ -82,20 +82,16 @@ async def test_dead_addresses_are_passed_over_at_once(tmp_path: Path) -> None:
 
 
 async def test_nothing_at_all_at_the_agents_address(tmp_path: Path) -> None:
-    """A host that swallows everything: words while it lasts, an offer after it, a promise for who says nothing."""
+    """A host that swallows everything: words while it lasts, and an offer after it. (What becomes of who says nothing to
+    the end is a matter of minutes, and of virtual time: flows/human.test.yaml.)"""
     async with (
         FarEndSip() as silent,
-        line_with([silent], tmp_path, ring_timeout_s=12.0) as line,
+        line_with([silent], tmp_path, ring_timeout_s=9.0) as line,
         asking(line) as (phone, _, call, since),
     ):
         await reached_state(line, "human.offer_callback", call, since=since, timeout_s=40)
         assert longest_silence_s(phone) < 7.0
-        ended = await logged(line, "call.end", since=since, call_id=call, timeout_s=200)
-        assert ended["outcome"] == "callback"
-        detail = await line.get(f"/api/calls/{call}")
-        assert "still getting you a person" in str(detail)
-        assert "We will call you back at the number" in str(detail)
-        assert (await phone.wait_ended(5)).by == "remote"
+        assert "still getting you a person" in str(await line.get(f"/api/calls/{call}"))
 
 
 class FarEndSip:

@@ -54,7 +54,7 @@ async def test_closed_hours_end_in_a_kept_promise(closed: RunningLine) -> None:
     await logged(closed, "call.end", since=since, call_id=call, outcome="callback")
     with sqlite3.connect(closed.setup.folder / "ivr.sqlite3") as database:
         rows = database.execute("SELECT number, name, member, call_id, state FROM callbacks").fetchall()
-    assert rows == [(ADA, "Ada Moreno", "10001", call, "waiting")]
+    assert rows == [(f"+1{ADA}", "Ada Moreno", "10001", call, "waiting")]
 
 
 async def test_a_second_service_of_the_same_configuration(closed: RunningLine, tmp_path: Path) -> None:

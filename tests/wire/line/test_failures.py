@@ -124,7 +124,7 @@ async def test_afterwards_calls_work_without_a_restart(
     await recovered(line)
     kept = await line.get(f"/api/calls/{call['call_id']}")
     assert (ended["journal_lost"], kept["live"], kept["outcome"]) == (0, False, "handed over"), "written afterwards"
-    assert kept["caller"] == ADA and kept["entries"]
+    assert kept["caller"] == f"+1{ADA}" and kept["entries"]
     before = await line.queue(JUNE_NUMBER)
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=JUNE) as caller:
         await caller.prompt_begin()

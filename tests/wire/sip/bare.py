@@ -12,7 +12,7 @@ from typing import cast
 from ivr.config import Address
 from ivr.sip.message import MalformedMessage, SipRequest, SipResponse, parse_message
 from ivr.sip.network import RECEIVE_BUFFER
-from tests.unit.sip.messages import response
+from tests.unit.sip.messages import OFFER, request, response
 
 
 class BarePeer(asyncio.DatagramProtocol):
@@ -47,12 +47,30 @@ class BarePeer(asyncio.DatagramProtocol):
         async with asyncio.timeout(8):
             return await self._arrived.get()
 
+    @property
+    def waiting(self) -> int:
+        """How many messages came that nobody has read."""
+        return self._arrived.qsize()
+
     async def final(self) -> SipResponse:
         """The next response that is not provisional."""
         while True:
             message = await self.next()
             if isinstance(message, SipResponse) and message.status_code >= 200:
                 return message
+
+    async def asked(self, method: str) -> tuple[int, str]:
+        """Send a request outside a dialog; the final answer's status and Retry-After. A refusal is acknowledged."""
+        invite = method == "INVITE"
+        sent = self.invitation() if invite else request(method, uri=f"sip:{self._goal}", host=self.host)
+        self.send(sent)
+        answer = await self.final()
+        if invite:
+            self.send(like(sent, "ACK", to=answer.headers.first("to")))
+        return answer.status_code, answer.headers.first("retry-after")
+
+    def invitation(self) -> bytes:
+        return request("INVITE", uri=f"sip:line@{self._goal}", host=self.host, body=OFFER)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -66,3 +84,15 @@ async def bare_peer(goal: Address, host: str = "127.0.0.1") -> AsyncIterator[Bar
         yield peer
     finally:
         peer.close()
+
+
+def like(invite: bytes, method: str, to: str = "") -> bytes:
+    """The CANCEL of an INVITE, or the ACK of its refusal, whose To is ``to`` (RFC 3261 sections 9.1, 17.1.1.3)."""
+    kept = []
+    for text in invite.partition(b"\r\n\r\n")[0].decode().split("\r\n"):
+        name = text.partition(":")[0]
+        if name == "To" and to:
+            kept.append(f"To: {to}")
+        elif name not in ("Contact", "Content-Type", "Content-Length"):
+            kept.append(text.replace("INVITE", method))
+    return "\r\n".join([*kept, "Content-Length: 0", "", ""]).encode()

@@ -78,11 +78,11 @@ class Exchange:
         self._answered.put_nowait(media)
 
     @asynccontextmanager
-    async def call(self, text: str) -> AsyncIterator[Call]:
+    async def call(self, text: str, extra: str = "") -> AsyncIterator[Call]:
         up = await self._line(self._answering)
         call_id = unique("media")
         async with bare_peer(up.agent.address) as peer:
-            peer.send(request("INVITE", call_id=call_id, body=text, host=peer.host))
+            peer.send(request("INVITE", call_id=call_id, body=text, host=peer.host, extra=extra))
             answer = await peer.final()
             peer.send(request("ACK", call_id=call_id, to_tag=answer.to.tag, host=peer.host))
             assert answer.status_code == 200, answer.headers.first("warning")
@@ -201,6 +201,20 @@ async def test_behind_nat_the_voice_comes_from_where_the_sip_came_from(exchange:
         await talks(call, far)
         assert stranger.arrivals == []
     stranger.close()
+
+
+async def test_behind_nat_and_a_proxy_the_voice_comes_from_the_host_that_the_proxy_saw(exchange: Exchange) -> None:
+    far, stranger = await FarEnd.at_loopback(host="127.0.0.3"), await FarEnd.at_loopback(host="127.0.0.2")
+    hidden = "Via: SIP/2.0/UDP 10.255.255.1:5060;branch=z9hG4bKfirst;rport=5062;received=127.0.0.3\n"
+    text = offer(far, ("IP4 127.0.0.1", "IP4 10.255.255.1"))
+    async with exchange.call(text, hidden) as call:
+        stranger.aim(call.local)
+        await stranger.talk(VOICE)
+        assert (await call.media.stats()).packets_received == 0
+        await talks(call, far)
+        assert stranger.arrivals == []
+    for each in (far, stranger):
+        each.close()
 
 
 async def test_a_host_name_that_leads_nowhere_waits_for_the_voice(exchange: Exchange, far: FarEnd) -> None:

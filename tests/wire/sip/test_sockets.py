@@ -184,7 +184,7 @@ async def test_broken_packets_hurt_nobody(line: Start, tmp_path: Path) -> None:
     """5,000 mutated INVITEs; the calls some of them become are refused; then a normal call works."""
 
     async def engine(leg: Leg) -> None:
-        if leg.called.number == "5035550199":
+        if leg.called.number == "+15035550199":
             await leg.answer(LOCAL)
         else:
             await leg.reject(480, "Not now")
