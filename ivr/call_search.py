@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ivr.numbering import LEAST_DIGITS, digits_of
+
 SEARCHED = ("caller", "called", "call_id", "sip_call_id", "outcome", "reason")
 NUMBER_DIGITS = 9  # a number is the same with and without its country's prefix
-_NUMBER = re.compile(r"(?:tel:|sip:)?[+(]?[0-9][0-9 ().\-/]{5,}", re.ASCII)
 _MOST_WORDS = 8
 
 
@@ -31,7 +31,7 @@ class CallSearch:
     def words(self) -> Sequence[tuple[str, ...]]:
         """Of each word the forms of which one must be found, in lower case."""
         text = self.text.strip().lower()
-        if _NUMBER.fullmatch(text) and len(digits := re.sub(r"\D", "", text)) >= 7:
+        if len(digits := digits_of(text).lstrip("0")) >= LEAST_DIGITS:
             return [(digits[-NUMBER_DIGITS:], text)]
         return [(word,) for word in text.split()[:_MOST_WORDS]]
 

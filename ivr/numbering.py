@@ -14,6 +14,7 @@ _SEPARATORS = re.compile(r"[-.()/\s\u00a0]+")
 _SCHEME = re.compile(r"(?i)^(?:tel|sips?):")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _SHORTEST = 7  # digits: below, it is an extension, a service or an emergency number, and stays what it is
+LEAST_DIGITS = 6  # that two numbers of different length must have in common
 _FURTHER_INTERNATIONAL = ("00", "011")  # prefixes that trunks of other countries leave in
 
 
@@ -53,6 +54,21 @@ class NumberingPlan:
                 if foreign is not None and phonenumbers.is_valid_number(foreign):
                     return _e164(foreign)
         return _e164(national)
+
+
+def digits_of(text: str) -> str:
+    """The digits of a telephone number: "+1 (503) 555-0101", "tel:+1-503-555-0101;ext=2", "sip:%2B15035550101@host" ->
+    "15035550101"; "" for what is none."""
+    user = re.sub(r"^(sips?|tel):", "", unquote(text.strip()), flags=re.IGNORECASE)
+    user = user.partition("@")[0].partition(";")[0]
+    return "" if re.search(r"[^\d\s+().\-/]", user) else "".join(c for c in user if c.isascii() and c.isdigit())
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two numbers, as digits, may be one: with or without country and area code, trunk zero, 00 or 011."""
+    one, other = one.lstrip("0"), other.lstrip("0")
+    short, long = sorted((one, other), key=len)
+    return one == other != "" or (len(short) >= LEAST_DIGITS and long.endswith(short))
 
 
 def countries() -> frozenset[str]:

@@ -19,3 +19,14 @@ def plain(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _HALF.sub("\ufffd", _ACTING.sub("", _SPACING.sub(" ", text)))
+
+
+def printable(text: str) -> str:
+    """What a terminal may show: whatever would move its cursor, change its colours or turn its text around (callers
+    choose their own names and numbers) stands there as its code."""
+    return "".join(c if c.isprintable() or c == " " else _code(c) for c in text)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -23,6 +23,7 @@ from ivr.config import Config
 from ivr.desk import ConfiguredDesk
 from ivr.desk.hours import Calendar
 from ivr.errors import IvrError
+from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
@@ -196,6 +197,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             chosen = serving.live.universals.languages
             if entry.voices(chosen, wanted.flows) != entry.voices(chosen):
                 await prompts.prepare(serving.live, config=wanted.flows)
+            if wanted.sip.max_calls != reload.config.sip.max_calls:
+                descriptors.warn(wanted.sip.max_calls)
 
         reload = Reload(
             config,

@@ -16,12 +16,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ivr import descriptors
 from ivr.cli import db
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Address, Config
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
+from ivr.limits import descriptors
 from ivr.line_facts import line_facts
 from ivr.release.candidate import Candidate, examine_folder
 from ivr.sip.headers import Uri

@@ -15,9 +15,9 @@ from types import FrameType
 
 import structlog
 
-from ivr import descriptors
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Config
+from ivr.limits import descriptors
 from ivr.log_sink import STANDARD_ERROR, LogSink
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.readiness import Lifecycle, Step
@@ -43,8 +43,6 @@ Several services run on one machine with different --sip, --http and --database.
 """
 
 TELL_S = 2.0  # how often a step that counts says how far it is
-
-log = structlog.get_logger(__name__)
 
 
 def add(commands: Subparsers) -> None:
@@ -72,8 +70,8 @@ def handle(arguments: argparse.Namespace) -> int:
 
 def _take_descriptors(max_calls: int, notices: LogSink) -> None:
     """As many as the system gives; calls that find none left are refused one by one, which must not be news then."""
-    if problem := descriptors.shortage(max_calls, descriptors.raise_limit()):
-        log.warning("service.descriptors_short", problem=problem, remedy=descriptors.remedy(max_calls))
+    descriptors.raise_limit()
+    if problem := descriptors.warn(max_calls):
         notices.write(f"file descriptors: {problem}; {descriptors.remedy(max_calls)}\n")
 
 

@@ -7,12 +7,10 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import unquote
 
 from rich.console import Console
 from rich.text import Text
@@ -20,11 +18,12 @@ from watchfiles import awatch
 
 from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.errors import ConfigError
+from ivr.numbering import digits_of, same_number
+from ivr.plain_text import printable
 
 STYLES = {"error": "bold red", "critical": "bold red", "warning": "yellow", "info": "", "debug": "dim"}
 # Shown in columns of their own, or of no interest to somebody who reads along.
 COLUMNS = frozenset({"at", "level", "event", "call_id", "state", "flow", "flow_version", "leg", "exception", "logger"})
-LEAST_DIGITS = 6  # that two numbers of different length must have in common
 _ORDER = ("debug", "info", "warning", "error", "critical")
 Entry = Mapping[str, Any]
 EPILOG = """\
@@ -185,21 +184,6 @@ class Selection:
         )
 
 
-def digits_of(text: str) -> str:
-    """The digits of a telephone number: "+1 (503) 555-0101", "tel:+1-503-555-0101;ext=2", "sip:%2B15035550101@host" ->
-    "15035550101"; "" for what is none."""
-    user = re.sub(r"^(sips?|tel):", "", unquote(text.strip()), flags=re.IGNORECASE)
-    user = user.partition("@")[0].partition(";")[0]
-    return "" if re.search(r"[^\d\s+().\-/]", user) else "".join(c for c in user if c.isascii() and c.isdigit())
-
-
-def same_number(one: str, other: str) -> bool:
-    """Whether two numbers, as digits, may be one: with or without country and area code, trunk zero, 00 or 011."""
-    one, other = one.lstrip("0"), other.lstrip("0")
-    short, long = sorted((one, other), key=len)
-    return one == other != "" or (len(short) >= LEAST_DIGITS and long.endswith(short))
-
-
 def render(entry: Entry) -> Text:
     """One line for people: time, call, state, what happened, the rest as key=value; a traceback below."""
     text = Text()
@@ -218,14 +202,3 @@ def render(entry: Entry) -> Text:
         for line in str(entry["exception"]).split("\n"):
             text.append("\n" + printable(line), style="red")
     return text
-
-
-def printable(text: str) -> str:
-    """What a terminal may show: whatever would move its cursor, change its colours or turn its text around (callers
-    choose their own names and numbers) stands there as its code."""
-    return "".join(c if c.isprintable() or c == " " else _code(c) for c in text)
-
-
-def _code(character: str) -> str:
-    number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

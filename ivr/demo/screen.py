@@ -13,7 +13,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ivr.cli.tail import follow, printable
+from ivr.cli.tail import follow
+from ivr.plain_text import printable
 
 STYLES = {"caller": "bold cyan", "line": "green", "agent": "bold magenta", "engine": "dim", "call": "dim"}
 

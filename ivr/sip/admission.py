@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import structlog
 
+from ivr.limits.throttle import Budgets, CountedLog, source_of
 from ivr.sip.message import METHODS
-from ivr.throttle import Budgets, CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

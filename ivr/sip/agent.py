@@ -10,9 +10,9 @@ import structlog
 
 from ivr.config import Address, SipConfig, Trunk
 from ivr.errors import DialFailed
+from ivr.limits.throttle import CountedLog
 from ivr.media.description import MediaDescription
 from ivr.numbering import NumberingPlan
-from ivr.plain_text import plain
 from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
 from ivr.sip.admission import Admission
 from ivr.sip.dialog import present
@@ -40,7 +40,6 @@ from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
 from ivr.sip.signalling import Signalling
 from ivr.sip.transaction import InviteServerTransaction
-from ivr.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -194,11 +193,10 @@ class SipUserAgent:
             elif not self._core.transactions.receive_response(message):
                 log.debug("sip.stray_response", status=message.status_code, source=source.host)
         except BadMessage as error:
-            shown = {"error": plain(str(error)), "sip_call_id": plain(message.call_id)}
-            self._bad.note(source.host, status=error.status, **shown)
+            self._bad.note(source.host, status=error.status, error=str(error), sip_call_id=message.call_id)
             self._refuse(message, source, error.status, error.phrase, **error.headers)
         except Exception as error:  # one message must never end the service; it is logged and answered 500
-            self._failed.note(source.host, sip_call_id=plain(message.call_id), exc_info=error)
+            self._failed.note(source.host, sip_call_id=message.call_id, exc_info=error)
             self._refuse(message, source, 500)
 
     def _refuse(self, message: SipMessage, source: Peer, status: int, phrase: str = "", **headers: str) -> None:
@@ -264,7 +262,7 @@ class SipUserAgent:
             return
         self._network.prove(source)
         refused = self._refusal_of(request, source.host)
-        if request.method != "INVITE":
+        if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)
             return
         transactions = self._core.transactions

@@ -20,9 +20,9 @@ from aiosipua import (
 )
 
 from ivr.errors import ConfigError
+from ivr.limits.throttle import Guesses, source_of
 from ivr.sip.headers import BadHeader, Uri
 from ivr.sip.message import SipRequest, SipResponse
-from ivr.throttle import Guesses, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

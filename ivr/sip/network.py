@@ -13,13 +13,13 @@ from struct import Struct
 
 import structlog
 
-from ivr import descriptors
 from ivr.config import Address
-from ivr.connections import ConnectionTable
 from ivr.errors import ConfigError
+from ivr.limits import descriptors
+from ivr.limits.connections import ConnectionTable
+from ivr.limits.throttle import CountedLog, source_of
 from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.message import MAX_MESSAGE, Peer
-from ivr.throttle import CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -10,10 +10,10 @@ import structlog
 
 from ivr.config import Trunk
 from ivr.errors import ConfigError
+from ivr.limits.throttle import CountedLog
 from ivr.sip.digest import Account, DigestGuard, Verdict
 from ivr.sip.message import PRODUCT, SipRequest, SipResponse, refusal
 from ivr.sip.network import Standing
-from ivr.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

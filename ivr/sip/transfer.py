@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ivr.plain_text import plain
 from ivr.sip.message import SipRequest
 from ivr.sip.party import target_uri
 
@@ -35,7 +36,7 @@ def progress_of(notify: SipRequest) -> Progress | None:
     last = notify.headers.first("subscription-state").lower().startswith("terminated")
     if found is None:
         return Progress(480, "The far end reported no outcome", True) if last else None
-    status, reason = int(found[1]), (found[2] or "").strip()[:120]
+    status, reason = int(found[1]), plain(found[2] or "").strip()[:120]
     if last and status < 200:
         return Progress(480, "The far end stopped reporting before an outcome", True)
     return Progress(status, reason, last or status >= 200)

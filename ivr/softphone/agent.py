@@ -25,6 +25,7 @@ from ivr.softphone.voices import CallerVoice
 
 SHOWN = {  # what a hand-over's headers say, by the words an agent has for it
     "x-ivr-reason": "reason",
+    "x-ivr-also": "also",
     "x-ivr-priority": "priority",
     "x-ivr-call-id": "call",
     "x-ivr-context": "everything so far",
@@ -100,4 +101,4 @@ def told(incoming: Incoming) -> list[str]:
 
 def _context(headers: Mapping[str, str]) -> list[tuple[str, str]]:
     found = [(words, headers[name]) for name, words in SHOWN.items() if headers.get(name)]
-    return [(words, unquote(value) if words == "reason" else value) for words, value in found]
+    return [(words, unquote(value) if words in ("reason", "also") else value) for words, value in found]

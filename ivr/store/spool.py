@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -190,38 +190,48 @@ class Spool:
 
     async def promise(self, write: Write) -> bool:
         """True only once it is on disk; otherwise it is not kept at all."""
-        if not self.hold(write):
-            return False
-        line = self._held[-1]
-        if await self.flush():
-            return True
-        self._let_go(line)
-        return False
+        return await self._to_its_end(self._promise(write))
 
     async def flush(self) -> bool:
         """What is held goes to disk; False when it could not. Goes on to its end when cancelled."""
-        task = asyncio.ensure_future(self._flush())
+        return await self._to_its_end(self._flush())
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, bool]) -> bool:
+        task = asyncio.ensure_future(work)
         self._flushes.add(task)
         task.add_done_callback(self._flushes.discard)
         return await asyncio.shield(task)
 
+    async def _promise(self, write: Write) -> bool:
+        async with self._turn:  # until it is let go: the next flush would take it along
+            if not self.hold(write):
+                return False
+            line = self._held[-1]
+            if await self._written():
+                return True
+            self._let_go(line)
+            return False
+
     async def _flush(self) -> bool:
         async with self._turn:
-            lines = list(self._held)
-            if not lines:
-                return True
-            data = b"".join(lines)
-            try:
-                await asyncio.to_thread(self._append, data)
-            except OSError as error:
-                self._tell(error)
-                return False
-            self._failing = False
-            for _ in lines:
-                self._held.popleft()
-            self._held_bytes -= len(data)
-            self._disk_bytes += len(data)
+            return await self._written()
+
+    async def _written(self) -> bool:
+        lines = list(self._held)
+        if not lines:
             return True
+        data = b"".join(lines)
+        try:
+            await asyncio.to_thread(self._append, data)
+        except OSError as error:
+            self._tell(error)
+            return False
+        self._failing = False
+        for _ in lines:
+            self._held.popleft()
+        self._held_bytes -= len(data)
+        self._disk_bytes += len(data)
+        return True
 
     def _append(self, data: bytes) -> None:
         self._own()
@@ -265,7 +275,7 @@ class Spool:
             if batch is None and self._held:
                 batch = _batch(list(self._held), None)
             if batch is None:
-                self.waiting = 0
+                self.waiting = self._disk_bytes = 0  # whoever took the files: retention does, too
                 self.filled.clear()
             return batch
 

@@ -7,7 +7,6 @@ nothing is added. Whoever meets it goes to a person: nobody is ever locked out f
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.numbering import digits_of
 from ivr.store.database import TableGroup, writes
 from ivr.store.tables import verification_tries
 
@@ -55,7 +55,7 @@ def _hashed(text: str) -> str:
 
 def _number(caller: str) -> str:
     """One number however it is written; "" stands for all that are withheld."""
-    return re.sub(r"\D", "", caller)[-10:] or caller
+    return digits_of(caller)[-10:] or caller
 
 
 class VerificationLog(TableGroup):

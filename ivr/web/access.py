@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import structlog
 from aiohttp import web
 
-from ivr.throttle import Budgets, CountedLog, Guesses, source_of
+from ivr.limits.throttle import Budgets, CountedLog, Guesses, source_of
 from ivr.web.bodies import Handler, form
 from ivr.web.connection import TrustedProxies, prove
 

@@ -10,8 +10,8 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from ivr import descriptors
 from ivr.errors import ConfigError, UnavailableError
+from ivr.limits import descriptors
 from ivr.web import api, live, pages, rendering
 from ivr.web.access import GATE, Gate, wants_html
 from ivr.web.backend import BACKEND, Backend

@@ -12,9 +12,9 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from ivr import descriptors
-from ivr.connections import ConnectionTable
-from ivr.throttle import CountedLog, source_of
+from ivr.limits import descriptors
+from ivr.limits.connections import ConnectionTable
+from ivr.limits.throttle import CountedLog, source_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -62,6 +62,15 @@ def test_every_link_leads_somewhere(path: Path) -> None:
             assert anchor in slugs, f"{path.name} links to {target}"
 
 
+def test_the_layout_names_everything_at_the_top() -> None:
+    table = (
+        (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## How the house is laid out")[2].partition("## ")[0]
+    )
+    modules = {path.name for path in (ROOT / "ivr").glob("*.py")} - {"__init__.py", "__main__.py"}
+    rooms = {f"ivr/{path.parent.name}/" for path in (ROOT / "ivr").glob("*/__init__.py")}
+    assert not [name for name in (*modules, *rooms) if name not in table]
+
+
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"

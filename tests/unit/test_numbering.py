@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from ivr.config import FlowsConfig
-from ivr.numbering import NumberingPlan
+from ivr.numbering import NumberingPlan, digits_of, same_number
 
 OFFICE = "+15035550199"
 NOTATIONS = [
@@ -92,3 +92,11 @@ def test_a_country_is_two_letters() -> None:
     assert FlowsConfig.model_validate({"country": "de"}).country == "DE"
     with pytest.raises(ValidationError, match="ISO 3166"):
         FlowsConfig.model_validate({"country": "Germany"})
+
+
+def test_numbers_are_compared_by_their_digits() -> None:
+    assert digits_of("tel:7042;phone-context=example.com") == "7042"
+    assert digits_of("3f2a51c0") == "" == digits_of("4e8c0b@192.0.2.9") == digits_of("")
+    assert same_number("493012345678", "03012345678") and same_number("5035550101", "15035550101")
+    assert not same_number("5035550101", "5035550102") and not same_number("0101", "5035550101")
+    assert not same_number("", "") and not same_number("0", "5035550101")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ivr.__main__ import main
-from ivr.cli.tail import digits_of, parse, render, same_number
+from ivr.cli.tail import parse, render
 
 ONE, OTHER = "3f2a51c09d7e4b68", "77aa00b1c2d3e4f5"
 LINES = (
@@ -79,14 +79,6 @@ def test_level_and_number_of_lines_are_of_that_call(log: Path, capsys: pytest.Ca
     assert capsys.readouterr().out.count("\n") == 1
     assert main(["tail", "--log", str(log), "--call", ONE, "-n", "1"]) == 0
     assert "call.end" in capsys.readouterr().out
-
-
-def test_numbers_are_compared_by_their_digits() -> None:
-    assert digits_of("tel:7042;phone-context=example.com") == "7042"
-    assert digits_of("3f2a51c0") == "" == digits_of("4e8c0b@192.0.2.9") == digits_of("")
-    assert same_number("493012345678", "03012345678") and same_number("5035550101", "15035550101")
-    assert not same_number("5035550101", "5035550102") and not same_number("0101", "5035550101")
-    assert not same_number("", "") and not same_number("0", "5035550101")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from ivr.throttle import FREE_GUESSES
+from ivr.limits.throttle import FREE_GUESSES
 from tests.web.browser import Window, chromium, window
 from tests.web.console import Console, console
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import structlog.testing
 
-from ivr.throttle import FREE_GUESSES
+from ivr.limits.throttle import FREE_GUESSES
 from ivr.web import connection
 from ivr.web.connection import TrustedProxies
 from tests.web.console import Console, console

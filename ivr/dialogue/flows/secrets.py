@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from ivr.dialogue.flows.expression import ExpressionError, parse_expression
 from ivr.dialogue.flows.model import Flow
 
-NONE: frozenset[str] = frozenset()
-
 
 def secret_variables(flows: Mapping[str, Flow]) -> Mapping[str, frozenset[str]]:
     """By flow. A secret passes on by ``set``, into a flow that is called and out of it again; never by a fact."""

@@ -257,6 +257,13 @@ def test_progress_by_notify(body: str, state: str, expected: tuple[int, bool] | 
     assert (progress and (progress.status, progress.last)) == expected
 
 
+def test_what_a_transfer_came_to_is_told_in_plain_text() -> None:
+    extra = "Event: refer\nSubscription-State: terminated\n"
+    body = "SIP/2.0 603 De\x1b[31mcl\u202eine"
+    progress = progress_of(parsed_request(request("NOTIFY", body=body, kind="message/sipfrag", extra=extra)))
+    assert progress is not None and progress.reason == "De[31mcline"
+
+
 def test_no_body_is_no_offer() -> None:
     assert parsed_request(request("INVITE")).sdp() is None
 

@@ -8,11 +8,11 @@ from aiosipua import SipDigestAuth, build_credentials, parse_auth, stringify_aut
 from pydantic import ValidationError
 
 from ivr.config import Trunk
+from ivr.limits.throttle import FREE_GUESSES, FREE_GUESSES_PROVEN, LAST_WAIT_S
 from ivr.sip.digest import NONCE_LIFE_S, DigestClient
 from ivr.sip.message import SipRequest, SipResponse
 from ivr.sip.network import Standing
 from ivr.sip.policy import TrunkPolicy
-from ivr.throttle import FREE_GUESSES, FREE_GUESSES_PROVEN, LAST_WAIT_S
 from tests.unit.sip.messages import parsed_request, parsed_response, request, response
 
 

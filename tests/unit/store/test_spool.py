@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -168,6 +169,31 @@ async def test_what_waited_too_long_is_deleted(tmp_path: Path) -> None:
     assert purge(tmp_path, now - timedelta(days=1)) == 0
     assert purge(tmp_path, now + timedelta(seconds=5)) == 1
     assert (await taken(spool), spool.waiting) == ([], 0)
+
+
+async def test_what_was_purged_leaves_room(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "me", len(write(1).line()) + 10)
+    assert await spool.keep(write(1)) and not await spool.keep(write(2))
+    assert purge(tmp_path, datetime.now(UTC) + timedelta(seconds=5)) == 1
+    assert await taken(spool) == []
+    assert await spool.keep(write(3))
+    assert await taken(spool) == ["call-3"]
+
+
+async def test_a_broken_promise_is_not_kept_by_the_next_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, "me", BIG)
+    append, full = spool._append, iter([True])
+
+    def full_once(data: bytes) -> None:
+        if next(full, False):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(data)
+
+    monkeypatch.setattr(spool, "_append", full_once)
+    promised, kept = await asyncio.gather(spool.promise(write(1)), spool.keep(write(2)))
+    assert (promised, kept) == (False, True)
+    assert await taken(spool) == ["call-2"]
+    assert (spool.waiting, spool.lost) == (0, 0)
 
 
 async def test_a_folder_that_cannot_be_made_is_no_fall(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ async def test_dead_addresses_are_passed_over_at_once(tmp_path: Path) -> None:
 
 
 async def test_nothing_at_all_at_the_agents_address(tmp_path: Path) -> None:
-    """A host that swallows everything: words while it lasts, and an offer after it. (What becomes of who says nothing to
-    the end is a matter of minutes, and of virtual time: flows/human.test.yaml.)"""
+    """A host that swallows everything: words while it lasts, and an offer after it. (What becomes of who says nothing
+    to the end is a matter of minutes, and of virtual time: flows/human.test.yaml.)"""
     async with (
         FarEndSip() as silent,
         line_with([silent], tmp_path, ring_timeout_s=9.0) as line,

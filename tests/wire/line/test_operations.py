@@ -133,6 +133,15 @@ async def reloaded(line: RunningLine, event: str = "config.reloaded") -> dict[st
     return await logged(line, event, since=since)
 
 
+async def test_a_reload_says_what_more_calls_lack(operated: RunningLine) -> None:
+    since = mark(operated)
+    with edited(operated, ("max_calls = 200", "max_calls = 1000000")):
+        assert (await reloaded(operated))["changed"] == ["sip.max_calls"]
+    short = await logged(operated, "service.descriptors_short", since=since)
+    assert "max_calls = 1000000" in short["problem"] and "LimitNOFILE" in short["remedy"]
+    await reloaded(operated)
+
+
 async def test_a_reload_changes_what_may_change_and_names_the_rest(
     operated: RunningLine, desk: Softphone, caller: Caller
 ) -> None:

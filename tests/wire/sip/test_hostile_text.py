@@ -55,3 +55,16 @@ async def test_a_callers_headers_reach_nobody_raw(line: Start, place: str) -> No
     assert not ACTING.search("".join(f"{value}" for entry in written for value in entry.values()))
     if place in ("display name", "asserted identity"):
         assert up.legs and up.legs[0].caller.display.startswith("Ro[31m") and up.legs[0].caller.display.endswith("sa")
+
+
+@pytest.mark.parametrize("trunk", ["elsewhere", "here"])
+async def test_what_is_refused_is_logged_in_plain_text(line: Start, trunk: str) -> None:
+    up = await line(trunks=[{"name": trunk, "allow": ["127.0.0.1" if trunk == "here" else "192.0.2.1"]}])
+    up.agent.refuse_new_calls(503, 10)
+    with structlog.testing.capture_logs() as written:
+        async with bare_peer(up.agent.address) as peer:
+            invite = request("INVITE", host=peer.host, body=OFFER, call_id=unique("hostile"))
+            peer.send(invite.replace(b"Call-ID: ", b"Call-ID: id\x1b[31m\xc2\x9b2J\xe2\x80\xae", 1))
+            assert (await peer.final()).status_code == (503 if trunk == "here" else 403)
+    told = [entry for entry in written if entry["event"] in ("sip.rejected", "sip.call_refused")]
+    assert told and not ACTING.search("".join(str(value) for entry in told for value in entry.values()))

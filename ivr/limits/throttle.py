@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from ivr.plain_text import plain
+
 V = TypeVar("V")
 
 SOURCES_KEPT = 4096
@@ -71,7 +73,8 @@ class Budgets:
 
 
 class CountedLog:
-    """A log event of one line a source and minute; the next line says how many were kept back."""
+    """A log event of one line a source and minute; the next line says how many were kept back. What strangers wrote
+    is told in plain text."""
 
     def __init__(
         self, logger: structlog.stdlib.BoundLogger, event: str, now: Callable[[], float], level: str = "warning"
@@ -92,7 +95,8 @@ class CountedLog:
             self._sources.put(source, (now, 0))
             lines += 1
             write = getattr(self._logger, self._level)
-            write(self._event, source=source, suppressed=kept_back, **attributes)
+            told = {name: plain(value) if isinstance(value, str) else value for name, value in attributes.items()}
+            write(self._event, source=source, suppressed=kept_back, **told)
         else:
             self._sources.put(source, (since if now - since < WINDOW_S else now - WINDOW_S, kept_back + 1))
         self._window = (start, lines)

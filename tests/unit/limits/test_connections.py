@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.connections import IDLE_S, ConnectionLimits, ConnectionTable
+from ivr.limits.connections import IDLE_S, ConnectionLimits, ConnectionTable
 
 LIMITS = ConnectionLimits(most=20, unproven=10, unproven_a_source=4, a_source=8)
 

@@ -9,7 +9,7 @@ import resource
 import pytest
 import structlog.testing
 
-from ivr import descriptors
+from ivr.limits import descriptors
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ from ivr import descriptors
 )
 def test_what_calls_need(max_calls: int, available: int, problem: str) -> None:
     assert descriptors.shortage(max_calls, available) == problem
+
+
+def test_too_few_are_a_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "limit", lambda: 463)
+    with structlog.testing.capture_logs() as logs:
+        assert descriptors.warn(99) == "" and descriptors.warn(100).startswith("463 allowed")
+    assert [entry["event"] for entry in logs] == ["service.descriptors_short"]
+    assert "LimitNOFILE=464" in logs[0]["remedy"]
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one() -> None:

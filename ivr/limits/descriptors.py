@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from ivr.connections import ConnectionLimits
-from ivr.throttle import CountedLog
+from ivr.limits.connections import ConnectionLimits
+from ivr.limits.throttle import CountedLog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -61,6 +61,13 @@ def shortage(max_calls: int, available: int) -> str:
 
 def remedy(max_calls: int) -> str:
     return f"allow more (LimitNOFILE={needed(max_calls)} in the systemd unit, or ulimit -n), or lower sip.max_calls"
+
+
+def warn(max_calls: int) -> str:
+    """Log that what is allowed is too few for ``max_calls``; what is wrong, "" where nothing is."""
+    if problem := shortage(max_calls, limit()):
+        log.warning("service.descriptors_short", problem=problem, remedy=remedy(max_calls))
+    return problem
 
 
 class Exhaustion:

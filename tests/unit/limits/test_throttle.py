@@ -6,7 +6,7 @@ import pytest
 import structlog
 import structlog.testing
 
-from ivr.throttle import (
+from ivr.limits.throttle import (
     FREE_GUESSES,
     FREE_GUESSES_PROVEN,
     LAST_WAIT_S,

@@ -1,0 +1,57 @@
+"""Media ports: RTP sessions and the engine that has them.
+
+Audio here and in speech: 16-bit little-endian mono PCM, 8 kHz, 20 ms = 160 samples = 320 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from ivr.events import MediaEvent
+from ivr.media.clip import Clip, LegStats
+from ivr.media.description import MediaDescription
+
+
+class MediaLeg(Protocol):
+    """One RTP session with the far end of one SIP leg."""
+
+    @property
+    def local(self) -> MediaDescription: ...  # put this into our SDP
+
+    async def update(self, remote: MediaDescription) -> MediaDescription:
+        """(Re)aim at ``remote``; our description to answer with (codec chosen by our preference, RFC 3264)."""
+
+    async def reopen(self) -> MediaDescription:
+        """After MediaLost: the same ports again where they are free, else others; our description. What was told
+        (plays, listening, a bridge) goes on, plays from their beginning. Raises MediaUnavailable."""
+
+    async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
+        """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""
+
+    async def stop_playing(self) -> None:
+        """Silence within one tick; PlayDone(completed=False) for every unfinished token."""
+
+    async def listen(self, on: bool) -> None:
+        """Forward gated audio (with pre-roll) as Audio events, or stop doing so. Digits are always reported."""
+
+    async def bridge(self, other: MediaLeg | None) -> None:
+        """Join the audio of two legs (both ways, transcoding if needed); None parts them."""
+
+    async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
+        """Play to this leg only, even when bridged."""
+
+    def events(self) -> AsyncIterator[MediaEvent]: ...
+    async def close(self) -> LegStats: ...
+
+
+class MediaEngine(Protocol):
+    """The media process, seen from the line. Restarts a dead process; its legs get MediaLost and can be reopened."""
+
+    async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> MediaLeg:
+        """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer.
+
+        ``caller``: it is a caller's. Half of the ports are kept for those whom callers are joined with."""
+
+    async def preload(self, clips: Sequence[Clip]) -> None: ...
+    def healthy(self) -> bool: ...

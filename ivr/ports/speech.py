@@ -1,0 +1,72 @@
+"""Speech ports: recognition sessions and rendered prompts (MRCP's resources), by whichever vendor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ivr.dialogue.understanding.grammar import SpeechGrammar
+from ivr.events import EarEvent
+from ivr.media.clip import Clip
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """How to listen now. ``hangover_s``: silence that ends an utterance; ``max_utterance_s``: cap on its length."""
+
+    grammar: SpeechGrammar
+    hangover_s: float = 0.5
+    max_utterance_s: float = 12.0
+
+
+class Ears(Protocol):
+    """One call's recognition session in a speech worker: voice activity, endpointing, recognition.
+
+    Feed it continuously; it detects utterances under whichever request is current. Timeouts for silence are the
+    conductor's business (it knows when the prompt ended)."""
+
+    async def listen(self, request: ListenRequest | None) -> None:
+        """Switch the grammar; None stops detecting. An utterance already begun ends under the new request."""
+
+    def feed(self, pcm: bytes, at: float) -> None:
+        """Never blocks; drops and counts when the worker is behind."""
+
+    async def abreast(self, within_s: float) -> bool:
+        """Whether the recogniser has taken in what was fed so far, within ``within_s``: if not it is saturated."""
+
+    def events(self) -> AsyncIterator[EarEvent]: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """For /readyz and `ivr doctor`: which vendor serves which languages, and what is wrong if anything."""
+
+    name: str
+    languages: tuple[str, ...]
+    healthy: bool
+    detail: str = ""
+
+
+class SpeechService(Protocol):
+    """The speech workers, seen from the line. Restarts dead workers; their sessions get RecogniserFailed."""
+
+    async def open(self, call_id: str, language: str) -> Ears:
+        """Raises SpeechUnavailable when no recogniser serves ``language`` (the call is then led by keys)."""
+
+    async def render(
+        self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
+    ) -> Clip:
+        """Synthesise, or fetch from the prompt cache; a recording in audio/<language>/ wins: the one named
+        ``recording``, else the text's own. ``keep`` False: the text is secret and stays out of the cache.
+
+        Raises SpeechUnavailable."""
+
+    async def render_all(
+        self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
+    ) -> Sequence[Clip]:
+        """(text, language, voice) triples into the cache, at start-up; ``progress(done, total)``."""
+
+    def recognisers(self) -> Sequence[EngineStatus]: ...
+    def synthesisers(self) -> Sequence[EngineStatus]: ...

@@ -1,0 +1,109 @@
+"""Telephony ports: the SIP user agent and its dialogs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ivr.events import Digit, LegEnded, TransferProgress
+from ivr.media.description import MediaDescription
+from ivr.record import Party
+
+
+@dataclass(frozen=True, slots=True)
+class MediaChanged:
+    """A re-INVITE or UPDATE changed the far end's audio (hold, resume, new address). Already answered by the leg."""
+
+    remote: MediaDescription
+
+
+LegEvent = Digit | MediaChanged | TransferProgress | LegEnded
+
+
+class Leg(Protocol):
+    """One SIP dialog. Events come once, in order, ending with LegEnded; after that every call raises CallEnded."""
+
+    @property
+    def id(self) -> str: ...  # ours, unique in this process, e.g. "leg-7f3a"
+    @property
+    def sip_call_id(self) -> str: ...
+    @property
+    def caller(self) -> Party: ...
+    @property
+    def called(self) -> Party: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # of the INVITE, names lower-case
+    @property
+    def trunk(self) -> str: ...  # name of the [[sip.trunks]] entry that admitted or carries it
+    @property
+    def remote(self) -> MediaDescription | None: ...  # the far end's SDP; None while an offer-less INVITE waits
+
+    async def ring(self) -> None:
+        """Send 180 (reliably, RFC 3262, where the far end requires it)."""
+
+    async def answer(self, local: MediaDescription) -> MediaDescription:
+        """Send 200 with ``local`` and wait for the ACK; the far end's description (from the offer, or the ACK)."""
+
+    async def reject(self, status: int, reason: str, *, retry_after_s: int | None = None) -> None: ...
+
+    async def reinvite(self, local: MediaDescription) -> MediaDescription:
+        """Offer ``local`` in place of what was agreed (RFC 3261 section 14.1; a glare is waited out); the far end's
+        description then. Raises ModificationRefused: the session is as it was; CallEnded: there is none any more."""
+
+    async def hangup(self, reason: str = "") -> None:
+        """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out."""
+
+    async def refer(self, target: str, headers: Mapping[str, str]) -> None:
+        """Blind transfer (RFC 3515): returns when accepted (202), progress comes as TransferProgress events.
+
+        Raises TransferFailed when the REFER itself is refused."""
+
+    async def answers(self) -> bool:
+        """Whether the far end still knows of the dialog, asked by an OPTIONS inside it (RFC 3261 section 11)."""
+
+    def events(self) -> AsyncIterator[LegEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationStatus:
+    """State of one registration: "registered", "trying", "failed"; ``expires_at`` is wall time."""
+
+    trunk: str
+    state: str
+    detail: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignallingLoad:
+    """What SIP is busy with. ``full``: no room for new calls' transactions; ``dropped``: messages over their source's
+    budget since the start; ``connections_refused``: TCP connections turned away or closed to make room, likewise."""
+
+    transactions: int = 0
+    full: bool = False
+    dropped: int = 0
+    connections: int = 0
+    connections_refused: int = 0
+
+
+class SipEndpoint(Protocol):
+    """The service's SIP user agent: UDP and TCP listeners, trunks, registrations."""
+
+    async def dial(
+        self,
+        target: str,
+        local: MediaDescription,
+        *,
+        caller: Party,
+        headers: Mapping[str, str],
+        ring_timeout_s: float,
+        on_ringing: Callable[[], None] | None = None,
+    ) -> Leg:
+        """INVITE ``target`` (a SIP URI); the answered leg. Raises DialFailed. Cancelling it sends CANCEL."""
+
+    def registrations(self) -> Sequence[RegistrationStatus]: ...
+    def load(self) -> SignallingLoad: ...
+    def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
+        """Drain: new INVITEs get ``status`` with Retry-After."""
