@@ -12,9 +12,11 @@ from typing import Self
 
 from ivr.ports import Clip, MediaLeg
 
-# A word when nothing has rung for so long, and again.
+# A word when nothing has sounded for so long, and again.
 FIRST_S = 4.0
 AGAIN_S = 8.0
+AFTER_TONE_S = 2.0  # its last seconds were a pause already
+AFTER_WORDS_S = 1.0  # when something else was being said: it has ended, or nearly
 _FIRST_TOKEN = 1_000_001  # far from the mouth's, beyond the whisper's
 
 # ITU-T E.180, North American cadence.
@@ -40,18 +42,21 @@ RINGBACK = Clip("tone:ringback", _cycle())
 
 
 class Comfort:
-    """A context: one hand-over's, over all the phones that it tries. ``speak`` asks for a word."""
+    """A context: one hand-over's, over all the phones that it tries. ``speak`` asks for a word; False: not now, the
+    caller hears something already."""
 
-    def __init__(self, media: MediaLeg, speak: Callable[[], None]) -> None:
+    def __init__(self, media: MediaLeg, speak: Callable[[], bool]) -> None:
         self._media = media
         self._speak = speak
         self._tokens = itertools.count(_FIRST_TOKEN)
         self._rings = False
         self._sounds = False  # the tone was ordered
         self._changed = asyncio.Event()
+        self._due = 0.0  # when the caller has heard nothing for long enough
         self._running: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._due = asyncio.get_running_loop().time() + FIRST_S
         self._running = asyncio.create_task(self._run())
         return self
 
@@ -71,23 +76,22 @@ class Comfort:
     async def hush(self) -> None:
         """It doesn't ring any more."""
         sounded, self._rings, self._sounds = self._sounds, False, False
-        self._changed.set()
         if sounded:
+            self._due = asyncio.get_running_loop().time() + AFTER_TONE_S
+            self._changed.set()
             await self._media.stop_playing()
 
     async def _run(self) -> None:
-        pause = FIRST_S
+        now = asyncio.get_running_loop().time
         while True:
             self._changed.clear()
             if self._rings:
                 self._sounds = True
                 await self._media.play([RINGBACK] * _CYCLES, token=next(self._tokens))
-                pause = _CYCLES * RINGBACK.seconds
+                self._due = now() + _CYCLES * RINGBACK.seconds
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout_at(self._due):
                     await self._changed.wait()
-                pause = FIRST_S
                 continue
             if not self._rings:
-                self._speak()
-                pause = AGAIN_S
+                self._due = now() + (AGAIN_S if self._speak() else AFTER_WORDS_S)

@@ -6,27 +6,25 @@ One inbox, one loop: everything that concerns the dialogue passes through here i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
 from ivr.call.agitation import Agitation
+from ivr.call.awaited_recognition import AwaitedRecognition
 from ivr.call.barge_in import BargeIn
 from ivr.call.dtmf_filter import KeyFilter
 from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
 from ivr.call.inbox import EarsBehind, Inbox, InboxEvent, TimerExpired
 from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
+from ivr.call.invocation import Invocation
 from ivr.call.journal import Recorder, resume_point
 from ivr.call.mouth import Mouth
 from ivr.call.participant import Participant
-from ivr.call.pending import PendingRecognitions
 from ivr.call.registry import CallServices
-from ivr.call.voice_burst import QUIET_S, VoiceBurst
 from ivr.dialogue.engine.contract import (
-    ActionDone,
-    ActionSlow,
     Connect,
     DialogueEvent,
     Effect,
@@ -50,9 +48,8 @@ from ivr.dialogue.engine.contract import (
     SpeechLost,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.errors import CallEnded, IvrError
+from ivr.errors import CallEnded
 from ivr.events import (
-    ActionResult,
     Audio,
     Digit,
     Heard,
@@ -66,16 +63,11 @@ from ivr.events import (
     SpeechStarted,
     TransferProgress,
 )
-from ivr.ports import ActionCall, MediaChanged
-from ivr.record import Performed
+from ivr.ports import MediaChanged
 
 log = structlog.get_logger(__name__)
 
-SLOW_ACTION_S = 1.0
 MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
-ABREAST_S = 0.3  # ears that take longer to take in what was said are saturated
-UNENDED_S = 0.3  # and those that heard a beginning, and tell no end for so much longer
-STALE_S = 1.0  # a beginning of speech told later than this stops no prompt
 
 
 class Conductor:
@@ -90,7 +82,6 @@ class Conductor:
         recorder: Recorder,
         services: CallServices,
     ) -> None:
-        self._call_id = call_id
         self._caller = caller
         self._dialogue = dialogue
         self._handoff = handoff
@@ -104,11 +95,13 @@ class Conductor:
         self._tasks = asyncio.TaskGroup()
         self._keys = KeyFilter()
         self._agitation = Agitation()
+        self._invocation = Invocation(call_id, recorder, services, inbox)
         self._listen: Listen | None = None
-        self._user_speaking = False
-        self._pending = PendingRecognitions()
-        self._burst = VoiceBurst(lambda: self._tasks.create_task(self._burst_ended()))
-        self._behind = False  # the ears are, and the caller has been told to wait
+        self._recognition = AwaitedRecognition(
+            *(self._ears, self._timers, inbox, services.clock),
+            spawn=lambda work: self._tasks.create_task(work),
+            hangover_s=lambda: self._listen.hangover_s if self._listen is not None else 0.0,
+        )
         self._ending: End | None = None
         self._paused = False
         self._lost = False  # the caller's media are: nothing is heard, nobody waits for an answer
@@ -124,7 +117,7 @@ class Conductor:
                     await self._take(await self._inbox.get())
         finally:
             self._timers.stop()
-            self._burst.stop()
+            self._recognition.stop()
             await self._ears.close()
 
     @asynccontextmanager
@@ -150,7 +143,7 @@ class Conductor:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._ears.feed(event)
-                self._burst.frame(event.pcm)
+                self._recognition.frame(event.pcm)
             elif isinstance(event, CallEnded) and event.by == "service":
                 await self._handoff.without_media()
                 raise event
@@ -174,9 +167,7 @@ class Conductor:
             case SpeechStarted():
                 await self._speech_started(event)
             case SpeechEnded():
-                self._pending.spoken()
-                if not self._behind:  # else the steps are being taken already
-                    self._timers.await_recognition()
+                self._recognition.ended()
             case EarsBehind():
                 await self._ears_behind()
             case Heard():
@@ -186,7 +177,7 @@ class Conductor:
             case TransferProgress():
                 self._handoff.progress(event)
             case HandoffSlow():
-                if not (self._mouth.speaking or self._paused or self._lost):
+                if self._hears_nothing:
                     await self._tell(event)
             case TimerExpired():
                 await self._timer_expired(event)
@@ -198,6 +189,11 @@ class Conductor:
         if self._ending is not None and not self._mouth.speaking:
             raise CallEnded("service", self._ending.outcome)
 
+    @property
+    def _hears_nothing(self) -> bool:
+        """Whether the caller does, who could."""
+        return not (self._mouth.speaking or self._paused or self._lost)
+
     async def _tell(self, event: DialogueEvent) -> None:
         await self._carry_out(self._dialogue.handle(event, self._services.local_time()))
 
@@ -207,10 +203,7 @@ class Conductor:
             return
         await self._barge_in.by_key()
         self._timers.stop("no-input")
-        if self._pending or self._behind:
-            self._pending.keyed(unended=self._behind)
-            self._timers.stop("recognition")
-            self._user_speaking = self._behind = False
+        self._recognition.keyed()
         entering = self._listen is not None and self._listen.interdigit_s > 0 and digit.key.isdecimal()
         agitated = self._agitation.key(now, entering=entering)
         await self._tell(KeyPressed(digit.key))
@@ -218,63 +211,29 @@ class Conductor:
             await self._tell(agitated)
         self._timers.await_key(self._listen)
 
-    async def _burst_ended(self) -> None:
-        if await self._ears.abreast(ABREAST_S):
-            hangover_s = 0.0 if self._listen is None else self._listen.hangover_s
-            await self._services.clock.sleep(max(UNENDED_S, hangover_s - QUIET_S + UNENDED_S))
-            if not self._user_speaking or self._pending or self._burst.going_on:
-                return
-        self._inbox.put_nowait(EarsBehind())
-
     async def _ears_behind(self) -> None:
-        """Saturated ears tell neither beginning nor end of what is said in time: the caller's own pause does."""
-        if self._behind or self._pending or self._paused or self._listen is None or self._mouth.speaking:
+        if self._paused or self._listen is None or self._mouth.speaking or not self._recognition.unheard():
             return
-        self._behind = self._user_speaking = True
-        self._timers.stop("no-input")
         await self._recognition_late(0)
 
     async def _speech_started(self, started: SpeechStarted) -> None:
-        if self._paused:
-            return
-        self._user_speaking = True
-        self._timers.stop("no-input")
-        if self._behind and started.at and self._services.clock.monotonic() - started.at > STALE_S:
-            return  # what they said before they were told to wait; it stops no prompt
-        if await self._barge_in.by_speech(self._listen):
+        if not self._paused and self._recognition.begun(started) and await self._barge_in.by_speech(self._listen):
             self._agitation.talked_over()
 
     async def _heard(self, heard: Heard) -> None:
-        wanted = self._pending.read()
-        self._user_speaking = bool(self._pending)
-        if not self._pending:
-            self._timers.stop("recognition")
-            self._behind = False
-        now = self._services.clock.monotonic()
-        recognition = heard.recognition
-        best = recognition.nbest[0] if recognition.nbest else None
-        log.info(
-            "recognition.done",
-            cause=recognition.cause.value,
-            engine=recognition.engine,
-            confidence=best and round(best.confidence, 3),
-            verdict=best and best.verdict.value,
-            hypotheses=len(recognition.nbest),
-            speech_s=round(recognition.duration_s, 2),
-            took_s=round(recognition.took_s, 3),
-            since_speech_s=round(now - heard.speech_ended_at, 3),
-        )
+        wanted = self._recognition.read(heard)
         if self._paused or self._listen is None or not wanted:
             return
-        agitated = self._agitation.heard(recognition, now)
-        await self._tell(SpeechHeard(recognition, self._listen.token))
+        agitated = self._agitation.heard(heard.recognition, self._services.clock.monotonic())
+        await self._tell(SpeechHeard(heard.recognition, self._listen.token))
         if agitated is not None:
             await self._tell(agitated)
         self._await_input()
 
     async def _media_lost(self) -> None:
-        self._lost, self._user_speaking, self._behind = True, False, False
-        self._pending.lost()
+        self._lost = True
+        self._keys.lost(self._services.clock.monotonic())
+        self._recognition.lost()
         self._timers.stop()
         await self._listen_anew()
 
@@ -300,7 +259,7 @@ class Conductor:
         """First a word; then keys, which the reading may still come before; then, once all is said, a human."""
         last = step == len(RECOGNITION_LATE_S) - 1
         if self._paused or self._listen is None:
-            self._user_speaking = False
+            self._recognition.under_way = False
             return
         if last and self._mouth.speaking:
             self._timers.await_recognition(step)
@@ -313,15 +272,12 @@ class Conductor:
         if not last:
             self._timers.await_recognition(step + 1)
         else:
-            self._user_speaking = self._behind = False
+            self._recognition.given_up()
             self._await_input()
 
     async def _recogniser_failed(self, failed: RecogniserFailed) -> None:
         """Whoever was speaking is asked to say it again where another worker hears them, once; else it is a failure."""
-        lost, self._user_speaking = self._user_speaking, False
-        self._behind = False
-        self._pending.lost()
-        self._timers.stop("recognition")
+        lost = self._recognition.lost()
         if self._paused or not await self._ears.recover(self._listen):
             await self._tell(PartFailed("recogniser", failed.reason))
             return
@@ -340,7 +296,7 @@ class Conductor:
                 case Listen():
                     await self._start_listening(effect)
                 case Perform():
-                    self._tasks.create_task(self._perform(effect, self._dialogue.facts))
+                    self._tasks.create_task(self._invocation.run(effect, self._dialogue.facts))
                 case Connect():
                     self._tasks.create_task(self._connect(effect))
                 case LoadResume():
@@ -367,39 +323,15 @@ class Conductor:
             self._inbox.put_nowait(PartFailed("recogniser", deaf_because))
 
     def _await_input(self) -> None:
-        if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._user_speaking:
+        if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._recognition.under_way:
             return
         self._timers.await_input(self._listen)
 
-    async def _perform(self, perform: Perform, facts: Mapping[str, object]) -> None:
-        """Posts ActionDone, and ActionSlow before it where it takes longer than SLOW_ACTION_S. Raises nothing."""
-        token = perform.token
-        slow = asyncio.get_running_loop().call_later(SLOW_ACTION_S, lambda: self._inbox.put_nowait(ActionSlow(token)))
-        clock = self._services.clock
-        started = clock.monotonic()
-        result, error = ActionResult("failed"), ""
-        language = str(facts.get("call.language", "en-US"))
-        call = ActionCall(perform.name, perform.arguments, perform.key, self._call_id, facts, language)
-        try:
-            async with asyncio.timeout(perform.timeout_s):
-                result = await self._services.actions.perform(call)
-        except TimeoutError:
-            result, error = ActionResult("timeout"), "timeout"
-        except (IvrError, OSError) as failure:
-            error = str(failure)
-        except Exception as failure:
-            # An action is a plug-in's code: whatever it raises, the caller takes the failed edge, not the fall.
-            log.exception("action.raised", action=perform.name)
-            error = type(failure).__name__
-        finally:
-            slow.cancel()
-        took_s = round(clock.monotonic() - started, 4)
-        self._recorder.record(Performed(perform.name, result.outcome, took_s, error))
-        self._inbox.put_nowait(ActionDone(token, result))
-
     async def _connect(self, connect: Connect) -> None:
-        def still_trying() -> None:
-            self._inbox.put_nowait(HandoffSlow(connect.token))
+        def still_trying() -> bool:
+            if self._hears_nothing:
+                self._inbox.put_nowait(HandoffSlow(connect.token))
+            return self._hears_nothing
 
         outcome = await self._handoff.run(connect, self.paused, still_trying)
         self._inbox.put_nowait(HandoffDone(connect.token, outcome))

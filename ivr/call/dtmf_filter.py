@@ -40,3 +40,9 @@ class KeyFilter:
         presses = self._presses.get(key, [])
         for press in [press for press in presses if press.until is None] or presses[-1:]:
             press.until = now
+
+    def lost(self, now: float) -> None:
+        """The media are: nobody will say that a key which is down goes up."""
+        for presses in self._presses.values():
+            for press in presses:
+                press.until = now if press.until is None else press.until

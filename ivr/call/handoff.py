@@ -38,8 +38,9 @@ MEDIA_FAILED, CRASHED = "media failed", "something failed"
 GENERAL, URGENT = "general", 9
 
 
-def _quietly() -> None:
+def _quietly() -> bool:
     """Nobody speaks."""
+    return True
 
 
 def _unpaused() -> AbstractAsyncContextManager[None]:
@@ -72,9 +73,9 @@ class Handoff:
         """A NOTIFY arrived on the caller's leg."""
         self._blind.progress(event)
 
-    async def run(self, connect: Connect, paused: Pause, still_trying: Callable[[], None] = _quietly) -> NotConnected:
+    async def run(self, connect: Connect, paused: Pause, still_trying: Callable[[], bool] = _quietly) -> NotConnected:
         """Tries the desk's destinations in turn and stays with the two until one leaves; ``paused`` surrounds that.
-        ``still_trying`` is called when the caller ought to hear a word meanwhile.
+        ``still_trying`` is called when the caller ought to hear a word meanwhile; False: they hear one already.
 
         Raises CallEnded when that was the end of the call: the agent hung up after a conversation, or a REFER took
         the caller there. Whatever breaks on the way is "failed": never silence, never a dead call."""

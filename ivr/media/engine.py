@@ -34,6 +34,8 @@ _ROLE = Role(
     variables={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
 )
 
+_MOST_LIVES = 3  # of the process, that opening a leg may cost
+
 _log = structlog.get_logger(__name__)
 
 
@@ -93,9 +95,18 @@ class ProcessMediaEngine:
     async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> ProcessMediaLeg:
         """Bind a port pair and negotiate; ``caller``: for one, who may not have the ports kept for who joins them.
 
-        Raises NoCommonCodec (answer 488), or MediaUnavailable."""
-        opened = ProcessMediaLeg(self, next(self._numbers), leg, remote, caller=caller)
-        await opened.open()
+        A process that is lost over this is followed by one that is asked again. Raises NoCommonCodec (answer 488), or
+        MediaUnavailable."""
+        for lives_left in reversed(range(_MOST_LIVES)):
+            opened = ProcessMediaLeg(self, next(self._numbers), leg, remote, caller=caller)
+            life = self._life
+            try:
+                await opened.open()
+                break
+            except MediaUnavailable as error:
+                if self._life == life or not lives_left:
+                    raise
+                _log.info("media.unopened", leg=leg, why=str(error))
         return opened
 
     async def preload(self, clips: Sequence[Clip]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import itertools
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ivr.call.comfort import AGAIN_S, FIRST_S
+from ivr.call.comfort import AFTER_WORDS_S, AGAIN_S, FIRST_S
 from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
 from ivr.call.introduction import HELD_S, SILENT_S
 from ivr.call.journal import Journal, Recorder
@@ -122,6 +123,16 @@ def noted(status: int) -> TransferProgress:
 class TwoAgents(FakeDesk):
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
         return [Destination(name, f"sip:{name}@test", self.mode) for name in ("one", "two")]
+
+
+def told_to(words: list[float]) -> Callable[[], bool]:
+    """A mouth that notes when it was asked for a word."""
+
+    def speak() -> bool:
+        words.append(asyncio.get_running_loop().time())
+        return True
+
+    return speak
 
 
 class SilentDesk(FakeDesk):
@@ -577,6 +588,61 @@ def test_media_that_are_lost_again_and_again_end_it(library: FlowLibrary) -> Non
     alone(library, scenario)
 
 
+@pytest.mark.parametrize("rings_s", [0.0, 1.5])
+def test_one_phone_after_the_other_makes_no_longer_silence(library: FlowLibrary, rings_s: float) -> None:
+    """Each is given up before a word would have been due."""
+    heard: list[float] = []
+
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    class Brief(FakeEndpoint):
+        async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
+            if rings_s:
+                given["on_ringing"]()
+                await asyncio.sleep(rings_s)
+                heard.append(now())
+            await asyncio.sleep(FIRST_S - 0.5 - rings_s)
+            raise DialFailed(486, "Busy Here")
+
+    class FiveAgents(FakeDesk):
+        def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
+            return [Destination(str(n), f"sip:{n}@test", self.mode) for n in range(5)]
+
+    async def scenario(bench: Bench) -> None:
+        bench.on(endpoint=Brief(), desk=FiveAgents())
+        heard.append(now())
+        assert await bench.handoff.run(ASKED, bench.paused, told_to(heard)) == "failed"
+        heard.append(now())
+
+    alone(library, scenario)
+    assert len(heard) > 3
+    assert max(later - sooner for sooner, later in itertools.pairwise(heard)) <= AGAIN_S
+
+
+def test_a_word_that_would_talk_over_another_comes_right_after_it(library: FlowLibrary) -> None:
+    asked: list[float] = []
+
+    class Deaf(FakeEndpoint):
+        async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
+            await asyncio.sleep(10)
+            raise DialFailed(408, "No answer in time")
+
+    async def scenario(bench: Bench) -> None:
+        bench.on(endpoint=Deaf())
+        now = asyncio.get_running_loop().time
+        began = now()
+
+        def speak() -> bool:
+            asked.append(now() - began)
+            return asked[-1] > FIRST_S + 0.5
+
+        assert await bench.handoff.run(ASKED, bench.paused, speak) == "failed"
+
+    alone(library, scenario)
+    assert asked == pytest.approx([FIRST_S, FIRST_S + AFTER_WORDS_S])
+
+
 def test_while_nothing_rings_a_word_is_asked_for_every_few_seconds(library: FlowLibrary) -> None:
     class Deaf(FakeEndpoint):
         async def dial(self, target: str, local: MediaDescription, **given: Any) -> FakeLeg:
@@ -587,9 +653,7 @@ def test_while_nothing_rings_a_word_is_asked_for_every_few_seconds(library: Flow
 
     async def scenario(bench: Bench) -> None:
         bench.on(endpoint=Deaf(), desk=TwoAgents())
-        clock = bench.services.clock
-        began = clock.monotonic()
-        outcome = await bench.handoff.run(ASKED, bench.paused, lambda: words.append(clock.monotonic() - began))
+        outcome = await bench.handoff.run(ASKED, bench.paused, told_to(words))
         assert outcome == "failed"
         assert not bench.caller.heard
 
@@ -600,11 +664,11 @@ def test_while_nothing_rings_a_word_is_asked_for_every_few_seconds(library: Flow
 
 
 def test_a_phone_that_rings_for_long_is_heard_all_the_time(library: FlowLibrary) -> None:
-    words: list[None] = []
+    words: list[float] = []
 
     async def scenario(bench: Bench) -> None:
         bench.endpoint.ring_s = 65.0
-        talk = asyncio.create_task(bench.handoff.run(ASKED, bench.paused, lambda: words.append(None)))
+        talk = asyncio.create_task(bench.handoff.run(ASKED, bench.paused, told_to(words)))
         await asyncio.sleep(64)
         assert bench.caller.heard == ["tone:ringback"] * 11
         assert bench.caller._playing
@@ -615,11 +679,11 @@ def test_a_phone_that_rings_for_long_is_heard_all_the_time(library: FlowLibrary)
 
 
 def test_a_refer_that_takes_long_brings_words_too(library: FlowLibrary) -> None:
-    words: list[None] = []
+    words: list[float] = []
 
     async def scenario(bench: Bench) -> None:
         bench.desk.mode = "refer"
-        assert await bench.handoff.run(ASKED, bench.paused, lambda: words.append(None)) == "failed"
+        assert await bench.handoff.run(ASKED, bench.paused, told_to(words)) == "failed"
 
     alone(library, scenario)
     assert len(words) == 5

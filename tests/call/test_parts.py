@@ -224,11 +224,13 @@ def test_one_press_by_two_transports_is_one_key() -> None:
 
 def admitted(*presses: tuple[float, str]) -> int:
     """How many presses a filter sees in what is told at the times given: "rtp", "tone" and "info", with a plus for held
-    keys, "up" for their release."""
+    keys, "up" for their release, "lost" for the end of the media process."""
     keys, count = KeyFilter(), 0
     for now, what in presses:
         if what == "up":
             keys.released("8", now)
+        elif what == "lost":
+            keys.lost(now)
         else:
             source: DigitSource = "rtp" if "rtp" in what else "tone" if "tone" in what else "info"
             count += keys.admit(Digit("8", source, held=what.endswith("+")), now)
@@ -251,6 +253,9 @@ def admitted(*presses: tuple[float, str]) -> int:
         ([(0.0, "info"), (0.1, "info")], 2),
         ([(0.0, "tone+"), (0.05, "up"), (0.1, "tone+"), (0.15, "up")], 2),
         ([(0.0, "rtp+"), (0.1, "up"), (1.0, "info")], 2),
+        ([(0.0, "rtp+"), (0.1, "lost"), (0.3, "info")], 1),
+        ([(0.0, "rtp+"), (0.1, "lost"), (3.0, "tone+"), (3.1, "up")], 2),
+        ([(0.0, "rtp+"), (0.1, "up"), (1.0, "lost"), (1.1, "info")], 2),
     ],
 )
 def test_a_press_counts_once_however_long_it_is_and_88_is_two(presses: list[tuple[float, str]], digits: int) -> None:

@@ -12,6 +12,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import DialFailed
 from ivr.events import Digit
 from ivr.media.description import MediaDescription
+from ivr.record import Keyed
 from tests.call.fakes import FakeEndpoint, FakeLeg, FakeMedia
 from tests.call.test_session import Rig, library
 from tests.call.virtual import run
@@ -70,6 +71,24 @@ def test_a_key_by_info_in_the_gap_is_heard(library: FlowLibrary) -> None:
             await asyncio.sleep(8)
             assert rig.caller.bridged_to is not None
             assert SORRY not in rig.said
+
+    run(scenario())
+
+
+def test_a_key_that_was_down_when_the_media_died_is_up(library: FlowLibrary) -> None:
+    """Nobody told so; the next press of it may come by another way, and is a press."""
+
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.caller.post(Digit("9", "rtp", held=True))
+            await asyncio.sleep(2)
+            rig.caller.lose()
+            await asyncio.sleep(9)
+            told = len(rig.records.entries)
+            rig.caller.post(Digit("9", "tone"))
+            await asyncio.sleep(1)
+            assert [e.what for e in rig.records.entries[told:] if isinstance(e.what, Keyed)] == [Keyed("9")]
 
     run(scenario())
 

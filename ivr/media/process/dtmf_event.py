@@ -51,6 +51,7 @@ class EventReceiver:
         self._start = 0
         self._timestamp = 0
         self._duration = 0
+        self._moving = False  # its timestamps do, and say where the press is rather than where it began
         self._reach = 0  # the timestamp that the press has come to
         self._at = 0.0
         self._held = False
@@ -79,7 +80,7 @@ class EventReceiver:
         self._key, self._sequence, self._at = key, sequence, now
         self._start = self._timestamp = timestamp
         self._duration, self._reach = duration, timestamp + max(duration, _FRAME)
-        self._held, self._ended, self._silent = not end, end, 0
+        self._held, self._ended, self._moving, self._silent = not end, end, False, 0
         return [*changes, KeyChange(key, True, end)]
 
     def tick(self) -> KeyChange | None:
@@ -111,8 +112,9 @@ class EventReceiver:
         reach = timestamp + duration
         if timestamp != self._timestamp:
             self._recent.append((timestamp, self._key))
-            if self._duration < _LONG:  # no new segment: a timestamp that moves, and a duration that counts on
-                reach = timestamp + min(duration, _FRAME)
+            self._moving = self._duration < _LONG  # else it is a new segment
+        if self._moving:
+            reach = timestamp + min(duration, _FRAME)
         if timestamp_ahead(reach, self._reach) > 0:
             self._reach = reach
         self._timestamp, self._silent = timestamp, 0

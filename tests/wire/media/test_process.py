@@ -59,6 +59,25 @@ async def test_after_kill_9_new_legs_work(engine: ProcessMediaEngine, connect: C
     assert max(int(np.abs(f).max()) for f in three.far.signal(three.far.arrivals)) > 4000
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_leg_that_is_opened_while_the_process_dies_is_opened_in_the_next(how: signal.Signals) -> None:
+    """Before the line knows: dead, it does not answer; standing still, it is waited for until it is replaced."""
+    far = await FarEnd.at_loopback()
+    engine = ProcessMediaEngine("127.0.0.1", (20000, 39999), hung_after_s=0.5)
+    await engine.start()
+    first = engine.pid
+    assert first is not None
+    os.kill(first, how)
+    leg = await engine.open("late", far.description())
+    assert engine.pid not in (None, first)
+    await leg.play([clip("hello")], token=1)
+    await far.received(5)
+    assert voice(far) > 4000
+    await leg.close()
+    await engine.stop()
+    far.close()
+
+
 def voice(far: FarEnd) -> int:
     """How loud the far end was spoken to."""
     return max((int(np.abs(frame).max()) for frame in far.signal(far.arrivals)), default=0)

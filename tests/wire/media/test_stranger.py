@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ivr.events import Audio, Digit, MediaTimeout
+from ivr.events import Audio, Digit, MediaLost, MediaTimeout
+from ivr.media.description import Direction
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.process import rtcp
 from ivr.media.process.codec import RATE, clipped
@@ -86,6 +89,44 @@ async def test_a_stranger_keeps_no_call_alive(connect: Connect, stranger: FarEnd
     await line.far.keep_silent(5)
     await attack(stranger, line)  # longer than the time-out of 0.5 s
     assert (await line.log.first(MediaTimeout, within=2.0))[0].leg == "leg-0"
+
+
+async def test_a_stranger_while_the_media_process_is_followed_by_another(
+    engine: ProcessMediaEngine, connect: Connect, stranger: FarEnd
+) -> None:
+    """Whom it had heard is forgotten; who may be heard is not."""
+    line = await connect()
+    await line.far.keep_silent(10)
+    stranger.aim(line.leg.local)
+    sending = asyncio.create_task(stranger.keep_silent(500))
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)
+    await line.log.first(MediaLost)
+    await line.leg.reopen()
+    await line.leg.listen(True)
+    sending.cancel()
+    await attack(stranger, line)
+    untouched(line, stranger)
+    line.far.forget()
+    await line.far.talk(VOICE)
+    assert await line.log.first(Audio, 10)
+    assert len(line.far.arrivals) > 15
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+async def test_a_stranger_while_the_caller_holds(connect: Connect, stranger: FarEnd, host: str) -> None:
+    line = await connect()
+    await line.far.keep_silent(5)
+    await line.leg.listen(True)
+    await line.leg.update(replace(line.far.description(direction=Direction.SENDONLY), host=host))
+    await attack(stranger, line)
+    await line.leg.update(line.far.description())
+    await stranger.keep_silent(5)
+    untouched(line, stranger)
+    line.far.forget()
+    await line.far.talk(VOICE)
+    assert await line.log.first(Audio, 10)
+    assert len(line.far.arrivals) > 15
 
 
 async def test_another_port_of_the_callers_host_takes_over_and_gives_back(connect: Connect) -> None:

@@ -54,6 +54,7 @@ class Habit:
     end_interval: int = 20
     moves: bool = False  # the timestamp goes on with every packet
     moves_at_end: int = 0  # ticks by which each end packet's goes on
+    dated_end: bool = False  # all end packets carry the timestamp of the end
     duration: int | None = None  # constant
     end_duration: int | None = None
     frozen: bool = False  # the timestamp never goes on
@@ -76,7 +77,9 @@ class Habit:
             length = 8 * max(passed, self.tone)
             for n in range(self.ends):
                 passed += self.end_interval if n or not self.updates else 0
-                shown = stamp + (length if self.moves or self.moves_at_end else 0) + n * self.moves_at_end
+                shown = (
+                    stamp + (length if self.moves or self.moves_at_end or self.dated_end else 0) + n * self.moves_at_end
+                )
                 duration = length if self.end_duration is None else self.end_duration
                 out.append(Sent((at + passed) / 1000, sequence, shown, body(key, duration, end=True)))
                 sequence += 1
@@ -99,6 +102,8 @@ HABITS = {
     "every end packet a new timestamp": Habit(moves_at_end=160),
     "every end packet a new timestamp, four of them": Habit(moves_at_end=160, ends=4, pause=120),
     "every end packet a new timestamp far off": Habit(moves_at_end=4000),
+    "end packets of the timestamp of the end": Habit(dated_end=True, end_interval=5),
+    "end packets of the timestamp of the end, long presses": Habit(tone=250, pause=120, dated_end=True),
     "end packets 50 ms apart, each a new timestamp": Habit(moves_at_end=400, end_interval=50, pause=160),
     "end packets at once, each a new timestamp": Habit(moves_at_end=160, end_interval=0),
     "the timestamp stands still": Habit(frozen=True),
