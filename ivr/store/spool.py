@@ -129,7 +129,9 @@ class Spool:
         names = {_owner(file) for kind in (SUFFIX, LOCK) for file in self.folder.glob(f"*{kind}")} - {self._owner}
         owners, adopted = [], 0
         for name in sorted(names):
-            with _locked(self.folder / f"{name}{LOCK}") as free:
+            if not (lock := self.folder / f"{name}{LOCK}").exists() and self._segments(name):
+                lock.touch(mode=0o600)  # somebody removed it: what it was for is nobody's
+            with _locked(lock) as free:
                 if not free:
                     continue
                 for file in self._segments(name):
@@ -137,7 +139,7 @@ class Spool:
                     file.rename(self._next())
                     adopted += lines
                     self._disk_bytes += size
-                (self.folder / f"{name}{LOCK}").unlink(missing_ok=True)
+                lock.unlink(missing_ok=True)
                 owners.append(name)
         return owners, adopted
 
@@ -325,15 +327,19 @@ class Spool:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[bool]:
-    """Whether the lock was free; it is held meanwhile."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    """Whether the lock was there and free; it is held meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+            free = path.stat().st_ino == os.fstat(descriptor).st_ino  # nobody took and removed it meanwhile
+        except (BlockingIOError, FileNotFoundError):
+            free = False
+        yield free
     finally:
         os.close(descriptor)
 
