@@ -98,7 +98,7 @@ async def test_its_flows_are_checked_and_tested(product: Path, tmp_path: Path) -
     code, said = await python(product, tmp_path, "-m", "ivr", "flow", "check", "--strict", "--config", config)
     assert (code, "nothing wrong" in said) == (0, True), said
     code, said = await python(product, tmp_path, "-m", "ivr", "flow", "test", "--config", config)
-    assert (code, "4 calls, none failed" in said) == (0, True), said
+    assert (code, "5 calls, none failed" in said) == (0, True), said
     code, said = await python(product, tmp_path, "-m", "ivr", "db", "seed", "--config", config)
     assert (code, "brings no example data" in said) == (0, True), said
 

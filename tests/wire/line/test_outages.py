@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from watchfiles import awatch
 
@@ -100,20 +101,22 @@ async def test_a_killed_lines_caller_goes_on_where_they_were(agent: Softphone, t
 async def test_a_call_that_meets_a_lock_is_whole_afterwards(line: RunningLine) -> None:
     """For ten seconds: the caller notices nothing of it where nothing is to be changed, also at the very beginning."""
     since = mark(line)
+    rows(line, "DELETE FROM resume_points")  # what calls before this one left
     async with Softphone.open() as june:
         with locked(line):
             began = time.monotonic()
             async with Caller.calling(june, line.uri, None, from_number=JUNE) as caller:
                 call = await in_the_middle(line, caller, since=since)
-                waits = await line.get("/readyz")
-                assert "wait in the spool" in waits["store"]
+                async with aiohttp.ClientSession() as session, session.get(f"{line.http}/readyz") as answer:
+                    assert answer.status == 503, "a line that can write nothing down is not ready"
+                    assert "wait in the spool" in (await answer.json())["store"]
                 await asyncio.sleep(max(0.0, 10.0 - (time.monotonic() - began)))  # as long as the lock is held
             ended = await logged(line, "call.end", since=since, call_id=call)
         assert ended["journal_lost"] == 0
     await logged(line, "journal.recovered", since=since)
     await all_written(line)
     found = await line.get(f"/api/calls/{call}")
-    assert (found["live"], found["outcome"], found["caller"]) == (False, "abandoned", JUNE)
+    assert (found["live"], found["outcome"], found["caller"]) == (False, "abandoned", f"+1{JUNE}")
     assert [entry["key"] for entry in found["entries"] if entry["kind"] == "key"] == ["3", "2", "2", "#"]
     assert (await line.get("/readyz"))["store"] == "ok"
     async with Softphone.open() as june, Caller.calling(june, line.uri, None, from_number=JUNE) as caller:

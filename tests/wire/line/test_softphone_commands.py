@@ -55,7 +55,10 @@ class Terminal:
 @asynccontextmanager
 async def terminal(*words: str) -> AsyncIterator[Terminal]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ivr", *words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *(sys.executable, "-m", "ivr", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background ignores it
     )
     try:
         yield Terminal(process)

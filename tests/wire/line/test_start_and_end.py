@@ -71,7 +71,7 @@ async def test_a_start_says_what_it_is_doing(tmp_path: Path) -> None:
         _, _, said = await ready_line(process)
     reasons = {reason for status, body in seen for reason in body["reasons"] if status == 503}
     assert {body["state"] for status, body in seen if status == 503} == {"starting"}
-    assert "starting: loading recogniser and voices" in reasons
+    assert reasons and all(reason.startswith("starting: ") for reason in reasons)
     steps = [text.removeprefix("starting: ").strip() for text in said if text.startswith("starting: ")]
     assert steps[:5] == [
         "opening HTTP", "opening the database", "checking the flows", "starting the media process",
