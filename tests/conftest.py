@@ -24,3 +24,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         real_time = next((group for folder, group in REAL_TIME.items() if folder in item.path.parents), None)
         item.add_marker(pytest.mark.xdist_group(real_time or str(item.path.relative_to(HERE))))
+    items.sort(key=lambda item: not any(folder in item.path.parents for folder in REAL_TIME))  # the longest first
