@@ -29,6 +29,7 @@ class AgentSockets(asyncio.DatagramProtocol):
         self.rtp = rtp
         self.direction = direction
         self.invited = asyncio.Event()
+        self.acknowledged = asyncio.Event()
         self.hung_up = asyncio.Event()
         self._version = 1
         self._invite: SipRequest | None = None
@@ -53,7 +54,9 @@ class AgentSockets(asyncio.DatagramProtocol):
         if isinstance(message, SipResponse):
             if message.status_code >= 200:
                 self._answers.put_nowait(message)
-        elif message.method != "ACK":
+        elif message.method == "ACK":
+            self.acknowledged.set()
+        else:
             self._answer(message)
 
     def _answer(self, request: SipRequest) -> None:
@@ -70,7 +73,10 @@ class AgentSockets(asyncio.DatagramProtocol):
         self._send(response)
 
     async def change(self, *, rtp: FarEnd | None = None, direction: Direction = Direction.SENDRECV) -> SipResponse:
-        """A re-INVITE: elsewhere, on hold, or back again. The final answer."""
+        """A re-INVITE: elsewhere, on hold, or back again; not before the first is done (RFC 3261 section 14.1). The
+        final answer."""
+        async with asyncio.timeout(5):
+            await self.acknowledged.wait()
         assert self._invite is not None
         if rtp is not None:
             rtp.target = self.rtp.target

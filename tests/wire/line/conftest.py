@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,12 +31,15 @@ async def line(agent: Softphone, tmp_path_factory: pytest.TempPathFactory) -> As
 
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def undisturbed(line: RunningLine, agent: Softphone) -> AsyncIterator[None]:
-    """Each test begins with no call up and an agent's phone that answers; what a failed one left is waited out."""
+    """Each test begins with no call up, none to be picked up where it was dropped, and an agent's phone that answers;
+    what a failed one left is waited out."""
     await agent.hangup()
     agent.forget()
     await agent.set_incoming("answer", after_s=0.3)
     yield
     await line.until_idle()
+    with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=10)) as database, database:
+        database.execute("DELETE FROM resume_points")
 
 
 @pytest.fixture(scope="session")

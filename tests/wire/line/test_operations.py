@@ -253,7 +253,13 @@ def recogniser_alone(line: RunningLine) -> list[int]:
 
 @pytest.mark.parametrize(
     ("who", "seconds", "same"),
-    [(whole_group, 12.0, True), (line_alone, 12.0, True), (media_alone, 8.0, True), (recogniser_alone, 8.0, False)],
+    [
+        (whole_group, 12.0, True),
+        (line_alone, 12.0, True),
+        (media_alone, 2.5, True),
+        (media_alone, 8.0, False),
+        (recogniser_alone, 8.0, False),
+    ],
 )
 async def test_a_pause_ends_no_call(
     operated: RunningLine,
@@ -263,15 +269,15 @@ async def test_a_pause_ends_no_call(
     seconds: float,
     same: bool,
 ) -> None:
-    """``same``: the workers are those of before. A recogniser that is silent for so long on its own is replaced, and
-    those whom it didn't hear are with a human by then."""
+    """``same``: the workers are those of before. One that is silent for so long on its own is replaced; those whom a
+    recogniser didn't hear are with a human by then."""
     line = operated
     call = (await call_of(line, JUNE))["call_id"]
     workers = sorted(processes(line))
     since = mark(line)
     with standing_still(who(line)):
         await asyncio.sleep(seconds)
-    if same:
+    if who is not recogniser_alone:
         await caller.press("0")
     await with_human(line, [desk], call, since=since)
     assert caller.phone.ended is None
