@@ -7,9 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ivr.desk.desk import whisper
+from ivr.identity import CALLER_IDENTITY
 from ivr.ports import HandoffContext
 from ivr.record import URGENT, Reason
 from tests.unit.desk.handed import CONTEXT
+
+
+def known(level: str) -> HandoffContext:
+    return replace(CONTEXT, priority=0, facts={**CONTEXT.facts, CALLER_IDENTITY: level})
 
 
 @pytest.mark.parametrize(
@@ -26,6 +31,9 @@ from tests.unit.desk.handed import CONTEXT
         ),
         (replace(CONTEXT, priority=0, reason="", tried=()), "Ada Moreno."),
         (replace(CONTEXT, priority=5, reason="asked", tried=()), "Ada Moreno."),
+        (known("likely"), "Ada Moreno: cancellation risk."),
+        (known("verified"), "Ada Moreno, verified: cancellation risk."),
+        (known("unverified"), "Ada Moreno, not verified: cancellation risk."),
         (replace(CONTEXT, language="es-ES", priority=0, tried=()), "Ada Moreno: cancellation risk."),
     ],
 )
