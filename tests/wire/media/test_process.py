@@ -18,7 +18,7 @@ from ivr.media.engine import ProcessMediaEngine
 from ivr.media.leg import ProcessMediaLeg
 from ivr.media.process.codec import RATE, clipped
 from ivr.ports import MediaEngine, MediaLeg
-from tests.wire.media.conftest import Connect, Line, Log
+from tests.wire.media.conftest import PORTS, Connect, Line, Log
 from tests.wire.media.far_end import FarEnd
 
 pytestmark = pytest.mark.wire
@@ -63,7 +63,7 @@ async def test_after_kill_9_new_legs_work(engine: ProcessMediaEngine, connect: C
 async def test_a_leg_that_is_opened_while_the_process_dies_is_opened_in_the_next(how: signal.Signals) -> None:
     """Before the line knows: dead, it does not answer; standing still, it is waited for until it is replaced."""
     far = await FarEnd.at_loopback()
-    engine = ProcessMediaEngine("127.0.0.1", (20000, 39999), hung_after_s=0.5)
+    engine = ProcessMediaEngine("127.0.0.1", PORTS, hung_after_s=0.5)
     await engine.start()
     first = engine.pid
     assert first is not None
@@ -183,7 +183,7 @@ async def test_requests_under_way_fail_when_the_process_dies(engine: ProcessMedi
 
 
 async def test_a_hung_process_is_replaced() -> None:
-    engine = ProcessMediaEngine("127.0.0.1", (20000, 39999), hung_after_s=1.5)
+    engine = ProcessMediaEngine("127.0.0.1", PORTS, hung_after_s=1.5)
     await engine.start()
     leg = await engine.open("leg", None)
     log = Log(leg)
@@ -207,7 +207,7 @@ async def test_ctrl_c_is_the_lines_business(engine: ProcessMediaEngine, connect:
 
 
 async def test_the_process_ends_with_its_line() -> None:
-    engine = ProcessMediaEngine("127.0.0.1", (20000, 39999))
+    engine = ProcessMediaEngine("127.0.0.1", PORTS)
     await engine.start()
     leg = await engine.open("leg", None)
     log = Log(leg)
@@ -228,7 +228,7 @@ async def test_the_process_ends_with_its_line() -> None:
 
 
 async def test_clips_over_the_bound_are_forgotten_and_shipped_again() -> None:
-    engine = ProcessMediaEngine("127.0.0.1", (20000, 39999), clip_bytes=4000)
+    engine = ProcessMediaEngine("127.0.0.1", PORTS, clip_bytes=4000)
     await engine.start()
     far = await FarEnd.at_loopback()
     leg = await engine.open("leg", far.description())

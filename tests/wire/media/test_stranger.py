@@ -18,7 +18,7 @@ from ivr.media.process import rtcp
 from ivr.media.process.codec import RATE, clipped
 from ivr.media.process.dtmf_tone import tones
 from ivr.media.wire import KEYS
-from tests.wire.media.conftest import Connect, Line, Log
+from tests.wire.media.conftest import PORTS, Connect, Line, Log
 from tests.wire.media.far_end import FarEnd
 
 pytestmark = pytest.mark.wire
@@ -185,7 +185,7 @@ async def test_a_new_description_moves_the_call(connect: Connect, stranger: FarE
 @pytest.mark.parametrize("bound", ["::1", "::"])
 async def test_over_ipv6_and_over_ipv4_through_a_socket_for_both(bound: str) -> None:
     host = "::1" if bound == "::1" else "127.0.0.1"
-    engine = ProcessMediaEngine(bound, (20000, 39999), advertise=host)
+    engine = ProcessMediaEngine(bound, PORTS, advertise=host)
     await engine.start()
     far = await FarEnd.at_loopback(host=host)
     leg = await engine.open("leg", replace(far.description(), host=host))
