@@ -20,6 +20,7 @@ REAL_TIME = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         real_time = next((group for folder, group in REAL_TIME.items() if folder in item.path.parents), None)
