@@ -23,7 +23,7 @@ system-packages: ## the Debian packages the wire and browser tests need (SIPp, b
 	@bash tests/system_packages.sh
 
 test: $(STAMP) system-packages ## set up and run the whole suite
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)  ## types, lint, import rules
 	@$(BIN)/ruff check .
