@@ -121,7 +121,7 @@ class Database:
     def _engine(self) -> AsyncEngine:
         try:
             if self.sqlite:
-                if self.url.database and not self.in_memory and not self.url.database.startswith("file:"):  # a SQLite URI
+                if self.url.database and not self.in_memory and not self.url.database.startswith("file:"):
                     Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
                 options = {"timeout": self.timeout_s * 0.75}
                 engine = create_async_engine(self.url, json_serializer=_dumps, connect_args=options)
