@@ -87,7 +87,5 @@ def _merged(old: Config, new: Config, keys: Sequence[str]) -> Config:
 
 def _check_secrets(old: Config, new: Config) -> None:
     """A secret that came with this change must be where it is said to be. Raises ConfigError."""
-    before = set(old.secrets)
-    missing = [f"{of}: {t}" for of, secret in new.secrets if (of, secret) not in before and (t := secret.trouble())]
-    if missing:
+    if missing := new.missing_secrets(known=set(old.secrets)):
         raise ConfigError("\n".join(missing))

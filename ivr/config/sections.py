@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -288,10 +288,14 @@ class Config(Section):
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
 
+    def missing_secrets(self, known: Collection[tuple[str, Secret]] = ()) -> list[str]:
+        """What needs a secret that is not there, and why it is not; ``known`` ones are not looked for."""
+        wanted = (each for each in self.secrets if each not in known)
+        return [f"{of}: {trouble}" for of, secret in wanted if (trouble := secret.trouble())]
+
     def check_secrets(self) -> None:
         """Raises ConfigError that names every secret that is not there."""
-        missing = [f"{of}: {trouble}" for of, secret in self.secrets if (trouble := secret.trouble())]
-        if missing:
+        if missing := self.missing_secrets():
             raise ConfigError("secrets are missing\n" + "\n".join(missing), remedy="set them and start again")
 
     @property
