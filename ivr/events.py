@@ -161,6 +161,24 @@ class MediaTimeout:
 
 
 @dataclass(frozen=True, slots=True)
+class Tapped:
+    """What came in on a leg: G.711 or G.722 payload without gaps (silence where nothing came), from ``at`` on."""
+
+    codec: str
+    payload: bytes
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A browser's leg: its transport is "up" (keys agreed, media flow), "closed" (by the page) or "failed"."""
+
+    leg: str
+    state: Literal["up", "closed", "failed"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaLost:
     """The media process died under this leg, which can be opened again in the next one."""
 
@@ -195,7 +213,7 @@ class TransferProgress:
     reason: str
 
 
-MediaEvent = Digit | KeyReleased | Audio | PlayDone | MediaHeard | MediaTimeout | MediaLost
+MediaEvent = Digit | KeyReleased | Audio | PlayDone | MediaHeard | MediaTimeout | MediaLost | Tapped | Connected
 EarEvent = SpeechStarted | SpeechEnded | Heard | RecogniserFailed
 
 

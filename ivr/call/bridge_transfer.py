@@ -10,9 +10,9 @@ import structlog
 
 from ivr.call.comfort import Comfort
 from ivr.call.introduction import Introduction
-from ivr.call.participant import Participant, close_media
 from ivr.call.registry import CallServices
 from ivr.errors import DialFailed, SpeechUnavailable
+from ivr.phones.participant import Participant, close_media
 from ivr.ports import Clip, Destination, HandoffContext, Party
 
 log = structlog.get_logger(__name__)

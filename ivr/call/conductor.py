@@ -22,7 +22,6 @@ from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.invocation import Invocation
 from ivr.call.journal import Recorder, resume_point
 from ivr.call.mouth import Mouth
-from ivr.call.participant import Participant
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import (
     Connect,
@@ -63,6 +62,7 @@ from ivr.events import (
     SpeechStarted,
     TransferProgress,
 )
+from ivr.phones.participant import Participant
 from ivr.ports import MediaChanged
 
 log = structlog.get_logger(__name__)

@@ -13,12 +13,12 @@ from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.bridge_transfer import BridgeTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
-from ivr.call.participant import Participant, first_of
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, TransferFailed
 from ivr.events import TransferProgress
+from ivr.phones.participant import Participant, first_of
 from ivr.ports import Destination, HandoffContext
 from ivr.record import HandedOver
 

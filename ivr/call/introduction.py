@@ -8,10 +8,10 @@ from typing import Literal
 
 import structlog
 
-from ivr.call.participant import Participant, first_of
 from ivr.errors import CallEnded
 from ivr.events import MediaHeard, MediaLost, MediaRestored, PlayDone
 from ivr.media.description import expects_audio, held
+from ivr.phones.participant import Participant, first_of
 from ivr.ports import Clip, MediaChanged
 
 log = structlog.get_logger(__name__)

@@ -15,13 +15,13 @@ import structlog
 from ivr.call.conductor import Conductor
 from ivr.call.handoff import Handoff
 from ivr.call.journal import Journal, Recorder
-from ivr.call.participant import Participant, hang_up
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import Installed
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.logs import bind_call
 from ivr.media.description import NoCommonCodec
+from ivr.phones.participant import Participant, hang_up
 from ivr.ports import EngineStatus, Leg, LegStats
 
 log = structlog.get_logger(__name__)

@@ -38,8 +38,21 @@ class MediaLeg(Protocol):
     async def bridge(self, other: MediaLeg | None) -> None:
         """Join the audio of two legs (both ways, transcoding if needed); None parts them."""
 
+    async def hear(self, others: Sequence[MediaLeg]) -> None:
+        """What this leg's far end hears from now on: the sum of what comes in on ``others`` (none: only what is
+        played). Two that hear each other and nobody else, in one codec, are relayed packet by packet."""
+
+    async def tap(self, on: bool) -> None:
+        """Hand on everything that comes in on this leg as Tapped events, about once a second, for a recording."""
+
+    async def press(self, keys: str) -> None:
+        """Send keys to the far end (RFC 4733, or tones where it takes no events)."""
+
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play to this leg only, even when bridged."""
+
+    async def reoffer(self, offer: str) -> str:
+        """A browser's leg gets a new transport under the same leg (its page was loaded again); our answer."""
 
     def events(self) -> AsyncIterator[MediaEvent]: ...
     async def close(self) -> LegStats: ...
@@ -52,6 +65,11 @@ class MediaEngine(Protocol):
         """Bind an RTP/RTCP port pair and negotiate. Raises MediaUnavailable. None: we make the offer.
 
         ``caller``: it is a caller's. Half of the ports are kept for those whom callers are joined with."""
+
+    async def open_browser(self, leg: str, offer: str) -> tuple[MediaLeg, str]:
+        """A leg to a browser, from its SDP offer: ICE-lite (RFC 8445), DTLS-SRTP (RFC 5764), rtcp-mux; the leg and our
+        SDP answer. ``MediaLeg.reoffer`` takes the offer of a page that was loaded again. Raises MediaUnavailable,
+        NoCommonCodec, and ValueError for what is no browser's offer."""
 
     async def preload(self, clips: Sequence[Clip]) -> None: ...
     def healthy(self) -> bool: ...

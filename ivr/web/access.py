@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 import ipaddress
 import math
@@ -17,6 +18,8 @@ import structlog
 from aiohttp import web
 
 from ivr.limits.throttle import Budgets, CountedLog, Guesses, source_of
+from ivr.ports import Account, Role
+from ivr.ports.accounts import LOCAL
 from ivr.web.bodies import Handler, form
 from ivr.web.connection import TrustedProxies, prove
 
@@ -65,6 +68,7 @@ class Sessions:
 
 OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
+ACCOUNT = "account"  # the request's
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 
@@ -194,6 +198,27 @@ def wants_html(request: web.Request) -> bool:
 def bearer(request: web.Request) -> str:
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
     return value.strip() if kind.lower() == "bearer" else ""
+
+
+def account_of(request: web.Request) -> Account:
+    """Who asks. Whoever got past the gate is somebody."""
+    account: Account = request.get(ACCOUNT, LOCAL)
+    return account
+
+
+def needs(*roles: Role) -> Callable[[Handler], Handler]:
+    """A handler that only people with one of ``roles`` reach; 403 for others."""
+
+    def only(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        async def checked(request: web.Request) -> web.StreamResponse:
+            if not account_of(request).may(*roles):
+                raise web.HTTPForbidden(text=f"this needs the role {' or '.join(roles)}; ask a supervisor")
+            return await handler(request)
+
+        return checked
+
+    return only
 
 
 def matches(given: str, expected: str) -> bool:

@@ -16,14 +16,14 @@ from ivr.call.comfort import AFTER_WORDS_S, AGAIN_S, FIRST_S
 from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
 from ivr.call.introduction import HELD_S, SILENT_S
 from ivr.call.journal import Journal, Recorder
-from ivr.call.participant import Participant
-from ivr.call.restoration import MOST_LOSSES
 from ivr.dialogue.engine.contract import Connect, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
 from ivr.media.description import Direction, MediaDescription
+from ivr.phones.participant import Participant
+from ivr.phones.restoration import MOST_LOSSES
 from ivr.ports import Destination, HandoffContext, MediaChanged
 from ivr.record import Entered, HandedOver
 from tests.call.fakes import (

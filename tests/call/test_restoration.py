@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ivr.call.restoration import WITHIN_S
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import DialFailed
 from ivr.events import Digit
 from ivr.media.description import MediaDescription
+from ivr.phones.restoration import WITHIN_S
 from ivr.record import Keyed
 from tests.call.fakes import FakeEndpoint, FakeLeg, FakeMedia
 from tests.call.test_session import Rig, library

@@ -135,6 +135,26 @@ class HandoffSlow:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceTold:
+    """Connect ``token`` waits in the line: time to say so. ``position`` 1 is next, 0 where nothing true and not rising
+    can be said; ``minutes``: the wait is less than so many, 0 where nobody can say. ``asked``: the caller wants to know
+    now; ``again``: their old place, from an earlier call."""
+
+    token: int
+    position: int
+    minutes: int = 0
+    asked: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentComing:
+    """Connect ``token``: an agent has accepted and is being joined; nothing more is said or asked."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResumeLoaded:
     """LoadResume ``token``: the snapshot of this caller's dropped call, or None."""
 
@@ -179,7 +199,7 @@ class Agitated:
 
 DialogueEvent = (
     SpeechHeard | KeyPressed | KeysPaused | NoInput | Said | ActionDone | ActionSlow | HandoffDone | HandoffSlow
-    | ResumeLoaded | PartFailed | RecognitionLate | SpeechLost | Interrupted | Agitated
+    | PlaceTold | AgentComing | ResumeLoaded | PartFailed | RecognitionLate | SpeechLost | Interrupted | Agitated
 )  # fmt: skip
 
 # --- out of the dialogue ------------------------------------------------------------------------------------
@@ -241,6 +261,16 @@ class Connect:
     priority: int
     said: str = ""
     also: tuple[Reason, ...] = ()
+    waits: bool = False  # by the verb ``wait``: in the line for as long as it takes, told where they stand
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Connect ``token`` is wanted no more. ``keep``: the place is kept for who comes back to it ("away"), becomes a
+    call back or message by the action that follows ("done" then), or is given up ("done")."""
+
+    token: int
+    keep: str = "away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +295,7 @@ class Record:
     what: Happening
 
 
-Effect = Say | Listen | Perform | Connect | LoadResume | End | Record
+Effect = Say | Listen | Perform | Connect | Disconnect | LoadResume | End | Record
 
 
 class Outbox:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ivr.call.restoration import Restoration
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.events import (
     Audio,
@@ -28,6 +27,7 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import MediaDescription, NoCommonCodec
+from ivr.phones.restoration import Restoration
 from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""Accounts: the people of the house, their roles and their sessions."""

@@ -1,0 +1,1 @@
+"""Agents' phones, and the conversations that they have with callers."""

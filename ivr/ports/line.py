@@ -1,0 +1,178 @@
+"""The line's ports: callers who wait for a live agent, their places, and the offers of places to agents.
+
+A place's life: ``waiting -> offered -> talking -> done``; ``offered -> waiting`` (declined, no answer, lease over);
+``waiting|offered -> away`` (the call was lost, its process died, or the caller went back to the machine) ``-> waiting``
+(they are back) or ``-> expired`` (grace over); ``waiting|away -> callback -> offered -> dialling -> talking``;
+``dialling -> callback`` (engaged, no answer) ``-> given_up``; ``waiting -> abandoned``. ``entered_at`` is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+Channel = Literal["voice", "message", "chat"]
+PlaceState = Literal[
+    "waiting", "offered", "talking", "away", "callback", "dialling", "done", "abandoned", "expired", "given_up"
+]
+AgentState = Literal["away", "idle", "offered", "busy", "wrap_up"]
+Release = Literal["declined", "no_answer", "unreachable", "lost", "withdrawn"]
+"""Why an offer came to nothing: the agent said no, did not answer, can't be rung, their line broke, the caller left."""
+
+Leaving = Literal["abandoned", "away", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody wants a person.
+
+    ``person``: who they are as far as is known: "member:ID" from the level likely on, else "tel:E164", else
+    "call:ID" where the number is withheld. ``priority``: 0 to 10, higher goes first. ``named``: the agent they would
+    rather have. ``context``: the token of their hand-over's context."""
+
+    person: str
+    call_id: str
+    skill: str
+    priority: int
+    reason: str = ""
+    said: str = ""
+    name: str = ""
+    number: str = ""
+    member: str = ""
+    language: str = ""
+    named: str = ""
+    context: str = ""
+    channel: Channel = "voice"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the line as it is kept. ``line``: the process that has the call, "" where none has."""
+
+    id: int
+    arrival: Arrival
+    entered_at: datetime
+    state: PlaceState
+    line: str = ""
+    agent: str = ""
+    offers: int = 0
+    attempts: int = 0
+    callback_number: str = ""
+    due_at: datetime | None = None
+    again: bool = False  # it was there before, and is taken again
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a caller stands. ``position``: 1 is next, counted among those whom an agent of this skill could take;
+    ``within_s``: the wait that is kept in four of five calls, None where nothing honest can be said; ``waited_s``."""
+
+    position: int
+    within_s: float | None
+    waited_s: float
+    agents: int = 0  # with the skill, on duty
+
+    @property
+    def within_minutes(self) -> int | None:
+        """As it is said: "less than … minutes"; None above ten."""
+        if self.within_s is None:
+            return None
+        minutes = max(1, -int(-(self.within_s / 60 - 0.1) // 1))
+        return minutes if minutes <= 10 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A place is offered to an agent until ``until`` (the database's clock). ``line``: the process that has the agent's
+    console, "" for a phone without one."""
+
+    place: Place
+    agent: str
+    until: datetime
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """An agent as the line sees them. ``line``: the process of their console; ``since``: in ``state``. ``phone``: a
+    SIP URI, or "browser". ``rests``: a phone without a console that did not answer is idle again by itself."""
+
+    name: str
+    state: AgentState
+    since: datetime
+    skills: tuple[str, ...]
+    reason: str = ""
+    phone: str = "browser"
+    line: str = ""
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """The line as one process remembers it: rebuilt from the database at each change, never the truth."""
+
+    places: tuple[Place, ...]  # live ones, in the order in which they are served
+    agents: tuple[AgentStatus, ...]
+    fresh: bool = True  # False: the database is away, and this is how it was
+
+
+class Line(Protocol):
+    """Who waits for whom. Methods raise StoreUnavailable; ``standing``, ``view`` and ``open_to`` never do."""
+
+    async def enter(self, arrival: Arrival) -> Place:
+        """A new place, or the one that the person had: at its old ``entered_at``, the higher priority of the two. Who
+        waits for a call back is back on the line by this, and the call back is gone."""
+
+    async def leave(self, place_id: int, how: Leaving) -> None:
+        """The caller is gone, back at the machine (the place is kept for a while), or served otherwise. An offer of
+        it is withdrawn in the same transaction. Idempotent."""
+
+    async def call_back(self, place_id: int, number: str, due_at: datetime | None = None) -> Place:
+        """The place waits for them; an agent is offered it first, then ``number`` (E.164) is dialled."""
+
+    async def ask_call_back(self, arrival: Arrival, number: str, due_at: datetime | None = None) -> Place:
+        """The same for somebody who has no place yet (nobody on duty, an agent's follow-up)."""
+
+    async def leave_message(self, arrival: Arrival, recording: str, transcript: str) -> Place:
+        """A message as a place of its own (``channel`` "message"), in its order."""
+
+    async def place_of(self, person: str) -> Place | None:
+        """The live place of somebody who calls again."""
+
+    async def offered(self, place_id: int) -> Offer:
+        """Waits until an agent is offered this place; the lease runs."""
+
+    async def answered(self, offer: Offer) -> bool:
+        """The agent took it: ``talking``, the agent busy. False: the lease was over, somebody else has it."""
+
+    async def released(self, offer: Offer, why: Release) -> None:
+        """Nothing came of it: the place waits again where it was, the agent is away (no answer), idle (withdrawn), …"""
+
+    async def dialling(self, offer: Offer) -> bool:
+        """The agent accepted a call back: the member is dialled now."""
+
+    async def undialled(self, offer: Offer) -> PlaceState:
+        """The member did not answer: tried again later (``callback``), or ``given_up``."""
+
+    async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
+        """The conversation is over: the place is done, the agent wraps up (or is idle where they have no console)."""
+
+    async def broken(self, place_id: int, agent: str) -> Place:
+        """The agent's line broke: the caller waits again, first of their priority; the agent is away."""
+
+    async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
+        """What the agent or a supervisor says: away (with a reason), idle (available), out of wrap-up."""
+
+    async def set_skills(self, agent: str, skills: Sequence[str]) -> None: ...
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+        """A supervisor moves a caller; ``entered_at`` stays."""
+
+    def standing(self, place_id: int) -> Standing | None:
+        """From memory; None where the place isn't live any more."""
+
+    def view(self) -> LineView: ...
+    def staffed(self, skill: str) -> bool:
+        """Whether anybody on duty (idle, offered, busy, wrapping up) could take a caller of this skill, now or after
+        its skill has relaxed."""

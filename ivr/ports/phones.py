@@ -1,0 +1,90 @@
+"""Agents' phones and what they can do with a conversation, as hand-overs, call backs and consoles see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ivr.ports.line import Offer
+from ivr.ports.media import MediaLeg
+from ivr.ports.telephony import Leg
+from ivr.record import HandoffContext
+
+Supervision = Literal["listen", "whisper", "barge", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """What an agent's phone rings with: the offer, everything the caller said, the headers that SIP phones get."""
+
+    offer: Offer
+    context: HandoffContext
+    url: str
+    headers: Mapping[str, str]
+    ring_timeout_s: float
+
+
+class AgentPhone(Protocol):
+    """An agent's phone: a SIP phone that is dialled, or a browser that is connected already."""
+
+    @property
+    def agent(self) -> str: ...
+    def reachable(self) -> bool:
+        """Whether it can be rung at all: a browser's leg is up, a SIP phone has no way to tell and says True."""
+
+    async def ring(self, ring: Ring, on_ringing: Callable[[], None] | None = None) -> tuple[Leg, MediaLeg]:
+        """Ring until the agent takes it: their leg, which ends with the conversation, and its media. Cancelling stops
+        the ringing. Raises DialFailed: 603 declined, 480 no answer or unreachable; MediaUnavailable."""
+
+
+class Bridge(Protocol):
+    """A conversation of a caller with agents, joined in the media process; one console and any supervisor act on it.
+
+    Commands raise IvrError with what can't be done and why. ``view``: see ``ivr.phones.bridge``."""
+
+    def view(self) -> Mapping[str, Any]: ...
+    async def hold(self, on: bool) -> None:
+        """The caller hears music and nobody else; the agent hears nothing of them."""
+
+    async def mute(self, on: bool) -> None: ...
+    async def press(self, keys: str) -> None:
+        """Keys towards the caller's side."""
+
+    async def transfer(self, to: str) -> None:
+        """Blind: "agent:NAME", "skill:NAME" or "tel:NUMBER" (allowed ones only). The caller goes there, the agent is
+        free; with a skill they wait in its line at their old place."""
+
+    async def consult(self, to: str) -> None:
+        """The caller on hold, this agent and ``to`` talk; then ``complete``, ``conference`` or ``drop``."""
+
+    async def complete(self) -> None:
+        """Attended transfer: the consulted one and the caller stay together, this agent leaves."""
+
+    async def conference(self) -> None:
+        """All three."""
+
+    async def drop(self) -> None:
+        """The consulted one leaves, the caller is back."""
+
+    async def back_to_machine(self) -> None:
+        """The caller returns to the dialogue that they came from."""
+
+    async def hang_up(self) -> None:
+        """The conversation is over."""
+
+    async def supervise(self, supervisor: str, how: Supervision) -> None:
+        """A supervisor's phone is joined: hears all; heard by the agent alone (whisper), or by everybody (barge)."""
+
+
+class Floor(Protocol):
+    """The agents' floor of one process: which phone rings for whom, and whose console shows which conversation."""
+
+    def phone_of(self, agent: str) -> AgentPhone | None:
+        """None: that agent's console is in another process, or there is no such agent any more."""
+
+    def joined(self, ring: Ring, bridge: Bridge) -> None:
+        """The agent talks with the caller: their console shows it and commands ``bridge``."""
+
+    def parted(self, agent: str) -> None:
+        """The conversation is over for this agent."""
