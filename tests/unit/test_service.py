@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from ivr import service
@@ -34,8 +33,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return await method(self, *arguments)
 
         return call
-
-    structlog.reset_defaults()  # a command that ran in this process before may have set a level
 
     class Media(FakeMedia):
         def __init__(self, **_: Any) -> None:
