@@ -131,7 +131,7 @@ class Authentication:
         """Names that are nobody's are told of nowhere: people type their passwords there, too."""
         name = record.account.name if record is not None else ""
         if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name) and name:
-            await self.store.note("login_refused", name, name, {"source": browser.source, "reason": reason})
+            await self.store.note("login_refused", name, "somebody", {"source": browser.source, "reason": reason})
 
     async def first(self, token: str, name: str, password: str, browser: Browser) -> LogIn:
         """The first account, by the administrator token. Raises LogInRefused, AccountError, StoreUnavailable."""

@@ -171,7 +171,7 @@ async def enable(opened: Opened, arguments: argparse.Namespace) -> str:
 
 
 async def remove(opened: Opened, arguments: argparse.Namespace) -> str:
-    await opened.authentication.store.remove(_name(arguments), opened.by)
+    await opened.authentication.store.remove(_name(arguments), opened.by, last=True)
     return f"{_name(arguments)} is removed"
 
 

@@ -92,7 +92,8 @@ class AccountStore(Protocol):
     async def rehash(self, name: str, known: str, renewed: str) -> None:
         """The same password, hashed anew; nothing where ``known`` is not its hash any more."""
 
-    async def remove(self, name: str, by: str) -> None: ...
+    async def remove(self, name: str, by: str, *, last: bool = False) -> None:
+        """``last``: even where nobody has an account then, and whoever is at the machine may do everything."""
 
     async def begin_session(self, session: Session) -> None: ...
     async def find_session(self, identity: str) -> Session | None: ...

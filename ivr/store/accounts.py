@@ -108,11 +108,11 @@ class AccountTables(TableGroup):
         await connection.execute(update(accounts).where(is_it).values(password=renewed))
 
     @writes
-    async def remove(self, connection: AsyncConnection, name: str, by: str) -> None:
+    async def remove(self, connection: AsyncConnection, name: str, by: str, *, last: bool = False) -> None:
         await _alone(connection)
         row = await _known(connection, name)
         await connection.execute(delete(accounts).where(accounts.c.name == name))
-        await _somebody_manages(connection)
+        await _somebody_manages(connection, or_nobody=last)
         await connection.execute(delete(sessions).where(sessions.c.account == name))
         await self._audit(connection, "removed", name, by, before={"roles": row.roles})
 
@@ -218,10 +218,10 @@ async def _known(connection: AsyncConnection, name: str) -> Row[Any]:
     return row
 
 
-async def _somebody_manages(connection: AsyncConnection) -> None:
-    """Where there are accounts, one that is a supervisor's can be used; else the change is none."""
+async def _somebody_manages(connection: AsyncConnection, *, or_nobody: bool = False) -> None:
+    """One account that is a supervisor's can be used; else the change is none. ``or_nobody``: or there is none."""
     kept = (await connection.execute(select(accounts.c.roles, accounts.c.disabled))).all()
-    if kept and not any("supervisor" in row.roles and not row.disabled for row in kept):
+    if not (or_nobody and not kept) and not any("supervisor" in row.roles and not row.disabled for row in kept):
         raise AccountError(
             "nobody would be left who may manage accounts", remedy="make somebody a supervisor first, who stays enabled"
         )

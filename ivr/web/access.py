@@ -36,7 +36,8 @@ STILL_S = 5.0  # how often it is looked whether who holds a connection open may 
 
 OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
-ACCOUNT, SESSION = "account", "session"  # the request's
+ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
+SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 RULE = "needed_roles"  # a handler's
