@@ -161,6 +161,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
+        stack.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
         if token and not await store.accounts.exist():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -72,6 +73,7 @@ class Authentication:
         self._passwords = PasswordGuesses.beside(self.guesses, clock)
         self._refused = CountedLog(log, "account.login_refused", clock)
         self._exist: tuple[bool, float] | None = None
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def exist(self) -> bool:
         """Whether there are accounts; while the store is away, whether there were. Raises StoreUnavailable."""
@@ -91,7 +93,7 @@ class Authentication:
         record = await self.store.find(asked) if asked else None
         known = browser_of(record, browser.kept)
         wait_s = self._passwords.wait_s(asked, browser.source, known)
-        if record is not None and await self._took_one_time(record, password, browser):
+        if await self._took_one_time(asked, password, browser) and record is not None:
             return await self._entered(replace(record, must_change=True), browser)
         if not wait_s:
             right = await self._hashing.verify(password, record.password if record is not None else "")
@@ -99,21 +101,23 @@ class Authentication:
             if not wait_s and right and record is not None:
                 return await self._right(record, password, browser)
         if wait_s:
-            await self._refuse(record, browser, "too many wrong passwords")
+            self._refuse(record, browser, "too many wrong passwords")
             raise LogInRefused("too many attempts", wait_s)
         self._passwords.failed(asked, browser.source, known, password)
-        await self._refuse(record, browser, "wrong name or password")
+        self._refuse(record, browser, "wrong name or password")
         raise LogInRefused("that is not the name or not the password")
 
-    async def _took_one_time(self, record: AccountRecord, password: str, browser: Browser) -> bool:
-        """Nobody guesses 100 bits: whoever is being locked out by a stranger comes in so. Its source still counts."""
-        if record.disabled or len(password) > passwords.LONGEST or self.guesses.wait_s(browser.source):
+    async def _took_one_time(self, name: str, password: str, browser: Browser) -> bool:
+        """Nobody guesses 99 bits: whoever a stranger keeps out comes in so. Only their source has to wait, and a name
+        that is nobody's is looked for as long."""
+        given = passwords.typed_one_time(password)
+        if not given or self.guesses.wait_s(browser.source):
             return False
-        return await self.store.take_one_time(record.account.name, digest(password.strip().lower()))
+        return await self.store.take_one_time(name, digest(given))
 
     async def _right(self, record: AccountRecord, password: str, browser: Browser) -> LogIn:
         if record.disabled:
-            await self._refuse(record, browser, "disabled")
+            self._refuse(record, browser, "disabled")
             raise LogInRefused("this account is disabled; ask a supervisor")
         if self._hashing.stale(record.password):
             renewed = await self._hashing.hash(password)
@@ -127,11 +131,25 @@ class Authentication:
         log.info("account.login", account=record.account.name, source=browser.source)
         return LogIn(secret, session, known_browser(record) if record.password else "")
 
-    async def _refuse(self, record: AccountRecord | None, browser: Browser, reason: str) -> None:
-        """Names that are nobody's are told of nowhere: people type their passwords there, too."""
+    def _refuse(self, record: AccountRecord | None, browser: Browser, reason: str) -> None:
+        """Names that are nobody's are told of nowhere: people type their passwords there, too. Those that are
+        somebody's are noted beside the answer, which must take no longer."""
         name = record.account.name if record is not None else ""
         if self._refused.note(f"{browser.source} {name}".strip(), reason=reason, account=name) and name:
-            await self.store.note("login_refused", name, "somebody", {"source": browser.source, "reason": reason})
+            details = {"source": browser.source, "reason": reason}
+            noting = asyncio.create_task(self._note("login_refused", name, details))
+            self._noting.add(noting)
+            noting.add_done_callback(self._noting.discard)
+
+    async def _note(self, what: str, name: str, details: Mapping[str, str]) -> None:
+        try:
+            await self.store.note(what, name, "somebody", details)
+        except StoreUnavailable as error:
+            log.warning("account.not_noted", account=name, what=what, error=str(error))
+
+    async def settle(self) -> None:
+        """What happened is in the audit trail now."""
+        await asyncio.gather(*self._noting)
 
     async def first(self, token: str, name: str, password: str, browser: Browser) -> LogIn:
         """The first account, by the administrator token. Raises LogInRefused, AccountError, StoreUnavailable."""

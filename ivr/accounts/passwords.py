@@ -51,6 +51,8 @@ _COMMON = frozenset(
     ]
 )
 _RUNS = ("0123456789012345678901234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_ONE_TIME = re.compile(rf"[{_LETTERS}]{{5}}(?:-[{_LETTERS}]{{5}}){{3}}")
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,38}[a-z0-9])?")
 RESERVED = frozenset({"local", "api", "line", "console", "shell", "caller"})  # those who stand in audits without one
 
@@ -92,9 +94,14 @@ def digest(secret: str) -> str:
 
 
 def one_time() -> str:
-    """A password for once: 100 bits, easily read out."""
-    letters = "abcdefghjkmnpqrstuvwxyz23456789"
-    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+    """A password for once: 99 bits, easily read out."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(4))
+
+
+def typed_one_time(text: str) -> str:
+    """The one-time password that was typed; "" for what can be none."""
+    given = text.strip().lower()
+    return given if _ONE_TIME.fullmatch(given) else ""
 
 
 def _normal(password: str) -> str:

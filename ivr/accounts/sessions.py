@@ -84,7 +84,7 @@ class Sessions:
     async def touch(self, session: Session) -> None:
         """It is in use. A database that does not answer is told later."""
         now = self._now()
-        if now - session.seen_at < TOUCH:
+        if not session.id or now - session.seen_at < TOUCH:
             return
         until = min(session.created_at + LIFE, now + IDLE)
         if (known := self._known.get(session.id)) is not None and known.session is not None:

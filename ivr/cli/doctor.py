@@ -50,7 +50,7 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    findings = [*examine(config), *asyncio.run(_database(config))]
+    findings = [*examine(config), *asyncio.run(database(config))]
     for finding in findings:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} {finding.subject}: ", style=style)
@@ -207,7 +207,8 @@ def _extras() -> Iterator[Finding]:
         yield Finding("note", "sipp", "not installed; the wire tests need it", "apt-get install sip-tester")
 
 
-async def _database(config: Config) -> list[Finding]:
+async def database(config: Config) -> list[Finding]:
+    """The database, and who gets in to the console by it."""
     try:
         text = await db.run(config, argparse.Namespace(work=db.status))
         if db.UPGRADE in text:

@@ -48,8 +48,9 @@ class AccountRecord:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``id`` is the SHA-256 of what the browser shows; ``csrf`` goes into every form and every request that changes
-    something. ``source`` and ``program``: the address it began from, and what the browser calls itself."""
+    """``id`` is the SHA-256 of what the browser shows, "" where nobody has to show anything; ``csrf`` goes into every
+    form and every request that changes something. ``source`` and ``program``: the address it began from, and what the
+    browser calls itself."""
 
     id: str
     account: Account

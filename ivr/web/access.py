@@ -104,8 +104,6 @@ class Gate:
             raise web.HTTPForbidden(text="the page is too old: load it again")
         if session.must_change and request.path not in ALWAYS:
             raise web.HTTPSeeOther(OWN_ACCOUNT) if wants_html(request) else _choose_first()
-        if session is self.anybody:
-            return await self._served(request, handler, session.account)
         await self.authentication.sessions.touch(session)
         async with self._watched(request, touching=upgrading):
             return await self._served(request, handler, session.account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from ivr.__main__ import main
+from ivr.cli import doctor
+from ivr.config import Config, HttpConfig, StoreConfig
+from ivr.config.fields import Secret, parse_address
 
 PASSWORD = "correct horse battery"
 
@@ -115,3 +119,20 @@ def test_a_missing_database_is_not_made(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["accounts", "list", "--config", str(tmp_path / "config.toml"), "--database", url]) == 2
     assert "there is no database" in capsys.readouterr().err
     assert not (tmp_path / "none.sqlite3").exists()
+
+
+def test_the_doctor_tells_when_nobody_from_outside_can_log_in(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(listen: str) -> str:
+        http = HttpConfig(
+            listen=parse_address(listen), token=Secret("env:TEST_TOKEN") if listen[0] == "0" else Secret("")
+        )
+        found = asyncio.run(doctor.database(Config(http=http, store=StoreConfig(url=line.url))))
+        (entry,) = [each for each in found if each.subject == "accounts"]
+        return f"{entry.state}: {entry.detail} {entry.remedy}"
+
+    monkeypatch.setenv("TEST_TOKEN", "hunter2")
+    assert told("127.0.0.1:8080").startswith("ok: none: whoever is at this machine")
+    outside = told("0.0.0.0:8080")
+    assert outside.startswith("note: none") and "reachable from outside" in outside and "ivr accounts add" in outside
+    assert line("add", "rosa", "--role", "supervisor")[0] == 0
+    assert told("0.0.0.0:8080").startswith("ok: 1;")

@@ -25,7 +25,7 @@ from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from tests.web.console import Console, console
 from tests.web.fakes import FakeCalls, FakeFlows, ready, resources, serving
-from tests.web.people import EVERYTHING, PASSWORD, browser, log_in
+from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in
 
 BROWSER = {"Accept": "text/html"}
 STAFF: dict[str, tuple[Role, ...]] = {
@@ -178,6 +178,21 @@ async def test_ceremony_begins_with_the_first_account() -> None:
         assert (await log_in(session, base, "ann", found[1])).status == 401, "once"
 
 
+async def test_streams_that_needed_no_log_in_end_with_the_first_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "STILL_S", 0.1)
+    store = Store("sqlite+aiosqlite://")
+    await store.upgrade()
+    authentication = Authentication(store.accounts)
+    async with serving(authentication=authentication) as (base, session), session.get(f"{base}/events") as events:
+        assert (await events.content.readline()).startswith(b"data:")
+        await hire(authentication, EVERYTHING)
+        async with asyncio.timeout(10):
+            with suppress(aiohttp.ClientError):
+                while await events.content.readline():
+                    pass
+    await store.close()
+
+
 async def test_the_administrator_token_makes_one_account(tmp_path: Path) -> None:
     async with console(tmp_path, token="hunter2", administrator="printed-once") as served, browser() as session:
         base = served.base
@@ -269,6 +284,7 @@ async def test_a_stranger_locks_nobody_out_of_the_browser_they_use(guarded: Cons
         async with rosas.post(f"{base}/logout", data={"csrf": csrf}) as answer:
             assert answer.url.path == "/login"
         assert (await log_in(rosas, base)).status == 303
+        await guarded.authentication.settle()
         trail = await guarded.store.accounts.trail(200)
         assert 1 <= len([each for each in trail if each["action"] == "login_refused"]) <= 3, "nobody fills the trail"
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from argon2 import PasswordHasher
 
-from ivr.accounts import passwords
 from ivr.accounts.authentication import Authentication, Browser, LogIn, LogInRefused
 from ivr.accounts.passwords import Hashing
 from ivr.accounts.sessions import IDLE
@@ -116,6 +116,7 @@ async def test_wrong_and_unknown_names_are_refused_in_the_same_words(nodes: tupl
             await one.front.log_in(name, password, HERE)
         words.add(str(refused.value))
     assert len(words) == 1
+    await one.front.settle()
     refusals = [each for each in await one.store.accounts.trail() if each["action"] == "login_refused"]
     assert {each["account"] for each in refusals} == {"rosa", "sam"}, "what strangers typed is nobody's name"
     assert refusals[0]["after"]["source"] == "203.0.113.9"
@@ -211,7 +212,7 @@ async def test_hashes_are_renewed_when_their_parameters_change(
 ) -> None:
     one, _ = nodes
     before = await one.store.accounts.find("rosa")
-    stronger = passwords.PasswordHasher(time_cost=3, memory_cost=20 * 1024, parallelism=1)
+    stronger = PasswordHasher(time_cost=3, memory_cost=20 * 1024, parallelism=1)
     front = Authentication(one.store.accounts, now=now, hashing=Hashing(stronger))
     made = await front.log_in("rosa", PASSWORD, HERE)
     after = await one.store.accounts.find("rosa")
