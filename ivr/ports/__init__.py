@@ -30,6 +30,16 @@ from ivr.ports.line import Release as Release
 from ivr.ports.line import Standing as Standing
 from ivr.ports.media import MediaEngine as MediaEngine
 from ivr.ports.media import MediaLeg as MediaLeg
+from ivr.ports.panel import ByAgent as ByAgent
+from ivr.ports.panel import EarlierCall as EarlierCall
+from ivr.ports.panel import EarlierCalls as EarlierCalls
+from ivr.ports.panel import Goodwill as Goodwill
+from ivr.ports.panel import Granted as Granted
+from ivr.ports.panel import MemberPanel as MemberPanel
+from ivr.ports.panel import Panel as Panel
+from ivr.ports.panel import PanelItem as PanelItem
+from ivr.ports.panel import PanelList as PanelList
+from ivr.ports.panel import PanelNote as PanelNote
 from ivr.ports.phones import AgentPhone as AgentPhone
 from ivr.ports.phones import Bridge as Bridge
 from ivr.ports.phones import Floor as Floor
