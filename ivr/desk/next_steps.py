@@ -15,7 +15,10 @@ REPEATED = 2  # earlier calls for the same reason: this one is the third
 _BY_REASON: Sequence[tuple[str, str]] = (
     (r"cancel|leav|compet", "Ask what made them think of leaving, and listen before offering anything."),
     (r"upset|swear|agitat", "Let them finish; then say back what went wrong."),
-    (r"not understood|silent|nothing was heard", "The line did not understand them: ask in your own words what they need."),
+    (
+        r"not understood|silent|nothing was heard",
+        "The line did not understand them: ask in your own words what they need.",
+    ),
     (r"could not|cannot|failed|unavailable", "Something of ours failed: do by hand what they asked for, and say so."),
     (r"pin|no membership number|do not match", "They could not prove who they are: verify them your way first."),
     (r"disc|damaged", "Check what is at their home before sending anything again."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """``missing``: what could not be read, in words; the rest is shown all the same."""
+    """What is known of a caller when they are offered, and soon after. ``missing``: what could not be read, in words; the rest is shown all the same."""
 
     context: HandoffContext
     panel: Panel | None = None
@@ -36,7 +37,9 @@ class Story:
     @property
     def who(self) -> str:
         known = self.panel.name if self.panel is not None else ""
-        return str(self.context.facts.get(CALLER_NAME) or "") or known or self.context.caller.number or "Number withheld"
+        return (
+            str(self.context.facts.get(CALLER_NAME) or "") or known or self.context.caller.number or "Number withheld"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As consoles get it. ``risk``: the words that made this urgent."""
@@ -48,12 +51,24 @@ class Story:
             "who": self.who,
             "number": self.context.caller.number,
             "quotes": list(dict.fromkeys(filter(None, quotes))),
-            "panel": None if self.panel is None else asdict(self.panel),
-            "earlier": [asdict(call) for call in self.earlier],
+            "panel": None if self.panel is None else plain(asdict(self.panel)),
+            "earlier": [plain(asdict(call)) for call in self.earlier],
             "next": list(next_steps(self.context, self.earlier, self.panel)),
             "missing": list(self.missing),
             "whole": self.whole,
         }
+
+
+def plain(value: Any) -> Any:
+    """Ready for JSON: moments as ISO 8601."""
+    match value:
+        case datetime():
+            return value.isoformat()
+        case dict():
+            return {name: plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    return value
 
 
 class Stories:

@@ -12,7 +12,11 @@ AUTHORS = {"caller": "the member, by phone"}
 
 
 def panel_of(profile: MemberProfile, notes: Sequence[Note]) -> Panel:
-    facts = [("Plan", profile.plan), ("Member since", str(profile.since.year)), ("Credit", _money(profile.credit_cents))]
+    facts = [
+        ("Plan", profile.plan),
+        ("Member since", str(profile.since.year)),
+        ("Credit", _money(profile.credit_cents)),
+    ]
     if profile.damaged_reports:
         facts.append(("Damaged discs reported", str(profile.damaged_reports)))
     if profile.hold_until is not None:

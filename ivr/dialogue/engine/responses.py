@@ -86,7 +86,7 @@ def unsure_words(said: str, best: Reading | None, language: str) -> tuple[str, .
     known = set(fold(best.text, language))
     for slot in best.doubtful:
         known -= set(fold(labels(best).get(slot.rpartition(".")[2], ""), language))
-    words = (word.strip(".,;:!?\"“”") for word in said.split())
+    words = (word.strip('.,;:!?"“”') for word in said.split())
     return tuple(dict.fromkeys(word for word in words if not known.issuperset(fold(word, language))))
 
 
