@@ -8,7 +8,7 @@ A place's life: ``waiting -> offered -> talking -> done``; ``offered -> waiting`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -161,6 +161,18 @@ class Line(Protocol):
 
     async def broken(self, place_id: int, agent: str) -> Place:
         """The agent's line broke: the caller waits again, first of their priority; the agent is away."""
+
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        """A transfer: ``agent`` is done with the caller and wraps up. ``to``: that agent talks with them now, and is
+        busy. Else the place waits again at its old ``entered_at``, in the line of ``skill`` ("" as before), for
+        ``named`` first."""
+
+    def callbacks(self) -> AsyncIterator[Offer]:
+        """Offers of call backs to agents of this process, as they are made; each is ``released``, or ``dialling`` and
+        then ``answered`` or ``undialled``. Never ends."""
+
+    async def lapsed(self, offer: Offer) -> None:
+        """Waits until the offer stands no more: taken back, run out, or the caller is on the line by themselves."""
 
     async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
         """What the agent or a supervisor says: away (with a reason), idle (available), out of wrap-up."""
