@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from ivr.desk.story import Stories, Story, plain
-from ivr.errors import DialFailed, IvrError
+from ivr.errors import IvrError
 from ivr.ports import (
     Account,
     AgentStatus,
@@ -85,7 +85,8 @@ class Page(Protocol):
     def replaced(self) -> None:
         """The same agent opened a newer one."""
 
-    def transcribed(self, line: TranscriptLine) -> None: ...
+    def transcribed(self, line: TranscriptLine) -> None:
+        """Somebody said something."""
 
 
 @dataclass(slots=True)
@@ -160,8 +161,7 @@ class Seat:
     # -- what the agent's phone and the floor tell -------------------------------------------------------------
 
     async def offer(self, ring: Ring) -> bool:
-        """Shown until the agent takes it (True) or declines. Cancelling withdraws it. Raises DialFailed 480 when the
-        console is gone meanwhile."""
+        """Shown until the agent takes it (True); False: declined, or the console is gone. Cancelling withdraws it."""
         return await self._ask(Matter(ring.offer.place, Story(ring.context), until=ring.offer.until))
 
     def joined(self, ring: Ring, bridge: Bridge) -> None:
@@ -171,6 +171,10 @@ class Seat:
             matter = self._take(Matter(ring.offer.place, Story(ring.context)))
             self._read(matter)
         matter.bridge, matter.since, matter.ended = bridge, self._clock.now(), None
+        self._touch()
+
+    def changed(self, bridge: Bridge) -> None:
+        """``bridge.view()`` is another now."""
         self._touch()
 
     def parted(self) -> None:
@@ -184,13 +188,8 @@ class Seat:
     async def leave_message(self, offer: Offer, message: Message) -> bool:
         """A message is offered like a call. Returns once it was read and closed, or declined (False)."""
         matter = Matter(offer.place, Story(context_of(offer.place)), until=offer.until, message=message)
-        try:
-            taken = await self._ask(matter)
-        except DialFailed:
-            await self._line.released(offer, "unreachable")
-            return False
-        if not taken:
-            await self._line.released(offer, "declined")
+        if not await self._ask(matter):
+            await self._line.released(offer, "declined" if self.page is not None else "unreachable")
             return False
         if not await self._line.answered(offer):
             self._news = "This message went to somebody else."
@@ -209,7 +208,7 @@ class Seat:
     def lost(self) -> None:
         """The page is gone for good: nobody answers."""
         if self._offered is not None and not self._offered.taken.done():
-            self._offered.taken.set_exception(DialFailed(480, "the agent's console is gone"))
+            self._offered.taken.set_result(False)
 
     @property
     def talking(self) -> bool:
@@ -217,7 +216,7 @@ class Seat:
 
     async def _ask(self, matter: Matter) -> bool:
         if self._offered is not None or self._current is not None:
-            raise DialFailed(486, "the agent has somebody already")
+            return False  # they have somebody already
         self._offered, self._news = matter, ""
         self._read(matter)
         self._touch()
@@ -271,6 +270,8 @@ class Seat:
         self._touch()
 
     async def away(self, reason: str) -> None:
+        if self._current is not None:
+            raise IvrError("finish this first; after it you can be away")
         await self._line.set_state(self.account.name, "away", reason)
         self._touch()
 

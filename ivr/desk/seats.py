@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from ivr.desk.seat import DISPOSITIONS, Message, Page, Seat
+from ivr.desk.seat import DISPOSITIONS, Message, Page, PagePhone, Seat
 from ivr.desk.story import Stories, plain
 from ivr.errors import StoreUnavailable
 from ivr.ports import Account, Bridge, Clock, Line, Offer, Place, Ring
@@ -26,7 +26,8 @@ WAITING = frozenset({"waiting", "offered"})
 
 
 class Seats:
-    """``skills``: an agent's, by name, unless somebody gives them others. ``outside``: numbers calls may be passed to."""
+    """``skills``: an agent's, by name, unless somebody gives them others. ``outside``: numbers calls may be passed to.
+    ``phone``: makes the phone whose handset a seat's page is."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Seats:
         *,
         skills: Callable[[str], Sequence[str]] = lambda name: ("general",),
         outside: Sequence[str] = (),
+        phone: Callable[[Seat], PagePhone | None] = lambda seat: None,
     ) -> None:
         self._line = line
         self._clock = clock
@@ -44,6 +46,7 @@ class Seats:
         self._touch = touch
         self._skills = skills
         self._outside = tuple(outside)
+        self._phone = phone
         self._seats: dict[str, Seat] = {}
         self._graces: dict[str, asyncio.Task[None]] = {}
 
@@ -56,6 +59,7 @@ class Seats:
         seat = self._seats.get(account.name)
         if seat is None:
             seat = Seat(account, self._line, self._clock, self._stories, self._touch)
+            seat.phone = self._phone(seat)
             self._seats[account.name] = seat
         before, seat.page, seat.account = seat.page, page, account
         if before is not None:

@@ -21,7 +21,7 @@ class PanelItem:
 
 @dataclass(frozen=True, slots=True)
 class PanelList:
-    """Things that a member has. ``ordered``: their order means something (a queue). ``more``: how many are not shown."""
+    """Things that a member has. ``ordered``: their order means something (a queue). ``more``: how many are left out."""
 
     title: str
     items: tuple[PanelItem, ...] = ()

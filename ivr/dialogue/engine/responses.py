@@ -79,8 +79,8 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
 
 
 def unsure_words(said: str, best: Reading | None, language: str) -> tuple[str, ...]:
-    """Words of ``said`` that may have been misheard: all, where the whole was taken with doubt or not at all; else those
-    where the free transcript and the phrase it was taken for differ, and those of slots heard with doubt."""
+    """Words of ``said`` that may have been misheard: all, where the whole was taken with doubt or not at all; else
+    those where the free transcript and the phrase it was taken for differ, and those of slots heard with doubt."""
     if best is None or not best.sure:
         return (said,) if said else ()
     known = set(fold(best.text, language))
