@@ -271,8 +271,8 @@ class Utterance:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Utterance:
         unsure = tuple(str(word) for word in value.get("unsure", ()))
-        told = (str(value.get(name, "")) for name in ("text", "state", "intent"))
-        return cls(value["kind"], *told, unsure)
+        text, state, intent = (str(value.get(name, "")) for name in ("text", "state", "intent"))
+        return cls(value["kind"], text, state, intent, unsure)
 
 
 # --- what a human gets -------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 import structlog
 
+from ivr.desk.matter import Matter, Message, context_of
 from ivr.desk.story import Stories, Story, plain
 from ivr.errors import IvrError
 from ivr.ports import (
@@ -23,14 +24,10 @@ from ivr.ports import (
     Bridge,
     ByAgent,
     Clock,
-    HandoffContext,
     Line,
     Offer,
-    Party,
-    Place,
     Ring,
 )
-from ivr.record import Utterance
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +42,6 @@ DISPOSITIONS: Mapping[str, str] = {
     "unresolved": "Could not be solved",
     "nobody": "Nobody was there",
 }
-Kind = Literal["call", "call_back", "message"]
 
 
 class PagePhone(Protocol):
@@ -71,14 +67,6 @@ class TranscriptLine:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a caller left. ``recording``: where it is played, "" where there is none."""
-
-    transcript: str
-    recording: str = ""
-
-
 class Page(Protocol):
     """An open console page. Both return at once."""
 
@@ -87,57 +75,6 @@ class Page(Protocol):
 
     def transcribed(self, line: TranscriptLine) -> None:
         """Somebody said something."""
-
-
-@dataclass(slots=True)
-class Matter:
-    """Somebody before the agent. ``place`` as it was when it was offered."""
-
-    place: Place
-    story: Story
-    until: datetime | None = None
-    since: datetime | None = None  # the conversation, or the reading
-    bridge: Bridge | None = None
-    message: Message | None = None
-    ended: datetime | None = None
-    taken: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def kind(self) -> Kind:
-        if self.place.arrival.channel == "message":
-            return "message"
-        return "call_back" if self.place.callback_number else "call"
-
-    def to_json(self) -> dict[str, Any]:
-        place = self.place
-        return {
-            "place": place.id,
-            "kind": self.kind,
-            "entered": place.entered_at.isoformat(),
-            "again": place.again or place.offers > 1,
-            "attempts": place.attempts,
-            "call_back_number": place.callback_number,
-            "until": plain(self.until),
-            "since": plain(self.since),
-            "ended": plain(self.ended),
-            "joined": self.bridge is not None,
-            "bridge": plain(dict(self.bridge.view())) if self.bridge is not None and self.ended is None else {},
-            "message": None
-            if self.message is None
-            else {"transcript": self.message.transcript, "recording": self.message.recording},
-            "story": self.story.to_json(),
-        }
-
-
-def context_of(place: Place) -> HandoffContext:
-    """What is known of a place that comes without a call: a message, a call back whose context is gone."""
-    arrival = place.arrival
-    said = (Utterance("heard", arrival.said),) if arrival.said else ()
-    facts = {name: value for name, value in (("caller.id", arrival.member), ("caller.name", arrival.name)) if value}
-    return HandoffContext(
-        arrival.call_id, arrival.reason, arrival.skill, arrival.priority, Party(arrival.number, arrival.name),
-        arrival.language, facts, said, said=arrival.said,
-    )  # fmt: skip
 
 
 class Seat:
@@ -180,7 +117,7 @@ class Seat:
     def parted(self) -> None:
         """The conversation is over for this agent, or never came about."""
         matter, self._current = self._current, None
-        if matter is not None and matter.bridge is not None:
+        if matter is not None and matter.bridge is not None and matter.bridge.view().get("you") != "consulted":
             matter.ended = self._clock.now()
             self._closing = matter
         self._touch()

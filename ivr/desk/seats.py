@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from ivr.desk.seat import DISPOSITIONS, Message, Page, PagePhone, Seat
+from ivr.desk.matter import Message
+from ivr.desk.seat import DISPOSITIONS, Page, PagePhone, Seat
 from ivr.desk.story import Stories, plain
 from ivr.errors import StoreUnavailable
 from ivr.ports import Account, Bridge, Clock, Line, Offer, Place, Ring

@@ -22,13 +22,14 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is known of a caller when they are offered, and soon after. ``missing``: what could not be read, in words; the rest is shown all the same."""
+    """What is known of a caller. ``missing``: what could not be read, in words; the rest is shown all the same. ``whole``:
+    the panel and earlier calls were looked for."""
 
     context: HandoffContext
     panel: Panel | None = None
     earlier: tuple[EarlierCall, ...] = ()
     missing: tuple[str, ...] = ()
-    whole: bool = False  # panel and earlier calls were looked for
+    whole: bool = False
 
     @property
     def caller_id(self) -> str:

@@ -43,7 +43,7 @@ def application(
     app[BACKEND] = backend
     app[live.FEED] = feed
     app[simulator.OPEN] = {}
-    app[desk.OPEN] = set()
+    app[desk.OPEN] = {}
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])

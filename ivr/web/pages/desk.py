@@ -53,7 +53,7 @@ LONGEST_MESSAGE = 32 * 1024
 MOST_UNSENT = 200
 REPLACED = 4001
 
-OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("desks", set)
+OPEN: web.AppKey[dict[web.WebSocketResponse, str]] = web.AppKey("desks", dict)
 
 
 async def hang_up(app: web.Application) -> None:
@@ -85,11 +85,11 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     if not ws.can_prepare(request):
         raise web.HTTPBadRequest(text="this is a WebSocket")
     await ws.prepare(request)
-    request.app[OPEN].add(ws)
+    request.app[OPEN][ws] = account_of(request).name
     try:
         await _serve(ws, request, seats)
     finally:
-        request.app[OPEN].discard(ws)
+        request.app[OPEN].pop(ws, None)
     return ws
 
 
