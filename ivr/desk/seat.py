@@ -49,7 +49,7 @@ class PagePhone(Protocol):
 
     def reachable(self) -> bool: ...
     async def connect(self, offer: str) -> str:
-        """The page's SDP offer, also of a page that was loaded again; our answer. Raises MediaUnavailable, ValueError."""
+        """The page's SDP offer, also of a page loaded again; our answer. Raises MediaUnavailable, ValueError."""
 
     async def lost(self) -> None:
         """The page is gone for good: the leg ends, and with it a conversation as broken, not as hung up."""

@@ -22,8 +22,8 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is known of a caller. ``missing``: what could not be read, in words; the rest is shown all the same. ``whole``:
-    the panel and earlier calls were looked for."""
+    """What is known of a caller. ``missing``: what could not be read, in words; the rest is shown all the same.
+    ``whole``: the panel and earlier calls were looked for."""
 
     context: HandoffContext
     panel: Panel | None = None

@@ -58,7 +58,7 @@ OPEN: web.AppKey[dict[web.WebSocketResponse, str]] = web.AppKey("desks", dict)
 
 async def hang_up(app: web.Application) -> None:
     """Close every console: the service stops."""
-    for ws in list(app[OPEN]):
+    for ws in list(app[OPEN].keys()):
         await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
