@@ -37,5 +37,5 @@ def next_steps(context: HandoffContext, earlier: Sequence[EarlierCall], panel: P
     if context.priority >= URGENT and panel is not None and any(not each.why_not for each in panel.goodwill):
         steps.append("You may show goodwill (g); nobody has to approve it.")
     if context.tried:
-        steps.append(f"Go on where the line stopped: {context.tried[-1].replace('_', ' ')}.")
+        steps.append(f"Go on where the line stopped: {context.tried[-1].replace('_', ' ').replace('.', ': ')}.")
     return tuple(dict.fromkeys(steps))[:MOST]

@@ -143,8 +143,8 @@ class Seats:
         """The whole state of a console, ready for JSON; the same while nothing changes."""
         view = self._line.view()
         now = self._clock.now()
-        waiting = [place for place in view.places if _waits(place, now)]
         me = seat.account.name
+        waiting = [place for place in view.places if _waits(place, now) and place.agent != me]
         others = sorted({agent.name: agent for agent in view.agents if agent.name != me}.values(), key=lambda a: a.name)
         skills = sorted({skill for agent in view.agents for skill in agent.skills})
         return {

@@ -43,15 +43,13 @@ class Story:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As consoles get it. ``risk``: the words that made this urgent."""
+        """As consoles get it."""
         told = self.context.to_json()
-        quotes = (self.context.said, *(other.said for other in self.context.also))
         return {
             **{name: told[name] for name in ("call_id", "reason", "said", "also", "urgent", "priority", "skill")},
             **{name: told[name] for name in ("language", "identity", "tried", "transcript")},
             "who": self.who,
             "number": self.context.caller.number,
-            "quotes": list(dict.fromkeys(filter(None, quotes))),
             "panel": None if self.panel is None else plain(asdict(self.panel)),
             "earlier": [plain(asdict(call)) for call in self.earlier],
             "next": list(next_steps(self.context, self.earlier, self.panel)),

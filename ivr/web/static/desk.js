@@ -21,7 +21,8 @@ function reduce(state, [what, value]) {
   switch (what) {
     case "state": {
       const gone = state.server?.talk && !value.talk;
-      return { ...state, server: value, link: "open", open: gone && state.open !== "keys" ? "" : state.open };
+      const said = value.talk?.place === state.server?.talk?.place ? state.said : null;
+      return { ...state, server: value, link: "open", said, open: gone && state.open !== "keys" ? "" : state.open };
     }
     case "transcript": return { ...state, lines: value.whole ? value.lines : [...state.lines, ...value.lines] };
     case "link": return { ...state, link: value };
@@ -214,7 +215,7 @@ function pressed(event) {
   const talk = server.talk;
   if (event.key === "Escape") {
     if (server.offer && !field) act.decline(server.offer.place);
-    else if (open) { act.close(); focus("#talk-title, #me"); }
+    else if (open) { act.close(); focus("#talk-title") || focus("#me"); }
     else if (field) field.blur();
     else return;
   } else if (event.key === "Enter") {
@@ -269,11 +270,11 @@ function Desk() {
   const { offer, talk, wrap } = server;
   const matter = talk ?? offer ?? wrap;
   return html`
-    <div class=${`desk ${offer ? "offered" : talk ? "talking" : ""}`}>
+    <div class=${`desk ${offer ? "offered" : talk || wrap ? "talking" : ""}`}>
       ${link === "lost" && html`<p class="lost" role="alert">The connection to the line was lost; trying again…</p>`}
       ${!server.line.fresh && html`<p class="lost" role="status">The database is away: this is how the line was a moment ago.</p>`}
       <section class="region left" aria-label="Me and the line">
-        <${Me} me=${server.me} phone=${state.phone} busy=${Boolean(talk)} act=${act} />
+        <${Me} me=${server.me} phone=${state.phone} talk=${talk} act=${act} />
         <${Waiting} line=${server.line} me=${server.me} act=${act} />
         <${Find} found=${state.found} act=${act} />
       </section>

@@ -12,7 +12,6 @@ export function Bar({ server, phone, said, open, act }) {
   const browser = me.phone === "browser";
   const state = phone?.state ?? "off";
   return html`<section class="bar" aria-label="Phone">
-    <p class="heard" role="status" aria-live="polite">${said && html`<span class=${said.bad ? "error" : ""}>${said.text}</span>`}</p>
     <div class="controls">
       <span class=${`phone-state ${state}`}><span class="shape" aria-hidden="true"></span>${browser ? WORDS[state] : "Your telephone rings"}</span>
       ${browser && joined && state === "ready" && html`<span class="quality">${QUALITY[phone.quality]}</span>`}
@@ -24,6 +23,7 @@ export function Bar({ server, phone, said, open, act }) {
         <button aria-expanded=${open === "call-back"} onClick=${() => act.open("call-back")}>Call back <kbd>b</kbd></button>
         <button onClick=${() => act.ask("machine", {}, "They are with the line again.")}>Back to the line</button>
         <button class="end" onClick=${() => act.ask("hang_up", {}, "The conversation is over.")}>Hang up</button></span>`}
+      <p class="heard" role="status">${said && html`<span class=${said.bad ? "error" : ""}>${said.text}</span>`}</p>
       <span class="devices">
         ${joined && !browser && html`<label>When I hang up <select onChange=${(event) => act.ask("on_hang_up", { how: event.target.value })}>
           <option value="ends">the call ends</option><option value="returns">they go back to the line</option></select></label>`}

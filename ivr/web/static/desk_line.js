@@ -7,16 +7,17 @@ const REASONS = ["break", "lunch", "meeting", "training", "back office", "end of
 const KEYS = [["Enter", "answer"], ["Esc", "decline; close what is open"], ["a", "available, or away"], ["m", "mute"], ["h", "hold"], ["k", "keypad"],
   ["t", "transfer, ask somebody in"], ["g", "goodwill"], ["n", "note"], ["b", "call back"], ["w", "wrap-up"], ["/", "find calls"], ["?", "this list"]];
 
-export function Me({ me, phone, busy, act }) {
+export function Me({ me, phone, talk, act }) {
   const [reason, choose] = useState(REASONS[0]);
   const go = (event) => { event.preventDefault(); act.away(reason); };
   const phoneState = phone?.state ?? "off";
   return html`<div class="card me" id="me" tabindex="-1">
     <p class="eyebrow">${me.display}</p>
-    <p class=${`state ${me.state}`} role="status"><span class="shape" aria-hidden="true"></span><strong>${STATES[me.state] ?? me.state}</strong>
+    <p class=${`state ${me.state}`} role="status"><span class="shape" aria-hidden="true"></span><strong>${talk?.kind === "message" ? "Reading a message" : STATES[me.state] ?? me.state}</strong>
       ${me.state === "away" && me.reason && html`<span class="quiet">${me.reason}</span>`}</p>
-    <p class="quiet">for <${Since} at=${me.since} act=${act} />${me.state === "wrap_up" && html`<${Left} until=${me.until} act=${act} before=", available again in " />`}</p>
-    ${me.state !== "idle" && !busy && me.state !== "offered" && html`<button class="primary wide" onClick=${act.available}>Available${me.state === "away" ? "" : " again"}</button>`}
+    ${(me.state === "away" || me.state === "idle") && html`<p class="quiet">for <${Since} at=${me.since} act=${act} /></p>`}
+    ${me.state === "wrap_up" && html`<p class="quiet"><${Left} until=${me.until} act=${act} before="available again in " /></p>`}
+    ${me.state !== "idle" && !talk && me.state !== "offered" && html`<button class="primary wide" onClick=${act.available}>Available${me.state === "away" ? "" : " again"}</button>`}
     ${me.state === "idle" && html`<form class="row" onSubmit=${go}>
       <label class="hidden" for="away-reason">Why away</label>
       <select id="away-reason" value=${reason} onChange=${(event) => choose(event.target.value)}>

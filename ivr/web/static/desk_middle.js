@@ -1,7 +1,7 @@
 // The middle of the desk: the offer, the conversation with its whole story, and what is written after it.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "/static/htm_preact.js";
-import { Left, Since, Transcript, When, Why, first, plainly } from "/static/desk_shown.js";
+import { Left, Since, Transcript, Why, first, plainly } from "/static/desk_shown.js";
 
 const KINDS = { call: "Somebody is calling", call_back: "A call back is due", message: "A message was left" };
 const ANSWER = { call: "Answer", call_back: "Take it, and call them", message: "Read it" };
@@ -61,8 +61,8 @@ export function Conversation({ server, state, act }) {
     ${message && html`<${Message} message=${talk.message} />`}
     <div class="card"><h2>Why they call</h2><${Why} story=${story} /></div>
     ${!message && html`<${Live} lines=${state.lines} aloud=${state.aloud} act=${act} />`}
-    <div class="card"><h2>What they said to the line</h2><${Transcript} lines=${story.transcript} />
-      ${story.tried.length > 0 && html`<p class="quiet">Tried: ${story.tried.map(plainly).join(", ")}</p>`}</div>
+    ${(!message || story.transcript.length > 0) && html`<div class="card"><h2>What they said to the line</h2><${Transcript} lines=${story.transcript} />
+      ${story.tried.length > 0 && html`<p class="quiet">Tried: ${story.tried.map(plainly).join(", ")}</p>`}</div>`}
     ${message && html`<${Finish} server=${server} act=${act} />`}
   </article>`;
 }

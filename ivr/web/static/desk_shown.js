@@ -41,7 +41,7 @@ export const When = ({ at }) => {
   return html`<time datetime=${at}>${today ? CLOCK.format(moment) : DAY.format(moment)}</time>`;
 };
 
-export const plainly = (text) => (text || "").replace(/[-_]/g, " ");
+export const plainly = (text) => (text || "").replace(/[-_]/g, " ").replace(/\b\.\b/g, ": ");
 export const first = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "");
 
 // Words that may have been misheard, marked: a line below them, and a word for those who listen.
@@ -66,11 +66,13 @@ export function Transcript({ lines }) {
     <span class="what">${line.kind === "key" ? `pressed ${line.text}` : line.kind === "heard" ? html`“<${Said} text=${line.text} unsure=${line.unsure} />”` : line.text}</span></li>`)}</ol>`;
 }
 
-export function Why({ story, level = 2 }) {
+// Why they want a person, with their words for each reason.
+export function Why({ story }) {
   return html`<div class="why">
     <p class="reason">${first(plainly(story.reason) || "No reason given")}
       ${story.urgent && html` <span class="tag urgent">urgent</span>`} <span class="tag">${story.skill}</span></p>
-    ${story.quotes.map((quote) => html`<blockquote key=${quote}>“${quote}”</blockquote>`)}
-    ${story.also.length > 0 && html`<p class="quiet">Also: ${story.also.map((other) => plainly(other.reason)).join(", ")}</p>`}
+    ${story.said && html`<blockquote>“${story.said}”</blockquote>`}
+    ${story.also.length > 0 && html`<ul class="plain-list also">${story.also.map((other) => html`<li key=${other.reason}>
+      <span class="quiet">also:</span> ${plainly(other.reason)}${other.said && html` <q>${other.said}</q>`}</li>`)}</ul>`}
   </div>`;
 }
