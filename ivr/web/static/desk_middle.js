@@ -22,9 +22,9 @@ export function Idle({ server, phone, act }) {
 export function Offer({ offer, act }) {
   const box = useRef(null);
   useLayoutEffect(() => {
-    const before = document.activeElement;
-    box.current.focus();
-    return () => { if (before?.isConnected && (document.activeElement === document.body || !document.activeElement)) before.focus(); };
+    const before = document.activeElement, offered = box.current;
+    offered.focus();
+    return () => { if (before?.isConnected && offered.contains(document.activeElement)) before.focus(); };
   }, []);
   const { story } = offer;
   const repeated = story.earlier.length;
