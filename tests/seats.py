@@ -80,9 +80,7 @@ class FakePanel:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.granted: list[Granted] = []
-        self.notes = [
-            PanelNote("Prefers silent films. Had two scratched discs.", "Ben Ito", _ago(clock, 90))
-        ]
+        self.notes = [PanelNote("Prefers silent films. Had two scratched discs.", "Ben Ito", _ago(clock, 90))]
         self.by: list[ByAgent] = []
         self.broken = False
 
@@ -406,6 +404,7 @@ class Floor:
     clock: Clock
     touch: Callable[[], None]
     phones: dict[str, FakePhone]
+    moved: asyncio.Event
     bridges: list[FakeBridge] = field(default_factory=list)
     calls: set[asyncio.Task[str]] = field(default_factory=set)
 
@@ -459,6 +458,13 @@ class Floor:
         offer = await self.line.offered(place.id)
         return await self.seats.leave_message(offer, Message(transcript, recording))
 
+    async def until(self, holds: Callable[[], bool], within_s: float = 10.0) -> None:
+        """Looks again whenever something moved."""
+        async with asyncio.timeout(within_s):
+            while not holds():
+                self.moved.clear()
+                await self.moved.wait()
+
     async def stop(self) -> None:
         for task in self.calls:
             task.cancel()
@@ -477,7 +483,13 @@ def arrival_of(context: HandoffContext) -> Arrival:
 
 def floor(clock: Clock, touch: Callable[[], None] = lambda: None, earlier: Sequence[EarlierCall] = ()) -> Floor:
     line, panel, phones = FakeLine(clock), FakePanel(clock), dict[str, FakePhone]()
-    line.on_change = touch
+    moved = asyncio.Event()
+
+    def moving() -> None:
+        moved.set()
+        touch()
+
+    line.on_change = moving
 
     async def calls(number: str, but: str) -> Sequence[EarlierCall]:
         return earlier
@@ -489,9 +501,9 @@ def floor(clock: Clock, touch: Callable[[], None] = lambda: None, earlier: Seque
         line,
         clock,
         Stories(panel, calls),
-        touch,
+        moving,
         skills=lambda name: SKILLS,
         outside=("tel:+15035550123",),
         phone=phone,
     )
-    return Floor(line, seats, panel, clock, touch, phones)
+    return Floor(line, seats, panel, clock, moving, phones, moved)

@@ -41,12 +41,6 @@ async def at_work(
         assert not opened.complaints, "scripts failed, or the policy forbade something of ours"
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.02)
-
-
 async def focused(page: Page) -> str:
     return str(await page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
 
@@ -86,7 +80,7 @@ async def test_a_day_by_keyboard_alone(browser: Browser) -> None:
         await expect(page.locator("#talk-title")).to_be_focused()
         await expect(page).to_have_title("Ada Moreno · Desk")
         assert await page.locator(".story .unsure").all_text_contents() == ["cassa (unsure)", "blanca (unsure)"]
-        await until(lambda: bool(floor.bridges))
+        await floor.until(lambda: bool(floor.bridges))
         bridge = floor.bridges[-1]
 
         await keys.press("m")
@@ -206,7 +200,9 @@ async def test_a_reload_loses_nothing(browser: Browser) -> None:
         await expect(page.locator(".live-lines li")).to_contain_text("The discs are scratched.")
         await expect(page.locator(".given li")).to_have_count(1)
         await expect(page.locator(".phone-state")).to_have_text("Phone ready")
-        assert len(served.floor.phones["local"].offers) == 2, "the page's phone stands anew, the conversation is the same"
+        assert len(served.floor.phones["local"].offers) == 2, (
+            "the page's phone stands anew, the conversation is the same"
+        )
         assert served.floor.line.noted_of("sign_out") == [] and len(served.floor.bridges) == 1
         await until_heard(media, loud=False)  # still muted
         await page.keyboard.press("m")
@@ -217,7 +213,9 @@ async def until_heard(media: Page, *, loud: bool) -> None:
     """Whether the far end of the agent's phone hears their microphone (Chromium's own beeps once a second)."""
     level = """async () => {
       const audio = new AudioContext(), meter = audio.createAnalyser(), frame = new Float32Array(2048);
-      const sound = new Audio(); sound.srcObject = new MediaStream([window.heard]); sound.muted = true; await sound.play();
+      const sound = new Audio();
+      Object.assign(sound, {srcObject: new MediaStream([window.heard]), muted: true});
+      await sound.play();
       audio.createMediaStreamSource(new MediaStream([window.heard])).connect(meter);
       let most = 0;
       const end = performance.now() + 2500;
@@ -238,7 +236,7 @@ async def test_a_closed_tab_brings_the_caller_back_in_line(browser: Browser) -> 
         call = served.floor.call()
         await expect(page.get_by_role("alertdialog")).to_be_visible()
         await page.keyboard.press("Enter")
-        await until(lambda: bool(served.floor.bridges))
+        await served.floor.until(lambda: bool(served.floor.bridges))
         await page.close()
         async with asyncio.timeout(2.5):
             assert await call == "dropped"
@@ -252,11 +250,11 @@ async def test_the_newer_of_two_tabs_has_the_desk_and_the_older_says_so(browser:
         newer = await older.context.new_page()
         await newer.goto(f"{served.base}/desk")
         await expect(newer.locator("#talk-title")).to_contain_text("Ada Moreno")
-        await expect(older.get_by_role("status")).to_contain_text("open in another tab")
+        await expect(older.locator(".elsewhere")).to_contain_text("open in another tab")
         await expect(newer.locator(".phone-state")).to_have_text("Phone ready")
         await older.get_by_role("button", name="Use it here instead").click()
         await expect(older.locator("#talk-title")).to_contain_text("Ada Moreno")
-        await expect(newer.get_by_role("status")).to_contain_text("open in another tab")
+        await expect(newer.locator(".elsewhere")).to_contain_text("open in another tab")
         await asyncio.sleep(3)  # longer than the grace
         assert served.floor.line.noted_of("sign_out") == [] and len(served.floor.bridges) == 1
 
@@ -321,6 +319,38 @@ async def test_no_microphone_no_calls_and_it_is_said_why(browser: Browser) -> No
         assert served.floor.line.agents["local"].state == "away"
 
 
+async def test_a_microphone_that_is_unplugged_is_noticed_before_a_caller_comes(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, _):
+        page = opened.page
+        await page.add_init_script(
+            """const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+              if (window.unplugged) throw new DOMException("none", "NotFoundError");
+              const stream = await open(wanted);
+              window.plug = stream.getAudioTracks()[0];
+              return stream;
+            };"""
+        )
+        await seated(opened, served)
+        await page.evaluate("window.unplugged = true; window.plug.dispatchEvent(new Event('ended'))")
+        await expect(page.locator(".me .state")).to_contain_text("no microphone")
+        assert served.floor.line.noted_of("set_state")[-1] == ("local", "away", "no microphone")
+        await page.evaluate("window.unplugged = false")
+        await page.keyboard.press("a")
+        await expect(page.locator(".phone-state")).to_have_text("Phone ready")
+
+
+async def test_another_microphone_takes_over_without_a_new_connection(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, media):
+        page = await seated(opened, served)
+        choice = page.get_by_label("Microphone")
+        await expect(choice.locator("option").nth(1)).to_be_attached()
+        names = await choice.locator("option").all_text_contents()
+        await choice.select_option(label=names[-1])
+        await until_heard(media, loud=True)
+        assert len(served.floor.phones["local"].offers) == 1
+
+
 async def test_an_agent_with_a_telephone_of_their_own_needs_no_microphone(browser: Browser) -> None:
     async with desk() as served, window(browser) as opened:
         await served.floor.line.sign_in("local", skills=SKILLS, phone="sip:3001@192.0.2.1")
@@ -330,7 +360,7 @@ async def test_an_agent_with_a_telephone_of_their_own_needs_no_microphone(browse
         await expect(page.locator(".phone-state")).to_have_text("Your telephone rings")
         await talking(page, served)
         await page.get_by_label("When I hang up").select_option("returns")
-        await until(lambda: ("on_hang_up", "returns") in served.floor.bridges[-1].told)
+        await served.floor.until(lambda: ("on_hang_up", "returns") in served.floor.bridges[-1].told)
         assert not opened.complaints
 
 
@@ -443,7 +473,7 @@ async def test_axe_finds_nothing_in_any_state(
         assert not found, json.dumps(found, indent=1)
 
 
-SMALL = """[...document.querySelectorAll('#desk button, #desk input, #desk select, #desk label.check')].filter((each) => {
+SMALL = """[...document.querySelectorAll('#desk :is(button, input, select, label.check)')].filter((each) => {
   const box = (each.closest('label.check') ?? each).getBoundingClientRect();
   return box.width && (box.width < 24 || box.height < 24);
 }).map((each) => each.outerHTML.slice(0, 80))"""
@@ -467,6 +497,17 @@ async def test_no_desk_without_a_log_in_nor_for_pages_of_others() -> None:
             await session.ws_connect(f"{served.base}/desk/socket", headers={"Origin": "https://elsewhere.example"})
         assert refused.value.status == 403
         assert (await session.get(f"{served.base}/desk/socket")).status == 400
+
+
+@asynccontextmanager
+async def wired(*, autoping: bool = True) -> AsyncIterator[tuple[Desk, aiohttp.ClientWebSocketResponse]]:
+    """A desk's WebSocket, without a browser."""
+    async with (
+        desk() as served,
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{served.base}/desk/socket", autoping=autoping) as ws,
+    ):
+        yield served, ws
 
 
 async def told(ws: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
@@ -493,33 +534,29 @@ async def told(ws: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]
     ],
 )
 async def test_commands_that_cannot_be_are_refused_with_why(sent: Any, why: str) -> None:
-    async with desk() as served, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{served.base}/desk/socket") as ws:
-            await ws.send_json(sent)
-            assert why.lower() in (await told(ws, "refused"))["why"].lower()
-            await ws.send_json({"id": 2, "do": "away", "reason": "lunch"})
-            assert (await told(ws, "done"))["id"] == 2, "the console goes on"
+    async with wired() as (_, ws):
+        await ws.send_json(sent)
+        assert why.lower() in (await told(ws, "refused"))["why"].lower()
+        await ws.send_json({"id": 2, "do": "away", "reason": "lunch"})
+        assert (await told(ws, "done"))["id"] == 2, "the console goes on"
 
 
 async def test_a_phone_that_the_line_has_not_is_said() -> None:
-    async with desk() as served, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{served.base}/desk/socket") as ws:
-            await told(ws, "state")
-            seat = served.floor.seats.of("local")
-            assert seat is not None and isinstance(seat.phone, FakePhone)
-            await ws.send_json({"id": 1, "do": "phone.offer", "sdp": "v=0"})
-            assert (await told(ws, "done"))["sdp"] == "v=0"
-            seat.phone = None
-            await ws.send_json({"id": 2, "do": "phone.offer", "sdp": "v=0"})
-            assert "no phones in browsers" in (await told(ws, "refused"))["why"]
+    async with wired() as (served, ws):
+        await told(ws, "state")
+        seat = served.floor.seats.of("local")
+        assert seat is not None and isinstance(seat.phone, FakePhone)
+        await ws.send_json({"id": 1, "do": "phone.offer", "sdp": "v=0"})
+        assert (await told(ws, "done"))["sdp"] == "v=0"
+        seat.phone = None
+        await ws.send_json({"id": 2, "do": "phone.offer", "sdp": "v=0"})
+        assert "no phones in browsers" in (await told(ws, "refused"))["why"]
 
 
 async def test_a_page_that_answers_no_ping_is_gone_within_two_and_a_half_seconds() -> None:
-    async with desk() as served, aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{served.base}/desk/socket", autoping=False) as ws:
-            await told(ws, "state")
-            await ws.send_json({"id": 1, "do": "available"})
-            await told(ws, "done")
-            async with asyncio.timeout(2.9):  # from the last sign of life, and what a busy machine adds
-                while served.floor.line.agents["local"].state != "away":
-                    await asyncio.sleep(0.02)
+    async with wired(autoping=False) as (served, ws):
+        await told(ws, "state")
+        await ws.send_json({"id": 1, "do": "available"})
+        await told(ws, "done")
+        # two and a half seconds from the last sign of life, and what a busy machine adds
+        await served.floor.until(lambda: served.floor.line.agents["local"].state == "away", within_s=2.9)

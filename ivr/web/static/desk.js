@@ -113,13 +113,7 @@ phone.renewIfLost = () => { if (phone.wanted && phone.state !== "ready") phone.r
 const shownPhone = () => ({ state: phone.state, trouble: phone.trouble, quality: phone.quality, microphones: phone.microphones,
   speakers: phone.speakers, microphone: phone.deviceId, ring: ring.device, canChooseRing: ring.canChoose });
 phone.addEventListener("change", () => dispatch(["phone", shownPhone()]));
-phone.addEventListener("unplugged", () => {
-  const { server } = current;
-  dispatch(["said", { text: "The microphone is gone.", bad: true }]);
-  setTimeout(() => {
-    if (phone.state === "blocked" && server?.me.state === "idle") ask("away", { reason: "no microphone" });
-  }, 300);
-});
+phone.addEventListener("unplugged", () => dispatch(["said", { text: "The microphone is gone.", bad: true }]));
 
 const act = {
   ask, now, once,
@@ -133,7 +127,7 @@ const act = {
         return dispatch(["said", { text: `You can't take calls yet: ${error.message}`, bad: true }]);
       }
     }
-    await ask("available");
+    if (!(await ask("available")) && current.server?.me.state === "away") phone.stop();
   },
   away: (reason) => ask("away", { reason }),
   accept: (place) => ask("accept", { place }),
@@ -159,6 +153,7 @@ const act = {
 };
 
 // What follows from a new state, beside what is drawn.
+let wasOut = true, wasDeaf = false;
 function follow(state) {
   const { server } = state;
   if (!server) return;
@@ -166,10 +161,14 @@ function follow(state) {
   const out = me.state === "away" && !talk && !offer;
   if (me.phone === "browser") {
     if (!out && !phone.wanted && state.link === "open") phone.start().catch(() => {}); // after a reload
-    if (out && phone.wanted && phone.state === "ready") phone.stop();
+    if (out && !wasOut) phone.stop(); // not while they are about to be available
+    const deaf = state.phone?.state === "blocked" && me.state === "idle";
+    if (deaf && !wasDeaf) ask("away", { reason: "no microphone" }); // before somebody is sent to a phone that is none
+    wasDeaf = deaf;
     const muted = Boolean(talk?.bridge.muted);
     if (phone.silent !== muted) phone.mute(muted);
   }
+  wasOut = out;
   if (offer && state.link === "open") announce(offer); else quieten();
   const what = offer ? `${offer.kind === "message" ? "Message" : "Call"}: ${offer.story.who}` : talk?.joined ? talk.story.who : "";
   document.title = what ? `${offer ? "● " : ""}${what} · Desk` : TITLE;

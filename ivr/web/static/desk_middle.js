@@ -1,6 +1,6 @@
 // The middle of the desk: the offer, the conversation with its whole story, and what is written after it.
 
-import { html, useEffect, useLayoutEffect, useRef, useState } from "/static/htm_preact.js";
+import { html, useLayoutEffect, useRef, useState } from "/static/htm_preact.js";
 import { Left, Since, Transcript, Why, first, plainly } from "/static/desk_shown.js";
 
 const KINDS = { call: "Somebody is calling", call_back: "A call back is due", message: "A message was left" };
@@ -85,7 +85,7 @@ function Others({ bridge, who, act }) {
 export function Transfer({ targets, act }) {
   const list = useRef(null);
   const [to, choose] = useState("");
-  useEffect(() => { list.current?.focus(); }, []);
+  useLayoutEffect(() => { list.current?.focus(); }, []);
   const groups = [["Colleagues", (each) => each.to.startsWith("agent:")], ["Lines", (each) => each.state === "skill"], ["Outside", (each) => each.state === "outside"]];
   const label = (each) => each.to.startsWith("agent:") ? `${each.label} (${each.state === "idle" ? "available" : each.state.replace("_", " ")})` : each.label;
   const chosen = targets.find((each) => each.to === to);
@@ -111,7 +111,7 @@ export function Transfer({ targets, act }) {
 function Keypad({ act }) {
   const box = useRef(null);
   const [pressed, add] = useState("");
-  useEffect(() => { box.current?.focus(); }, []);
+  useLayoutEffect(() => { box.current?.focus(); }, []);
   const press = (key) => { add((before) => before + key); act.press(key); };
   const typed = (event) => {
     if (!/^[0-9*#]$/.test(event.key)) return;
@@ -128,7 +128,7 @@ export function CallBack({ matter, act }) {
   const box = useRef(null);
   const [number, type] = useState(matter.call_back_number || matter.story.number);
   const [at, when] = useState("");
-  useEffect(() => { box.current?.focus(); }, []);
+  useLayoutEffect(() => { box.current?.focus(); }, []);
   const go = async (event) => {
     event.preventDefault();
     const due = at ? new Date(at).toISOString() : "";
@@ -147,8 +147,8 @@ function Live({ lines, aloud, act }) {
   return html`<div class="card live-lines"><div class="head"><h2 id="live-title">As you talk</h2>
       <label class="check"><input type="checkbox" checked=${aloud} onChange=${(event) => act.set("aloud", event.target.checked)} /> Screen readers read new lines</label></div>
     ${lines.length === 0 && html`<p class="quiet">What both of you say is written here, once the caller has agreed.</p>`}
-    <ol ref=${list} tabindex="0" aria-labelledby="live-title" aria-live=${aloud ? "polite" : "off"} role="log">${lines.map((line, number) => html`<li key=${number} class=${line.by}>
-      <span class="who">${first(line.by)}</span> <span>${line.unsure ? html`<mark class="unsure" title="This may have been misheard">${line.text}<span class="hidden"> (unsure)</span></mark>` : line.text}${line.late && html` <span class="tag">late</span>`}</span></li>`)}</ol></div>`;
+    <div class="log" ref=${list} tabindex="0" aria-labelledby="live-title" aria-live=${aloud ? "polite" : "off"} role="log"><ol>${lines.map((line, number) => html`<li key=${number} class=${line.by}>
+      <span class="who">${first(line.by)}</span> <span>${line.unsure ? html`<mark class="unsure" title="This may have been misheard">${line.text}<span class="hidden"> (unsure)</span></mark>` : line.text}${line.late && html` <span class="tag">late</span>`}</span></li>`)}</ol></div></div>`;
 }
 
 function Message({ message }) {

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ivr.dialogue.engine.responses import unsure_words
-from ivr.dialogue.understanding.grammar import Meaning, Reading
-from ivr.events import Term
+from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
 from ivr.record import Utterance
 
 
 def reading(text: str, *, sure: bool = True, doubtful: tuple[str, ...] = ()) -> Reading:
-    return Reading(Meaning("move", {"queue.title": Term("7", "Casablanca")}), text, 0.9, sure, frozenset(doubtful))
+    return Reading(Meaning("move", {"queue.title": SlotValue("7", "Casablanca")}), text, 0.9, sure, frozenset(doubtful))
 
 
 def test_all_of_what_was_not_understood_or_guessed_is_unsure() -> None:
