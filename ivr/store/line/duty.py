@@ -9,8 +9,9 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from ivr.errors import IvrError
 from ivr.ports.line import AgentState, AgentStatus
+from ivr.ports.line_store import BY_ITSELF, CLOSED, Phone
 from ivr.store.database import fit
-from ivr.store.line.turn import BY_ITSELF, CLOSED, Phone, Turn, seat_of, status_of
+from ivr.store.line.turn import Turn, seat_of, status_of
 from ivr.store.tables import agent_skills, agents
 
 WITH_A_CALL = ("offered", "busy")

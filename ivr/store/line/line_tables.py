@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
+from ivr.ports import Clock
 from ivr.ports.line import AgentState, AgentStatus, Arrival, Leaving, Offer, Place, PlaceState, Release
+from ivr.ports.line_store import Phone, Snapshot
 from ivr.store.database import Database, TableGroup, moment, reads
 from ivr.store.lease import LineLease
 from ivr.store.line import agreements, arrivals, duty, reaping
 from ivr.store.line.notifications import Notifications
-from ivr.store.line.turn import Phone, Snapshot, Turn, in_order, offer_of, place_of, status_of
+from ivr.store.line.turn import Turn, in_order, offer_of, place_of, status_of
 from ivr.store.tables import LIVE, agent_skills, agents, places
 
 T = TypeVar("T")
@@ -23,18 +25,22 @@ T = TypeVar("T")
 
 class LineTables(TableGroup):
     """``lease``: of this process, None for one that only looks. Methods raise StoreUnavailable, and IvrError where they
-    say so. ``rules`` counts from the next transaction on."""
+    say so."""
 
     def __init__(self, database: Database, now: Callable[[], datetime], lease: LineLease | None = None) -> None:
         super().__init__(database, now)
         self._lease = lease
         self.line = lease.line if lease is not None else ""
-        self.rules = LineConfig()
-        self.notifications = Notifications(database)
+        self._rules = LineConfig()
+        self._notifications = Notifications(database)
+
+    def apply(self, rules: LineConfig) -> None:
+        """From the next transaction on."""
+        self._rules = rules
 
     async def _turn(self, work: Callable[[Turn], Awaitable[T]]) -> T:
         async def run(connection: AsyncConnection) -> T:
-            turn = await Turn.begin(connection, self.rules, self.line)
+            turn = await Turn.begin(connection, self._rules, self.line)
             result = await work(turn)
             await turn.end()
             return result
@@ -128,10 +134,14 @@ class LineTables(TableGroup):
         seat = (await connection.execute(select(agents).where(agents.c.seat == row.seat))).one_or_none()
         return offer_of(row, seat) if seat is not None else None
 
+    async def follow(self, clock: Clock, heard: Callable[[str, int], None]) -> None:
+        """See ``ivr.ports.line_store``."""
+        await self._notifications.run(clock, heard, self.line)
+
     @reads
     async def snapshot(self, connection: AsyncConnection) -> Snapshot:
         at = await moment(connection)
-        query = select(places).where(places.c.state.in_(LIVE)).order_by(*in_order(at, self.rules))
+        query = select(places).where(places.c.state.in_(LIVE)).order_by(*in_order(at, self._rules))
         rows = (await connection.execute(query)).all()
         there = (agents.c.line != "") | (agents.c.configured != "") | (agents.c.state != "away")
         seats = (await connection.execute(select(agents).where(there).order_by(agents.c.name, agents.c.slot))).all()
@@ -144,5 +154,5 @@ class LineTables(TableGroup):
             tuple(place_of(row) for row in rows),
             tuple(status_of(seat, skills.get(seat.name, ())) for seat in seats),
             tuple(offer_of(row, by_seat[row.seat]) for row in rows if row.state == "offered" and row.seat in by_seat),
-            {seat.seat: seat.line for seat in seats if not seat.console},
+            {(seat.name, seat.slot): seat.line for seat in seats if not seat.console},
         )

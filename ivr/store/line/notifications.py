@@ -28,15 +28,15 @@ class Notifications:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def run(self, clock: Clock, heard: Callable[[str, int], None]) -> None:
-        """Until cancelled. ``heard`` gets what happened ("offered", "entered", …; "" for anything, after a gap) and to
-        which place, 0 for none."""
+    async def run(self, clock: Clock, heard: Callable[[str, int], None], line: str) -> None:
+        """What all but ``line`` tell, until cancelled: ``heard`` gets what happened ("offered", "entered", …; "" for
+        anything, after a gap) and to which place, 0 for none."""
         if self._database.sqlite:
             await asyncio.Event().wait()
         told = False
         while True:
             try:
-                await self._listen(clock, heard)
+                await self._listen(heard, line)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if not told:
                     log.warning("line.unnotified", error=str(error) or type(error).__name__)
@@ -45,14 +45,14 @@ class Notifications:
                 told = False
             await clock.sleep(RETRY_S)
 
-    async def _listen(self, clock: Clock, heard: Callable[[str, int], None]) -> None:
+    async def _listen(self, heard: Callable[[str, int], None], line: str) -> None:
         url = self._database.url
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await asyncpg.connect(dsn, timeout=self._database.timeout_s)
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            await connection.add_listener(CHANNEL, lambda *message: _hear(str(message[3]), heard))
+            await connection.add_listener(CHANNEL, lambda *message: _hear(str(message[3]), heard, line))
             heard("", 0)
             while not lost.is_set():
                 try:
@@ -65,6 +65,7 @@ class Notifications:
             connection.terminate()
 
 
-def _hear(payload: str, heard: Callable[[str, int], None]) -> None:
-    kind, _, number = payload.partition(" ")
-    heard(kind, int(number) if number.isdigit() else 0)
+def _hear(payload: str, heard: Callable[[str, int], None], line: str) -> None:
+    kind, number, sender = payload.split(" ")
+    if sender != line:
+        heard(kind, int(number))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, select, update
 
+from ivr.ports.line_store import LINE_LOST, RESTED
 from ivr.store.line.agreements import free, give_back, not_reached, relieve, superseded, unlike
-from ivr.store.line.turn import LINE_LOST, RESTED, Turn
+from ivr.store.line.turn import Turn
 from ivr.store.tables import HELD, agents, line_processes, places
 
 DEAD_S = 5.0  # without a beat

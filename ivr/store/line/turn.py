@@ -7,7 +7,7 @@ speech inside: a turn lasts milliseconds. Should the process that has it stand s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,33 +29,6 @@ _BEGIN = text(
     f"SELECT set_config('idle_in_transaction_session_timeout', '{STANDSTILL_MS}', true), "
     f"pg_advisory_xact_lock({_LOCK}), clock_timestamp() AS at"
 ).columns(at=Moment)
-
-# Why an agent is away of whom nobody said so: these end by themselves when their cause does.
-CLOSED, LINE_LOST, RESTED = "closed", "line lost", "rested"
-BY_ITSELF = (CLOSED, LINE_LOST, RESTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Phone:
-    """An agent's phone of the configuration. ``on_duty``: within hours, or on call."""
-
-    name: str
-    target: str
-    skills: tuple[str, ...]
-    calls: int = 1
-    on_duty: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The line at ``at``: live places in the order of service, agents, offers that run; by seat, which process looks
-    after a phone without a console."""
-
-    at: datetime
-    places: tuple[Place, ...] = ()
-    agents: tuple[AgentStatus, ...] = ()
-    offers: tuple[Offer, ...] = ()
-    keepers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +65,7 @@ class Turn:
             if self.connection.dialect.name != "postgresql":
                 await self.connection.execute(insert(table).values(rows))
                 continue
-            said = {f"{row.get('kind', 'agent')} {row.get('place', 0)}" for row in rows}
+            said = {f"{row.get('kind', 'agent')} {row.get('place', 0)} {self.line}" for row in rows}
             notified = [func.pg_notify(CHANNEL, each) for each in sorted(said)]
             await self.connection.execute(insert(table).values(rows))
             await self.connection.execute(select(*notified))
