@@ -70,6 +70,7 @@ class WaitingLine:
         self._view = LineView((), (), fresh=False)
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0  # monotonic
+        self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
         self._woken = asyncio.Event()
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
@@ -145,7 +146,9 @@ class WaitingLine:
         self._read_at = self._clock.monotonic()
         self._snapshot = snapshot
         self._lost = self._offers.seen(reading, snapshot.places, snapshot.offers)
-        self._show(LineView(snapshot.places, snapshot.agents))
+        self._newer = {key: each for key, each in self._newer.items() if each[0] >= reading}
+        view = LineView(snapshot.places, snapshot.agents)
+        self._show(self._with(view, *(place for _, place in self._newer.values())))
 
     def _show(self, view: LineView) -> None:
         if view == self._view:
@@ -161,12 +164,16 @@ class WaitingLine:
             self._show(replace(self._view, fresh=False))
 
     def _remember(self, place: Place) -> Place:
-        """Before the next look shows it."""
-        others = [each for each in self._view.places if each.id != place.id]
-        now = self._now()
-        places = sorted([*others, place], key=lambda each: self._rules.order(each, now))
-        self._show(replace(self._view, places=tuple(places)))
+        """Before the next look shows it; a look that is under way may not see it yet."""
+        self._newer[place.id] = (self._offers.readings, place)
+        self._show(self._with(self._view, place))
         return place
+
+    def _with(self, view: LineView, *places: Place) -> LineView:
+        if not places:
+            return view
+        now, known = self._now(), {place.id: place for place in (*view.places, *places)}
+        return replace(view, places=tuple(sorted(known.values(), key=lambda place: self._rules.order(place, now))))
 
     def _now(self) -> datetime:
         """By the database's clock, as far as this process knows."""
