@@ -21,7 +21,10 @@ from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk, WaitingLine
+from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
+from ivr.desk.seats import Seats
+from ivr.desk.story import Stories
 from ivr.errors import IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
@@ -120,6 +123,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             live=lambda: [call.call_id for call in registry],
             on_change=feed.touch,
         )
+        seats = Seats(
+            line,
+            clock,
+            Stories(office, RecordedCalls(store.calls)),
+            feed.touch,
+            skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
+            outside=config.desk.line.outside,
+        )
         own_token = secrets.token_urlsafe(32)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
@@ -151,6 +162,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
+                seats=seats,
             ),
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
@@ -160,6 +172,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         )
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
+        stack.push_async_callback(seats.stop)  # once the pages are closed
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ivr.desk.matter import Message
 from ivr.desk.seat import Seat
 from ivr.desk.seats import Seats
 from ivr.desk.story import Stories
@@ -265,6 +264,10 @@ class FakeLine:
         if self.agents[agent].state in ("busy", "offered"):
             self._state(agent, "wrap_up")
 
+    async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
+        self._there()
+        self._note("wrapped_up", place_id, disposition)
+
     async def broken(self, place_id: int, agent: str) -> Place:
         self._note("broken", place_id)
         self._place(place_id, "waiting")
@@ -452,11 +455,11 @@ class Floor:
         self.seats.parted(agent)
         return "dropped" if gone.done() and not bridge.over.done() else bridge.over.result()
 
-    async def message(self, transcript: str, recording: str = "", context: HandoffContext = CONTEXT) -> bool:
-        """A message is offered; whether it was taken."""
+    async def message(self, transcript: str, recording: str = "", context: HandoffContext = CONTEXT) -> None:
+        """A message is offered to whoever is idle."""
         place = self.line.arrive(replace(arrival_of(context), channel="message", said=""))
-        offer = await self.line.offered(place.id)
-        return await self.seats.leave_message(offer, Message(transcript, recording))
+        self.line.places[place.id] = replace(place, transcript=transcript, recording=recording)
+        await self.seats.deliver(await self.line.offered(place.id))
 
     async def until(self, holds: Callable[[], bool], within_s: float = 10.0) -> None:
         """Looks again whenever something moved."""

@@ -265,6 +265,9 @@ class WaitingLine:
         self._arrivals.pop(place_id, None)
         await self._surely(lambda: self._store.finished(place_id, agent, disposition))
 
+    async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
+        await self._changed(self._store.wrapped_up(self._offers.now(place_id), agent, disposition))
+
     async def broken(self, place_id: int, agent: str) -> Place:
         place_id = self._offers.now(place_id)
         log.warning("line.broken", place=place_id, agent=agent)

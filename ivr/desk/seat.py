@@ -31,6 +31,7 @@ from ivr.ports import (
 
 log = structlog.get_logger(__name__)
 
+RECORDINGS = "/desk/recordings/"  # where consoles play them
 MOST_LINES = 1000  # of a live transcript
 LONGEST_NOTE = 4000
 DISPOSITIONS: Mapping[str, str] = {
@@ -122,20 +123,24 @@ class Seat:
             self._closing = matter
         self._touch()
 
-    async def leave_message(self, offer: Offer, message: Message) -> bool:
-        """A message is offered like a call. Returns once it was read and closed, or declined (False)."""
-        matter = Matter(offer.place, Story(context_of(offer.place)), until=offer.until, message=message)
-        if not await self._ask(matter):
+    async def deliver(self, offer: Offer) -> None:
+        """A message is offered like a call, and read until ``finish``. Raises StoreUnavailable."""
+        place = offer.place
+        message = Message(place.transcript, f"{RECORDINGS}{place.recording}" if place.recording else "")
+        matter = Matter(place, Story(context_of(place)), until=offer.until, message=message)
+        try:
+            async with asyncio.timeout(max(0.0, (offer.until - self._clock.now()).total_seconds())):
+                taken = await self._ask(matter)
+        except TimeoutError:
+            await self._line.released(offer, "no_answer")
+            return
+        if not taken:
             await self._line.released(offer, "declined" if self.page is not None else "unreachable")
-            return False
-        if not await self._line.answered(offer):
-            self._news = "This message went to somebody else."
-            self._current = None
-            self._touch()
-            return False
-        matter.since = self._clock.now()
+        elif await self._line.answered(offer):
+            matter.since = self._clock.now()
+        else:
+            self._current, self._news = None, "This message went to somebody else."
         self._touch()
-        return True
 
     def transcribed(self, line: TranscriptLine) -> None:
         self.lines.append(line)
@@ -220,9 +225,11 @@ class Seat:
         matter = reading or self._closing
         if matter is None:
             raise IvrError("there is nothing to wrap up")
-        await self._line.finished(matter.place.id, self.account.name, disposition)
         if reading is not None:
+            await self._line.finished(matter.place.id, self.account.name, disposition)
             self._current = None
+        else:
+            await self._line.wrapped_up(matter.place.id, self.account.name, disposition)
         self._closing = None
         log.info("conversation.wrapped_up", agent=self.account.name, place=matter.place.id, disposition=disposition)
         await (self.available() if then == "available" else self.away(reason))

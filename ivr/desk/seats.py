@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from ivr.desk.matter import Message
 from ivr.desk.seat import DISPOSITIONS, Page, PagePhone, Seat
 from ivr.desk.story import Stories, plain
 from ivr.errors import StoreUnavailable
@@ -128,14 +126,14 @@ class Seats:
         if (seat := self._seats.get(agent)) is not None:
             seat.parted()
 
-    async def leave_message(self, offer: Offer, message: Message) -> bool:
-        """A message is offered to the agent; whether they took it. It is theirs then until they are done with it."""
+    async def deliver(self, offer: Offer) -> None:
+        """A message is offered to the agent: theirs, once they take it, until they are done with it. Raises
+        StoreUnavailable."""
         seat = self._seats.get(offer.agent)
         if seat is None:
-            with suppress(StoreUnavailable):
-                await self._line.released(offer, "unreachable")
-            return False
-        return await seat.leave_message(offer, message)
+            await self._line.released(offer, "unreachable")
+        else:
+            await seat.deliver(offer)
 
     # -- what consoles show ------------------------------------------------------------------------------------
 

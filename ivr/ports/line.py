@@ -193,6 +193,9 @@ class Places(Protocol):
     async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
         """The conversation is over: the place is done, the agent wraps up (or is idle where they have no console)."""
 
+    async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
+        """How a conversation that is over came out, as the agent who had it says; whatever became of the place."""
+
     async def broken(self, place_id: int, agent: str) -> Place:
         """The agent's line broke: the caller waits again, first of their priority; the agent is away."""
 

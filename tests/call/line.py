@@ -159,6 +159,9 @@ class FakeLine:
             self._free(place)
             self._looked(self._put(place, "done", "finished", line=""))
 
+    async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
+        """What agents say of it is for their consoles' tests."""
+
     async def broken(self, place_id: int, agent: str) -> Place:
         self._up()
         place = self.places[place_id]

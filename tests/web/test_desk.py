@@ -137,7 +137,7 @@ async def test_a_day_by_keyboard_alone(browser: Browser) -> None:
         await keys.press("Tab")
         await keys.press("Enter")
         await expect(page.locator(".me .state")).to_contain_text("Away")
-        assert floor.line.noted_of("finished")[-1] == (2, "saved")
+        assert floor.line.noted_of("wrapped_up") == [(2, "saved")]
         await expect(page.locator(".phone-state")).to_have_text("Phone off")
 
 
@@ -262,10 +262,10 @@ async def test_the_newer_of_two_tabs_has_the_desk_and_the_older_says_so(browser:
 async def test_a_message_is_read_played_and_answered(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, _):
         page = await seated(opened, served)
-        message = asyncio.create_task(served.floor.message("Please call me about the discs.", "/desk/recordings/left"))
+        message = asyncio.create_task(served.floor.message("Please call me about the discs.", "left"))
         await expect(page.get_by_role("alertdialog")).to_contain_text("A message was left")
         await page.keyboard.press("Enter")
-        assert await message
+        await message
         await expect(page.locator(".talk-card")).to_contain_text("“Please call me about the discs.”")
         recording = page.locator("audio[controls]")
         async with aiohttp.ClientSession() as session:
@@ -431,10 +431,11 @@ def states() -> States:
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")
         await expect(page.locator(".me .state")).to_contain_text("Available")
-        served.floor.calls.add(asyncio.create_task(_left(served)))
+        left = asyncio.create_task(served.floor.message("Please call me.", "left"))
         await expect(page.get_by_role("alertdialog")).to_be_visible()
         await page.keyboard.press("Enter")
         await expect(page.locator("audio[controls]")).to_be_visible()
+        await left
 
     async def elsewhere(page: Page, served: Desk) -> None:
         other = await page.context.new_page()
@@ -443,10 +444,6 @@ def states() -> States:
 
     told = (away, idle, found, offered, talks, held, consulting, listed, calling_back, wrapping, reading, elsewhere)
     return [(state.__name__, state) for state in told]
-
-
-async def _left(served: Desk) -> str:
-    return str(await served.floor.message("Please call me.", "/desk/recordings/left"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

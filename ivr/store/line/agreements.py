@@ -234,6 +234,11 @@ async def finished(turn: Turn, place_id: int, agent: str, disposition: str) -> N
     await turn.put(row, "done", "finished", line="", **kept, detail={"disposition": disposition[:100]})
 
 
+async def wrapped_up(turn: Turn, place_id: int, agent: str, disposition: str) -> None:
+    if (row := await turn.place(place_id)) is not None:
+        turn.tell(row.id, "wrapped_up", agent, disposition=disposition[:100])
+
+
 async def broken(turn: Turn, place_id: int, agent: str) -> Place:
     """Raises IvrError for a place that there isn't."""
     row = await turn.known(place_id)

@@ -82,6 +82,9 @@ class LineTables(TableGroup):
     async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
         await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition))
 
+    async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
+        await self._turn(lambda turn: agreements.wrapped_up(turn, place_id, agent, disposition))
+
     async def broken(self, place_id: int, agent: str) -> Place:
         return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
 

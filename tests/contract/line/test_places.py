@@ -34,6 +34,18 @@ async def test_a_places_life(desk: OneLine) -> None:
     assert (await desk.line.snapshot()).places == ()
 
 
+async def test_how_it_came_out_is_kept_whatever_became_of_the_place(desk: OneLine) -> None:
+    await desk.agent()
+    place = await desk.enter("member:7", "general", 5)
+    assert await desk.line.answered(await desk.pair())
+    await desk.line.finished(place.id, "ann")
+    await desk.line.wrapped_up(place.id, "ann", "saved")
+    assert (await desk.place(place.id))["state"] == "done"
+    assert (await desk.events(place.id))[-1] == "wrapped_up"
+    assert await desk.states() == {"ann": "wrap_up"}
+    await desk.line.wrapped_up(4711, "ann", "saved")
+
+
 async def test_priority_then_arrival(desk: OneLine) -> None:
     order = [await desk.enter(f"member:{n}", priority=priority) for n, priority in enumerate((5, 8, 5, 8, 0))]
     served = []

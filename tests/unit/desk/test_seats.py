@@ -245,7 +245,7 @@ def test_wrapping_up_keeps_how_it_came_out_and_what_comes_next() -> None:
         with pytest.raises(IvrError, match="choose"):
             await seat.finish("splendid", "available")
         await seat.finish("saved", "away", "lunch")
-        assert ground.line.noted_of("finished")[-1] == (1, "saved")
+        assert ground.line.noted_of("wrapped_up") == [(1, "saved")]
         after = shown(ground, seat)
         assert after["wrap"] is None and (after["me"]["state"], after["me"]["reason"]) == ("away", "lunch")
         with pytest.raises(IvrError, match="nothing"):
@@ -297,12 +297,12 @@ def test_a_call_back_is_asked_for_in_the_agent_s_own_name() -> None:
 
 def test_a_message_is_offered_read_and_done_like_a_call() -> None:
     async def story(ground: Floor, seat: Seat, page: Page) -> None:
-        message = asyncio.create_task(ground.message("call me about the discs", "/desk/recordings/left"))
+        message = asyncio.create_task(ground.message("call me about the discs", "left"))
         await settled()
         offer = shown(ground, seat)["offer"]
         assert offer["kind"] == "message" and offer["message"]["transcript"] == "call me about the discs"
         seat.accept(offer["place"])
-        assert await message
+        await message
         talk = shown(ground, seat)["talk"]
         assert talk["message"]["recording"] == "/desk/recordings/left" and not talk["joined"]
         with pytest.raises(IvrError, match="nobody"):
@@ -319,8 +319,18 @@ def test_a_declined_message_waits_for_somebody_else() -> None:
         message = asyncio.create_task(ground.message("hello"))
         await settled()
         seat.decline(1)
-        assert not await message
+        await message
         assert ground.line.noted_of("released") == [(1, "declined")]
+
+    desk(story)
+
+
+def test_a_message_that_nobody_takes_in_time_goes_on() -> None:
+    async def story(ground: Floor, seat: Seat, page: Page) -> None:
+        await ground.message("hello")
+        assert ground.line.noted_of("released") == [(1, "no_answer")]
+        after = shown(ground, seat)
+        assert after["offer"] is None and after["me"]["state"] == "away"
 
     desk(story)
 
