@@ -21,8 +21,11 @@ from ivr.call.session import Acceptor
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
-from ivr.desk import ConfiguredDesk
+from ivr.desk import ConfiguredDesk, WaitingLine
+from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
+from ivr.desk.seats import Seats
+from ivr.desk.story import Stories
 from ivr.errors import IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
@@ -114,6 +117,23 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
+        store.line.apply(config.desk.line)
+        line = WaitingLine(
+            store.line,
+            config.desk,
+            clock,
+            open_at=desk.open_at,
+            live=lambda: [call.call_id for call in registry],
+            on_change=feed.touch,
+        )
+        seats = Seats(
+            line,
+            clock,
+            Stories(office, RecordedCalls(store.calls)),
+            feed.touch,
+            skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
+            outside=config.desk.line.outside,
+        )
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
@@ -147,6 +167,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
+                seats=seats,
             ),
             feed,
             authentication=authentication,
@@ -158,6 +179,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         )
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
+        stack.push_async_callback(seats.stop)  # once the pages are closed
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
@@ -178,12 +200,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("rendering prompts")
         await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
 
+        await line.begin()
+        _beside(stack, line.run(), "line")
         services = CallServices(
             endpoint=endpoint,
             media=media,
             speech=speech,
             actions=actions,
             desk=desk,
+            line=line,
             records=store.calls,
             clock=clock,
             registry=registry,
@@ -217,6 +242,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             (
                 lambda now: endpoint.apply(now.sip),
                 lambda now: desk.apply(now.desk),
+                lambda now: store.line.apply(now.desk.line),
+                lambda now: line.apply(now.desk),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

@@ -19,7 +19,7 @@ from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
-from ivr.web.pages import simulator
+from ivr.web.pages import desk, simulator
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,7 @@ def application(
     app[BACKEND] = backend
     app[live.FEED] = feed
     app[simulator.OPEN] = {}
+    app[desk.OPEN] = {}
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *map(_ruled, resources)])
@@ -66,6 +67,7 @@ async def _say_goodbye(app: web.Application) -> None:
     """Open pages hold connections that would keep the server waiting."""
     app[live.FEED].close()
     await simulator.hang_up(app)
+    await desk.hang_up(app)
 
 
 @web.middleware

@@ -19,7 +19,7 @@ from ivr.web.navigation import home, rooms
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 TITLES = {
     400: "Not understood",

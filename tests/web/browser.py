@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
@@ -32,12 +33,12 @@ class Window:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.fail(REMEDY)
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        browser = await driver.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
@@ -45,8 +46,20 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def window(browser: Browser, width: int = 1300, height: int = 850, zone: str = "UTC") -> AsyncIterator[Window]:
-    context = await browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone)
+async def window(
+    browser: Browser,
+    width: int = 1300,
+    height: int = 850,
+    zone: str = "UTC",
+    scheme: Literal["light", "dark"] = "light",
+    permissions: Sequence[str] = (),
+) -> AsyncIterator[Window]:
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        timezone_id=zone,
+        color_scheme=scheme,
+        permissions=list(permissions) or None,
+    )
     context.set_default_timeout(15_000)
     opened = Window(await context.new_page())
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))

@@ -1,0 +1,126 @@
+"""The agents' console served for a real Chromium: a desk in memory, and a page that plays the line's media."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Page, expect
+
+from ivr.clock import SystemClock
+from ivr.ports import Arrival, EarlierCall
+from ivr.web.app import HttpServer, application, bound, port_of
+from ivr.web.backend import Backend
+from ivr.web.live import Feed
+from tests.seats import FakePhone, Floor, floor
+from tests.web.browser import Window
+from tests.web.fakes import FakeCalls, FakeFlows, ready
+
+FLAGS = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--allow-loopback-in-peer-connection",
+)
+WAV = (
+    b"RIFF$\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00@\x1f\x00\x00\x80>\x00\x00\x02\x00\x10\x00data"
+    + bytes(4)
+)
+FAR_END = """
+async (sdp) => {
+  window.legs?.close();
+  const leg = window.legs = new RTCPeerConnection();
+  const audio = new AudioContext(), tone = audio.createOscillator(), out = audio.createMediaStreamDestination();
+  tone.connect(out); tone.start();
+  leg.addTrack(out.stream.getAudioTracks()[0], out.stream);
+  window.heard = null;
+  leg.ontrack = ({track}) => { window.heard = track; };
+  await leg.setRemoteDescription({type: "offer", sdp});
+  await leg.setLocalDescription();
+  await new Promise((done) => {
+    if (leg.iceGatheringState === "complete") return done();
+    leg.onicegatheringstatechange = () => { if (leg.iceGatheringState === "complete") done(); };
+  });
+  return leg.localDescription.sdp;
+}
+"""
+
+
+@dataclass
+class Desk:
+    base: str
+    floor: Floor
+    runs: HttpServer
+
+    def waits(self, name: str, reason: str, waited_s: float, *, priority: int = 5, skill: str = "general") -> None:
+        arrival = Arrival(f"tel:{name}", f"call-{name}", skill, priority, reason=reason, name=name)
+        self.floor.line.arrive(arrival, waited_s=waited_s)
+
+
+@asynccontextmanager
+async def desk(
+    *, token: str = "", earlier: Sequence[EarlierCall] = (), calls: Sequence[Mapping[str, Any]] = ()
+) -> AsyncIterator[Desk]:
+    feed = Feed()
+    ground = floor(SystemClock(), feed.touch, earlier)
+
+    async def context(secret: str) -> Mapping[str, Any] | None:
+        return None
+
+    async def recording(name: str) -> bytes | None:
+        return WAV if name == "left" else None
+
+    backend = Backend(
+        FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recording=recording
+    )
+    sockets = bound("127.0.0.1", 0)
+    server = HttpServer(application(backend, feed, token=token), sockets)
+    await server.start()
+    try:
+        yield Desk(f"http://127.0.0.1:{port_of(sockets)}", ground, server)
+    finally:
+        await ground.stop()
+        await server.stop()
+
+
+@asynccontextmanager
+async def far_end(browser: Browser, served: Desk, agent: str = "local") -> AsyncIterator[Page]:
+    """The line's media for the agent's phone: a page that answers its offers, and whose ``heard`` is what it says."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{served.base}/healthz")
+
+    async def answer(sdp: str) -> Any:
+        return await page.evaluate(FAR_END, sdp)
+
+    served.floor.phones[agent] = FakePhone(answer)
+    try:
+        yield page
+    finally:
+        await context.close()
+
+
+async def seated(opened: Window, served: Desk) -> Page:
+    """At the desk, available, with a phone that stands."""
+    page = opened.page
+    await page.goto(f"{served.base}/desk")
+    await page.get_by_role("button", name="Available").click()
+    await expect(page.locator(".me .state")).to_contain_text("Available")
+    await expect(page.locator(".phone-state")).to_have_text("Phone ready")
+    return page
+
+
+def ago(**before: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**before)
+
+
+EARLIER = (
+    EarlierCall("e1", ago(days=3), "resolved", "a disc came damaged", 140.0),
+    EarlierCall("e2", ago(days=20), "with agent", "thinking of cancelling", 410.0),
+)
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")
