@@ -20,6 +20,8 @@ from ivr.media.process.rtcp import Reception
 from ivr.media.process.rtp import Packet, parse
 
 OnKey: TypeAlias = Callable[[KeyChange, DigitSource], None]  # what changed; "rtp" or "tone"
+# A packet of the stream, its timestamp in payload bytes (None: nothing that could be sent on), the time.
+Onward: TypeAlias = Callable[[Packet, int | None, float], None]
 
 Speech: TypeAlias = list[tuple[float, bytes]]  # time of the first sample, 20 ms of PCM
 PRE_ROLL = 15  # frames, 300 ms: the first consonant is already over when the energy rises
@@ -92,6 +94,7 @@ class Receiver:
         self.concealed_ms = 0
         self.heard_at = 0.0
         self.listening = False
+        self.onward: Onward | None = None  # told of every packet as it comes
         self._preferences = preferences
         self._on_key = on_key
         self._accepted: dict[int, str] = {}
@@ -106,6 +109,11 @@ class Receiver:
         self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
         self._history: deque[Samples] = deque([SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
         self._lost = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks in this tick."""
+        return self.signal is None or self._gate.quiet
 
     def aim(self, remote: MediaDescription, now: float) -> None:
         """Take what ``remote`` describes from now on."""
@@ -141,6 +149,8 @@ class Receiver:
             self.jitter.reset()
         reception.packet(sequence, placed, now)
         self.jitter.push(placed, payload)
+        if self.onward is not None:
+            self.onward(packet, placed if payload else None, now)
 
     def _beside(self, packet: Packet | None, address: Address, now: float) -> None:
         """What is no audio: events, comfort noise, keep-alives (RFC 6263). Of the far end, all are signs of life."""
@@ -165,6 +175,8 @@ class Receiver:
                 self._begin(ssrc, sequence, address)
             reception.received += 1
             reception.advance(sequence)
+            if self.onward is not None:
+                self.onward(packet, None, now)
         else:
             return
         if event:
