@@ -220,13 +220,13 @@ class Receiver:
             return True
         return False
 
-    def decoded(self, signal: Samples, power: float) -> None:
-        """This tick's frame, decoded: 160 samples and their ``power``."""
+    def decoded(self, signal: Samples, power: float, *, two_tones: bool = True) -> None:
+        """This tick's frame, decoded: 160 samples and their ``power``; ``two_tones``: they may be a key's."""
         self.signal = signal
         self.power = power
         self._history.append(signal)
         if self._tones is not None:
-            self._find_tones(self._tones, signal, power)
+            self._find_tones(self._tones, signal, power if two_tones else 0.0)
 
     def _decode(self, coder: Coder, payload: bytes) -> None:
         signal = coder.decode(payload)

@@ -25,6 +25,7 @@ from ivr.media.wire import Kind
 
 _REPORT_S = 5.0  # RFC 3550 section 6.2's minimum
 _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
+_FLOOD_S = 0.008  # between two of them; telephones leave 10 ms and more
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
 
@@ -129,7 +130,7 @@ class RtpSession:
         self._aimed_at = 0.0
         self._heard = False  # anything at all of the far end
         self._tell = tell
-        self._eager = False
+        self._read_at = 0.0
         self._round_trip_s: float | None = None
         self._report_at = 0.0
         self._reported_packets = 0
@@ -152,14 +153,13 @@ class RtpSession:
 
     def readable(self, now: float) -> None:
         """RTP has arrived. One datagram a time is the rule; a sender that outruns it is drained, within bounds."""
-        for _ in range(_FLOOD if self._eager else 1):
+        hasty, self._read_at = now - self._read_at < _FLOOD_S, now
+        for _ in range(_FLOOD if hasty else 1):
             try:
                 data, address = self.rtp.recvfrom(2048)
             except OSError:  # nothing more, or an ICMP error of our own sending
-                self._eager = False
                 return
             self.receiver.datagram(data, self._plain(address), now)
-        self._eager = True
 
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""

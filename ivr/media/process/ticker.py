@@ -15,6 +15,7 @@ from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
+from ivr.media.process.dtmf_tone import two_tones
 from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.outbox import Outbox
 from ivr.media.process.pacing import Pacer, raise_priority
@@ -25,7 +26,7 @@ from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
-_LOOKS = 4
+_LOOK_S = FRAME_S / 4
 # While there is a relay packets are taken as they come, but for those that come right after others.
 _BATCH_S = 0.001
 _RELAYED_S = 1.0  # since the last packet that was sent on: the relay may be over
@@ -71,35 +72,38 @@ class MediaProcess:
 
     def run(self) -> None:
         """Until the line hangs up on us."""
-        looks = ticks = 0
-        pacer = Pacer(time.monotonic(), FRAME_S / _LOOKS)
+        ticks = 0
+        pacer = Pacer(time.monotonic(), FRAME_S)
         while self._open and not self._outbox.broken:
             if not self._sessions:
                 self._look(FRAME_S if self._outbox.pending else None)
-                pacer = Pacer(time.monotonic(), FRAME_S / _LOOKS)
+                pacer = Pacer(time.monotonic(), FRAME_S)
                 continue
             self._rest(pacer.due)
-            looks = (looks + 1) % _LOOKS
-            if looks == 0:
-                self._tick(pacer.due)
-                ticks += 1
-                if ticks % _COLLECT_TICKS == 0:
-                    gc.collect(0)
+            self._tick(pacer.due)
+            ticks += 1
+            if ticks % _COLLECT_TICKS == 0:
+                gc.collect(0)
             self._look(0)
             pacer.ticked(time.monotonic())
         for session in self._sessions.values():
             session.close(time.monotonic())
 
     def _rest(self, until: float) -> None:
-        """Until the next look is due; relays don't wait for it. However much comes, half of the time is others'."""
+        """Until a tick is due, taking what arrives; where relays don't wait for it half of the time is others' still."""
         while (pause := until - time.monotonic()) > 0:
-            if until - self._relayed_at > _RELAYED_S:
-                time.sleep(pause)
-            elif select.select((self._poll,), (), (), pause)[0]:  # the one wait of finer grain than a millisecond
+            if until - self._relayed_at <= _RELAYED_S:
+                if not select.select((self._poll,), (), (), pause)[0]:  # waits more finely than epoll's milliseconds
+                    return
                 began = time.monotonic()
                 self._look(0)
                 now = time.monotonic()
                 time.sleep(max(0.0, min(max(_BATCH_S, now - began), until - now)))
+            elif pause < _LOOK_S:
+                time.sleep(pause)
+            else:
+                time.sleep(pause % _LOOK_S)
+                self._look(0)
 
     def _tick(self, due: float) -> None:
         sessions = list(self._sessions.values())
@@ -150,9 +154,9 @@ class MediaProcess:
         payloads = b"".join([session.receiver.payload or b"" for session in together])
         frames = coder(name).decode(payloads).reshape(len(together), FRAME)
         levels = powers(frames).tolist()
-        for session, signal, level in zip(together, frames, levels, strict=True):
+        for session, signal, level, two in zip(together, frames, levels, two_tones(frames), strict=True):
             try:
-                session.receiver.decoded(signal, level)
+                session.receiver.decoded(signal, level, two_tones=two)
             except Exception as error:
                 self._break(session, error)
 
