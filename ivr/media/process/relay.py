@@ -7,16 +7,25 @@ with what is sent on.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from ivr.media.process.codec import FRAME
-from ivr.media.process.rtp import Packet, sequence_ahead, timestamp_ahead
+from ivr.media.process.codec import FRAME, Coder
+from ivr.media.process.rtp import Packet, sequence_ahead
 
 _LATEST = 4  # ticks without a packet; then the far end pauses, and the tick sends silence
 _PATIENCE_S = 1.0  # how long a pause in speech is waited for, to take over from the mix
 _FAR = 4000  # 0.5 s: clock ticks; a timestamp this far off what time says is a jump of the far end's clock
 _JUMP = 100  # packets; likewise for numbers
 _EARLY, _LATE = 3 * FRAME, -2 * FRAME  # of a stream's packet after a pause, against what time says
+
+
+class Source(Protocol):
+    """The receiver whose packets are sent on."""
+
+    coder: Coder | None
+
+    @property
+    def quiet(self) -> bool: ...
 
 
 class Placed(NamedTuple):
@@ -30,11 +39,13 @@ class Placed(NamedTuple):
 class Relay:
     """Of one sender, which passes its own counters in. Pure: ``now`` is monotonic seconds.
 
-    ``active``: packets are sent on instead of the tick's; ``fresh``: one was since the last tick."""
+    ``active``: packets are sent on instead of the tick's; ``fresh``: one was since the last tick; ``newest``: the last
+    one that was placed goes before all others."""
 
     def __init__(self) -> None:
         self.active = False
         self.fresh = False
+        self.newest = False
         self._ssrc: int | None = None  # of the stream that ``_ahead`` is about
         self._sequence_shift = 0
         self._timestamp_shift = 0
@@ -70,44 +81,47 @@ class Relay:
             self._newest = packet.sequence
             self._sequence_shift -= 1
 
-    def place(
-        self, packet: Packet, placed: int, sequence: int, timestamp: int, now: float, *, quiet: bool
-    ) -> Placed | None:
+    def enter(self, packet: Packet, placed: int, timestamp: int, now: float, *, quiet: bool) -> bool:
+        """Whether ``packet`` may be the first to be sent on, with the sender's last 20 ms at ``timestamp``.
+
+        Not within a word (``quiet``: nobody speaks now), for a second at most; and not what comes so late that it was
+        made up for already, while more on time may follow."""
+        if now >= self._patient_until:
+            return True
+        late = packet.ssrc == self._ssrc and _LATE - _FAR < self._lead(placed, timestamp) <= _LATE
+        return quiet and not late
+
+    def place(self, packet: Packet, placed: int, sequence: int, timestamp: int) -> Placed | None:
         """``packet``, whose timestamp in payload bytes is ``placed``, after the sender's last ``sequence`` number and
-        the ``timestamp`` of its last 20 ms. None: it isn't to be sent on. ``quiet``: nobody speaks right now."""
-        lead = timestamp_ahead((placed + self._timestamp_shift) & 0xFFFFFFFF, timestamp)
-        same = packet.ssrc == self._ssrc
+        the ``timestamp`` of its last 20 ms. None: it is of before, and its number has been given to another."""
+        number = packet.sequence
+        ahead = sequence_ahead(number, self._newest)
+        lead = self._lead(placed, timestamp)
         begins = packet.marker
-        if not self.active:
-            patient = now < self._patient_until
-            if patient and (not quiet or (same and _LATE - _FAR < lead <= _LATE)):
-                return None  # in a word; or what it brings was made up for already, and more on time follows
+        known = packet.ssrc == self._ssrc
+        if not (self.active and known and -_JUMP < ahead < _JUMP):
+            again = known and not self.active and 0 < lead <= _EARLY  # a pause: its clock is still what we know it as
             self.active = True
-            self._begin(packet, sequence)
-            if not (same and 0 < lead <= _EARLY):
+            self._ssrc = packet.ssrc
+            self._oldest, ahead = number, 1
+            self._sequence_shift = sequence + 1 - number
+            if not again:
                 begins = self._anchor(placed, timestamp)
-        else:
-            ahead = sequence_ahead(packet.sequence, self._newest)
-            jumped = not same or not -_JUMP < ahead < _JUMP
-            if jumped:
-                self._begin(packet, sequence)
-            elif sequence_ahead(packet.sequence, self._oldest) < 0:
-                return None  # of before the turn: its number has been given to another
-            if jumped or not -_FAR < lead < _FAR:
-                begins = self._anchor(placed, timestamp)
-        self._ssrc = packet.ssrc
-        if sequence_ahead(packet.sequence, self._newest) >= 0:
-            self._newest = packet.sequence
-            self._frames = max(1, len(packet.payload) // FRAME)
+        elif ahead <= 0 and sequence_ahead(number, self._oldest) < 0:
+            return None
+        elif not -_FAR < lead < _FAR:
+            begins = self._anchor(placed, timestamp)
+        self.newest = ahead > 0
+        if self.newest:
+            self._newest = number
+            self._frames = len(packet.payload) // FRAME
             self._missing = 0
             self.fresh = True
-        return Placed(
-            (packet.sequence + self._sequence_shift) & 0xFFFF, (placed + self._timestamp_shift) & 0xFFFFFFFF, begins
-        )
+        return Placed((number + self._sequence_shift) & 0xFFFF, (placed + self._timestamp_shift) & 0xFFFFFFFF, begins)
 
-    def _begin(self, packet: Packet, sequence: int) -> None:
-        self._oldest = self._newest = packet.sequence
-        self._sequence_shift = sequence + 1 - packet.sequence
+    def _lead(self, placed: int, timestamp: int) -> int:
+        """How far ahead of the sender's last 20 ms what is ``placed`` begins; 20 ms where everything runs evenly."""
+        return ((placed + self._timestamp_shift - timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
     def _anchor(self, placed: int, timestamp: int) -> bool:
         """It follows what was sent last, whatever the far end's clock says."""

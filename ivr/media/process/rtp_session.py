@@ -115,6 +115,7 @@ class RtpSession:
         self.hears: tuple[RtpSession, ...] = ()  # whose voices our far end hears
         self.hearers: set[RtpSession] = set()  # whose far ends hear ours
         self.voice: Voice | None = None  # what ``hears`` comes to
+        self._alone: list[RtpSession] = []  # of the hearers, those who hear nobody else
         self.relaying = False  # the last packet of our far end was sent on as it came
         self.tap: Tap | None = None
         self.remote: MediaDescription | None = None
@@ -218,19 +219,18 @@ class RtpSession:
             self.voice = self.hears[0].receiver if self.hears else None
         self.sender.relay.begin(now, heard=bool(set(before).intersection(self.hears)))
         for session in {*before, *self.hears}:
-            alone = any(len(hearer.hears) == 1 for hearer in session.hearers)
-            session.receiver.onward = session._onward if alone else None
+            session._alone = [hearer for hearer in session.hearers if len(hearer.hears) == 1]
+            session.receiver.onward = session._onward if session._alone else None
             session.relaying = False
 
     def _onward(self, packet: Packet, placed: int | None, now: float) -> None:
         """A packet of our far end goes on to everybody who hears it alone."""
         receiver = self.receiver
         self.relaying = False
-        for hearer in self.hearers:
-            if len(hearer.hears) == 1:
-                target = hearer._reached(hearer.receiver.latch.source)
-                if hearer.sender.send_on(target, receiver.coder, packet, placed, now, quiet=receiver.quiet):
-                    self.relaying = True
+        for hearer in self._alone:
+            target = hearer._reached(hearer.receiver.latch.source)
+            if hearer.sender.send_on(target, receiver, packet, placed, now):
+                self.relaying = True
 
     def close(self, now: float) -> LegStats:
         """Leave every conversation, say RTCP BYE, end every play, free the ports."""

@@ -18,8 +18,8 @@ from ivr.media.process.dtmf_event import EventSender
 from ivr.media.process.dtmf_tone import tones
 from ivr.media.process.latch import Address
 from ivr.media.process.mixing import Voice
-from ivr.media.process.relay import Relay
-from ivr.media.process.rtp import HEADER, MARKER, VERSION, Packet, sequence_ahead
+from ivr.media.process.relay import Relay, Source
+from ivr.media.process.rtp import HEADER, MARKER, VERSION, Packet
 
 _TONE_S = 0.1
 _CUT = 40  # samples, 5 ms: a prompt that is cut short fades instead of clicking
@@ -228,37 +228,34 @@ class Sender:
         """The key goes up again."""
         self._events.release()
 
-    def send_on(
-        self,
-        target: Address | None,
-        coder: Coder | None,
-        packet: Packet,
-        placed: int | None,
-        now: float,
-        *,
-        quiet: bool,
-    ) -> bool:
-        """Send another leg's ``packet``, of ``coder``'s codec, to ``target`` now. False: that is for the ticks to do.
+    def send_on(self, target: Address | None, source: Source, packet: Packet, placed: int | None, now: float) -> bool:
+        """Send ``packet`` of another leg's ``source`` to ``target`` now. False: that is for the ticks to do.
 
-        ``placed`` and ``quiet``: see ``Relay``. The header is ours, but for losses and the marker."""
-        relay, ours = self.relay, self.coder
+        ``placed``: see ``Relay``. The header is ours, but for losses and the marker. What we have to say ourselves ends
+        it at the next tick."""
+        relay, coder, ours = self.relay, source.coder, self.coder
         if placed is None:
             relay.skip(packet)
             return relay.active
-        if ours is None or coder is None or coder.name != ours.name or self.held or target is None or self._busy:
+        if ours is None or coder is None or coder.name != ours.name or self.held or target is None:
             relay.leave(now)
             return False
-        numbers = relay.place(packet, placed, self._sequence, self.timestamp, now, quiet=quiet)
+        if not relay.active and (
+            self._busy or not relay.enter(packet, placed, self.timestamp, now, quiet=source.quiet)
+        ):
+            return False
+        numbers = relay.place(packet, placed, self._sequence, self.timestamp)
         if numbers is None:
             return False
         sequence, timestamp, begins = numbers
-        if sequence_ahead(sequence, self._sequence) > 0:
+        if relay.newest:
             self._sequence = sequence
             self.timestamp = (timestamp + len(packet.payload) - FRAME) & 0xFFFFFFFF
-        marker = MARKER if begins else self._marker
-        self._marker = 0
-        self.gaps.pause()  # they are the far end's
-        self._packet(self._payload_type | marker, sequence, timestamp, packet.payload, target)
+        kind = self._payload_type
+        if begins or self._marker:
+            kind |= MARKER
+            self._marker = 0
+        self._packet(kind, sequence, timestamp, packet.payload, target)
         return True
 
     @property
@@ -271,6 +268,7 @@ class Sender:
         relay = self.relay
         if relay.fresh:  # these 20 ms have been sent on
             relay.fresh = False
+            self.gaps.pause()  # they are the far end's
             self._follow(voice)
             return
         self.timestamp = timestamp = (self.timestamp + FRAME) & 0xFFFFFFFF

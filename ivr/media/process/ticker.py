@@ -28,7 +28,7 @@ from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
 _LOOK_S = FRAME_S / 4
 # While there is a relay packets are taken as they come, but for those that come right after others.
-_BATCH_S = 0.001
+_BATCH_S = 0.0015
 _RELAYED_S = 1.0  # since the last packet that was sent on: the relay may be over
 _COLLECT_TICKS = 1500
 
@@ -90,7 +90,7 @@ class MediaProcess:
             session.close(time.monotonic())
 
     def _rest(self, until: float) -> None:
-        """Until a tick is due, taking what arrives; where relays don't wait for it half of the time is others' still."""
+        """Until a tick is due, taking what arrives; relays don't wait for it, but half of the time is others' still."""
         while (pause := until - time.monotonic()) > 0:
             if until - self._relayed_at <= _RELAYED_S:
                 if not select.select((self._poll,), (), (), pause)[0]:  # waits more finely than epoll's milliseconds
