@@ -270,6 +270,8 @@ class Sender:
             relay.fresh = False
             self.gaps.pause()  # they are the far end's
             self._follow(voice)
+            if self._busy:
+                relay.leave(now)
             return
         self.timestamp = timestamp = (self.timestamp + FRAME) & 0xFFFFFFFF
         if relay.active:
