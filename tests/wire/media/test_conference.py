@@ -1,4 +1,4 @@
-"""Legs that hear sets of legs: conferences, supervisors, holds, taps; codecs mixed, and the process killed meanwhile."""
+"""Legs that hear sets of legs: conferences, supervisors, holds and taps; the process killed meanwhile."""
 
 from __future__ import annotations
 
