@@ -264,7 +264,7 @@ class Receiver:
     def speech(self, now: float) -> Speech:
         """What the voice gate lets through of this tick, pre-roll first; empty unless listening."""
         signal = self.signal
-        at = self._at = self._time(now)
+        at = self._at = self._time(now) if self.listening else 0.0
         gate = self._gate
         is_open = gate.frame(gate.floor if signal is None else self.power)
         if signal is None:

@@ -7,7 +7,7 @@ with what is sent on.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ivr.media.process.codec import FRAME, Coder
 from ivr.media.process.rtp import Packet, sequence_ahead
@@ -26,14 +26,6 @@ class Source(Protocol):
 
     @property
     def quiet(self) -> bool: ...
-
-
-class Placed(NamedTuple):
-    """A packet's numbers in our stream. ``begins``: what comes follows nothing (RFC 3551 section 4.1's marker)."""
-
-    sequence: int
-    timestamp: int
-    begins: bool
 
 
 class Relay:
@@ -91,18 +83,17 @@ class Relay:
         late = packet.ssrc == self._ssrc and _LATE - _FAR < self._lead(placed, timestamp) <= _LATE
         return quiet and not late
 
-    def place(self, packet: Packet, placed: int, sequence: int, timestamp: int) -> Placed | None:
+    def place(self, packet: Packet, placed: int, sequence: int, timestamp: int) -> tuple[int, int, bool] | None:
         """``packet``, whose timestamp in payload bytes is ``placed``, after the sender's last ``sequence`` number and
-        the ``timestamp`` of its last 20 ms. None: it is of before, and its number has been given to another."""
-        number = packet.sequence
-        ahead = sequence_ahead(number, self._newest)
+        the ``timestamp`` of its last 20 ms: its number and timestamp in our stream, and whether it begins something
+        (RFC 3551 section 4.1's marker). None: it is of before, and its number has been given to another."""
+        _, begins, number, _, ssrc, payload = packet
+        ahead = ((number - self._newest + 0x8000) & 0xFFFF) - 0x8000
         lead = self._lead(placed, timestamp)
-        begins = packet.marker
-        known = packet.ssrc == self._ssrc
-        if not (self.active and known and -_JUMP < ahead < _JUMP):
-            again = known and not self.active and 0 < lead <= _EARLY  # a pause: its clock is still what we know it as
+        if not (self.active and ssrc == self._ssrc and -_JUMP < ahead < _JUMP):
+            again = ssrc == self._ssrc and not self.active and 0 < lead <= _EARLY  # its clock ran on in the pause
             self.active = True
-            self._ssrc = packet.ssrc
+            self._ssrc = ssrc
             self._oldest, ahead = number, 1
             self._sequence_shift = sequence + 1 - number
             if not again:
@@ -112,12 +103,12 @@ class Relay:
         elif not -_FAR < lead < _FAR:
             begins = self._anchor(placed, timestamp)
         self.newest = ahead > 0
-        if self.newest:
+        if ahead > 0:
             self._newest = number
-            self._frames = len(packet.payload) // FRAME
+            self._frames = len(payload) // FRAME
             self._missing = 0
             self.fresh = True
-        return Placed((number + self._sequence_shift) & 0xFFFF, (placed + self._timestamp_shift) & 0xFFFFFFFF, begins)
+        return (number + self._sequence_shift) & 0xFFFF, (placed + self._timestamp_shift) & 0xFFFFFFFF, begins
 
     def _lead(self, placed: int, timestamp: int) -> int:
         """How far ahead of the sender's last 20 ms what is ``placed`` begins; 20 ms where everything runs evenly."""
