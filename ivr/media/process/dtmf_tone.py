@@ -42,15 +42,18 @@ _BASIS = _basis()
 _SCALE = np.float32(1 / 32768)
 
 
-def two_tones(frames: Samples) -> list[bool]:
-    """Of each row (20 ms): whether one tone of either group holds most of its energy. What doesn't is no key."""
-    scaled = frames * _SCALE
-    parts = scaled @ _BASIS.T
-    parts *= parts
-    found = (parts[:, :24] + parts[:, 24:]).reshape(len(frames), 2, 12).max(axis=2).sum(axis=1)
-    energies = np.einsum("ij,ij->i", scaled, scaled)
-    result: list[bool] = (found * (2.0 / FRAME) >= 0.99 * _DOMINANCE * energies).tolist()
-    return result
+def two_tones(frames: Samples, powers: NDArray[np.float32]) -> list[bool]:
+    """Of each row (20 ms of that power): whether it is loud enough for a key, and one tone of either group has most of
+    its energy. What doesn't is none."""
+    result = powers >= _FLOOR
+    loud = np.flatnonzero(result)
+    if len(loud):
+        parts = (frames[loud] * _SCALE) @ _BASIS.T
+        parts *= parts
+        found = (parts[:, :24] + parts[:, 24:]).reshape(len(loud), 2, 12).max(axis=2).sum(axis=1)
+        result[loud] = found >= 0.99 * _DOMINANCE * FRAME * FRAME / 2 * powers[loud]
+    answer: list[bool] = result.tolist()
+    return answer
 
 
 def classify(window: Samples) -> str:

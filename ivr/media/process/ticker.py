@@ -153,8 +153,9 @@ class MediaProcess:
     def _decode(self, name: str, together: list[RtpSession]) -> None:
         payloads = b"".join([session.receiver.payload or b"" for session in together])
         frames = coder(name).decode(payloads).reshape(len(together), FRAME)
-        levels = powers(frames).tolist()
-        for session, signal, level, two in zip(together, frames, levels, two_tones(frames), strict=True):
+        levels = powers(frames)
+        tonal = two_tones(frames, levels)
+        for session, signal, level, two in zip(together, frames, levels.tolist(), tonal, strict=True):
             try:
                 session.receiver.decoded(signal, level, two_tones=two)
             except Exception as error:
