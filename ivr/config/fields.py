@@ -93,6 +93,10 @@ def _network(value: str) -> str:
     return value
 
 
+def _address_literal(value: str) -> str:
+    return str(ipaddress.ip_address(value.strip("[]")))
+
+
 def _media_ports(value: str) -> str:
     low, dash, high = value.partition("-")
     if not (dash and low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
@@ -163,6 +167,7 @@ def _service_url(value: str) -> str:
 SecretField = Annotated[Secret, BeforeValidator(_secret)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 Network = Annotated[str, AfterValidator(_network)]
+AddressLiteral = Annotated[str, AfterValidator(_address_literal)]
 MediaPorts = Annotated[str, AfterValidator(_media_ports)]
 TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
 CountryCode = Annotated[str, AfterValidator(_country)]

@@ -12,7 +12,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any
 
-from ivr.media.description import Codec, Direction, MediaDescription
+from ivr.media.description import Codec, Direction, MediaDescription, Secrets
 from ivr.workers.frames import FIRST
 
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
@@ -43,6 +43,7 @@ class Kind(IntEnum):
     BROKEN = 52  # what went wrong: the leg is gone
     RELEASED = 53  # [key, time]: of one that was still down
     HEARD = 54  # null; the far end, for the first time
+    CONNECTED = 57  # [state, why], as in ``ivr.events.Connected``
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:
@@ -80,4 +81,5 @@ def description(value: Any) -> MediaDescription | None:
     if value is None:
         return None
     codecs = tuple(Codec(**codec) for codec in value["codecs"])
-    return MediaDescription(**value | {"codecs": codecs, "direction": Direction(value["direction"])})
+    secure = None if value["secure"] is None else Secrets(**value["secure"])
+    return MediaDescription(**value | {"codecs": codecs, "direction": Direction(value["direction"]), "secure": secure})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from ivr.media.process.rtp_session import PortPool
+from ivr.media.process.port_pool import PortPool
 from tests.wire.sipp import free_port
 
 
