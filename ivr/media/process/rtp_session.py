@@ -76,7 +76,7 @@ class RtpSession:
 
     def readers(self) -> list[tuple[socket.socket, Reader]]:
         """Its sockets, and what is to be called when one of them has something."""
-        return self.transport.readers(self.receiver.datagram, self._rtcp, self._connected)
+        return self.transport.readers(self._rtp, self._rtcp, self._connected)
 
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""
@@ -101,6 +101,9 @@ class RtpSession:
         elif not self._timed_out and expects_audio(remote):
             self._timed_out = True
             self._tell(Kind.TIMEOUT, self.number, wire.pack(silent))
+
+    def _rtp(self, data: bytes, source: Address, now: float) -> None:
+        self.receiver.datagram(data, source, now)
 
     def _rtcp(self, data: bytes, source: Address, now: float) -> None:
         """An RTCP packet has arrived; of strangers it is ignored."""
