@@ -68,7 +68,7 @@ class BrowserTransport:
         return [(self._udp.socket, self._read)]
 
     def _read(self, now: float) -> None:
-        for data, address in self._udp.arrivals():
+        for data, address in self._udp.arrivals(now):
             self.datagram(data, address, now)
 
     def datagram(self, data: bytes, address: Address, now: float) -> None:

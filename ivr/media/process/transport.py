@@ -14,6 +14,7 @@ Change: TypeAlias = Callable[[Literal["up", "closed", "failed"], str, float], No
 Reader: TypeAlias = Callable[[float], None]  # to be called, with the time, when its socket has something
 
 _FLOOD = 16  # datagrams taken at once of a far end that keeps sending
+_FLOOD_S = 0.008  # between two of them; telephones leave 10 ms and more
 _LONGEST = 2048
 _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
 
@@ -52,20 +53,19 @@ class UdpPort:
         self.socket = sock
         self.number: int = sock.getsockname()[1]
         self._v6 = sock.family == socket.AF_INET6
-        self._eager = False
+        self._read_at = 0.0
         self.send: Callable[[bytes, Address], object] = self._send if self._v6 else sock.sendto
 
-    def arrivals(self) -> Iterator[tuple[bytes, Address]]:
+    def arrivals(self, now: float) -> Iterator[tuple[bytes, Address]]:
         """What has arrived. One datagram a time is the rule; a sender that outruns it is drained, within bounds."""
-        for _ in range(_FLOOD if self._eager else 1):
+        hasty, self._read_at = now - self._read_at < _FLOOD_S, now
+        for _ in range(_FLOOD if hasty else 1):
             try:
                 data, address = self.socket.recvfrom(_LONGEST)
             except OSError:  # nothing more, or an ICMP error of our own sending
-                self._eager = False
                 return
             host, port = address[:2]
             yield data, ((host.removeprefix(_MAPPED) if self._v6 else host), port)
-        self._eager = True
 
     def _send(self, data: bytes, target: Address) -> None:
         host, port = target
@@ -94,7 +94,7 @@ class PlainTransport:
 
         def reader(port: UdpPort, take: Taker) -> tuple[socket.socket, Reader]:
             def read(now: float) -> None:
-                for data, address in port.arrivals():
+                for data, address in port.arrivals(now):
                     take(data, address, now)
 
             return port.socket, read
