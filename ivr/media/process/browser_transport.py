@@ -124,6 +124,8 @@ class BrowserTransport:
             self._flush(self._dtls)
         self._latch.source = None
         self._udp.socket.close()
+        # Whom it told hold it: what OpenSSL has of it must not wait for a collection of such circles.
+        self._dtls = self._ice = self._rtp = self._rtcp = self._changed = None
 
     def _checked(self, dtls: Association, data: bytes, address: Address, now: float) -> None:
         check = self._ice.check(data, address) if self._ice is not None else None

@@ -40,18 +40,16 @@ class Browser(asyncio.DatagramProtocol):
         self.left = asyncio.Event()  # the line has hung up
 
     @classmethod
-    async def at_loopback(cls, peer: BrowserPeer | None = None) -> Browser:
+    async def at_loopback(cls, peer: BrowserPeer | None = None, home: str = "127.0.0.1") -> Browser:
         made = cls(peer or BrowserPeer())
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: made, local_addr=("127.0.0.1", 0)
-        )
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, local_addr=(home, 0))
         made.transport = transport
         return made
 
-    def begin(self, answer: str) -> None:
+    def begin(self, answer: str, host: str = "127.0.0.1") -> None:
         """As a browser does with an answer: a check, then the handshake."""
         self.peer.answered(answer)
-        self.target = self.peer.candidates[0]
+        [self.target] = [each for each in self.peer.candidates if each[0] == host]
         self.send(self.peer.check())
 
     def send(self, *datagrams: bytes) -> None:
@@ -252,6 +250,24 @@ async def test_a_refused_reoffer_leaves_the_leg_as_it_is(engine: ProcessMediaEng
     await browser.hears(10)
     assert [event.state for event in log.of(Connected)] == ["up"]
     await leg.close()
+
+
+@pytest.mark.parametrize("home", ["127.0.0.1", "::1"])
+async def test_a_line_of_both_families_is_found_in_both(browsers: list[Browser], home: str) -> None:
+    engine = ProcessMediaEngine("::", PORTS, browser_addresses=["127.0.0.1", "::1"])
+    await engine.start()
+    try:
+        browser = await Browser.at_loopback(home=home)
+        browsers.append(browser)
+        leg, answer = await engine.open_browser("agent", browser.peer.offer())
+        log = Log(leg)
+        browser.begin(answer, home)
+        assert (await log.first(Connected))[0].state == "up"
+        await browser.talk(tone(0.2))
+        await browser.hears(5)
+        assert (await leg.stats()).packets_received == 10
+    finally:
+        await engine.stop()
 
 
 async def test_browsers_take_ports_that_callers_may_not_have() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import socket
 from typing import cast
@@ -11,7 +12,7 @@ import pytest
 from ivr.media.description import Secrets
 from ivr.media.process import rtcp
 from ivr.media.process.browser_transport import BrowserTransport
-from ivr.media.process.dtls_srtp import Identities
+from ivr.media.process.dtls_srtp import Association, Identities
 from ivr.media.process.latch import Address
 from tests.wire.media.browser_peer import BrowserPeer
 
@@ -75,6 +76,11 @@ class Leg:
             out = [data for datagram in waiting for data, target in self.take(datagram, address)]
             waiting = [answer for datagram in out for answer in peer.dtls(datagram)]
         assert peer.up
+
+
+def alive() -> set[int]:
+    """Every association that there is."""
+    return {id(each) for each in gc.get_objects() if isinstance(each, Association)}
 
 
 @pytest.fixture
@@ -234,3 +240,19 @@ def test_closing_tells_the_browser(leg: Leg, peer: BrowserPeer) -> None:
         assert target == HOME
         peer.dtls(datagram)
     assert peer.ended and leg.socket.closed
+
+
+def test_what_a_closed_leg_held_is_free_at_once(leg: Leg, peer: BrowserPeer) -> None:
+    """The media process collects no circles of long-lived objects; OpenSSL's are large."""
+    gc.collect()
+    others = alive()
+    gc.disable()
+    try:
+        leg.connect(peer)
+        assert len(alive() - others) == 1
+        leg.connect(BrowserPeer())
+        assert len(alive() - others) == 1, "the page that was there before is gone"
+        leg.transport.close()
+        assert alive() == others
+    finally:
+        gc.enable()
