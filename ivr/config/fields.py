@@ -94,7 +94,10 @@ def _network(value: str) -> str:
 
 
 def _address_literal(value: str) -> str:
-    return str(ipaddress.ip_address(value.strip("[]")))
+    address = ipaddress.ip_address(value.strip("[]"))
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"nobody can send to {address}: name the addresses of this machine, or of the NAT before it")
+    return str(address)
 
 
 def _media_ports(value: str) -> str:
