@@ -116,8 +116,11 @@ class ProcessMediaLeg:
         return self._local
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
-        """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable."""
+        """(Re)aim at ``remote``. Raises NoCommonCodec (nothing has changed then) or MediaUnavailable; ValueError where
+        one of the two is a browser and the other is not."""
         self._check()
+        if self._secure != (remote.secure is not None):
+            raise ValueError(f"{self.name} is {'a' if self._secure else 'no'} browser's leg")
         if self._lost:
             self._remote = remote
             raise MediaUnavailable(f"the media of {self.name} is lost: {self._lost}", remedy="reopen it")
@@ -140,7 +143,7 @@ class ProcessMediaLeg:
         Raises ValueError for a leg that is no browser's and what is no browser's offer, NoCommonCodec (nothing has
         changed then), or MediaUnavailable."""
         self._check()
-        if self._remote is None or self._remote.secure is None:
+        if not self._secure:
             raise ValueError(f"{self.name} is no browser's leg")
         browser = read_offer(offer)
         if self._lost:
@@ -311,6 +314,10 @@ class ProcessMediaLeg:
 
     def _send_play(self, token: int, play: _Play) -> None:
         self._commands.send_play(self.number, token, play.clips, stop_on_key=play.stop_on_key, gap_ms=play.gap_ms)
+
+    @property
+    def _secure(self) -> bool:
+        return self._remote is not None and self._remote.secure is not None
 
     def _drop_stopped(self) -> None:
         """Whoever was to fall silent is silent now."""

@@ -238,6 +238,11 @@ async def test_what_is_no_offer_opens_nothing(engine: ProcessMediaEngine, connec
     plain = await connect()
     with pytest.raises(ValueError, match="no browser's leg"):
         await plain.leg.reoffer(BrowserPeer().offer())
+    leg, answer = await engine.open_browser("agent", BrowserPeer().offer())
+    with pytest.raises(ValueError, match="a browser's leg"):
+        await leg.update(plain.far.description())
+    assert "a=setup:passive" in answer
+    await leg.close()
 
 
 async def test_a_refused_reoffer_leaves_the_leg_as_it_is(engine: ProcessMediaEngine, browsers: list[Browser]) -> None:
