@@ -171,3 +171,22 @@ async def test_conferences_and_taps_outlive_the_process(engine: ProcessMediaEngi
     await lines[1].log.first(Tapped, before + 1)
     await lines[0].leg.play([Clip("end", tone(700, 0.1).tobytes())], token=1)
     await lines[0].log.first(PlayDone)
+
+
+async def test_a_flood_through_a_relay_takes_nobody_else_their_pace(connect: Connect) -> None:
+    caller, agent, other = await connect(), await connect(), await connect()
+    await caller.leg.bridge(agent.leg)
+    await caller.far.keep_silent(5)
+    await other.leg.play([Clip("prompt", tone(700, 5.0).tobytes())], token=1)
+    await other.far.received(5)
+    other.far.forget()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (passed := loop.time() - began) < 1.0:
+        for _ in range(20):
+            caller.far.send(bytes(FRAME))
+        await asyncio.sleep(0.002)
+    packets = [arrival.packet for arrival in other.far.arrivals]
+    assert len(packets) >= 0.9 * passed / 0.02
+    assert [packet.sequence for packet in packets] == [(packets[0].sequence + n) & 0xFFFF for n in range(len(packets))]
+    await agent.far.received(10)
