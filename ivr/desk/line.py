@@ -72,6 +72,7 @@ class WaitingLine:
         self._read_at = 0.0  # monotonic
         self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
         self._woken = asyncio.Event()
+        self._ours = False
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
@@ -83,7 +84,7 @@ class WaitingLine:
         """Phones and hours count at once."""
         self._rules = Rules.of(config.line)
         self._phones.apply(config.agents)
-        self._woken.set()
+        self._wake()
 
     # -- beside the calls ---------------------------------------------------------------------------------------------
 
@@ -105,17 +106,27 @@ class WaitingLine:
             self._offers.told_of(place_id)
         self._woken.set()
 
+    def _wake(self) -> None:
+        """Something changed here: this process pairs. Where another changed it, that one does; this one looks first."""
+        self._ours = True
+        self._woken.set()
+
     async def _pairing(self) -> None:
         while True:
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
+            except TimeoutError:
+                self._ours = True
             self._woken.clear()
             try:
+                if not self._ours:
+                    await self._refresh()
+                ours, self._ours = self._ours, False
                 for place_id in self._offers.take_told():
                     if (offer := await self._store.offer_of(place_id)) is not None:
                         self._offers.give(offer)
-                while (found := await self._store.pair()) is not None:
+                while (ours or self._somebody_could()) and (found := await self._store.pair()) is not None:
                     log.info(
                         "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
                     )
@@ -136,7 +147,12 @@ class WaitingLine:
             except StoreUnavailable:
                 self._lost_sight()
             await self._clock.sleep(POLL_S)
-            self._woken.set()
+            self._wake()
+
+    def _somebody_could(self) -> bool:
+        """As far as is remembered, somebody waits while an agent is idle."""
+        waits = any(place.state in ("waiting", "callback") for place in self._view.places)
+        return waits and any(agent.state == "idle" for agent in self._view.agents)
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 
@@ -299,7 +315,7 @@ class WaitingLine:
 
     async def _changed(self, work: Awaitable[T]) -> T:
         result = await work
-        self._woken.set()
+        self._wake()
         return result
 
     async def _surely(self, work: Callable[[], Awaitable[object]]) -> None:
