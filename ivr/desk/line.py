@@ -1,8 +1,8 @@
 """The line of waiting callers, in one process: what the database keeps, as it is remembered; pairing; who is told.
 
-Implements ``ivr.ports.Line``. Whoever changes something wakes the pairing here at once, and by a notification in every
-other process; a look every second is the floor under both. What is remembered is rebuilt after each change, and is
-never the truth: that is what the transactions see.
+Implements ``ivr.ports.Line``. Who changes something pairs at once, and is heard of in every other process by a
+notification; pairing and looking every second is the floor under both. What is remembered is rebuilt after changes, and
+is never the truth: that is what the transactions see.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from ivr.ports.line_store import LineStore, Snapshot
 T = TypeVar("T")
 
 POLL_S = 1.0  # a lost notification costs this, never a caller
+VIEW_S = 0.05  # what is remembered is not read more often
 STRAY_S = 3.0  # a place of a call that is over, which nobody left
 
 log = structlog.get_logger(__name__)
@@ -107,33 +108,38 @@ class WaitingLine:
         self._woken.set()
 
     def _wake(self) -> None:
-        """Something changed here: this process pairs. Where another changed it, that one does; this one looks first."""
+        """Something changed here: this process pairs. Where another changed something, that one does."""
         self._ours = True
         self._woken.set()
 
     async def _pairing(self) -> None:
+        behind = False
         while True:
+            woken = await self._woken_within(VIEW_S if behind else POLL_S)
+            ours, self._ours = self._ours or not (woken or behind), False
             try:
-                async with asyncio.timeout(POLL_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                self._ours = True
-            self._woken.clear()
-            try:
-                if not self._ours:
-                    await self._refresh()
-                ours, self._ours = self._ours, False
                 for place_id in self._offers.take_told():
                     if (offer := await self._store.offer_of(place_id)) is not None:
                         self._offers.give(offer)
-                while (ours or self._somebody_could()) and (found := await self._store.pair()) is not None:
+                while ours and (found := await self._store.pair()) is not None:
                     log.info(
                         "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
                     )
                     self._offers.give(found)
-                await self._refresh()
+                behind = self._clock.monotonic() - self._read_at < VIEW_S
+                if not behind:
+                    await self._refresh()
             except StoreUnavailable:
                 self._lost_sight()
+
+    async def _woken_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        self._woken.clear()
+        return True
 
     async def _tending(self) -> None:
         while True:
@@ -148,11 +154,6 @@ class WaitingLine:
                 self._lost_sight()
             await self._clock.sleep(POLL_S)
             self._wake()
-
-    def _somebody_could(self) -> bool:
-        """As far as is remembered, somebody waits while an agent is idle."""
-        waits = any(place.state in ("waiting", "callback") for place in self._view.places)
-        return waits and any(agent.state == "idle" for agent in self._view.agents)
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 

@@ -40,6 +40,9 @@ async def pair(turn: Turn) -> Offer | None:
     if row is None:
         return None
     seat = min(_able(turn, row, idle, on_duty), key=lambda each: _turn_of(each, row)).row
+    still = select(agents.c.seat).where(agents.c.seat == seat.seat, agents.c.state == "idle")
+    if (await turn.connection.execute(still.with_for_update(skip_locked=True))).first() is None:
+        return None  # they are going away this very moment, and whoever says so wakes the pairing
     changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1, "until": turn.after(turn.rules.offer_s)}
     if row.state == "callback" or row.channel == "message":
         changes["line"] = seat.line if seat.console else turn.line
@@ -161,7 +164,7 @@ async def unreachable(turn: Turn, seat: Row[Any], why: str) -> None:
         return
     until = turn.after(turn.rules.rest_s)
     same = (agents.c.name == seat.name) & ((agents.c.seat == seat.seat) | (agents.c.state == "idle"))
-    for each in await turn.connection.execute(select(agents).where(same)):
+    for each in await turn.connection.execute(select(agents).where(same).order_by(agents.c.slot).with_for_update()):
         await turn.sit(each, "away", why, until)
 
 

@@ -38,9 +38,9 @@ class LineTables(TableGroup):
         """From the next transaction on."""
         self._rules = rules
 
-    async def _turn(self, work: Callable[[Turn], Awaitable[T]]) -> T:
+    async def _turn(self, work: Callable[[Turn], Awaitable[T]], *, alone: bool = True) -> T:
         async def run(connection: AsyncConnection) -> T:
-            turn = await Turn.begin(connection, self._rules, self.line)
+            turn = await Turn.begin(connection, self._rules, self.line, alone=alone)
             result = await work(turn)
             await turn.end()
             return result
@@ -68,19 +68,19 @@ class LineTables(TableGroup):
         return await self._turn(lambda turn: arrivals.place_of_person(turn, person))
 
     async def answered(self, offer: Offer) -> bool:
-        return await self._turn(lambda turn: agreements.answered(turn, offer))
+        return await self._turn(lambda turn: agreements.answered(turn, offer), alone=False)
 
     async def released(self, offer: Offer, why: Release) -> None:
         await self._turn(lambda turn: agreements.released(turn, offer, why))
 
     async def dialling(self, offer: Offer) -> bool:
-        return await self._turn(lambda turn: agreements.dialling(turn, offer))
+        return await self._turn(lambda turn: agreements.dialling(turn, offer), alone=False)
 
     async def undialled(self, offer: Offer) -> PlaceState:
         return await self._turn(lambda turn: agreements.undialled(turn, offer))
 
     async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
-        await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition))
+        await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition), alone=False)
 
     async def broken(self, place_id: int, agent: str) -> Place:
         return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
@@ -94,7 +94,7 @@ class LineTables(TableGroup):
         await self._turn(lambda turn: duty.sign_out(turn, agent))
 
     async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
-        return await self._turn(lambda turn: duty.set_state(turn, agent, state, reason))
+        return await self._turn(lambda turn: duty.set_state(turn, agent, state, reason), alone=False)
 
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
         await self._turn(lambda turn: duty.set_skills(turn, agent, skills))

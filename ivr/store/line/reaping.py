@@ -33,11 +33,14 @@ async def bury(turn: Turn, *, silent: bool) -> int:
         elif not await superseded(turn, row) and not await _dialled_again(turn, row):
             await turn.put(row, "away", "lost", line="")
     orphans = select(agents).where(agents.c.line != "", agents.c.line.not_in(alive))
-    for seat in (await turn.connection.execute(orphans)).all():
+    for orphan in (await turn.connection.execute(orphans)).all():
+        offered = await turn.find(places.c.seat == orphan.seat, places.c.state == "offered")
+        if (seat := await turn.seat(orphan.seat)) is None:
+            continue
         phone = {"line": "", "console": seat.console and not seat.configured}
         await turn.connection.execute(update(agents).where(agents.c.seat == seat.seat).values(phone))
         if seat.state == "offered" and seat.console:
-            for row in await turn.find(places.c.seat == seat.seat, places.c.state == "offered"):
+            for row in offered:
                 await give_back(turn, row, "lost")
         if seat.state not in ("offered", "busy", "away") or (seat.state == "away" and seat.configured and seat.console):
             await turn.sit(seat, "away", LINE_LOST)
@@ -54,6 +57,7 @@ async def expire(turn: Turn) -> None:
     for row in await turn.find(places.c.state == "away", places.c.changed_at < turn.before(turn.rules.grace_s)):
         await turn.put(row, "expired", "expired")
     rested = select(agents).where(agents.c.state.in_(("wrap_up", "away")), _over(turn, agents.c.until))
+    rested = rested.with_for_update()
     for seat in (await turn.connection.execute(rested)).all():
         if seat.state == "away" and not seat.console:
             await turn.sit(seat, "away", RESTED)  # who looks after it knows whether it is on duty
@@ -61,6 +65,7 @@ async def expire(turn: Turn) -> None:
             await relieve(turn, seat)
     held = select(places.c.seat).where(places.c.state.in_(HELD), places.c.seat.is_not(None))
     empty = select(agents).where(agents.c.state.in_(("offered", "busy")), agents.c.seat.not_in(held))
+    empty = empty.with_for_update(skip_locked=True)
     for seat in (await turn.connection.execute(empty)).all():
         await relieve(turn, seat, wraps_up=True)
 

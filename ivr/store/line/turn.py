@@ -1,8 +1,10 @@
-"""One turn at the line: a transaction that nobody else's overlaps, the database's moment, and what it tells afterwards.
+"""One turn at the line: a transaction, the database's moment, and what it tells afterwards.
 
-SQLite has one writer anyway; on PostgreSQL an advisory lock does the same for the whole cluster. It is what keeps the
-order exact: whoever arrived first has committed first, and two processes never pair at once. No signalling and no
-speech inside: a turn lasts milliseconds. Should the process that has it stand still, the server ends its session.
+SQLite has one writer anyway; on PostgreSQL an advisory lock does the same for the whole cluster, for whatever makes
+places wait or pairs them. It is what keeps the order exact: whoever arrived first has committed first, and two
+processes never pair at once. What goes on with one offer, conversation or agent does without; rows are locked, a place
+before its agent. No signalling and no speech inside: a turn lasts milliseconds. Should the process that has the lock
+stand still, the server ends its session.
 """
 
 from __future__ import annotations
@@ -45,8 +47,9 @@ class Turn:
     agents_told: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    async def begin(cls, connection: AsyncConnection, rules: LineConfig, line: str) -> Turn:
-        if connection.dialect.name == "postgresql":
+    async def begin(cls, connection: AsyncConnection, rules: LineConfig, line: str, *, alone: bool) -> Turn:
+        """``alone``: with the lock."""
+        if alone and connection.dialect.name == "postgresql":
             return cls(connection, (await connection.execute(_BEGIN)).one().at, rules, line)
         return cls(connection, await moment(connection), rules, line)
 
@@ -105,7 +108,8 @@ class Turn:
     async def seat(self, seat: str | None) -> Row[Any] | None:
         if seat is None:
             return None
-        return (await self.connection.execute(select(agents).where(agents.c.seat == seat))).one_or_none()
+        query = select(agents).where(agents.c.seat == seat).with_for_update()
+        return (await self.connection.execute(query)).one_or_none()
 
     async def sit(
         self, seat: Row[Any], state: str, reason: str = "", until: datetime | None = None, **values: Any
