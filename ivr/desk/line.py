@@ -72,8 +72,7 @@ class WaitingLine:
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0  # monotonic
         self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
-        self._woken = asyncio.Event()
-        self._ours = False
+        self._to_pair, self._to_look = asyncio.Event(), asyncio.Event()
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
@@ -100,46 +99,50 @@ class WaitingLine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._store.follow(self._clock, self._heard))
             tasks.create_task(self._pairing())
+            tasks.create_task(self._looking())
             tasks.create_task(self._tending())
 
     def _heard(self, kind: str, place_id: int) -> None:
         if kind == "offered":
             self._offers.told_of(place_id)
-        self._woken.set()
+            self._to_pair.set()
+        self._to_look.set()
 
     def _wake(self) -> None:
         """Something changed here: this process pairs. Where another changed something, that one does."""
-        self._ours = True
-        self._woken.set()
+        self._to_pair.set()
+        self._to_look.set()
 
     async def _pairing(self) -> None:
-        behind = False
         while True:
-            woken = await self._woken_within(VIEW_S if behind else POLL_S)
-            ours, self._ours = self._ours or not (woken or behind), False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._to_pair.wait()
+            self._to_pair.clear()
             try:
                 for place_id in self._offers.take_told():
                     if (offer := await self._store.offer_of(place_id)) is not None:
                         self._offers.give(offer)
-                while ours and (found := await self._store.pair()) is not None:
+                while (found := await self._store.pair()) is not None:
                     log.info(
                         "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
                     )
                     self._offers.give(found)
-                behind = self._clock.monotonic() - self._read_at < VIEW_S
-                if not behind:
-                    await self._refresh()
+                    self._to_look.set()
             except StoreUnavailable:
                 self._lost_sight()
 
-    async def _woken_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return False
-        self._woken.clear()
-        return True
+    async def _looking(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._to_look.wait()
+            self._to_look.clear()
+            try:
+                await self._refresh()
+            except StoreUnavailable:
+                self._lost_sight()
+            await self._clock.sleep(VIEW_S)
 
     async def _tending(self) -> None:
         while True:

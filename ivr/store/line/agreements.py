@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy import true as always
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ports.line import Offer, Place, PlaceState, Release
 from ivr.store.line.turn import Turn, in_order, offer_of, place_of
@@ -18,6 +19,17 @@ DIAL_S = 120.0  # nobody is being dialled for longer, whatever became of who did
 
 
 # -- pairing -----------------------------------------------------------------------------------------------------------
+
+
+_COULD = select(
+    select(places.c.id).where(places.c.state.in_(("waiting", "callback"))).exists()
+    & select(agents.c.seat).where(agents.c.state == "idle").exists()
+)
+
+
+async def somebody_could(connection: AsyncConnection) -> bool:
+    """Somebody waits while an agent is idle. Whoever changes that pairs afterwards."""
+    return bool((await connection.execute(_COULD)).scalar_one())
 
 
 @dataclass(slots=True)

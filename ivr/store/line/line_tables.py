@@ -106,7 +106,16 @@ class LineTables(TableGroup):
 
     async def pair(self) -> Offer | None:
         """One place is offered to one agent; None where nobody can be paired."""
-        return await self._turn(agreements.pair)
+
+        async def run(connection: AsyncConnection) -> Offer | None:
+            if not await agreements.somebody_could(connection):
+                return None  # most often; the lock is for those who have something to do
+            turn = await Turn.begin(connection, self._rules, self.line, alone=True)
+            offer = await agreements.pair(turn)
+            await turn.end()
+            return offer
+
+        return await self._database.write(run)
 
     async def look_after(self, phones: Collection[Phone]) -> None:
         """Phones of the configuration, as they are to be now."""
