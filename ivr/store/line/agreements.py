@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy import true as always
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ports.line import Offer, Place, PlaceState, Release
 from ivr.store.line.turn import Turn, in_order, offer_of, place_of
@@ -18,6 +19,17 @@ DIAL_S = 120.0  # nobody is being dialled for longer, whatever became of who did
 
 
 # -- pairing -----------------------------------------------------------------------------------------------------------
+
+
+_COULD = select(
+    select(places.c.id).where(places.c.state.in_(("waiting", "callback"))).exists()
+    & select(agents.c.seat).where(agents.c.state == "idle").exists()
+)
+
+
+async def somebody_could(connection: AsyncConnection) -> bool:
+    """Somebody waits while an agent is idle. Whoever changes that pairs afterwards."""
+    return bool((await connection.execute(_COULD)).scalar_one())
 
 
 @dataclass(slots=True)
@@ -40,6 +52,9 @@ async def pair(turn: Turn) -> Offer | None:
     if row is None:
         return None
     seat = min(_able(turn, row, idle, on_duty), key=lambda each: _turn_of(each, row)).row
+    still = select(agents.c.seat).where(agents.c.seat == seat.seat, agents.c.state == "idle")
+    if (await turn.connection.execute(still.with_for_update(skip_locked=True))).first() is None:
+        return None  # they are going away this very moment, and whoever says so wakes the pairing
     changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1, "until": turn.after(turn.rules.offer_s)}
     if row.state == "callback" or row.channel == "message":
         changes["line"] = seat.line if seat.console else turn.line
@@ -161,7 +176,7 @@ async def unreachable(turn: Turn, seat: Row[Any], why: str) -> None:
         return
     until = turn.after(turn.rules.rest_s)
     same = (agents.c.name == seat.name) & ((agents.c.seat == seat.seat) | (agents.c.state == "idle"))
-    for each in await turn.connection.execute(select(agents).where(same)):
+    for each in await turn.connection.execute(select(agents).where(same).order_by(agents.c.slot).with_for_update()):
         await turn.sit(each, "away", why, until)
 
 
@@ -251,15 +266,15 @@ async def broken(turn: Turn, place_id: int, agent: str) -> Place:
 
 async def superseded(turn: Turn, row: Row[Any]) -> bool:
     """The call with this place is gone, and the same person's other call was given a place as old beside it: that one
-    is theirs now, and this one is over."""
+    is theirs now, or was and they are served, and this one is over."""
     as_old = (places.c.entered_at == row.entered_at) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
-    others = await turn.find(as_old, places.c.id != row.id, places.c.state.in_(LIVE), places.c.person.like("call:%"))
-    for other in others:
-        if (other.number, other.member) == (row.number, row.member):
-            await turn.put(row, "done", "merged", line="", detail={"into": other.id})
-            await turn.connection.execute(update(places).where(places.c.id == other.id).values(person=row.person))
-            return True
-    return False
+    theirs = places.c.person.like("call:%") & (places.c.number == row.number) & (places.c.member == row.member)
+    others = await turn.find(as_old, theirs, places.c.id != row.id, places.c.state.in_((*LIVE, "done")))
+    if not others:
+        return False
+    await turn.put(row, "done", "merged", line="", detail={"into": others[0].id})
+    await turn.connection.execute(update(places).where(places.c.id == others[0].id).values(person=row.person))
+    return True
 
 
 async def unlike(turn: Turn, row: Row[Any]) -> str:
