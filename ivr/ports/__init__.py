@@ -21,6 +21,7 @@ from ivr.ports.desk import Destination as Destination
 from ivr.ports.line import AgentState as AgentState
 from ivr.ports.line import AgentStatus as AgentStatus
 from ivr.ports.line import Arrival as Arrival
+from ivr.ports.line import Estimator as Estimator
 from ivr.ports.line import Line as Line
 from ivr.ports.line import LineView as LineView
 from ivr.ports.line import Offer as Offer

@@ -66,7 +66,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands. ``position``: 1 is next, counted among those whom an agent of this skill could take;
+    """Where a caller stands. ``position``: 1 is next, counted among those whom an agent of this skill could take, 0
+    where nothing true can be said that has not risen;
     ``within_s``: the wait that is kept in four of five calls, None where nothing honest can be said; ``waited_s``."""
 
     position: int
@@ -116,6 +117,25 @@ class LineView:
     places: tuple[Place, ...]  # live ones, in the order in which they are served
     agents: tuple[AgentStatus, ...]
     fresh: bool = True  # False: the database is away, and this is how it was
+
+
+class Estimator(Protocol):
+    """How long callers wait, and what may be said of it. One a process; a line asks it and shows it its memory.
+
+    It learns from what it is shown alone, so that every process of a line learns the same: who was waiting and is
+    talking now, who is gone, which agent was busy how long."""
+
+    def follow(self, view: LineView) -> None:
+        """The line changed: call it after each rebuild of the view, with ``fresh`` ones only."""
+
+    def within_s(self, view: LineView, place: Place) -> float | None:
+        """From now on, kept in four of five calls; None where nobody with the skill is on duty."""
+
+    def position(self, view: LineView, place: Place) -> int:
+        """To be said: 1 is next; 0 where the true one is above what they were told before."""
+
+    def told(self, view: LineView, place: Place, standing: Standing) -> None:
+        """It was said; see ``Line.told``."""
 
 
 class Line(Protocol):
@@ -170,7 +190,11 @@ class Line(Protocol):
         """A supervisor moves a caller; ``entered_at`` stays."""
 
     def standing(self, place_id: int) -> Standing | None:
-        """From memory; None where the place isn't live any more."""
+        """From memory; None where the place isn't live any more. ``position`` is 0 where nothing that is true and has
+        not risen can be said of it."""
+
+    def told(self, place_id: int, standing: Standing) -> None:
+        """This was said to them: the position never rises from here, the bound is scored against what happens."""
 
     def view(self) -> LineView: ...
     def staffed(self, skill: str) -> bool:
