@@ -20,6 +20,8 @@ from ivr.ports.desk import Desk as Desk
 from ivr.ports.desk import Destination as Destination
 from ivr.ports.line import AgentState as AgentState
 from ivr.ports.line import AgentStatus as AgentStatus
+from ivr.ports.line import Announced as Announced
+from ivr.ports.line import AnnouncementLog as AnnouncementLog
 from ivr.ports.line import Arrival as Arrival
 from ivr.ports.line import Estimator as Estimator
 from ivr.ports.line import Line as Line

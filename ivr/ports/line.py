@@ -85,6 +85,27 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """A caller was told where they stand. ``position`` 0 and ``minutes`` None where it was not said; ``within_s`` is
+    the bound behind "less than ``minutes``", ``expected_s`` the estimate behind that, with ``ahead`` before them.
+    ``sentence``: which one this is for the caller; each kind keeps its promise apart.
+
+    ``true_wait_s``: from ``at`` until it was their turn, also of who had given up by then; ``kept``: whether that was
+    less than ``minutes``. None until it is known."""
+
+    place_id: int
+    at: datetime
+    position: int
+    within_s: float | None
+    sentence: Literal["first", "again"]
+    minutes: int | None
+    ahead: int
+    expected_s: float | None
+    true_wait_s: float | None = None
+    kept: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A place is offered to an agent until ``until`` (the database's clock). ``line``: the process that has the agent's
     console, "" for a phone without one."""
@@ -114,7 +135,7 @@ class AgentStatus:
 class LineView:
     """The line as one process remembers it: rebuilt from the database at each change, never the truth."""
 
-    places: tuple[Place, ...]  # live ones, in the order in which they are served
+    places: tuple[Place, ...]  # live ones (all but done, abandoned, expired, given up), in the order of service
     agents: tuple[AgentStatus, ...]
     fresh: bool = True  # False: the database is away, and this is how it was
 
@@ -122,8 +143,8 @@ class LineView:
 class Estimator(Protocol):
     """How long callers wait, and what may be said of it. One a process; a line asks it and shows it its memory.
 
-    It learns from what it is shown alone, so that every process of a line learns the same: who was waiting and is
-    talking now, who is gone, which agent was busy how long."""
+    It learns from what it told and from what it is shown: who was waiting and is talking now, who is gone, which
+    agent was busy for how long."""
 
     def follow(self, view: LineView) -> None:
         """The line changed: call it after each rebuild of the view, with ``fresh`` ones only."""
@@ -136,6 +157,19 @@ class Estimator(Protocol):
 
     def told(self, view: LineView, place: Place, standing: Standing) -> None:
         """It was said; see ``Line.told``."""
+
+
+class AnnouncementLog(Protocol):
+    """Where announcements are kept and scored. Methods raise StoreUnavailable."""
+
+    async def keep(self, announced: Sequence[Announced]) -> None:
+        """New ones, and truths of known ones (by place and moment)."""
+
+    async def truths(self, limit: int) -> Sequence[Announced]:
+        """The newest whose truth is known, oldest first."""
+
+    async def told(self, place_ids: Sequence[int]) -> Sequence[Announced]:
+        """What callers of these places heard, oldest first."""
 
 
 class Line(Protocol):
