@@ -53,7 +53,7 @@ class WaitAnnouncements:
         self._unknown = unknown
         self._callers: dict[int, _Caller] = {}
         self._before: dict[int, Place] = {}
-        self._busy_since: dict[str, datetime] = {}
+        self._busy_since: dict[tuple[str, int], datetime] = {}
 
     def apply(self, rules: Rules) -> None:
         """From the next question on."""
@@ -174,12 +174,13 @@ class WaitAnnouncements:
             caller.gone = True
 
     def _worked(self, agent: AgentStatus) -> None:
-        since = self._busy_since.get(agent.name)
+        seat = (agent.name, agent.slot)
+        since = self._busy_since.get(seat)
         if since is not None and (agent.state not in AT_WORK or (agent.state == "busy" and agent.since != since)):
             self._estimate.handled((agent.since - since).total_seconds())
-            del self._busy_since[agent.name]
+            del self._busy_since[seat]
         if agent.state == "busy":
-            self._busy_since[agent.name] = agent.since
+            self._busy_since[seat] = agent.since
 
     def _next_for(self, agent: AgentStatus, view: LineView, now: datetime) -> Place | None:
         able = (p for p in view.places if is_due(p, now) and self._rules.could_take(agent.skills, p, now))

@@ -28,6 +28,7 @@ from ivr.ports.line import Line as Line
 from ivr.ports.line import LineView as LineView
 from ivr.ports.line import Offer as Offer
 from ivr.ports.line import Place as Place
+from ivr.ports.line import Places as Places
 from ivr.ports.line import PlaceState as PlaceState
 from ivr.ports.line import Release as Release
 from ivr.ports.line import Standing as Standing
