@@ -66,7 +66,7 @@ class WaitAnnouncements:
             self._estimate.handled(seconds)
         for each in truths:
             if each.true_wait_s is not None and each.expected_s:
-                self._estimate.learn(each.sentence, each.ahead, each.expected_s, each.true_wait_s)
+                self._estimate.learn(each.kind, each.ahead, each.expected_s, each.true_wait_s)
 
     def adopt(self, told: Iterable[Announced]) -> None:
         """What callers of live places heard from another process, or from this one before it was started again."""
@@ -102,7 +102,7 @@ class WaitAnnouncements:
             at=self._now(),
             position=standing.position,
             within_s=standing.within_s,
-            sentence=self._sentence(place),
+            kind=self._sentence(place),
             minutes=minutes,
             ahead=expected.ahead if expected is not None else 0,
             expected_s=expected.seconds if expected is not None else None,
@@ -201,7 +201,7 @@ class WaitAnnouncements:
         for said in caller.told if caller is not None else ():
             true_s = (now - said.at).total_seconds()
             if said.expected_s:
-                self._estimate.learn(said.sentence, said.ahead, said.expected_s, true_s)
+                self._estimate.learn(said.kind, said.ahead, said.expected_s, true_s)
             kept = true_s <= 60 * said.minutes if said.minutes is not None else None
             self._keep(replace(said, true_wait_s=true_s, kept=kept))
         if caller is not None:

@@ -88,7 +88,7 @@ class Standing:
 class Announced:
     """A caller was told where they stand. ``position`` 0 and ``minutes`` None where it was not said; ``within_s`` is
     the bound behind "less than ``minutes``", ``expected_s`` the estimate behind that, with ``ahead`` before them.
-    ``sentence``: which one this is for the caller; each kind keeps its promise apart.
+    ``kind``: which sentence this is for the caller; each kind keeps its promise apart.
 
     ``true_wait_s``: from ``at`` until it was their turn, also of who had given up by then; ``kept``: whether that was
     less than ``minutes``. None until it is known."""
@@ -97,7 +97,7 @@ class Announced:
     at: datetime
     position: int
     within_s: float | None
-    sentence: Literal["first", "again"]
+    kind: Literal["first", "again"]
     minutes: int | None
     ahead: int
     expected_s: float | None
