@@ -78,7 +78,7 @@ class WaitAnnouncements:
                 continue
             if each.position:
                 caller.lowest = min(each.position, caller.lowest or each.position)
-            if each.true_wait_s is None:
+            if each.true_wait_s is None and caller.place.state not in TAKEN:
                 caller.told.append(each)
 
     # -- what is asked ---------------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from pathlib import Path
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
+from ivr.store.announced import AnnouncementTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
+from ivr.store.desk_settings import DeskSettingsTable
 from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
@@ -79,6 +81,8 @@ class Store:
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
         self.verification = VerificationLog(self.database, now)
+        self.announced = AnnouncementTable(self.database, now)
+        self.desk_settings = DeskSettingsTable(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property
