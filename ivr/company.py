@@ -19,7 +19,8 @@ from aiohttp import web
 from ivr.actions import EVERYWHERE, ActionSet
 from ivr.config import CompanyConfig, Config
 from ivr.dialogue.flows.signature import ActionSignature
-from ivr.errors import ConfigError
+from ivr.errors import ActionError, ConfigError
+from ivr.ports import ByAgent, Granted, Panel
 from ivr.store.database import Database
 from ivr.store.memory import MemoryLedger
 from ivr.store.migration import Branch
@@ -69,6 +70,21 @@ class OpenCompany:
     async def records(self, caller_id: str) -> Mapping[str, Held] | None:
         """What is kept of a caller now, by the names in ``Company.records``; None for a stranger."""
         return None
+
+    async def panel(self, caller_id: str) -> Panel | None:
+        """What a live agent sees of a member; None for a stranger. This and the next three: ``ports.MemberPanel``."""
+        return None
+
+    async def grant(self, caller_id: str, goodwill: str, choice: str, by: ByAgent) -> Granted:
+        """Raises ActionError for what the policy refuses."""
+        raise ActionError("there is nothing to grant here")
+
+    async def undo(self, caller_id: str, grant_id: str, by: ByAgent) -> None:
+        """Raises ActionError where it is too late."""
+        raise ActionError("there is nothing to take back")
+
+    async def add_note(self, caller_id: str, text: str, by: ByAgent) -> None:
+        raise ActionError("no notes are kept here")
 
     async def counts(self) -> Mapping[str, int]:
         """How much there is, by what it is: {"members": 8}."""

@@ -252,20 +252,27 @@ def _happening(kind: str, own: Mapping[str, Any]) -> Happening:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One line of the transcript. ``by``: "prompt" (the line), "heard" (the caller, spoken) or "key" (keyed)."""
+    """One line of the transcript. ``by``: "prompt" (the line), "heard" (the caller, spoken) or "key" (keyed).
+
+    ``unsure``: words of ``text`` that may have been misheard; its whole where all of it may."""
 
     by: Literal["prompt", "heard", "key"]
     text: str
     state: str = ""
     intent: str = ""
+    unsure: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        found = {"kind": self.by, "state": self.state, "text": self.text}
+        found: dict[str, Any] = {"kind": self.by, "state": self.state, "text": self.text}
+        if self.unsure:
+            found["unsure"] = list(self.unsure)
         return {**found, "intent": self.intent} if self.by == "heard" else found
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Utterance:
-        return cls(value["kind"], str(value.get("text", "")), str(value.get("state", "")), str(value.get("intent", "")))
+        unsure = tuple(str(word) for word in value.get("unsure", ()))
+        told = (str(value.get(name, "")) for name in ("text", "state", "intent"))
+        return cls(value["kind"], *told, unsure)
 
 
 # --- what a human gets -------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
-from ivr.ports import VerificationTries
-from ivr.reference import deliveries, members, queue, seed_data
+from ivr.ports import Panel, VerificationTries
+from ivr.reference import deliveries, members, panel, queue, seed_data
 from ivr.reference.backend import Backend, MemberProfile
 from ivr.reference.memory import MemoryFilms
 from ivr.reference.sql import SqlFilms, seed
@@ -76,6 +76,10 @@ class OpenFilms(OpenCompany):
             "notes": tuple(note.text for note in await self.backend.notes(caller_id)),
             "hold_until": profile.hold_until.isoformat() if profile.hold_until is not None else "",
         }
+
+    async def panel(self, caller_id: str) -> Panel | None:
+        profile = await self.backend.profile(caller_id)
+        return None if profile is None else panel.panel_of(profile, await self.backend.notes(caller_id))
 
     async def counts(self) -> Mapping[str, int]:
         return {"titles": len(await self.backend.titles()), "members": await self.backend.count()}

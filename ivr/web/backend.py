@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 from aiohttp import web
 
 from ivr.call_search import CallSearch, CallsFound
+from ivr.desk.seats import Seats
 from ivr.errors import StoreUnavailable
 from ivr.readiness import Readiness
 
@@ -77,10 +78,15 @@ class Flows(Protocol):
         """Raises FlowError, UnavailableError."""
 
 
+async def _nothing_recorded(name: str) -> bytes | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
-    ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for."""
+    ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
+    ``seats``: live agents' consoles; None where there are none. ``recording``: by its name, as WAV."""
 
     calls: Calls
     flows: Flows
@@ -89,6 +95,8 @@ class Backend:
     mask: bool = True
     started: Callable[[], bool] = lambda: True
     zone: tzinfo = UTC
+    seats: Seats | None = None
+    recording: Callable[[str], Awaitable[bytes | None]] = _nothing_recorded
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

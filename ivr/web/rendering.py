@@ -11,14 +11,14 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from ivr.web.access import GATE, is_open
+from ivr.web.access import GATE, account_of, is_open
 from ivr.web.backend import BACKEND
 from ivr.web.formats import duration, label, measure, moment, phone, reason, told, value, whole
 from ivr.web.live import flow_news
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 TITLES = {
     400: "Not understood",
@@ -60,6 +60,7 @@ def page(
     if framed:
         session = gate.session(request)
         context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
+        context["desk"] = request.app[BACKEND].seats is not None and account_of(request).may("agent")
     shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path, "nonce": nonce}
     text = whole(aiohttp_jinja2.render_string(template, request, shown))
     response = web.Response(text=text, content_type="text/html", status=status)

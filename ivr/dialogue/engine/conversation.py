@@ -317,8 +317,10 @@ class Conversation:
         self.count_visit()
         self.prompt()
 
-    def transcribe(self, by: Literal["prompt", "heard", "key"], text: str, intent: str = "") -> None:
-        self.transcript.append(Utterance(by, text, self.here, intent))
+    def transcribe(
+        self, by: Literal["prompt", "heard", "key"], text: str, intent: str = "", unsure: tuple[str, ...] = ()
+    ) -> None:
+        self.transcript.append(Utterance(by, text, self.here, intent, unsure))
 
     # -- slots ------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
 from ivr.dialogue.flows.wording import MASK
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
@@ -73,7 +74,20 @@ def _record(call: Conversation, gather: Gather, recognition: Recognition, found:
         )
     )
     call.said = said
-    call.transcribe("heard", said, intent)
+    unsure = () if hidden or gather.secret else unsure_words(said, best, call.language)
+    call.transcribe("heard", said, intent, unsure)
+
+
+def unsure_words(said: str, best: Reading | None, language: str) -> tuple[str, ...]:
+    """Words of ``said`` that may have been misheard: all, where the whole was taken with doubt or not at all; else
+    those where the free transcript and the phrase it was taken for differ, and those of slots heard with doubt."""
+    if best is None or not best.sure:
+        return (said,) if said else ()
+    known = set(fold(best.text, language))
+    for slot in best.doubtful:
+        known -= set(fold(labels(best).get(slot.rpartition(".")[2], ""), language))
+    words = (word.strip('.,;:!?"“”') for word in said.split())
+    return tuple(dict.fromkeys(word for word in words if not known.issuperset(fold(word, language))))
 
 
 def _is_phrase(best: Reading, found: Interpretation) -> bool:

@@ -1,0 +1,376 @@
+"""An agent's seat: their state, the offer before them, their conversation and what is written after it.
+
+It stands in the service, not in the page: a page that is loaded again gets the whole of it at once (``view``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+import structlog
+
+from ivr.desk.story import Stories, Story, plain
+from ivr.errors import IvrError
+from ivr.ports import (
+    Account,
+    AgentStatus,
+    Arrival,
+    Bridge,
+    ByAgent,
+    Clock,
+    HandoffContext,
+    Line,
+    Offer,
+    Party,
+    Place,
+    Ring,
+)
+from ivr.record import Utterance
+
+log = structlog.get_logger(__name__)
+
+MOST_LINES = 1000  # of a live transcript
+LONGEST_NOTE = 4000
+DISPOSITIONS: Mapping[str, str] = {
+    "resolved": "Solved",
+    "saved": "Wanted to leave, stays",
+    "left": "Cancelled",
+    "follow_up": "We owe them an answer",
+    "passed_on": "Passed on to somebody else",
+    "unresolved": "Could not be solved",
+    "nobody": "Nobody was there",
+}
+Kind = Literal["call", "call_back", "message"]
+
+
+class PagePhone(Protocol):
+    """A browser's phone, as the console that is its handset needs it."""
+
+    def reachable(self) -> bool: ...
+    async def connect(self, offer: str) -> str:
+        """The page's SDP offer, also of a page that was loaded again; our answer. Raises MediaUnavailable, ValueError."""
+
+    async def lost(self) -> None:
+        """The page is gone for good: the leg ends, and with it a conversation as broken, not as hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One finished sentence of a conversation. ``by``: "caller", "agent", or a third one's name; ``late``: it was
+    written down long after it was said."""
+
+    by: str
+    text: str
+    at: datetime
+    unsure: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a caller left. ``recording``: where it is played, "" where there is none."""
+
+    transcript: str
+    recording: str = ""
+
+
+class Page(Protocol):
+    """An open console page. Both return at once."""
+
+    def replaced(self) -> None:
+        """The same agent opened a newer one."""
+
+    def transcribed(self, line: TranscriptLine) -> None:
+        """Somebody said something."""
+
+
+@dataclass(slots=True)
+class Matter:
+    """Somebody before the agent. ``place`` as it was when it was offered."""
+
+    place: Place
+    story: Story
+    until: datetime | None = None
+    since: datetime | None = None  # the conversation, or the reading
+    bridge: Bridge | None = None
+    message: Message | None = None
+    ended: datetime | None = None
+    taken: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def kind(self) -> Kind:
+        if self.place.arrival.channel == "message":
+            return "message"
+        return "call_back" if self.place.callback_number else "call"
+
+    def to_json(self) -> dict[str, Any]:
+        place = self.place
+        return {
+            "place": place.id,
+            "kind": self.kind,
+            "entered": place.entered_at.isoformat(),
+            "again": place.again or place.offers > 1,
+            "attempts": place.attempts,
+            "call_back_number": place.callback_number,
+            "until": plain(self.until),
+            "since": plain(self.since),
+            "ended": plain(self.ended),
+            "joined": self.bridge is not None,
+            "bridge": plain(dict(self.bridge.view())) if self.bridge is not None and self.ended is None else {},
+            "message": None
+            if self.message is None
+            else {"transcript": self.message.transcript, "recording": self.message.recording},
+            "story": self.story.to_json(),
+        }
+
+
+def context_of(place: Place) -> HandoffContext:
+    """What is known of a place that comes without a call: a message, a call back whose context is gone."""
+    arrival = place.arrival
+    said = (Utterance("heard", arrival.said),) if arrival.said else ()
+    facts = {name: value for name, value in (("caller.id", arrival.member), ("caller.name", arrival.name)) if value}
+    return HandoffContext(
+        arrival.call_id, arrival.reason, arrival.skill, arrival.priority, Party(arrival.number, arrival.name),
+        arrival.language, facts, said, said=arrival.said,
+    )  # fmt: skip
+
+
+class Seat:
+    """``touch``: what is shown has changed. Commands raise IvrError: what can't be done, in words for the agent."""
+
+    def __init__(self, account: Account, line: Line, clock: Clock, stories: Stories, touch: Callable[[], None]) -> None:
+        self.account = account
+        self.phone: PagePhone | None = None
+        self.lines: deque[TranscriptLine] = deque(maxlen=MOST_LINES)
+        self.page: Page | None = None
+        self._line = line
+        self._clock = clock
+        self._stories = stories
+        self._touch = touch
+        self._offered: Matter | None = None
+        self._current: Matter | None = None
+        self._closing: Matter | None = None
+        self._news = ""
+        self._reading: set[asyncio.Task[None]] = set()
+
+    # -- what the agent's phone and the floor tell -------------------------------------------------------------
+
+    async def offer(self, ring: Ring) -> bool:
+        """Shown until the agent takes it (True); False: declined, or the console is gone. Cancelling withdraws it."""
+        return await self._ask(Matter(ring.offer.place, Story(ring.context), until=ring.offer.until))
+
+    def joined(self, ring: Ring, bridge: Bridge) -> None:
+        """They talk."""
+        matter = self._current
+        if matter is None or matter.place.id != ring.offer.place.id:  # taken on the phone itself
+            matter = self._take(Matter(ring.offer.place, Story(ring.context)))
+            self._read(matter)
+        matter.bridge, matter.since, matter.ended = bridge, self._clock.now(), None
+        self._touch()
+
+    def changed(self, bridge: Bridge) -> None:
+        """``bridge.view()`` is another now."""
+        self._touch()
+
+    def parted(self) -> None:
+        """The conversation is over for this agent, or never came about."""
+        matter, self._current = self._current, None
+        if matter is not None and matter.bridge is not None:
+            matter.ended = self._clock.now()
+            self._closing = matter
+        self._touch()
+
+    async def leave_message(self, offer: Offer, message: Message) -> bool:
+        """A message is offered like a call. Returns once it was read and closed, or declined (False)."""
+        matter = Matter(offer.place, Story(context_of(offer.place)), until=offer.until, message=message)
+        if not await self._ask(matter):
+            await self._line.released(offer, "declined" if self.page is not None else "unreachable")
+            return False
+        if not await self._line.answered(offer):
+            self._news = "This message went to somebody else."
+            self._current = None
+            self._touch()
+            return False
+        matter.since = self._clock.now()
+        self._touch()
+        return True
+
+    def transcribed(self, line: TranscriptLine) -> None:
+        self.lines.append(line)
+        if self.page is not None:
+            self.page.transcribed(line)
+
+    def lost(self) -> None:
+        """The page is gone for good: nobody answers."""
+        if self._offered is not None and not self._offered.taken.done():
+            self._offered.taken.set_result(False)
+
+    @property
+    def talking(self) -> bool:
+        return self._current is not None and self._current.bridge is not None
+
+    async def _ask(self, matter: Matter) -> bool:
+        if self._offered is not None or self._current is not None:
+            return False  # they have somebody already
+        self._offered, self._news = matter, ""
+        self._read(matter)
+        self._touch()
+        try:
+            taken = await matter.taken
+        except asyncio.CancelledError:
+            self._news = f"{matter.story.who} is not offered any more: they left, or it took too long."
+            raise
+        finally:
+            if self._offered is matter:
+                self._offered = None
+            self._touch()
+        if taken:
+            self._take(matter)
+        return taken
+
+    def _take(self, matter: Matter) -> Matter:
+        self._current, self._closing = matter, None
+        self.lines.clear()
+        return matter
+
+    def _read(self, matter: Matter) -> None:
+        """The member and earlier calls come a moment after the offer, which does not wait for them."""
+
+        async def read() -> None:
+            matter.story = await self._stories.told(matter.story.context)
+            self._touch()
+
+        task = asyncio.create_task(read(), name=f"story-{matter.place.id}")
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    # -- what the agent commands -------------------------------------------------------------------------------
+
+    def accept(self, place_id: int) -> None:
+        self._answer(place_id, True)
+
+    def decline(self, place_id: int) -> None:
+        self._answer(place_id, False)
+
+    def _answer(self, place_id: int, taken: bool) -> None:
+        matter = self._offered
+        if matter is None or matter.place.id != place_id or matter.taken.done():
+            raise IvrError("this offer is gone")
+        matter.taken.set_result(taken)
+
+    async def available(self) -> None:
+        """Also out of wrap-up; what was chosen there by then counts."""
+        await self._line.set_state(self.account.name, "idle")
+        self._closing, self._news = None, ""
+        self._touch()
+
+    async def away(self, reason: str) -> None:
+        if self._current is not None:
+            raise IvrError("finish this first; after it you can be away")
+        await self._line.set_state(self.account.name, "away", reason)
+        self._touch()
+
+    async def finish(self, disposition: str, then: Literal["available", "away"], reason: str = "") -> None:
+        """How it came out, and what the agent does next. A message that was read is done with this."""
+        if disposition not in DISPOSITIONS:
+            raise IvrError("choose how it came out")
+        reading = self._current if self._current is not None and self._current.kind == "message" else None
+        matter = reading or self._closing
+        if matter is None:
+            raise IvrError("there is nothing to wrap up")
+        await self._line.finished(matter.place.id, self.account.name, disposition)
+        if reading is not None:
+            self._current = None
+        self._closing = None
+        log.info("conversation.wrapped_up", agent=self.account.name, place=matter.place.id, disposition=disposition)
+        await (self.available() if then == "available" else self.away(reason))
+
+    async def call_back(self, number: str, due_at: datetime | None) -> None:
+        """A call back by this agent, if they are there then."""
+        matter = self._matter()
+        context, arrival = matter.story.context, matter.place.arrival
+        if due_at is not None and not self._clock.now() - timedelta(minutes=5) <= due_at:
+            raise IvrError("that moment is over")
+        wanted = Arrival(
+            person=arrival.person, call_id=context.call_id, skill=arrival.skill, priority=arrival.priority,
+            reason=context.reason, said=context.said, name=matter.story.who, number=number, member=arrival.member,
+            language=context.language, named=self.account.name, context=arrival.context,
+        )  # fmt: skip
+        await self._line.ask_call_back(wanted, number, due_at)
+
+    def bridge(self) -> Bridge:
+        if self._current is None or self._current.bridge is None:
+            raise IvrError("you talk with nobody")
+        return self._current.bridge
+
+    # -- the member --------------------------------------------------------------------------------------------
+
+    async def grant(self, goodwill: str, choice: str, key: str) -> Mapping[str, Any]:
+        """``key``: of the click. What was given, with until when it can be undone."""
+        matter = self._matter()
+        given = await self._stories.members.grant(matter.story.caller_id, goodwill, choice, self._hand(matter, key))
+        log.info("goodwill.granted", agent=self.account.name, goodwill=goodwill, call_id=matter.story.context.call_id)
+        await self._again(matter)
+        return {"id": given.id, "label": given.label, "undo_until": plain(given.undo_until)}
+
+    async def undo(self, grant_id: str, key: str) -> None:
+        matter = self._matter()
+        await self._stories.members.undo(matter.story.caller_id, grant_id, self._hand(matter, key))
+        log.info("goodwill.undone", agent=self.account.name, grant=grant_id)
+        await self._again(matter)
+
+    async def add_note(self, text: str, key: str) -> None:
+        matter = self._matter()
+        if not text.strip():
+            raise IvrError("the note is empty")
+        by = self._hand(matter, key)
+        await self._stories.members.add_note(matter.story.caller_id, text.strip()[:LONGEST_NOTE], by)
+        await self._again(matter)
+
+    def _matter(self) -> Matter:
+        matter = self._current or self._closing
+        if matter is None:
+            raise IvrError("nobody is before you")
+        return matter
+
+    def _hand(self, matter: Matter, key: str) -> ByAgent:
+        if not matter.story.caller_id:
+            raise IvrError("it is not known which member this is")
+        account = self.account
+        return ByAgent(account.name, account.display or account.name, matter.story.context.call_id, key)
+
+    async def _again(self, matter: Matter) -> None:
+        matter.story = await self._stories.told(matter.story.context)
+        self._touch()
+
+    # -- what the page shows -----------------------------------------------------------------------------------
+
+    def status(self) -> AgentStatus | None:
+        return next((each for each in self._line.view().agents if each.name == self.account.name), None)
+
+    def view(self) -> dict[str, Any]:
+        """``offer``, ``talk`` (a conversation, or a message being read) and ``wrap`` are matters or None."""
+        status = self.status()
+        browser = status is None or status.phone == "browser"
+        return {
+            "me": {
+                "name": self.account.name,
+                "display": self.account.display or self.account.name,
+                "state": "away" if status is None else status.state,
+                "reason": "" if status is None else status.reason,
+                "since": None if status is None else status.since.isoformat(),
+                "until": None if status is None else plain(status.until),
+                "skills": [] if status is None else list(status.skills),
+                "phone": "browser" if browser else "sip",
+                "reachable": not browser or (self.phone is not None and self.phone.reachable()),
+            },
+            "offer": None if self._offered is None else self._offered.to_json(),
+            "talk": None if self._current is None else self._current.to_json(),
+            "wrap": None if self._closing is None else self._closing.to_json(),
+            "news": self._news,
+        }
