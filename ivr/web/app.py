@@ -18,7 +18,7 @@ from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
-from ivr.web.pages import desk, simulator
+from ivr.web.pages import board, desk, simulator
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,7 @@ def application(
     app[live.FEED] = feed
     app[simulator.OPEN] = {}
     app[desk.OPEN] = set()
+    app[board.OPEN] = set()
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])
@@ -55,6 +56,7 @@ async def _say_goodbye(app: web.Application) -> None:
     app[live.FEED].close()
     await simulator.hang_up(app)
     await desk.hang_up(app)
+    await board.hang_up(app)
 
 
 @web.middleware

@@ -61,6 +61,7 @@ def page(
         session = gate.session(request)
         context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
         context["desk"] = request.app[BACKEND].seats is not None and account_of(request).may("agent")
+        context["board"] = request.app[BACKEND].board is not None and account_of(request).may("supervisor")
     shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path, "nonce": nonce}
     text = whole(aiohttp_jinja2.render_string(template, request, shown))
     response = web.Response(text=text, content_type="text/html", status=status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.web.pages import assets, calls, desk, flows, handoff, login, simulator
+from ivr.web.pages import assets, board, calls, desk, flows, handoff, login, simulator
 
 
 async def _home(_: web.Request) -> web.Response:
@@ -19,5 +19,6 @@ ROUTES = (
     *simulator.ROUTES,
     *handoff.ROUTES,
     *desk.ROUTES,
+    *board.ROUTES,
     *assets.ROUTES,
 )

@@ -15,7 +15,9 @@ from ivr.web.rendering import page
 
 log = structlog.get_logger(__name__)
 
-OWN = re.compile(r"/(?:calls|flows|desk)(?:/(?!\.{1,2}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*(?:\?[^\\#\x00-\x1f\x7f]*)?")
+OWN = re.compile(
+    r"/(?:calls|flows|desk|board)(?:/(?!\.{1,2}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*(?:\?[^\\#\x00-\x1f\x7f]*)?"
+)
 
 
 async def form(request: web.Request) -> web.Response:
