@@ -16,7 +16,7 @@ import structlog
 from ivr.desk.history import DayHistory, DayRows, bounds_of
 from ivr.desk.hours import HoursNow
 from ivr.desk.position import ahead
-from ivr.desk.routing import Rules
+from ivr.desk.routing import Rules, is_due
 from ivr.desk.settings import LiveSettings
 from ivr.errors import IvrError, StoreUnavailable
 from ivr.plain_text import plain
@@ -139,7 +139,9 @@ class DeskBoard:
         return {
             "place": place.id,
             "state": place.state,
-            "position": ahead(view, place, self._rules(), now) + 1 if place.state in ("waiting", "offered") else 0,
+            "position": ahead(view, place, self._rules(), now) + 1
+            if place.state == "offered" or is_due(place, now)
+            else 0,
             "skill": told.skill,
             "priority": told.priority,
             "urgent": told.priority >= URGENT,

@@ -80,8 +80,8 @@ function Abandonment({ hours, told }) {
   const bars = (name, fill) => ({ stroke: colour(name), width: 2, fill: fill ? colour(name) : undefined, points: { show: false },
     paths: uPlot.paths.bars({ size: [0.7, 30] }) });
   return html`<figure><figcaption><h3>Callers, and who gave up</h3><p>${percent(told)} gave up${told.made ? `, ${told.kept} of ${told.made}` : ""}.
-    <span class="legend">▯ callers, ▮ gave up; by hour</span></p></figcaption>
-    ${told.made ? html`<${Plot} label="Callers and who gave up, by hour" data=${[...byHour(hours, "callers"), hours.map((h) => h.abandoned || null)]}
+    <span class="legend">□ callers, ■ gave up; by hour</span></p></figcaption>
+    ${told.made ? html`<${Plot} label="Callers and who gave up, by hour" data=${[hours.map((h) => h.hour), hours.map((h) => h.callers || null), hours.map((h) => h.abandoned || null)]}
       series=${[bars("--accent", false), bars("--bad", true)]} axes=${[HOURS, {}]} scales=${{ ...DAY, ...from }} />`
       : html`<p class="empty">Nobody waited.</p>`}
     <details><summary>By hour, in numbers</summary><table><thead><tr><th scope="col">Hour</th><th scope="col">Callers</th><th scope="col">Gave up</th>

@@ -46,10 +46,10 @@ export function Callers({ board, ask, now }) {
     <h2 id="callers-title">In the line <span class="count">${callers.length}</span></h2>
     ${callers.length === 0 && html`<p class="empty">Nobody waits.</p>`}
     ${callers.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-labelledby="callers-title"><table id="callers">
-      <thead><tr><th scope="col">Place</th><th scope="col">Caller</th><th scope="col">Why</th><th scope="col">Skill</th>
+      <thead><tr><th scope="col">Position</th><th scope="col">Caller</th><th scope="col">Why</th><th scope="col">Skill</th>
         <th scope="col">Waited</th><th scope="col"><span class="hidden">Action</span></th></tr></thead>
       <tbody>${callers.map((caller) => html`<tr key=${caller.place} data-place=${caller.place}>
-        <td data-of="Place" class="figure">${caller.position ? `${caller.position}.` : ""} <span class="state">${PLACES[caller.state]}${
+        <td data-of="Position" class="figure">${caller.position ? `${caller.position}.` : ""} <span class="state">${PLACES[caller.state]}${
           caller.state === "callback" && caller.attempts ? `, tried ${caller.attempts}×` : ""}${caller.agent ? ` → ${caller.agent}` : ""}</span></td>
         <td data-of="Caller">${caller.who}${CHANNELS[caller.channel] && html` <span class="tag">${CHANNELS[caller.channel]}</span>`}</td>
         <td data-of="Why">${caller.urgent && html`<span class="tag urgent">Urgent</span> `}${words(caller.reason)}${
@@ -67,25 +67,29 @@ export function Dialog({ title, close, children }) {
   const dialog = useRef(null);
   useEffect(() => {
     const from = document.activeElement;
-    dialog.current.showModal();
-    return () => from?.isConnected && from.focus();
+    const open = dialog.current;
+    open.showModal();
+    return () => {
+      open.close(); // what is behind an open one can't be focused
+      if (from?.isConnected) from.focus();
+    };
   }, []);
   return html`<dialog ref=${dialog} onClose=${close} aria-labelledby="dialog-title"><h2 id="dialog-title">${title}</h2>${children}</dialog>`;
 }
 
 function Move({ caller, skills, ask, close }) {
+  const [skill, setSkill] = useState(caller.skill);
+  const [priority, setPriority] = useState(caller.priority);
   const move = async (event) => {
     event.preventDefault();
-    const given = new FormData(event.target);
-    const done = await ask("move", { place: caller.place, skill: given.get("skill"), priority: Number(given.get("priority")) },
-      `${caller.who} was moved; their place in time is kept.`);
-    if (done) close();
+    const to = { place: caller.place, skill, priority: Number(priority) };
+    if (await ask("move", to, `${caller.who} was moved; their place in time is kept.`)) close();
   };
   return html`<${Dialog} title=${`Move ${caller.who}`} close=${close}><form onSubmit=${move}>
-    <p class="field"><label for="move-skill">Waits for</label><select id="move-skill" name="skill">
-      ${skills.map((skill) => html`<option selected=${skill === caller.skill}>${skill}</option>`)}</select></p>
+    <p class="field"><label for="move-skill">Waits for</label><select id="move-skill" value=${skill}
+      onChange=${(event) => setSkill(event.target.value)}>${skills.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}</select></p>
     <p class="field"><label for="move-priority">Priority, 0 to 10: higher goes first</label>
-      <input id="move-priority" name="priority" type="number" min="0" max="10" required defaultValue=${caller.priority} /></p>
+      <input id="move-priority" type="number" min="0" max="10" required value=${priority} onInput=${(event) => setPriority(event.target.value)} /></p>
     <p class="go"><button class="primary">Move</button><button type="button" onClick=${close}>Cancel</button></p>
   </form><//>`;
 }
@@ -129,16 +133,18 @@ function Supervise({ agent, how, supervise }) {
 }
 
 function Skills({ agent, known, ask, close }) {
+  const [has, setHas] = useState(new Set(agent.skills));
+  const [more, setMore] = useState("");
+  const tick = (skill, on) => setHas((before) => new Set(on ? [...before, skill] : [...before].filter((each) => each !== skill)));
   const set = async (event) => {
     event.preventDefault();
-    const given = new FormData(event.target);
-    const skills = [...given.getAll("skill"), ...given.get("new").split(",").map((each) => each.trim()).filter(Boolean)];
+    const skills = [...has, ...more.split(",").map((each) => each.trim()).filter(Boolean)];
     if (await ask("skills", { agent: agent.name, skills }, `${agent.display} takes: ${skills.join(", ")}.`)) close();
   };
   return html`<${Dialog} title=${`Skills of ${agent.display}`} close=${close}><form onSubmit=${set}>
     <fieldset><legend>Takes callers who wait for</legend>${known.map((skill) => html`<label class="check">
-      <input type="checkbox" name="skill" value=${skill} defaultChecked=${agent.skills.includes(skill)} /> ${skill}</label>`)}</fieldset>
-    <p class="field"><label for="new-skill">And for (names with commas between)</label><input id="new-skill" name="new" autocomplete="off" maxlength="200" /></p>
+      <input type="checkbox" checked=${has.has(skill)} onChange=${(event) => tick(skill, event.target.checked)} /> ${skill}</label>`)}</fieldset>
+    <p class="field"><label for="new-skill">And for (names with commas between)</label><input id="new-skill" autocomplete="off" maxlength="200" value=${more} onInput=${(event) => setMore(event.target.value)} /></p>
     <p class="go"><button class="primary">Change</button><button type="button" onClick=${close}>Cancel</button></p>
   </form><//>`;
 }
