@@ -20,7 +20,7 @@ from ivr.call.session import Acceptor
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
-from ivr.desk import ConfiguredDesk
+from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.hours import Calendar
 from ivr.errors import IvrError
 from ivr.limits import descriptors
@@ -111,6 +111,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
+        store.line.apply(config.desk.line)
+        line = WaitingLine(
+            store.line,
+            config.desk,
+            clock,
+            open_at=desk.open_at,
+            live=lambda: [call.call_id for call in registry],
+            on_change=feed.touch,
+        )
         own_token = secrets.token_urlsafe(32)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
@@ -167,12 +176,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("rendering prompts")
         await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
 
+        await line.begin()
+        _beside(stack, line.run(), "line")
         services = CallServices(
             endpoint=endpoint,
             media=media,
             speech=speech,
             actions=actions,
             desk=desk,
+            line=line,
             records=store.calls,
             clock=clock,
             registry=registry,
@@ -206,6 +218,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             (
                 lambda now: endpoint.apply(now.sip),
                 lambda now: desk.apply(now.desk),
+                lambda now: store.line.apply(now.desk.line),
+                lambda now: line.apply(now.desk),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

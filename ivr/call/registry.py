@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
-from ivr.ports import Actions, CallRecords, Clock, Desk, MediaEngine, SipEndpoint, SpeechService
+from ivr.ports import Actions, CallRecords, Clock, Desk, Line, MediaEngine, SipEndpoint, SpeechService
 
 
 class LiveCall(Protocol):
@@ -106,6 +106,7 @@ class CallServices:
     speech: SpeechService
     actions: Actions
     desk: Desk
+    line: Line
     records: CallRecords
     clock: Clock
     registry: CallRegistry

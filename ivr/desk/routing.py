@@ -1,8 +1,9 @@
 """Routing of the line: in which order callers are served, whom an agent may take, who is next. Pure; the store's
 statements say the same.
 
-Who waited longer than the bound goes first, by arrival; then priority (10 first), arrival, id. Of the agents who could
-take a caller it is the one who has been idle longest; a caller who knows an agent gets that one for a while first.
+Who waited longer than the bound goes first, by arrival; then priority (10 first), whose agent's line broke, arrival,
+id. Of the agents who could take a caller it is the one who has been idle longest; a caller who knows an agent gets that
+one for a while first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.config import LineConfig, Relaxation
-from ivr.ports.line import AgentStatus, Place
+from ivr.ports.line import LATE, AgentStatus, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class Rules:
     def of(cls, config: LineConfig) -> Rules:
         return cls(config.bound_s, config.named_s, config.relax)
 
-    def order(self, place: Place, now: datetime) -> tuple[int, int, datetime, int]:
+    def order(self, place: Place, now: datetime) -> tuple[int, bool, datetime, int]:
         """What places are sorted by."""
         late = waited_s(place, now) > self.bound_s
-        return (0, 0, place.entered_at, place.id) if late else (1, -place.arrival.priority, place.entered_at, place.id)
+        return -LATE if late else -place.arrival.priority, not place.first, place.entered_at, place.id
 
     def could_take(self, skills: Iterable[str], place: Place, now: datetime) -> bool:
         """Whether an agent with ``skills`` is good enough for this place, by its skill or one that it relaxed to."""

@@ -23,6 +23,9 @@ Release = Literal["declined", "no_answer", "unreachable", "lost", "withdrawn"]
 
 Leaving = Literal["abandoned", "away", "done"]
 
+LATE = 11
+"""The priority of who waited longer than the bound: above any other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -62,6 +65,9 @@ class Place:
     callback_number: str = ""
     due_at: datetime | None = None
     again: bool = False  # it was there before, and is taken again
+    first: bool = False  # of its priority: its agent's line broke
+    recording: str = ""  # of a message, and its words
+    transcript: str = ""
 
 
 @dataclass(frozen=True, slots=True)
