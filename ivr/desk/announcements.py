@@ -130,18 +130,21 @@ class WaitAnnouncements:
         places = {place.id: place for place in view.places}
         agents = {agent.name: agent for agent in view.agents}
         for place in view.places:
-            self._moved(self._before.get(place.id), place, agents, now)
+            self._moved(self._before.get(place.id), place, agents, view, now)
         for place in self._before.values():
             if place.id not in places:
                 self._vanished(place, now)
         self._before = places
+        gone = any(caller.gone and caller.told for caller in self._callers.values())
         for agent in view.agents:
             self._worked(agent)
-            if agent.state == "idle":
-                self._passed(agent, self._next_for(agent, view, now), now)
+            if gone and agent.state == "idle":
+                self._passed(agent, self._next_for(agent, view, now), view, now)
         self._forget(view, now)
 
-    def _moved(self, before: Place | None, place: Place, agents: dict[str, AgentStatus], now: datetime) -> None:
+    def _moved(
+        self, before: Place | None, place: Place, agents: dict[str, AgentStatus], view: LineView, now: datetime
+    ) -> None:
         caller = self._callers.get(place.id)
         if caller is not None:
             caller.place = place
@@ -153,7 +156,7 @@ class WaitAnnouncements:
                     self._estimate.ended(waited_s(place, now), gave_up=False)
                 self._true(place.id, now)
                 if place.agent in agents:
-                    self._passed(agents[place.agent], place, now)
+                    self._passed(agents[place.agent], place, view, now)
         elif place.state in WAITING:
             if caller is not None:
                 caller.gone = False  # they are back
@@ -183,14 +186,17 @@ class WaitAnnouncements:
             self._busy_since[seat] = agent.since
 
     def _next_for(self, agent: AgentStatus, view: LineView, now: datetime) -> Place | None:
-        able = (p for p in view.places if is_due(p, now) and self._rules.could_take(agent.skills, p, now))
+        able = (p for p in view.places if is_due(p, now) and self._could_take(agent, p, view, now))
         return min(able, key=lambda place: self._rules.order(place, now), default=None)
 
-    def _passed(self, agent: AgentStatus, place: Place | None, now: datetime) -> None:
+    def _could_take(self, agent: AgentStatus, place: Place, view: LineView, now: datetime) -> bool:
+        return any(taker.name == agent.name for taker in self._rules.takers(place, view.agents, now))
+
+    def _passed(self, agent: AgentStatus, place: Place | None, view: LineView, now: datetime) -> None:
         """``agent`` turns to ``place``, or to nobody: who is gone and stood before it would have been served now."""
         limit = self._rules.order(place, now) if place is not None else None
         for caller in [each for each in self._callers.values() if each.gone and each.told]:
-            if not self._rules.could_take(agent.skills, caller.place, now):
+            if not self._could_take(agent, caller.place, view, now):
                 continue
             if limit is None or self._rules.order(caller.place, now) < limit:
                 self._true(caller.place.id, now)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from ivr.desk.history import DayHistory, DayRows, bounds_of
+from ivr.desk.history import DayHistory, bounds_of
 from ivr.desk.hours import HoursNow
 from ivr.desk.position import ahead
 from ivr.desk.routing import Rules, is_due
@@ -32,6 +32,7 @@ from ivr.ports import (
     Place,
     Supervision,
 )
+from ivr.ports.history import DayLog
 from ivr.record import URGENT
 
 TODAY_EVERY_S = 5.0
@@ -47,12 +48,6 @@ class Supervised(Protocol):
     """A conversation that a supervisor may join; see ``ivr.ports.Bridge``."""
 
     async def supervise(self, supervisor: str, how: Supervision) -> None: ...
-
-
-class DayLog(Protocol):
-    """What is kept of a day. Raises StoreUnavailable."""
-
-    async def rows(self, since: datetime, until: datetime) -> DayRows: ...
 
 
 class DeskBoard:

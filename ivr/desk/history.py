@@ -18,64 +18,19 @@ How long conversations take is recorded. It is no target, and no figure of an ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from statistics import median
 from typing import Any
 
-from ivr.ports.line import Announced
+from ivr.ports.history import DayRows, EventRow, PlaceRow
 from ivr.record import URGENT
 
 SERVICE_S = 20.0
 SAVED, LOST = "saved", "left"  # dispositions
 OVER = frozenset({"done", "abandoned", "expired", "given_up"})
 MOST_POINTS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceRow:
-    """A place that began on the day, as it is now. ``said``: nothing of it goes into a history."""
-
-    id: int
-    person: str
-    skill: str
-    priority: int
-    channel: str
-    entered_at: datetime
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """What happened to a place: it was ``was`` and is ``state`` since ``at``. ``kind``: see the line's tables."""
-
-    place: int
-    at: datetime
-    kind: str
-    agent: str = ""
-    state: str = ""
-    was: str = ""
-    disposition: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    started_at: datetime
-    seconds_to_human: float
-
-
-@dataclass(frozen=True, slots=True)
-class DayRows:
-    """``events``: of these places, in order, whenever they were. ``zero_outs``: count by "flow.state"; ``grants``: by
-    agent."""
-
-    places: Sequence[PlaceRow] = ()
-    events: Sequence[EventRow] = ()
-    announced: Sequence[Announced] = ()
-    calls: Sequence[CallRow] = ()
-    zero_outs: Mapping[str, int] = field(default_factory=dict)
-    grants: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,28 @@ from ivr.ports.line import AgentStatus, LineView, Place
 
 def staffed(view: LineView, place: Place, rules: Rules, now: datetime) -> tuple[AgentStatus, ...]:
     """Who is on duty and could take this caller."""
-    return tuple(a for a in view.agents if a.state != "away" and rules.could_take(a.skills, place, now))
+    return tuple(rules.takers(place, view.agents, now))
 
 
 def ahead(view: LineView, place: Place, rules: Rules, now: datetime) -> int:
     """Reachable people before ``place`` whom one of its agents could take: they wait, are being offered, or their call
-    back is due. While nobody is on duty all of them count whom anybody with a word in common could take: the same
-    skill."""
-    agents = staffed(view, place, rules, now)
+    back is due. While nobody is there for it, those who wait for the same skill count."""
+    agents = {agent.name for agent in staffed(view, place, rules, now)}
     mine = rules.order(place, now)
+    taken: dict[frozenset[str], bool] = {}  # by what is good enough: whether one of ``agents`` takes such callers
     count = 0
     for other in view.places:
         if other.id == place.id or not (is_due(other, now) or other.state == "offered"):
             continue
         if rules.order(other, now) >= mine:
             continue
-        if agents:
-            count += any(rules.could_take(agent.skills, other, now) for agent in agents)
-        else:
-            count += other.arrival.skill == place.arrival.skill
+        enough = rules.good_enough(other, now)
+        if enough not in taken:
+            takers = rules.takers(other, view.agents, now)
+            taken[enough] = (
+                any(agent.name in agents for agent in takers) if agents else other.arrival.skill == place.arrival.skill
+            )
+        count += taken[enough]
     return count
 
 

@@ -16,6 +16,7 @@ from ivr.store.announced import AnnouncementTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
+from ivr.store.desk_history import DeskHistory
 from ivr.store.desk_settings import DeskSettingsTable
 from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
@@ -85,6 +86,7 @@ class Store:
         self.verification = VerificationLog(self.database, now)
         self.announced = AnnouncementTable(self.database, now)
         self.desk_settings = DeskSettingsTable(self.database, now)
+        self.desk_history = DeskHistory(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

@@ -315,6 +315,7 @@ agent_events = Table(
     Column("at", Moment, nullable=False, index=True),
     Column("state", String(20), nullable=False),
     _text("reason"),
+)
 
 # -- what is said of waits, and what supervisors set (board) --
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from ivr.desk.history import CallRow, DayRows, EventRow, PlaceRow
 from ivr.desk.routing import Rules
 from ivr.errors import IvrError
 from ivr.ports import AgentState, AgentStatus, Arrival, Line, LineView, Place, Supervision
+from ivr.ports.history import CallRow, DayRows, EventRow, PlaceRow
 from ivr.ports.line import Announced
 
 NOW = datetime.now(UTC)
@@ -108,7 +108,7 @@ class Heard:
 
 
 class BusyDays:
-    """``ivr.desk.board.DayLog``: the same busy day, whichever is asked for."""
+    """``ivr.ports.history.DayLog``: the same busy day, whichever is asked for."""
 
     async def rows(self, since: datetime, until: datetime) -> DayRows:
         dice = random.Random(7)
@@ -139,3 +139,6 @@ class BusyDays:
         zero_outs = {"main.ask": 41, "main.which_title": 12, "verify.ask_pin": 7, "discs.report": 3}
         announced.sort(key=lambda each: each.at)
         return DayRows(places, events, announced, calls, zero_outs, {"ann": 9, "bo": 1})
+
+    async def handle_times(self, limit: int) -> Sequence[float]:
+        return ()
