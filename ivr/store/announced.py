@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, Select, case, cast, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ports.line import Announced
@@ -42,20 +41,6 @@ class AnnouncementTable(TableGroup):
         return await _found(
             connection, select(announced).where(announced.c.place_id.in_(place_ids)).order_by(announced.c.at)
         )
-
-    @reads
-    async def between(self, connection: AsyncConnection, since: datetime, until: datetime) -> Sequence[Announced]:
-        """Those made from ``since`` on and before ``until``, in order."""
-        during = (announced.c.at >= since) & (announced.c.at < until)
-        return await _found(connection, select(announced).where(during).order_by(announced.c.at))
-
-    @reads
-    async def share_kept(self, connection: AsyncConnection, since: datetime) -> tuple[int, float | None]:
-        """How many bounds were scored since, and which share of them was kept; None of none."""
-        kept = func.avg(cast(case((announced.c.kept, 1), else_=0), Float))
-        scored = announced.c.kept.is_not(None) & (announced.c.at >= since)
-        row = (await connection.execute(select(func.count(), kept).where(scored))).one()
-        return int(row[0]), float(row[1]) if row[1] is not None else None
 
 
 async def _found(connection: AsyncConnection, query: Select[Any]) -> list[Announced]:
