@@ -55,6 +55,7 @@ async def set_state(turn: Turn, agent: str, state: AgentState, reason: str) -> A
     rows = await _known(turn, agent)
     if state not in ("away", "idle", "wrap_up"):
         raise IvrError(f"nobody can say that {agent} is {state}")
+    person = any(row.console for row in rows)
     for row in rows:
         if row.state in WITH_A_CALL:
             going = (fit(reason, 100) or "away") if state == "away" else ""
@@ -62,7 +63,7 @@ async def set_state(turn: Turn, agent: str, state: AgentState, reason: str) -> A
             turn.agents_told.append(
                 {"agent": agent, "slot": row.slot, "at": turn.at, "state": row.state, "reason": f"then {state}"}
             )
-        elif row.console and row.slot > 1:
+        elif person and row.slot > 1:
             continue  # a person has one pair of ears
         elif state == "idle" and not row.line:
             raise IvrError(f"{agent} has no console open", remedy="they log in on the console first")
