@@ -28,7 +28,7 @@ from ivr.events import (
 )
 from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.phones.restoration import Restoration
-from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
+from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg, TransferAsked
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Participant:
         except MediaUnavailable as error:
             log.info("media.unaimed", leg=self.leg.id, why=str(error))
 
-    async def signals(self) -> AsyncIterator[Digit | MediaChanged | TransferProgress | CallEnded]:
+    async def signals(self) -> AsyncIterator[Digit | MediaChanged | TransferProgress | TransferAsked | CallEnded]:
         """What the far end signals; a re-INVITE has aimed the RTP session anew when it is told."""
         async for event in self.leg.events():
             match event:
