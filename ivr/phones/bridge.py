@@ -1,11 +1,6 @@
 """The bridge: one conversation of a caller with agents, as their consoles command it and their phones signal it.
 
-``view()``, as JSON: ``call_id``, ``place`` (the place's id, 0 without a line), ``caller`` {name, number, member, language},
-``reason``, ``said``, ``skill``, ``priority``, ``url`` (the screen pop's); ``agent``, ``seconds`` since they joined;
-``parties`` [{role: caller | agent | consulted | supervisor, name, seconds, muted, how, outside}]; ``held``, ``held_by`` ("",
-"agent", "phone", "consultation" or "transfer"); ``muted``; ``consulting`` null or {with, state: ringing | private |
-conference}; ``supervisors`` [names]; ``transferring`` "" or where to; ``on_hang_up`` (ends | returns); ``trouble``: what was
-tried last and failed, "" for nothing; ``you``: agent or consulted.
+``view()``: see ``ivr.phones.bridge_view``.
 """
 
 from __future__ import annotations
@@ -18,8 +13,9 @@ from typing import Any
 import structlog
 
 from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, TransferFailed
-from ivr.events import CALLER_ID, CALLER_NAME
+from ivr.events import CALLER_NAME
 from ivr.media.description import held
+from ivr.phones.bridge_view import bridge_view
 from ivr.phones.conference import Party
 from ivr.phones.consultation import Consultation, ConsultedBridge
 from ivr.phones.conversation import Conversation
@@ -62,11 +58,13 @@ class Bridge:
         self._hang_up: HangUp = hang_up
         self._machine = machine
         self._name = str(context.facts.get(CALLER_NAME) or place.arrival.name or context.caller.number)
-        self._talk = Conversation(caller, self._name, switchboard.music, self)
+        self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
+        self._talk = Conversation(caller, self._name, switchboard.music, self, self._crashed)
         self._agent = Party("agent", ring.offer.agent, agent, _now())
         self._consultation = Consultation(self._talk, switchboard, floor, self)
         self._turn = asyncio.Lock()  # one thing at a time: commands, and what phones do
-        self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
+        self._aside: ConsultedBridge | None = None  # as who is asked has it
+        self._begun = self._closed = False
         self._hold_asked = self._phone_holds = False
         self._transferring = ""
         self._trouble = ""
@@ -76,45 +74,33 @@ class Bridge:
         let go of, and the line is told."""
         try:
             async with self._turn:
+                self._begun = True
                 self._talk.admit(self._agent)
                 await self._taken_up()
-            await asyncio.wait({self._over, self._talk.crashed}, return_when=asyncio.FIRST_COMPLETED)
-            if not self._over.done():
-                self._talk.crashed.result()
-            return self._over.result()
+            return await self._over
         finally:
-            for name in filter(None, (self._agent.name, self._consultation.name)):
-                self._floor.parted(name)
+            await self.close()
+
+    async def close(self) -> None:
+        """Everybody but the caller is let go of, and the line is told; nothing happens where it is done."""
+        if not self._closed:
+            self._closed = True
+            self._floor.parted(self._agent.name, self)
+            self._aside_parted()
             await self._talk.close()
+            if not self._begun:
+                await self._agent.participant.let_go("not joined")
             await self._unengaged()
             await self._placing.finished(self._agent.name)
 
     # -- what consoles command ---------------------------------------------------------------------------------
 
     def view(self) -> Mapping[str, Any]:
-        context, place, now = self._ring.context, self._ring.offer.place, _now()
         return {
-            "call_id": context.call_id,
-            "place": place.id,
-            "caller": {
-                "name": self._name,
-                "number": context.caller.number,
-                "member": str(context.facts.get(CALLER_ID) or place.arrival.member),
-                "language": context.language,
-            },
-            "reason": context.reason,
-            "said": context.said,
-            "skill": context.skill,
-            "priority": context.priority,
-            "url": self._ring.url,
-            "agent": self._agent.name,
-            "seconds": round(now - self._agent.since, 1),
-            "parties": [party.view(now) for party in self._talk.parties],
+            **bridge_view(self._ring, self._name, self._agent, self._talk.parties, _now()),
             "held": bool(self._held_by),
             "held_by": self._held_by,
-            "muted": self._agent.muted,
             "consulting": self._consultation.view(),
-            "supervisors": [party.name for party in self._talk.parties if party.role == "supervisor"],
             "transferring": self._transferring,
             "on_hang_up": self._hang_up,
             "trouble": self._trouble,
@@ -254,8 +240,9 @@ class Bridge:
         async with self._turn:
             await self._engaged(party)
             await self._settle()
-        if not party.outside:
-            self._floor.joined(self._ring_of(party), ConsultedBridge(self, party))
+            if not party.outside:
+                self._aside = ConsultedBridge(self, party)
+                self._floor.joined(self._ring_of(party), self._aside)
 
     async def unconsulted(self, why: str) -> None:
         async with self._turn:
@@ -275,6 +262,8 @@ class Bridge:
     async def _settle(self) -> None:
         await self._talk.mix(held=bool(self._held_by), conference=self._consultation.state == "conference")
         self._floor.changed(self)
+        if self._aside is not None:
+            self._floor.changed(self._aside)
 
     async def _taken_up(self) -> None:
         """The agent has the caller."""
@@ -293,22 +282,31 @@ class Bridge:
         if not self._over.done():
             self._over.set_result(how)
 
+    def _crashed(self, error: BaseException) -> None:
+        """A fault of ours: whoever has the caller hears of it."""
+        if not self._over.done():
+            self._over.set_exception(error)
+
     def _check(self) -> None:
         if self._transferring:
             raise TransferFailed(409, f"the caller is being transferred to {self._transferring}")
 
     async def _dropped(self, trouble: str) -> None:
         """Nobody is consulted any more, and the caller is back."""
-        name, party = self._consultation.name, self._consultation.party
-        if not name:
+        if not self._consultation.state:
             return
         self._trouble = trouble or self._trouble
         await self._unengaged()
+        self._aside_parted()
         await self._consultation.end("the consultation is over")
-        if party is not None and not party.outside:
-            self._floor.parted(name)
         self._hold_asked = False
         await self._settle()
+
+    def _aside_parted(self) -> None:
+        """For the console of who was asked."""
+        aside, self._aside = self._aside, None
+        if aside is not None and self._consultation.party is not None:
+            self._floor.parted(self._consultation.name, aside)
 
     async def _engaged(self, party: Party) -> None:
         if not party.outside:
@@ -340,7 +338,7 @@ class Bridge:
         self._transferring, self._trouble = onward.name, ""
         if by is None:
             await self._talk.part(self._agent, "transferred")
-            self._floor.parted(self._agent.name)
+            self._floor.parted(self._agent.name, self)
         await self._settle()
         self._talk.spawn(self._carried_over(onward, replaces), f"transfer to {onward.name}")
 
@@ -379,14 +377,18 @@ class Bridge:
         """``party`` has the caller from now on, the agent is free."""
         before, self._agent = self._agent, party
         party.role = "agent"
+        self._aside = None
         self._consultation.forget()
         self._ring = self._ring_of(party)
         await self._talk.part(before, "transferred")
-        self._floor.parted(before.name)
+        self._floor.parted(before.name, self)
         await self._taken_up()
         try:
-            await (self._placing.finished(before.name) if party.outside else
-                   self._placing.passed(before.name, to=party.name))
+            await (
+                self._placing.finished(before.name)
+                if party.outside
+                else self._placing.passed(before.name, to=party.name)
+            )
         except IvrError as error:
             log.error("line.untold", what="passed", error=str(error))
         log.info("bridge.transferred", agent=before.name, to=party.name, outside=party.outside)

@@ -17,20 +17,23 @@ from ivr.ports import Clip, Console, Leg, LegEvent, LegStats, MediaEngine, Media
 
 log = structlog.get_logger(__name__)
 
-AWAY_S = 1.5  # a page that is loaded again is back by then; one that was closed is not
-DECLINED, UNAVAILABLE = 603, 480
+AWAY_S = 2.2  # a page that is loaded again is back by then; one that was closed is not
+RESTARTED_S = 6.0  # the same after the media process died
+DECLINED, UNAVAILABLE, BUSY = 603, 480, 486
 
 State = Literal["unconnected", "connecting", "up", "away"]
 
 
 class BrowserPhone:
-    """Implements ``ivr.ports.AgentPhone``. ``connect`` with the page's offer; ``gone`` when its WebSocket is.
+    """Implements ``ivr.ports.AgentPhone``, and what the console needs of it: ``connect`` with the page's offer, ``lost``
+    once the page is gone for good.
 
-    A call ends when the leg fails, or is away for longer than AWAY_S: closed by the page, or without its WebSocket."""
+    A call ends with LegEnded "network" when the leg fails or is silent (browsers send all the time), or when the page
+    closed it and none comes back within AWAY_S. ``console`` is where it rings."""
 
     def __init__(self, agent: str, console: Console, media: MediaEngine) -> None:
         self.agent = agent
-        self._console = console
+        self.console = console
         self._media = media
         self._leg: MediaLeg | None = None
         self._state: State = "unconnected"
@@ -43,13 +46,9 @@ class BrowserPhone:
         """unconnected: no page, or its leg has failed; away: it was closed just now, and may be loaded again."""
         return self._state
 
-    @property
-    def talking(self) -> bool:
-        return self._call is not None
-
     def reachable(self) -> bool:
-        """Its leg is up, and nobody is on it."""
-        return self._state == "up" and self._call is None
+        """Its leg is up."""
+        return self._state == "up"
 
     async def connect(self, offer: str) -> str:
         """Our SDP answer to the page's offer. Of a page that was loaded again the leg stays, with whoever is on it.
@@ -67,18 +66,12 @@ class BrowserPhone:
         self._back()
         return answer
 
-    def gone(self, why: str = "the page is gone") -> None:
-        """Its WebSocket is: by then nothing works there. ``connect`` brings it back."""
-        if self._leg is not None and self._away is None:
-            self._state = "away"
-            self._away = asyncio.get_running_loop().call_later(AWAY_S, self._lost, why)
-
-    async def close(self) -> None:
-        """The agent logs out: whoever is on it is lost to them, the leg is closed."""
-        self._lost("the agent logged out")
+    async def lost(self, why: str = "the page is gone") -> None:
+        """The page is, and will not come back: who is on it is lost to the agent at once, the leg is closed."""
+        self._drop(why)
         leg, self._leg = self._leg, None
         reading, self._reading = self._reading, None
-        if reading is not None:
+        if reading is not None and reading is not asyncio.current_task():
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         if leg is not None:
@@ -88,22 +81,28 @@ class BrowserPhone:
     async def ring(
         self, ring: Ring, on_ringing: Callable[[], None] | None = None, *, wanted: bool = False
     ) -> tuple[Leg, MediaLeg]:
-        if not self.reachable() or self._leg is None:
-            raise DialFailed(UNAVAILABLE, "the browser is not connected, or busy")
+        self._free()
         if on_ringing is not None:
             on_ringing()
         if not wanted:
             try:
                 async with asyncio.timeout(ring.ring_timeout_s):
-                    accepted = await self._console.offer(ring)
+                    accepted = await self.console.offer(ring)
             except TimeoutError as error:
                 raise DialFailed(UNAVAILABLE, "no answer in time") from error
             if not accepted:
                 raise DialFailed(DECLINED, "declined")
-        if not self.reachable() or self._leg is None:
-            raise DialFailed(UNAVAILABLE, "the browser was lost while it rang")
+        leg = self._free()
         self._call = BrowserLeg(self.agent, ring, self._parted)
-        return self._call, WarmMedia(self._leg, self._call)
+        return self._call, WarmMedia(leg, self._call)
+
+    def _free(self) -> MediaLeg:
+        """Raises DialFailed where it can take no call."""
+        if self._leg is None or not self.reachable():
+            raise DialFailed(UNAVAILABLE, "the browser is not connected")
+        if self._call is not None:
+            raise DialFailed(BUSY, "they talk with somebody")
+        return self._leg
 
     def _parted(self, call: BrowserLeg) -> None:
         if self._call is call:
@@ -113,32 +112,31 @@ class BrowserPhone:
         async for event in leg.events():
             match event:
                 case Connected(state="up"):
-                    self._state = "up"
                     self._back()
+                    self._state = "up"
                 case Connected(state="closed"):
-                    self.gone("the page was closed")
+                    self._gone("the page was closed", AWAY_S)
                 case Connected(why=why):
-                    await self._broken(leg, why or "the connection failed")
+                    await self.lost(why or "the connection failed")
                 case MediaTimeout(silent_s=silent_s):
-                    await self._broken(leg, f"no audio for {silent_s:.0f} s")
+                    await self.lost(f"no audio for {silent_s:.0f} s")
                 case MediaLost(reason=reason):
-                    await self._broken(leg, f"media lost: {reason}")
+                    self._gone(f"media lost: {reason}", RESTARTED_S)
                 case _ if self._call is not None:
                     self._call.media.put_nowait(event)
 
-    async def _broken(self, leg: MediaLeg, why: str) -> None:
-        """This leg will not come back: the next offer gets another."""
-        self._leg = None
-        self._lost(why)
-        with contextlib.suppress(MediaUnavailable):
-            await leg.close()
+    def _gone(self, why: str, for_s: float) -> None:
+        """For the moment: ``connect`` brings it back."""
+        self._back()
+        self._state = "away"
+        self._away = asyncio.get_running_loop().call_later(for_s, self._drop, why)
 
     def _back(self) -> None:
         if self._away is not None:
             self._away.cancel()
             self._away = None
 
-    def _lost(self, why: str) -> None:
+    def _drop(self, why: str) -> None:
         self._back()
         self._state = "unconnected"
         call, self._call = self._call, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -31,18 +31,24 @@ class Watched(Protocol):
 class Conversation:
     """The caller's signals and audio are somebody else's to read; everybody else's are read here.
 
-    ``crashed`` is done with the exception of whatever breaks in here."""
+    ``on_crash`` is told of whatever breaks in here."""
 
-    def __init__(self, caller: Participant, name: str, music: Sequence[Clip], watched: Watched) -> None:
+    def __init__(
+        self,
+        caller: Participant,
+        name: str,
+        music: Sequence[Clip],
+        watched: Watched,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
         self.caller = Party("caller", name, caller, asyncio.get_running_loop().time())
         self.parties: list[Party] = [self.caller]
-        self.crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watched = watched
+        self._on_crash = on_crash
         self._music = MusicOnHold(caller.media, music)
         self._watching: dict[Party, asyncio.Task[None]] = {}
         self._hear: dict[Party, Sequence[MediaLeg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held = False
 
     def named(self, name: str) -> Party | None:
         return next((party for party in self.parties if party.name == name and party is not self.caller), None)
@@ -77,7 +83,6 @@ class Conversation:
                     await party.participant.media.hear(heard)
         if held:
             self._music.start()
-        self._held = held
 
     async def close(self) -> None:
         """Everybody but the caller is let go of."""
@@ -100,8 +105,8 @@ class Conversation:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self.crashed.done():
-            self.crashed.set_exception(error)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_crash(error)
 
     async def _watch(self, party: Party) -> None:
         ended = await first_of(self._signals(party), _audio(party))

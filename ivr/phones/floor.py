@@ -9,7 +9,7 @@ from ivr.config import Agent
 from ivr.phones.browser_phone import BrowserPhone
 from ivr.phones.sip_phone import SipPhone
 from ivr.phones.switchboard import Switchboard
-from ivr.ports import AgentPhone, Bridge, Console, MediaEngine, Ring
+from ivr.ports import AgentPhone, Bridge, Console, HangUp, MediaEngine, Ring
 
 
 class AgentFloor:
@@ -27,7 +27,7 @@ class AgentFloor:
     def apply(self, agents: Sequence[Agent]) -> None:
         """These have SIP phones from now on."""
         self._sip = {a.name: SipPhone(a.name, a.target, self._switchboard) for a in agents if a.mode == "bridge"}
-        self._hang_up = {a.name: a.hang_up for a in agents}
+        self._hang_up: dict[str, HangUp] = {a.name: a.hang_up for a in agents}
 
     # -- consoles ----------------------------------------------------------------------------------------------
 
@@ -39,8 +39,6 @@ class AgentFloor:
         if phone is None:
             phone = self._browsers[agent] = BrowserPhone(agent, console, self._media)
         phone.console = console
-        for bridge in self._talks[agent]:
-            console.changed(bridge)
         return phone
 
     async def unregister(self, agent: str) -> None:
@@ -48,7 +46,7 @@ class AgentFloor:
         self._consoles.pop(agent, None)
         phone = self._browsers.pop(agent, None)
         if phone is not None:
-            await phone.close()
+            await phone.lost("the agent logged out")
 
     async def close(self) -> None:
         for agent in tuple(self._browsers):
@@ -63,14 +61,16 @@ class AgentFloor:
         return self._sip.get(agent)
 
     def joined(self, ring: Ring, bridge: Bridge) -> None:
-        agent = ring.offer.agent
-        if bridge not in self._talks[agent]:
-            self._talks[agent].append(bridge)
+        agent, call_id = ring.offer.agent, ring.context.call_id
+        others = [each for each in self._talks[agent] if each.view()["call_id"] != call_id]
+        self._talks[agent] = [*others, bridge]
         if (console := self._consoles.get(agent)) is not None:
             console.joined(ring, bridge)
 
     def changed(self, bridge: Bridge) -> None:
-        ...
+        for agent, talks in self._talks.items():
+            if bridge in talks and (console := self._consoles.get(agent)) is not None:
+                console.changed(bridge)
 
     def parted(self, agent: str, bridge: Bridge | None = None) -> None:
         talks = self._talks.pop(agent, [])
@@ -79,6 +79,10 @@ class AgentFloor:
             self._talks[agent] = rest
         elif (console := self._consoles.get(agent)) is not None and talks:
             console.parted()
+
+    def hang_up_of(self, agent: str) -> HangUp:
+        """What hanging up by the agent's phone does, as configured."""
+        return self._hang_up.get(agent, "ends")
 
     def bridge_of(self, agent: str) -> Bridge | None:
         talks = self._talks.get(agent)

@@ -16,6 +16,7 @@ import structlog
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.events import (
     Audio,
+    Connected,
     Digit,
     KeyReleased,
     LegEnded,
@@ -24,6 +25,7 @@ from ivr.events import (
     MediaRestored,
     MediaTimeout,
     PlayDone,
+    Tapped,
     TransferProgress,
 )
 from ivr.media.description import MediaDescription, NoCommonCodec
@@ -88,6 +90,8 @@ class Participant:
                     case MediaLost():
                         yield event
                         yield await restoration.of(event)
+                    case Tapped() | Connected():
+                        pass  # whoever records or has the browser reads these
                     case _:
                         yield event
         finally:

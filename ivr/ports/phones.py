@@ -131,8 +131,11 @@ class Floor(Protocol):
     def changed(self, bridge: Bridge) -> None:
         """Something is different in this conversation: hold, who is in it, …"""
 
-    def parted(self, agent: str) -> None:
-        """The conversation is over for this agent."""
+    def parted(self, agent: str, bridge: Bridge | None = None) -> None:
+        """The conversation is over for this agent; ``bridge``: which, where their phone takes several."""
+
+    def hang_up_of(self, agent: str) -> HangUp:
+        """What hanging up by the agent's phone does, as configured."""
 
     def bridge_of(self, agent: str) -> Bridge | None:
         """The conversation that the agent is in, to supervise it."""

@@ -39,6 +39,8 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import PCMU, MediaDescription
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
     ActionCall,
     Actions,
@@ -99,6 +101,8 @@ class FakeLeg:
         self.reinvite_result = 200
         self.alive = True
         self._refer_result = refer_result
+        self.allowed: Callable[[str], bool] | None = None
+        self.notified: list[int] = []
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     async def ring(self) -> None:
@@ -127,6 +131,12 @@ class FakeLeg:
         self.refers.append((target, headers))
         if self._refer_result >= 300:
             raise TransferFailed(self._refer_result, "refused")
+
+    def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
+        self.allowed = allowed
+
+    async def notify(self, status: int, reason: str = "") -> None:
+        self.notified.append(status)
 
     def end(self, by: str = "caller", reason: str = "BYE") -> None:
         self._queue.put_nowait(LegEnded(self.id, by, reason))
@@ -159,7 +169,9 @@ class FakeMediaLeg:
         self.local = SDP
         self.heard: list[str] = []
         self.cut: list[str] = []
-        self.bridged_to: FakeMediaLeg | None = None
+        self.hears: list[FakeMediaLeg] = []
+        self.pressed = ""
+        self.tapped = False
         self.listening = False
         self.closed = False
         self.silent = False
@@ -196,9 +208,14 @@ class FakeMediaLeg:
         return self.local
 
     @property
+    def bridged_to(self) -> FakeMediaLeg | None:
+        """The one whom its far end hears, where there is but one."""
+        return self.hears[0] if len(self.hears) == 1 else None
+
+    @property
     def sounding(self) -> bool:
         """Whether the far end hears anything of ours."""
-        return self._timer is not None or self.bridged_to is not None
+        return self._timer is not None or bool(self.hears)
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
@@ -233,9 +250,23 @@ class FakeMediaLeg:
         self.listening = on
 
     async def bridge(self, other: Any) -> None:
-        self.bridged_to = other
+        self.hears = [] if other is None else [other]
 
-    def press(self, keys: str) -> None:
+    async def hear(self, others: Sequence[Any]) -> None:
+        assert not self.closed
+        self.hears = list(others)
+
+    async def tap(self, on: bool) -> None:
+        self.tapped = on
+
+    async def press(self, keys: str) -> None:
+        self.pressed += keys
+
+    async def reoffer(self, offer: str) -> str:
+        return f"answer to {offer}"
+
+    def key(self, keys: str) -> None:
+        """The far end presses keys."""
         for key in keys:
             self._queue.put_nowait(Digit(key, "rtp"))
 
@@ -261,6 +292,10 @@ class FakeMedia:
     async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
+
+    async def open_browser(self, leg: str, offer: str) -> tuple[FakeMediaLeg, str]:
+        self.legs.append(FakeMediaLeg(leg))
+        return self.legs[-1], f"answer to {offer}"
 
     async def preload(self, clips: Sequence[Clip]) -> None:
         return None
@@ -562,14 +597,16 @@ def services(
     registry: CallRegistry | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
+    media, speech, desk = media or FakeMedia(), speech or FakeSpeech(), desk or FakeDesk()
+    switchboard = Switchboard(endpoint or FakeEndpoint(), media, speech, desk, "sip:line@test")
     return CallServices(
-        endpoint=endpoint or FakeEndpoint(),
-        media=media or FakeMedia(),
-        speech=speech or FakeSpeech(),
+        media=media,
+        speech=speech,
         actions=actions or FakeActions(),
-        desk=desk or FakeDesk(),
+        desk=desk,
         records=records or FakeRecords(),
         clock=clock or VirtualClock(),
         registry=CallRegistry() if registry is None else registry,
-        caller_id="sip:line@test",
+        switchboard=switchboard,
+        floor=AgentFloor((), switchboard, media),
     )
