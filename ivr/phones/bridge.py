@@ -17,11 +17,12 @@ from ivr.events import CALLER_NAME
 from ivr.media.description import held
 from ivr.phones.bridge_view import bridge_view
 from ivr.phones.conference import Party
-from ivr.phones.consultation import Consultation, ConsultedBridge
+from ivr.phones.consultation import Consultation
 from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
 from ivr.phones.participant import Participant
 from ivr.phones.placing import Placing
+from ivr.phones.supervision import SupervisedTalk
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import BridgeEnd, Floor, HangUp, Line, Ring, Supervision, TransferAsked
 
@@ -35,8 +36,8 @@ KEYS = frozenset("0123456789*#ABCD")
 class Bridge:
     """Implements ``ivr.ports.Bridge``. ``run`` once, by whoever has the caller and reads their signals and audio.
 
-    ``ring``: what the agent took; a place of id 0 is in no line. ``hang_up``: what hanging up by the agent's phone does;
-    ``machine``: there is a dialogue to go back to."""
+    ``ring``: what the agent took; a place of id 0 is in no line. ``hang_up``: what hanging up by the agent's phone
+    does; ``machine``: there is a dialogue to go back to."""
 
     def __init__(
         self,
@@ -61,17 +62,17 @@ class Bridge:
         self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
         self._talk = Conversation(caller, self._name, switchboard.music, self, self._crashed)
         self._agent = Party("agent", ring.offer.agent, agent, _now())
-        self._consultation = Consultation(self._talk, switchboard, floor, self)
+        self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)
+        self._supervision = SupervisedTalk(self._talk, floor)
         self._turn = asyncio.Lock()  # one thing at a time: commands, and what phones do
-        self._aside: ConsultedBridge | None = None  # as who is asked has it
         self._begun = self._closed = False
         self._hold_asked = self._phone_holds = False
         self._transferring = ""
         self._trouble = ""
 
     async def run(self) -> BridgeEnd:
-        """Joined until it is over for the caller; how it ended. Cancelled when the caller leaves: then everybody else is
-        let go of, and the line is told."""
+        """Joined until it is over for the caller; how it ended. Cancelled when the caller leaves: then everybody else
+        is let go of, and the line is told."""
         try:
             async with self._turn:
                 self._begun = True
@@ -86,11 +87,10 @@ class Bridge:
         if not self._closed:
             self._closed = True
             self._floor.parted(self._agent.name, self)
-            self._aside_parted()
+            await self._consultation.end("the conversation is over")
             await self._talk.close()
             if not self._begun:
                 await self._agent.participant.let_go("not joined")
-            await self._unengaged()
             await self._placing.finished(self._agent.name)
 
     # -- what consoles command ---------------------------------------------------------------------------------
@@ -164,31 +164,14 @@ class Bridge:
         self._floor.changed(self)
 
     async def supervise(self, supervisor: str, how: Supervision) -> None:
-        present = self._talk.named(supervisor)
-        if present is not None and present.role != "supervisor":
-            raise TransferFailed(409, f"{supervisor} is in this conversation already")
-        if present is None and how != "off":
-            present = await self._supervisor(supervisor)
+        party = await self._supervision.party(supervisor, how, self._ring_for(supervisor))
         async with self._turn:
-            if present is not None and how == "off":
-                await self._talk.part(present, "stopped listening")
-            elif present is not None:
-                present.how = how
+            if self._over.done():
+                raise TransferFailed(410, "the conversation is over")
+            if party is not None:
+                await self._supervision.set(party, how)
             await self._settle()
         log.info("bridge.supervised", supervisor=supervisor, agent=self._agent.name, how=how)
-
-    async def _supervisor(self, name: str) -> Party:
-        phone = self._floor.phone_of(name)
-        if phone is None or not phone.reachable():
-            raise TransferFailed(480, f"{name}'s phone is not connected: connect it first")
-        offer = replace(self._ring.offer, agent=name)
-        leg, media = await phone.ring(replace(self._ring, offer=offer), wanted=True)
-        party = Party("supervisor", name, Participant(leg, media, may_mute=True), _now())
-        if self._over.done():
-            await party.participant.let_go("the conversation is over")
-            raise TransferFailed(410, "the conversation is over")
-        self._talk.admit(party)
-        return party
 
     # -- what the parties' phones do (Watched, Consulting) -----------------------------------------------------
 
@@ -236,18 +219,13 @@ class Bridge:
                 log.warning("bridge.transfer_failed", why=str(error))
                 self._talk.spawn(party.participant.leg.notify(_status(error)), "notify")
 
-    async def consulted(self, party: Party) -> None:
+    async def consulted(self) -> None:
         async with self._turn:
-            await self._engaged(party)
             await self._settle()
-            if not party.outside:
-                self._aside = ConsultedBridge(self, party)
-                self._floor.joined(self._ring_of(party), self._aside)
 
     async def unconsulted(self, why: str) -> None:
         async with self._turn:
-            self._trouble = why
-            await self._dropped("")
+            await self._dropped(why)
 
     # -- how it goes on ------------------------------------------------------------------------------------------
 
@@ -262,8 +240,8 @@ class Bridge:
     async def _settle(self) -> None:
         await self._talk.mix(held=bool(self._held_by), conference=self._consultation.state == "conference")
         self._floor.changed(self)
-        if self._aside is not None:
-            self._floor.changed(self._aside)
+        if (aside := self._consultation.aside) is not None:
+            self._floor.changed(aside)
 
     async def _taken_up(self) -> None:
         """The agent has the caller."""
@@ -275,8 +253,8 @@ class Bridge:
         if not self._agent.outside:
             self._floor.joined(self._ring, self)
 
-    def _ring_of(self, party: Party) -> Ring:
-        return replace(self._ring, offer=replace(self._ring.offer, agent=party.name))
+    def _ring_for(self, agent: str) -> Ring:
+        return replace(self._ring, offer=replace(self._ring.offer, agent=agent))
 
     def _end(self, how: BridgeEnd) -> None:
         if not self._over.done():
@@ -293,33 +271,15 @@ class Bridge:
 
     async def _dropped(self, trouble: str) -> None:
         """Nobody is consulted any more, and the caller is back."""
-        if not self._consultation.state:
-            return
-        self._trouble = trouble or self._trouble
-        await self._unengaged()
-        self._aside_parted()
-        await self._consultation.end("the consultation is over")
-        self._hold_asked = False
-        await self._settle()
-
-    def _aside_parted(self) -> None:
-        """For the console of who was asked."""
-        aside, self._aside = self._aside, None
-        if aside is not None and self._consultation.party is not None:
-            self._floor.parted(self._consultation.name, aside)
-
-    async def _engaged(self, party: Party) -> None:
-        if not party.outside:
-            await self._placing.engaged(party.name, "busy", f"asked by {self._agent.name}")
-
-    async def _unengaged(self) -> None:
-        party = self._consultation.party
-        if party is not None and not party.outside:
-            await self._placing.engaged(party.name, "idle", "")
+        if self._consultation.state:
+            self._trouble = trouble
+            self._hold_asked = False
+            await self._consultation.end("the consultation is over")
+            await self._settle()
 
     async def _transfer(self, onward: Onward, replaces: str = "", by: Party | None = None) -> None:
-        """To an agent or skill by the line, where there is one: it knows who is free, and keeps the place. Else it rings
-        there while the caller hears music. ``by``: whose phone asked; they stay until somebody has answered.
+        """To an agent or skill by the line, where there is one: it knows who is free, and keeps the place. Else it
+        rings there while the caller hears music. ``by``: whose phone asked; they stay until somebody has answered.
 
         Raises TransferFailed, StoreUnavailable: nothing is different then."""
         self._check()
@@ -377,9 +337,8 @@ class Bridge:
         """``party`` has the caller from now on, the agent is free."""
         before, self._agent = self._agent, party
         party.role = "agent"
-        self._aside = None
         self._consultation.forget()
-        self._ring = self._ring_of(party)
+        self._ring = self._ring_for(party.name)
         await self._talk.part(before, "transferred")
         self._floor.parted(before.name, self)
         await self._taken_up()

@@ -1,11 +1,11 @@
 """A bridge's view: what consoles and boards show of a conversation, as JSON.
 
-``view()``, as JSON: ``call_id``, ``place`` (the place's id, 0 without a line), ``caller`` {name, number, member, language},
-``reason``, ``said``, ``skill``, ``priority``, ``url`` (the screen pop's); ``agent``, ``seconds`` since they joined;
-``parties`` [{role: caller | agent | consulted | supervisor, name, seconds, muted, how, outside}]; ``held``, ``held_by`` ("",
-"agent", "phone", "consultation" or "transfer"); ``muted``; ``consulting`` null or {with, state: ringing | private |
-conference}; ``supervisors`` [names]; ``transferring`` "" or where to; ``on_hang_up`` (ends | returns); ``trouble``: what was
-tried last and failed, "" for nothing; ``you``: agent or consulted.
+``view()``, as JSON: ``call_id``, ``place`` (the place's id, 0 without a line), ``caller`` {name, number, member,
+language}, ``reason``, ``said``, ``skill``, ``priority``, ``url`` (the screen pop's); ``agent``, ``seconds`` since they
+joined; ``parties`` [{role: caller | agent | consulted | supervisor, name, seconds, muted, how, outside}]; ``held``,
+``held_by`` ("", "agent", "phone", "consultation" or "transfer"); ``muted``; ``consulting`` null or {with, state:
+ringing | private | conference}; ``supervisors`` [names]; ``transferring`` "" or where to; ``on_hang_up`` (ends |
+returns); ``trouble``: what was tried last and failed, "" for nothing; ``you``: agent or consulted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ivr.ports import Ring
 
 
 def bridge_view(ring: Ring, name: str, agent: Party, parties: Sequence[Party], now: float) -> Mapping[str, Any]:
-    """What the ring and the parties tell; the bridge adds its own state. ``name``: the caller's; ``now``: the loop's."""
+    """What the ring and the parties tell; the bridge adds its own state. ``name``: the caller's; ``now``: the
+    loop's."""
     context, place = ring.context, ring.offer.place
     return {
         "call_id": context.call_id,

@@ -1,4 +1,5 @@
-"""An agent's browser as a phone: one warm leg of media, connected while they are available; calls come and go over it."""
+"""An agent's browser as a phone: one warm leg of media, connected while they are available; calls come and go over
+it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ State = Literal["unconnected", "connecting", "up", "away"]
 
 
 class BrowserPhone:
-    """Implements ``ivr.ports.AgentPhone``, and what the console needs of it: ``connect`` with the page's offer, ``lost``
+    """Implements ``ivr.ports.AgentPhone``, and what a console needs of it: ``connect`` with the page's offer, ``lost``
     once the page is gone for good.
 
     A call ends with LegEnded "network" when the leg fails or is silent (browsers send all the time), or when the page

@@ -38,8 +38,8 @@ class Party:
 
 
 def hears(parties: Sequence[Party], *, held: bool, conference: bool) -> Mapping[Party, Sequence[Party]]:
-    """For each, whom they hear. ``held``: the caller is on hold; ``conference``: the consulted one talks with the caller
-    too. A supervisor hears all, and is heard by the agent alone (whisper) or by everybody (barge)."""
+    """For each, whom they hear. ``held``: the caller is on hold; ``conference``: the consulted one talks with the
+    caller too. A supervisor hears all, and is heard by the agent alone (whisper) or by everybody (barge)."""
     return {
         one: [other for other in parties if other is not one and _hears(one, other, held, conference)]
         for one in parties

@@ -15,6 +15,7 @@ from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
 from ivr.phones.music import MusicOnHold
 from ivr.phones.participant import Participant
+from ivr.phones.placing import Placing
 from ivr.phones.switchboard import Switchboard
 from ivr.phones.tones import RINGBACK
 from ivr.ports import AgentPhone, Floor, HangUp, Ring, Supervision
@@ -27,24 +28,32 @@ State = Literal["", "ringing", "private", "conference"]
 
 
 class Consulting(Protocol):
-    """What is told of it."""
+    """The bridge: what is told of it, and what the consulted one's console has of it."""
 
-    async def consulted(self, party: Party) -> None: ...
+    async def consulted(self) -> None: ...
     async def unconsulted(self, why: str) -> None: ...
+    def view(self) -> Mapping[str, Any]: ...
+    async def mute_party(self, party: Party, on: bool) -> None: ...
+    async def drop(self) -> None: ...
 
 
 class Consultation:
-    """Of one at a time. ``name``: whom, "" for nobody; ``party``: once they are there."""
+    """Of one at a time. ``name``: whom, "" for nobody; ``party``: once they are there; ``aside``: as their console has
+    the conversation."""
 
-    def __init__(self, talk: Conversation, switchboard: Switchboard, floor: Floor, told: Consulting) -> None:
+    def __init__(
+        self, talk: Conversation, switchboard: Switchboard, floor: Floor, placing: Placing, bridge: Consulting
+    ) -> None:
         self._talk = talk
         self._switchboard = switchboard
         self._floor = floor
-        self._told = told
+        self._placing = placing
+        self._bridge = bridge
         self._asking: asyncio.Task[None] | None = None
         self.state: State = ""
         self.name = ""
         self.party: Party | None = None
+        self.aside: ConsultedBridge | None = None
 
     def view(self) -> Mapping[str, str] | None:
         return {"with": self.name, "state": self.state} if self.state else None
@@ -72,17 +81,20 @@ class Consultation:
 
     def forget(self) -> None:
         """Whoever was asked is none any more: they stay, or have left."""
-        self.state, self.name, self.party, self._asking = "", "", None, None
+        self.state, self.name, self.party, self._asking, self.aside = "", "", None, None, None
 
     async def end(self, reason: str) -> None:
         """They leave, or ring no more."""
-        asking, party = self._asking, self.party
+        asking, party, aside = self._asking, self.party, self.aside
         self.forget()
         if asking is not None and asking is not asyncio.current_task():
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         if party is not None:
             await self._talk.part(party, reason)
+        if party is not None and aside is not None:
+            self._floor.parted(party.name, aside)
+            await self._placing.engaged(party.name, "idle", "")
 
     def check(self, onward: Onward) -> None:
         """Raises TransferFailed where nobody would be rung."""
@@ -121,28 +133,24 @@ class Consultation:
             party = await self.reach(onward, ring, ringback.start)
         except (DialFailed, TransferFailed, MediaUnavailable, CallEnded) as error:
             log.info("bridge.unconsulted", who=onward.name, why=str(error))
-            await self._told.unconsulted(f"{onward.name}: {error}")
+            await self._bridge.unconsulted(f"{onward.name}: {error}")
             return
         finally:
             await ringback.stop()
         self.party, self.state = party, "private"
         self._asking = None
         self._talk.admit(party)
-        await self._told.consulted(party)
-
-
-class Commanded(Protocol):
-    """The bridge, as the consulted one's console has it."""
-
-    def view(self) -> Mapping[str, Any]: ...
-    async def mute_party(self, party: Party, on: bool) -> None: ...
-    async def drop(self) -> None: ...
+        if not party.outside:
+            await self._placing.engaged(party.name, "busy", f"asked by {agent.name}")
+            self.aside = ConsultedBridge(self._bridge, party)
+            self._floor.joined(replace(ring, offer=replace(ring.offer, agent=party.name)), self.aside)
+        await self._bridge.consulted()
 
 
 class ConsultedBridge:
     """Implements ``ivr.ports.Bridge`` for who is only asked: they mute themselves, and leave."""
 
-    def __init__(self, bridge: Commanded, party: Party) -> None:
+    def __init__(self, bridge: Consulting, party: Party) -> None:
         self._bridge = bridge
         self._party = party
 

@@ -47,6 +47,7 @@ class Conversation:
         self._on_crash = on_crash
         self._music = MusicOnHold(caller.media, music)
         self._watching: dict[Party, asyncio.Task[None]] = {}
+        self.closed = False
         self._hear: dict[Party, Sequence[MediaLeg]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -86,6 +87,7 @@ class Conversation:
 
     async def close(self) -> None:
         """Everybody but the caller is let go of."""
+        self.closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

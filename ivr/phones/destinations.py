@@ -1,4 +1,4 @@
-"""Destinations of transfers and call backs: what an agent, or an agent's phone, may send a caller to, and by which trunk.
+"""Destinations of transfers and call backs: where an agent, or their phone, may send a caller, and by which trunk.
 
 Nothing else is ever dialled: agents and outside numbers from the configuration, and numbers that callers gave."""
 

@@ -1,4 +1,4 @@
-"""An agent's SIP phone: dialled for each call, told by a whisper who is there, and proven to be heard before the join."""
+"""An agent's SIP phone: dialled for each call, told by a whisper who is there, proven to be heard before the join."""
 
 from __future__ import annotations
 

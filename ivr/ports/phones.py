@@ -67,8 +67,9 @@ class BridgeEnd:
     """How a conversation ended, for whoever has the caller; ``agent`` was in it last. What it means for the line is
     told to it already (``Line.finished``, ``broken``, ``passed``).
 
-    over: it is, and so is the call. dropped: the agent's line broke, the caller waits again at their place. line: passed
-    on, the caller waits again at their place, for another skill or a named agent. machine: back to the dialogue."""
+    over: it is, and so is the call. dropped: the agent's line broke, the caller waits again at their place. line:
+    passed on, the caller waits again at their place, for another skill or a named agent. machine: back to the
+    dialogue."""
 
     how: Literal["over", "dropped", "line", "machine"]
     agent: str

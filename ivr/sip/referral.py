@@ -17,8 +17,8 @@ EXPIRES_S = 180  # a phone may ring for long
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """``target``: a URI without embedded headers; ``replaces``: what its Replaces header said (RFC 3891 section 3), "" for
-    a blind transfer; ``silent``: the sender wants no NOTIFY (RFC 4488)."""
+    """``target``: a URI without embedded headers; ``replaces``: what its Replaces header said (RFC 3891 section 3), ""
+    for a blind transfer; ``silent``: the sender wants no NOTIFY (RFC 4488)."""
 
     target: str
     replaces: str = ""

@@ -519,6 +519,14 @@ class FakeDesk:
             raise StoreUnavailable("the database is stopped")
         return "http://test/handoff/t"
 
+    def url_of(self, token: str) -> str:
+        return f"http://test/handoff/{token}"
+
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        if self.store_down:
+            raise StoreUnavailable("the database is stopped")
+        return self.contexts[-1].to_json() if self.contexts else None
+
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         return {"X-IVR-Reason": context.reason, "X-IVR-Context": url}
 
