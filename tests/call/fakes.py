@@ -22,6 +22,7 @@ from ivr.errors import (
 from ivr.events import (
     ActionResult,
     Cause,
+    Connected,
     Digit,
     EarEvent,
     Heard,
@@ -30,6 +31,7 @@ from ivr.events import (
     MediaEvent,
     MediaHeard,
     MediaLost,
+    MediaTimeout,
     PlayDone,
     RecogniserFailed,
     Recognition,
@@ -253,7 +255,8 @@ class FakeMediaLeg:
         self.hears = [] if other is None else [other]
 
     async def hear(self, others: Sequence[Any]) -> None:
-        assert not self.closed
+        if self.closed:
+            raise MediaUnavailable("closed")
         self.hears = list(others)
 
     async def tap(self, on: bool) -> None:
@@ -272,6 +275,17 @@ class FakeMediaLeg:
 
     def post(self, event: MediaEvent) -> None:
         self._queue.put_nowait(event)
+
+    def connect(self) -> None:
+        """A browser's transport is up."""
+        self._queue.put_nowait(Connected(self.name, "up"))
+
+    def fail(self, how: str) -> None:
+        """A browser: "closed" by its page, "failed", or "frozen": noticed by its silence."""
+        if how == "frozen":
+            self._queue.put_nowait(MediaTimeout(self.name, 2.0))
+        else:
+            self._queue.put_nowait(Connected(self.name, "closed" if how == "closed" else "failed", how))
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         while not self.closed:
