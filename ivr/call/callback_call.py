@@ -97,6 +97,7 @@ class CallBackCall:
         extra = {"direction": "outbound", "place": place.id, "call_back_of": self._ring.context.call_id}
         self._journal.begin(self._number, self._own, self._started_at, extra)
         log.info("call.start", caller=self._number, called=self._own, direction="outbound", attempt=place.attempts + 1)
+        outcome: Outcome
         outcome, ended, stats = "failed", CallEnded("service", "error"), LegStats()
         try:
             outcome, ended = await first_of(self._made(), self._stopped())
@@ -104,6 +105,9 @@ class CallBackCall:
                 await self._told(self._line.released(self._offer, "lost"), None)
             elif self._waits:
                 await self._told(self._line.leave(place.id, "away"), None)
+        except asyncio.CancelledError:
+            outcome, ended = self._cut_off("the service stops")
+            raise
         except Exception:
             log.exception("call.crashed")
         finally:
@@ -115,8 +119,10 @@ class CallBackCall:
             bind_call(None)
 
     async def _stopped(self) -> tuple[Outcome, CallEnded]:
-        ended = CallEnded("service", await self._end_wanted)
-        return "handed over" if self._joined_after is not None else "withdrawn", ended
+        return self._cut_off(await self._end_wanted)
+
+    def _cut_off(self, why: str) -> tuple[Outcome, CallEnded]:
+        return "handed over" if self._joined_after is not None else "withdrawn", CallEnded("service", why)
 
     async def _made(self) -> tuple[Outcome, CallEnded]:
         offer, line = self._offer, self._line

@@ -24,6 +24,7 @@ class FakeLine:
     def __init__(self) -> None:
         self.place = Place(7, ARRIVAL, EPOCH, "talking")
         self.log: list[tuple[object, ...]] = []
+        self._noted: dict[tuple[object, ...], list[asyncio.Event]] = {}
         self.down = False
         self.stale = False  # a call back is not wanted any more when its agent has accepted
         self.after_no_answer: PlaceState = "callback"
@@ -41,6 +42,16 @@ class FakeLine:
         if self.down:
             raise StoreUnavailable("the database is stopped")
         self.log.append(what)
+        for noted in self._noted.pop(what, ()):
+            noted.set()
+
+    async def until(self, *what: object) -> None:
+        """Returns once the line was told this. Raises TimeoutError."""
+        noted = asyncio.Event()
+        self._noted.setdefault(what, []).append(noted)
+        async with asyncio.timeout(5):
+            if what not in self.log:
+                await noted.wait()
 
     async def enter(self, arrival: Arrival) -> Place:
         self._note("enter", arrival.person)

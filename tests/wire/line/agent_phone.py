@@ -31,7 +31,7 @@ class AgentSockets(asyncio.DatagramProtocol):
         self.invited = asyncio.Event()
         self.acknowledged = asyncio.Event()
         self.hung_up = asyncio.Event()
-        self.notified: list[str] = []  # how the transfer that it asked for came on, status lines
+        self.notified: asyncio.Queue[str] = asyncio.Queue()  # how the transfer that it asked for came on
         self._version = 1
         self._invite: SipRequest | None = None
         self._peer = Peer("udp", "", 0)
@@ -72,7 +72,7 @@ class AgentSockets(asyncio.DatagramProtocol):
         elif request.method == "BYE":
             self.hung_up.set()
         elif request.method == "NOTIFY":
-            self.notified.append(request.text.strip())
+            self.notified.put_nowait(request.text.strip())
         self._send(response)
 
     async def change(self, *, rtp: FarEnd | None = None, direction: Direction = Direction.SENDRECV) -> SipResponse:
