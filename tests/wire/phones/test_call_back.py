@@ -78,7 +78,7 @@ async def test_a_member_who_is_engaged_is_tried_again_later() -> None:
         made.line.made_good.put_nowait(made.line.offer("ben", NUMBER))
         await agent.wait_answered(10)
         speech = asyncio.create_task(agent.say(VOICE))
-        await member.wait_incoming(10)
+        await member.wait_message("in", "INVITE ")
         assert (await agent.wait_ended(10)).by == "remote"
         speech.cancel()
     assert made.line.log == [("dialling", "ben"), ("undialled", "ben")]
