@@ -21,7 +21,13 @@ from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk, WaitingLine
+from ivr.desk.announcements import WaitAnnouncements
+from ivr.desk.board import DeskBoard
+from ivr.desk.board_phone import BoardPhones
 from ivr.desk.hours import Calendar
+from ivr.desk.routing import Rules
+from ivr.desk.scoring import Scoring
+from ivr.desk.settings import LiveSettings
 from ivr.errors import IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
@@ -113,6 +119,16 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             store.handoffs,
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
+            settings=lambda: settings.current,
+        )
+        settings = LiveSettings(store.desk_settings, feed.touch)
+        scoring = Scoring(store.announced, store.desk_history.handle_times)
+        waits = WaitAnnouncements(
+            Rules.of(config.desk.line),
+            config.desk.line.handle_s,
+            now=clock.now,
+            keep=scoring.keep,
+            unknown=scoring.ask,
         )
         store.line.apply(config.desk.line)
         line = WaitingLine(
@@ -120,7 +136,22 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             config.desk,
             clock,
             open_at=desk.open_at,
+            estimator=waits,
             live=lambda: [call.call_id for call in registry],
+            on_change=feed.touch,
+        )
+        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+        floor = AgentFloor(config.desk.agents, switchboard, media)
+        board = DeskBoard(
+            line,
+            settings,
+            store.desk_settings,
+            store.desk_history,
+            clock,
+            ZoneInfo(time_zone),
+            hours=desk.hours_at,
+            rules=lambda: waits.rules,
+            bridge_of=floor.bridge_of,
             on_change=feed.touch,
         )
         own_token = secrets.token_urlsafe(32)
@@ -154,6 +185,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
+                board=board,
+                board_phone=BoardPhones(floor),
             ),
             feed,
             token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
@@ -181,8 +214,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
 
         await line.begin()
         _beside(stack, line.run(), "line")
-        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
-        floor = AgentFloor(config.desk.agents, switchboard, media)
+        _beside(stack, scoring.run(waits, clock), "scoring")
+        _beside(stack, settings.follow(clock), "desk settings")
+        _beside(stack, board.follow(), "board")
         stack.push_async_callback(floor.close)
         services = CallServices(
             media=media,
@@ -226,6 +260,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: desk.apply(now.desk),
                 lambda now: store.line.apply(now.desk.line),
                 lambda now: line.apply(now.desk),
+                lambda now: waits.apply(Rules.of(now.desk.line)),
                 lambda now: switchboard.destinations.apply(now),
                 lambda now: floor.apply(now.desk.agents),
                 lambda now: company_http.apply(now.flows.services),

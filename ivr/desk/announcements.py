@@ -47,7 +47,7 @@ class WaitAnnouncements:
         unknown: Callable[[int], None] = lambda place_id: None,
     ) -> None:
         self._estimate = WaitEstimate(handle_s)
-        self._rules = rules
+        self.rules = rules
         self._now = now
         self._keep = keep
         self._unknown = unknown
@@ -57,7 +57,7 @@ class WaitAnnouncements:
 
     def apply(self, rules: Rules) -> None:
         """From the next question on."""
-        self._rules = rules
+        self.rules = rules
 
     def warm_up(self, truths: Iterable[Announced], handles_s: Iterable[float] = ()) -> None:
         """After a start: announcements whose truth is known, and the last conversations with their wrap-up, both oldest
@@ -89,7 +89,7 @@ class WaitAnnouncements:
 
     def position(self, view: LineView, place: Place) -> int:
         caller = self._callers.get(place.id)
-        true = ahead(view, place, self._rules, self._now()) + 1
+        true = ahead(view, place, self.rules, self._now()) + 1
         return sayable(true, caller.lowest if caller is not None else None)
 
     def told(self, view: LineView, place: Place, standing: Standing) -> None:
@@ -116,8 +116,8 @@ class WaitAnnouncements:
     def _expected(self, view: LineView, place: Place) -> Expected | None:
         now = self._now()
         waiting_s = sum(waited_s(other, now) for other in view.places if other.state in WAITING)
-        agents = len(staffed(view, place, self._rules, now))
-        return self._estimate.expect(self._sentence(place), ahead(view, place, self._rules, now), agents, waiting_s)
+        agents = len(staffed(view, place, self.rules, now))
+        return self._estimate.expect(self._sentence(place), ahead(view, place, self.rules, now), agents, waiting_s)
 
     def _sentence(self, place: Place) -> Sentence:
         caller = self._callers.get(place.id)
@@ -187,18 +187,18 @@ class WaitAnnouncements:
 
     def _next_for(self, agent: AgentStatus, view: LineView, now: datetime) -> Place | None:
         able = (p for p in view.places if is_due(p, now) and self._could_take(agent, p, view, now))
-        return min(able, key=lambda place: self._rules.order(place, now), default=None)
+        return min(able, key=lambda place: self.rules.order(place, now), default=None)
 
     def _could_take(self, agent: AgentStatus, place: Place, view: LineView, now: datetime) -> bool:
-        return any(taker.name == agent.name for taker in self._rules.takers(place, view.agents, now))
+        return any(taker.name == agent.name for taker in self.rules.takers(place, view.agents, now))
 
     def _passed(self, agent: AgentStatus, place: Place | None, view: LineView, now: datetime) -> None:
         """``agent`` turns to ``place``, or to nobody: who is gone and stood before it would have been served now."""
-        limit = self._rules.order(place, now) if place is not None else None
+        limit = self.rules.order(place, now) if place is not None else None
         for caller in [each for each in self._callers.values() if each.gone and each.told]:
             if not self._could_take(agent, caller.place, view, now):
                 continue
-            if limit is None or self._rules.order(caller.place, now) < limit:
+            if limit is None or self.rules.order(caller.place, now) < limit:
                 self._true(caller.place.id, now)
 
     def _true(self, place_id: int, now: datetime) -> None:

@@ -60,7 +60,7 @@ class ConfiguredDesk:
 
     def open_at(self, moment: datetime) -> bool:
         """Within hours, whoever is there."""
-        return self._calendar.open_at(moment)
+        return self.hours_at(moment).open
 
     def open_now(self, skill: str, now: datetime) -> bool:
         """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""
