@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -331,6 +332,13 @@ async def test_the_keyboard_alone_closes_the_desk(served: Desk, shown: Window) -
     await page.keyboard.type("A drill.")
     await page.keyboard.press("Enter")
     await expect(page.locator("#hours-now")).to_contain_text("Closed until")
+
+
+async def test_everybody_sees_what_was_promised_and_kept(served: Desk, shown: Window) -> None:
+    await shown.page.goto(f"{served.base}/calls")
+    await expect(shown.page.locator("#promises")).to_have_text(
+        re.compile(r"Kept today: \d+ % of 240 announced waits\.")
+    )
 
 
 async def test_that_the_database_is_away_is_told(served: Desk, shown: Window) -> None:
