@@ -15,7 +15,7 @@ import structlog
 
 from ivr.desk.history import DayHistory, bounds_of
 from ivr.desk.hours import HoursNow
-from ivr.desk.position import ahead
+from ivr.desk.position import queued
 from ivr.desk.routing import Rules, is_due
 from ivr.desk.settings import LiveSettings
 from ivr.errors import IvrError, StoreUnavailable
@@ -92,11 +92,12 @@ class DeskBoard:
         view, now = self._line.view(), self._clock.now()
         callers = [place for place in view.places if place.state in ON_THE_LINE]
         waiting = [place for place in callers if place.state in ("waiting", "offered")]
+        before = queued(view, self._rules(), now)
         return {
             "fresh": view.fresh,
             "waiting": len(waiting),
             "longest_since": min((place.entered_at for place in waiting), default=None),
-            "callers": [self._caller(view, place, now) for place in callers],
+            "callers": [_caller(place, before[place.id] + 1, now) for place in callers],
             "agents": [self._agent(view, agent) for agent in view.agents],
             "skills": sorted({s for a in view.agents for s in a.skills} | {p.arrival.skill for p in view.places}),
             "hours": self._hours_told(now),
@@ -128,29 +129,6 @@ class DeskBoard:
                     self._today = figures
                     self._on_change()
             await self._clock.sleep(TODAY_EVERY_S)
-
-    def _caller(self, view: LineView, place: Place, now: datetime) -> dict[str, Any]:
-        told = place.arrival
-        return {
-            "place": place.id,
-            "state": place.state,
-            "position": ahead(view, place, self._rules(), now) + 1
-            if place.state == "offered" or is_due(place, now)
-            else 0,
-            "skill": told.skill,
-            "priority": told.priority,
-            "urgent": told.priority >= URGENT,
-            "reason": told.reason,
-            "said": told.said,
-            "name": told.name,
-            "number": place.callback_number or told.number,
-            "channel": told.channel,
-            "since": place.entered_at,
-            "agent": place.agent or told.named,
-            "again": place.again,
-            "due": place.due_at,
-            "attempts": place.attempts,
-        }
 
     def _agent(self, view: LineView, agent: AgentStatus) -> dict[str, Any]:
         talk = next((p for p in view.places if p.state in ("talking", "dialling") and p.agent == agent.name), None)
@@ -275,3 +253,25 @@ class DeskBoard:
 
 def _text(text: str) -> str:
     return plain(text).strip()[:LONGEST_TEXT]
+
+
+def _caller(place: Place, position: int, now: datetime) -> dict[str, Any]:
+    told = place.arrival
+    return {
+        "place": place.id,
+        "state": place.state,
+        "position": position if place.state == "offered" or is_due(place, now) else 0,
+        "skill": told.skill,
+        "priority": told.priority,
+        "urgent": told.priority >= URGENT,
+        "reason": told.reason,
+        "said": told.said,
+        "name": told.name,
+        "number": place.callback_number or told.number,
+        "channel": told.channel,
+        "since": place.entered_at,
+        "agent": place.agent or told.named,
+        "again": place.again,
+        "due": place.due_at,
+        "attempts": place.attempts,
+    }

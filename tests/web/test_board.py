@@ -20,7 +20,9 @@ from ivr.config import Hours
 from ivr.desk.board import DeskBoard
 from ivr.desk.hours import WEEKDAYS, Calendar, HoursNow, in_force
 from ivr.desk.settings import LiveSettings
+from ivr.ports import Account
 from ivr.store import Store
+from ivr.web import access
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, BoardPhone
 from ivr.web.live import Feed
@@ -198,6 +200,7 @@ async def test_an_agent_gets_another_skill_and_goes_away(served: Desk, shown: Wi
     assert served.line.agents["front"].skills == ("general", "retention", "spanish")
     await page.get_by_role("button", name="Make front away").click()
     await expect(page.locator('tr[data-agent="front"]')).to_contain_text("Away: by a supervisor")
+    await expect(page.locator(".said")).to_have_text("front is away.")
     assert [line[:3] for line in await served.audited()] == [
         ("local", "desk.skills", "front"),
         ("local", "desk.state", "front"),
@@ -263,6 +266,18 @@ async def test_commands_by_the_socket(served: Desk) -> None:
             assert (await ask(**wrong))["why"].startswith("not understood"), wrong
         (handset,) = served.handsets
     await until(lambda: handset.closed)
+
+
+async def test_only_supervisors_get_there(served: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "LOCAL", Account("ann", frozenset({"agent", "designer", "ops"})))
+    async with aiohttp.ClientSession() as session:
+        for path in ("/board", "/board/day", "/board/socket"):
+            async with session.get(served.base + path) as answer:
+                assert answer.status == 403, path
+        async with session.get(f"{served.base}/calls", headers={"Accept": "text/html"}) as answer:
+            assert "/board" not in await answer.text(), "nobody is led to what they may not see"
+        async with session.get(f"{served.base}/api/desk/promises") as answer:
+            assert answer.status == 200
 
 
 async def test_listening_from_the_page(served: Desk, shown: Window) -> None:

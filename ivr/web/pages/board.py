@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -106,8 +107,9 @@ async def _serve(ws: web.WebSocketResponse, request: web.Request, found: Board) 
 
     try:
         await ws.send_str(dumps({"kind": "hello", "now": datetime.now(UTC).isoformat(), "phone": handset is not None}))
-        beside(_show(ws, request, found))
-        beside(_look_again(request))
+        shown = _Shown(ws, request, found)
+        beside(shown.follow())
+        beside(shown.look_again())
         async for message in ws:
             if message.type is not WSMsgType.TEXT:
                 break
@@ -123,22 +125,31 @@ async def _serve(ws: web.WebSocketResponse, request: web.Request, found: Board) 
             await handset.close()
 
 
-async def _show(ws: web.WebSocketResponse, request: web.Request, found: Board) -> None:
-    sent = ""
-    async for _ in request.app[FEED].changes():
-        text = dumps({"kind": "board", **_shown(found.view(), mask=request.app[BACKEND].mask)})
-        if text != sent:
-            sent = text
-            try:
-                await ws.send_str(text)
-            except ConnectionError:
-                return
+class _Shown:
+    """What one page shows: told again when it is another."""
 
+    def __init__(self, ws: web.WebSocketResponse, request: web.Request, found: Board) -> None:
+        self._ws = ws
+        self._request = request
+        self._board = found
+        self._sent = ""
 
-async def _look_again(request: web.Request) -> None:
-    while True:
-        await asyncio.sleep(AGAIN_S)
-        request.app[FEED].touch()
+    async def follow(self) -> None:
+        async for _ in self._request.app[FEED].changes():
+            await self._look()
+
+    async def look_again(self) -> None:
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        mask = self._request.app[BACKEND].mask
+        text = dumps({"kind": "board", **_shown(self._board.view(), mask=mask)})
+        if text != self._sent and not self._ws.closed:
+            self._sent = text
+            with suppress(ConnectionError):
+                await self._ws.send_str(text)
 
 
 async def _obey(ws: web.WebSocketResponse, commands: BoardCommands, text: str) -> None:
