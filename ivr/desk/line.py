@@ -70,7 +70,9 @@ class WaitingLine:
         self._view = LineView((), (), fresh=False)
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0  # monotonic
+        self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
         self._woken = asyncio.Event()
+        self._ours = False
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
@@ -82,7 +84,7 @@ class WaitingLine:
         """Phones and hours count at once."""
         self._rules = Rules.of(config.line)
         self._phones.apply(config.agents)
-        self._woken.set()
+        self._wake()
 
     # -- beside the calls ---------------------------------------------------------------------------------------------
 
@@ -104,17 +106,27 @@ class WaitingLine:
             self._offers.told_of(place_id)
         self._woken.set()
 
+    def _wake(self) -> None:
+        """Something changed here: this process pairs. Where another changed it, that one does; this one looks first."""
+        self._ours = True
+        self._woken.set()
+
     async def _pairing(self) -> None:
         while True:
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
+            except TimeoutError:
+                self._ours = True
             self._woken.clear()
             try:
+                if not self._ours:
+                    await self._refresh()
+                ours, self._ours = self._ours, False
                 for place_id in self._offers.take_told():
                     if (offer := await self._store.offer_of(place_id)) is not None:
                         self._offers.give(offer)
-                while (found := await self._store.pair()) is not None:
+                while (ours or self._somebody_could()) and (found := await self._store.pair()) is not None:
                     log.info(
                         "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
                     )
@@ -135,7 +147,12 @@ class WaitingLine:
             except StoreUnavailable:
                 self._lost_sight()
             await self._clock.sleep(POLL_S)
-            self._woken.set()
+            self._wake()
+
+    def _somebody_could(self) -> bool:
+        """As far as is remembered, somebody waits while an agent is idle."""
+        waits = any(place.state in ("waiting", "callback") for place in self._view.places)
+        return waits and any(agent.state == "idle" for agent in self._view.agents)
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 
@@ -145,7 +162,9 @@ class WaitingLine:
         self._read_at = self._clock.monotonic()
         self._snapshot = snapshot
         self._lost = self._offers.seen(reading, snapshot.places, snapshot.offers)
-        self._show(LineView(snapshot.places, snapshot.agents))
+        self._newer = {key: each for key, each in self._newer.items() if each[0] >= reading}
+        view = LineView(snapshot.places, snapshot.agents)
+        self._show(self._with(view, *(place for _, place in self._newer.values())))
 
     def _show(self, view: LineView) -> None:
         if view == self._view:
@@ -161,12 +180,16 @@ class WaitingLine:
             self._show(replace(self._view, fresh=False))
 
     def _remember(self, place: Place) -> Place:
-        """Before the next look shows it."""
-        others = [each for each in self._view.places if each.id != place.id]
-        now = self._now()
-        places = sorted([*others, place], key=lambda each: self._rules.order(each, now))
-        self._show(replace(self._view, places=tuple(places)))
+        """Before the next look shows it; a look that is under way may not see it yet."""
+        self._newer[place.id] = (self._offers.readings, place)
+        self._show(self._with(self._view, place))
         return place
+
+    def _with(self, view: LineView, *places: Place) -> LineView:
+        if not places:
+            return view
+        now, known = self._now(), {place.id: place for place in (*view.places, *places)}
+        return replace(view, places=tuple(sorted(known.values(), key=lambda place: self._rules.order(place, now))))
 
     def _now(self) -> datetime:
         """By the database's clock, as far as this process knows."""
@@ -292,7 +315,7 @@ class WaitingLine:
 
     async def _changed(self, work: Awaitable[T]) -> T:
         result = await work
-        self._woken.set()
+        self._wake()
         return result
 
     async def _surely(self, work: Callable[[], Awaitable[object]]) -> None:

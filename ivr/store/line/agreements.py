@@ -246,15 +246,15 @@ async def broken(turn: Turn, place_id: int, agent: str) -> Place:
 
 async def superseded(turn: Turn, row: Row[Any]) -> bool:
     """The call with this place is gone, and the same person's other call was given a place as old beside it: that one
-    is theirs now, and this one is over."""
+    is theirs now, or was and they are served, and this one is over."""
     as_old = (places.c.entered_at == row.entered_at) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
-    others = await turn.find(as_old, places.c.id != row.id, places.c.state.in_(LIVE), places.c.person.like("call:%"))
-    for other in others:
-        if (other.number, other.member) == (row.number, row.member):
-            await turn.put(row, "done", "merged", line="", detail={"into": other.id})
-            await turn.connection.execute(update(places).where(places.c.id == other.id).values(person=row.person))
-            return True
-    return False
+    theirs = places.c.person.like("call:%") & (places.c.number == row.number) & (places.c.member == row.member)
+    others = await turn.find(as_old, theirs, places.c.id != row.id, places.c.state.in_((*LIVE, "done")))
+    if not others:
+        return False
+    await turn.put(row, "done", "merged", line="", detail={"into": others[0].id})
+    await turn.connection.execute(update(places).where(places.c.id == others[0].id).values(person=row.person))
+    return True
 
 
 async def unlike(turn: Turn, row: Row[Any]) -> str:

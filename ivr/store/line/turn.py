@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, case, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
@@ -29,6 +29,8 @@ _BEGIN = text(
     f"SELECT set_config('idle_in_transaction_session_timeout', '{STANDSTILL_MS}', true), "
     f"pg_advisory_xact_lock({_LOCK}), clock_timestamp() AS at"
 ).columns(at=Moment)
+
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :what)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,14 @@ class Turn:
         self.told.append({"place": place, "at": self.at, "kind": kind, "agent": agent, "detail": detail})
 
     async def end(self) -> None:
-        """Events, each with its notification: PostgreSQL delivers that at the commit, equal ones once."""
+        """Events, and one notification, which PostgreSQL delivers at the commit."""
         for table, rows in ((agent_events, self.agents_told), (place_events, self.told)):
-            if not rows:
-                continue
-            if self.connection.dialect.name != "postgresql":
-                await self.connection.execute(insert(table).values(rows))
-                continue
-            said = {f"{row.get('kind', 'agent')} {row.get('place', 0)} {self.line}" for row in rows}
-            notified = [func.pg_notify(CHANNEL, each) for each in sorted(said)]
-            await self.connection.execute(insert(table).values(rows))
-            await self.connection.execute(select(*notified))
+            if rows:
+                await self.connection.execute(insert(table), rows)
+        if (self.told or self.agents_told) and self.connection.dialect.name == "postgresql":
+            offered = [each for each in self.told if each["kind"] == "offered"]
+            what = f"offered {offered[0]['place']} {self.line}" if offered else f"changed 0 {self.line}"
+            await self.connection.execute(_NOTIFY, {"what": what})
 
     # -- places ------------------------------------------------------------------------------------------------------
 
