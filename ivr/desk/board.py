@@ -36,6 +36,7 @@ from ivr.ports.history import DayLog
 from ivr.record import URGENT
 
 TODAY_EVERY_S = 5.0
+SHARE = 0.01  # of the time at most, that is spent on today's figures: the loop is the callers'
 LONGEST_TEXT = 300
 MOST_PRIORITY = 10
 ON_THE_LINE = ("waiting", "offered", "callback", "dialling", "away")
@@ -118,6 +119,7 @@ class DeskBoard:
     async def follow(self) -> None:
         """Today's figures, every few seconds; until cancelled."""
         while True:
+            begun = self._clock.monotonic()
             today = self._clock.now().astimezone(self._zone).date()
             try:
                 rows = await self._days.rows(*bounds_of(today, self._zone))
@@ -128,7 +130,7 @@ class DeskBoard:
                 if figures != self._today:
                     self._today = figures
                     self._on_change()
-            await self._clock.sleep(TODAY_EVERY_S)
+            await self._clock.sleep(max(TODAY_EVERY_S, (self._clock.monotonic() - begun) / SHARE))
 
     def _agent(self, view: LineView, agent: AgentStatus) -> dict[str, Any]:
         talk = next((p for p in view.places if p.state in ("talking", "dialling") and p.agent == agent.name), None)

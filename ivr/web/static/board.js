@@ -23,9 +23,26 @@ function reduce(state, [what, value]) {
 }
 
 let dispatch = () => {};
-const link = new Link((told) => dispatch([told.kind, told]), (state) => dispatch(["link", state]));
+let hearing = ""; // whose conversation this page is in
+const link = new Link((told) => {
+  const over = told.kind === "board" && hearing && !told.agents.some((agent) => agent.name === hearing && agent.talk);
+  if (over) {
+    dispatch(["how", { [hearing]: "" }]);
+    dispatch(["said", { text: "That conversation is over." }]);
+    hangUp();
+  }
+  dispatch([told.kind, told]);
+}, (state) => {
+  if (state === "lost") hangUp(); // the line ends a phone with its page's connection
+  dispatch(["link", state]);
+});
 const phone = new Phone(async (sdp) => (await link.ask("phone.offer", { sdp })).sdp, document.getElementById("listening"));
 const sentence = (text) => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+function hangUp() {
+  hearing = "";
+  phone.stop();
+}
 
 // Says what came of it; resolves to whether it was done.
 async function ask(command, values, said) {
@@ -50,9 +67,10 @@ async function supervise(agent, how) {
     dispatch(["said", { text: sentence(phone.trouble || error.message), bad: true }]);
     return;
   }
-  if (!(await ask("supervise", { agent, how }, SUPERVISED[how]))) return;
-  dispatch(["how", { [agent]: how === "off" ? "" : how }]);
-  if (how === "off") phone.stop();
+  const done = await ask("supervise", { agent, how }, SUPERVISED[how]);
+  if (done) hearing = how === "off" ? "" : agent;
+  if (done) dispatch(["how", { [agent]: how === "off" ? "" : how }]);
+  if (!hearing) hangUp(); // nobody keeps a microphone that nobody hears
 }
 
 function Board() {
