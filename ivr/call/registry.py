@@ -9,7 +9,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
-from ivr.ports import Actions, CallRecords, Clock, Desk, Line, MediaEngine, SipEndpoint, SpeechService
+from ivr.phones.switchboard import Switchboard
+from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, SpeechService
 
 
 class LiveCall(Protocol):
@@ -98,10 +99,8 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
-    "tomorrow" counts."""
+    """``time_zone``: the company's, whose days "tomorrow" counts."""
 
-    endpoint: SipEndpoint
     media: MediaEngine
     speech: SpeechService
     actions: Actions
@@ -110,7 +109,8 @@ class CallServices:
     records: CallRecords
     clock: Clock
     registry: CallRegistry
-    caller_id: str
+    switchboard: Switchboard
+    floor: Floor
     time_zone: tzinfo = UTC
 
     def local_time(self) -> datetime:

@@ -20,9 +20,15 @@ from ivr.ports.actions import VerificationTries as VerificationTries
 from ivr.ports.clock import Clock as Clock
 from ivr.ports.desk import ContextStore as ContextStore
 from ivr.ports.desk import Desk as Desk
+from ivr.ports.desk import DeskAnnouncement as DeskAnnouncement
+from ivr.ports.desk import DeskSettings as DeskSettings
+from ivr.ports.desk import DeskSettingsStore as DeskSettingsStore
 from ivr.ports.desk import Destination as Destination
+from ivr.ports.desk import HoursOverride as HoursOverride
 from ivr.ports.line import AgentState as AgentState
 from ivr.ports.line import AgentStatus as AgentStatus
+from ivr.ports.line import Announced as Announced
+from ivr.ports.line import AnnouncementLog as AnnouncementLog
 from ivr.ports.line import Arrival as Arrival
 from ivr.ports.line import Estimator as Estimator
 from ivr.ports.line import Line as Line

@@ -91,6 +91,27 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """A caller was told where they stand. ``position`` 0 and ``minutes`` None where it was not said; ``within_s`` is
+    the bound behind "less than ``minutes``", ``expected_s`` the estimate behind that, with ``ahead`` before them.
+    ``kind``: which sentence this is for the caller; each kind keeps its promise apart.
+
+    ``true_wait_s``: from ``at`` until it was their turn, also of who had given up by then; ``kept``: whether that was
+    less than ``minutes``. None until it is known."""
+
+    place_id: int
+    at: datetime
+    position: int
+    within_s: float | None
+    kind: Literal["first", "again"]
+    minutes: int | None
+    ahead: int
+    expected_s: float | None
+    true_wait_s: float | None = None
+    kept: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A place is offered to an agent until ``until`` (the database's clock). ``line``: the process that has the agent's
     console, "" for a phone without one. ``slot``: which of the calls that the agent's phone takes at once, from 1.
@@ -149,6 +170,19 @@ class Estimator(Protocol):
 
     def told(self, view: LineView, place: Place, standing: Standing) -> None:
         """It was said; see ``Line.told``."""
+
+
+class AnnouncementLog(Protocol):
+    """Where announcements are kept and scored. Methods raise StoreUnavailable."""
+
+    async def keep(self, announced: Sequence[Announced]) -> None:
+        """New ones, and truths of known ones (by place and moment)."""
+
+    async def truths(self, limit: int) -> Sequence[Announced]:
+        """The newest whose truth is known, oldest first."""
+
+    async def told(self, place_ids: Sequence[int]) -> Sequence[Announced]:
+        """What callers of these places heard, oldest first."""
 
 
 class Places(Protocol):

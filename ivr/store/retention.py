@@ -17,6 +17,7 @@ from ivr.ports import Clock
 from ivr.store import spool
 from ivr.store.database import Database, TableGroup
 from ivr.store.tables import (
+    announced,
     call_entries,
     callbacks,
     calls,
@@ -106,6 +107,7 @@ class Retention(TableGroup):
             (call_entries, entries.call_id.in_(ended) | ((entries.at < older_than) & entries.call_id.not_in(live))),
             (handoff_contexts, (contexts.created_at < older_than) & (contexts.expires_at < self._now())),
             (resume_points, resume_points.c.at < older_than),
+            (announced, announced.c.at < older_than),
             (verification_tries, verification_tries.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),
             (idempotency, idempotency.c.at < older_than),

@@ -13,9 +13,12 @@ from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
 from ivr.store.accounts import AccountTables
+from ivr.store.announced import AnnouncementTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
+from ivr.store.desk_history import DeskHistory
+from ivr.store.desk_settings import DeskSettingsTable
 from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
@@ -83,6 +86,9 @@ class Store:
         self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
         self.accounts = AccountTables(self.database, now)
+        self.announced = AnnouncementTable(self.database, now)
+        self.desk_settings = DeskSettingsTable(self.database, now)
+        self.desk_history = DeskHistory(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

@@ -348,3 +348,30 @@ agent_events = Table(
     Column("state", String(20), nullable=False),
     _text("reason"),
 )
+
+# -- what is said of waits, and what supervisors set (board) --
+
+announced = Table(
+    "announced",
+    metadata,
+    Column("place_id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, primary_key=True),
+    Column("position", Integer, nullable=False),  # 0: it was not said
+    Column("within_s", Float, nullable=True),
+    Column("kind", String(20), nullable=False),  # which sentence it is for the caller: first, again
+    Column("minutes", Integer, nullable=True),  # "less than so many"; NULL: no wait was said
+    Column("ahead", Integer, nullable=False),
+    Column("expected_s", Float, nullable=True),
+    Column("true_wait_s", Float, nullable=True),  # from then until it was their turn; NULL while that is not known
+    Column("kept", Boolean, nullable=True),
+    Index("ix_announced_at", "at"),
+)
+
+desk_settings = Table(
+    "desk_settings",
+    metadata,
+    Column("name", String(40), primary_key=True),  # hours, announcement
+    Column("value", Json, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+)

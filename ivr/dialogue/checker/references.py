@@ -21,7 +21,7 @@ from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
 FACTS = frozenset({
     "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
-    "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS,
+    "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason", CALLER_TRUSTED, *IDENTITY_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (  # types that pass for one another

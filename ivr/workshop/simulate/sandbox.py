@@ -15,7 +15,7 @@ from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import ActionResult, Term
-from ivr.ports import ActionCall, Callback, Callbacks, Destination, ResumePoints
+from ivr.ports import ActionCall, Callback, Callbacks, DeskSettings, Destination, ResumePoints
 from ivr.store import Store
 from ivr.store.memory import MemoryCallbacks, MemoryLedger, MemoryResumePoints
 
@@ -42,8 +42,8 @@ class _NoContexts:
 class Sandbox:
     """In memory, on the example data, which ``reset`` begins anew in no time. For one simulated call at a time.
 
-    ``moment`` is the scripted time; ``down`` breaks the store. HTTP services are never called from a simulation: their
-    outcome is the script's."""
+    ``moment`` is the scripted time; ``settings`` are a supervisor's; ``down`` breaks the store. HTTP services are never
+    called from a simulation: their outcome is the script's."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.company = company_of(config)
@@ -53,7 +53,10 @@ class Sandbox:
         self.down = False
         self.times = Times(self.now, self.zone)
         desk = config.desk if config is not None else USUAL_DESK
-        self._desk = ConfiguredDesk(desk, _NoContexts(), base_url="http://desk", time_zone=zone)
+        self.settings = DeskSettings()
+        self._desk = ConfiguredDesk(
+            desk, _NoContexts(), base_url="http://desk", time_zone=zone, settings=lambda: self.settings
+        )
         self._known: Mapping[str, tuple[Term, ...]] = {}
         self._renew()
 
