@@ -15,7 +15,7 @@ from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.ports import HandoffContext, Offer, Party
 from ivr.record import HandedOver, Utterance
-from tests.call.fake_line import FakeLine
+from tests.call.told_line import ToldLine
 from tests.call.fakes import FakeDesk, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, services
 from tests.call.test_bridge import CONFIG
 from tests.call.virtual import run
@@ -33,7 +33,7 @@ class Office:
 
     def __init__(self) -> None:
         self.endpoint, self.media, self.desk = FakeEndpoint(ring_s=1.0), FakeMedia(), FakeDesk(contexts=[STORY])
-        self.records, self.line = FakeRecords(), FakeLine()
+        self.records, self.line = FakeRecords(), ToldLine()
         made = services(endpoint=self.endpoint, media=self.media, desk=self.desk, records=self.records)
         switchboard = replace(made.switchboard, destinations=Destinations(CONFIG))
         floor = AgentFloor(CONFIG.desk.agents, switchboard, self.media)

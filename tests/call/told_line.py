@@ -18,7 +18,7 @@ ARRIVAL = Arrival(
 )  # fmt: skip
 
 
-class FakeLine:
+class ToldLine:
     """``log``: what it was told, in order. ``down``: the database is away."""
 
     def __init__(self) -> None:
