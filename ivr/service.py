@@ -15,12 +15,13 @@ import structlog
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import HttpActions
+from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
-from ivr.desk import ConfiguredDesk
+from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.hours import Calendar
 from ivr.errors import IvrError
 from ivr.limits import descriptors
@@ -31,7 +32,7 @@ from ivr.media.engine import ProcessMediaEngine
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.phones.switchboard import Switchboard
-from ivr.ports import SipEndpoint
+from ivr.ports import Offer, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.live import LiveFlows, aside
@@ -114,6 +115,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
+        store.line.apply(config.desk.line)
+        line = WaitingLine(
+            store.line,
+            config.desk,
+            clock,
+            open_at=desk.open_at,
+            live=lambda: [call.call_id for call in registry],
+            on_change=feed.touch,
+        )
         own_token = secrets.token_urlsafe(32)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
@@ -170,14 +180,22 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("rendering prompts")
         await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
 
+        await line.begin()
+        _beside(stack, line.run(), "line")
         switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
         floor = AgentFloor(config.desk.agents, switchboard, media)
         stack.push_async_callback(floor.close)
+
+        async def unread(offer: Offer) -> None:
+            """A message, and no console here to read it on."""
+            await line.released(offer, "unreachable")
+
         services = CallServices(
             media=media,
             speech=speech,
             actions=actions,
             desk=desk,
+            line=line,
             records=store.calls,
             clock=clock,
             registry=registry,
@@ -185,6 +203,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             floor=floor,
             time_zone=ZoneInfo(time_zone),
         )
+        _beside(stack, CallBacks(services, line, unread).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)
@@ -212,6 +231,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             (
                 lambda now: endpoint.apply(now.sip),
                 lambda now: desk.apply(now.desk),
+                lambda now: store.line.apply(now.desk.line),
+                lambda now: line.apply(now.desk),
                 lambda now: switchboard.destinations.apply(now),
                 lambda now: floor.apply(now.desk.agents),
                 lambda now: company_http.apply(now.flows.services),

@@ -99,19 +99,18 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``line``: None where there is none, only configured destinations. ``time_zone``: the company's, whose days
-    "tomorrow" counts."""
+    """``time_zone``: the company's, whose days "tomorrow" counts."""
 
     media: MediaEngine
     speech: SpeechService
     actions: Actions
     desk: Desk
+    line: Line
     records: CallRecords
     clock: Clock
     registry: CallRegistry
     switchboard: Switchboard
     floor: Floor
-    line: Line | None = None
     time_zone: tzinfo = UTC
 
     def local_time(self) -> datetime:

@@ -57,6 +57,7 @@ from ivr.ports import (
     HandoffContext,
     LegEvent,
     LegStats,
+    Line,
     ListenRequest,
     MediaChanged,
     MediaEngine,
@@ -67,6 +68,7 @@ from ivr.ports import (
     SpeechService,
 )
 from ivr.record import Entry
+from tests.call.line import FakeLine
 
 SDP = MediaDescription("127.0.0.1", 4000, (PCMU,))
 EPOCH = datetime(2026, 3, 3, 18, 0, tzinfo=UTC)
@@ -614,6 +616,7 @@ def services(
     speech: SpeechService | None = None,
     actions: Actions | None = None,
     desk: Desk | None = None,
+    line: Line | None = None,
     records: CallRecords | None = None,
     clock: Clock | None = None,
     registry: CallRegistry | None = None,
@@ -621,13 +624,15 @@ def services(
     """What calls share, fake where nothing is given."""
     media, speech, desk = media or FakeMedia(), speech or FakeSpeech(), desk or FakeDesk()
     switchboard = Switchboard(endpoint or FakeEndpoint(), media, speech, desk, "sip:line@test")
+    clock = clock or VirtualClock()
     return CallServices(
         media=media,
         speech=speech,
         actions=actions or FakeActions(),
         desk=desk,
+        line=line or FakeLine(clock.now),
         records=records or FakeRecords(),
-        clock=clock or VirtualClock(),
+        clock=clock,
         registry=CallRegistry() if registry is None else registry,
         switchboard=switchboard,
         floor=AgentFloor((), switchboard, media),
