@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
+from ivr.actions.waiting import WaitingActions
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
 from ivr.clock import SystemClock
@@ -113,7 +114,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         )
         own_token = secrets.token_urlsafe(32)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
+        waiting = WaitingActions(store.callbacks)
+        history = HistoryActions(store.calls, clock.now)
+        actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
 
         entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
         prompts = PromptPreparation(entry, speech, media)

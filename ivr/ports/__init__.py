@@ -38,6 +38,7 @@ from ivr.ports.phones import Supervision as Supervision
 from ivr.ports.records import CallOpening as CallOpening
 from ivr.ports.records import CallRecords as CallRecords
 from ivr.ports.records import FlowVersion as FlowVersion
+from ivr.ports.records import PastCalls as PastCalls
 from ivr.ports.records import Publication as Publication
 from ivr.ports.records import ResumePoints as ResumePoints
 from ivr.ports.speech import Ears as Ears

@@ -58,6 +58,14 @@ class CallRecords(ResumePoints, Protocol):
         """``without``: calls that are left out of list and totals."""
 
 
+class PastCalls(Protocol):
+    """What earlier calls were about."""
+
+    async def calls_about(self, flow: str, *, caller_id: str, number: str, since: datetime, but: str) -> int:
+        """How many calls since then, other than ``but``, came to ``flow``: by the caller known as ``caller_id`` ("":
+        not known) or from ``number`` ("": withheld). Raises StoreUnavailable."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlowVersion:
     """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.

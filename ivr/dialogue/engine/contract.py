@@ -262,6 +262,8 @@ class Connect:
     said: str = ""
     also: tuple[Reason, ...] = ()
     waits: bool = False  # by the verb ``wait``: in the line for as long as it takes, told where they stand
+    music: str | None = None  # meanwhile: a recording; "" is quiet, None the line's own
+    every_s: float | None = None  # how often they are told; None: as the line is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,21 @@ class Disconnect:
 
     token: int
     keep: str = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class AskPlace:
+    """Connect ``token``'s caller wants to know where they stand. Answer with PlaceTold, ``asked``."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """Connect ``token``'s caller wants to wait with music, or quietly."""
+
+    token: int
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +312,7 @@ class Record:
     what: Happening
 
 
-Effect = Say | Listen | Perform | Connect | Disconnect | LoadResume | End | Record
+Effect = Say | Listen | Perform | Connect | Disconnect | AskPlace | Music | LoadResume | End | Record
 
 
 class Outbox:

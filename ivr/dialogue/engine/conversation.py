@@ -98,6 +98,7 @@ class Conversation:
         self.unreached = False  # nobody was to be had when last we tried
         self.unattended = 0  # times that this was so and the caller gave no sign
         self.left_at = ""  # where the caller was when a human was sent for
+        self.left: tuple[Frame, ...] = ()  # and the flows that they were in
         # words and values
         self.deaf = start.keys_led  # whatever the language
         self.keys_led = start.keys_led or not self.hears(start.language)
@@ -184,9 +185,11 @@ class Conversation:
         self.failures = self.steps = 0
         self.failing = False
 
-    def let_go(self) -> None:
-        """Wait for nothing any more; late answers will find nobody."""
-        self.gather = self.waiting = None
+    def let_go(self, *, for_good: bool = False) -> None:
+        """Wait for nothing any more; late answers will find nobody. ``for_good``: nor will the caller come back to it."""
+        waiting, self.gather, self.waiting = self.waiting, None, None
+        if waiting is not None and (effect := waiting.given_up(for_good=for_good)) is not None:
+            self.outbox.put(effect)
 
     # -- what is secret -----------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.history import HistoryActions
 from ivr.actions.http import NAME as HTTP
+from ivr.actions.waiting import WaitingActions
 from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
@@ -64,7 +65,8 @@ class Sandbox:
 
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
-        self._actions = ActionRegistry(office.actions, CallbackActions(callbacks).actions)
+        waiting, history = WaitingActions(callbacks), HistoryActions(None, self.now)
+        self._actions = ActionRegistry(office.actions, waiting.actions, history.actions)
 
     async def reset(self, moment: datetime) -> None:
         """The example data as it is at ``moment``; nothing is broken."""
