@@ -21,10 +21,12 @@ from ivr.ports.desk import Destination as Destination
 from ivr.ports.line import AgentState as AgentState
 from ivr.ports.line import AgentStatus as AgentStatus
 from ivr.ports.line import Arrival as Arrival
+from ivr.ports.line import Estimator as Estimator
 from ivr.ports.line import Line as Line
 from ivr.ports.line import LineView as LineView
 from ivr.ports.line import Offer as Offer
 from ivr.ports.line import Place as Place
+from ivr.ports.line import Places as Places
 from ivr.ports.line import PlaceState as PlaceState
 from ivr.ports.line import Release as Release
 from ivr.ports.line import Standing as Standing

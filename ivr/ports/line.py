@@ -8,7 +8,7 @@ A place's life: ``waiting -> offered -> talking -> done``; ``offered -> waiting`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -66,7 +66,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands. ``position``: 1 is next, counted among those whom an agent of this skill could take;
+    """Where a caller stands. ``position``: 1 is next, counted among those whom an agent of this skill could take, 0
+    where nothing true can be said that has not risen;
     ``within_s``: the wait that is kept in four of five calls, None where nothing honest can be said; ``waited_s``."""
 
     position: int
@@ -86,18 +87,23 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A place is offered to an agent until ``until`` (the database's clock). ``line``: the process that has the agent's
-    console, "" for a phone without one."""
+    console, "" for a phone without one. ``slot``: which of the calls that the agent's phone takes at once, from 1.
+
+    An offer is spent once it is answered or released, or its lease is over: what is done with it then does nothing."""
 
     place: Place
     agent: str
     until: datetime
     line: str = ""
+    slot: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:
-    """An agent as the line sees them. ``line``: the process of their console; ``since``: in ``state``. ``phone``: a
-    SIP URI, or "browser". ``rests``: a phone without a console that did not answer is idle again by itself."""
+    """An agent as the line sees them. ``line``: the process of their console, "" for a phone without one; ``since``: in
+    ``state``; ``until``: when that ends by itself (a lease, wrapping up, the rest of a phone that did not answer).
+    ``phone``: a SIP URI, or "browser". An agent whose phone takes several calls at once is here once for each
+    ``slot``."""
 
     name: str
     state: AgentState
@@ -107,6 +113,8 @@ class AgentStatus:
     phone: str = "browser"
     line: str = ""
     display: str = ""
+    slot: int = 1
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +126,34 @@ class LineView:
     fresh: bool = True  # False: the database is away, and this is how it was
 
 
-class Line(Protocol):
-    """Who waits for whom. Methods raise StoreUnavailable; ``standing``, ``view`` and ``open_to`` never do."""
+class Estimator(Protocol):
+    """How long callers wait, and what may be said of it. One a process; a line asks it and shows it its memory.
+
+    It learns from what it is shown alone, so that every process of a line learns the same: who was waiting and is
+    talking now, who is gone, which agent was busy how long."""
+
+    def follow(self, view: LineView) -> None:
+        """The line changed: call it after each rebuild of the view, with ``fresh`` ones only."""
+
+    def within_s(self, view: LineView, place: Place) -> float | None:
+        """From now on, kept in four of five calls; None where nobody with the skill is on duty."""
+
+    def position(self, view: LineView, place: Place) -> int:
+        """To be said: 1 is next; 0 where the true one is above what they were told before."""
+
+    def told(self, view: LineView, place: Place, standing: Standing) -> None:
+        """It was said; see ``Line.told``."""
+
+
+class Places(Protocol):
+    """The places of a line and what is done with them, each in one transaction. Methods raise StoreUnavailable."""
 
     async def enter(self, arrival: Arrival) -> Place:
         """A new place, or the one that the person had: at its old ``entered_at``, the higher priority of the two. Who
-        waits for a call back is back on the line by this, and the call back is gone."""
+        waits for a call back is back on the line by this, and the call back is gone.
+
+        Where another call of theirs still holds the place (two phones behind one number), that one keeps it, and this
+        one gets a place beside it that is as old."""
 
     async def leave(self, place_id: int, how: Leaving) -> None:
         """The caller is gone, back at the machine (the place is kept for a while), or served otherwise. An offer of
@@ -141,9 +171,6 @@ class Line(Protocol):
     async def place_of(self, person: str) -> Place | None:
         """The live place of somebody who calls again."""
 
-    async def offered(self, place_id: int) -> Offer:
-        """Waits until an agent is offered this place; the lease runs."""
-
     async def answered(self, offer: Offer) -> bool:
         """The agent took it: ``talking``, the agent busy. False: the lease was over, somebody else has it."""
 
@@ -154,13 +181,24 @@ class Line(Protocol):
         """The agent accepted a call back: the member is dialled now."""
 
     async def undialled(self, offer: Offer) -> PlaceState:
-        """The member did not answer: tried again later (``callback``), or ``given_up``."""
+        """The member did not answer: tried again later (``callback``), or ``given_up``. Any other state: the place is
+        somebody's again (the member phoned in meanwhile, or the lease was over)."""
 
     async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
         """The conversation is over: the place is done, the agent wraps up (or is idle where they have no console)."""
 
     async def broken(self, place_id: int, agent: str) -> Place:
         """The agent's line broke: the caller waits again, first of their priority; the agent is away."""
+
+    async def sign_in(
+        self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
+    ) -> AgentStatus:
+        """The agent's console is open in this process: away until they say otherwise, or as they were where the
+        console was open already (a page that was loaded again). ``skills`` are theirs unless somebody gave them others.
+        Who is named like a phone of the configuration has that phone."""
+
+    async def sign_out(self, agent: str) -> None:
+        """The console is closed: a phone of the configuration is one without a console again, anybody else is away."""
 
     async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
         """What the agent or a supervisor says: away (with a reason), idle (available), out of wrap-up."""
@@ -169,8 +207,26 @@ class Line(Protocol):
     async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
         """A supervisor moves a caller; ``entered_at`` stays."""
 
+
+class Line(Places, Protocol):
+    """Who waits for whom. ``standing``, ``told``, ``view`` and ``staffed`` never raise."""
+
+    async def offered(self, place_id: int) -> Offer:
+        """Waits until an agent is offered this place, however long the database is away; the lease runs."""
+
+    def callbacks(self) -> AsyncIterator[Offer]:
+        """Offers of call backs and messages that this process makes good: those to the agents whose consoles it has,
+        and those to phones without one that it found a place for. One reader a process; it never ends.
+
+        For a call back ``dialling`` is told once the agent accepted, then ``answered`` or ``undialled``; for a message
+        ``answered``, then ``finished``."""
+
     def standing(self, place_id: int) -> Standing | None:
-        """From memory; None where the place isn't live any more."""
+        """From memory; None where the place isn't live any more. ``position`` is 0 where nothing that is true and has
+        not risen can be said of it."""
+
+    def told(self, place_id: int, standing: Standing) -> None:
+        """This was said to them: the position never rises from here, the bound is scored against what happens."""
 
     def view(self) -> LineView: ...
     def staffed(self, skill: str) -> bool:
