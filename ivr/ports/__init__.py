@@ -34,7 +34,10 @@ from ivr.ports.media import MediaEngine as MediaEngine
 from ivr.ports.media import MediaLeg as MediaLeg
 from ivr.ports.phones import AgentPhone as AgentPhone
 from ivr.ports.phones import Bridge as Bridge
+from ivr.ports.phones import BridgeEnd as BridgeEnd
+from ivr.ports.phones import Console as Console
 from ivr.ports.phones import Floor as Floor
+from ivr.ports.phones import HangUp as HangUp
 from ivr.ports.phones import Ring as Ring
 from ivr.ports.phones import Supervision as Supervision
 from ivr.ports.records import CallOpening as CallOpening
@@ -53,5 +56,6 @@ from ivr.ports.telephony import MediaChanged as MediaChanged
 from ivr.ports.telephony import RegistrationStatus as RegistrationStatus
 from ivr.ports.telephony import SignallingLoad as SignallingLoad
 from ivr.ports.telephony import SipEndpoint as SipEndpoint
+from ivr.ports.telephony import TransferAsked as TransferAsked
 from ivr.record import HandoffContext as HandoffContext
 from ivr.record import Party as Party

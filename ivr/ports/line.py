@@ -190,6 +190,14 @@ class Places(Protocol):
     async def broken(self, place_id: int, agent: str) -> Place:
         """The agent's line broke: the caller waits again, first of their priority; the agent is away."""
 
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        """A transfer: ``agent`` is done with the caller and wraps up. ``to``: that agent talks with them now, and is
+        busy. Else the place waits again at its old ``entered_at``, in the line of ``skill`` ("" as before), for
+        ``named`` first."""
+
+    async def lapsed(self, offer: Offer) -> None:
+        """Waits until the offer stands no more: taken back, run out, or the caller is on the line by themselves."""
+
     async def sign_in(
         self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
     ) -> AgentStatus:

@@ -12,6 +12,8 @@ from ivr.ports.telephony import Leg
 from ivr.record import HandoffContext
 
 Supervision = Literal["listen", "whisper", "barge", "off"]
+HangUp = Literal["ends", "returns"]
+"""What an agent who hangs up their phone does: ends the call, or returns the caller to the dialogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,52 @@ class AgentPhone(Protocol):
     def reachable(self) -> bool:
         """Whether it can be rung at all: a browser's leg is up, a SIP phone has no way to tell and says True."""
 
-    async def ring(self, ring: Ring, on_ringing: Callable[[], None] | None = None) -> tuple[Leg, MediaLeg]:
+    async def ring(
+        self, ring: Ring, on_ringing: Callable[[], None] | None = None, *, wanted: bool = False
+    ) -> tuple[Leg, MediaLeg]:
         """Ring until the agent takes it: their leg, which ends with the conversation, and its media. Cancelling stops
-        the ringing. Raises DialFailed: 603 declined, 480 no answer or unreachable; MediaUnavailable."""
+        the ringing. ``wanted``: they asked for it themselves (a supervisor who listens), so that a browser need not
+        ring, and nobody whispers.
+
+        Raises DialFailed: 603 declined, 480 no answer or unreachable, or what the phone says; MediaUnavailable."""
+
+
+class Console(Protocol):
+    """An agent's page, as their phone and the floor see it: one for each agent who is there. It never raises."""
+
+    async def offer(self, ring: Ring) -> bool:
+        """Rings by device, title and notification until they take it (True) or decline (False). Cancelled: the
+        offer is gone."""
+
+    def joined(self, ring: Ring, bridge: Bridge) -> None:
+        """They talk with the caller; ``bridge`` is theirs to command."""
+
+    def changed(self, bridge: Bridge) -> None:
+        """``bridge.view()`` is another now."""
+
+    def parted(self) -> None:
+        """The conversation is over for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeEnd:
+    """How a conversation ended, for whoever has the caller; ``agent`` was in it last. What it means for the line is
+    told to it already (``Line.finished``, ``broken``, ``passed``).
+
+    over: it is, and so is the call. dropped: the agent's line broke, the caller waits again at their place. line: passed
+    on, the caller waits again at their place, for another skill or a named agent. machine: back to the dialogue."""
+
+    how: Literal["over", "dropped", "line", "machine"]
+    agent: str
+    by: str = "agent"
+    reason: str = ""
 
 
 class Bridge(Protocol):
     """A conversation of a caller with agents, joined in the media process; one console and any supervisor act on it.
 
-    Commands raise IvrError with what can't be done and why. ``view``: see ``ivr.phones.bridge``."""
+    Commands raise IvrError with what can't be done and why. ``view``: see ``ivr.phones.bridge``. Who was asked in for a
+    consultation has a Bridge of their own, of which they can mute and hang up."""
 
     def view(self) -> Mapping[str, Any]: ...
     async def hold(self, on: bool) -> None:
@@ -73,6 +112,9 @@ class Bridge(Protocol):
     async def hang_up(self) -> None:
         """The conversation is over."""
 
+    async def on_hang_up(self, how: HangUp) -> None:
+        """What hanging up by the agent's phone is to mean in this conversation."""
+
     async def supervise(self, supervisor: str, how: Supervision) -> None:
         """A supervisor's phone is joined: hears all; heard by the agent alone (whisper), or by everybody (barge)."""
 
@@ -86,5 +128,11 @@ class Floor(Protocol):
     def joined(self, ring: Ring, bridge: Bridge) -> None:
         """The agent talks with the caller: their console shows it and commands ``bridge``."""
 
+    def changed(self, bridge: Bridge) -> None:
+        """Something is different in this conversation: hold, who is in it, …"""
+
     def parted(self, agent: str) -> None:
         """The conversation is over for this agent."""
+
+    def bridge_of(self, agent: str) -> Bridge | None:
+        """The conversation that the agent is in, to supervise it."""

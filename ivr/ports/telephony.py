@@ -19,7 +19,16 @@ class MediaChanged:
     remote: MediaDescription
 
 
-LegEvent = Digit | MediaChanged | TransferProgress | LegEnded
+@dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """The far end's REFER (RFC 3515), accepted: the call is to go to ``target``, a URI. ``replaces``: the dialog there
+    that ours takes the place of (RFC 3891), "" for a blind transfer."""
+
+    target: str
+    replaces: str = ""
+
+
+LegEvent = Digit | MediaChanged | TransferProgress | TransferAsked | LegEnded
 
 
 class Leg(Protocol):
@@ -59,6 +68,14 @@ class Leg(Protocol):
         """Blind transfer (RFC 3515): returns when accepted (202), progress comes as TransferProgress events.
 
         Raises TransferFailed when the REFER itself is refused."""
+
+    def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
+        """From now on a REFER of the far end to a URI that is ``allowed`` is accepted and told as TransferAsked; to
+        others it gets 403. Before this every REFER is declined (603)."""
+
+    async def notify(self, status: int, reason: str = "") -> None:
+        """How the transfer that was asked for comes on (NOTIFY, RFC 3515 section 2.4.5): ``status`` of the call to its
+        target, the last from 200 on. Never raises: who is gone need not know."""
 
     async def answers(self) -> bool:
         """Whether the far end still knows of the dialog, asked by an OPTIONS inside it (RFC 3261 section 11)."""
