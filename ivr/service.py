@@ -18,6 +18,7 @@ from ivr.actions.http import HttpActions
 from ivr.actions.waiting import WaitingActions
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
+from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
@@ -181,6 +182,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             registry=registry,
             caller_id=config.desk.caller_id,
             time_zone=ZoneInfo(time_zone),
+            waiting=WaitingRules(
+                told_every_s=config.desk.line.told_every_s,
+                offer_s=config.desk.line.offer_s,
+                music=config.desk.line.music,
+                overflow=config.desk.line.overflow,
+                overflow_after_s=config.desk.line.overflow_after_s,
+            ),
+            number=config.flows.numbering.number,
+            messages=store.messages,
         )
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")

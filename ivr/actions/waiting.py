@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, MESSAGE, ActionSignature, Parameter
 from ivr.errors import StoreUnavailable
@@ -62,10 +64,11 @@ SIGNATURES = (
 
 
 class WaitingActions:
-    """``line`` None: nobody waits anywhere, and call backs are only noted. ``callbacks`` keeps what is promised while the
-    line can't be reached: it is on disk before a caller hears that it is."""
+    """``line`` None: nobody waits anywhere, and call backs are only noted. ``callbacks`` keeps what is promised while
+    the line can't be reached: on disk before a caller hears that it is. ``number``: any notation, in E.164."""
 
-    def __init__(self, callbacks: Callbacks, line: Line | None = None) -> None:
+    def __init__(self, callbacks: Callbacks, line: Line | None = None, number: Callable[[str], str] = str) -> None:
+        self._number = number
         self._callbacks = callbacks
         self._line = line
 
@@ -98,10 +101,11 @@ class WaitingActions:
             return False
         try:
             place = await self._place(invocation.call)
+            number = self._number(number)
             if place is not None:
                 await self._line.call_back(place.id, number)
             else:
-                await self._line.ask_call_back(arrival_of(invocation.call, _skill(invocation)), number)
+                await self._line.ask_call_back(self._arrival(invocation), number)
         except StoreUnavailable:
             return False
         return True
@@ -114,7 +118,7 @@ class WaitingActions:
         if not recording:
             return ActionResult("empty")
         place = await self._place(invocation.call)
-        await self._line.leave_message(arrival_of(invocation.call, _skill(invocation)), recording, transcript)
+        await self._line.leave_message(self._arrival(invocation), recording, transcript)
         if place is not None:
             await self._line.leave(place.id, "done")
         return ActionResult("ok")
@@ -130,29 +134,34 @@ class WaitingActions:
 
     async def _place(self, call: ActionCall) -> Place | None:
         """By whatever the caller was known when they took it: surest first."""
-        for person in persons_of(call.facts, call.call_id) if self._line is not None else ():
-            if (place := await self._line.place_of(person)) is not None:
+        line = self._line
+        for person in persons_of(self._facts(call), call.call_id) if line is not None else ():
+            if line is not None and (place := await line.place_of(person)) is not None:
                 return place
         return None
+
+    def _facts(self, call: ActionCall) -> Mapping[str, object]:
+        """With the calling number as everybody else has it."""
+        number = str(call.facts.get("call.caller") or "")
+        return {**call.facts, "call.caller": self._number(number) if number else ""}
+
+    def _arrival(self, invocation: Invocation) -> Arrival:
+        """Who the caller is, and what they want, for the line."""
+        call, facts = invocation.call, self._facts(invocation.call)
+        priority = facts.get(HANDOFF_PRIORITY)
+        return Arrival(
+            person=persons_of(facts, call.call_id)[0],
+            call_id=call.call_id,
+            skill=_skill(invocation),
+            priority=priority if isinstance(priority, int) else USUAL_PRIORITY,
+            reason=str(facts.get(HANDOFF_REASON) or ""),
+            said=str(facts.get(HANDOFF_SAID) or ""),
+            name=str(facts.get(CALLER_NAME) or ""),
+            number=str(facts["call.caller"]),
+            member=str(facts.get(CALLER_ID) or ""),
+            language=call.language,
+        )
 
 
 def _skill(invocation: Invocation) -> str:
     return str(invocation.get("skill") or invocation.call.facts.get(HANDOFF_SKILL) or GENERAL)
-
-
-def arrival_of(call: ActionCall, skill: str) -> Arrival:
-    """Who a caller is, and what they want, for the line."""
-    facts = call.facts
-    priority = facts.get(HANDOFF_PRIORITY)
-    return Arrival(
-        person=persons_of(facts, call.call_id)[0],
-        call_id=call.call_id,
-        skill=skill,
-        priority=priority if isinstance(priority, int) else USUAL_PRIORITY,
-        reason=str(facts.get(HANDOFF_REASON) or ""),
-        said=str(facts.get(HANDOFF_SAID) or ""),
-        name=str(facts.get(CALLER_NAME) or ""),
-        number=str(facts.get("call.caller") or ""),
-        member=str(facts.get(CALLER_ID) or ""),
-        language=call.language,
-    )

@@ -1,35 +1,33 @@
-"""Bridge transfer: dials an agent's phone, introduces the caller, joins the two."""
+"""Bridge transfer: dials an agent's phone and introduces the caller, who is joined with it afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-import structlog
-
-from ivr.call.comfort import Comfort
 from ivr.call.introduction import Introduction
 from ivr.call.registry import CallServices
 from ivr.errors import DialFailed, SpeechUnavailable
 from ivr.phones.participant import Participant, close_media
 from ivr.ports import Clip, Destination, HandoffContext, Party
 
-log = structlog.get_logger(__name__)
-
 
 class BridgeTransfer:
-    """Of one caller, to one phone after another."""
+    """To one phone after another."""
 
-    def __init__(self, caller: Participant, services: CallServices) -> None:
-        self._caller = caller
+    def __init__(self, services: CallServices) -> None:
         self._services = services
         self._names = itertools.count(1)
 
-    async def transfer(
-        self, destination: Destination, context: HandoffContext, headers: Mapping[str, str], comfort: Comfort
+    async def dial(
+        self,
+        destination: Destination,
+        context: HandoffContext,
+        headers: Mapping[str, str],
+        on_ringing: Callable[[], None] | None,
     ) -> Participant:
-        """The agent, joined with the caller; whoever calls this lets go of them. Nobody else is left behind.
+        """The agent, who has heard who is there; whoever calls this lets go of them. Nobody else is left behind.
 
         Raises DialFailed, MediaUnavailable, and CallEnded when the agent hangs up during the whisper or their phone
         does not work."""
@@ -37,7 +35,7 @@ class BridgeTransfer:
         media = await services.media.open(f"agent-{next(self._names)}-{context.call_id}", None, caller=False)
         whisper = asyncio.create_task(self._render_whisper(context))
         agent: Participant | None = None
-        joined = False
+        introduced = False
         try:
             leg = await services.endpoint.dial(
                 destination.target,
@@ -45,23 +43,19 @@ class BridgeTransfer:
                 caller=Party(context.caller.number, context.caller.display, services.caller_id),
                 headers=headers,
                 ring_timeout_s=destination.ring_timeout_s,
-                on_ringing=comfort.ringing,
+                on_ringing=on_ringing,
             )
             agent = Participant(leg, media, may_mute=True)
             if leg.remote is None:
                 raise DialFailed(488, "the agent's phone answered without media")
             await agent.aim(leg.remote)
             await Introduction(agent, await whisper).run()
-            await comfort.hush()
-            await self._caller.media.stop_playing()
-            await self._caller.media.bridge(media)
-            joined = True
-            log.info("handoff.connected", destination=destination.name, agent_leg=leg.id)
+            introduced = True
             return agent
         finally:
             whisper.cancel()
             await asyncio.gather(whisper, return_exceptions=True)
-            if not joined:
+            if not introduced:
                 await (agent.let_go("not joined") if agent is not None else close_media(media))
 
     async def _render_whisper(self, context: HandoffContext) -> Sequence[Clip]:

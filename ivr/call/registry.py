@@ -8,8 +8,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
+from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
-from ivr.ports import Actions, CallRecords, Clock, Desk, MediaEngine, SipEndpoint, SpeechService
+from ivr.phones.participant import Participant
+from ivr.ports import (
+    Actions,
+    BridgeEnd,
+    CallRecords,
+    Clock,
+    Desk,
+    Floor,
+    Line,
+    MediaEngine,
+    Messages,
+    Ring,
+    SipEndpoint,
+    SpeechService,
+)
+
+Talk = Callable[[Participant, Participant, Ring], Awaitable[BridgeEnd]]
+"""A conversation of a caller with an agent who took the ring, to its end. It lets go of the agent and tells the line of
+it."""
 
 
 class LiveCall(Protocol):
@@ -99,7 +118,9 @@ class CallHistory:
 @dataclass(frozen=True, slots=True)
 class CallServices:
     """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
-    "tomorrow" counts."""
+    "tomorrow" counts. ``line`` None: whoever wants a human gets the configured destinations in turn. ``floor``: agents'
+    phones, None: those of the configuration; ``talk``: what an agent can do with a call, None: nothing but talk.
+    ``number``: a telephone number in E.164."""
 
     endpoint: SipEndpoint
     media: MediaEngine
@@ -111,6 +132,12 @@ class CallServices:
     registry: CallRegistry
     caller_id: str
     time_zone: tzinfo = UTC
+    line: Line | None = None
+    floor: Floor | None = None
+    talk: Talk | None = None
+    waiting: WaitingRules = USUAL
+    number: Callable[[str], str] = str
+    messages: Messages | None = None
 
     def local_time(self) -> datetime:
         """Now, by the company's clock."""

@@ -66,6 +66,15 @@ class PastCalls(Protocol):
         not known) or from ``number`` ("": withheld). Raises StoreUnavailable."""
 
 
+class Messages(Protocol):
+    """What callers said who left a message, as WAV. Both methods raise StoreUnavailable."""
+
+    async def keep(self, call_id: str, wav: bytes) -> str:
+        """Its name, which nobody can guess."""
+
+    async def message(self, name: str) -> bytes | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FlowVersion:
     """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.

@@ -71,7 +71,9 @@ class CallLog(ResumePointLog):
             theirs.append(calls.c.details["facts"][CALLER_ID].as_string() == caller_id)
         if not theirs:
             return 0
-        came = (call_entries.c.kind == Entered.kind) & call_entries.c.entry["to_state"].as_string().startswith(f"{flow}.")
+        came = (call_entries.c.kind == Entered.kind) & call_entries.c.entry["to_state"].as_string().startswith(
+            f"{flow}."
+        )
         there = select(call_entries.c.id).where(call_entries.c.call_id == calls.c.call_id, came).exists()
         asked = select(func.count()).select_from(calls)
         asked = asked.where(or_(*theirs), calls.c.started_at >= since, calls.c.call_id != but, there)

@@ -19,6 +19,7 @@ from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
+from ivr.store.messages import MessageStore
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
@@ -77,6 +78,7 @@ class Store:
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
+        self.messages = MessageStore(self.database, now)
         self.audit = AuditTrail(self.database, now)
         self.verification = VerificationLog(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)

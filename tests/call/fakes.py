@@ -355,6 +355,9 @@ class FakeSpeech:
         self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 
+    async def recording(self, name: str, language: str) -> Clip | None:
+        return None
+
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
     ) -> Sequence[Clip]:
@@ -381,6 +384,7 @@ class FakeActions:
         self.calls: list[ActionCall] = []
         self.broken = False
         self.slow_s = 0.0
+        self.place = "none"  # or "kept": in the line, from an earlier call
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -401,6 +405,10 @@ class FakeActions:
         }
 
     async def perform(self, call: ActionCall) -> ActionResult:
+        if call.name == "line.place":
+            return ActionResult(self.place)
+        if call.name == "caller.earlier_calls":
+            return ActionResult("ok", {"count": 0}, facts={"caller.calls_on_this": 0})
         self.calls.append(call)
         if self.slow_s:
             await asyncio.sleep(self.slow_s)
@@ -547,6 +555,8 @@ class FakeRecords:
 
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         self._work()
+        if any(caller == caller_id and call not in self.finished for call, caller in self.places.items()):
+            return None  # of a call that goes on
         return self.resume_points.pop(caller_id, None)
 
 

@@ -121,7 +121,8 @@ class ActionSlow:
 
 @dataclass(frozen=True, slots=True)
 class HandoffDone:
-    """Connect ``token``: "connected" (the call is the agent's now), "closed", "failed" or "dropped"."""
+    """Connect ``token``: "connected" (the call is the agent's now), "closed", "failed", "dropped", or "machine" (the
+    agent gave the caller back to the dialogue)."""
 
     token: int
     outcome: str

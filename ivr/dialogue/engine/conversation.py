@@ -186,7 +186,7 @@ class Conversation:
         self.failing = False
 
     def let_go(self, *, for_good: bool = False) -> None:
-        """Wait for nothing any more; late answers will find nobody. ``for_good``: nor will the caller come back to it."""
+        """Wait for nothing any more; late answers will find nobody. ``for_good``: nor does the caller come back."""
         waiting, self.gather, self.waiting = self.waiting, None, None
         if waiting is not None and (effect := waiting.given_up(for_good=for_good)) is not None:
             self.outbox.put(effect)

@@ -137,7 +137,15 @@ class Dialogue:
             case NoInput(token=token):
                 gather = self._listening(token)
                 return STAY if gather is None else responses.silent(call, gather)
-            case ActionDone() | ActionSlow() | HandoffDone() | HandoffSlow() | PlaceTold() | AgentComing() | ResumeLoaded():
+            case (
+                ActionDone()
+                | ActionSlow()
+                | HandoffDone()
+                | HandoffSlow()
+                | PlaceTold()
+                | AgentComing()
+                | ResumeLoaded()
+            ):
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return part_failure.failed(call, part, detail)

@@ -60,8 +60,8 @@ class ActionSignature:
     ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
     ``facts`` are the dotted facts it may set, ``blank`` those of them that may be "", ``vocabularies`` the word lists
     it replaces. ``about`` is one sentence for designers; ``undo`` names the action that takes it back ("" when nothing
-    does). ``promises``: CALLBACK where its outcome "ok" means that somebody will call back, MESSAGE where somebody hears what was
-    left; "" for all others.
+    does). ``promises``: CALLBACK where its outcome "ok" means that somebody will call back, MESSAGE where somebody
+    hears what was left; "" for all others.
 
     ``needs``: the identity level below which it is never done; None: not declared (``assurance.needed`` says what that
     comes to). ``gives``: the identity that an outcome gives the caller."""

@@ -15,7 +15,8 @@ from ivr.workshop.picture.traffic import Traffic
 
 _BOX = ('["', '"]')
 _SHAPES = {"question": ('(["', '"])'), "branch": ('{{"', '"}}'), "call": ('[["', '"]]'), "return": ('>"', '"]'),
-           "handoff": ('(("', '"))'), "wait": ('(("', '"))'), "end": ('(("', '"))'), "resume": ('{{"', '"}}'), "say": ('("', '")')}  # fmt: skip
+           "handoff": ('(("', '"))'), "wait": ('(("', '"))'),
+           "end": ('(("', '"))'), "resume": ('{{"', '"}}'), "say": ('("', '")')}  # fmt: skip
 _ENDS = ("human", "goodbye", "back", "machine")
 _CLASSES = (
     "classDef human stroke:#b5179e,stroke-width:2px",

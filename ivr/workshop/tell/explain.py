@@ -164,9 +164,11 @@ class _StateExplanation:
         if (line := self.state.line) is not None:
             yield from self._prompt("told", line.told, f"{PROMPTS['told']}: ")
             yield from self._prompt("again", line.again, f"{PROMPTS['again']}: ")
-            music = "the line's music" if line.music is None else f"the recording {line.music}" if line.music else "quiet"
+            music = (
+                "the line's music" if line.music is None else f"the recording {line.music}" if line.music else "quiet"
+            )
             often = f"every {line.every:g} s" if line.every else "as often as config.toml says"
-            yield f"Between these: {music}. They are told where they stand {often}, when it gets better and when they ask."
+            yield f"Between these: {music}. They are told {often}, when it gets better and when they ask."
         if self.state.bargein is False:
             yield "They can't answer before the end of it; zero and asking for a human work all the same."
 
@@ -250,7 +252,7 @@ class _StateExplanation:
         if state.line is not None:
             reason, skill = state.line.reason or "what led here", state.line.skill or "what led here wants"
             yield f"the caller waits in the line for an agent; reason: {reason}; skill: {skill}"
-            yield "Silence means nothing here, and nobody waits too long for the line: it ends when they choose, or are served."
+            yield "Silence means nothing here, and no clock ends it: callers do, or an agent"
         if state.end:
             yield f"the call ends; its outcome is {state.end}"
         if state.clear:

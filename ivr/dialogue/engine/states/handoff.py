@@ -25,6 +25,7 @@ from ivr.dialogue.engine.next import (
     to_human,
 )
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
+from ivr.dialogue.engine.states import question
 from ivr.dialogue.engine.variables import Frame
 from ivr.events import CALLBACK_REQUEST, HANDOFF_PRIORITY, HANDOFF_REASON, HANDOFF_SAID, HANDOFF_SKILL
 from ivr.record import Decided
@@ -253,9 +254,14 @@ def enter(call: Conversation) -> Next:
 def arrived(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, HandoffDone):
         return STAY
-    if connected(call, arrival.outcome):
-        return STAY
-    return edge_of(call, arrival.outcome, "failed", "closed")
+    return STAY if connected(call, arrival.outcome) else onward(call, arrival.outcome)
+
+
+def onward(call: Conversation, outcome: str) -> Next:
+    """No human has the call any more, or none had it."""
+    if outcome == "machine":  # the agent gave the caller back to the dialogue
+        return question.back_to_machine(call)
+    return edge_of(call, outcome, "failed", "closed")
 
 
 STRANDED = Handlers(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ivr.dialogue.engine.contract import AgentComing, HandoffDone, Music, PlaceTold, Words
 from ivr.dialogue.engine.conversation import Conversation
-from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, edge_of, go_on
+from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, go_on
 from ivr.dialogue.engine.next import STAY, Ask, Gather, Mode, Next, Wait
 from ivr.dialogue.engine.reasons import HandoffNeed
 from ivr.dialogue.engine.states import handoff, question
@@ -59,7 +59,7 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
             call.gather = None
         case HandoffDone(outcome=outcome):
             if not handoff.connected(call, outcome):
-                return edge_of(call, outcome, "failed", "closed")
+                return handoff.onward(call, outcome)
             call.gather = None
     return STAY
 
