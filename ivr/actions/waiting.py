@@ -1,4 +1,4 @@
-"""Waiting for a human, as any company's flows can ask about it: a call back, a message, the place that is kept."""
+"""A call back or a message instead of waiting for a human: what any company's flows can promise."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from ivr.ports import ActionCall, Arrival, Callbacks, Line, Place
 FEWEST_DIGITS = 7
 GENERAL = "general"
 USUAL_PRIORITY = 5
-PLACE = "line.place"
 
 SIGNATURES = (
     ActionSignature(
@@ -53,13 +52,6 @@ SIGNATURES = (
         promises=MESSAGE,
         needs=IdentityLevel.UNKNOWN,
     ),
-    ActionSignature(
-        name=PLACE,
-        outcomes=("kept", "none"),
-        returns={"position": "number", "minutes": "number"},
-        about="Look whether a place in the line is kept for the caller from an earlier call, or a call back.",
-        needs=IdentityLevel.UNKNOWN,
-    ),
 )
 
 
@@ -74,8 +66,7 @@ class WaitingActions:
 
     @property
     def actions(self) -> ActionSet:
-        handlers = {CALLBACK_REQUEST: self.call_back, MESSAGE_LEAVE: self.message, PLACE: self.place}
-        return ActionSet(SIGNATURES, handlers)
+        return ActionSet(SIGNATURES, {CALLBACK_REQUEST: self.call_back, MESSAGE_LEAVE: self.message})
 
     async def call_back(self, invocation: Invocation) -> ActionResult:
         """With a place in the line that place waits for it, at its old time."""
@@ -122,15 +113,6 @@ class WaitingActions:
         if place is not None:
             await self._line.leave(place.id, "done")
         return ActionResult("ok")
-
-    async def place(self, invocation: Invocation) -> ActionResult:
-        place = await self._place(invocation.call)
-        if self._line is None or place is None:
-            return ActionResult("none")
-        standing = self._line.standing(place.id)
-        position, minutes = (standing.position, standing.within_minutes) if standing is not None else (0, None)
-        known = {"position": position or None, "minutes": minutes}
-        return ActionResult("kept", {name: value for name, value in known.items() if value is not None})
 
     async def _place(self, call: ActionCall) -> Place | None:
         """By whatever the caller was known when they took it: surest first."""

@@ -384,7 +384,6 @@ class FakeActions:
         self.calls: list[ActionCall] = []
         self.broken = False
         self.slow_s = 0.0
-        self.place = "none"  # or "kept": in the line, from an earlier call
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -405,8 +404,6 @@ class FakeActions:
         }
 
     async def perform(self, call: ActionCall) -> ActionResult:
-        if call.name == "line.place":
-            return ActionResult(self.place)
         if call.name == "caller.earlier_calls":
             return ActionResult("ok", {"count": 0}, facts={"caller.calls_on_this": 0})
         self.calls.append(call)

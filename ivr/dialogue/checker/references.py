@@ -8,6 +8,7 @@ from functools import partial
 from ivr.dialogue.checker.condition import leaves
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
+from ivr.dialogue.engine.contract import PLACE_FACTS
 from ivr.dialogue.engine.states.wait import FACTS as WAIT_FACTS
 from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
@@ -22,7 +23,7 @@ from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
 FACTS = frozenset({
     "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
-    "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS,
+    "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (  # types that pass for one another

@@ -21,6 +21,9 @@ from ivr.events import ActionResult, Recognition, Term
 from ivr.identity import CALLER_TRUSTED, NOBODY
 from ivr.record import Happening, Prompted, Reason
 
+PLACE_KEPT, PLACE_POSITION = PLACE_FACTS = ("place.kept", "place.position")
+"""Whether a place in the line is kept for the caller, from an earlier call or for a call back, and which it is now."""
+
 # --- how it begins ------------------------------------------------------------------------------------------
 
 
@@ -38,7 +41,8 @@ class Start:
 
     ``caller``, ``called``: numbers; "" where withheld. ``caller_trusted``: the network that the call came by vouches
     for ``caller``. ``facts``: more of what is known, by dotted names; ``fact_source`` is asked at each use for those
-    that change (``hours.open``) and returns None for what it doesn't know. ``seed`` chooses among prompt variants. A
+    that change (``hours.open``) and returns None for what it doesn't know; ``place_source``, by what is known of the
+    caller and the call's id, for the place in the line that is kept for them (``PLACE_FACTS``). ``seed`` chooses among prompt variants. A
     call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever its language."""
 
     call_id: str
@@ -51,6 +55,7 @@ class Start:
     facts: Mapping[str, object] = field(default_factory=dict)
     vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     fact_source: Callable[[str], object] | None = None
+    place_source: Callable[[Mapping[str, object], str], Mapping[str, object]] | None = None
     seed: int = 0
     keys_led: bool = False
     installed: Installed = Installed()

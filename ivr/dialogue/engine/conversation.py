@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
-from ivr.dialogue.engine.contract import Outbox, Start, Words
+from ivr.dialogue.engine.contract import PLACE_FACTS, Outbox, Start, Words
 from ivr.dialogue.engine.next import Gather, Waiting
 from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
@@ -221,6 +221,8 @@ class Conversation:
         """A variable of the current flow, else a fact; None when neither is there."""
         if (value := self.frame.variables.get(name)) is not None:
             return value
+        if name in PLACE_FACTS and self.start.place_source is not None:
+            return self.start.place_source(self.facts, self.start.call_id).get(name)
         if self.start.fact_source is not None and "." in name:
             found = self.start.fact_source(name)
             if found is not None:

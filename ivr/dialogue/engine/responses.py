@@ -195,6 +195,10 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
             return _human(call, name)
         case "goodbye":
             return flow_control.goodbye(call)
+        case "machine":
+            return question.back_to_machine(call)
+        case "place" | "quiet" | "music":
+            return wait.stay(call, name)
         case "back" | "start_over" if gather.mode == Mode.WAIT:  # nobody loses their place by it
             return wait.stay(call, "place")
         case "back" if gather.beneath is None:

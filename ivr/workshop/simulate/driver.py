@@ -12,6 +12,8 @@ from datetime import datetime
 
 from ivr.call.journal import RESUME_WITHIN
 from ivr.dialogue.engine.contract import (
+    PLACE_KEPT,
+    PLACE_POSITION,
     ActionDone,
     ActionSlow,
     AgentComing,
@@ -127,6 +129,11 @@ class Driver:
         """ "connected", the end's outcome, or "" while the call goes on."""
         return "connected" if self.connected is not None else self.outcome
 
+    @property
+    def _kept_place(self) -> Mapping[str, object]:
+        position = self.standing.position if self.standing is not None else None
+        return {PLACE_KEPT: True, PLACE_POSITION: position} if self.kept else {}
+
     # -- driving the dialogue ------------------------------------------------------------------------------------
 
     async def feed(self, event: DialogueEvent) -> None:
@@ -136,7 +143,13 @@ class Driver:
 
     def _new_dialogue(self, vocabularies: Mapping[str, tuple[Term, ...]]) -> Dialogue:
         fact = self._sandbox.fact
-        start = replace(self.start, call_id=self.call_id, vocabularies=vocabularies, fact_source=fact)
+        start = replace(
+            self.start,
+            call_id=self.call_id,
+            vocabularies=vocabularies,
+            fact_source=fact,
+            place_source=lambda facts, call_id: self._kept_place,
+        )
         return Dialogue(self.library, start)
 
     async def _rest(self, effects: Sequence[Effect]) -> None:

@@ -152,6 +152,7 @@ def sooner(call: Conversation, waiting: InLine) -> InLine:
 
 
 def ask_place(call: Conversation, waiting: InLine) -> Next:
+    call.failures = 0
     call.outbox.put(AskPlace(waiting.token))
     return STAY if call.gather is None else Ask(call.gather.base)
 

@@ -97,6 +97,7 @@ def stay(call: Conversation, target: str) -> Next:
         return STAY
     if target == "place":
         return handoff.ask_place(call, waiting)
+    call.failures = 0
     call.outbox.put(Music(waiting.token, target == "music"))
     return Ask(call.gather.base)
 
