@@ -22,8 +22,10 @@ from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
-from ivr.desk import ConfiguredDesk
+from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.hours import Calendar
+from ivr.desk.kept_place import kept_place
+from ivr.desk.promises import PromisedCallbacks
 from ivr.errors import IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
@@ -113,13 +115,29 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
+        store.line.apply(config.desk.line)
+        line = WaitingLine(
+            store.line,
+            config.desk,
+            clock,
+            open_at=desk.open_at,
+            live=lambda: [call.call_id for call in registry],
+            on_change=feed.touch,
+        )
         own_token = secrets.token_urlsafe(32)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        waiting = WaitingActions(store.callbacks)
+        number = config.flows.numbering.number
+        waiting = WaitingActions(store.callbacks, line, number)
         history = HistoryActions(store.calls, clock.now)
         actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
+        entry = CallEntry(
+            config.flows,
+            serving,
+            lambda name: desk.fact(name, clock.now()),
+            config.sip.vouching,
+            kept_place(line, number),
+        )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
@@ -171,12 +189,16 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("rendering prompts")
         await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
 
+        await line.begin()
+        _beside(stack, line.run(), "line")
+        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         services = CallServices(
             endpoint=endpoint,
             media=media,
             speech=speech,
             actions=actions,
             desk=desk,
+            line=line,
             records=store.calls,
             clock=clock,
             registry=registry,
@@ -189,7 +211,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 overflow=config.desk.line.overflow,
                 overflow_after_s=config.desk.line.overflow_after_s,
             ),
-            number=config.flows.numbering.number,
+            number=number,
             messages=store.messages,
         )
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
@@ -219,6 +241,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             (
                 lambda now: endpoint.apply(now.sip),
                 lambda now: desk.apply(now.desk),
+                lambda now: store.line.apply(now.desk.line),
+                lambda now: line.apply(now.desk),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

@@ -381,7 +381,7 @@ class Conductor:
         """A second one while the caller waits already: the same place, wanted more."""
         self._connect_token = connect.token
         place = self._handoff.place
-        if self._connecting is not None and connect.waits and place is not None and place.held:
+        if self._connecting is not None and connect.waits and place.held:
             await place.move(connect)
             return
         self._connecting = self._tasks.create_task(self._connect(connect))
@@ -401,7 +401,7 @@ class Conductor:
 
     def _ask_place(self, ask: AskPlace) -> None:
         place = self._handoff.place
-        if place is not None and place.held:
+        if place.held:
             place.ask()
         else:
             self._inbox.put_nowait(PlaceTold(ask.token, 0, asked=True))

@@ -86,7 +86,8 @@ class Handoff:
         self._trying = False
         self._keep = ""  # of the place, when the caller leaves it
         self._agent_coming: Callable[[int], None] = lambda token: None
-        self.place: WaitingPlace | None = None
+        clock, rules = services.clock, services.waiting
+        self.place = WaitingPlace(call_id, services.line, clock, rules, lambda told: None, _quietly)
         self.context: HandoffContext | None = None
         self.with_agent = False
         self.seconds_to_human: float | None = None
@@ -97,11 +98,8 @@ class Handoff:
 
     def attend(self, tell: Callable[[DialogueEvent], None], quiet: Callable[[], bool]) -> None:
         """Who hears where the caller stands (``tell``), and whether that may be said now."""
-        services = self._services
         self._agent_coming = lambda token: tell(AgentComing(token))
-        if services.line is not None:
-            rules = services.waiting
-            self.place = WaitingPlace(self._call_id, services.line, services.clock, rules, tell, quiet)
+        self.place.attend(tell, quiet)
 
     def leaving(self, keep: str) -> None:
         """The caller is about to leave the line: what becomes of their place once ``run`` is cancelled."""
@@ -157,11 +155,10 @@ class Handoff:
         if self._wanted_at is None:
             self._wanted_at = self._services.clock.monotonic()
         context = self.context = self._context_for(connect)
-        if self.place is not None:
-            try:
-                return await self._by_line(self.place, connect, context, paused, comfort)
-            except StoreUnavailable as error:
-                log.error("handoff.line_away", error=str(error))
+        try:
+            return await self._by_line(self.place, connect, context, paused, comfort)
+        except StoreUnavailable as error:
+            log.error("handoff.line_away", error=str(error))
         destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
         if not destinations:
             log.info("handoff.closed", skill=context.skill)
@@ -176,7 +173,8 @@ class Handoff:
         """Until an agent has the call, or nobody is on duty any more. Raises StoreUnavailable while nobody has it."""
         services, rules = self._services, self._services.waiting
         line = services.line
-        assert line is not None
+        if not line.view().fresh:
+            raise StoreUnavailable("the line is away", remedy="see that the database runs")
         if not line.staffed(connect.skill):
             return await self._unstaffed(connect, context, paused, comfort)
         url = await self._stored(context)
@@ -226,7 +224,6 @@ class Handoff:
         """Whoever takes the offer, their leg not joined yet, or where a REFER takes the caller; None where nobody does:
         the line knows why. ``rings``: the caller hears their phone ring, in place of music."""
         line, rules = self._services.line, self._services.waiting
-        assert line is not None
         log.info("handoff.offered", agent=offer.agent, place=offer.place.id)
         why: Release = "unreachable"
         try:
@@ -236,7 +233,7 @@ class Handoff:
                 return destination
             async with asyncio.timeout(rules.offer_s):
                 agent = await self._rung(offer, destination, context, url, comfort.ringing if rings else None)
-            if await line.answered(offer):
+            if await self._taken(offer):
                 return agent
             log.info("handoff.too_late", agent=offer.agent)
             await agent.let_go("somebody else has the caller")
@@ -256,6 +253,14 @@ class Handoff:
         await comfort.hush()
         await line.released(offer, why)
         return None
+
+    async def _taken(self, offer: Offer) -> bool:
+        """Whether the caller is theirs now. An agent who is on the phone is not sent away because the database is."""
+        try:
+            return await self._services.line.answered(offer)
+        except StoreUnavailable as error:
+            log.error("line.untold", what="answered", error=str(error))
+            return True
 
     def _configured(self, agent: str, context: HandoffContext) -> Destination | None:
         """The phone that the configuration has for this agent."""
@@ -298,7 +303,6 @@ class Handoff:
     ) -> NotConnected | None:
         """They talk. None: the agent passed the caller on to the line again."""
         line = self._services.line
-        assert line is not None
         if isinstance(agent, Destination):
             if await line.answered(offer):
                 await line.finished(offer.place.id, offer.agent)
@@ -399,7 +403,7 @@ class Handoff:
         finally:
             if agent is not None and not taken:
                 await agent.let_go("the other side left")
-            if ring is not None and not talked and self._services.line is not None:
+            if ring is not None and not talked:
                 await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
 
     def _after(self, end: BridgeEnd) -> NotConnected | None:
@@ -430,7 +434,7 @@ class Handoff:
             await self._caller.media.bridge(None)
             return BridgeEnd("dropped", to, ended.by, ended.reason)
         finally:
-            if place and line is not None:
+            if place:
                 await asyncio.shield(_told(line.finished(place, to) if finished else line.broken(place, to)))
 
     def _context_for(self, connect: Connect) -> HandoffContext:

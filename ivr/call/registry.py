@@ -118,8 +118,7 @@ class CallHistory:
 @dataclass(frozen=True, slots=True)
 class CallServices:
     """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
-    "tomorrow" counts. ``line`` None: whoever wants a human gets the configured destinations in turn. ``floor``: agents'
-    phones, None: those of the configuration; ``talk``: what an agent can do with a call, None: nothing but talk.
+    "tomorrow" counts. ``floor``: agents' phones, None: those of the configuration; ``talk``: what an agent can do with a call, None: nothing but talk.
     ``number``: a telephone number in E.164."""
 
     endpoint: SipEndpoint
@@ -127,12 +126,12 @@ class CallServices:
     speech: SpeechService
     actions: Actions
     desk: Desk
+    line: Line
     records: CallRecords
     clock: Clock
     registry: CallRegistry
     caller_id: str
     time_zone: tzinfo = UTC
-    line: Line | None = None
     floor: Floor | None = None
     talk: Talk | None = None
     waiting: WaitingRules = USUAL

@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 LOOK_S = 1.0  # how often it is looked where a caller stands: in memory, so that it costs nothing
 FIRST_TOLD_S = 1.5  # an agent who is free is there sooner, and nobody need hear of a place
 LEAST_BETWEEN_S = 15.0  # however often the place gets better
+AWAY_S = 5.0  # the database, before the configured phones are rung in turn
 LEAVE_S = 2.0  # a call that is over waits so long for the database
 
 UNKNOWN = "call:"  # whoever could not come back: no number is known
@@ -85,11 +86,15 @@ class WaitingPlace:
         self._connect: Connect | None = None
         self._again = False
         self._asked = asyncio.Event()
-        self._entered = 0.0
+        self._entered = self._fresh_at = 0.0
         self._since: float | None = None  # in the line now, on the call's clock
         self.place: Place | None = None
         self.told = Told()
         self.waited_s = 0.0
+
+    def attend(self, tell: Callable[[PlaceTold], None], quiet: Callable[[], bool]) -> None:
+        """Who hears from now on where the caller stands."""
+        self._tell, self._quiet = tell, quiet
 
     @property
     def held(self) -> bool:
@@ -115,7 +120,7 @@ class WaitingPlace:
         )
         self.place = place = await self._line.enter(arrival)
         self._connect, self._again = connect, place.again
-        self._entered = self._since = self._clock.monotonic()
+        self._entered = self._since = self._fresh_at = self._clock.monotonic()
         if not place.again:
             self.told = Told()
         self.told.at = None
@@ -161,6 +166,8 @@ class WaitingPlace:
                     asked = asyncio.ensure_future(self._asked.wait())
                     self._say(asked=True)
                     continue
+                if self._away():
+                    raise StoreUnavailable("the line is away", remedy="see that the database runs")
                 if not self._line.staffed(self._wanted.skill):
                     return None
                 if until is not None and self._clock.monotonic() >= until:
@@ -170,6 +177,12 @@ class WaitingPlace:
         finally:
             offered.cancel()
             asked.cancel()
+
+    def _away(self) -> bool:
+        """Whether nobody could be offered anything for too long."""
+        now = self._clock.monotonic()
+        self._fresh_at = now if self._line.view().fresh else self._fresh_at
+        return now - self._fresh_at > AWAY_S
 
     @property
     def _wanted(self) -> Connect:

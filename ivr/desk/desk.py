@@ -56,6 +56,10 @@ class ConfiguredDesk:
         self._calendar = Calendar(config.hours, self._zone)
         self._agents = config.agents
 
+    def open_at(self, moment: datetime) -> bool:
+        """Within hours, whoever is there."""
+        return self._calendar.open_at(moment)
+
     def open_now(self, skill: str, now: datetime) -> bool:
         """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""
         return self._calendar.open_at(now) and bool(self._agents)

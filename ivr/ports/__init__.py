@@ -31,6 +31,7 @@ from ivr.ports.line import Places as Places
 from ivr.ports.line import PlaceState as PlaceState
 from ivr.ports.line import Release as Release
 from ivr.ports.line import Standing as Standing
+from ivr.ports.line_store import LineStore as LineStore
 from ivr.ports.media import MediaEngine as MediaEngine
 from ivr.ports.media import MediaLeg as MediaLeg
 from ivr.ports.phones import AgentPhone as AgentPhone

@@ -23,6 +23,9 @@ Release = Literal["declined", "no_answer", "unreachable", "lost", "withdrawn"]
 
 Leaving = Literal["abandoned", "away", "done"]
 
+LATE = 11
+"""The priority of who waited longer than the bound: above any other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -62,6 +65,9 @@ class Place:
     callback_number: str = ""
     due_at: datetime | None = None
     again: bool = False  # it was there before, and is taken again
+    first: bool = False  # of its priority: its agent's line broke
+    recording: str = ""  # of a message, and its words
+    transcript: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ class AgentStatus:
 class LineView:
     """The line as one process remembers it: rebuilt from the database at each change, never the truth."""
 
-    places: tuple[Place, ...]  # live ones, in the order in which they are served
+    places: tuple[Place, ...]  # live ones (all but done, abandoned, expired, given up), in the order of service
     agents: tuple[AgentStatus, ...]
     fresh: bool = True  # False: the database is away, and this is how it was
 
@@ -129,8 +135,8 @@ class LineView:
 class Estimator(Protocol):
     """How long callers wait, and what may be said of it. One a process; a line asks it and shows it its memory.
 
-    It learns from what it is shown alone, so that every process of a line learns the same: who was waiting and is
-    talking now, who is gone, which agent was busy how long."""
+    It learns from what it told and from what it is shown: who was waiting and is talking now, who is gone, which
+    agent was busy for how long."""
 
     def follow(self, view: LineView) -> None:
         """The line changed: call it after each rebuild of the view, with ``fresh`` ones only."""

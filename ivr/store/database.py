@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store.faults import REMEDY, Unreachable, fault
+from ivr.store.tables import Moment
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -37,6 +38,8 @@ Way = Literal["read", "write"]
 log = structlog.get_logger(__name__)
 
 
+_CLOCK = text("SELECT clock_timestamp() AS at").columns(at=Moment)
+_SQLITE_CLOCK = text("SELECT strftime('%Y-%m-%d %H:%M:%f000', 'now') AS at").columns(at=Moment)
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -49,6 +52,13 @@ def insert_new(connection: AsyncConnection, table: Table, *key: Column[Any]) -> 
     """An insert that leaves a row alone which is there by ``key``; without one, it takes further clauses."""
     made = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
     return made.on_conflict_do_nothing(index_elements=key) if key else made
+
+
+async def moment(connection: AsyncConnection) -> datetime:
+    """Now, by the database's own clock: what several processes compare. SQLite's is this machine's."""
+    now = _CLOCK if connection.dialect.name == "postgresql" else _SQLITE_CLOCK
+    at: datetime = (await connection.execute(now)).one().at
+    return at
 
 
 def _dumps(value: object) -> str:

@@ -1,8 +1,10 @@
 """The lease of a line: a process that serves calls says every few seconds that it lives, and ends the calls of those
 that do not any more.
 
-Nobody's clock is compared with another's: a line is dead when its beat did not change for LEASE_S of uninterrupted
-watching, or when its lock is free. Whoever was taken for dead and is not gets its calls back with its next beat.
+Nobody's clock is compared with another's: beats are by the database's. A line is dead when its beat did not change for
+LEASE_S of uninterrupted watching, or when its lock is free. Whoever was taken for dead and is not gets its calls back
+with its next beat. Places in the line of waiting callers go by the same beats, and much sooner:
+``ivr.store.line.reaping``.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.errors import StoreUnavailable
 from ivr.ports import Clock
-from ivr.store.database import Database, TableGroup, fit, insert_new, reads, writes
+from ivr.store.database import Database, TableGroup, fit, insert_new, moment, reads, writes
 from ivr.store.tables import calls, line_processes
 
-BEAT_S = 2.0
+BEAT_S = 1.0
 SILENT_S = 5.0  # its callers, should they call again, may go on where they were
 LEASE_S = 30.0  # longer than any standstill that a line survives
 LOST = "lost"
@@ -46,6 +48,8 @@ class LineLease(TableGroup):
         self._looked = 0.0
         self._silent: tuple[str, ...] = ()
         self._gone: set[str] = set()
+        self._beating_since: float | None = None
+        self.steady = False  # it has beaten for so long that any other that lives has, too
 
     @property
     def line(self) -> str:
@@ -73,12 +77,19 @@ class LineLease(TableGroup):
                 if reopened := await self._beat(tuple(live())):
                     log.warning("calls.reopened", count=reopened)
                 beats, left = await self._look()
+                self._beat_well(clock.monotonic())
                 dead = {*self._watch(beats, clock.monotonic()), *self._gone}
                 if (dead or left) and (count := await self._end(dead)):
                     log.warning("calls.reconciled", count=count)
                 self._gone -= dead
             except (StoreUnavailable, SQLAlchemyError):
                 self._seen.clear()  # nobody could be seen to beat meanwhile
+                self._beating_since, self.steady = None, False
+
+    def _beat_well(self, now: float) -> None:
+        if self._beating_since is None or now - self._looked > 3 * BEAT_S:
+            self._beating_since = now  # after an outage of the database, or a standstill of this process
+        self.steady = now - self._beating_since >= SILENT_S
 
     async def tidy(self, live: Callable[[], Iterable[str]]) -> None:
         """End the calls of this line that are over, though nothing could keep their end."""
@@ -104,7 +115,7 @@ class LineLease(TableGroup):
     @writes
     async def _beat(self, connection: AsyncConnection, live: Collection[str]) -> int:
         """How many of the calls in progress somebody had ended because this line was silent."""
-        mine, beat = line_processes.c.id == self._line, {"beat_at": self._now()}
+        mine, beat = line_processes.c.id == self._line, {"beat_at": await moment(connection)}
         if (await connection.execute(update(line_processes).where(mine).values(beat))).rowcount:
             return 0
         row = {"id": self._line, "node": self._node, **beat}

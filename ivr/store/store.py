@@ -19,6 +19,7 @@ from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
+from ivr.store.line import LineTables
 from ivr.store.messages import MessageStore
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
@@ -80,6 +81,7 @@ class Store:
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.messages = MessageStore(self.database, now)
         self.audit = AuditTrail(self.database, now)
+        self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
@@ -106,11 +108,14 @@ class Store:
         return StoreStatus(self.name, revision, head)
 
     async def begin(self) -> int:
-        """This line serves calls from now on; how many calls of dead ones were ended. Raises StoreUnavailable."""
+        """This line serves calls from now on; how many calls of dead ones were ended. Who waited with one of these is
+        away, and keeps the place. Raises StoreUnavailable."""
         if self._lease is None:
             return 0
         gone = await self._spool.adopt() if self._spool is not None else ()
-        return await self._lease.begin(gone) + await self.calls.end_unfinished(LOST, self.now())
+        ended = await self._lease.begin(gone) + await self.calls.end_unfinished(LOST, self.now())
+        await self.line.reap(silent=False)
+        return ended
 
     async def run(self, clock: Clock, live: Callable[[], Iterable[str]]) -> None:
         """Beside the calls, until cancelled. ``live``: ids of those in progress."""
@@ -169,6 +174,7 @@ class Store:
         if self._lease is not None:
             with suppress(StoreUnavailable):
                 await self._lease.close()
+                await self.line.reap(silent=False)
         if self._spool is not None:
             await self._spool.close()
         await self.database.close()

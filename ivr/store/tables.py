@@ -218,3 +218,113 @@ flow_publications = Table(
     Column("at", Moment, nullable=False),
     Column("detail", Json, nullable=False),
 )
+
+# -- the line of waiting callers --------------------------------------------------------------------------------------
+
+LIVE = ("waiting", "offered", "talking", "away", "callback", "dialling")
+HELD = ("offered", "dialling", "talking")
+
+
+def _text(name: str, length: int = 100) -> Column[str]:
+    return Column(name, String(length), nullable=False, server_default=text("''"))
+
+
+def _while(states: str, name: str, *columns: str, unique: bool = False) -> Index:
+    """An index of the places in ``states``."""
+    there = text(states)
+    return Index(name, *columns, unique=unique, sqlite_where=there, postgresql_where=there)
+
+
+places = Table(
+    "places",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person", String(120), nullable=False, index=True),
+    Column("channel", String(20), nullable=False),
+    Column("skill", String(40), nullable=False),
+    Column("priority", Integer, nullable=False),  # 10 goes first
+    Column("entered_at", Moment, nullable=False),  # written once: that is what keeps a place
+    Column("state", String(20), nullable=False),
+    Column("changed_at", Moment, nullable=False, index=True),
+    Column("until", Moment, nullable=True),  # the lease of an offer, or of dialling
+    _text("call_id"),
+    _text("line", 32),  # the process that has the call, or makes the call back; "" where none has
+    _text("agent"),
+    Column("seat", String(120), nullable=True),  # of agents
+    Column("offers", Integer, nullable=False, server_default=text("0")),  # no offer is like another
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("first", Boolean, nullable=False, server_default=text("false")),  # of its priority
+    _text("callback_number", 40),
+    Column("due_at", Moment, nullable=True),
+    _text("named"),
+    _text("reason"),
+    _text("said", 500),
+    _text("name", 200),
+    _text("number", 100),
+    _text("member", 60),
+    _text("language", 20),
+    _text("context"),  # token of the hand-over's context
+    _text("recording", 300),  # of a message
+    Column("transcript", Text, nullable=False, server_default=text("''")),
+    # The safety net, whatever the code does: nobody waits twice for one thing (a message is one each), and no agent has
+    # two callers on one seat.
+    _while(
+        "state IN ('waiting', 'offered', 'away', 'callback', 'dialling') AND channel <> 'message'",
+        "uq_places_waiting", "person", "skill", "channel", unique=True,
+    ),
+    _while("state IN ('offered', 'dialling', 'talking')", "uq_places_seat", "seat", unique=True),
+    _while(
+        "state IN ('waiting', 'offered', 'talking', 'away', 'callback', 'dialling')",
+        "ix_places_live", "priority", "entered_at", "id",
+    ),
+)  # fmt: skip
+
+place_events = Table(
+    "place_events",
+    metadata,
+    Column("id", Integer, primary_key=True),  # in the order in which things happened, across processes
+    Column("place", Integer, nullable=False, index=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    _text("agent"),
+    Column("detail", Json, nullable=False),
+)
+
+# One row a seat: an agent has one, a phone that takes several calls at once has "name", "name#2", …
+agents = Table(
+    "agents",
+    metadata,
+    Column("seat", String(120), primary_key=True),
+    Column("name", String(100), nullable=False, index=True),
+    Column("slot", Integer, nullable=False),
+    _text("display"),
+    Column("phone", String(200), nullable=False),  # a SIP URI, or "browser"
+    Column("console", Boolean, nullable=False, server_default=text("false")),
+    _text("configured", 400),  # its skills, as the configuration last said; "" for who is not in it
+    _text("line", 32),  # the process that has the console, or looks after the phone
+    Column("state", String(20), nullable=False),
+    _text("reason"),
+    _text("going"),  # away for this reason once the conversation is over
+    Column("since", Moment, nullable=False),
+    Column("idle_at", Moment, nullable=False),  # whose turn it is: an offer that was withdrawn does not count
+    Column("until", Moment, nullable=True),  # the state ends by itself
+    CheckConstraint("state IN ('away', 'idle', 'offered', 'busy', 'wrap_up')", name="state"),
+)
+
+agent_skills = Table(
+    "agent_skills",
+    metadata,
+    Column("agent", String(100), primary_key=True),
+    Column("skill", String(40), primary_key=True),
+)
+
+agent_events = Table(
+    "agent_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("agent", String(100), nullable=False, index=True),
+    Column("slot", Integer, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("state", String(20), nullable=False),
+    _text("reason"),
+)

@@ -53,6 +53,7 @@ from ivr.ports import (
     HandoffContext,
     LegEvent,
     LegStats,
+    Line,
     ListenRequest,
     MediaChanged,
     MediaEngine,
@@ -63,6 +64,7 @@ from ivr.ports import (
     SpeechService,
 )
 from ivr.record import Entry
+from tests.call.line import FakeLine
 
 SDP = MediaDescription("127.0.0.1", 4000, (PCMU,))
 EPOCH = datetime(2026, 3, 3, 18, 0, tzinfo=UTC)
@@ -557,6 +559,13 @@ class FakeRecords:
         return self.resume_points.pop(caller_id, None)
 
 
+def _away(clock: Clock) -> FakeLine:
+    """A line that can't be reached: whoever wants a human gets the configured destinations in turn."""
+    line = FakeLine(clock.now)
+    line.down = True
+    return line
+
+
 def services(
     *,
     endpoint: SipEndpoint | None = None,
@@ -564,19 +573,22 @@ def services(
     speech: SpeechService | None = None,
     actions: Actions | None = None,
     desk: Desk | None = None,
+    line: Line | None = None,
     records: CallRecords | None = None,
     clock: Clock | None = None,
     registry: CallRegistry | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
+    clock = clock or VirtualClock()
     return CallServices(
         endpoint=endpoint or FakeEndpoint(),
         media=media or FakeMedia(),
         speech=speech or FakeSpeech(),
         actions=actions or FakeActions(),
         desk=desk or FakeDesk(),
+        line=line or _away(clock),
         records=records or FakeRecords(),
-        clock=clock or VirtualClock(),
+        clock=clock,
         registry=CallRegistry() if registry is None else registry,
         caller_id="sip:line@test",
     )

@@ -292,14 +292,14 @@ async def test_a_line_that_is_silent_for_long_is_dead(url: str, tmp_path: Path, 
     clock = Steps(now)
     assert watch._lease is not None and dead._lease is not None
 
-    await clock.run(watch._lease.run(clock, tuple), 2)
+    await clock.run(watch._lease.run(clock, tuple), 4)
     assert await watch.calls.take_resume_point("10001", now() - timedelta(hours=1)) is None, "it may live"
-    await clock.run(watch._lease.run(clock, tuple), 3)
+    await clock.run(watch._lease.run(clock, tuple), 6)
     assert [call["call_id"] for call in await watch.calls.recent(live=True)] == ["call-1"]
     assert await watch.calls.take_resume_point("10001", now() - timedelta(hours=1)) == {"state": "x"}, (
         "its caller calls again, and it has been silent for a while"
     )
-    await clock.run(watch._lease.run(clock, tuple), 16)
+    await clock.run(watch._lease.run(clock, tuple), 32)
     found = await watch.calls.get("call-1")
     assert found is not None and found["outcome"] == "lost"
 
@@ -351,11 +351,11 @@ async def test_an_outage_of_all_says_nothing_about_any(url: str, away: Away, now
     await other.calls.begin("call-1", "1", "2", now(), {})
     clock = Steps(now)
     assert one._lease is not None
-    await clock.run(one._lease.run(clock, tuple), 10)
+    await clock.run(one._lease.run(clock, tuple), 20)
     async with away():
-        await clock.run(one._lease.run(clock, tuple), 5)
+        await clock.run(one._lease.run(clock, tuple), 10)
     await written(one)
-    await clock.run(one._lease.run(clock, tuple), 10)
+    await clock.run(one._lease.run(clock, tuple), 20)
     assert [call["call_id"] for call in await one.calls.recent(live=True)] == ["call-1"]
     for store in (one, other):
         await store.close()

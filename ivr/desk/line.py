@@ -1,0 +1,333 @@
+"""The line of waiting callers, in one process: what the database keeps, as it is remembered; pairing; who is told.
+
+Implements ``ivr.ports.Line``. Whoever changes something wakes the pairing here at once, and by a notification in every
+other process; a look every second is the floor under both. What is remembered is rebuilt after each change, and is
+never the truth: that is what the transactions see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+
+from ivr.config import DeskConfig
+from ivr.desk.duty import PhonesOnDuty
+from ivr.desk.offers import AwaitedOffers
+from ivr.desk.position import ahead, staffed
+from ivr.desk.routing import Rules
+from ivr.errors import StoreUnavailable
+from ivr.ports.clock import Clock
+from ivr.ports.line import (
+    AgentState,
+    AgentStatus,
+    Arrival,
+    Estimator,
+    Leaving,
+    LineView,
+    Offer,
+    Place,
+    PlaceState,
+    Release,
+    Standing,
+)
+from ivr.ports.line_store import LineStore, Snapshot
+
+T = TypeVar("T")
+
+POLL_S = 1.0  # a lost notification costs this, never a caller
+STRAY_S = 3.0  # a place of a call that is over, which nobody left
+
+log = structlog.get_logger(__name__)
+
+
+class WaitingLine:
+    """``open_at``: whether the office is open; ``live``: ids of the calls in progress here, None where that is not
+    known; ``on_change``: what is remembered is another now."""
+
+    def __init__(
+        self,
+        store: LineStore,
+        config: DeskConfig,
+        clock: Clock,
+        *,
+        open_at: Callable[[datetime], bool] = lambda moment: True,
+        estimator: Estimator | None = None,
+        live: Callable[[], Collection[str]] | None = None,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._phones = PhonesOnDuty(store, open_at)
+        self._estimator = estimator
+        self._live = live
+        self.on_change = on_change
+        self._view = LineView((), (), fresh=False)
+        self._snapshot: Snapshot | None = None
+        self._read_at = 0.0  # monotonic
+        self._woken = asyncio.Event()
+        self._offers = AwaitedOffers(store.line)
+        self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
+        self._owed: list[Callable[[], Awaitable[object]]] = []
+        self._strays: dict[int, float] = {}
+        self._lost: Collection[int] = ()  # places that this process should have
+        self.apply(config)
+
+    def apply(self, config: DeskConfig) -> None:
+        """Phones and hours count at once."""
+        self._rules = Rules.of(config.line)
+        self._phones.apply(config.agents)
+        self._woken.set()
+
+    # -- beside the calls ---------------------------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """The phones of the configuration are on duty, and the line is known, as far as the database has it."""
+        with suppress(StoreUnavailable):
+            await self._phones.look(self._snapshot, self._now())
+            await self._refresh()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._store.follow(self._clock, self._heard))
+            tasks.create_task(self._pairing())
+            tasks.create_task(self._tending())
+
+    def _heard(self, kind: str, place_id: int) -> None:
+        if kind == "offered":
+            self._offers.told_of(place_id)
+        self._woken.set()
+
+    async def _pairing(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._woken.wait()
+            self._woken.clear()
+            try:
+                for place_id in self._offers.take_told():
+                    if (offer := await self._store.offer_of(place_id)) is not None:
+                        self._offers.give(offer)
+                while (found := await self._store.pair()) is not None:
+                    log.info(
+                        "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
+                    )
+                    self._offers.give(found)
+                await self._refresh()
+            except StoreUnavailable:
+                self._lost_sight()
+
+    async def _tending(self) -> None:
+        while True:
+            try:
+                await self._pay()
+                if buried := await self._store.reap():
+                    log.warning("line.reaped", places=buried)
+                await self._phones.look(self._snapshot, self._now())
+                await self._leave_strays()
+                await self._return()
+            except StoreUnavailable:
+                self._lost_sight()
+            await self._clock.sleep(POLL_S)
+            self._woken.set()
+
+    # -- what is remembered -------------------------------------------------------------------------------------------
+
+    async def _refresh(self) -> None:
+        reading = self._offers.reading()
+        snapshot = await self._store.snapshot()
+        self._read_at = self._clock.monotonic()
+        self._snapshot = snapshot
+        self._lost = self._offers.seen(reading, snapshot.places, snapshot.offers)
+        self._show(LineView(snapshot.places, snapshot.agents))
+
+    def _show(self, view: LineView) -> None:
+        if view == self._view:
+            return
+        self._view = view
+        if self._estimator is not None and view.fresh:
+            self._estimator.follow(view)
+        self.on_change()
+
+    def _lost_sight(self) -> None:
+        if self._view.fresh:
+            log.warning("line.unavailable", waiting=len(self._view.places))
+            self._show(replace(self._view, fresh=False))
+
+    def _remember(self, place: Place) -> Place:
+        """Before the next look shows it."""
+        others = [each for each in self._view.places if each.id != place.id]
+        now = self._now()
+        places = sorted([*others, place], key=lambda each: self._rules.order(each, now))
+        self._show(replace(self._view, places=tuple(places)))
+        return place
+
+    def _now(self) -> datetime:
+        """By the database's clock, as far as this process knows."""
+        if self._snapshot is None:
+            return self._clock.now()
+        return self._snapshot.at + timedelta(seconds=self._clock.monotonic() - self._read_at)
+
+    def _waited(self, place: Place) -> float:
+        return round(max(0.0, (self._now() - place.entered_at).total_seconds()), 1)
+
+    def view(self) -> LineView:
+        return self._view
+
+    def standing(self, place_id: int) -> Standing | None:
+        place = self._place(place_id)
+        if place is None:
+            return None
+        now, view = self._now(), self._view
+        if self._estimator is not None:
+            position, within_s = self._estimator.position(view, place), self._estimator.within_s(view, place)
+        else:
+            position, within_s = ahead(view, place, self._rules, now) + 1, None
+        return Standing(position, within_s, self._waited(place), len(staffed(view, place, self._rules, now)))
+
+    def told(self, place_id: int, standing: Standing) -> None:
+        place = self._place(place_id)
+        if place is not None and self._estimator is not None:
+            self._estimator.told(self._view, place, standing)
+
+    def staffed(self, skill: str) -> bool:
+        """Generalists take callers whom nobody else is there for, and anybody does before nobody."""
+        return any(agent.state != "away" for agent in self._view.agents)
+
+    def _place(self, place_id: int) -> Place | None:
+        place_id = self._offers.now(place_id)
+        return next((place for place in self._view.places if place.id == place_id), None)
+
+    # -- what calls do ------------------------------------------------------------------------------------------------
+
+    async def enter(self, arrival: Arrival) -> Place:
+        place = self._remember(await self._changed(self._seen().enter(arrival)))
+        self._arrivals[place.id] = arrival
+        waits = sum(each.state == "waiting" for each in self._view.places)
+        log.info("line.entered", place=place.id, skill=arrival.skill, again=place.again, waiting=waits)
+        return place
+
+    async def leave(self, place_id: int, how: Leaving) -> None:
+        place_id = self._offers.now(place_id)
+        self._arrivals.pop(place_id, None)
+        await self._surely(lambda: self._store.leave(place_id, how))
+        log.info("line.left", place=place_id, how=how)
+
+    async def offered(self, place_id: int) -> Offer:
+        return await self._offers.next_of(place_id)
+
+    async def call_back(self, place_id: int, number: str, due_at: datetime | None = None) -> Place:
+        place_id = self._offers.now(place_id)
+        self._arrivals.pop(place_id, None)
+        return self._remember(await self._changed(self._seen().call_back(place_id, number, due_at)))
+
+    async def ask_call_back(self, arrival: Arrival, number: str, due_at: datetime | None = None) -> Place:
+        return self._remember(await self._changed(self._seen().ask_call_back(arrival, number, due_at)))
+
+    async def leave_message(self, arrival: Arrival, recording: str, transcript: str) -> Place:
+        return self._remember(await self._changed(self._seen().leave_message(arrival, recording, transcript)))
+
+    async def place_of(self, person: str) -> Place | None:
+        return await self._seen().place_of(person)
+
+    async def callbacks(self) -> AsyncIterator[Offer]:
+        while True:
+            yield await self._offers.to_be_made()
+
+    async def answered(self, offer: Offer) -> bool:
+        return await self._changed(self._store.answered(offer))
+
+    async def released(self, offer: Offer, why: Release) -> None:
+        log.info("line.released", place=offer.place.id, agent=offer.agent, why=why)
+        await self._surely(lambda: self._store.released(offer, why))
+
+    async def dialling(self, offer: Offer) -> bool:
+        return await self._changed(self._store.dialling(offer))
+
+    async def undialled(self, offer: Offer) -> PlaceState:
+        return await self._changed(self._store.undialled(offer))
+
+    async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
+        place_id = self._offers.now(place_id)
+        self._arrivals.pop(place_id, None)
+        await self._surely(lambda: self._store.finished(place_id, agent, disposition))
+
+    async def broken(self, place_id: int, agent: str) -> Place:
+        place_id = self._offers.now(place_id)
+        log.warning("line.broken", place=place_id, agent=agent)
+        return self._remember(await self._changed(self._store.broken(place_id, agent)))
+
+    # -- what agents and supervisors do -------------------------------------------------------------------------------
+
+    async def sign_in(
+        self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
+    ) -> AgentStatus:
+        return await self._changed(self._store.sign_in(agent, display=display, skills=skills, phone=phone))
+
+    async def sign_out(self, agent: str) -> None:
+        await self._surely(lambda: self._store.sign_out(agent))
+
+    async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
+        return await self._changed(self._store.set_state(agent, state, reason))
+
+    async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
+        await self._changed(self._store.set_skills(agent, skills))
+
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+        await self._changed(self._store.move(place_id, skill=skill, priority=priority))
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _seen(self) -> LineStore:
+        """Raises StoreUnavailable at once while the database is known to be away: nobody waits for its bound."""
+        if self._snapshot is not None and not self._view.fresh:
+            raise StoreUnavailable("the line of waiting callers is away with its database")
+        return self._store
+
+    async def _changed(self, work: Awaitable[T]) -> T:
+        result = await work
+        self._woken.set()
+        return result
+
+    async def _surely(self, work: Callable[[], Awaitable[object]]) -> None:
+        """What is over is over: where the database is away it is told later, so that no agent gets a ghost."""
+        try:
+            await self._changed(work())
+        except StoreUnavailable:
+            self._owed.append(work)
+            log.warning("line.owed", changes=len(self._owed))
+
+    async def _pay(self) -> None:
+        while self._owed:
+            await self._owed[0]()
+            self._owed.pop(0)
+
+    async def _leave_strays(self) -> None:
+        """Calls that are over, though nobody left their place: something of ours broke, or was killed in its midst."""
+        if self._live is None:
+            return
+        live, now = set(self._live()), self._clock.monotonic()
+        mine = [each for each in self._view.places if each.line == self._store.line and not each.callback_number]
+        gone = {each.id: each for each in mine if each.arrival.channel == "voice" and each.arrival.call_id not in live}
+        self._strays = {place_id: self._strays.get(place_id, now) for place_id in gone}
+        for place_id, since in list(self._strays.items()):
+            if now - since >= STRAY_S:
+                log.error("line.stray", place=place_id, state=gone[place_id].state)
+                await self._store.leave(place_id, "done" if gone[place_id].state == "talking" else "away")
+
+    async def _return(self) -> None:
+        """This process was taken for dead, and is not: its callers are back at their places."""
+        lost, self._lost = self._lost, ()
+        for place_id in lost:
+            arrival = self._arrivals.pop(place_id, None)
+            if arrival is not None:
+                place = self._remember(await self._store.enter(arrival))
+                self._offers.move(place_id, place.id)
+                self._arrivals[place.id] = arrival
+                log.warning("line.returned", place=place.id)

@@ -1,0 +1,264 @@
+"""Offers of places to agents: made, taken, given back; conversations that end, or break."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import true as always
+
+from ivr.ports.line import Offer, Place, PlaceState, Release
+from ivr.store.line.turn import Turn, in_order, offer_of, place_of
+from ivr.store.tables import HELD, LIVE, agent_skills, agents, places
+
+GENERAL = "general"
+DIAL_S = 120.0  # nobody is being dialled for longer, whatever became of who did it
+
+
+# -- pairing -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _OnDuty:
+    row: Row[Any]
+    skills: set[str]
+
+
+async def pair(turn: Turn) -> Offer | None:
+    """The first caller in order whom an idle agent can serve, and of those agents the one whose turn it is; None where
+    there is no such pair. A call back is driven by the process of the agent's console, or else by this one."""
+    on_duty = await _on_duty(turn)
+    idle = [each for each in on_duty if each.row.state == "idle"]
+    if not idle:
+        return None
+    ready = (places.c.state == "waiting") | ((places.c.state == "callback") & (places.c.due_at <= turn.at))
+    query = select(places).where(ready, _can_be_taken(turn, idle, on_duty)).order_by(*in_order(turn.at, turn.rules))
+    # SKIP LOCKED: a row that somebody is changing by hand never blocks the line.
+    row = (await turn.connection.execute(query.limit(1).with_for_update(skip_locked=True))).one_or_none()
+    if row is None:
+        return None
+    seat = min(_able(turn, row, idle, on_duty), key=lambda each: _turn_of(each, row)).row
+    changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1, "until": turn.after(turn.rules.offer_s)}
+    if row.state == "callback" or row.channel == "message":
+        changes["line"] = seat.line if seat.console else turn.line
+    await turn.sit(seat, "offered", until=changes["until"])
+    detail = {"slot": seat.slot, "offer": changes["offers"], "priority": row.priority, "skill": row.skill}
+    return offer_of(await turn.put(row, "offered", "offered", **changes, detail=detail), seat)
+
+
+async def _on_duty(turn: Turn) -> Sequence[_OnDuty]:
+    query = (
+        select(agents, agent_skills.c.skill)
+        .outerjoin(agent_skills, agent_skills.c.agent == agents.c.name)
+        .where(agents.c.state != "away")
+    )
+    found: dict[str, _OnDuty] = {}
+    for row in await turn.connection.execute(query):
+        found.setdefault(row.seat, _OnDuty(row, set())).skills.add(row.skill)
+    return tuple(found.values())
+
+
+def _skills(of: Collection[_OnDuty]) -> set[str]:
+    return {skill for each in of for skill in each.skills if skill}
+
+
+def _served(turn: Turn, on_duty: Collection[_OnDuty]) -> set[str]:
+    """Skills that somebody on duty has, or that relax to one."""
+    skills = _skills(on_duty)
+    return skills | {each.skill for each in turn.rules.relax if each.to in skills}
+
+
+def _anybody(on_duty: Collection[_OnDuty]) -> Collection[_OnDuty]:
+    """Who takes callers whom nobody on duty is there for: generalists, or else whoever there is."""
+    return [each for each in on_duty if GENERAL in each.skills] or on_duty
+
+
+def _can_be_taken(turn: Turn, idle: Collection[_OnDuty], on_duty: Collection[_OnDuty]) -> ColumnElement[bool]:
+    """Places that one of ``idle`` may take now; ``_able`` says the same of one of them."""
+    skills, names = _skills(idle), {each.row.name for each in idle}
+    enough: list[ColumnElement[bool]] = [places.c.skill.in_(skills), places.c.named.in_(names)]
+    enough.extend(
+        (places.c.skill == each.skill) & (places.c.entered_at <= turn.before(each.after_s))
+        for each in turn.rules.relax
+        if each.to in skills
+    )
+    if any(each in _anybody(on_duty) for each in idle):
+        enough.append(places.c.skill.not_in(_served(turn, on_duty)))
+    absent = {each.row.name for each in on_duty} - names  # on duty, and not idle
+    patient = places.c.named.in_(absent) & (_since() > turn.before(turn.rules.named_s)) if absent else ~always()
+    return or_(*enough) & ~patient
+
+
+def _since() -> ColumnElement[Any]:
+    """Since when they can be served at all."""
+    return func.coalesce(places.c.due_at, places.c.entered_at)
+
+
+def _able(turn: Turn, row: Row[Any], idle: Collection[_OnDuty], on_duty: Collection[_OnDuty]) -> Sequence[_OnDuty]:
+    enough = {row.skill}
+    enough |= {e.to for e in turn.rules.relax if e.skill == row.skill and row.entered_at <= turn.before(e.after_s)}
+    anybody = _anybody(on_duty) if row.skill not in _served(turn, on_duty) else ()
+    return [e for e in idle if e.row.name == row.named or not enough.isdisjoint(e.skills) or e in anybody]
+
+
+def _turn_of(each: _OnDuty, row: Row[Any]) -> tuple[Any, ...]:
+    """Whom they know, who has the very skill, who has been idle longest."""
+    return each.row.name != row.named, row.skill not in each.skills, each.row.idle_at, each.row.seat
+
+
+# -- what becomes of an offer ------------------------------------------------------------------------------------------
+
+
+async def _offered(turn: Turn, offer: Offer, *states: str) -> Row[Any] | None:
+    """The place while this very offer of it runs."""
+    row = await turn.place(offer.place.id)
+    same = row is not None and row.offers == offer.place.offers and row.agent == offer.agent
+    return row if row is not None and same and row.state in states else None
+
+
+async def answered(turn: Turn, offer: Offer) -> bool:
+    row = await _offered(turn, offer, "offered", "dialling")
+    seat = await turn.seat(row.seat) if row is not None else None
+    if row is None or seat is None:
+        return False
+    await turn.put(row, "talking", "answered", until=None, first=False)
+    if seat.state != "busy":
+        await turn.sit(seat, "busy")
+    return True
+
+
+async def released(turn: Turn, offer: Offer, why: Release) -> None:
+    row = await _offered(turn, offer, "offered", "dialling")
+    if row is not None:
+        await give_back(turn, row, why)
+
+
+async def give_back(turn: Turn, row: Row[Any], why: str) -> None:
+    """The place is where it was, and its agent is not offered the next one at once."""
+    seat = await turn.seat(row.seat)
+    await _waits_again(turn, row, "released", why)
+    if seat is None:
+        return
+    if why == "withdrawn":
+        await relieve(turn, seat, idle_at=seat.idle_at)
+    else:
+        await unreachable(turn, seat, why)
+
+
+async def _waits_again(turn: Turn, row: Row[Any], kind: str, why: str, **changes: Any) -> Row[Any]:
+    state = "callback" if row.callback_number else "waiting"
+    if row.callback_number or row.channel == "message":
+        changes["line"] = ""
+    return await turn.put(row, state, kind, **changes, detail={"why": why})
+
+
+async def unreachable(turn: Turn, seat: Row[Any], why: str) -> None:
+    """Away, and where there is no console to come back with, for a while: with every call that the phone would take."""
+    if seat.console:
+        await turn.sit(seat, "away", seat.going or why)
+        return
+    until = turn.after(turn.rules.rest_s)
+    same = (agents.c.name == seat.name) & ((agents.c.seat == seat.seat) | (agents.c.state == "idle"))
+    for each in await turn.connection.execute(select(agents).where(same)):
+        await turn.sit(each, "away", why, until)
+
+
+async def relieve(turn: Turn, seat: Row[Any], *, wraps_up: bool = False, **changes: Any) -> None:
+    """The seat has no caller any more."""
+    if seat.going:
+        await turn.sit(seat, "away", seat.going)
+    elif seat.console and not seat.line:
+        await turn.sit(seat, "away", "signed out")
+    elif seat.console and wraps_up:
+        ends = turn.rules.wrap_up_s
+        await turn.sit(seat, "wrap_up", until=turn.after(ends) if ends else None)
+    else:
+        await turn.sit(seat, "idle", **changes)
+
+
+async def free(turn: Turn, row: Row[Any]) -> None:
+    """The agent of this place has it no more: an offer is withdrawn, a conversation over. The place is changed next."""
+    seat = await turn.seat(row.seat) if row.state in HELD else None
+    if seat is None:
+        return
+    if row.state == "talking":
+        await relieve(turn, seat, wraps_up=True)
+    else:
+        turn.tell(row.id, "withdrawn", seat.name)
+        await relieve(turn, seat, idle_at=seat.idle_at)
+
+
+async def dialling(turn: Turn, offer: Offer) -> bool:
+    row = await _offered(turn, offer, "offered")
+    seat = await turn.seat(row.seat) if row is not None else None
+    if row is None or seat is None or not row.callback_number:
+        return False
+    await turn.put(row, "dialling", "dialling", until=turn.after(DIAL_S))
+    await turn.sit(seat, "busy")
+    return True
+
+
+async def undialled(turn: Turn, offer: Offer) -> PlaceState:
+    row = await _offered(turn, offer, "dialling")
+    if row is None:
+        now = await turn.place(offer.place.id)
+        state: PlaceState = now.state if now is not None else "done"
+        return state
+    return await not_reached(turn, row)
+
+
+async def not_reached(turn: Turn, row: Row[Any]) -> PlaceState:
+    """Tried again later, as often as configured."""
+    if (seat := await turn.seat(row.seat)) is not None:
+        await relieve(turn, seat)
+    attempts, minutes = row.attempts + 1, turn.rules.attempts_min
+    if attempts >= len(minutes):
+        await turn.put(row, "given_up", "given_up", attempts=attempts, line="")
+        return "given_up"
+    due_at = turn.after(60 * minutes[attempts - 1])
+    await turn.put(row, "callback", "unreached", attempts=attempts, due_at=due_at, line="")
+    return "callback"
+
+
+# -- conversations -----------------------------------------------------------------------------------------------------
+
+
+async def finished(turn: Turn, place_id: int, agent: str, disposition: str) -> None:
+    row = await turn.place(place_id)
+    if row is None or row.state != "talking" or row.agent != agent:
+        return
+    await free(turn, row)
+    kept = {"agent": row.agent, "seat": row.seat}
+    await turn.put(row, "done", "finished", line="", **kept, detail={"disposition": disposition[:100]})
+
+
+async def broken(turn: Turn, place_id: int, agent: str) -> Place:
+    """Raises IvrError for a place that there isn't."""
+    row = await turn.known(place_id)
+    if row.state != "talking" or row.agent != agent:
+        return place_of(row)
+    if (seat := await turn.seat(row.seat)) is not None:
+        await unreachable(turn, seat, "lost")
+    return place_of(await turn.put(row, "waiting", "broken", first=True, person=await unlike(turn, row)), again=True)
+
+
+async def superseded(turn: Turn, row: Row[Any]) -> bool:
+    """The call with this place is gone, and the same person's other call was given a place as old beside it: that one
+    is theirs now, and this one is over."""
+    as_old = (places.c.entered_at == row.entered_at) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
+    others = await turn.find(as_old, places.c.id != row.id, places.c.state.in_(LIVE), places.c.person.like("call:%"))
+    for other in others:
+        if (other.number, other.member) == (row.number, row.member):
+            await turn.put(row, "done", "merged", line="", detail={"into": other.id})
+            await turn.connection.execute(update(places).where(places.c.id == other.id).values(person=row.person))
+            return True
+    return False
+
+
+async def unlike(turn: Turn, row: Row[Any]) -> str:
+    """Who this is, waiting again: another name where meanwhile the same person waits for the same with another call."""
+    waits = places.c.state.in_([state for state in LIVE if state != "talking"])
+    same = (places.c.person == row.person) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
+    return f"call:{row.call_id}" if await turn.find(waits, same, places.c.id != row.id) else str(row.person)

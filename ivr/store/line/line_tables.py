@@ -1,0 +1,158 @@
+"""The line's tables: the transactions of ``ivr.ports.line.Places``, pairing, reaping, and the line as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ivr.config import LineConfig
+from ivr.ports import Clock
+from ivr.ports.line import AgentState, AgentStatus, Arrival, Leaving, Offer, Place, PlaceState, Release
+from ivr.ports.line_store import Phone, Snapshot
+from ivr.store.database import Database, TableGroup, moment, reads
+from ivr.store.lease import LineLease
+from ivr.store.line import agreements, arrivals, duty, reaping
+from ivr.store.line.notifications import Notifications
+from ivr.store.line.turn import Turn, in_order, offer_of, place_of, status_of
+from ivr.store.tables import LIVE, agent_skills, agents, places
+
+T = TypeVar("T")
+
+
+class LineTables(TableGroup):
+    """``lease``: of this process, None for one that only looks. Methods raise StoreUnavailable, and IvrError where they
+    say so."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime], lease: LineLease | None = None) -> None:
+        super().__init__(database, now)
+        self._lease = lease
+        self.line = lease.line if lease is not None else ""
+        self._rules = LineConfig()
+        self._notifications = Notifications(database)
+
+    def apply(self, rules: LineConfig) -> None:
+        """From the next transaction on."""
+        self._rules = rules
+
+    async def _turn(self, work: Callable[[Turn], Awaitable[T]]) -> T:
+        async def run(connection: AsyncConnection) -> T:
+            turn = await Turn.begin(connection, self._rules, self.line)
+            result = await work(turn)
+            await turn.end()
+            return result
+
+        return await self._database.write(run)
+
+    # -- ports.line.Places --------------------------------------------------------------------------------------------
+
+    async def enter(self, arrival: Arrival) -> Place:
+        return await self._turn(lambda turn: arrivals.enter(turn, arrival))
+
+    async def leave(self, place_id: int, how: Leaving) -> None:
+        await self._turn(lambda turn: arrivals.leave(turn, place_id, how))
+
+    async def call_back(self, place_id: int, number: str, due_at: datetime | None = None) -> Place:
+        return await self._turn(lambda turn: arrivals.call_back(turn, place_id, number, due_at))
+
+    async def ask_call_back(self, arrival: Arrival, number: str, due_at: datetime | None = None) -> Place:
+        return await self._turn(lambda turn: arrivals.ask_call_back(turn, arrival, number, due_at))
+
+    async def leave_message(self, arrival: Arrival, recording: str, transcript: str) -> Place:
+        return await self._turn(lambda turn: arrivals.leave_message(turn, arrival, recording, transcript))
+
+    async def place_of(self, person: str) -> Place | None:
+        return await self._turn(lambda turn: arrivals.place_of_person(turn, person))
+
+    async def answered(self, offer: Offer) -> bool:
+        return await self._turn(lambda turn: agreements.answered(turn, offer))
+
+    async def released(self, offer: Offer, why: Release) -> None:
+        await self._turn(lambda turn: agreements.released(turn, offer, why))
+
+    async def dialling(self, offer: Offer) -> bool:
+        return await self._turn(lambda turn: agreements.dialling(turn, offer))
+
+    async def undialled(self, offer: Offer) -> PlaceState:
+        return await self._turn(lambda turn: agreements.undialled(turn, offer))
+
+    async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
+        await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition))
+
+    async def broken(self, place_id: int, agent: str) -> Place:
+        return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
+
+    async def sign_in(
+        self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
+    ) -> AgentStatus:
+        return await self._turn(lambda turn: duty.sign_in(turn, agent, display, skills, phone))
+
+    async def sign_out(self, agent: str) -> None:
+        await self._turn(lambda turn: duty.sign_out(turn, agent))
+
+    async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
+        return await self._turn(lambda turn: duty.set_state(turn, agent, state, reason))
+
+    async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
+        await self._turn(lambda turn: duty.set_skills(turn, agent, skills))
+
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+        await self._turn(lambda turn: arrivals.move(turn, place_id, skill, priority))
+
+    # -- what the line itself does ------------------------------------------------------------------------------------
+
+    async def pair(self) -> Offer | None:
+        """One place is offered to one agent; None where nobody can be paired."""
+        return await self._turn(agreements.pair)
+
+    async def look_after(self, phones: Collection[Phone]) -> None:
+        """Phones of the configuration, as they are to be now."""
+        await self._turn(lambda turn: duty.look_after(turn, phones))
+
+    async def reap(self, *, silent: bool | None = None) -> int:
+        """Whatever is over; how many places dead processes had. ``silent``: also those that only were not heard of for
+        a while; None: where this process itself could have heard them."""
+        silent = silent if silent is not None else self._lease is not None and self._lease.steady
+
+        async def work(turn: Turn) -> int:
+            buried = await reaping.bury(turn, silent=silent)
+            await reaping.expire(turn)
+            return buried
+
+        return await self._turn(work)
+
+    @reads
+    async def offer_of(self, connection: AsyncConnection, place_id: int) -> Offer | None:
+        """The offer of this place that runs."""
+        query = select(places).where(places.c.id == place_id, places.c.state == "offered")
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            return None
+        seat = (await connection.execute(select(agents).where(agents.c.seat == row.seat))).one_or_none()
+        return offer_of(row, seat) if seat is not None else None
+
+    async def follow(self, clock: Clock, heard: Callable[[str, int], None]) -> None:
+        """See ``ivr.ports.line_store``."""
+        await self._notifications.run(clock, heard, self.line)
+
+    @reads
+    async def snapshot(self, connection: AsyncConnection) -> Snapshot:
+        at = await moment(connection)
+        query = select(places).where(places.c.state.in_(LIVE)).order_by(*in_order(at, self._rules))
+        rows = (await connection.execute(query)).all()
+        there = (agents.c.line != "") | (agents.c.configured != "") | (agents.c.state != "away")
+        seats = (await connection.execute(select(agents).where(there).order_by(agents.c.name, agents.c.slot))).all()
+        skills: dict[str, list[str]] = {}
+        for each in await connection.execute(select(agent_skills).order_by(agent_skills.c.skill)):
+            skills.setdefault(each.agent, []).append(each.skill)
+        by_seat = {seat.seat: seat for seat in seats}
+        return Snapshot(
+            at,
+            tuple(place_of(row) for row in rows),
+            tuple(status_of(seat, skills.get(seat.name, ())) for seat in seats),
+            tuple(offer_of(row, by_seat[row.seat]) for row in rows if row.state == "offered" and row.seat in by_seat),
+            {(seat.name, seat.slot): seat.line for seat in seats if not seat.console},
+        )

@@ -1,0 +1,143 @@
+"""Processes that die, databases that restart: what they had is where it was, once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from ivr.store.tables import places as places_table
+
+from .conftest import OneLine, arrival, opened, phone
+
+
+async def test_a_process_that_is_silent_for_long(desk: OneLine, other: OneLine) -> None:
+    waiting = await other.enter("member:1")
+    await other.agent("ann")
+    await desk.agent("bob")
+    await desk.silence("there", 4.0)
+    assert await desk.line.reap(silent=True) == 0
+    await desk.silence("there", 2.0)
+    assert await desk.line.reap(silent=False) == 0, "nobody judges who has not listened long enough"
+    assert await desk.line.reap(silent=True) == 1
+    assert (await desk.place(waiting.id))["state"] == "away"
+    assert await desk.states() == {"ann": "away", "bob": "idle"}
+    again = await desk.enter("member:1", call_id="another")
+    assert (again.id, again.entered_at, again.again) == (waiting.id, waiting.entered_at, True)
+
+
+async def test_who_dials_again_before_anybody_noticed(desk: OneLine, other: OneLine) -> None:
+    """The old call is believed for a moment, and no longer."""
+    waiting = await other.enter("member:1", number="+15035550101")
+    beside = await desk.enter("member:1", call_id="another", number="+15035550101")
+    assert (beside.id != waiting.id, beside.entered_at) == (True, waiting.entered_at)
+    await desk.silence("there", 6.0)
+    await desk.line.reap(silent=True)
+    assert (await desk.place(waiting.id))["state"] == "done"
+    assert (await desk.place(beside.id))["person"] == "member:1"
+    late = await other.enter("member:2")
+    await desk.silence("there", 3.0)
+    assert (await desk.enter("member:2", call_id="another")).id == late.id
+
+
+async def test_what_a_dead_process_did_with_others(desk: OneLine, other: OneLine) -> None:
+    """Its callers at our phones and consoles, our callers at its consoles: nobody stays reserved, nobody is lost."""
+    await desk.agent("ann")
+    await desk.phones(phone("front"))
+    for n in (1, 2):
+        await other.enter(f"member:{n}")
+    talks, offered = await desk.serve(), await desk.pair()
+    await other.agent("zoe")
+    ours = await desk.enter("member:3")
+    theirs = await desk.pair()
+    assert (theirs.agent, theirs.place.id) == ("zoe", ours.id)
+    await desk.silence("there", 6.0)
+    await desk.line.reap(silent=True)
+    assert {(await desk.place(each.place.id))["state"] for each in (talks, offered)} == {"away"}
+    assert await desk.states() == {"ann": "wrap_up", "front": "idle", "zoe": "away"}
+    assert not await desk.line.answered(offered)
+    assert (await desk.pair()).place.id == ours.id
+
+
+async def test_call_backs_of_a_dead_process(desk: OneLine, other: OneLine) -> None:
+    """None is lost, none is made twice: who was reached already has been called back."""
+    kept = {}
+    for n, state in enumerate(("offered", "dialling", "talking")):
+        await other.agent(f"agent{n}")
+        place = await other.line.ask_call_back(arrival(f"member:{n}"), f"+1503555010{n}")
+        offer = await other.pair()
+        if state != "offered":
+            await other.line.dialling(offer)
+        if state == "talking":
+            await other.line.answered(offer)
+        kept[state] = (place.id, (await desk.place(place.id))["attempts"])
+    message = await other.line.leave_message(arrival("member:9"), "9.wav", "nine")
+    await other.agent("zoe")
+    await other.serve()
+    await desk.silence("there", 6.0)
+    await desk.line.reap(silent=True)
+    states = {was: (await desk.place(place_id))["state"] for was, (place_id, _) in kept.items()}
+    assert states == {"offered": "callback", "dialling": "callback", "talking": "away"}
+    assert (await desk.place(message.id))["state"] == "waiting"
+    await desk.agent("bob")
+    assert (await desk.pair()).place.id == kept["offered"][0]
+
+
+async def test_a_call_back_that_nobody_ends(desk: OneLine) -> None:
+    await desk.agent("ann")
+    place = await desk.line.ask_call_back(arrival("member:1"), "+15035550101")
+    await desk.line.dialling(await desk.pair())
+    await desk.age(130)
+    await desk.line.reap()
+    assert (await desk.place(place.id))["state"] == "callback"
+    assert (await desk.place(place.id))["attempts"] == 1
+    assert await desk.states() == {"ann": "idle"}
+
+
+async def test_a_restart(url: str, tmp_path: Path) -> None:
+    """The process was killed: its lock is free, and everything is away at once, at its old place."""
+    dead = await opened(url, "dead", spool=tmp_path)
+    await dead.agent("ann")
+    await dead.phones(phone("front"))
+    people = [await dead.enter(f"member:{n}") for n in range(5)]
+    await dead.serve()
+    await dead.pair()
+    await dead.line.ask_call_back(arrival("member:8"), "+15035550108")
+    assert dead.store._spool is not None and dead.store._spool._lock_fd is not None
+    os.close(dead.store._spool._lock_fd)  # as the kernel does
+    heir = await opened(url, "heir", spool=tmp_path)
+    places = {place.id: place for place in (await heir.line.snapshot()).places}
+    assert [places[place.id].state for place in people] == ["away"] * 5
+    assert [place.state for place in places.values()].count("callback") == 1
+    assert await heir.states() == {"ann": "away", "front": "away"}
+    await heir.phones(phone("front"))
+    assert (await heir.states())["front"] == "idle"
+    assert (await heir.pair()).place.arrival.person == "member:8", "the only one who is reachable"
+    again = [await heir.enter(place.arrival.person, call_id="new") for place in reversed(people)]
+    assert [(p.id, p.entered_at) for p in reversed(again)] == [(p.id, p.entered_at) for p in people]
+    await heir.store.close()
+    await dead.store.database.close()
+
+
+async def test_a_process_that_stops_leaves_nothing_live(url: str, other: OneLine) -> None:
+    stops = await opened(url, "stops")
+    await stops.agent("ann")
+    place = await stops.enter("member:1")
+    await stops.serve()
+    await stops.store.close()
+    assert (await other.place(place.id))["state"] == "away"
+    assert await other.states() == {"ann": "away"}
+
+
+@pytest.mark.parametrize("state", ["offered", "busy"])
+async def test_no_agent_is_reserved_for_nobody(desk: OneLine, state: str) -> None:
+    """Should a place ever be changed by hand, its agent is not stuck."""
+    await desk.agent("ann")
+    place = await desk.enter()
+    await (desk.pair() if state == "offered" else desk.serve())
+    done = update(places_table).where(places_table.c.id == place.id).values(state="done")
+    await desk.store.database.write(lambda connection: connection.execute(done))
+    await desk.line.reap()
+    assert (await desk.states())["ann"] == "wrap_up"
