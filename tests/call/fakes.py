@@ -57,6 +57,7 @@ from ivr.ports import (
     ListenRequest,
     MediaChanged,
     MediaEngine,
+    Messages,
     Party,
     RegistrationStatus,
     SignallingLoad,
@@ -559,6 +560,24 @@ class FakeRecords:
         return self.resume_points.pop(caller_id, None)
 
 
+class FakeMessages:
+    """ivr.ports.Messages in memory. ``broken``: the database is away."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.broken = False
+
+    async def keep(self, call_id: str, wav: bytes) -> str:
+        if self.broken:
+            raise StoreUnavailable("the database is stopped")
+        name = f"message-{len(self.kept) + 1}"
+        self.kept[name] = wav
+        return name
+
+    async def message(self, name: str) -> bytes | None:
+        return self.kept.get(name)
+
+
 def _away(clock: Clock) -> FakeLine:
     """A line that can't be reached: whoever wants a human gets the configured destinations in turn."""
     line = FakeLine(clock.now)
@@ -577,6 +596,7 @@ def services(
     records: CallRecords | None = None,
     clock: Clock | None = None,
     registry: CallRegistry | None = None,
+    messages: Messages | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
     clock = clock or VirtualClock()
@@ -591,4 +611,5 @@ def services(
         clock=clock,
         registry=CallRegistry() if registry is None else registry,
         caller_id="sip:line@test",
+        messages=messages,
     )
