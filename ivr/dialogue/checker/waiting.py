@@ -16,7 +16,7 @@ def check_waiting(findings: Findings) -> None:
             if not state.line.told:
                 why = f"who waits in {sid} never hears where they stand"
                 remedy = 'add told: "You\'re number {wait.position}.", said only if wait.position is known'
-                findings.add("untold", findings.at(name, "states", sid, "wait"), why, remedy)
+                findings.add("untold", findings.key(name, "states", sid, "wait"), why, remedy)
             if not any(_spares(findings, flow, choice.goto) for choice in state.choices):
                 why = f"a wait in {sid} can be long, and callers can only go on with it or hang up"
                 remedy = "add a choice that leads to a call back (callback.request) or a message (message.leave)"

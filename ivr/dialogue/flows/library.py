@@ -246,7 +246,7 @@ class _Builder:
             self.error("unknown-start", place("start"), f"the flow starts at {flow.start}, which is no state", remedy)
         waits = any(state.line is not None for state in flow.states.values())
         reserved = RESERVED_TARGETS | WAIT_TARGETS if waits else RESERVED_TARGETS
-        states, targets = f"states here: {listing(flow.states)}", [*flow.states, *reserved]
+        states = f"states here: {listing(flow.states)}"
         for sid, state in flow.states.items():
             key = _holding(self.parsed, files, ("states", sid)).key("states", sid)
             if sid in reserved or not sid.replace("_", "a").isalnum():
@@ -260,7 +260,8 @@ class _Builder:
                 known = target in flow.states or state.reserves(target)
                 if not known and flow.flow not in self.incomplete:
                     where = place("states", sid, *transition.path, "goto")
-                    remedy = suggestion(target, targets, states)
+                    known_here = [*flow.states, *(name for name in reserved if state.reserves(name))]
+                    remedy = suggestion(target, known_here, states)
                     self.error("unknown-target", where, f"{target} is no state of {flow.flow}", remedy)
             if state.call and state.call not in self.names["flow"] and state.call not in self.stems:
                 remedy = suggestion(state.call, self.names["flow"], f"flows here: {listing(self.names['flow'])}")

@@ -125,7 +125,7 @@ class Simulation(Driver):
             self._known(f"{ACTION}{action}")
             if outcome not in (known := self.library.signatures[action].all_outcomes):
                 raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
-        self._note_act("answer", f"{action}: {outcome}")
+        self._note_act("answer", f"{action}: {outcome}", values=dict(values or {}), facts=dict(facts or {}))
         self.answers[action] = ActionResult(outcome, dict(values or {}), dict(facts or {}))
         return self._taken()
 
