@@ -13,16 +13,20 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
+from ivr.actions.waiting import WaitingActions
 from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
+from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.hours import Calendar
+from ivr.desk.kept_place import kept_place
+from ivr.desk.promises import PromisedCallbacks
 from ivr.errors import IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
@@ -126,9 +130,18 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         )
         own_token = secrets.token_urlsafe(32)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
+        number = config.flows.numbering.number
+        waiting = WaitingActions(store.callbacks, line, number)
+        history = HistoryActions(store.calls, clock.now)
+        actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
+        entry = CallEntry(
+            config.flows,
+            serving,
+            lambda name: desk.fact(name, clock.now()),
+            config.sip.vouching,
+            kept_place(line, number),
+        )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
@@ -190,6 +203,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             """A message, and no console here to read it on."""
             await line.released(offer, "unreachable")
 
+        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         services = CallServices(
             media=media,
             speech=speech,
@@ -202,6 +216,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             switchboard=switchboard,
             floor=floor,
             time_zone=ZoneInfo(time_zone),
+            waiting=WaitingRules(
+                told_every_s=config.desk.line.told_every_s,
+                offer_s=config.desk.line.offer_s,
+                music=config.desk.line.music,
+                overflow=config.desk.line.overflow,
+                overflow_after_s=config.desk.line.overflow_after_s,
+            ),
+            number=number,
+            messages=store.messages,
         )
         _beside(stack, CallBacks(services, line, unread).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")

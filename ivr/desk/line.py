@@ -207,8 +207,9 @@ class WaitingLine:
             self._estimator.told(self._view, place, standing)
 
     def staffed(self, skill: str) -> bool:
-        """Generalists take callers whom nobody else is there for, and anybody does before nobody."""
-        return any(agent.state != "away" for agent in self._view.agents)
+        """Generalists take callers whom nobody else is there for, and anybody does before nobody. A phone that did not
+        answer is there again by itself."""
+        return any(agent.state != "away" or agent.until is not None for agent in self._view.agents)
 
     def _place(self, place_id: int) -> Place | None:
         place_id = self._offers.now(place_id)

@@ -22,6 +22,7 @@ from ivr.store.tables import (
     calls,
     handoff_contexts,
     idempotency,
+    messages,
     resume_points,
     verification_tries,
 )
@@ -108,6 +109,7 @@ class Retention(TableGroup):
             (resume_points, resume_points.c.at < older_than),
             (verification_tries, verification_tries.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),
+            (messages, messages.c.at < older_than),
             (idempotency, idempotency.c.at < older_than),
             (calls, calls.c.ended_at < older_than),
         ]
