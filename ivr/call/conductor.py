@@ -146,7 +146,7 @@ class Conductor:
             await self._ears.listen(None)
             yield
         finally:
-            self._paused = False
+            self._paused = self._coming = False
 
     # -- what happened -------------------------------------------------------------------------------------
 

@@ -216,7 +216,8 @@ class WaitingPlace:
             self.place, connect = now, replace(connect, skill=now.arrival.skill)
         self._connect = connect
         self._entered = self._since = self._clock.monotonic()
-        self.told.at = None
+        self.told = Told()  # another line, perhaps
+        self.ask()  # they hear where they stand, and are listened to again
         return connect
 
     def served(self) -> None:

@@ -95,6 +95,7 @@ class Rig:
             line=self.line,
             messages=self.messages,
         )
+        self.floor = shared.floor
         self.session = CallSession("c0ffee", self.leg, shared, self._opening)
         task = asyncio.create_task(self.session.run())
         await asyncio.sleep(settle_s)
