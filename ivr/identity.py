@@ -76,6 +76,14 @@ class Identity:
 NOBODY = Identity()
 
 
+def persons_of(facts: Mapping[str, object], call_id: str) -> tuple[str, ...]:
+    """Who a caller may be in the line of waiting callers, the surest first: "member:ID" from the level likely on,
+    "tel:NUMBER" where the number is not withheld, "call:ID" always."""
+    member, number = facts.get(CALLER_ID), facts.get("call.caller")
+    found = [f"member:{member}"] if member and Identity.of(facts).level >= IdentityLevel.LIKELY else []
+    return (*found, *([f"tel:{number}"] if number else ()), f"call:{call_id}")
+
+
 def renewed(before: Mapping[str, object], caller_id: object, given: Identity | None) -> Identity:
     """Who a caller is after an action that left ``caller_id``, having given ``given`` (None: no level).
 

@@ -67,8 +67,9 @@ class Entered:
 
 
 Decision = Literal[
-    "to",  # "human", with reason and from
+    "to",  # "human", with reason and from; or "machine", from the line
     "handoff",  # its outcome
+    "place",  # the position that was told (0: none), with minutes, asked and again
     "failed",  # "silent" or "not understood", with count
     "agitated",  # the evidence, with level
     "taken_up",  # what was said before the question came, with intent

@@ -14,10 +14,13 @@ import structlog
 
 from ivr.accounts.authentication import Authentication
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
+from ivr.actions.waiting import WaitingActions
+from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
+from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
@@ -27,6 +30,8 @@ from ivr.desk.board import DeskBoard
 from ivr.desk.board_phone import BoardPhones
 from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
+from ivr.desk.kept_place import kept_place
+from ivr.desk.promises import PromisedCallbacks
 from ivr.desk.routing import Rules
 from ivr.desk.scoring import Scoring
 from ivr.desk.seats import Seats
@@ -147,6 +152,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             live=lambda: [call.call_id for call in registry],
             on_change=feed.touch,
         )
+        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+        floor = AgentFloor(config.desk.agents, switchboard, media)
         seats = Seats(
             line,
             clock,
@@ -154,9 +161,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             feed.touch,
             skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
             outside=config.desk.line.outside,
+            phone=lambda seat: floor.register(seat.account.name, seat),
         )
-        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
-        floor = AgentFloor(config.desk.agents, switchboard, media)
         board = DeskBoard(
             line,
             settings,
@@ -173,9 +179,18 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
+        number = config.flows.numbering.number
+        waiting = WaitingActions(store.callbacks, line, number)
+        history = HistoryActions(store.calls, clock.now)
+        actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
+        entry = CallEntry(
+            config.flows,
+            serving,
+            lambda name: desk.fact(name, clock.now()),
+            config.sip.vouching,
+            kept_place(line, number),
+        )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
@@ -243,6 +258,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         _beside(stack, settings.follow(clock), "desk settings")
         _beside(stack, board.follow(), "board")
         stack.push_async_callback(floor.close)
+        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         services = CallServices(
             media=media,
             speech=speech,
@@ -255,7 +271,17 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             switchboard=switchboard,
             floor=floor,
             time_zone=ZoneInfo(time_zone),
+            waiting=WaitingRules(
+                told_every_s=config.desk.line.told_every_s,
+                offer_s=config.desk.line.offer_s,
+                music=config.desk.line.music,
+                overflow=config.desk.line.overflow,
+                overflow_after_s=config.desk.line.overflow_after_s,
+            ),
+            number=number,
+            messages=store.messages,
         )
+        _beside(stack, CallBacks(services, line, seats.deliver).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)

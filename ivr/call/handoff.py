@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
@@ -13,22 +13,40 @@ from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
-from ivr.dialogue.engine.contract import Connect
+from ivr.call.waiting import LEAVE_S, WaitingPlace
+from ivr.dialogue.engine.contract import AgentComing, Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
-from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, TransferFailed
+from ivr.errors import (
+    CallEnded,
+    DialFailed,
+    IvrError,
+    MediaUnavailable,
+    StoreUnavailable,
+    TransferFailed,
+)
 from ivr.events import TransferProgress
 from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant, first_of
-from ivr.phones.sip_phone import SipPhone
-from ivr.ports import Arrival, Destination, HandoffContext, Offer, Place, Ring
+from ivr.ports import Arrival, BridgeEnd, Destination, HandoffContext, Offer, Party, Place, Release, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
 
 CONTEXT_TIMEOUT_S = 1.0
 
-NotConnected = Literal["closed", "failed", "dropped"]
-"""Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again."""
+NotConnected = Literal["closed", "failed", "dropped", "machine"]
+"""Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again; the
+agent gave the caller back to the dialogue."""
+
+PATIENCE_S = 45.0  # of a hand-over that does not wait: then the flow says what else there is
+OVERFLOW = "overflow"
+_RELEASED: Mapping[int, Release] = {
+    603: "declined",
+    486: "declined",
+    480: "no_answer",
+    408: "no_answer",
+    487: "no_answer",
+}
 
 Pause = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -63,6 +81,10 @@ class Handoff:
         self._blind = BlindTransfer(caller.leg)
         self._wanted_at: float | None = None
         self._trying = False
+        self._keep = ""  # of the place, when the caller leaves it
+        self._agent_coming: Callable[[int], None] = lambda token: None
+        clock, rules = services.clock, services.waiting
+        self.place = WaitingPlace(call_id, services.line, clock, rules, lambda told: None, _quietly)
         self.context: HandoffContext | None = None
         self.with_agent = False
         self.seconds_to_human: float | None = None
@@ -71,12 +93,22 @@ class Handoff:
         """A NOTIFY arrived on the caller's leg."""
         self._blind.progress(event)
 
+    def attend(self, tell: Callable[[DialogueEvent], None], quiet: Callable[[], bool]) -> None:
+        """Who hears where the caller stands (``tell``), and whether that may be said now."""
+        self._agent_coming = lambda token: tell(AgentComing(token))
+        self.place.attend(tell, quiet)
+
+    def leaving(self, keep: str) -> None:
+        """The caller is about to leave the line: what becomes of their place once ``run`` is cancelled."""
+        self._keep = keep
+
     async def run(self, connect: Connect, paused: Pause, still_trying: Callable[[], bool] = _quietly) -> NotConnected:
         """Tries the desk's destinations in turn and stays with the two until one leaves; ``paused`` surrounds that.
         ``still_trying`` is called when the caller ought to hear a word meanwhile; False: they hear one already.
 
         Raises CallEnded when that was the end of the call: the agent hung up after a conversation, or a REFER took
         the caller there. Whatever breaks on the way is "failed": never silence, never a dead call."""
+        self._keep = ""
         try:
             self._trying = True
             return await self._run(connect, paused, Comfort(self._caller.media, still_trying))
@@ -105,7 +137,7 @@ class Handoff:
         comfort = Comfort(self._caller.media, _quietly)  # not entered: there is nothing to hear
         reached = await self._reached(found, context, comfort)
         if reached is not None:
-            await self._handed_over(*reached, connect, _unpaused)
+            await self._handed_over(reached[0].name, connect, _unpaused, reached[1])
 
     async def without_dialogue(self) -> CallEnded:
         """Something of ours broke, and nobody leads the call any more: a person does, or it ends. How it ended."""
@@ -117,32 +149,220 @@ class Handoff:
         return await first_of(self._caller.left(), reaching())
 
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
-        clock, desk = self._services.clock, self._services.desk
         if self._wanted_at is None:
-            self._wanted_at = clock.monotonic()
+            self._wanted_at = self._services.clock.monotonic()
         context = self.context = self._context_for(connect)
-        destinations = desk.destinations(context.skill, clock.now())
+        try:
+            return await self._by_line(self.place, connect, context, paused, comfort)
+        except StoreUnavailable as error:
+            log.error("handoff.line_away", error=str(error))
+        destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
         if not destinations:
             log.info("handoff.closed", skill=context.skill)
             return "closed"
+        return await self._in_turn(destinations, connect, context, paused, comfort)
+
+    # -- by the line ---------------------------------------------------------------------------------------------
+
+    async def _by_line(
+        self, place: WaitingPlace, connect: Connect, context: HandoffContext, paused: Pause, comfort: Comfort
+    ) -> NotConnected:
+        """Until an agent has the call, or nobody is on duty any more. Raises StoreUnavailable while nobody has it."""
+        services, rules = self._services, self._services.waiting
+        line = services.line
+        if not line.view().fresh:
+            raise StoreUnavailable("the line is away", remedy="see that the database runs")
+        if not line.staffed(connect.skill):
+            return await self._unstaffed(connect, context, paused, comfort)
+        url = await self._stored(context)
+        entered = services.clock.monotonic()
+        until = rules.overflow_after_s if connect.waits and rules.overflow else None if connect.waits else PATIENCE_S
+        token, number = url.rpartition("/")[2], services.number(context.caller.number) if context.caller.number else ""
+        await place.enter(connect, context, token, number)
+        try:
+            async with comfort if not connect.waits else nullcontext():
+                while True:
+                    offer = await place.offered(None if until is None else entered + until)
+                    if offer is None and not line.staffed(connect.skill):
+                        return "failed"
+                    if offer is None and not connect.waits:
+                        return "failed"
+                    if offer is None:
+                        if (outcome := await self._overflown(place, connect, context, url, paused)) is not None:
+                            return outcome
+                        entered = services.clock.monotonic()
+                        continue
+                    agent = await self._answering(offer, context, url, comfort, rings=not connect.waits)
+                    if agent is None:
+                        continue
+                    place.served()
+                    outcome = await self._served(offer, agent, connect, context, url, paused, comfort)
+                    if outcome is not None:
+                        return outcome
+                    entered = services.clock.monotonic()
+                    connect = place.passed_on(connect)
+        finally:
+            await asyncio.shield(place.leave(self._keep))
+
+    async def _unstaffed(
+        self, connect: Connect, context: HandoffContext, paused: Pause, comfort: Comfort
+    ) -> NotConnected:
+        """Nobody of ours is there; somebody elsewhere may be, whom a REFER brings the caller to."""
+        destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
+        elsewhere = [each for each in destinations if each.mode == "refer"]
+        if elsewhere:
+            return await self._in_turn(elsewhere, connect, context, paused, comfort)
+        log.info("handoff.closed", skill=context.skill)
+        return "closed"
+
+    async def _answering(
+        self, offer: Offer, context: HandoffContext, url: str, comfort: Comfort, *, rings: bool
+    ) -> Participant | Destination | None:
+        """Whoever takes the offer, their leg not joined yet, or where a REFER takes the caller; None where nobody does:
+        the line knows why. ``rings``: the caller hears their phone ring, in place of music."""
+        line, rules = self._services.line, self._services.waiting
+        log.info("handoff.offered", agent=offer.agent, place=offer.place.id)
+        why: Release = "unreachable"
+        try:
+            destination = self._configured(offer.agent, context)
+            if destination is not None and destination.mode == "refer":
+                await self._blind.transfer(destination.target, self._services.desk.headers(context, url), comfort)
+                return destination
+            async with asyncio.timeout(rules.offer_s):
+                agent = await self._rung(offer, context, url, comfort.ringing if rings else None)
+            if await self._taken(offer):
+                return agent
+            log.info("handoff.too_late", agent=offer.agent)
+            await agent.let_go("somebody else has the caller")
+            return None
+        except (DialFailed, TransferFailed) as error:
+            why = _RELEASED.get(error.status, "unreachable")
+            log.warning("handoff.unanswered", destination=offer.agent, status=error.status, why=error.reason)
+        except TimeoutError:
+            why = "no_answer"
+        except MediaUnavailable as error:
+            log.error("handoff.failed", destination=offer.agent, error=str(error))
+        except CallEnded as ended:
+            if ended.by == "caller":
+                raise
+            why = "lost"
+            log.warning("handoff.lost", destination=offer.agent, by=ended.by, why=ended.reason)
+        await comfort.hush()
+        await line.released(offer, why)
+        return None
+
+    async def _taken(self, offer: Offer) -> bool:
+        """Whether the caller is theirs now. An agent who is on the phone is not sent away because the database is."""
+        try:
+            return await self._services.line.answered(offer)
+        except StoreUnavailable as error:
+            log.error("line.untold", what="answered", error=str(error))
+            return True
+
+    def _configured(self, agent: str, context: HandoffContext) -> Destination | None:
+        """The phone that the configuration has for this agent."""
+        destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
+        return next((each for each in destinations if each.name == agent), None)
+
+    async def _rung(
+        self, offer: Offer, context: HandoffContext, url: str, on_ringing: Callable[[], None] | None
+    ) -> Participant:
+        """Raises DialFailed, MediaUnavailable."""
+        phone = self._services.floor.phone_of(offer.agent)
+        if phone is None or not phone.reachable():
+            raise DialFailed(404, "no phone can be rung here")
+        leg, media = await phone.ring(self._ring(offer, context, url), on_ringing)
+        return Participant(leg, media, may_mute=True)
+
+    async def _dial(
+        self,
+        destination: Destination,
+        context: HandoffContext,
+        headers: Mapping[str, str],
+        on_ringing: Callable[[], None] | None,
+    ) -> Participant:
+        """Raises DialFailed, MediaUnavailable, CallEnded."""
+        switchboard, caller = self._services.switchboard, context.caller
+        return await switchboard.dial(
+            f"{destination.name}-{context.call_id}",
+            destination.target,
+            Party(caller.number, caller.display, switchboard.caller_id),
+            headers=headers,
+            ring_timeout_s=destination.ring_timeout_s,
+            on_ringing=on_ringing,
+            context=context,
+        )
+
+    def _ring(self, offer: Offer, context: HandoffContext, url: str) -> Ring:
+        headers = self._services.desk.headers(context, url)
+        return Ring(offer, context, url, headers, self._services.waiting.offer_s)
+
+    async def _served(
+        self,
+        offer: Offer,
+        agent: Participant | Destination,
+        connect: Connect,
+        context: HandoffContext,
+        url: str,
+        paused: Pause,
+        comfort: Comfort,
+    ) -> NotConnected | None:
+        """They talk. None: the agent passed the caller on to the line again."""
+        line = self._services.line
+        if isinstance(agent, Destination):
+            if await line.answered(offer):
+                await line.finished(offer.place.id, offer.agent)
+            return await self._handed_over(agent.name, connect, paused, None)
+        ring = self._ring(offer, context, url)
+        return await self._handed_over(offer.agent, connect, paused, agent, ring, comfort)
+
+    async def _overflown(
+        self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
+    ) -> NotConnected | None:
+        """To the outside number, for who has waited long enough for the house. None: nobody answers there either."""
+        destination = Destination(OVERFLOW, self._services.waiting.overflow, "bridge", self._services.waiting.offer_s)
+        headers = self._services.desk.headers(context, url)
+        try:
+            agent = await self._dial(destination, context, headers, None)
+        except (DialFailed, MediaUnavailable, TimeoutError) as error:
+            log.warning("handoff.overflow_failed", error=str(error) or "timeout")
+            return None
+        except CallEnded as ended:
+            if ended.by == "caller":
+                raise
+            return None
+        await place.leave("done")
+        return await self._handed_over(OVERFLOW, connect, paused, agent)
+
+    # -- by the configured destinations, in turn -----------------------------------------------------------------------
+
+    async def _in_turn(
+        self,
+        destinations: Sequence[Destination],
+        connect: Connect,
+        context: HandoffContext,
+        paused: Pause,
+        comfort: Comfort,
+    ) -> NotConnected:
         async with comfort:
             reached = await self._reached(destinations, context, comfort)
         if reached is None:
             return "failed"
-        return await self._handed_over(*reached, connect, paused)
+        destination, agent = reached
+        return await self._handed_over(destination.name, connect, paused, agent) or "dropped"
 
     async def _reached(
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
-    ) -> tuple[Destination, Bridge | None] | None:
-        """The first who took the call, and the bridge to them where it is one; None where nobody did."""
-        url, headers = await self._story(context)
+    ) -> tuple[Destination, Participant | None] | None:
+        """The first who took the call, and the agent where it is bridged; None where nobody did."""
+        headers = self._services.desk.headers(context, await self._stored(context))
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
             try:
                 if destination.mode == "refer":
                     await self._blind.transfer(destination.target, headers, comfort)
                     return destination, None
-                return destination, await self._bridged(destination, context, url, headers, comfort)
+                return destination, await self._dial(destination, context, headers, comfort.ringing)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -154,46 +374,62 @@ class Handoff:
             await comfort.hush()
         return None
 
+    # -- a human has the call ------------------------------------------------------------------------------------
+
     async def _handed_over(
-        self, destination: Destination, bridge: Bridge | None, connect: Connect, paused: Pause
-    ) -> NotConnected:
-        """Until one of them leaves; ``bridge`` None: after a REFER the call is not here any more."""
-        self.with_agent = True
-        if self._wanted_at is not None:
-            self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
-        also = tuple(other.reason for other in connect.also)
-        self._recorder.record(HandedOver(destination.name, connect.reason, also=also))
-        if bridge is None:
-            raise CallEnded("service", "transferred")
+        self,
+        to: str,
+        connect: Connect,
+        paused: Pause,
+        agent: Participant | None,
+        ring: Ring | None = None,
+        comfort: Comfort | None = None,
+    ) -> NotConnected | None:
+        """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. ``ring``: by the line.
+        None: the agent passed the caller on, and they wait again."""
+        bridged = False  # the conversation lets go of the agent, and tells the line
         try:
+            self._agent_coming(connect.token)
+            if comfort is not None:
+                await comfort.hush()
+            self.with_agent = True
+            if self._wanted_at is not None:
+                self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
+            also = tuple(other.reason for other in connect.also)
+            self._recorder.record(HandedOver(to, connect.reason, also=also))
+            if agent is None:
+                raise CallEnded("service", "transferred")
             async with paused():
-                end = await bridge.run()
+                await self._caller.media.stop_playing()
+                bridge = self._bridge(to, agent, ring)
+                bridged = True
+                log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
+                return self._after(await bridge.run())
         finally:
-            await bridge.close()
+            if agent is not None and not bridged:
+                await agent.let_go("the other side left")
+            if ring is not None and not bridged:
+                await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
+
+    def _after(self, end: BridgeEnd) -> NotConnected | None:
         if end.how == "over":
             raise CallEnded(end.by, end.reason)
         self.with_agent = False
-        return "dropped"
+        log.warning("handoff.returned", how=end.how, agent=end.agent, why=end.reason)
+        if end.how == "line":
+            return None
+        return "machine" if end.how == "machine" else "dropped"
 
-    async def _bridged(
-        self, to: Destination, context: HandoffContext, url: str, headers: Mapping[str, str], comfort: Comfort
-    ) -> Bridge:
-        """Raises DialFailed, MediaUnavailable."""
-        services, caller, now = self._services, self._caller, self._services.clock.now()
-        nowhere = Place(0, Arrival("", self._call_id, context.skill, context.priority), now, "talking")
-        ring = Ring(Offer(nowhere, to.name, now), context, url, headers, to.ring_timeout_s)
-        leg, media = await SipPhone(to.name, to.target, services.switchboard).ring(ring, comfort.ringing)
-        agent = Participant(leg, media, may_mute=True)
-        hang_up = services.floor.hang_up_of(to.name)
-        bridge = Bridge(caller, agent, ring, services.switchboard, services.floor, hang_up=hang_up)
-        try:
-            await comfort.hush()
-            await caller.media.stop_playing()
-        except BaseException:
-            await bridge.close()
-            raise
-        log.info("handoff.connected", destination=to.name, agent_leg=leg.id)
-        return bridge
+    def _bridge(self, to: str, agent: Participant, ring: Ring | None) -> Bridge:
+        """``ring`` None: nobody's place in the line."""
+        services = self._services
+        if ring is None:
+            context, now = self.context, services.clock.now()
+            assert context is not None
+            nowhere = Place(0, Arrival("", self._call_id, context.skill, context.priority), now, "talking")
+            ring = Ring(Offer(nowhere, to, now), context, "", {}, 0.0)
+        hang_up = services.floor.hang_up_of(ring.offer.agent)
+        return Bridge(self._caller, agent, ring, services.switchboard, services.floor, services.line, hang_up=hang_up)
 
     def _context_for(self, connect: Connect) -> HandoffContext:
         dialogue = self._dialogue
@@ -214,12 +450,20 @@ class Handoff:
             also=connect.also,
         )
 
-    async def _story(self, context: HandoffContext) -> tuple[str, Mapping[str, str]]:
-        """The link to the context, "" when the desk cannot keep it in time; and what INVITE or REFER carry."""
-        url = ""
+    async def _stored(self, context: HandoffContext) -> str:
+        """The link to the context, for INVITE or REFER; "" when the desk cannot keep it in time."""
         try:
             async with asyncio.timeout(CONTEXT_TIMEOUT_S):
-                url = await self._services.desk.store_context(context)
+                return await self._services.desk.store_context(context)
         except (IvrError, TimeoutError, OSError) as error:
             log.error("handoff.context_unstored", error=str(error) or "timeout")
-        return url, self._services.desk.headers(context, url)
+            return ""
+
+
+async def _told(telling: Awaitable[object]) -> None:
+    """A conversation ends as it ended, though the database is away."""
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await telling
+    except (IvrError, TimeoutError) as error:
+        log.error("line.untold", error=str(error) or "timeout")

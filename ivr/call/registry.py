@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
+from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
 from ivr.phones.switchboard import Switchboard
-from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, SpeechService
+from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, Messages, SpeechService
 
 
 class LiveCall(Protocol):
@@ -99,7 +100,7 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``time_zone``: the company's, whose days "tomorrow" counts."""
+    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164."""
 
     media: MediaEngine
     speech: SpeechService
@@ -112,6 +113,9 @@ class CallServices:
     switchboard: Switchboard
     floor: Floor
     time_zone: tzinfo = UTC
+    waiting: WaitingRules = USUAL
+    number: Callable[[str], str] = str
+    messages: Messages | None = None
 
     def local_time(self) -> datetime:
         """Now, by the company's clock."""

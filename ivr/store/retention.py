@@ -23,6 +23,7 @@ from ivr.store.tables import (
     calls,
     handoff_contexts,
     idempotency,
+    messages,
     resume_points,
     verification_tries,
 )
@@ -110,6 +111,7 @@ class Retention(TableGroup):
             (announced, announced.c.at < older_than),
             (verification_tries, verification_tries.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),
+            (messages, messages.c.at < older_than),
             (idempotency, idempotency.c.at < older_than),
             (calls, calls.c.ended_at < older_than),
         ]

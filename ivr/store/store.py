@@ -24,6 +24,7 @@ from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
+from ivr.store.messages import MessageStore
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
@@ -82,6 +83,7 @@ class Store:
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
+        self.messages = MessageStore(self.database, now)
         self.audit = AuditTrail(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -169,6 +170,17 @@ handoff_contexts = Table(
     Column("payload", Json, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
+)
+
+
+# What callers said who left a message for a human.
+messages = Table(
+    "messages",
+    metadata,
+    Column("name", String(64), primary_key=True),  # nobody can guess it
+    Column("call_id", String(100), nullable=False, index=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("wav", LargeBinary, nullable=False),  # at most three minutes, 16-bit mono at 8 kHz: 2.9 MB
 )
 
 

@@ -42,10 +42,12 @@ from ivr.events import (
 )
 from ivr.media.description import PCMU, MediaDescription
 from ivr.phones.floor import AgentFloor
+from ivr.phones.sip_phone import SipPhone
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
     ActionCall,
     Actions,
+    AgentPhone,
     CallOpening,
     CallRecords,
     Clip,
@@ -61,6 +63,7 @@ from ivr.ports import (
     ListenRequest,
     MediaChanged,
     MediaEngine,
+    Messages,
     Party,
     RegistrationStatus,
     SignallingLoad,
@@ -406,6 +409,9 @@ class FakeSpeech:
         self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 
+    async def recording(self, name: str, language: str) -> Clip | None:
+        return None
+
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
     ) -> Sequence[Clip]:
@@ -452,6 +458,8 @@ class FakeActions:
         }
 
     async def perform(self, call: ActionCall) -> ActionResult:
+        if call.name == "caller.earlier_calls":
+            return ActionResult("ok", {"count": 0}, facts={"caller.calls_on_this": 0})
         self.calls.append(call)
         if self.slow_s:
             await asyncio.sleep(self.slow_s)
@@ -606,7 +614,47 @@ class FakeRecords:
 
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         self._work()
+        if any(caller == caller_id and call not in self.finished for call, caller in self.places.items()):
+            return None  # of a call that goes on
         return self.resume_points.pop(caller_id, None)
+
+
+class FakeMessages:
+    """ivr.ports.Messages in memory. ``broken``: the database is away."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.broken = False
+
+    async def keep(self, call_id: str, wav: bytes) -> str:
+        if self.broken:
+            raise StoreUnavailable("the database is stopped")
+        name = f"message-{len(self.kept) + 1}"
+        self.kept[name] = wav
+        return name
+
+    async def message(self, name: str) -> bytes | None:
+        return self.kept.get(name)
+
+
+def _away(clock: Clock) -> FakeLine:
+    """A line that can't be reached: whoever wants a human gets the configured destinations in turn."""
+    line = FakeLine(clock.now)
+    line.down = True
+    return line
+
+
+class FakeFloor(AgentFloor):
+    """Everybody that the desk names has a SIP phone."""
+
+    def __init__(self, switchboard: Switchboard, media: MediaEngine) -> None:
+        super().__init__((), switchboard, media)
+        self._desk, self._made = switchboard.desk, switchboard
+
+    def phone_of(self, agent: str) -> AgentPhone | None:
+        known = super().phone_of(agent)
+        named = (each for each in self._desk.destinations("general", EPOCH) if each.name == agent)
+        return known or next((SipPhone(agent, each.target, self._made) for each in named), None)
 
 
 def services(
@@ -620,6 +668,7 @@ def services(
     records: CallRecords | None = None,
     clock: Clock | None = None,
     registry: CallRegistry | None = None,
+    messages: Messages | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
     clock = clock or VirtualClock()
@@ -630,10 +679,11 @@ def services(
         speech=speech,
         actions=actions or FakeActions(),
         desk=desk,
-        line=line or FakeLine(clock.now),
+        line=line or _away(clock),
         records=records or FakeRecords(),
         clock=clock,
         registry=CallRegistry() if registry is None else registry,
         switchboard=switchboard,
-        floor=AgentFloor((), switchboard, media),
+        floor=FakeFloor(switchboard, media),
+        messages=messages,
     )

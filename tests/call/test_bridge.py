@@ -19,8 +19,8 @@ from ivr.phones.participant import Participant
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import Bridge as BridgePort
 from ivr.ports import BridgeEnd, HandoffContext, HangUp, Line, Offer, Party, Ring, TransferAsked
-from tests.call.fake_line import FakeLine
 from tests.call.fakes import EPOCH, SDP, FakeDesk, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg, FakeSpeech
+from tests.call.told_line import ToldLine
 from tests.call.virtual import run
 
 OUTSIDE = "tel:+15035550199"
@@ -73,7 +73,7 @@ class Talk:
         self.line = line
         self.caller, self.agent = FakeMediaLeg("caller"), FakeMediaLeg("ben")
         self.phone = FakeLeg("ben-leg")
-        place = replace(FakeLine().place, id=7 if line is not None else 0)
+        place = replace(ToldLine().place, id=7 if line is not None else 0)
         context = HandoffContext("c1", "asked", "general", 5, Party("+15035550101"), "en-US", {"caller.name": "Ada"})
         self.ring = Ring(Offer(place, "ben", EPOCH), context, "http://t/handoff/t", {}, 20.0)
         self.bridge = Bridge(
@@ -113,9 +113,9 @@ class Talk:
         return desktop
 
 
-def talking(scenario: Any, *, line: bool = True, hang_up: HangUp = "ends") -> tuple[Talk, FakeLine]:
-    async def whole() -> tuple[Talk, FakeLine]:
-        fake = FakeLine()
+def talking(scenario: Any, *, line: bool = True, hang_up: HangUp = "ends") -> tuple[Talk, ToldLine]:
+    async def whole() -> tuple[Talk, ToldLine]:
+        fake = ToldLine()
         talk = Talk(fake if line else None, hang_up)
         await talk.joined()
         work: Coroutine[Any, Any, None] = scenario(talk, fake)
@@ -131,7 +131,7 @@ def talking(scenario: Any, *, line: bool = True, hang_up: HangUp = "ends") -> tu
 
 
 def test_a_caller_on_hold_hears_music_and_nobody_and_is_heard_by_nobody() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.hold(True)
         await asyncio.sleep(0.1)
         assert (talk.hears(talk.caller), talk.hears(talk.agent), talk.music) == ([], [], True)
@@ -147,7 +147,7 @@ def test_a_caller_on_hold_hears_music_and_nobody_and_is_heard_by_nobody() -> Non
 
 
 def test_a_hold_by_the_agents_own_phone_is_music_for_the_caller() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         for direction in (Direction.SENDONLY, Direction.INACTIVE):
             talk.phone.change(replace(SDP, direction=direction))
             await asyncio.sleep(0.1)
@@ -161,7 +161,7 @@ def test_a_hold_by_the_agents_own_phone_is_music_for_the_caller() -> None:
 
 
 def test_a_muted_agent_hears_and_is_not_heard_and_keys_go_to_the_caller() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.mute(True)
         assert (talk.hears(talk.caller), talk.hears(talk.agent)) == ([], ["caller"])
         assert talk.bridge.view()["muted"]
@@ -185,7 +185,7 @@ def test_a_muted_agent_hears_and_is_not_heard_and_keys_go_to_the_caller() -> Non
     ids=["hung up", "hung up at once", "the line broke"],
 )
 def test_how_an_agents_leg_ends(after_s: float, by: str, how: str, told: tuple[object, ...]) -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await asyncio.sleep(after_s)
         talk.phone.end(by, "gone")
         assert (await talk.over()).how == how
@@ -197,7 +197,7 @@ def test_how_an_agents_leg_ends(after_s: float, by: str, how: str, told: tuple[o
 
 @pytest.mark.parametrize("by", ["configuration", "choice"])
 def test_hanging_up_may_return_the_caller_to_the_dialogue(by: str) -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         if by == "choice":
             await talk.bridge.on_hang_up("returns")
         await asyncio.sleep(CONVERSATION_S + 1)
@@ -209,7 +209,7 @@ def test_hanging_up_may_return_the_caller_to_the_dialogue(by: str) -> None:
 
 
 def test_a_caller_who_leaves_frees_the_agent() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         talk.running.cancel()
         await asyncio.gather(talk.running, return_exceptions=True)
         assert talk.phone.hung_up
@@ -221,7 +221,7 @@ def test_a_caller_who_leaves_frees_the_agent() -> None:
 
 @pytest.mark.parametrize(("to", "name"), [("skill:retention", "retention"), ("agent:cleo", "cleo")])
 def test_a_transfer_to_a_skill_or_an_agent_waits_in_the_line_at_the_old_place(to: str, name: str) -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.transfer(to)
         assert (await talk.over()).how == "line"
         assert talk.phone.hung_up
@@ -231,7 +231,7 @@ def test_a_transfer_to_a_skill_or_an_agent_waits_in_the_line_at_the_old_place(to
 
 
 def test_a_transfer_that_the_line_cannot_take_changes_nothing() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         line.down = True
         with pytest.raises(Exception, match="database"):
             await talk.bridge.transfer("skill:retention")
@@ -243,7 +243,7 @@ def test_a_transfer_that_the_line_cannot_take_changes_nothing() -> None:
 
 @pytest.mark.parametrize("to", ["tel:+19005550100", "sip:anybody@192.0.2.66", "tel:112", "https://x", "agent:"])
 def test_nothing_is_dialled_that_is_not_allowed(to: str) -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         for command in (talk.bridge.transfer, talk.bridge.consult):
             with pytest.raises(TransferFailed) as refused:
                 await command(to)
@@ -255,7 +255,7 @@ def test_nothing_is_dialled_that_is_not_allowed(to: str) -> None:
 
 
 def test_a_transfer_outside_goes_by_the_trunk_and_frees_the_agent_at_once() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.transfer(OUTSIDE)
         await asyncio.sleep(0.2)
         assert talk.phone.hung_up
@@ -273,7 +273,7 @@ def test_a_transfer_outside_goes_by_the_trunk_and_frees_the_agent_at_once() -> N
 
 
 def test_where_nobody_answers_outside_the_caller_is_back_in_the_line() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         talk.endpoint.answers = [486]
         await talk.bridge.transfer(OUTSIDE)
         assert (await talk.over()).how == "line"
@@ -283,7 +283,7 @@ def test_where_nobody_answers_outside_the_caller_is_back_in_the_line() -> None:
 
 
 def test_a_refer_by_the_agents_phone_is_a_blind_transfer_that_it_hears_about() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         assert talk.phone.allowed is not None
         assert talk.phone.allowed("sip:+15035550199@192.0.2.20")
         assert not talk.phone.allowed("sip:+19005550100@192.0.2.20")
@@ -301,7 +301,7 @@ def test_a_refer_by_the_agents_phone_is_a_blind_transfer_that_it_hears_about() -
 
 
 def test_a_refer_that_comes_to_nothing_leaves_the_caller_with_the_agent() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         talk.endpoint.answers = [486]
         talk.phone.post(TransferAsked("sip:+15035550199@192.0.2.20"))
         await asyncio.sleep(2)
@@ -314,7 +314,7 @@ def test_a_refer_that_comes_to_nothing_leaves_the_caller_with_the_agent() -> Non
 
 
 def test_a_phone_that_hangs_up_once_its_refer_is_accepted_does_not_end_the_call() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await asyncio.sleep(CONVERSATION_S)
         talk.phone.post(TransferAsked("sip:+15035550199@192.0.2.20"))
         await asyncio.sleep(0.2)
@@ -327,7 +327,7 @@ def test_a_phone_that_hangs_up_once_its_refer_is_accepted_does_not_end_the_call(
 
 
 def test_an_attended_transfer_by_the_agents_phone_replaces_the_call_that_it_made() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         talk.phone.post(TransferAsked("sip:cleo@192.0.2.21", "x@y;to-tag=1;from-tag=2"))
         await asyncio.sleep(2)
         assert talk.endpoint.dialled == [("sip:cleo@192.0.2.21", {"Replaces": "x@y;to-tag=1;from-tag=2"})]
@@ -339,7 +339,7 @@ def test_an_attended_transfer_by_the_agents_phone_replaces_the_call_that_it_made
 
 
 def test_a_consultation_and_an_attended_transfer() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.consult("agent:cleo")
         await asyncio.sleep(0.5)
         assert talk.bridge.view()["consulting"] == {"with": "cleo", "state": "ringing"}
@@ -349,7 +349,7 @@ def test_a_consultation_and_an_attended_transfer() -> None:
         cleo = talk.other("cleo")
         assert cleo.heard == ["whisper asked"]
         assert (talk.hears(talk.caller), talk.hears(talk.agent), talk.hears(cleo)) == ([], ["cleo"], ["ben"])
-        assert line.log == [("state", "cleo", "busy")]
+        assert line.log == [("state", "cleo", "away")]
         await talk.bridge.complete()
         assert (talk.hears(talk.caller), talk.hears(cleo), talk.music) == (["cleo"], ["caller"], False)
         assert talk.phone.hung_up
@@ -358,11 +358,11 @@ def test_a_consultation_and_an_attended_transfer() -> None:
         assert await talk.over() == BridgeEnd("over", "cleo", "agent", "BYE")
 
     _, line = talking(scenario)
-    assert line.log == [("state", "cleo", "busy"), ("passed", "ben", "cleo"), ("finished", 7, "cleo")]
+    assert line.log == [("state", "cleo", "away"), ("passed", "ben", "cleo"), ("finished", 7, "cleo")]
 
 
 def test_a_conference_of_three_and_the_consulted_one_who_leaves() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.consult("agent:cleo")
         with pytest.raises(TransferFailed, match="has not answered"):
             await talk.bridge.conference()
@@ -383,7 +383,7 @@ def test_a_conference_of_three_and_the_consulted_one_who_leaves() -> None:
 
 
 def test_an_agent_who_leaves_a_conference_leaves_the_caller_with_the_other() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.consult("agent:cleo")
         await asyncio.sleep(3)
         await talk.bridge.conference()
@@ -398,7 +398,7 @@ def test_an_agent_who_leaves_a_conference_leaves_the_caller_with_the_other() -> 
 
 @pytest.mark.parametrize("when_s", [0.3, 3.0], ids=["while it rings", "once they talk"])
 def test_a_consultation_that_is_dropped_brings_the_caller_back(when_s: float) -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.consult("agent:cleo")
         await asyncio.sleep(when_s)
         await talk.bridge.drop()
@@ -410,7 +410,7 @@ def test_a_consultation_that_is_dropped_brings_the_caller_back(when_s: float) ->
 
 
 def test_nobody_who_answers_a_consultation_brings_the_caller_back() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         talk.endpoint.answers = [486]
         await talk.bridge.consult("agent:cleo")
         await asyncio.sleep(2)
@@ -423,7 +423,7 @@ def test_nobody_who_answers_a_consultation_brings_the_caller_back() -> None:
 
 
 def test_the_consulted_ones_console_mutes_itself_and_leaves() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         eve = await talk.desktop("eve")
         await talk.bridge.consult("agent:eve")
         await asyncio.sleep(1)
@@ -445,7 +445,7 @@ def test_the_consulted_ones_console_mutes_itself_and_leaves() -> None:
 
 
 def test_a_supervisor_listens_whispers_and_barges_in() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         sue = await talk.desktop("sue")
         await talk.bridge.supervise("sue", "listen")
         ear = talk.other("browser-sue")
@@ -469,7 +469,7 @@ def test_a_supervisor_listens_whispers_and_barges_in() -> None:
 
 
 def test_the_callers_keys_stay_with_the_agent() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         talk.caller.key("0")
         await asyncio.sleep(1)
         assert talk.hears(talk.caller) == ["ben"]
@@ -479,7 +479,7 @@ def test_the_callers_keys_stay_with_the_agent() -> None:
 
 
 def test_without_a_line_an_agent_is_rung_directly() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         with pytest.raises(TransferFailed, match="no line"):
             await talk.bridge.transfer("skill:retention")
         await talk.bridge.transfer("agent:cleo")
@@ -493,11 +493,11 @@ def test_without_a_line_an_agent_is_rung_directly() -> None:
 
 
 def test_hanging_up_by_the_console_and_going_back_to_the_machine() -> None:
-    async def hung_up(talk: Talk, line: FakeLine) -> None:
+    async def hung_up(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.hang_up()
         assert await talk.over() == BridgeEnd("over", "ben", "agent", "hung up")
 
-    async def returned(talk: Talk, line: FakeLine) -> None:
+    async def returned(talk: Talk, line: ToldLine) -> None:
         await talk.bridge.back_to_machine()
         assert (await talk.over()).how == "machine"
 
@@ -510,7 +510,7 @@ def test_hanging_up_by_the_console_and_going_back_to_the_machine() -> None:
 
 
 def test_a_browser_rings_on_its_console_and_stays_warm_after_the_call() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         eve = await talk.desktop("eve")
         phone = talk.floor.phone_of("eve")
         assert phone is not None
@@ -530,7 +530,7 @@ def test_a_browser_rings_on_its_console_and_stays_warm_after_the_call() -> None:
 
 @pytest.mark.parametrize("what", ["closed", "frozen", "failed", "page gone"])
 def test_a_browser_that_is_lost_gives_the_caller_back_to_the_line(what: str) -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         eve = await talk.desktop("eve")
         await talk.bridge.consult("agent:eve")
         await asyncio.sleep(1)
@@ -551,7 +551,7 @@ def test_a_browser_that_is_lost_gives_the_caller_back_to_the_line(what: str) -> 
 
 
 def test_a_page_that_is_loaded_again_keeps_its_call() -> None:
-    async def scenario(talk: Talk, line: FakeLine) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
         eve = await talk.desktop("eve")
         await talk.bridge.consult("agent:eve")
         await asyncio.sleep(1)

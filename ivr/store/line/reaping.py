@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select, update
 
 from ivr.ports.line_store import LINE_LOST, RESTED
-from ivr.store.line.agreements import free, give_back, not_reached, relieve, superseded
+from ivr.store.line.agreements import free, give_back, not_reached, relieve, superseded, unlike
 from ivr.store.line.turn import Turn
 from ivr.store.tables import HELD, LIVE, agents, line_processes, places
 
@@ -31,7 +31,7 @@ async def bury(turn: Turn, *, silent: bool) -> int:
         elif row.callback_number and row.state != "talking":
             await turn.put(row, "callback", "lost", line="")
         elif not await superseded(turn, row) and not await _dialled_again(turn, row):
-            await turn.put(row, "away", "lost", line="")
+            await turn.put(row, "away", "lost", line="", person=await unlike(turn, row, row.skill))
     orphans = select(agents).where(agents.c.line != "", agents.c.line.not_in(alive))
     for orphan in (await turn.connection.execute(orphans)).all():
         offered = await turn.find(places.c.seat == orphan.seat, places.c.state == "offered")

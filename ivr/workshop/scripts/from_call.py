@@ -207,7 +207,10 @@ def _told(what: Happening) -> Step_ | None:
             return {"call": "again"}
         case "answer":
             action, _, outcome = what.text.partition(": ")
-            return {"answer": {"action": action, "outcome": outcome}}
+            return {"answer": {"action": action, "outcome": outcome, **what.detail}}
+        case "line":
+            position, _, minutes = what.text.partition(" ")
+            return {"line": {"position": int(position), "minutes": int(minutes or 0)}}
         case "time":
             return {"time": what.text[-5:]}
     return {what.do: what.text}

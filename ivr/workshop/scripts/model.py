@@ -77,6 +77,14 @@ class Answer(_Model):
     action: str = Field(description="the action's name, or desk")
     outcome: str = Field(description="the outcome it ends with")
     values: Mapping[str, Any] = Field(default_factory=dict, description="what it brings, for returns")
+    facts: Mapping[str, Any] = Field(default_factory=dict, description="what is known from then on")
+
+
+class LineStep(_Model):
+    """Where who waits for a person stands from now on."""
+
+    position: int = Field(ge=0, description="1 is next; 0: an agent is free, and takes who waits")
+    minutes: int = Field(0, ge=0, description="the wait is less than so many; 0: nobody can say")
 
 
 class Callback(_Model):
@@ -115,6 +123,7 @@ class Step(_Model):
     fail: str | None = Field(None, description="what breaks: recogniser, synthesiser, store, agent, action:NAME")
     mend: str | None = Field(None, description="what works again")
     answer: Answer | None = Field(None, description="what an action answers from now on")
+    line: LineStep | None = Field(None, description="where who waits for a person stands")
     time: Text | None = Field(None, description="what the clock shows: HH:MM")
     expect: Expect | None = Field(None, description="what must be so")
 

@@ -19,8 +19,8 @@ from ivr.phones.participant import Participant
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import HandoffContext, Party, Ring
 from ivr.sip.agent import SipUserAgent
-from tests.call.fake_line import FakeLine
 from tests.call.fakes import FakeDesk, FakeSpeech, services
+from tests.call.told_line import ToldLine
 from tests.wire.line.agent_phone import AgentSockets
 from tests.wire.media.far_end import FarEnd
 
@@ -33,7 +33,7 @@ class House:
     """``caller`` is whoever was dialled as one."""
 
     services: CallServices
-    line: FakeLine
+    line: ToldLine
 
     async def joined(self, caller: AgentSockets) -> tuple[Bridge, Participant]:
         """The caller at this phone, and ben at his, in a bridge that is not run yet."""
@@ -70,7 +70,7 @@ async def house(agents: Mapping[str, str], *, outside: Sequence[str] = (), gatew
     switchboard = Switchboard(endpoint, engine, FakeSpeech(), made.desk, "sip:line@127.0.0.1", Destinations(config))
     floor = AgentFloor(config.desk.agents, switchboard, engine)
     try:
-        yield House(replace(made, switchboard=switchboard, floor=floor), FakeLine())
+        yield House(replace(made, switchboard=switchboard, floor=floor), ToldLine())
     finally:
         await floor.close()
         await endpoint.stop()

@@ -18,7 +18,7 @@ ARRIVAL = Arrival(
 )  # fmt: skip
 
 
-class FakeLine:
+class ToldLine:
     """``log``: what it was told, in order. ``down``: the database is away."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class FakeLine:
         return None
 
     def view(self) -> LineView:
-        return LineView((self.place,), ())
+        return LineView((self.place,), (AgentStatus("cleo", "idle", EPOCH, ("general",)),))
 
     def staffed(self, skill: str) -> bool:
         return True
