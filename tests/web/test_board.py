@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from ivr.accounts.authentication import Authentication
 from ivr.clock import SystemClock
 from ivr.config import Hours
 from ivr.desk.board import DeskBoard
@@ -100,7 +101,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         FakeCalls(), FakeFlows(), ready, _no_context, mask=True, zone=ZONE, board=board, board_phone=handset
     )
     sockets = bound("127.0.0.1", 0)
-    server = HttpServer(application(backend, feed, token=""), sockets)
+    server = HttpServer(application(backend, feed, authentication=Authentication(store.accounts), token=""), sockets)
     await server.start()
     other = LiveSettings(store.desk_settings)
     beside = [asyncio.create_task(board.follow()), asyncio.create_task(other.follow(clock))]
