@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -174,6 +175,43 @@ async def test_an_offer_while_writing_takes_no_letter_and_gives_the_place_back(b
         await expect(page.get_by_role("alertdialog")).to_have_count(0)
         await expect(page.locator("#find")).to_be_focused()
         await expect(page.get_by_role("status").filter(has_text="is not offered any more")).to_be_visible()
+
+
+RINGS = """
+window.tones = 0; window.notes = [];
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...at) {
+  Object.assign(document.documentElement.dataset, {tones: ++window.tones, sink: this.context.sinkId});
+  return start.apply(this, at);
+};
+window.Notification = class {
+  static permission = "granted";
+  constructor(title, more) { this.title = title; this.body = more.body; window.notes.push(this); }
+  close() { this.closed = true; }
+};
+document.hasFocus = () => false;
+"""
+
+
+async def test_an_offer_rings_on_the_chosen_device_in_the_title_and_as_a_notification(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, _):
+        page = opened.page
+        await page.add_init_script(RINGS)
+        await seated(opened, served)
+        choice = page.get_by_label("Ring on")
+        await choice.select_option(label=(await choice.locator("option").all_text_contents())[-1])
+        whole = page.locator("html")
+        await expect(whole).to_have_attribute("data-tones", "4")  # it lets hear where it rings
+        call = served.floor.call()
+        await expect(whole).to_have_attribute("data-tones", re.compile("^(8|1.|2.)$"))
+        await expect(whole).to_have_attribute("data-sink", await choice.input_value())
+        assert (await page.title()).startswith("● Call: Ada Moreno")
+        assert await page.evaluate("notes.map((n) => [n.title, n.body])") == [["Ada Moreno", "thinking of cancelling"]]
+        call.cancel()
+        await expect(page).to_have_title("Desk · ivr")
+        assert await page.evaluate("notes.every((n) => n.closed)")
+        await page.reload()
+        assert await page.get_by_label("Ring on").input_value() == await page.evaluate("localStorage['desk.ring']")
 
 
 async def test_a_reload_loses_nothing(browser: Browser) -> None:
