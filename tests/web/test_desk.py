@@ -268,6 +268,19 @@ async def until_heard(media: Page, *, loud: bool) -> None:
     assert (most > 0.01) is loud, most
 
 
+async def test_how_it_sounds_is_a_word_and_a_lost_connection_is_made_anew(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, media):
+        page = await seated(opened, served)
+        await talking(page, served)
+        await expect(page.locator(".quality")).to_have_text(re.compile("^Sound: (good|fair|bad)$"), timeout=15_000)
+        await media.evaluate("window.legs.close()")
+        phone = served.floor.phones["local"]
+        await served.floor.until(lambda: len(phone.offers) == 2, within_s=25.0)
+        await expect(page.locator(".phone-state")).to_have_text("Phone ready")
+        await expect(page.locator("#talk-title")).to_contain_text("Ada Moreno")
+        await until_heard(media, loud=True)
+
+
 async def test_a_closed_tab_brings_the_caller_back_in_line(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, _):
         page = await seated(opened, served)

@@ -118,7 +118,7 @@ async def _serve(ws: web.WebSocketResponse, request: web.Request, seats: Seats) 
         console.tell({"kind": "hello", "now": datetime.now(UTC).isoformat()})
         beside(console.send())
         beside(_show(console, request, seats, seat))
-        commands = DeskCommands(seat, request.app[BACKEND].calls)
+        commands = DeskCommands(seat, request.app[BACKEND])
         async for message in ws:
             if message.type is not WSMsgType.TEXT:
                 break
