@@ -142,7 +142,7 @@ class Seats:
         view = self._line.view()
         now = self._clock.now()
         me = seat.account.name
-        waiting = [place for place in view.places if _waits(place, now) and place.agent != me]
+        waiting = [place for place in view.places if _waits(place, now) and not seat.has(place)]
         others = sorted({agent.name: agent for agent in view.agents if agent.name != me}.values(), key=lambda a: a.name)
         skills = sorted({skill for agent in view.agents for skill in agent.skills})
         return {
