@@ -12,6 +12,7 @@ IvrError
 │   ├── ModificationRefused
 │   └── TransferFailed
 ├── ActionError          the back end behind a flow's action
+├── AccountError         whoever manages accounts, or chooses a password
 └── CallEnded            nobody: the far end left; unwinds a call's tasks
 """
 
@@ -92,6 +93,10 @@ class TransferFailed(TelephonyError):
 
 class ActionError(IvrError):
     """An action's back end failed; the flow takes the action's ``failed`` edge."""
+
+
+class AccountError(IvrError):
+    """An account can't be so: its name, its password, its roles, or nobody would be left who manages accounts."""
 
 
 class CallEnded(IvrError):

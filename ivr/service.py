@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from ivr.accounts.authentication import Authentication
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import HttpActions
@@ -51,7 +52,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One running line. The addresses are HOST:PORT, with the ports that were bound. ``reload``: on SIGHUP."""
+    """One running line. The addresses are HOST:PORT, with the ports that were bound. ``reload``: on SIGHUP.
+    ``administrator``: the token that makes the first account, where one is needed; else ""."""
 
     sip_address: str
     http_address: str
@@ -59,6 +61,7 @@ class Service:
     endpoint: SipEndpoint
     lifecycle: Lifecycle
     reload: Reload
+    administrator: str = ""
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls and let those in progress end, for at most ``seconds``."""
@@ -132,6 +135,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             outside=config.desk.line.outside,
         )
         own_token = secrets.token_urlsafe(32)
+        token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
+        authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
@@ -165,10 +170,12 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 seats=seats,
             ),
             feed,
-            token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
+            authentication=authentication,
+            token=token,
             own_token=own_token,
             resources=office.routes(),
             trusted_proxies=config.http.trusted_proxies,
+            secure=config.http.public_url.lower().startswith("https:"),
         )
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
@@ -176,8 +183,12 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
+        stack.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
+        if token and not await store.accounts.exist():
+            authentication.administrator = secrets.token_urlsafe(24)
+            log.warning("accounts.none", remedy="make one at /login, or by ivr accounts add")
         _beside(stack, store.run(clock, lambda: [call.call_id for call in registry]), "store")
         await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
@@ -248,7 +259,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.reach(Life.SERVING)
         stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
-        yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload)
+        yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload, authentication.administrator)
 
 
 async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ivr.cli import db
+from ivr.cli import accounts, db
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Address, Config, SipConfig
 from ivr.dialogue.spoken.language import served
@@ -50,7 +50,7 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    findings = [*examine(config), asyncio.run(_database(config))]
+    findings = [*examine(config), *asyncio.run(database(config))]
     for finding in findings:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} {finding.subject}: ", style=style)
@@ -207,9 +207,28 @@ def _extras() -> Iterator[Finding]:
         yield Finding("note", "sipp", "not installed; the wire tests need it", "apt-get install sip-tester")
 
 
-async def _database(config: Config) -> Finding:
+async def database(config: Config) -> list[Finding]:
+    """The database, and who gets in to the console by it."""
     try:
         text = await db.run(config, argparse.Namespace(work=db.status))
+        if db.UPGRADE in text:
+            return [Finding("note", "database", text)]
+        known = await accounts.run(config, argparse.Namespace(work=_accounts))
     except IvrError as error:
-        return Finding("bad", "database", str(error), "check [store] url")
-    return Finding("note" if db.UPGRADE in text else "ok", "database", text)
+        return [Finding("bad", "database", str(error), "check [store] url")]
+    return [Finding("ok", "database", text), _entry(config, int(known))]
+
+
+async def _accounts(opened: accounts.Opened, _: argparse.Namespace) -> str:
+    return str(len(await opened.authentication.store.all()))
+
+
+def _entry(config: Config, known: int) -> Finding:
+    """Who gets in to the console."""
+    outside = not config.http.listen.loopback or config.http.token.available()
+    if known:
+        return Finding("ok", "accounts", f"{known}; everybody logs in to the console")
+    if not outside:
+        return Finding("ok", "accounts", "none: whoever is at this machine may do everything in the console")
+    detail = f"none, and the console ({config.http.listen}) is reachable from outside: nobody can log in"
+    return Finding("note", "accounts", detail, "ivr accounts add NAME --role supervisor")

@@ -136,6 +136,11 @@ async def _serve(
         # which no call can be served, also while new versions of the flows are being read.
         gc.collect()
         gc.freeze()
+        if service.administrator:
+            notices.write(
+                f"nobody has an account yet. Make the first one at http://{service.http_address}/login\n"
+                f"administrator token, told only now: {service.administrator}\n"
+            )
         notices.write(f"ready: sip {service.sip_address}, http {service.http_address}\n")
         await signals.stop.wait()
         if calls := len(service.calls):

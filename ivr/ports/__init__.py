@@ -8,7 +8,10 @@ from ivr.media.clip import Clip as Clip
 from ivr.media.clip import LegStats as LegStats
 from ivr.ports.accounts import ROLES as ROLES
 from ivr.ports.accounts import Account as Account
+from ivr.ports.accounts import AccountRecord as AccountRecord
+from ivr.ports.accounts import AccountStore as AccountStore
 from ivr.ports.accounts import Role as Role
+from ivr.ports.accounts import Session as Session
 from ivr.ports.actions import ActionCall as ActionCall
 from ivr.ports.actions import Actions as Actions
 from ivr.ports.actions import Callback as Callback

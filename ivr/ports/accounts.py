@@ -1,9 +1,11 @@
-"""The accounts port: who is at a console, and what they may do there."""
+"""The accounts port: who is at a console, what they may do there, and what is kept of both."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal, Protocol
 
 Role = Literal["agent", "supervisor", "designer", "ops"]
 ROLES: tuple[Role, ...] = ("agent", "supervisor", "designer", "ops")
@@ -24,3 +26,86 @@ class Account:
 
 LOCAL = Account("local", frozenset(ROLES), "Local")
 """Whoever is at this machine, while there are neither accounts nor a token."""
+PROGRAM = Account("api", frozenset(ROLES), "API")
+"""Whatever shows a bearer token."""
+STRANGER = Account("")
+"""Whoever has shown nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """``password``: its Argon2id hash in PHC string format; "" where none is set. ``must_change``: they may do nothing
+    before they chose a password."""
+
+    account: Account
+    password: str
+    disabled: bool
+    must_change: bool
+    created_at: datetime
+    entered_at: datetime | None = None
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """``id`` is the SHA-256 of what the browser shows, "" where nobody has to show anything; ``csrf`` goes into every
+    form and every request that changes something. ``source`` and ``program``: the address it began from, and what the
+    browser calls itself."""
+
+    id: str
+    account: Account
+    csrf: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    source: str = ""
+    program: str = ""
+    must_change: bool = False
+
+
+class AccountStore(Protocol):
+    """What is kept of accounts and their sessions. ``by`` is who does it, for the audit trail. All methods raise
+    StoreUnavailable; those that change an account also AccountError, when that can't be done, with why.
+
+    Sessions of an account end with every change of its roles, its password or whether it is disabled."""
+
+    async def exist(self) -> bool:
+        """Whether there is any account."""
+
+    async def all(self) -> Sequence[AccountRecord]:
+        """By name."""
+
+    async def find(self, name: str) -> AccountRecord | None: ...
+
+    async def add(self, account: Account, by: str, *, password: str = "", first: bool = False) -> None:
+        """``password``: a hash. ``first``: only while there is no other."""
+
+    async def set_roles(self, name: str, roles: frozenset[Role], by: str) -> None: ...
+    async def set_disabled(self, name: str, disabled: bool, by: str) -> None: ...
+    async def set_password(self, name: str, password: str, by: str) -> None: ...
+
+    async def set_one_time(self, name: str, digest: str, until: datetime, by: str) -> None:
+        """Only this one-time password, kept as SHA-256, lets them in now, once; then they choose a new one."""
+
+    async def take_one_time(self, name: str, digest: str) -> bool:
+        """Whether it was that; it is no more."""
+
+    async def rehash(self, name: str, known: str, renewed: str) -> None:
+        """The same password, hashed anew; nothing where ``known`` is not its hash any more."""
+
+    async def remove(self, name: str, by: str, *, last: bool = False) -> None:
+        """``last``: even where nobody has an account then, and whoever is at the machine may do everything."""
+
+    async def begin_session(self, session: Session) -> None: ...
+    async def find_session(self, identity: str) -> Session | None: ...
+    async def touch_session(self, identity: str, expires_at: datetime) -> None: ...
+    async def end_session(self, identity: str, by: str) -> None: ...
+    async def end_sessions(self, name: str, by: str) -> int: ...
+    async def sessions(self, name: str = "") -> Sequence[Session]:
+        """Those of ``name``, or everybody's; the latest first."""
+
+    async def note(self, what: str, name: str, by: str, details: Mapping[str, Any]) -> None:
+        """One line in the audit trail."""
+
+    async def trail(self, limit: int = 50) -> Sequence[Mapping[str, Any]]:
+        """What happened to accounts: at, actor, action, account, before, after; the latest first."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
+from ivr.store.accounts import AccountTables
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
@@ -81,6 +82,7 @@ class Store:
         self.audit = AuditTrail(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
+        self.accounts = AccountTables(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

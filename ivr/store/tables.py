@@ -1,4 +1,4 @@
-"""Tables of calls, lines, callbacks, flow versions and the ledger; a company's own stand on the same metadata.
+"""Tables of calls, lines, callbacks, flow versions, accounts and the ledger; a company's own share their metadata.
 
 Tests hold the migrations against this description, on both databases.
 """
@@ -80,7 +80,7 @@ audit = Table(
     Column("id", Integer, primary_key=True),
     Column("at", Moment, nullable=False),
     Column("actor", String(100), nullable=False),
-    Column("action", String(100), nullable=False),
+    Column("action", String(100), nullable=False, index=True),
     Column("member", String(20), nullable=False, index=True),  # the caller's id
     Column("call_id", String(100), nullable=False, index=True),
     Column("key", String(200), nullable=False),
@@ -206,6 +206,38 @@ flow_publications = Table(
     Column("at", Moment, nullable=False),
     Column("detail", Json, nullable=False),
 )
+
+
+# Accounts of the house.
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("display", String(100), nullable=False),
+    Column("roles", Json, nullable=False),
+    Column("password", String(255), nullable=False, server_default=text("''")),  # Argon2id; "" until one is chosen
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
+    Column("must_change", Boolean, nullable=False, server_default=text("false")),
+    Column("one_time", String(64), nullable=False, server_default=text("''")),  # SHA-256 of a one-time password
+    Column("one_time_until", Moment, nullable=True),
+    Column("created_at", Moment, nullable=False),
+    Column("entered_at", Moment, nullable=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),  # SHA-256: a copy of the database opens no console
+    Column("account", String(40), nullable=False, index=True),
+    Column("csrf", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("source", String(100), nullable=False),
+    Column("program", String(200), nullable=False),
+)
+
 
 # -- the line of waiting callers --------------------------------------------------------------------------------------
 

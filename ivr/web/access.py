@@ -1,4 +1,5 @@
-"""Access: a bearer token from programs, a session from browsers; from loopback anybody, when no token is set."""
+"""Access: a bearer token from programs, a session from browsers; from loopback anybody, while nobody has an account
+and no token is set."""
 
 from __future__ import annotations
 
@@ -9,90 +10,74 @@ import ipaddress
 import math
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
 import structlog
 from aiohttp import web
 
-from ivr.limits.throttle import Budgets, CountedLog, Guesses, source_of
-from ivr.ports import Account, Role
-from ivr.ports.accounts import LOCAL
+from ivr.accounts.authentication import Authentication
+from ivr.errors import StoreUnavailable
+from ivr.limits.throttle import Budgets, CountedLog, source_of
+from ivr.ports import Account, Role, Session
+from ivr.ports.accounts import LOCAL, PROGRAM, STRANGER
 from ivr.web.bodies import Handler, form
 from ivr.web.connection import TrustedProxies, prove
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-LIFE_S = 12 * 3600.0
-MOST_SESSIONS = 500
 REFUSED_RATE, REFUSED_BURST = 20.0, 100.0  # refusals a source; beyond, each takes SLOWLY_S
 OPENED_RATE, OPENED_BURST = 100.0, 500.0  # what is served to everybody, likewise
 SLOWLY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """``csrf`` goes into every form and every request that changes something. ``until`` is monotonic."""
-
-    id: str
-    csrf: str
-    until: float
-
-
-class Sessions:
-    """Kept on the server, in memory: a restart logs everybody out."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-
-    def begin(self) -> Session:
-        session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(24), self._clock() + LIFE_S)
-        self._sessions[session.id] = session
-        while len(self._sessions) > MOST_SESSIONS:
-            self._sessions.popitem(last=False)
-        return session
-
-    def find(self, session_id: str) -> Session | None:
-        session = self._sessions.get(session_id)
-        if session is not None and session.until <= self._clock():
-            del self._sessions[session_id]
-            return None
-        return session
-
-    def end(self, session_id: str) -> None:
-        self._sessions.pop(session_id, None)
-
+STILL_S = 5.0  # how often it is looked whether who holds a connection open may still do so
 
 OPEN_PATHS = ("/healthz", "/readyz", "/handoff/", "/login", "/static/")
 COOKIE = "ivr_session"
-ACCOUNT = "account"  # the request's
+ACCOUNT: web.RequestKey[Account] = web.RequestKey("account", Account)
+SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
+RULE = "needed_roles"  # a handler's
+OWN_ACCOUNT = "/account"  # where one chooses a password
+ALWAYS = frozenset({OWN_ACCOUNT, "/logout"})  # also before one has
+
+
+def _anybody() -> Session:
+    """What stands for everybody while there are neither accounts nor a token."""
+    at = datetime.now(UTC)
+    return Session(
+        "", LOCAL, secrets.token_urlsafe(24), created_at=at, seen_at=at, expires_at=datetime.max.replace(tzinfo=UTC)
+    )
 
 
 @dataclass(slots=True)
 class Gate:
-    """``token``: what a bearer shows and a person types at /login; "" admits loopback and nobody else.
+    """``token``: what a bearer shows; "" for nothing. ``own``: what this process shows when it calls itself.
 
-    ``own``: what this process shows when it calls itself; "" for nothing."""
+    ``secure``: browsers come by TLS, whatever a request says of itself."""
 
     token: str
+    authentication: Authentication
     own: str = ""
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
-    sessions: Sessions = field(default_factory=Sessions)
-    guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
+    secure: bool = False
     refused: Budgets = field(default_factory=lambda: Budgets(REFUSED_RATE, REFUSED_BURST, time.monotonic))
     opened: Budgets = field(default_factory=lambda: Budgets(OPENED_RATE, OPENED_BURST, time.monotonic))
     guessed: CountedLog = field(default_factory=lambda: CountedLog(log, "http.token_refused", time.monotonic))
-    anybody: Session = field(default_factory=lambda: Sessions().begin())  # stands for everybody while there is no token
+    anybody: Session = field(default_factory=_anybody)
 
-    def session(self, request: web.Request) -> Session | None:
-        if not self.token:
-            return self.anybody if from_loopback(self.source(request)) and addressed_plainly(request) else None
-        return self.sessions.find(request.cookies.get(COOKIE, ""))
+    async def session(self, request: web.Request) -> Session | None:
+        """Whose session it is, if anybody's. Raises StoreUnavailable where nobody can say."""
+        if secret := request.cookies.get(COOKIE, ""):
+            session = await self.authentication.sessions.find(secret)
+            if session is not None:
+                return session
+        if self.token or not from_loopback(self.source(request)) or not addressed_plainly(request):
+            return None
+        return self.anybody if not await self.authentication.exist() else None
 
     @web.middleware
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -100,48 +85,90 @@ class Gate:
             if not self.opened.take(self.source(request)):
                 await asyncio.sleep(SLOWLY_S)
             return await handler(request)
-        if matches(bearer(request), self.own):
-            prove(request)
-            return await handler(request)
-        wait_s = self.try_token(request, bearer(request)) if self.token and bearer(request) else -1.0
+        shown = bearer(request)
+        if matches(shown, self.own):
+            return await self._served(request, handler, PROGRAM)
+        wait_s = self.try_token(request, shown) if self.token and shown else -1.0
         if wait_s == 0.0:
-            prove(request)
-            return await handler(request)
-        session = self.session(request)
+            return await self._served(request, handler, PROGRAM)
+        session = await self.session(request)
         if session is None:
             if not self.refused.take(self.source(request)):
                 await asyncio.sleep(SLOWLY_S)  # whoever is refused all the time: the loop is the callers'
             raise _too_many(wait_s) if wait_s > 0 else self._refusal(request)
-        prove(request)
+        request[SESSION] = session
         upgrading = request.headers.get("Upgrade", "").lower() == "websocket"
         if (request.method not in SAFE_METHODS or upgrading) and not same_origin(request):
             raise web.HTTPForbidden(text="this request came from another site")
         if request.method not in SAFE_METHODS and not matches(await _csrf(request), session.csrf):
             raise web.HTTPForbidden(text="the page is too old: load it again")
+        if session.must_change and request.path not in ALWAYS:
+            raise web.HTTPSeeOther(OWN_ACCOUNT) if wants_html(request) else _choose_first()
+        await self.authentication.sessions.touch(session)
+        async with self._watched(request, touching=upgrading):
+            return await self._served(request, handler, session.account)
+
+    async def _served(self, request: web.Request, handler: Handler, account: Account) -> web.StreamResponse:
+        """What has no rule is nobody's."""
+        request[ACCOUNT] = account
+        prove(request)
+        match = request.match_info
+        if match.http_exception is None and roles_of(match.handler) is None:
+            raise web.HTTPForbidden(text="nobody may: there is no rule for it")
         return await handler(request)
+
+    @asynccontextmanager
+    async def _watched(self, request: web.Request, *, touching: bool) -> AsyncIterator[None]:
+        """What takes long (a WebSocket, an event stream) ends with the session; a conversation is use of it."""
+
+        async def watch() -> None:
+            while True:
+                await asyncio.sleep(STILL_S)
+                try:
+                    session = await self.session(request)
+                except StoreUnavailable:
+                    continue  # a conversation that is under way is not cut because nobody can be asked
+                if session is None and request.transport is not None:
+                    request.transport.close()
+                    return
+                if session is not None and touching:
+                    await self.authentication.sessions.touch(session)
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
 
     def source(self, request: web.Request) -> str:
         """Who asks: the client, behind whatever proxies of ours. Refusals and guesses are counted by it."""
         return source_of(self.proxies.client(request.remote or "", request.headers.getall("X-Forwarded-For", ())))
 
+    def by_tls(self, request: web.Request) -> bool:
+        """Whether the browser's own connection is encrypted: as far as we see, or a proxy of ours says."""
+        said = request.headers.get("X-Forwarded-Proto", "") if (request.remote or "") in self.proxies else ""
+        return self.secure or (said or request.scheme) == "https"
+
     def try_token(self, request: web.Request, given: str) -> float:
         """Return 0.0 where ``given`` is the token, -1.0 where it is not, and the seconds to wait where it was not
         looked at, because too many wrong ones came."""
-        source = self.source(request)
-        if wait_s := self.guesses.wait_s(source):
+        source, guesses = self.source(request), self.authentication.guesses
+        if wait_s := guesses.wait_s(source):
             self.guessed.note(source, reason="too many wrong tokens")
             return wait_s
         if matches(given, self.token):
-            self.guesses.passed(source)
+            guesses.passed(source)
             return 0.0
-        self.guesses.failed(source, given)
+        guesses.failed(source, given)
         self.guessed.note(source, reason="wrong token")
         return -1.0
 
     def _refusal(self, request: web.Request) -> web.HTTPException:
-        if self.token and wants_html(request) and request.method in SAFE_METHODS:
+        if wants_html(request) and request.method in SAFE_METHODS:
             return web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='', errors='replace')}")
-        return web.HTTPUnauthorized(text="send Authorization: Bearer TOKEN", headers={"WWW-Authenticate": "Bearer"})
+        return web.HTTPUnauthorized(
+            text="log in, or send Authorization: Bearer TOKEN (http.token)", headers={"WWW-Authenticate": "Bearer"}
+        )
 
 
 def _too_many(wait_s: float) -> web.HTTPException:
@@ -149,6 +176,10 @@ def _too_many(wait_s: float) -> web.HTTPException:
     return web.HTTPTooManyRequests(
         text=f"too many wrong tokens: try again in {seconds} s", headers={"Retry-After": str(seconds)}
     )
+
+
+def _choose_first() -> web.HTTPException:
+    return web.HTTPForbidden(text=f"choose a password first, at {OWN_ACCOUNT}")
 
 
 def is_open(request: web.Request) -> bool:
@@ -202,23 +233,36 @@ def bearer(request: web.Request) -> str:
 
 def account_of(request: web.Request) -> Account:
     """Who asks. Whoever got past the gate is somebody."""
-    account: Account = request.get(ACCOUNT, LOCAL)
+    account: Account = request.get(ACCOUNT, STRANGER)
     return account
 
 
 def needs(*roles: Role) -> Callable[[Handler], Handler]:
-    """A handler that only people with one of ``roles`` reach; 403 for others."""
+    """A handler that only people with one of ``roles`` reach; 403 for others. Without roles: everybody who is
+    logged in. What has no such rule is served to nobody, but for OPEN_PATHS."""
 
     def only(handler: Handler) -> Handler:
         @functools.wraps(handler)
         async def checked(request: web.Request) -> web.StreamResponse:
-            if not account_of(request).may(*roles):
+            if roles and not account_of(request).may(*roles):
                 raise web.HTTPForbidden(text=f"this needs the role {' or '.join(roles)}; ask a supervisor")
             return await handler(request)
 
+        setattr(checked, RULE, frozenset(roles))
         return checked
 
     return only
+
+
+def roles_of(handler: object) -> frozenset[Role] | None:
+    """Whom ``needs`` lets reach it: empty for everybody who is logged in; None where there is no rule."""
+    rule: frozenset[Role] | None = getattr(handler, RULE, None)
+    return rule
+
+
+def may_open(account: Account, handler: object) -> bool:
+    rule = roles_of(handler)
+    return rule is not None and (not rule or account.may(*rule))
 
 
 def matches(given: str, expected: str) -> bool:

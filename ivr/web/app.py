@@ -10,10 +10,11 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from ivr.accounts.authentication import Authentication
 from ivr.errors import ConfigError, UnavailableError
 from ivr.limits import descriptors
 from ivr.web import api, live, pages, rendering
-from ivr.web.access import GATE, Gate, wants_html
+from ivr.web.access import GATE, Gate, needs, roles_of, wants_html
 from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
@@ -30,14 +31,17 @@ def application(
     backend: Backend,
     feed: live.Feed,
     *,
+    authentication: Authentication,
     token: str,
     own_token: str = "",
     resources: Iterable[web.RouteDef] = (),
     trusted_proxies: Sequence[str] = (),
+    secure: bool = False,
 ) -> web.Application:
-    """``token``: what a bearer must show; "" admits loopback and nobody else. ``own_token``: what this process shows.
-    ``resources``: routes of others. ``trusted_proxies``: networks of the reverse proxies in front."""
-    gate = Gate(token, own_token, TrustedProxies(trusted_proxies))
+    """``token``: what a bearer must show; "" admits, while there are no accounts, loopback and nobody else.
+    ``own_token``: what this process shows. ``resources``: routes of a company. ``trusted_proxies``: networks of the
+    reverse proxies in front. ``secure``: browsers come by TLS."""
+    gate = Gate(token, authentication, own_token, TrustedProxies(trusted_proxies), secure)
     app = web.Application(middlewares=[watched, _errors, readable, gate.__call__], client_max_size=MOST_BYTES)
     app[GATE] = gate
     app[BACKEND] = backend
@@ -46,8 +50,17 @@ def application(
     app[desk.OPEN] = {}
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
-    app.add_routes([*api.ROUTES, *pages.ROUTES, web.get("/events", live.stream), *resources])
+    app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *map(_ruled, resources)])
     return app
+
+
+def _ruled(route: web.RouteDef) -> web.RouteDef:
+    """A company's records are for those who talk with its callers, where it doesn't say otherwise."""
+    if roles_of(route.handler) is not None:
+        return route
+    reads = route.method in ("GET", "HEAD")
+    allowed = needs("agent", "supervisor", "ops") if reads else needs("agent", "supervisor")
+    return web.RouteDef(route.method, route.path, allowed(route.handler), route.kwargs)
 
 
 async def _say_goodbye(app: web.Application) -> None:

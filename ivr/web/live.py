@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND
 from ivr.web.formats import dumps, phone
 
@@ -58,6 +59,7 @@ class Feed:
 FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
 
 
+@needs()
 async def stream(request: web.Request) -> web.StreamResponse:
     """``data: {"calls": […], "flows": {version, banner, revision}}`` at once and whenever something changes."""
     response = web.StreamResponse(
@@ -75,10 +77,20 @@ async def _tell(request: web.Request, response: web.StreamResponse) -> None:
         if not moved:
             await response.write(b": still here\n\n")
             continue
-        text = dumps({"calls": live_calls(request), "flows": flow_news(request)})
+        text = dumps({"calls": _calls_for(request), "flows": flow_news(request)})
         if text != sent:
             await response.write(f"data: {text}\n\n".encode())
             sent = text
+
+
+def _calls_for(request: web.Request) -> list[Mapping[str, Any]]:
+    """Whole calls for those who may open them; for a flow's designer where in the flow they are, for agents none."""
+    account = account_of(request)
+    if account.may("supervisor", "ops"):
+        return live_calls(request)
+    if not account.may("designer"):
+        return []
+    return [{**call, "call_id": "", "caller": "", "called": "", "turns": 0} for call in live_calls(request)]
 
 
 def live_calls(request: web.Request) -> list[Mapping[str, Any]]:
@@ -99,10 +111,15 @@ def flow_news(request: web.Request) -> Mapping[str, str]:
     would look different."""
     status = request.app[BACKEND].flows.status()
     version, count, banner = status["version"], status["rejected_findings"], ""
-    if count:
+    if not account_of(request).may("designer", "ops"):
+        pass  # they can do nothing about it, and may not look
+    elif count:
         what = "1 finding" if count == 1 else f"{count} findings"
         banner = f"The newest flow files were rejected ({what}). Version {version} keeps serving."
     elif status["held"]:
         banner = f"The newest flow files wait: {status['held']}. Version {version} keeps serving."
     seen = ("version", "canary", "reloads", "rejections", "rejected_findings", "held")
     return {"version": version, "banner": banner, "revision": "-".join(str(status[key]) for key in seen)}
+
+
+ROUTES = (web.get("/events", stream),)

@@ -11,10 +11,11 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from ivr.web.access import GATE, account_of, is_open
+from ivr.web.access import SESSION, account_of, is_open
 from ivr.web.backend import BACKEND
 from ivr.web.formats import duration, label, measure, moment, phone, reason, told, value, whole
 from ivr.web.live import flow_news
+from ivr.web.navigation import home, rooms
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self';"
@@ -56,11 +57,15 @@ def page(
     """A whole page. ``framed`` pages have the navigation and the banner; others stand for themselves.
 
     ``nonce`` is what an inline style sheet of the page carries."""
-    gate = request.app[GATE]
     if framed:
-        session = gate.session(request)
-        context |= {**flow_news(request), "csrf": session.csrf if session else "", "leaving": bool(gate.token)}
-        context["desk"] = request.app[BACKEND].seats is not None and account_of(request).may("agent")
+        session, account = request.get(SESSION), account_of(request)
+        context |= {
+            **flow_news(request),
+            "csrf": session.csrf if session else "",
+            "account": account,
+            "leaving": session is not None and bool(session.id),
+            "rooms": rooms(request.app, account) if session is None or not session.must_change else (),
+        }
     shown = {"zone": request.app[BACKEND].zone, **context, "framed": framed, "path": request.path, "nonce": nonce}
     text = whole(aiohttp_jinja2.render_string(template, request, shown))
     response = web.Response(text=text, content_type="text/html", status=status)
@@ -77,8 +82,16 @@ def page(
 
 def refused(request: web.Request, status: int, detail: str, headers: Mapping[str, str]) -> web.Response:
     """The error page. ``headers``: of the refusal; those that say what to do are kept."""
-    framed = not is_open(request) and request.app[GATE].session(request) is not None
+    framed = not is_open(request) and SESSION in request
     title = TITLES.get(status, "Something went wrong")
-    response = page(request, "problem.html", framed=framed, status=status, title=title, detail=detail)
+    response = page(
+        request,
+        "problem.html",
+        framed=framed,
+        status=status,
+        title=title,
+        detail=detail,
+        home=home(request.app, account_of(request)),
+    )
     response.headers.update({name: headers[name] for name in TOLD if name in headers})
     return response

@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from ivr import service
 from ivr.config import Address, Agent, Config, DeskConfig, FlowsConfig, HttpConfig, HttpService, StoreConfig
+from ivr.config.fields import Secret
 from ivr.errors import ConfigError, MediaUnavailable, UnavailableError
 from ivr.readiness import Lifecycle
 from ivr.store.store import Store
@@ -34,8 +34,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             return await method(self, *arguments)
 
         return call
-
-    structlog.reset_defaults()  # a command that ran in this process before may have set a level
 
     class Media(FakeMedia):
         def __init__(self, **_: Any) -> None:
@@ -98,6 +96,29 @@ async def test_parts_stop_in_the_opposite_order_after_every_call_has(config: Con
     assert told == STARTED + STOPPED
     events = [entry["event"] for entry in logs]
     assert events[-1] == "service.stopped" and events.index("service.ready") < events.index("call.end")
+
+
+async def test_a_line_with_a_token_and_no_accounts_tells_an_administrator_token(
+    config: Config, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service.running(config, Lifecycle()) as running:
+        assert running.administrator == "", "on loopback nothing is asked"
+    monkeypatch.setenv("TEST_HTTP_TOKEN", "hunter2")
+    http = HttpConfig(listen=Address("127.0.0.1", 0), token=Secret("env:TEST_HTTP_TOKEN"))
+    guarded = config.model_copy(update={"http": http})
+    with capture_logs() as logs:
+        async with (
+            service.running(guarded, Lifecycle()) as running,
+            aiohttp.ClientSession(f"http://{running.http_address}") as client,
+        ):
+            token = running.administrator
+            assert len(token) >= 22 and token not in str(logs)
+            words = "correct horse battery"
+            form = {"token": token, "name": "ann", "password": words, "again": words}
+            async with client.post("/login/first", data=form, allow_redirects=False) as answer:
+                assert answer.status == 303
+    async with service.running(guarded, Lifecycle()) as running:
+        assert running.administrator == "", "once somebody has an account there is none"
 
 
 async def test_what_had_started_is_stopped_when_a_part_fails(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ivr.accounts.authentication import Authentication
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import CallSession
 from ivr.clock import SystemClock
@@ -28,6 +29,7 @@ from ivr.web.live import Feed
 from ivr.workshop.console import ConsoleWorkshop
 from tests.call.fakes import FakeEars, FakeLeg, FakeSpeech, services
 from tests.web.fakes import ready
+from tests.web.people import Roles, hire
 
 FLOWS = Path(__file__).parents[2] / "flows"
 AGENT = Agent(name="desk", target="sip:agent@127.0.0.1:5090", skills=("general", "retention", "discs"), on_call=True)
@@ -96,6 +98,7 @@ class Console:
     speech: Brisk
     store: Store
     workshop: ConsoleWorkshop
+    authentication: Authentication
 
     def call(self, number: str = "5035550142") -> Caller:
         name = f"{int(number):016x}"
@@ -111,7 +114,13 @@ class Console:
 
 @asynccontextmanager
 async def console(
-    folder: Path, *, token: str = "", mask: bool = True, trusted_proxies: Sequence[str] = ()
+    folder: Path,
+    *,
+    token: str = "",
+    mask: bool = True,
+    trusted_proxies: Sequence[str] = (),
+    people: Roles | None = None,
+    administrator: str = "",
 ) -> AsyncIterator[Console]:
     flows_folder = folder / "flows"
     shutil.copytree(FLOWS, flows_folder)
@@ -144,9 +153,12 @@ async def console(
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
+    authentication = Authentication(store.accounts, administrator=administrator)
+    await hire(authentication, people or {})
     app = application(
         Backend(CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, mask),
         feed,
+        authentication=authentication,
         token=token,
         trusted_proxies=trusted_proxies,
     )
@@ -158,7 +170,16 @@ async def console(
     work = asyncio.create_task(live.run())
     try:
         yield Console(
-            flows_folder, f"http://127.0.0.1:{port_of(sockets)}", serving, live, shared, entry, speech, store, workshop
+            flows_folder,
+            f"http://127.0.0.1:{port_of(sockets)}",
+            serving,
+            live,
+            shared,
+            entry,
+            speech,
+            store,
+            workshop,
+            authentication,
         )
     finally:
         for call in registry:

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from ivr.accounts.authentication import Authentication
 from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
@@ -18,11 +19,13 @@ from ivr.readiness import Readiness
 from ivr.reference import COMPANY, deliveries
 from ivr.reference.backend import MemberProfile
 from ivr.reference.company import OpenFilms, queue_routes
+from ivr.store import Store
 from ivr.store.memory import MemoryLedger
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, FlowSummary, Trial
 from ivr.web.live import Feed
 from tests.films import ZONE
+from tests.web.people import Roles, hire
 
 CALL: dict[str, Any] = {
     **dict.fromkeys(("caller", "called", "flow_version", "language", "outcome"), ""),
@@ -125,8 +128,10 @@ async def serving(
     flows: FakeFlows | None = None,
     context: Mapping[str, Any] | None = None,
     started: bool = True,
+    people: Roles | None = None,
+    authentication: Authentication | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    """Where it listens, and a client. The hand-over's token is "right"."""
+    """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account."""
 
     async def now() -> Readiness:
         return readiness
@@ -137,7 +142,11 @@ async def serving(
         return context or {"reason": "asked"} if secret == "right" else None
 
     backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False, started=lambda: started)
-    app = application(backend, Feed(), token=token, resources=resources())
+    store = Store("sqlite+aiosqlite://")
+    await store.upgrade()
+    authentication = authentication or Authentication(store.accounts)
+    await hire(authentication, people or {})
+    app = application(backend, Feed(), authentication=authentication, token=token, resources=resources())
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()
@@ -146,3 +155,4 @@ async def serving(
             yield f"http://127.0.0.1:{port_of(sockets)}", session
     finally:
         await server.stop()
+        await store.close()

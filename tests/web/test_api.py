@@ -10,11 +10,13 @@ import aiohttp
 import aiohttp.web
 import pytest
 
+from ivr.accounts.authentication import Authentication
 from ivr.call_search import CallSearch
 from ivr.errors import ConfigError
 from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, RegistrationStatus
 from ivr.readiness import Life
+from ivr.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -146,7 +148,9 @@ async def test_a_taken_port_says_what_to_do() -> None:
     here, there = bound("127.0.0.1", 0), []
     try:
         there = bound("127.0.0.1", port_of(here))  # both bound, nobody listens yet
-        app = application(Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get), Feed(), token="")
+        nobody = Authentication(Store("sqlite+aiosqlite://").accounts)
+        backend = Backend(FakeCalls(), FakeFlows(), is_ready, FakeCalls().get)
+        app = application(backend, Feed(), authentication=nobody, token="")
         first, second = HttpServer(app, here), HttpServer(aiohttp.web.Application(), there)
         await first.start()
         with pytest.raises(ConfigError, match="--http"):

@@ -12,6 +12,7 @@ from ivr.limits.throttle import FREE_GUESSES
 from tests.web.browser import Window, chromium, window
 from tests.web.console import Console, console
 from tests.web.fakes import serving
+from tests.web.people import EVERYTHING, PASSWORD
 
 STARTED_MS = 30_000  # the simulator's process, on a busy machine
 
@@ -153,18 +154,18 @@ async def test_going_back_to_an_earlier_version(served: Console, shown: Window) 
     await expect(rows.first).to_contain_text("rollback")
 
 
-async def test_the_token_is_asked_for_once(tmp_path: Path, browser: Browser) -> None:
-    async with console(tmp_path, token="hunter2") as served, window(browser) as opened:
+async def test_name_and_password_are_asked_for_once(tmp_path: Path, browser: Browser) -> None:
+    async with console(tmp_path, token="hunter2", people=EVERYTHING) as served, window(browser) as opened:
         page = opened.page
         await page.goto(f"{served.base}/flows/main")
         assert "/login" in page.url
-        await _log_in(page, "wrong")
-        await expect(page.get_by_role("alert")).to_contain_text("not the token")
-        await _log_in(page, "hunter2")
+        await _log_in(page, "rosa", "wrong")
+        await expect(page.get_by_role("alert")).to_contain_text("not the password")
+        await _log_in(page, "rosa", PASSWORD)
         await expect(page.locator("h1")).to_contain_text("main")
-        cookie = (await page.context.cookies())[0]
-        assert cookie.get("httpOnly") and cookie.get("sameSite") == "Strict"
-        assert "hunter2" not in str(cookie.get("value"))
+        for cookie in await page.context.cookies():
+            assert cookie.get("httpOnly") and cookie.get("sameSite") == "Lax"
+            assert PASSWORD not in str(cookie.get("value"))
         await page.get_by_role("button", name="Call", exact=True).click()
         await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
         await page.get_by_role("button", name="Log out").click()
@@ -173,17 +174,18 @@ async def test_the_token_is_asked_for_once(tmp_path: Path, browser: Browser) -> 
         assert "/login" in page.url
 
 
-async def test_guessing_the_token_takes_longer_and_longer(tmp_path: Path, browser: Browser) -> None:
-    async with console(tmp_path, token="hunter2") as served, window(browser) as opened:
+async def test_guessing_a_password_takes_longer_and_longer(tmp_path: Path, browser: Browser) -> None:
+    async with console(tmp_path, token="hunter2", people=EVERYTHING) as served, window(browser) as opened:
         page = opened.page
         await page.goto(f"{served.base}/login")
         for number in range(FREE_GUESSES + 2):
-            await _log_in(page, f"guess {number}")
+            await _log_in(page, "rosa", f"guess {number}")
         await expect(page.get_by_role("alert")).to_contain_text("Too many attempts")
 
 
-async def _log_in(page: Page, token: str) -> None:
-    await page.get_by_label("Access token").fill(token)
+async def _log_in(page: Page, name: str, password: str) -> None:
+    await page.get_by_label("Name").fill(name)
+    await page.get_by_label("Password").fill(password)
     await page.get_by_role("button", name="Log in").click()
 
 

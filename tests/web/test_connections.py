@@ -14,6 +14,7 @@ from ivr.limits.throttle import FREE_GUESSES
 from ivr.web import connection
 from ivr.web.connection import TrustedProxies
 from tests.web.console import Console, console
+from tests.web.people import EVERYTHING, log_in
 
 TOKEN = "hunter2"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -23,7 +24,7 @@ FORM = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form
 
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Console]:
-    async with console(tmp_path, token=TOKEN, trusted_proxies=["127.0.0.9"]) as running:
+    async with console(tmp_path, token=TOKEN, trusted_proxies=["127.0.0.9"], people=EVERYTHING) as running:
         yield running
 
 
@@ -120,15 +121,16 @@ async def test_guessing_tokens_is_throttled_by_source(guarded: Console) -> None:
 async def test_the_log_in_page_counts_the_same_guesses(guarded: Console) -> None:
     async with aiohttp.ClientSession() as session:
         for n in range(FREE_GUESSES + 1):
-            async with session.post(f"{guarded.base}/login", data={"token": f"guess-{n}"}) as answer:
+            async with session.post(
+                f"{guarded.base}/login", data={"name": "nobody", "password": f"guess-{n}"}
+            ) as answer:
                 assert answer.status == (401 if n < FREE_GUESSES else 429)
         assert answer.headers["Retry-After"] == "1"
 
 
 async def test_a_session_outlives_the_guesses_of_its_neighbours(guarded: Console) -> None:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        async with session.post(f"{guarded.base}/login", data={"token": TOKEN}) as answer:
-            assert answer.status == 200
+        assert (await log_in(session, guarded.base)).status == 303
         for n in range(200):
             await status(guarded, Authorization=f"Bearer guess-{n}")
         async with session.get(f"{guarded.base}/api/calls") as answer:

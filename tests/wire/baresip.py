@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import wave
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -86,6 +87,33 @@ class Baresip:
         await self._reading
 
 
+async def _started(program: str, folder: Path, modules: Path, voice: Path, mode: str) -> tuple[Process, int, int]:
+    """On ports that are free; whoever takes one of them meanwhile costs another try."""
+    for _ in range(3):
+        sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
+        config = _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice)
+        (folder / "config").write_text(config)
+        account = f"<sip:peer@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
+        (folder / "accounts").write_text(account)
+        process = await asyncio.create_subprocess_exec(
+            *(program, "-4", "-f", str(folder)),
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        try:
+            await asyncio.wait_for(process.stdout.readuntil(b"baresip is ready."), 10)
+            return process, sip, control
+        except (asyncio.IncompleteReadError, TimeoutError) as error:
+            said = error.partial.decode(errors="replace") if isinstance(error, asyncio.IncompleteReadError) else "late"
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    raise AssertionError(f"baresip did not start: {said}")
+
+
 @asynccontextmanager
 async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> AsyncIterator[Baresip]:
     """Start one on free ports; ``folder`` holds its configuration.
@@ -95,7 +123,6 @@ async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> Asy
     modules = next((path for path in _MODULES if path.is_dir()), None)
     if program is None or modules is None:
         pytest.fail(REMEDY)
-    sip, control = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
     folder.mkdir(parents=True, exist_ok=True)
     voice = folder / "voice.wav"
     with wave.open(str(voice), "wb") as file:
@@ -103,24 +130,10 @@ async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> Asy
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(pcm or b"\0\0" * 80000)
-    (folder / "config").write_text(
-        _CONFIG.format(host="127.0.0.1", sip=sip, control=control, modules=modules, voice=voice)
-    )
-    mode = "auto" if answer else "manual"
-    account = f"<sip:peer@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs=PCMU/8000/1\n"
-    (folder / "accounts").write_text(account)
-    process = await asyncio.create_subprocess_exec(
-        *(program, "-4", "-f", str(folder)),
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    process, sip, control = await _started(program, folder, modules, voice, "auto" if answer else "manual")
     assert process.stdout is not None
+    draining = asyncio.create_task(process.stdout.read())
     try:
-        said = await asyncio.wait_for(process.stdout.readuntil(b"baresip is ready."), 10)
-        draining = asyncio.create_task(process.stdout.read())
-        assert said
         reader, writer = await asyncio.open_connection("127.0.0.1", control)
         phone = Baresip(f"sip:peer@127.0.0.1:{sip}", reader, writer)
         try:
@@ -131,4 +144,4 @@ async def baresip(folder: Path, *, pcm: bytes = b"", answer: bool = True) -> Asy
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-    await draining
+        await draining

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from aiohttp import web
 
 from ivr.errors import FlowError
+from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.bodies import json_object
 from ivr.web.formats import json_response
@@ -15,6 +16,7 @@ HISTORY = 20
 USAGE = 'send {"version": VERSION} or {}'
 
 
+@needs("designer", "ops")
 async def flows(request: web.Request) -> web.Response:
     """The live version's flows, the findings about the newest files, and the last HISTORY publications."""
     source = request.app[BACKEND].flows
@@ -29,12 +31,13 @@ async def flows(request: web.Request) -> web.Response:
     )
 
 
+@needs("designer")
 async def rollback(request: web.Request) -> web.Response:
     """``{"version": VERSION}``, or {} for the one before the live one; what is live then."""
     version = (await json_object(request, USAGE)).get("version", "")
     if not isinstance(version, str):
         raise web.HTTPBadRequest(text=USAGE)
-    return json_response({"version": await rolled_back(request, "api", version)})
+    return json_response({"version": await rolled_back(request, account_of(request).name, version)})
 
 
 async def rolled_back(request: web.Request, by: str, version: str) -> str:

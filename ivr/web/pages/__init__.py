@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ivr.web.pages import assets, calls, desk, flows, handoff, login, simulator
+from ivr.web.access import account_of, needs
+from ivr.web.navigation import home
+from ivr.web.pages import account, accounts, assets, calls, desk, flows, handoff, login, simulator
 
 
-async def _home(_: web.Request) -> web.Response:
-    raise web.HTTPSeeOther("/calls")
+@needs()
+async def _home(request: web.Request) -> web.Response:
+    raise web.HTTPSeeOther(home(request.app, account_of(request)))
 
 
 ROUTES = (
     web.get("/", _home),
     *login.ROUTES,
+    *account.ROUTES,
+    *accounts.ROUTES,
     *calls.ROUTES,
     *flows.ROUTES,
     *simulator.ROUTES,

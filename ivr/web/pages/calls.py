@@ -7,12 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
+from ivr.web.access import needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
 from ivr.web.rendering import page
 
 
+@needs("supervisor", "ops")
 async def calls(request: web.Request) -> web.Response:
     """``call_query``'s search; where nothing is searched for, the calls that ended below those in progress."""
     backend = request.app[BACKEND]
@@ -30,6 +32,7 @@ async def calls(request: web.Request) -> web.Response:
     )
 
 
+@needs("supervisor", "ops")
 async def call(request: web.Request) -> web.Response:
     call_id = request.match_info["call_id"]
     found = await in_time(request.app[BACKEND].calls.get(call_id))

@@ -1,74 +1,183 @@
-"""The log-in page: the token of the configuration begins a session."""
+"""The log-in page: name and password begin a session; while nobody has an account, the administrator token makes the
+first one."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Awaitable, Callable
 
-import structlog
 from aiohttp import web
 
+from ivr.accounts.authentication import Browser, LogIn, LogInRefused
+from ivr.accounts.passwords import name_of
+from ivr.accounts.sessions import LIFE
+from ivr.errors import AccountError, StoreUnavailable, UnavailableError
 from ivr.web import bodies
-from ivr.web.access import COOKIE, GATE, LIFE_S, same_origin
+from ivr.web.access import COOKIE, GATE, SESSION, addressed_plainly, from_loopback, needs, same_origin
+from ivr.web.backend import in_time
 from ivr.web.connection import prove
+from ivr.web.navigation import ROOMS, home
 from ivr.web.rendering import page
 
-log = structlog.get_logger(__name__)
-
-OWN = re.compile(r"/(?:calls|flows|desk)(?:/(?!\.{1,2}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*(?:\?[^\\#\x00-\x1f\x7f]*)?")
+OWN = re.compile(
+    rf"(?:{'|'.join(address for address, _ in ROOMS)})(?:/(?!\.{{1,2}}(?:[/?]|$))[^/\\?#\s\x00-\x1f\x7f]+)*"
+    r"(?:\?[^\\#\x00-\x1f\x7f]*)?"
+)
+KNOWN_BROWSER = "ivr_browser_"  # and a name: that account's owner has logged in from here
+KNOWN_FOR_S = 180 * 24 * 3600
+AWAY = (
+    "The database does not answer, so nobody can log in just now. Who is logged in can go on for a minute. Try again "
+    "in a moment."
+)
 
 
 async def form(request: web.Request) -> web.Response:
-    gate = request.app[GATE]
-    if gate.session(request) is not None:
-        raise web.HTTPSeeOther(_next(request.query.get("next", "")))
-    return _page(request, request.query.get("next", ""))
+    onwards = request.query.get("next", "")
+    try:
+        session = await request.app[GATE].session(request)
+    except StoreUnavailable:
+        return await _page(request, onwards, AWAY, 503)
+    if session is not None:
+        raise web.HTTPSeeOther(_next(onwards) or home(request.app, session.account))
+    return await _page(request, onwards)
 
 
 async def enter(request: web.Request) -> web.StreamResponse:
-    gate = request.app[GATE]
+    data = await _sent(request)
+    name = data.get("name", "")
+
+    def log_in(browser: Browser) -> Awaitable[LogIn]:
+        return request.app[GATE].authentication.log_in(name, data.get("password", ""), browser)
+
+    return await _enter(request, data.get("next", ""), name, log_in)
+
+
+async def begin(request: web.Request) -> web.StreamResponse:
+    """The first account."""
+    data = await _sent(request)
+    name, password = data.get("name", ""), data.get("password", "")
+
+    async def first(browser: Browser) -> LogIn:
+        if password != data.get("again", ""):
+            raise AccountError("the two passwords differ", remedy="type the same twice")
+        return await request.app[GATE].authentication.first(data.get("token", ""), name, password, browser)
+
+    return await _enter(request, data.get("next", ""), name, first)
+
+
+async def _sent(request: web.Request) -> dict[str, str]:
     if not same_origin(request):
         raise web.HTTPForbidden(text="this request came from another site")
-    data = await bodies.form(request)
-    onwards = data.get("next", "")
-    wait_s = gate.try_token(request, data.get("token", ""))
-    if wait_s > 0:
-        seconds = math.ceil(wait_s)
-        response = _page(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429)
-        response.headers["Retry-After"] = str(seconds)
-        return response
-    if wait_s < 0:
-        return _page(request, onwards, "That is not the token.", 401)
-    session = gate.sessions.begin()
-    prove(request)
-    log.info("console.login", address=gate.source(request))
-    entered = web.HTTPSeeOther(_next(onwards))
-    entered.set_cookie(
-        COOKIE,
-        session.id,
-        max_age=int(LIFE_S),
-        httponly=True,
-        samesite="Strict",
-        secure=request.headers.get("X-Forwarded-Proto", request.scheme) == "https",
-    )
+    return dict(await bodies.form(request))
+
+
+async def _enter(
+    request: web.Request, onwards: str, name: str, log_in: Callable[[Browser], Awaitable[LogIn]]
+) -> web.StreamResponse:
+    try:
+        made = await log_in(browser_of(request, name))
+    except StoreUnavailable:
+        return await _page(request, onwards, AWAY, 503, name)
+    except UnavailableError as error:
+        return await _page(request, onwards, f"{str(error).capitalize()}.", 503, name)
+    except LogInRefused as refused:
+        if refused.wait_s:
+            return await _wait(request, onwards, refused.wait_s, name)
+        return await _page(request, onwards, _sentence(refused), 401, name)
+    except AccountError as error:
+        return await _page(request, onwards, _sentence(error), 400, name)
+    entered = web.HTTPSeeOther(_next(onwards) or home(request.app, made.session.account))
+    await _end(request)  # whatever session this browser showed before: nobody else's goes on as theirs
+    keep(request, entered, made)
     raise entered
 
 
+async def _wait(request: web.Request, onwards: str, wait_s: float, name: str) -> web.Response:
+    seconds = math.ceil(wait_s)
+    response = await _page(request, onwards, f"Too many attempts: try again in {seconds} seconds.", 429, name)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def browser_of(request: web.Request, name: str) -> Browser:
+    return Browser(
+        source=request.app[GATE].source(request),
+        program=request.headers.get("User-Agent", "")[:200],
+        kept=request.cookies.get(f"{KNOWN_BROWSER}{name_of(name)}", ""),
+    )
+
+
+def keep(request: web.Request, response: web.StreamResponse, made: LogIn) -> None:
+    """The cookies of a log-in."""
+    prove(request)
+    cookies = [(COOKIE, made.secret, int(LIFE.total_seconds()))]
+    if made.kept:
+        cookies.append((f"{KNOWN_BROWSER}{made.session.account.name}", made.kept, KNOWN_FOR_S))
+    for name, value, seconds in cookies:
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            httponly=True,
+            samesite="Lax",  # a link from elsewhere leads in; what changes something needs the page's own token
+            secure=request.app[GATE].by_tls(request),
+        )
+
+
+@needs()
 async def leave(request: web.Request) -> web.StreamResponse:
-    request.app[GATE].sessions.end(request.cookies.get(COOKIE, ""))
+    """This browser's session; with ``everywhere``, all of the account's."""
+    session, authentication = request.get(SESSION), request.app[GATE].authentication
+    if session is not None and session.id and (await bodies.form(request)).get("everywhere"):
+        await in_time(authentication.log_out_everywhere(session.account.name, session.account.name))
+    await _end(request)
     left = web.HTTPSeeOther("/login")
     left.del_cookie(COOKIE)
     raise left
 
 
+async def _end(request: web.Request) -> None:
+    sessions = request.app[GATE].authentication.sessions
+    if (session := await sessions.find(request.cookies.get(COOKIE, ""))) is not None:
+        await in_time(sessions.end(session))
+
+
 def _next(path: str) -> str:
-    """Only to a page of the console. Browsers drop tabs and line breaks, read a backslash as a slash and take dots out
-    of a path, so that much becomes another site's address that does not look like one."""
-    return path if OWN.fullmatch(path) else "/calls"
+    """Only to a page of the console; "" for what is none. Browsers drop tabs and line breaks, read a backslash as a
+    slash and take dots out of a path, so that much becomes another site's address that does not look like one."""
+    return path if OWN.fullmatch(path) else ""
 
 
-def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200) -> web.Response:
-    return page(request, "login.html", framed=False, status=status, next=_next(onwards), wrong=wrong)
+def _sentence(error: AccountError) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
-ROUTES = (web.get("/login", form), web.post("/login", enter), web.post("/logout", leave))
+async def _page(request: web.Request, onwards: str, wrong: str = "", status: int = 200, name: str = "") -> web.Response:
+    gate = request.app[GATE]
+    try:
+        exist = await gate.authentication.exist()
+    except StoreUnavailable:
+        exist, wrong, status = True, wrong or AWAY, 503 if status == 200 else status
+    here = from_loopback(gate.source(request))
+    return page(
+        request,
+        "login.html",
+        framed=False,
+        status=status,
+        next=_next(onwards),
+        name=name_of(name),
+        wrong=wrong,
+        first=not exist,
+        plainly=not exist and here and not gate.token and not addressed_plainly(request),
+        printed=bool(gate.authentication.administrator),
+    )
+
+
+ROUTES = (
+    web.get("/login", form),
+    web.post("/login", enter),
+    web.post("/login/first", begin),
+    web.post("/logout", leave),
+)

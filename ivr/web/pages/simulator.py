@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.errors import IvrError
-from ivr.web.access import GATE, bearer
+from ivr.web.access import SESSION, needs
 from ivr.web.backend import BACKEND, Trial
 from ivr.web.bodies import object_of
 from ivr.web.formats import dumps
@@ -28,6 +28,7 @@ async def hang_up(app: web.Application) -> None:
         await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
+@needs("designer")
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """In: {"call": {"caller", "language"}} or {"line": TEXT}. Out: what happened, or {"error": TEXT}."""
     open_now, login = request.app[OPEN], _login(request)
@@ -95,9 +96,8 @@ class _Calls:
 
 
 def _login(request: web.Request) -> str:
-    """Whose simulations are counted together; "" for programs, and for everybody while there is no token."""
-    gate = request.app[GATE]
-    session = gate.session(request) if gate.token and not bearer(request) else None
+    """Whose simulations are counted together; "" for programs, and for everybody while nobody has an account."""
+    session = request.get(SESSION)
     return session.id if session is not None else ""
 
 

@@ -73,7 +73,7 @@ function connect(started) {
   };
 }
 
-document.getElementById("dial").addEventListener("submit", (event) => {
+document.getElementById("dial")?.addEventListener("submit", (event) => {
   event.preventDefault();
   talk.replaceChildren();
   bench.querySelectorAll("[data-part]").forEach((box) => { box.checked = false; });
@@ -87,7 +87,7 @@ document.getElementById("dial").addEventListener("submit", (event) => {
   if (socket && socket.readyState === WebSocket.OPEN) start(); else connect(start);
 });
 
-document.getElementById("say").addEventListener("submit", (event) => {
+document.getElementById("say")?.addEventListener("submit", (event) => {
   event.preventDefault();
   const words = document.getElementById("words");
   if (words.value.trim()) send({ line: words.value.trim() });

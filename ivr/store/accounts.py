@@ -1,0 +1,258 @@
+"""Accounts and sessions of the house, shared by every process on one database; what happens to them is audited."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ivr.errors import AccountError
+from ivr.ports import Account, AccountRecord, Role, Session
+from ivr.store.database import TableGroup, fit, reads, writes
+from ivr.store.ledger import Stamp, record
+from ivr.store.tables import accounts, audit, sessions
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+MOST_SESSIONS = 20  # an account; the oldest makes room
+CHANGES = (
+    "added", "removed", "roles", "disabled", "enabled", "password", "one_time", "login", "logout", "login_refused",
+)  # fmt: skip
+ACTIONS = tuple(f"account.{change}" for change in CHANGES)
+
+
+class AccountTables(TableGroup):
+    """Implements ``ivr.ports.AccountStore``."""
+
+    @reads
+    async def exist(self, connection: AsyncConnection) -> bool:
+        return (await connection.execute(select(accounts.c.name).limit(1))).first() is not None
+
+    @reads
+    async def all(self, connection: AsyncConnection) -> Sequence[AccountRecord]:
+        live = select(sessions.c.account).where(sessions.c.expires_at > self._now())
+        counts = Counter((await connection.execute(live)).scalars())
+        rows = await connection.execute(select(accounts).order_by(accounts.c.name))
+        return [_record(row, counts[row.name]) for row in rows]
+
+    @reads
+    async def find(self, connection: AsyncConnection, name: str) -> AccountRecord | None:
+        row = (await connection.execute(select(accounts).where(accounts.c.name == fit(name, 40)))).one_or_none()
+        return _record(row) if row is not None else None
+
+    @writes
+    async def add(
+        self, connection: AsyncConnection, account: Account, by: str, *, password: str = "", first: bool = False
+    ) -> None:
+        await _alone(connection)
+        there = set((await connection.execute(select(accounts.c.name))).scalars())
+        if first and there:
+            raise AccountError("there is an account by now", remedy="log in, or ask its owner to add you")
+        if account.name in there:
+            raise AccountError(f"there is an account {account.name} already", remedy="take another name, or change it")
+        values = {
+            "name": account.name,
+            "display": fit(account.display, 100),
+            "roles": sorted(account.roles),
+            "password": password,
+            "must_change": not password,
+            "created_at": self._now(),
+        }
+        await connection.execute(insert(accounts).values(values))
+        await _somebody_manages(connection)
+        await self._audit(connection, "added", account.name, by, after={"roles": sorted(account.roles)})
+
+    async def set_roles(self, name: str, roles: frozenset[Role], by: str) -> None:
+        await self._change(name, "roles", by, {"roles": sorted(roles)})
+
+    async def set_disabled(self, name: str, disabled: bool, by: str) -> None:
+        await self._change(name, "disabled" if disabled else "enabled", by, {"disabled": disabled})
+
+    async def set_password(self, name: str, password: str, by: str) -> None:
+        fresh = {"password": password, "must_change": False, "one_time": "", "one_time_until": None}
+        await self._change(name, "password", by, fresh)
+
+    async def set_one_time(self, name: str, digest: str, until: datetime, by: str) -> None:
+        fresh = {"password": "", "must_change": True, "one_time": digest, "one_time_until": until}
+        await self._change(name, "one_time", by, fresh)
+
+    @writes
+    async def _change(
+        self, connection: AsyncConnection, name: str, change: str, by: str, values: Mapping[str, Any]
+    ) -> None:
+        """Ends the sessions. Secrets are not told."""
+        await _alone(connection)
+        row = await _known(connection, name)
+        await connection.execute(update(accounts).where(accounts.c.name == name).values(dict(values)))
+        await _somebody_manages(connection)
+        await connection.execute(delete(sessions).where(sessions.c.account == name))
+        told = {key: value for key, value in values.items() if key in ("roles", "disabled")}
+        before = {key: row._mapping[key] for key in told}
+        await self._audit(connection, change, name, by, before=before, after=told)
+
+    @writes
+    async def take_one_time(self, connection: AsyncConnection, name: str, digest: str) -> bool:
+        kept = accounts.c
+        is_it = (kept.name == name) & (kept.one_time == digest) & (kept.one_time_until > self._now())
+        taken = update(accounts).where(is_it, kept.disabled.is_(False)).values(one_time="", one_time_until=None)
+        return (await connection.execute(taken)).rowcount == 1
+
+    @writes
+    async def rehash(self, connection: AsyncConnection, name: str, known: str, renewed: str) -> None:
+        is_it = (accounts.c.name == name) & (accounts.c.password == known)
+        await connection.execute(update(accounts).where(is_it).values(password=renewed))
+
+    @writes
+    async def remove(self, connection: AsyncConnection, name: str, by: str, *, last: bool = False) -> None:
+        await _alone(connection)
+        row = await _known(connection, name)
+        await connection.execute(delete(accounts).where(accounts.c.name == name))
+        await _somebody_manages(connection, or_nobody=last)
+        await connection.execute(delete(sessions).where(sessions.c.account == name))
+        await self._audit(connection, "removed", name, by, before={"roles": row.roles})
+
+    @writes
+    async def begin_session(self, connection: AsyncConnection, session: Session) -> None:
+        name, at, kept = session.account.name, session.created_at, sessions.c
+        await connection.execute(delete(sessions).where(kept.expires_at < at))
+        recent = select(kept.id).where(kept.account == name).order_by(kept.created_at.desc())
+        keep = (await connection.execute(recent.limit(MOST_SESSIONS - 1))).scalars().all()
+        await connection.execute(delete(sessions).where(kept.account == name, kept.id.not_in(keep)))
+        values = {
+            "id": session.id,
+            "account": name,
+            "csrf": session.csrf,
+            "created_at": at,
+            "seen_at": session.seen_at,
+            "expires_at": session.expires_at,
+            "source": fit(session.source, 100),
+            "program": fit(session.program, 200),
+        }
+        await connection.execute(insert(sessions).values(values))
+        await connection.execute(update(accounts).where(accounts.c.name == name).values(entered_at=at))
+        await self._audit(connection, "login", name, name, after={"source": session.source})
+
+    @reads
+    async def find_session(self, connection: AsyncConnection, identity: str) -> Session | None:
+        whose = _whose().where(sessions.c.id == identity, sessions.c.expires_at > self._now())
+        row = (await connection.execute(whose)).one_or_none()
+        return _session(row) if row is not None else None
+
+    @writes
+    async def touch_session(self, connection: AsyncConnection, identity: str, expires_at: datetime) -> None:
+        used = update(sessions).where(sessions.c.id == identity)
+        await connection.execute(used.values(seen_at=self._now(), expires_at=expires_at))
+
+    @writes
+    async def end_session(self, connection: AsyncConnection, identity: str, by: str) -> None:
+        if (await connection.execute(delete(sessions).where(sessions.c.id == identity))).rowcount:
+            await self._audit(connection, "logout", by, by)
+
+    @writes
+    async def end_sessions(self, connection: AsyncConnection, name: str, by: str) -> int:
+        await _known(connection, name)
+        ended = (await connection.execute(delete(sessions).where(sessions.c.account == name))).rowcount
+        await self._audit(connection, "logout", name, by, after={"sessions": ended})
+        return ended
+
+    @reads
+    async def sessions(self, connection: AsyncConnection, name: str = "") -> Sequence[Session]:
+        live = _whose().where(sessions.c.expires_at > self._now()).order_by(sessions.c.seen_at.desc())
+        rows = await connection.execute(live.where(sessions.c.account == name) if name else live)
+        return [_session(row) for row in rows]
+
+    @writes
+    async def note(
+        self, connection: AsyncConnection, what: str, name: str, by: str, details: Mapping[str, Any]
+    ) -> None:
+        await self._audit(connection, what, name, by, after=dict(details))
+
+    @reads
+    async def trail(self, connection: AsyncConnection, limit: int = 50) -> Sequence[Mapping[str, Any]]:
+        rows = await connection.execute(
+            select(audit).where(audit.c.action.in_(ACTIONS)).order_by(audit.c.id.desc()).limit(limit)
+        )
+        return [
+            {
+                "at": row.at.isoformat(),
+                "actor": row.actor,
+                "action": row.action.removeprefix("account."),
+                "account": row.key.removeprefix("account "),
+                "before": row.before or {},
+                "after": row.after or {},
+            }
+            for row in rows
+        ]
+
+    async def _audit(
+        self,
+        connection: AsyncConnection,
+        change: str,
+        name: str,
+        by: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        stamp = Stamp(f"account {name}", f"account.{change}", "", self._now(), fit(by, 100))
+        await record(connection, stamp, "", before, after)
+        if change not in ("login", "login_refused"):
+            log.info("account.changed", account=name, change=change, by=by)
+
+
+async def _alone(connection: AsyncConnection) -> None:
+    """Changes wait for each other; SQLite's writers do so anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("accounts", 0))))
+
+
+async def _known(connection: AsyncConnection, name: str) -> Row[Any]:
+    row = (await connection.execute(select(accounts).where(accounts.c.name == fit(name, 40)))).one_or_none()
+    if row is None:
+        raise AccountError(f"there is no account {fit(name, 40)!r}", remedy="ivr accounts list, or /accounts, has them")
+    return row
+
+
+async def _somebody_manages(connection: AsyncConnection, *, or_nobody: bool = False) -> None:
+    """One account that is a supervisor's can be used; else the change is none. ``or_nobody``: or there is none."""
+    kept = (await connection.execute(select(accounts.c.roles, accounts.c.disabled))).all()
+    if not (or_nobody and not kept) and not any("supervisor" in row.roles and not row.disabled for row in kept):
+        raise AccountError(
+            "nobody would be left who may manage accounts", remedy="make somebody a supervisor first, who stays enabled"
+        )
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.name, frozenset(row.roles), row.display)
+
+
+def _record(row: Row[Any], open_sessions: int = 0) -> AccountRecord:
+    return AccountRecord(
+        _account(row), row.password, row.disabled, row.must_change, row.created_at, row.entered_at, open_sessions
+    )
+
+
+def _whose() -> Any:
+    """Sessions with their accounts; those of a disabled one are none."""
+    columns = (*sessions.c, accounts.c.name, accounts.c.display, accounts.c.roles, accounts.c.must_change)
+    joined = sessions.join(accounts, accounts.c.name == sessions.c.account)
+    return select(*columns).select_from(joined).where(accounts.c.disabled.is_(False))
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(
+        row.id,
+        _account(row),
+        row.csrf,
+        created_at=row.created_at,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+        source=row.source,
+        program=row.program,
+        must_change=row.must_change,
+    )

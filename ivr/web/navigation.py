@@ -1,0 +1,35 @@
+"""Navigation: the console's rooms, and which of them somebody may enter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from ivr.ports import Account
+from ivr.web.access import OWN_ACCOUNT, may_open
+
+ROOMS = (
+    ("/desk", "Desk"),
+    ("/board", "Board"),
+    ("/calls", "Calls"),
+    ("/flows", "Flows"),
+    ("/accounts", "Accounts"),
+)
+
+
+def rooms(app: web.Application, account: Account) -> list[tuple[str, str]]:
+    """Address and name of those that are there and whose rule lets ``account`` in."""
+    pages = dict(_pages(app))
+    return [(address, name) for address, name in ROOMS if address in pages and may_open(account, pages[address])]
+
+
+def home(app: web.Application, account: Account) -> str:
+    """Where ``account`` begins."""
+    return next((address for address, _ in rooms(app, account)), OWN_ACCOUNT)
+
+
+def _pages(app: web.Application) -> Iterator[tuple[str, object]]:
+    for route in app.router.routes():
+        if route.method == "GET" and route.resource is not None:
+            yield route.resource.canonical, route.handler
