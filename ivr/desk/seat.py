@@ -317,6 +317,7 @@ class Seat:
                 "until": None if status is None else plain(status.until),
                 "skills": [] if status is None else list(status.skills),
                 "phone": "browser" if browser else "sip",
+                "opens_calls": self.account.may("supervisor", "ops"),
                 "reachable": not browser or (self.phone is not None and self.phone.reachable()),
             },
             "offer": None if self._offered is None else self._offered.to_json(),

@@ -63,11 +63,13 @@ class Seats:
         before, seat.page, seat.account = seat.page, page, account
         if before is not None:
             before.replaced()
+        entered = False
         try:
             await self._line.sign_in(account.name, display=account.display, skills=tuple(self._skills(account.name)))
-        except StoreUnavailable:
-            self.leave(seat, page)
-            raise
+            entered = True
+        finally:
+            if not entered:
+                self.leave(seat, page)
         self._touch()
         return seat
 

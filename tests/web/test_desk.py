@@ -18,6 +18,8 @@ from ivr.desk.seat import TranscriptLine
 from tests.seats import SKILLS, FakePhone
 from tests.web.browser import Window, chromium, window
 from tests.web.desk import AXE, EARLIER, FLAGS, Desk, desk, far_end, seated
+from tests.web.people import Roles, log_in
+from tests.web.people import browser as logged_in
 
 SERIOUS = ("serious", "critical")
 
@@ -532,6 +534,22 @@ def _told(violation: dict[str, Any]) -> dict[str, Any]:
 
 
 # -- who may --------------------------------------------------------------------------------------------------
+
+
+async def test_agents_have_the_desk_others_have_not_and_each_has_their_own_seat() -> None:
+    people: Roles = {"rosa": ("supervisor", "agent"), "agnes": ("agent",), "dan": ("designer",)}
+    async with desk(people=people) as served, logged_in() as rosa, logged_in() as agnes, logged_in() as dan:
+        for session, name in ((rosa, "rosa"), (agnes, "agnes"), (dan, "dan")):
+            assert (await log_in(session, served.base, name)).status == 303
+        assert (await dan.get(f"{served.base}/desk")).status == 403
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await dan.ws_connect(f"{served.base}/desk/socket")
+        assert refused.value.status == 403
+        socket = f"{served.base}/desk/socket"
+        async with rosa.ws_connect(socket) as hers, agnes.ws_connect(socket) as others:
+            mine, theirs = (await told(hers, "state"))["me"], (await told(others, "state"))["me"]
+        assert (mine["name"], mine["display"], mine["opens_calls"]) == ("rosa", "Rosa", True)
+        assert (theirs["name"], theirs["opens_calls"]) == ("agnes", False)
 
 
 async def test_no_desk_without_a_log_in_nor_for_pages_of_others() -> None:
