@@ -69,9 +69,9 @@ class Desk:
 async def desk(
     *,
     token: str = "",
-    people: Roles | None = None,
     earlier: Sequence[EarlierCall] = (),
     calls: Sequence[Mapping[str, Any]] = (),
+    people: Roles | None = None,
 ) -> AsyncIterator[Desk]:
     feed = Feed()
     ground = floor(SystemClock(), feed.touch, earlier)
