@@ -6,8 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
-from ivr.actions.waiting import WaitingActions
 from ivr.actions.registry import parse
+from ivr.actions.waiting import WaitingActions
 from ivr.company import Times
 from ivr.events import CALLER_ID, ActionResult
 from ivr.ports import ActionCall

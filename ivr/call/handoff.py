@@ -224,10 +224,11 @@ class Handoff:
         """Whoever takes the offer, their leg not joined yet, or where a REFER takes the caller; None where nobody does:
         the line knows why. ``rings``: the caller hears their phone ring, in place of music."""
         line, rules = self._services.line, self._services.waiting
-        log.info("handoff.offered", agent=offer.agent, place=offer.place.id)
+        destination = self._configured(offer.agent, context)
+        mode = destination.mode if destination is not None else "console"
+        log.info("handoff.trying", destination=offer.agent, mode=mode, reason=context.reason, place=offer.place.id)
         why: Release = "unreachable"
         try:
-            destination = self._configured(offer.agent, context)
             if destination is not None and destination.mode == "refer":
                 await self._blind.transfer(destination.target, self._services.desk.headers(context, url), comfort)
                 return destination
@@ -289,7 +290,9 @@ class Handoff:
 
     def _ring(self, offer: Offer, context: HandoffContext, url: str) -> Ring:
         headers = self._services.desk.headers(context, url)
-        return Ring(offer, context, url, headers, self._services.waiting.offer_s)
+        configured, longest = self._configured(offer.agent, context), self._services.waiting.offer_s
+        rings_s = longest if configured is None else min(configured.ring_timeout_s, longest)
+        return Ring(offer, context, url, headers, rings_s)
 
     async def _served(
         self,
