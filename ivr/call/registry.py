@@ -118,8 +118,8 @@ class CallHistory:
 @dataclass(frozen=True, slots=True)
 class CallServices:
     """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
-    "tomorrow" counts. ``floor``: agents' phones, None: those of the configuration; ``talk``: what an agent can do with a call, None: nothing but talk.
-    ``number``: a telephone number in E.164."""
+    "tomorrow" counts. ``floor``: agents' phones, None: those of the configuration; ``talk``: what an agent can do with
+    a call, None: nothing but talk. ``number``: a telephone number in E.164."""
 
     endpoint: SipEndpoint
     media: MediaEngine

@@ -137,8 +137,8 @@ async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
         parts = (f"{place.id}:", place.callback_number, who, skill, f"since {since}", reason, tried)
         lines.append("  ".join(part for part in parts if part))
     for each in await opened.store.callbacks.waiting():
-        parts = ("promised:", each.number, _who(each.name, each.caller_id), f"skill {each.skill}", each.wanted)
-        lines.append("  ".join(part for part in parts if part))
+        promised = ("promised:", each.number, _who(each.name, each.caller_id), f"skill {each.skill}", each.wanted)
+        lines.append("  ".join(part for part in promised if part))
     if waiting := opened.store.spooled():
         lines.append(f"{waiting} writes wait in {opened.store.spool_folder}: more may have been promised a call back")
     return "\n".join(lines) or "nobody waits to be called back"

@@ -386,7 +386,6 @@ def test_who_hangs_up_keeps_the_place_where_they_can_come_back(library: FlowLibr
     async def scenario() -> WaitingRig:
         rig = WaitingRig(library)
         rig.leg = FakeLeg(number=number)
-        rig.company.identify = "found" if number else "unknown"
         async with rig.call():
             await rig.say("agent", 12)
             assert rig.state == "waiting"
