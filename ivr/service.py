@@ -16,6 +16,7 @@ from ivr.actions import ActionRegistry
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
 from ivr.actions.waiting import WaitingActions
+from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
 from ivr.call.waiting import WaitingRules
@@ -32,7 +33,10 @@ from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
-from ivr.ports import SipEndpoint
+from ivr.phones.destinations import Destinations
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
+from ivr.ports import Offer, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.live import LiveFlows, aside
@@ -192,8 +196,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await line.begin()
         _beside(stack, line.run(), "line")
         _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
+        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+        floor = AgentFloor(config.desk.agents, switchboard, media)
+        stack.push_async_callback(floor.close)
+
+        async def unread(offer: Offer) -> None:
+            """A message, and no console here to read it on."""
+            await line.released(offer, "unreachable")
+
         services = CallServices(
-            endpoint=endpoint,
             media=media,
             speech=speech,
             actions=actions,
@@ -202,7 +213,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             records=store.calls,
             clock=clock,
             registry=registry,
-            caller_id=config.desk.caller_id,
+            switchboard=switchboard,
+            floor=floor,
             time_zone=ZoneInfo(time_zone),
             waiting=WaitingRules(
                 told_every_s=config.desk.line.told_every_s,
@@ -214,6 +226,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             number=number,
             messages=store.messages,
         )
+        _beside(stack, CallBacks(services, line, unread).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)
@@ -243,6 +256,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: desk.apply(now.desk),
                 lambda now: store.line.apply(now.desk.line),
                 lambda now: line.apply(now.desk),
+                lambda now: switchboard.destinations.apply(now),
+                lambda now: floor.apply(now.desk.agents),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

@@ -10,7 +10,6 @@ from typing import Literal
 import structlog
 
 from ivr.call.blind_transfer import BlindTransfer
-from ivr.call.bridge_transfer import BridgeTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
@@ -26,15 +25,15 @@ from ivr.errors import (
     TransferFailed,
 )
 from ivr.events import TransferProgress
+from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant, first_of
-from ivr.ports import BridgeEnd, Destination, HandoffContext, Offer, Release, Ring
+from ivr.phones.sip_phone import SipPhone
+from ivr.ports import Arrival, BridgeEnd, Destination, HandoffContext, Offer, Place, Release, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
 
 CONTEXT_TIMEOUT_S = 1.0
-# An agent's BYE sooner than this after the join is a dropped call, not the end of a conversation.
-CONVERSATION_S = 8.0
 
 NotConnected = Literal["closed", "failed", "dropped", "machine"]
 """Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again; the
@@ -80,7 +79,6 @@ class Handoff:
         self._dialogue = dialogue
         self._recorder = recorder
         self._services = services
-        self._bridge = BridgeTransfer(services)
         self._blind = BlindTransfer(caller.leg)
         self._wanted_at: float | None = None
         self._trying = False
@@ -233,7 +231,7 @@ class Handoff:
                 await self._blind.transfer(destination.target, self._services.desk.headers(context, url), comfort)
                 return destination
             async with asyncio.timeout(rules.offer_s):
-                agent = await self._rung(offer, destination, context, url, comfort.ringing if rings else None)
+                agent = await self._rung(self._ring(offer, context, url), comfort.ringing if rings else None)
             if await self._taken(offer):
                 return agent
             log.info("handoff.too_late", agent=offer.agent)
@@ -268,25 +266,28 @@ class Handoff:
         destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
         return next((each for each in destinations if each.name == agent), None)
 
-    async def _rung(
-        self,
-        offer: Offer,
-        destination: Destination | None,
-        context: HandoffContext,
-        url: str,
-        on_ringing: Callable[[], None] | None,
+    async def _rung(self, ring: Ring, on_ringing: Callable[[], None] | None) -> Participant:
+        """Raises DialFailed, MediaUnavailable."""
+        phone = self._services.floor.phone_of(ring.offer.agent)
+        if phone is None or not phone.reachable():
+            raise DialFailed(480, "no phone can be rung here")
+        leg, media = await phone.ring(ring, on_ringing)
+        return Participant(leg, media, may_mute=True)
+
+    async def _dialled(
+        self, to: Destination, context: HandoffContext, url: str, on_ringing: Callable[[], None] | None
     ) -> Participant:
-        """Raises DialFailed, MediaUnavailable, CallEnded."""
+        """A phone of the configuration, in no line. Raises DialFailed, MediaUnavailable."""
         services = self._services
-        if services.floor is not None:
-            phone = services.floor.phone_of(offer.agent)
-            if phone is None or not phone.reachable():
-                raise DialFailed(480, "no phone can be rung here")
-            leg, media = await phone.ring(self._ring(offer, context, url), on_ringing)
-            return Participant(leg, media, may_mute=True)
-        if destination is None:
-            raise DialFailed(480, "no phone of that agent is configured")
-        return await self._bridge.dial(destination, context, services.desk.headers(context, url), on_ringing)
+        ring = self._nowhere(to.name, context, url, to.ring_timeout_s)
+        leg, media = await SipPhone(to.name, to.target, services.switchboard).ring(ring, on_ringing)
+        return Participant(leg, media, may_mute=True)
+
+    def _nowhere(self, agent: str, context: HandoffContext, url: str = "", rings_s: float = 0.0) -> Ring:
+        """Of a place in no line."""
+        now = self._services.clock.now()
+        place = Place(0, Arrival("", self._call_id, context.skill, context.priority), now, "talking")
+        return Ring(Offer(place, agent, now), context, url, self._services.desk.headers(context, url), rings_s)
 
     def _ring(self, offer: Offer, context: HandoffContext, url: str) -> Ring:
         headers = self._services.desk.headers(context, url)
@@ -318,9 +319,8 @@ class Handoff:
     ) -> NotConnected | None:
         """To the outside number, for who has waited long enough for the house. None: nobody answers there either."""
         destination = Destination(OVERFLOW, self._services.waiting.overflow, "bridge", self._services.waiting.offer_s)
-        headers = self._services.desk.headers(context, url)
         try:
-            agent = await self._bridge.dial(destination, context, headers, None)
+            agent = await self._dialled(destination, context, url, None)
         except (DialFailed, MediaUnavailable, TimeoutError) as error:
             log.warning("handoff.overflow_failed", error=str(error) or "timeout")
             return None
@@ -352,14 +352,15 @@ class Handoff:
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
     ) -> tuple[Destination, Participant | None] | None:
         """The first who took the call, and the agent where it is bridged; None where nobody did."""
-        headers = self._services.desk.headers(context, await self._stored(context))
+        url = await self._stored(context)
+        headers = self._services.desk.headers(context, url)
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
             try:
                 if destination.mode == "refer":
                     await self._blind.transfer(destination.target, headers, comfort)
                     return destination, None
-                return destination, await self._bridge.dial(destination, context, headers, comfort.ringing)
+                return destination, await self._dialled(destination, context, url, comfort.ringing)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -384,7 +385,7 @@ class Handoff:
     ) -> NotConnected | None:
         """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. ``ring``: by the line.
         None: the agent passed the caller on, and they wait again."""
-        talked = taken = False  # taken: the conversation lets go of the agent
+        talked = False
         try:
             self._agent_coming(connect.token)
             if comfort is not None:
@@ -397,14 +398,12 @@ class Handoff:
             if agent is None:
                 raise CallEnded("service", "transferred")
             async with paused():
+                await self._caller.media.stop_playing()
+                log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
                 talked = True
-                if ring is not None and self._services.talk is not None:
-                    taken = True
-                    await self._caller.media.stop_playing()
-                    return self._after(await self._services.talk(self._caller, agent, ring))
                 return self._after(await self._talk(to, agent, ring))
         finally:
-            if agent is not None and not taken:
+            if agent is not None and not talked:
                 await agent.let_go("the other side left")
             if ring is not None and not talked:
                 await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
@@ -419,26 +418,23 @@ class Handoff:
         return "machine" if end.how == "machine" else "dropped"
 
     async def _talk(self, to: str, agent: Participant, ring: Ring | None) -> BridgeEnd:
-        """Two who are joined, until the agent leaves; the line is told what became of the place."""
-        clock, line = self._services.clock, self._services.line
-        place = ring.offer.place.id if ring is not None else 0
-        await self._caller.media.stop_playing()
-        await self._caller.media.bridge(agent.media)
-        log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
-        joined = clock.monotonic()
-        finished = True
+        """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
+        services = self._services
+        assert self.context is not None
+        line = services.line if ring is not None else None
+        bridge = Bridge(
+            self._caller,
+            agent,
+            ring or self._nowhere(to, self.context),
+            services.switchboard,
+            services.floor,
+            line,
+            hang_up=services.floor.hang_up_of(to),
+        )
         try:
-            ended = await agent.left()
-            lasted = clock.monotonic() - joined
-            if ended.by == "agent" and lasted >= CONVERSATION_S:
-                return BridgeEnd("over", to, ended.by, ended.reason)
-            finished = False
-            log.warning("handoff.dropped", by=ended.by, why=ended.reason, lasted_s=round(lasted, 1))
-            await self._caller.media.bridge(None)
-            return BridgeEnd("dropped", to, ended.by, ended.reason)
+            return await bridge.run()
         finally:
-            if place:
-                await asyncio.shield(_told(line.finished(place, to) if finished else line.broken(place, to)))
+            await bridge.close()
 
     def _context_for(self, connect: Connect) -> HandoffContext:
         dialogue = self._dialogue

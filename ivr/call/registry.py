@@ -10,25 +10,8 @@ from typing import Any, Protocol
 
 from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
-from ivr.phones.participant import Participant
-from ivr.ports import (
-    Actions,
-    BridgeEnd,
-    CallRecords,
-    Clock,
-    Desk,
-    Floor,
-    Line,
-    MediaEngine,
-    Messages,
-    Ring,
-    SipEndpoint,
-    SpeechService,
-)
-
-Talk = Callable[[Participant, Participant, Ring], Awaitable[BridgeEnd]]
-"""A conversation of a caller with an agent who took the ring, to its end. It lets go of the agent and tells the line of
-it."""
+from ivr.phones.switchboard import Switchboard
+from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, Messages, SpeechService
 
 
 class LiveCall(Protocol):
@@ -117,11 +100,9 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
-    "tomorrow" counts. ``floor``: agents' phones, None: those of the configuration; ``talk``: what an agent can do with
-    a call, None: nothing but talk. ``number``: a telephone number in E.164."""
+    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164. ``messages``:
+    where what callers leave is kept, None: nowhere."""
 
-    endpoint: SipEndpoint
     media: MediaEngine
     speech: SpeechService
     actions: Actions
@@ -130,10 +111,9 @@ class CallServices:
     records: CallRecords
     clock: Clock
     registry: CallRegistry
-    caller_id: str
+    switchboard: Switchboard
+    floor: Floor
     time_zone: tzinfo = UTC
-    floor: Floor | None = None
-    talk: Talk | None = None
     waiting: WaitingRules = USUAL
     number: Callable[[str], str] = str
     messages: Messages | None = None

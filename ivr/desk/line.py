@@ -70,7 +70,9 @@ class WaitingLine:
         self._view = LineView((), (), fresh=False)
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0  # monotonic
+        self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
         self._woken = asyncio.Event()
+        self._shown = asyncio.Event()  # of what comes next
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
@@ -145,7 +147,9 @@ class WaitingLine:
         self._read_at = self._clock.monotonic()
         self._snapshot = snapshot
         self._lost = self._offers.seen(reading, snapshot.places, snapshot.offers)
-        self._show(LineView(snapshot.places, snapshot.agents))
+        self._newer = {key: each for key, each in self._newer.items() if each[0] >= reading}
+        view = LineView(snapshot.places, snapshot.agents)
+        self._show(self._with(view, *(place for _, place in self._newer.values())))
 
     def _show(self, view: LineView) -> None:
         if view == self._view:
@@ -153,6 +157,8 @@ class WaitingLine:
         self._view = view
         if self._estimator is not None and view.fresh:
             self._estimator.follow(view)
+        shown, self._shown = self._shown, asyncio.Event()
+        shown.set()
         self.on_change()
 
     def _lost_sight(self) -> None:
@@ -161,12 +167,16 @@ class WaitingLine:
             self._show(replace(self._view, fresh=False))
 
     def _remember(self, place: Place) -> Place:
-        """Before the next look shows it."""
-        others = [each for each in self._view.places if each.id != place.id]
-        now = self._now()
-        places = sorted([*others, place], key=lambda each: self._rules.order(each, now))
-        self._show(replace(self._view, places=tuple(places)))
+        """Before the next look shows it; a look that is under way may not see it yet."""
+        self._newer[place.id] = (self._offers.readings, place)
+        self._show(self._with(self._view, place))
         return place
+
+    def _with(self, view: LineView, *places: Place) -> LineView:
+        if not places:
+            return view
+        now, known = self._now(), {place.id: place for place in (*view.places, *places)}
+        return replace(view, places=tuple(sorted(known.values(), key=lambda place: self._rules.order(place, now))))
 
     def _now(self) -> datetime:
         """By the database's clock, as far as this process knows."""
@@ -263,6 +273,24 @@ class WaitingLine:
         place_id = self._offers.now(place_id)
         log.warning("line.broken", place=place_id, agent=agent)
         return self._remember(await self._changed(self._store.broken(place_id, agent)))
+
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        place_id = self._offers.now(place_id)
+        log.info("line.passed", place=place_id, agent=agent, to=to or named, skill=skill)
+        passed = self._store.passed(place_id, agent, to=to, skill=skill, named=named)
+        return self._remember(await self._changed(passed))
+
+    async def lapsed(self, offer: Offer) -> None:
+        while self._stands(offer):
+            await self._shown.wait()
+
+    def _stands(self, offer: Offer) -> bool:
+        """As far as it is remembered: what was seen before the offer was made says nothing of it."""
+        place = self._place(offer.place.id)
+        if place is None:
+            return not self._view.fresh
+        held = place.state in ("offered", "dialling", "talking") and place.agent == offer.agent
+        return place.offers < offer.place.offers or (place.offers == offer.place.offers and held)
 
     # -- what agents and supervisors do -------------------------------------------------------------------------------
 

@@ -9,13 +9,14 @@ from ivr.ports.line import Offer, Place
 
 
 class AwaitedOffers:
-    """``line``: this process. An offer is handed out once; the number of offers that its place had tells them apart."""
+    """``line``: this process. An offer is handed out once; the number of offers that its place had tells them apart.
+    ``readings``: how often the line was read."""
 
     def __init__(self, line: str) -> None:
         self._line = line
         self._waiting: dict[int, list[asyncio.Future[Offer]]] = {}
         self._since: dict[int, int] = {}  # by place: how often the line had been read when somebody began to wait
-        self._readings = 0
+        self.readings = 0
         self._running: dict[int, Offer] = {}
         self._given: dict[int, int] = {}
         self._told: set[int] = set()
@@ -32,7 +33,7 @@ class AwaitedOffers:
             return running
         future: asyncio.Future[Offer] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(place_id, []).append(future)
-        self._since[place_id] = self._readings
+        self._since[place_id] = self.readings
         try:
             return await future
         finally:
@@ -79,8 +80,8 @@ class AwaitedOffers:
 
     def reading(self) -> int:
         """The line is read from now on."""
-        self._readings += 1
-        return self._readings
+        self.readings += 1
+        return self.readings
 
     def seen(self, reading: int, places: Iterable[Place], offers: Iterable[Offer]) -> Collection[int]:
         """What was read. Places that somebody waits for in vain: this process does not have them any more, because it
@@ -107,7 +108,7 @@ class AwaitedOffers:
         self._moved[old] = new
         self._waiting.setdefault(new, []).extend(self._waiting.pop(old, ()))
         self._since.pop(old, None)
-        self._since[new] = self._readings
+        self._since[new] = self.readings
 
     def now(self, place_id: int) -> int:
         return self._moved.get(place_id, place_id)

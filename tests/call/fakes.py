@@ -11,6 +11,7 @@ from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
 from ivr.call_search import CallSearch, CallsFound, CallTotals
+from ivr.config import Agent
 from ivr.errors import (
     DialFailed,
     MediaUnavailable,
@@ -22,6 +23,7 @@ from ivr.errors import (
 from ivr.events import (
     ActionResult,
     Cause,
+    Connected,
     Digit,
     EarEvent,
     Heard,
@@ -30,6 +32,7 @@ from ivr.events import (
     MediaEvent,
     MediaHeard,
     MediaLost,
+    MediaTimeout,
     PlayDone,
     RecogniserFailed,
     Recognition,
@@ -39,6 +42,8 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import PCMU, MediaDescription
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
     ActionCall,
     Actions,
@@ -102,6 +107,8 @@ class FakeLeg:
         self.reinvite_result = 200
         self.alive = True
         self._refer_result = refer_result
+        self.allowed: Callable[[str], bool] | None = None
+        self.notified: list[int] = []
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     async def ring(self) -> None:
@@ -130,6 +137,12 @@ class FakeLeg:
         self.refers.append((target, headers))
         if self._refer_result >= 300:
             raise TransferFailed(self._refer_result, "refused")
+
+    def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
+        self.allowed = allowed
+
+    async def notify(self, status: int, reason: str = "") -> None:
+        self.notified.append(status)
 
     def end(self, by: str = "caller", reason: str = "BYE") -> None:
         self._queue.put_nowait(LegEnded(self.id, by, reason))
@@ -162,7 +175,9 @@ class FakeMediaLeg:
         self.local = SDP
         self.heard: list[str] = []
         self.cut: list[str] = []
-        self.bridged_to: FakeMediaLeg | None = None
+        self.hears: list[FakeMediaLeg] = []
+        self.pressed = ""
+        self.tapped = False
         self.listening = False
         self.closed = False
         self.silent = False
@@ -199,9 +214,14 @@ class FakeMediaLeg:
         return self.local
 
     @property
+    def bridged_to(self) -> FakeMediaLeg | None:
+        """The one whom its far end hears, where there is but one."""
+        return self.hears[0] if len(self.hears) == 1 else None
+
+    @property
     def sounding(self) -> bool:
         """Whether the far end hears anything of ours."""
-        return self._timer is not None or self.bridged_to is not None
+        return self._timer is not None or bool(self.hears)
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
@@ -236,14 +256,40 @@ class FakeMediaLeg:
         self.listening = on
 
     async def bridge(self, other: Any) -> None:
-        self.bridged_to = other
+        self.hears = [] if other is None else [other]
 
-    def press(self, keys: str) -> None:
+    async def hear(self, others: Sequence[Any]) -> None:
+        if self.closed:
+            raise MediaUnavailable("closed")
+        self.hears = list(others)
+
+    async def tap(self, on: bool) -> None:
+        self.tapped = on
+
+    async def press(self, keys: str) -> None:
+        self.pressed += keys
+
+    async def reoffer(self, offer: str) -> str:
+        return f"answer to {offer}"
+
+    def key(self, keys: str) -> None:
+        """The far end presses keys."""
         for key in keys:
             self._queue.put_nowait(Digit(key, "rtp"))
 
     def post(self, event: MediaEvent) -> None:
         self._queue.put_nowait(event)
+
+    def connect(self) -> None:
+        """A browser's transport is up."""
+        self._queue.put_nowait(Connected(self.name, "up"))
+
+    def fail(self, how: str) -> None:
+        """A browser: "closed" by its page, "failed", or "frozen": noticed by its silence."""
+        if how == "frozen":
+            self._queue.put_nowait(MediaTimeout(self.name, 2.0))
+        else:
+            self._queue.put_nowait(Connected(self.name, "closed" if how == "closed" else "failed", how))
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         while not self.closed:
@@ -264,6 +310,10 @@ class FakeMedia:
     async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
+
+    async def open_browser(self, leg: str, offer: str) -> tuple[FakeMediaLeg, str]:
+        self.legs.append(FakeMediaLeg(leg))
+        return self.legs[-1], f"answer to {offer}"
 
     async def preload(self, clips: Sequence[Clip]) -> None:
         return None
@@ -492,6 +542,14 @@ class FakeDesk:
             raise StoreUnavailable("the database is stopped")
         return "http://test/handoff/t"
 
+    def url_of(self, token: str) -> str:
+        return f"http://test/handoff/{token}"
+
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        if self.store_down:
+            raise StoreUnavailable("the database is stopped")
+        return self.contexts[-1].to_json() if self.contexts else None
+
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         return {"X-IVR-Reason": context.reason, "X-IVR-Context": url}
 
@@ -578,6 +636,9 @@ class FakeMessages:
         return self.kept.get(name)
 
 
+AGENTS = tuple(Agent(name=name, target=f"sip:{name}@test") for name in ("ann", "bob"))
+
+
 def _away(clock: Clock) -> FakeLine:
     """A line that can't be reached: whoever wants a human gets the configured destinations in turn."""
     line = FakeLine(clock.now)
@@ -599,17 +660,19 @@ def services(
     messages: Messages | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
+    media, speech, desk = media or FakeMedia(), speech or FakeSpeech(), desk or FakeDesk()
+    switchboard = Switchboard(endpoint or FakeEndpoint(), media, speech, desk, "sip:line@test")
     clock = clock or VirtualClock()
     return CallServices(
-        endpoint=endpoint or FakeEndpoint(),
-        media=media or FakeMedia(),
-        speech=speech or FakeSpeech(),
+        media=media,
+        speech=speech,
         actions=actions or FakeActions(),
-        desk=desk or FakeDesk(),
+        desk=desk,
         line=line or _away(clock),
         records=records or FakeRecords(),
         clock=clock,
         registry=CallRegistry() if registry is None else registry,
-        caller_id="sip:line@test",
+        switchboard=switchboard,
+        floor=AgentFloor(AGENTS, switchboard, media),
         messages=messages,
     )

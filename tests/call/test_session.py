@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.call.handoff import CONVERSATION_S, CRASHED
+from ivr.call.handoff import CRASHED
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
 from ivr.desk.kept_place import kept_place
@@ -22,6 +22,7 @@ from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, KeyReleased, MediaTimeout
 from ivr.media.description import MediaDescription
+from ivr.phones.bridge import CONVERSATION_S
 from ivr.phones.restoration import WITHIN_S
 from ivr.ports import Leg
 from ivr.record import Keyed
@@ -119,7 +120,7 @@ class Rig:
         await asyncio.sleep(settle_s)
 
     async def press(self, keys: str, settle_s: float = 8.0) -> None:
-        self.caller.press(keys)
+        self.caller.key(keys)
         await asyncio.sleep(settle_s)
 
     def with_agent(self) -> bool:
@@ -367,7 +368,7 @@ def test_a_key_by_info_counts_as_one_by_rtp(library: FlowLibrary) -> None:
         rig = Rig(library)
         async with rig.call():
             rig.leg.post(Digit("0", "info"))
-            rig.caller.press("0")
+            rig.caller.key("0")
             await asyncio.sleep(20)
             assert rig.with_agent()
             assert len(rig.endpoint.dialled) == 1

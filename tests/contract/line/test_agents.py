@@ -1,4 +1,4 @@
-"""Agents: consoles that sign in and out, phones of the configuration, and what becomes of offers that come to nothing."""
+"""Agents: consoles that sign in and out, phones of the configuration, what becomes of offers that come to nothing."""
 
 from __future__ import annotations
 
