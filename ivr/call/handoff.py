@@ -83,6 +83,7 @@ class Handoff:
         self._wanted_at: float | None = None
         self._trying = False
         self._keep = ""  # of the place, when the caller leaves it
+        self.token = ""  # of the story, as a human gets it
         self._agent_coming: Callable[[int], None] = lambda token: None
         clock, rules = services.clock, services.waiting
         self.place = WaitingPlace(call_id, services.line, clock, rules, lambda told: None, _quietly)
@@ -178,7 +179,7 @@ class Handoff:
         url = await self._stored(context)
         entered = services.clock.monotonic()
         until = rules.overflow_after_s if connect.waits and rules.overflow else None if connect.waits else PATIENCE_S
-        token, number = url.rpartition("/")[2], services.number(context.caller.number) if context.caller.number else ""
+        token, number = self.token, services.number(context.caller.number) if context.caller.number else ""
         await place.enter(connect, context, token, number)
         try:
             async with comfort if not connect.waits else nullcontext():
@@ -213,6 +214,7 @@ class Handoff:
         elsewhere = [each for each in destinations if each.mode == "refer"]
         if elsewhere:
             return await self._in_turn(elsewhere, connect, context, paused, comfort)
+        await self._stored(context)  # for who calls back, or hears a message
         log.info("handoff.closed", skill=context.skill)
         return "closed"
 
@@ -459,7 +461,9 @@ class Handoff:
         """The link to the context, for INVITE or REFER; "" when the desk cannot keep it in time."""
         try:
             async with asyncio.timeout(CONTEXT_TIMEOUT_S):
-                return await self._services.desk.store_context(context)
+                url = await self._services.desk.store_context(context)
+                self.token = url.rpartition("/")[2]
+                return url
         except (IvrError, TimeoutError, OSError) as error:
             log.error("handoff.context_unstored", error=str(error) or "timeout")
             return ""

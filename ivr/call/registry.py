@@ -100,8 +100,8 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164. ``messages``:
-    where what callers leave is kept, None: nowhere."""
+    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164.
+    ``messages``: where what callers leave is kept, None: nowhere."""
 
     media: MediaEngine
     speech: SpeechService
