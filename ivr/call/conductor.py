@@ -393,7 +393,7 @@ class Conductor:
             return
         self._connecting = self._tasks.create_task(self._connect(connect))
         if connect.waits:
-            rules = self._services.waiting
+            rules = self._services.waiting()
             name = rules.music if connect.music is None else connect.music
             self._tasks.create_task(self._music.load(name, self._dialogue.language))
 

@@ -170,7 +170,7 @@ class Handoff:
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, paused: Pause, comfort: Comfort
     ) -> NotConnected:
         """Until an agent has the call, or nobody is on duty any more. Raises StoreUnavailable while nobody has it."""
-        services, rules = self._services, self._services.waiting
+        services, rules = self._services, self._services.waiting()
         line = services.line
         if not line.view().fresh:
             raise StoreUnavailable("the line is away", remedy="see that the database runs")
@@ -223,7 +223,7 @@ class Handoff:
     ) -> Participant | Destination | None:
         """Whoever takes the offer, their leg not joined yet, or where a REFER takes the caller; None where nobody does:
         the line knows why. ``rings``: the caller hears their phone ring, in place of music."""
-        line, rules = self._services.line, self._services.waiting
+        line, rules = self._services.line, self._services.waiting()
         destination = self._configured(offer.agent, context)
         mode = destination.mode if destination is not None else "console"
         log.info("handoff.trying", destination=offer.agent, mode=mode, reason=context.reason, place=offer.place.id)
@@ -293,7 +293,7 @@ class Handoff:
 
     def _ring(self, offer: Offer, context: HandoffContext, url: str) -> Ring:
         headers = self._services.desk.headers(context, url)
-        configured, longest = self._configured(offer.agent, context), self._services.waiting.offer_s
+        configured, longest = self._configured(offer.agent, context), self._services.waiting().offer_s
         rings_s = longest if configured is None else min(configured.ring_timeout_s, longest)
         return Ring(offer, context, url, headers, rings_s)
 
@@ -320,7 +320,9 @@ class Handoff:
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
     ) -> NotConnected | None:
         """To the outside number, for who has waited long enough for the house. None: nobody answers there either."""
-        destination = Destination(OVERFLOW, self._services.waiting.overflow, "bridge", self._services.waiting.offer_s)
+        destination = Destination(
+            OVERFLOW, self._services.waiting().overflow, "bridge", self._services.waiting().offer_s
+        )
         try:
             agent = await self._dialled(destination, context, url, None)
         except (DialFailed, MediaUnavailable, TimeoutError) as error:

@@ -114,7 +114,7 @@ class CallServices:
     switchboard: Switchboard
     floor: Floor
     time_zone: tzinfo = UTC
-    waiting: WaitingRules = USUAL
+    waiting: Callable[[], WaitingRules] = lambda: USUAL  # as they are now
     number: Callable[[str], str] = str
     messages: Messages | None = None
 
