@@ -320,9 +320,8 @@ class Handoff:
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
     ) -> NotConnected | None:
         """To the outside number, for who has waited long enough for the house. None: nobody answers there either."""
-        destination = Destination(
-            OVERFLOW, self._services.waiting().overflow, "bridge", self._services.waiting().offer_s
-        )
+        rules = self._services.waiting()
+        destination = Destination(OVERFLOW, rules.overflow, "bridge", rules.offer_s)
         try:
             agent = await self._dialled(destination, context, url, None)
         except (DialFailed, MediaUnavailable, TimeoutError) as error:

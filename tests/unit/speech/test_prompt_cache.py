@@ -112,16 +112,11 @@ def test_a_recording_is_found_by_its_slug_and_by_language(tmp_path: Path) -> Non
 
 
 def test_music_is_in_no_language_and_found_by_its_name_alone(tmp_path: Path) -> None:
-    music = write(tmp_path / "waiting.wav")
-    assert (
-        Recordings(tmp_path).find("", "en-US", "waiting") == music == Recordings(tmp_path).find("", "es-ES", "waiting")
-    )
-    assert Recordings(tmp_path).find("Waiting", "en-US") is None, "no prompt is taken for it"
+    music, found = write(tmp_path / "waiting.wav"), Recordings(tmp_path).find
+    assert found("", "en-US", "waiting") == music == found("", "es-ES", "waiting")
+    assert found("Waiting", "en-US") is None, "no prompt is taken for it"
     own = write(tmp_path / "es-ES" / "quiet.wav")
-    assert (
-        Recordings(tmp_path).find("", "es-ES", "quiet") == own
-        and Recordings(tmp_path).find("", "en-US", "quiet") is None
-    )
+    assert found("", "es-ES", "quiet") == own and found("", "en-US", "quiet") is None
 
 
 def test_a_new_take_has_a_new_key() -> None:

@@ -228,4 +228,4 @@ def locked(line: RunningLine) -> Iterator[None]:
 
 def kept_callbacks(line: RunningLine) -> list[str]:
     with sqlite3.connect(line.setup.folder / "ivr.sqlite3") as database:
-        return [row[0] for row in database.execute("SELECT callback_number FROM places WHERE state = 'callback'")]
+        return [row[0] for row in database.execute("SELECT callback_number FROM places WHERE callback_number <> ''")]
