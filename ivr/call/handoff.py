@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
@@ -13,6 +13,7 @@ from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
+from ivr.call.ringing import Ringing
 from ivr.call.waiting import LEAVE_S, WaitingPlace
 from ivr.dialogue.engine.contract import AgentComing, Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -27,8 +28,7 @@ from ivr.errors import (
 from ivr.events import TransferProgress
 from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant, first_of
-from ivr.phones.sip_phone import SipPhone
-from ivr.ports import Arrival, BridgeEnd, Destination, HandoffContext, Offer, Place, Release, Ring
+from ivr.ports import BridgeEnd, Destination, HandoffContext, Offer, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
@@ -41,13 +41,6 @@ agent gave the caller back to the dialogue."""
 
 PATIENCE_S = 45.0  # of a hand-over that does not wait: then the flow says what else there is
 OVERFLOW = "overflow"
-_RELEASED: Mapping[int, Release] = {
-    603: "declined",
-    486: "declined",
-    480: "no_answer",
-    408: "no_answer",
-    487: "no_answer",
-}
 
 Pause = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -80,6 +73,7 @@ class Handoff:
         self._recorder = recorder
         self._services = services
         self._blind = BlindTransfer(caller.leg)
+        self._ringing = Ringing(call_id, services, self._blind)
         self._wanted_at: float | None = None
         self._trying = False
         self._keep = ""  # of the place, when the caller leaves it
@@ -194,7 +188,7 @@ class Handoff:
                             return outcome
                         entered = services.clock.monotonic()
                         continue
-                    agent = await self._answering(offer, context, url, comfort, rings=not connect.waits)
+                    agent = await self._ringing.answering(offer, context, url, comfort, rings=not connect.waits)
                     if agent is None:
                         continue
                     place.served()
@@ -218,85 +212,6 @@ class Handoff:
         log.info("handoff.closed", skill=context.skill)
         return "closed"
 
-    async def _answering(
-        self, offer: Offer, context: HandoffContext, url: str, comfort: Comfort, *, rings: bool
-    ) -> Participant | Destination | None:
-        """Whoever takes the offer, their leg not joined yet, or where a REFER takes the caller; None where nobody does:
-        the line knows why. ``rings``: the caller hears their phone ring, in place of music."""
-        line, rules = self._services.line, self._services.waiting()
-        destination = self._configured(offer.agent, context)
-        mode = destination.mode if destination is not None else "console"
-        log.info("handoff.trying", destination=offer.agent, mode=mode, reason=context.reason, place=offer.place.id)
-        why: Release = "unreachable"
-        try:
-            if destination is not None and destination.mode == "refer":
-                await self._blind.transfer(destination.target, self._services.desk.headers(context, url), comfort)
-                return destination
-            async with asyncio.timeout(rules.offer_s):
-                agent = await self._rung(self._ring(offer, context, url), comfort.ringing if rings else None)
-            if await self._taken(offer):
-                return agent
-            log.info("handoff.too_late", agent=offer.agent)
-            await agent.let_go("somebody else has the caller")
-            return None
-        except (DialFailed, TransferFailed) as error:
-            why = _RELEASED.get(error.status, "unreachable")
-            log.warning("handoff.unanswered", destination=offer.agent, status=error.status, why=error.reason)
-        except TimeoutError:
-            why = "no_answer"
-        except MediaUnavailable as error:
-            log.error("handoff.failed", destination=offer.agent, error=str(error))
-        except CallEnded as ended:
-            if ended.by == "caller":
-                raise
-            why = "lost"
-            log.warning("handoff.lost", destination=offer.agent, by=ended.by, why=ended.reason)
-        await comfort.hush()
-        await line.released(offer, why)
-        return None
-
-    async def _taken(self, offer: Offer) -> bool:
-        """Whether the caller is theirs now. An agent who is on the phone is not sent away because the database is."""
-        try:
-            return await self._services.line.answered(offer)
-        except StoreUnavailable as error:
-            log.error("line.untold", what="answered", error=str(error))
-            return True
-
-    def _configured(self, agent: str, context: HandoffContext) -> Destination | None:
-        """The phone that the configuration has for this agent."""
-        destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
-        return next((each for each in destinations if each.name == agent), None)
-
-    async def _rung(self, ring: Ring, on_ringing: Callable[[], None] | None) -> Participant:
-        """Raises DialFailed, MediaUnavailable."""
-        phone = self._services.floor.phone_of(ring.offer.agent)
-        if phone is None or not phone.reachable():
-            raise DialFailed(480, "no phone can be rung here")
-        leg, media = await phone.ring(ring, on_ringing)
-        return Participant(leg, media, may_mute=True)
-
-    async def _dialled(
-        self, to: Destination, context: HandoffContext, url: str, on_ringing: Callable[[], None] | None
-    ) -> Participant:
-        """A phone of the configuration, in no line. Raises DialFailed, MediaUnavailable."""
-        services = self._services
-        ring = self._nowhere(to.name, context, url, to.ring_timeout_s)
-        leg, media = await SipPhone(to.name, to.target, services.switchboard).ring(ring, on_ringing)
-        return Participant(leg, media, may_mute=True)
-
-    def _nowhere(self, agent: str, context: HandoffContext, url: str = "", rings_s: float = 0.0) -> Ring:
-        """Of a place in no line."""
-        now = self._services.clock.now()
-        place = Place(0, Arrival("", self._call_id, context.skill, context.priority), now, "talking")
-        return Ring(Offer(place, agent, now), context, url, self._services.desk.headers(context, url), rings_s)
-
-    def _ring(self, offer: Offer, context: HandoffContext, url: str) -> Ring:
-        headers = self._services.desk.headers(context, url)
-        configured, longest = self._configured(offer.agent, context), self._services.waiting().offer_s
-        rings_s = longest if configured is None else min(configured.ring_timeout_s, longest)
-        return Ring(offer, context, url, headers, rings_s)
-
     async def _served(
         self,
         offer: Offer,
@@ -313,7 +228,7 @@ class Handoff:
             if await line.answered(offer):
                 await line.finished(offer.place.id, offer.agent)
             return await self._handed_over(agent.name, connect, paused, None)
-        ring = self._ring(offer, context, url)
+        ring = self._ringing.ring_of(offer, context, url)
         return await self._handed_over(offer.agent, connect, paused, agent, ring, comfort)
 
     async def _overflown(
@@ -323,7 +238,7 @@ class Handoff:
         rules = self._services.waiting()
         destination = Destination(OVERFLOW, rules.overflow, "bridge", rules.offer_s)
         try:
-            agent = await self._dialled(destination, context, url, None)
+            agent = await self._ringing.dialled(destination, context, url, None)
         except (DialFailed, MediaUnavailable, TimeoutError) as error:
             log.warning("handoff.overflow_failed", error=str(error) or "timeout")
             return None
@@ -363,7 +278,7 @@ class Handoff:
                 if destination.mode == "refer":
                     await self._blind.transfer(destination.target, headers, comfort)
                     return destination, None
-                return destination, await self._dialled(destination, context, url, comfort.ringing)
+                return destination, await self._ringing.dialled(destination, context, url, comfort.ringing)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -428,7 +343,7 @@ class Handoff:
         bridge = Bridge(
             self._caller,
             agent,
-            ring or self._nowhere(to, self.context),
+            ring or self._ringing.nowhere(to, self.context),
             services.switchboard,
             services.floor,
             line,
