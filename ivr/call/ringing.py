@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import structlog
 
@@ -17,16 +17,12 @@ from ivr.ports import Arrival, Destination, HandoffContext, Offer, Place, Releas
 
 log = structlog.get_logger(__name__)
 
-_RELEASED: Mapping[int, Release] = {
-    **dict.fromkeys((603, 486), "declined"),
-    **dict.fromkeys((480, 408, 487), "no_answer"),
-}
-    603: "declined",
-    486: "declined",
-    480: "no_answer",
-    408: "no_answer",
-    487: "no_answer",
-}
+_DECLINED: tuple[int, ...] = (603, 486)
+_UNANSWERED: tuple[int, ...] = (480, 408, 487)
+
+
+def _released(status: int) -> Release:
+    return "declined" if status in _DECLINED else "no_answer" if status in _UNANSWERED else "unreachable"
 
 
 class Ringing:
@@ -59,7 +55,7 @@ class Ringing:
             await agent.let_go("somebody else has the caller")
             return None
         except (DialFailed, TransferFailed) as error:
-            why = _RELEASED.get(error.status, "unreachable")
+            why = _released(error.status)
             log.warning("handoff.unanswered", destination=offer.agent, status=error.status, why=error.reason)
         except TimeoutError:
             why = "no_answer"
