@@ -22,7 +22,7 @@ from ivr.call.session import Acceptor
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import Config
+from ivr.config import Config, LineConfig
 from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
@@ -110,6 +110,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             codecs=config.media.codecs,
             timeout_s=config.media.timeout_s,
             advertise=config.sip.advertise,
+            browser_addresses=config.media.browser_addresses,
         )
         speech = WorkerSpeechService(config.speech)
         endpoint = SipUserAgent(config.sip, config.media.codecs, config.flows.numbering)
@@ -195,6 +196,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
 
         await line.begin()
         _beside(stack, line.run(), "line")
+        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
         floor = AgentFloor(config.desk.agents, switchboard, media)
         stack.push_async_callback(floor.close)
@@ -203,7 +205,6 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             """A message, and no console here to read it on."""
             await line.released(offer, "unreachable")
 
-        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         services = CallServices(
             media=media,
             speech=speech,
@@ -216,13 +217,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             switchboard=switchboard,
             floor=floor,
             time_zone=ZoneInfo(time_zone),
-            waiting=WaitingRules(
-                told_every_s=config.desk.line.told_every_s,
-                offer_s=config.desk.line.offer_s,
-                music=config.desk.line.music,
-                overflow=config.desk.line.overflow,
-                overflow_after_s=config.desk.line.overflow_after_s,
-            ),
+            waiting=lambda: _waiting_rules(reload.config.desk.line),
             number=number,
             messages=store.messages,
         )
@@ -274,6 +269,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
         yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload)
+
+
+def _waiting_rules(line: LineConfig) -> WaitingRules:
+    return WaitingRules(line.told_every_s, line.offer_s, line.music, line.overflow, line.overflow_after_s)
 
 
 async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:

@@ -32,12 +32,12 @@ class Window:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.fail(REMEDY)
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+        browser = await driver.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
