@@ -23,7 +23,7 @@ from ivr.call.session import Acceptor
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import Config
+from ivr.config import Config, LineConfig
 from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.announcements import WaitAnnouncements
 from ivr.desk.board import DeskBoard
@@ -218,6 +218,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
                 seats=seats,
+                recording=store.messages.message,
                 board=board,
                 board_phone=BoardPhones(floor),
             ),
@@ -271,13 +272,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             switchboard=switchboard,
             floor=floor,
             time_zone=ZoneInfo(time_zone),
-            waiting=WaitingRules(
-                told_every_s=config.desk.line.told_every_s,
-                offer_s=config.desk.line.offer_s,
-                music=config.desk.line.music,
-                overflow=config.desk.line.overflow,
-                overflow_after_s=config.desk.line.overflow_after_s,
-            ),
+            waiting=lambda: _waiting_rules(reload.config.desk.line),
             number=number,
             messages=store.messages,
         )
@@ -330,6 +325,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
         yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload, authentication.administrator)
+
+
+def _waiting_rules(line: LineConfig) -> WaitingRules:
+    return WaitingRules(line.told_every_s, line.offer_s, line.music, line.overflow, line.overflow_after_s)
 
 
 async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:

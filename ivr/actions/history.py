@@ -14,14 +14,16 @@ from ivr.ports import PastCalls
 EARLIER = "caller.earlier_calls"
 CALLS_ON_THIS = "caller.calls_on_this"
 WITHIN = timedelta(days=30)
+ENOUGH = 2  # before this one: whoever calls a third time gets a person
 
 SIGNATURES = (
     ActionSignature(
         name=EARLIER,
         parameters=(Parameter("about", "text"),),
+        outcomes=("ok", "third_call"),
         facts=(CALLS_ON_THIS,),
         returns={"count": "number"},
-        about="Count the caller's earlier calls of the last 30 days that came to the flow named.",
+        about="Whether the caller has called about this (a flow) twice before in the last 30 days.",
         needs=IdentityLevel.UNKNOWN,
     ),
 )
@@ -49,4 +51,5 @@ class HistoryActions:
                 since=self._now() - WITHIN,
                 but=call.call_id,
             )
-        return ActionResult("ok", {"count": count}, facts={CALLS_ON_THIS: count})
+        outcome = "third_call" if count >= ENOUGH else "ok"
+        return ActionResult(outcome, {"count": count}, facts={CALLS_ON_THIS: count})

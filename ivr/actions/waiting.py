@@ -11,6 +11,7 @@ from ivr.events import (
     CALLBACK_REQUEST,
     CALLER_ID,
     CALLER_NAME,
+    HANDOFF_CONTEXT,
     HANDOFF_PRIORITY,
     HANDOFF_REASON,
     HANDOFF_SAID,
@@ -142,6 +143,7 @@ class WaitingActions:
             number=str(facts["call.caller"]),
             member=str(facts.get(CALLER_ID) or ""),
             language=call.language,
+            context=str(facts.get(HANDOFF_CONTEXT) or ""),
         )
 
 

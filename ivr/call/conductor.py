@@ -6,7 +6,7 @@ One inbox, one loop: everything that concerns the dialogue passes through here i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -56,6 +56,7 @@ from ivr.dialogue.engine.contract import (
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
 from ivr.events import (
+    HANDOFF_CONTEXT,
     MESSAGE_LEAVE,
     Audio,
     Digit,
@@ -338,9 +339,9 @@ class Conductor:
                     await self._start_listening(effect)
                 case Perform(name=name) if name == MESSAGE_LEAVE:
                     self._message.prepare()
-                    self._tasks.create_task(self._message.run(effect, self._dialogue))
+                    self._tasks.create_task(self._message.run(effect, self._facts, self._dialogue.language))
                 case Perform():
-                    self._tasks.create_task(self._invocation.run(effect, self._dialogue.facts))
+                    self._tasks.create_task(self._invocation.run(effect, self._facts))
                 case Connect():
                     await self._start_connecting(effect)
                 case Disconnect():
@@ -358,6 +359,12 @@ class Conductor:
                     self._recorder.record(what)
         self._recorder.settled(self._dialogue)
         self._await_input()
+
+    @property
+    def _facts(self) -> Mapping[str, object]:
+        """What actions know of the call: what the dialogue does, and which story goes with it."""
+        token = self._handoff.token
+        return {**self._dialogue.facts, HANDOFF_CONTEXT: token} if token else self._dialogue.facts
 
     async def _start_listening(self, listen: Listen) -> None:
         self._timers.stop("no-input", "inter-digit")
@@ -386,7 +393,7 @@ class Conductor:
             return
         self._connecting = self._tasks.create_task(self._connect(connect))
         if connect.waits:
-            rules = self._services.waiting
+            rules = self._services.waiting()
             name = rules.music if connect.music is None else connect.music
             self._tasks.create_task(self._music.load(name, self._dialogue.language))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Literal
 
@@ -13,6 +13,7 @@ from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
+from ivr.call.ringing import Ringing
 from ivr.call.waiting import LEAVE_S, WaitingPlace
 from ivr.dialogue.engine.contract import AgentComing, Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -27,7 +28,7 @@ from ivr.errors import (
 from ivr.events import TransferProgress
 from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant, first_of
-from ivr.ports import Arrival, BridgeEnd, Destination, HandoffContext, Offer, Party, Place, Release, Ring
+from ivr.ports import BridgeEnd, Destination, HandoffContext, Offer, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
@@ -40,13 +41,6 @@ agent gave the caller back to the dialogue."""
 
 PATIENCE_S = 45.0  # of a hand-over that does not wait: then the flow says what else there is
 OVERFLOW = "overflow"
-_RELEASED: Mapping[int, Release] = {
-    603: "declined",
-    486: "declined",
-    480: "no_answer",
-    408: "no_answer",
-    487: "no_answer",
-}
 
 Pause = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -79,9 +73,11 @@ class Handoff:
         self._recorder = recorder
         self._services = services
         self._blind = BlindTransfer(caller.leg)
+        self._ringing = Ringing(call_id, services, self._blind)
         self._wanted_at: float | None = None
         self._trying = False
         self._keep = ""  # of the place, when the caller leaves it
+        self.token = ""  # of the story, as a human gets it
         self._agent_coming: Callable[[int], None] = lambda token: None
         clock, rules = services.clock, services.waiting
         self.place = WaitingPlace(call_id, services.line, clock, rules, lambda told: None, _quietly)
@@ -168,7 +164,7 @@ class Handoff:
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, paused: Pause, comfort: Comfort
     ) -> NotConnected:
         """Until an agent has the call, or nobody is on duty any more. Raises StoreUnavailable while nobody has it."""
-        services, rules = self._services, self._services.waiting
+        services, rules = self._services, self._services.waiting()
         line = services.line
         if not line.view().fresh:
             raise StoreUnavailable("the line is away", remedy="see that the database runs")
@@ -177,7 +173,7 @@ class Handoff:
         url = await self._stored(context)
         entered = services.clock.monotonic()
         until = rules.overflow_after_s if connect.waits and rules.overflow else None if connect.waits else PATIENCE_S
-        token, number = url.rpartition("/")[2], services.number(context.caller.number) if context.caller.number else ""
+        token, number = self.token, services.number(context.caller.number) if context.caller.number else ""
         await place.enter(connect, context, token, number)
         try:
             async with comfort if not connect.waits else nullcontext():
@@ -192,7 +188,7 @@ class Handoff:
                             return outcome
                         entered = services.clock.monotonic()
                         continue
-                    agent = await self._answering(offer, context, url, comfort, rings=not connect.waits)
+                    agent = await self._ringing.answering(offer, context, url, comfort, rings=not connect.waits)
                     if agent is None:
                         continue
                     place.served()
@@ -212,90 +208,9 @@ class Handoff:
         elsewhere = [each for each in destinations if each.mode == "refer"]
         if elsewhere:
             return await self._in_turn(elsewhere, connect, context, paused, comfort)
+        await self._stored(context)  # for who calls back, or hears a message
         log.info("handoff.closed", skill=context.skill)
         return "closed"
-
-    async def _answering(
-        self, offer: Offer, context: HandoffContext, url: str, comfort: Comfort, *, rings: bool
-    ) -> Participant | Destination | None:
-        """Whoever takes the offer, their leg not joined yet, or where a REFER takes the caller; None where nobody does:
-        the line knows why. ``rings``: the caller hears their phone ring, in place of music."""
-        line, rules = self._services.line, self._services.waiting
-        log.info("handoff.offered", agent=offer.agent, place=offer.place.id)
-        why: Release = "unreachable"
-        try:
-            destination = self._configured(offer.agent, context)
-            if destination is not None and destination.mode == "refer":
-                await self._blind.transfer(destination.target, self._services.desk.headers(context, url), comfort)
-                return destination
-            async with asyncio.timeout(rules.offer_s):
-                agent = await self._rung(offer, context, url, comfort.ringing if rings else None)
-            if await self._taken(offer):
-                return agent
-            log.info("handoff.too_late", agent=offer.agent)
-            await agent.let_go("somebody else has the caller")
-            return None
-        except (DialFailed, TransferFailed) as error:
-            why = _RELEASED.get(error.status, "unreachable")
-            log.warning("handoff.unanswered", destination=offer.agent, status=error.status, why=error.reason)
-        except TimeoutError:
-            why = "no_answer"
-        except MediaUnavailable as error:
-            log.error("handoff.failed", destination=offer.agent, error=str(error))
-        except CallEnded as ended:
-            if ended.by == "caller":
-                raise
-            why = "lost"
-            log.warning("handoff.lost", destination=offer.agent, by=ended.by, why=ended.reason)
-        await comfort.hush()
-        await line.released(offer, why)
-        return None
-
-    async def _taken(self, offer: Offer) -> bool:
-        """Whether the caller is theirs now. An agent who is on the phone is not sent away because the database is."""
-        try:
-            return await self._services.line.answered(offer)
-        except StoreUnavailable as error:
-            log.error("line.untold", what="answered", error=str(error))
-            return True
-
-    def _configured(self, agent: str, context: HandoffContext) -> Destination | None:
-        """The phone that the configuration has for this agent."""
-        destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
-        return next((each for each in destinations if each.name == agent), None)
-
-    async def _rung(
-        self, offer: Offer, context: HandoffContext, url: str, on_ringing: Callable[[], None] | None
-    ) -> Participant:
-        """Raises DialFailed, MediaUnavailable."""
-        phone = self._services.floor.phone_of(offer.agent)
-        if phone is None or not phone.reachable():
-            raise DialFailed(404, "no phone can be rung here")
-        leg, media = await phone.ring(self._ring(offer, context, url), on_ringing)
-        return Participant(leg, media, may_mute=True)
-
-    async def _dial(
-        self,
-        destination: Destination,
-        context: HandoffContext,
-        headers: Mapping[str, str],
-        on_ringing: Callable[[], None] | None,
-    ) -> Participant:
-        """Raises DialFailed, MediaUnavailable, CallEnded."""
-        switchboard, caller = self._services.switchboard, context.caller
-        return await switchboard.dial(
-            f"{destination.name}-{context.call_id}",
-            destination.target,
-            Party(caller.number, caller.display, switchboard.caller_id),
-            headers=headers,
-            ring_timeout_s=destination.ring_timeout_s,
-            on_ringing=on_ringing,
-            context=context,
-        )
-
-    def _ring(self, offer: Offer, context: HandoffContext, url: str) -> Ring:
-        headers = self._services.desk.headers(context, url)
-        return Ring(offer, context, url, headers, self._services.waiting.offer_s)
 
     async def _served(
         self,
@@ -313,17 +228,17 @@ class Handoff:
             if await line.answered(offer):
                 await line.finished(offer.place.id, offer.agent)
             return await self._handed_over(agent.name, connect, paused, None)
-        ring = self._ring(offer, context, url)
+        ring = self._ringing.ring_of(offer, context, url)
         return await self._handed_over(offer.agent, connect, paused, agent, ring, comfort)
 
     async def _overflown(
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
     ) -> NotConnected | None:
         """To the outside number, for who has waited long enough for the house. None: nobody answers there either."""
-        destination = Destination(OVERFLOW, self._services.waiting.overflow, "bridge", self._services.waiting.offer_s)
-        headers = self._services.desk.headers(context, url)
+        rules = self._services.waiting()
+        destination = Destination(OVERFLOW, rules.overflow, "bridge", rules.offer_s)
         try:
-            agent = await self._dial(destination, context, headers, None)
+            agent = await self._ringing.dialled(destination, context, url, None)
         except (DialFailed, MediaUnavailable, TimeoutError) as error:
             log.warning("handoff.overflow_failed", error=str(error) or "timeout")
             return None
@@ -355,14 +270,15 @@ class Handoff:
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
     ) -> tuple[Destination, Participant | None] | None:
         """The first who took the call, and the agent where it is bridged; None where nobody did."""
-        headers = self._services.desk.headers(context, await self._stored(context))
+        url = await self._stored(context)
+        headers = self._services.desk.headers(context, url)
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
             try:
                 if destination.mode == "refer":
                     await self._blind.transfer(destination.target, headers, comfort)
                     return destination, None
-                return destination, await self._dial(destination, context, headers, comfort.ringing)
+                return destination, await self._ringing.dialled(destination, context, url, comfort.ringing)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -387,7 +303,7 @@ class Handoff:
     ) -> NotConnected | None:
         """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. ``ring``: by the line.
         None: the agent passed the caller on, and they wait again."""
-        bridged = False  # the conversation lets go of the agent, and tells the line
+        talked = False
         try:
             self._agent_coming(connect.token)
             if comfort is not None:
@@ -401,14 +317,13 @@ class Handoff:
                 raise CallEnded("service", "transferred")
             async with paused():
                 await self._caller.media.stop_playing()
-                bridge = self._bridge(to, agent, ring)
-                bridged = True
                 log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
-                return self._after(await bridge.run())
+                talked = True
+                return self._after(await self._talk(to, agent, ring))
         finally:
-            if agent is not None and not bridged:
+            if agent is not None and not talked:
                 await agent.let_go("the other side left")
-            if ring is not None and not bridged:
+            if ring is not None and not talked:
                 await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
 
     def _after(self, end: BridgeEnd) -> NotConnected | None:
@@ -420,16 +335,24 @@ class Handoff:
             return None
         return "machine" if end.how == "machine" else "dropped"
 
-    def _bridge(self, to: str, agent: Participant, ring: Ring | None) -> Bridge:
-        """``ring`` None: nobody's place in the line."""
+    async def _talk(self, to: str, agent: Participant, ring: Ring | None) -> BridgeEnd:
+        """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
         services = self._services
-        if ring is None:
-            context, now = self.context, services.clock.now()
-            assert context is not None
-            nowhere = Place(0, Arrival("", self._call_id, context.skill, context.priority), now, "talking")
-            ring = Ring(Offer(nowhere, to, now), context, "", {}, 0.0)
-        hang_up = services.floor.hang_up_of(ring.offer.agent)
-        return Bridge(self._caller, agent, ring, services.switchboard, services.floor, services.line, hang_up=hang_up)
+        assert self.context is not None
+        line = services.line if ring is not None else None
+        bridge = Bridge(
+            self._caller,
+            agent,
+            ring or self._ringing.nowhere(to, self.context),
+            services.switchboard,
+            services.floor,
+            line,
+            hang_up=services.floor.hang_up_of(to),
+        )
+        try:
+            return await bridge.run()
+        finally:
+            await bridge.close()
 
     def _context_for(self, connect: Connect) -> HandoffContext:
         dialogue = self._dialogue
@@ -454,7 +377,9 @@ class Handoff:
         """The link to the context, for INVITE or REFER; "" when the desk cannot keep it in time."""
         try:
             async with asyncio.timeout(CONTEXT_TIMEOUT_S):
-                return await self._services.desk.store_context(context)
+                url = await self._services.desk.store_context(context)
+                self.token = url.rpartition("/")[2]
+                return url
         except (IvrError, TimeoutError, OSError) as error:
             log.error("handoff.context_unstored", error=str(error) or "timeout")
             return ""

@@ -7,6 +7,7 @@ import asyncio
 import io
 import math
 import wave
+from collections.abc import Mapping
 
 import structlog
 
@@ -14,7 +15,6 @@ from ivr.call.inbox import Inbox
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import ActionDone, Perform
-from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import IvrError
 from ivr.events import ActionResult, Audio, Heard
 from ivr.ports import ActionCall, Clip, MediaLeg
@@ -77,7 +77,7 @@ class MessageRecording:
         self._begin.clear()
         self._dropped, self.active = False, True
 
-    async def run(self, perform: Perform, dialogue: Dialogue) -> None:
+    async def run(self, perform: Perform, facts: Mapping[str, object], language: str) -> None:
         """After ``prepare``: records, and has ``message.leave`` done with it. Raises nothing but cancellation: the
         caller is gone then, and what they said is sent all the same."""
         started = self._services.clock.monotonic()
@@ -87,13 +87,13 @@ class MessageRecording:
             await self._until_over()
             self.active = False
             if not self._dropped:
-                result = await self._kept(perform, dialogue)
+                result = await self._kept(perform, facts, language)
                 took_s = round(self._services.clock.monotonic() - started, 4)
                 self._recorder.record(Performed(perform.name, result.outcome, took_s))
                 self._inbox.put_nowait(ActionDone(perform.token, result))
         except asyncio.CancelledError:
             if self.active and not self._dropped and self._seconds >= LEAST_S:
-                self._keeping = asyncio.create_task(self._kept(perform, dialogue))
+                self._keeping = asyncio.create_task(self._kept(perform, facts, language))
             raise
         finally:
             self.active = False
@@ -157,7 +157,7 @@ class MessageRecording:
 
     # -- what becomes of it ------------------------------------------------------------------------------------------
 
-    async def _kept(self, perform: Perform, dialogue: Dialogue) -> ActionResult:
+    async def _kept(self, perform: Perform, facts: Mapping[str, object], language: str) -> ActionResult:
         services, recording = self._services, ""
         transcript = " ".join(self._words)
         try:
@@ -167,9 +167,7 @@ class MessageRecording:
                         raise IvrError("no messages are kept here", remedy="see that the database runs")
                     recording = await services.messages.keep(self._call_id, _wav(bytes(self._pcm)))
                 arguments = {**perform.arguments, "recording": recording, "transcript": transcript}
-                call = ActionCall(
-                    perform.name, arguments, perform.key, self._call_id, dialogue.facts, dialogue.language
-                )
+                call = ActionCall(perform.name, arguments, perform.key, self._call_id, facts, language)
                 result = await services.actions.perform(call)
         except (IvrError, TimeoutError, OSError) as error:
             log.error("message.unkept", error=str(error) or "timeout", seconds=round(self._seconds, 1))

@@ -100,7 +100,8 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164."""
+    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164.
+    ``messages``: where what callers leave is kept, None: nowhere."""
 
     media: MediaEngine
     speech: SpeechService
@@ -113,7 +114,7 @@ class CallServices:
     switchboard: Switchboard
     floor: Floor
     time_zone: tzinfo = UTC
-    waiting: WaitingRules = USUAL
+    waiting: Callable[[], WaitingRules] = lambda: USUAL  # as they are now
     number: Callable[[str], str] = str
     messages: Messages | None = None
 

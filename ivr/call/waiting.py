@@ -72,7 +72,7 @@ class WaitingPlace:
         call_id: str,
         line: Line,
         clock: Clock,
-        rules: WaitingRules,
+        rules: Callable[[], WaitingRules],
         tell: Callable[[PlaceTold], None],
         quiet: Callable[[], bool],
     ) -> None:
@@ -191,7 +191,7 @@ class WaitingPlace:
 
     def _due(self) -> bool:
         standing = self._standing
-        every_s = self._wanted.every_s or self._rules.told_every_s
+        every_s = self._wanted.every_s or self._rules().told_every_s
         return self._quiet() and self.told.due(standing, self._clock.monotonic(), self._entered, every_s)
 
     @property

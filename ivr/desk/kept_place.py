@@ -13,8 +13,8 @@ CALLER = "call.caller"
 
 
 def kept_place(line: Line, number: Callable[[str], str]) -> Callable[[Mapping[str, object], str], Mapping[str, object]]:
-    """``Start.place_source``. ``number``: a calling number in E.164. A caller is whoever has proven it: a member from the
-    level likely on, or who calls from the number."""
+    """``Start.place_source``. ``number``: a calling number in E.164. A caller is whoever has proven it: a member from
+    the level likely on, or who calls from the number."""
 
     def of(facts: Mapping[str, object], call_id: str) -> Mapping[str, object]:
         calling = str(facts.get(CALLER) or "")

@@ -1,4 +1,4 @@
-"""Promised call backs that the line doesn't know yet: made while it could not be reached, taken into it as soon as it can.
+"""Promised call backs that the line doesn't know yet: made while it could not be reached, taken into it afterwards.
 
 What was promised is on disk (``ivr.ports.Callbacks``), and closed there once the place stands in the line: one that is
 told to the line twice is the same person's one place.

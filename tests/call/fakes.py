@@ -11,6 +11,7 @@ from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
 from ivr.call_search import CallSearch, CallsFound, CallTotals
+from ivr.config import Agent
 from ivr.errors import (
     DialFailed,
     MediaUnavailable,
@@ -42,12 +43,10 @@ from ivr.events import (
 )
 from ivr.media.description import PCMU, MediaDescription
 from ivr.phones.floor import AgentFloor
-from ivr.phones.sip_phone import SipPhone
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
     ActionCall,
     Actions,
-    AgentPhone,
     CallOpening,
     CallRecords,
     Clip,
@@ -637,24 +636,14 @@ class FakeMessages:
         return self.kept.get(name)
 
 
+AGENTS = tuple(Agent(name=name, target=f"sip:{name}@test") for name in ("ann", "bob"))
+
+
 def _away(clock: Clock) -> FakeLine:
     """A line that can't be reached: whoever wants a human gets the configured destinations in turn."""
     line = FakeLine(clock.now)
     line.down = True
     return line
-
-
-class FakeFloor(AgentFloor):
-    """Everybody that the desk names has a SIP phone."""
-
-    def __init__(self, switchboard: Switchboard, media: MediaEngine) -> None:
-        super().__init__((), switchboard, media)
-        self._desk, self._made = switchboard.desk, switchboard
-
-    def phone_of(self, agent: str) -> AgentPhone | None:
-        known = super().phone_of(agent)
-        named = (each for each in self._desk.destinations("general", EPOCH) if each.name == agent)
-        return known or next((SipPhone(agent, each.target, self._made) for each in named), None)
 
 
 def services(
@@ -684,6 +673,6 @@ def services(
         clock=clock,
         registry=CallRegistry() if registry is None else registry,
         switchboard=switchboard,
-        floor=FakeFloor(switchboard, media),
+        floor=AgentFloor(AGENTS, switchboard, media),
         messages=messages,
     )

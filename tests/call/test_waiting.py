@@ -316,6 +316,7 @@ def test_a_message_is_recorded_and_waits_in_the_line_instead(library: FlowLibrar
     assert call.state == "done" and message.arrival.channel == "message" and message.state == "waiting"
     assert message.transcript == "my disc skips and the agent knows about it"
     assert len(rig.kept.kept[message.recording]) > 16_000 * 1.9
+    assert message.arrival.context == "t" and message.arrival.reason == "asked", "whoever hears it has the story"
     assert rig.canonical["outcome"] == "message"
 
 
@@ -386,7 +387,6 @@ def test_who_hangs_up_keeps_the_place_where_they_can_come_back(library: FlowLibr
     async def scenario() -> WaitingRig:
         rig = WaitingRig(library)
         rig.leg = FakeLeg(number=number)
-        rig.company.identify = "found" if number else "unknown"
         async with rig.call():
             await rig.say("agent", 12)
             assert rig.state == "waiting"

@@ -42,8 +42,9 @@ class Start:
     ``caller``, ``called``: numbers; "" where withheld. ``caller_trusted``: the network that the call came by vouches
     for ``caller``. ``facts``: more of what is known, by dotted names; ``fact_source`` is asked at each use for those
     that change (``hours.open``) and returns None for what it doesn't know; ``place_source``, by what is known of the
-    caller and the call's id, for the place in the line that is kept for them (``PLACE_FACTS``). ``seed`` chooses among prompt variants. A
-    call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever its language."""
+    caller and the call's id, for the place in the line that is kept for them (``PLACE_FACTS``). ``seed`` chooses among
+    prompt variants. A call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever
+    its language."""
 
     call_id: str
     entry: str = "main"

@@ -207,7 +207,7 @@ def _told(what: Happening) -> Step_ | None:
             return {"call": "again"}
         case "answer":
             action, _, outcome = what.text.partition(": ")
-            return {"answer": {"action": action, "outcome": outcome, **what.detail}}
+            return {"answer": {"action": action, "outcome": outcome}}
         case "line":
             position, _, minutes = what.text.partition(" ")
             return {"line": {"position": int(position), "minutes": int(minutes or 0)}}

@@ -77,7 +77,6 @@ class Answer(_Model):
     action: str = Field(description="the action's name, or desk")
     outcome: str = Field(description="the outcome it ends with")
     values: Mapping[str, Any] = Field(default_factory=dict, description="what it brings, for returns")
-    facts: Mapping[str, Any] = Field(default_factory=dict, description="what is known from then on")
 
 
 class LineStep(_Model):

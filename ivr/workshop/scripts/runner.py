@@ -274,8 +274,7 @@ async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:
     if step.mend is not None:
         return await simulation.mend(step.mend)
     if step.answer is not None:
-        answer = step.answer
-        return simulation.answer(answer.action, answer.outcome, answer.values, answer.facts)
+        return simulation.answer(step.answer.action, step.answer.outcome, step.answer.values)
     if step.line is not None:
         return await simulation.line(step.line.position, step.line.minutes)
     if step.time is not None:

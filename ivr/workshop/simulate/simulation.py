@@ -113,20 +113,14 @@ class Simulation(Driver):
         self._sandbox.down = "store" in self.broken
         return self._taken()
 
-    def answer(
-        self,
-        action: str,
-        outcome: str,
-        values: Mapping[str, object] | None = None,
-        facts: Mapping[str, object] | None = None,
-    ) -> Sequence[Entry]:
+    def answer(self, action: str, outcome: str, values: Mapping[str, object] | None = None) -> Sequence[Entry]:
         """From now on this comes of ``action`` (or of the "desk"), whatever the back end would say."""
         if action != DESK:
             self._known(f"{ACTION}{action}")
             if outcome not in (known := self.library.signatures[action].all_outcomes):
                 raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
-        self._note_act("answer", f"{action}: {outcome}", values=dict(values or {}), facts=dict(facts or {}))
-        self.answers[action] = ActionResult(outcome, dict(values or {}), dict(facts or {}))
+        self._note_act("answer", f"{action}: {outcome}")
+        self.answers[action] = ActionResult(outcome, dict(values or {}))
         return self._taken()
 
     async def line(self, position: int, minutes: int = 0) -> Sequence[Entry]:
