@@ -40,7 +40,8 @@ class Retention(TableGroup):
     """``spool``: the folder where writes wait; what has waited for so long is deleted with the rest.
 
     Calls in progress, who is in the line, waiting callbacks and unexpired hand-over links stay; so does the audit
-    trail, which names callers and what was changed but nothing that was said. ``purge`` and ``count`` raise StoreUnavailable."""
+    trail, which names callers and what was changed but nothing that was said. ``purge`` and ``count`` raise
+    StoreUnavailable."""
 
     def __init__(self, database: Database, now: Callable[[], datetime], spool: Path | None) -> None:
         super().__init__(database, now)
