@@ -307,6 +307,15 @@ class DeskConfig(Section):
     agents: tuple[Agent, ...] = ()
     line: LineConfig = LineConfig()
 
+    @model_validator(mode="after")
+    def _agents_differ(self) -> DeskConfig:
+        names = [agent.name for agent in self.agents]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"agents: two are called {', '.join(twice)}; one that takes several calls says so (calls)")
+        if marked := [name for name in names if "#" in name or not name.strip()]:
+            raise ValueError(f"agents: {marked[0]!r} is no name: it is empty, or has a #")
+        return self
+
 
 class Config(Section):
     sip: SipConfig = SipConfig()
