@@ -12,6 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if sa.inspect(op.get_bind()).has_table("messages"):
+        return
     op.create_table(
         "messages",
         sa.Column("name", sa.String(64), nullable=False),
