@@ -162,7 +162,9 @@ class MediaTimeout:
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """What came in on a leg: G.711 or G.722 payload without gaps (silence where nothing came), from ``at`` on."""
+    """What came in on a leg: G.711 payload (of a G.722 leg as PCMU) without gaps, silence where nothing came.
+
+    ``at``: of the first sample. Where the one before ended earlier, the media process stood still or died."""
 
     codec: str
     payload: bytes

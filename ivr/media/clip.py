@@ -35,3 +35,4 @@ class LegStats:
     send_gap_p99_ms: float = 0.0
     audio_dropped_frames: int = 0
     packets_failed: int = 0  # whose handling raised: a fault of ours
+    tap_dropped_frames: int = 0  # that a recording lacks

@@ -209,6 +209,9 @@ class ProcessMediaEngine:
         leg = self._legs.get(number)
         if leg is None:
             return
+        if kind == Kind.TAPPED:
+            leg.on_tapped(*wire.parse_tapped(body))
+            return
         value = wire.unpack(body)
         if kind == Kind.BROKEN:
             _log.error("media.leg_broken", leg=leg.name, error=value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, KeyReleased, MediaEvent, MediaHeard, MediaLost, MediaTimeout, PlayDone
+from ivr.events import Audio, Digit, KeyReleased, MediaEvent, MediaHeard, MediaLost, MediaTimeout, PlayDone, Tapped
 from ivr.media import wire
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription, NoCommonCodec
@@ -16,6 +16,8 @@ from ivr.media.resolution import resolved
 from ivr.media.wire import KEYS, Kind
 
 _MOST_AUDIO = 500  # frames (10 s) that may wait to be read
+_MOST_TAPPED = 60 * 8000  # bytes (60 s) likewise: a recording's disk may stand still for a while
+_FRAME = 160  # bytes of G.711
 
 
 class Commands(Protocol):
@@ -43,7 +45,7 @@ class ProcessMediaLeg:
 
     Order of events: as they happened in the media process; a key comes before the PlayDone it causes. Once the media
     process is lost, MediaLost comes, and the leg waits for ``reopen``: what it is told meanwhile (play, stop, listen,
-    bridge) is kept and done then. After ``close`` commands that would need media raise MediaUnavailable."""
+    tap, hear) is kept and done then. After ``close`` commands that would need media raise MediaUnavailable."""
 
     def __init__(
         self, commands: Commands, number: int, name: str, remote: MediaDescription | None, *, caller: bool = True
@@ -56,10 +58,14 @@ class ProcessMediaLeg:
         self._local: MediaDescription | None = None
         self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
         self._plays: dict[int, _Play] = {}  # by token, in order
-        self._peer: ProcessMediaLeg | None = None
+        self._hears: tuple[ProcessMediaLeg, ...] = ()
+        self._hearers: list[ProcessMediaLeg] = []
         self._audio_waiting = 0
         self._dropped = 0
         self._listening = False
+        self._tapping = False
+        self._tapped_waiting = 0  # bytes
+        self._tapped_dropped = 0  # frames
         self._lost = ""
         self._closed = False
         self._stats = LegStats()
@@ -78,8 +84,8 @@ class ProcessMediaLeg:
     async def reopen(self) -> MediaDescription:
         """Bind ports in the process that followed the lost one, the same ones where they are free; our description.
 
-        What was playing begins anew, listening and the bridge go on. Nothing is done where nothing was lost. Raises
-        MediaUnavailable while there is no process."""
+        What was playing begins anew, listening, the tap and who hears whom go on. Nothing is done where nothing was
+        lost. Raises MediaUnavailable while there is no process."""
         self._check()
         if not self._lost:
             return self.local
@@ -87,10 +93,12 @@ class ProcessMediaLeg:
         self._lost = ""
         if self._listening:
             self._tell(Kind.LISTEN, True)
+        if self._tapping:
+            self._tell(Kind.TAP, True)
         for token, play in self._plays.items():
             self._send_play(token, play)
-        if self._peer is not None and not self._peer._lost:
-            self._tell(Kind.BRIDGE, self._peer.number)
+        for leg in (self, *self._hearers):
+            leg._tell_hears()
         return self._local
 
     async def update(self, remote: MediaDescription) -> MediaDescription:
@@ -135,21 +143,40 @@ class ProcessMediaLeg:
         self._listening = on
         self._tell(Kind.LISTEN, on)
 
+    async def hear(self, others: Sequence[object]) -> None:
+        """From now on the far end hears what comes in on ``others``, legs of the same engine, and what is played.
+
+        Whoever closes, or is closed already, is heard no more. What comes in on a leg that is heard alone, in the
+        hearer's codec, is relayed as it comes."""
+        if others:
+            self._check()
+        heard = [self._sibling(other) for other in dict.fromkeys(others)]
+        if self in heard:
+            raise ValueError(f"{self.name} would hear itself")
+        self._hear([leg for leg in heard if not leg._closed])
+
     async def bridge(self, other: object | None) -> None:
-        """Join with ``other``, a leg of the same engine; both leave whomever they were joined with. None parts."""
+        """Two legs that hear each other and nobody else; None: this one hears nobody, and nobody it."""
         if other is None:
             self._part()
-            self._tell(Kind.BRIDGE, 0)
             return
         self._check()
-        if not isinstance(other, ProcessMediaLeg) or other._commands is not self._commands:
-            raise TypeError("only legs of one media engine can be joined")
-        other._check()
+        peer = self._sibling(other)
+        peer._check()
         self._part()
-        other._part()
-        self._peer, other._peer = other, self
-        if not other._lost:
-            self._tell(Kind.BRIDGE, other.number)
+        peer._part()
+        self._hear([peer])
+        peer._hear([self])
+
+    async def tap(self, on: bool) -> None:
+        """Hand on what comes in as Tapped events, G.711 (of a G.722 leg too), a second each but for the first and last.
+
+        Silence or concealment stands where nothing came. A jump of ``at`` is one of time: the media process stood
+        still, or died. Beyond a minute that nobody reads they are dropped and counted."""
+        if on:
+            self._check()
+        self._tapping = on
+        self._tell(Kind.TAP, on)
 
     async def whisper(self, clips: Sequence[Clip], *, token: int) -> None:
         """Play over the other party's voice (halved meanwhile); the other party hears nothing of it."""
@@ -171,6 +198,8 @@ class ProcessMediaLeg:
                 return
             if isinstance(event, Audio):
                 self._audio_waiting -= 1
+            elif isinstance(event, Tapped):
+                self._tapped_waiting -= len(event.payload)
             yield event
 
     async def stats(self) -> LegStats:
@@ -224,6 +253,14 @@ class ProcessMediaLeg:
         self._audio_waiting += 1
         self._events.put_nowait(Audio(pcm, at))
 
+    def on_tapped(self, codec: str, payload: bytes, at: float) -> None:
+        """About a second of what came in."""
+        if self._tapped_waiting >= _MOST_TAPPED:
+            self._tapped_dropped += len(payload) // _FRAME
+            return
+        self._tapped_waiting += len(payload)
+        self._events.put_nowait(Tapped(codec, payload, at))
+
     def on_lost(self, reason: str) -> None:
         """The media process, or this leg in it, is gone."""
         if self._closed or self._lost:
@@ -243,14 +280,35 @@ class ProcessMediaLeg:
             del self._plays[token]
             self._events.put_nowait(PlayDone(token, completed=False))
 
+    def _sibling(self, other: object) -> ProcessMediaLeg:
+        if not isinstance(other, ProcessMediaLeg) or other._commands is not self._commands:
+            raise TypeError("only legs of one media engine can hear each other")
+        return other
+
+    def _hear(self, others: Sequence[ProcessMediaLeg]) -> None:
+        for leg in self._hears:
+            leg._hearers.remove(self)
+        self._hears = tuple(others)
+        for leg in self._hears:
+            leg._hearers.append(self)
+        self._tell_hears()
+
+    def _tell_hears(self) -> None:
+        self._tell(Kind.HEAR, [leg.number for leg in self._hears])
+
     def _part(self) -> None:
-        peer, self._peer = self._peer, None
-        if peer is not None:
-            peer._peer = None
+        """Hear nobody, and be heard by nobody."""
+        for hearer in tuple(self._hearers):
+            hearer._hear([leg for leg in hearer._hears if leg is not self])
+        self._hear([])
 
     def _keep(self, values: Any) -> None:
         stats = LegStats(**values)
-        self._stats = replace(stats, audio_dropped_frames=stats.audio_dropped_frames + self._dropped)
+        self._stats = replace(
+            stats,
+            audio_dropped_frames=stats.audio_dropped_frames + self._dropped,
+            tap_dropped_frames=stats.tap_dropped_frames + self._tapped_dropped,
+        )
 
     def _tell(self, kind: Kind, value: object = None) -> None:
         if not self._closed and not self._lost:

@@ -16,6 +16,8 @@ from ivr.media.description import Codec, Direction, MediaDescription
 from ivr.workers.frames import FIRST
 
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
+_TAPPED = Struct("!dB")  # time, codec
+_TAP_CODECS = ("PCMU", "PCMA")
 KEYS = "0123456789*#ABCD"  # of a keypad, in the order of RFC 4733's event codes
 
 
@@ -33,8 +35,9 @@ class Kind(IntEnum):
     PLAY = 22  # [token, whether a key stops it, gap in ms, numbers of the clips]
     STOP = 23  # null
     LISTEN = 24  # whether to
-    BRIDGE = 25  # number of the other leg, 0 for none
+    HEAR = 25  # numbers of the other legs
     PRESS = 26  # keys
+    TAP = 28  # whether to
     # media to line
     DIGIT = 48  # [key, "rtp" or "tone", time in monotonic seconds, whether it is still down]
     DONE = 49  # [token, whether completed, seconds played]
@@ -43,6 +46,7 @@ class Kind(IntEnum):
     BROKEN = 52  # what went wrong: the leg is gone
     RELEASED = 53  # [key, time]: of one that was still down
     HEARD = 54  # null; the far end, for the first time
+    TAPPED = 56  # see ``tapped``
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:
@@ -58,6 +62,17 @@ def parse_audio(body: bytes) -> Iterator[tuple[int, float, bytes]]:
         at += _FRAME.size
         yield leg, when, body[at : at + size]
         at += size
+
+
+def tapped(codec: str, payload: bytes, at: float) -> bytes:
+    """The body of a TAPPED frame: what came in on a leg in a row, from ``at`` on."""
+    return _TAPPED.pack(at, _TAP_CODECS.index(codec)) + payload
+
+
+def parse_tapped(body: bytes) -> tuple[str, bytes, float]:
+    """The opposite."""
+    at, codec = _TAPPED.unpack_from(body)
+    return _TAP_CODECS[codec], body[_TAPPED.size :], at
 
 
 def pack(value: Any) -> bytes:

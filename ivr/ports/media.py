@@ -36,14 +36,16 @@ class MediaLeg(Protocol):
         """Forward gated audio (with pre-roll) as Audio events, or stop doing so. Digits are always reported."""
 
     async def bridge(self, other: MediaLeg | None) -> None:
-        """Join the audio of two legs (both ways, transcoding if needed); None parts them."""
+        """Two legs that ``hear`` each other and nobody else them; None: this one hears nobody, and nobody it."""
 
     async def hear(self, others: Sequence[MediaLeg]) -> None:
         """What this leg's far end hears from now on: the sum of what comes in on ``others`` (none: only what is
-        played). Two that hear each other and nobody else, in one codec, are relayed packet by packet."""
+        played), and their keys. Who closes is heard no more. A leg that is heard alone, in one codec, is relayed packet
+        by packet while nothing is played."""
 
     async def tap(self, on: bool) -> None:
-        """Hand on everything that comes in on this leg as Tapped events, about once a second, for a recording."""
+        """Hand on everything that comes in on this leg as Tapped events, about once a second, for a recording. Taps
+        begun together are in step. What nobody reads within a minute is dropped (``LegStats.tap_dropped_frames``)."""
 
     async def press(self, keys: str) -> None:
         """Send keys to the far end (RFC 4733, or tones where it takes no events)."""

@@ -161,7 +161,9 @@ class FakeMediaLeg:
         self.local = SDP
         self.heard: list[str] = []
         self.cut: list[str] = []
-        self.bridged_to: FakeMediaLeg | None = None
+        self.hears: list[FakeMediaLeg] = []
+        self.pressed = ""
+        self.tapped = False
         self.listening = False
         self.closed = False
         self.silent = False
@@ -198,9 +200,14 @@ class FakeMediaLeg:
         return self.local
 
     @property
+    def bridged_to(self) -> FakeMediaLeg | None:
+        """The one whom its far end hears, where there is but one."""
+        return self.hears[0] if len(self.hears) == 1 else None
+
+    @property
     def sounding(self) -> bool:
         """Whether the far end hears anything of ours."""
-        return self._timer is not None or self.bridged_to is not None
+        return self._timer is not None or bool(self.hears)
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         for i, clip in enumerate(clips):
@@ -235,9 +242,24 @@ class FakeMediaLeg:
         self.listening = on
 
     async def bridge(self, other: Any) -> None:
-        self.bridged_to = other
+        self.hears = [] if other is None else [other]
 
-    def press(self, keys: str) -> None:
+    async def hear(self, others: Sequence[Any]) -> None:
+        if self.closed:
+            raise MediaUnavailable("closed")
+        self.hears = list(others)
+
+    async def tap(self, on: bool) -> None:
+        self.tapped = on
+
+    async def press(self, keys: str) -> None:
+        self.pressed += keys
+
+    async def reoffer(self, offer: str) -> str:
+        return f"answer to {offer}"
+
+    def key(self, keys: str) -> None:
+        """The far end presses keys."""
         for key in keys:
             self._queue.put_nowait(Digit(key, "rtp"))
 
@@ -263,6 +285,10 @@ class FakeMedia:
     async def open(self, leg: str, remote: MediaDescription | None, *, caller: bool = True) -> FakeMediaLeg:
         self.legs.append(FakeMediaLeg(leg))
         return self.legs[-1]
+
+    async def open_browser(self, leg: str, offer: str) -> tuple[FakeMediaLeg, str]:
+        self.legs.append(FakeMediaLeg(leg))
+        return self.legs[-1], f"answer to {offer}"
 
     async def preload(self, clips: Sequence[Clip]) -> None:
         return None

@@ -111,7 +111,7 @@ class Rig:
         await asyncio.sleep(settle_s)
 
     async def press(self, keys: str, settle_s: float = 8.0) -> None:
-        self.caller.press(keys)
+        self.caller.key(keys)
         await asyncio.sleep(settle_s)
 
     def with_agent(self) -> bool:
@@ -359,7 +359,7 @@ def test_a_key_by_info_counts_as_one_by_rtp(library: FlowLibrary) -> None:
         rig = Rig(library)
         async with rig.call():
             rig.leg.post(Digit("0", "info"))
-            rig.caller.press("0")
+            rig.caller.key("0")
             await asyncio.sleep(20)
             assert rig.with_agent()
             assert len(rig.endpoint.dialled) == 1

@@ -42,6 +42,20 @@ _BASIS = _basis()
 _SCALE = np.float32(1 / 32768)
 
 
+def two_tones(frames: Samples, powers: NDArray[np.float32]) -> list[bool]:
+    """Of each row (20 ms of that power): whether it is loud enough for a key, and one tone of either group has most of
+    its energy. What doesn't is none."""
+    result = powers >= _FLOOR
+    loud = np.flatnonzero(result)
+    if len(loud):
+        parts = (frames[loud] * _SCALE) @ _BASIS.T
+        parts *= parts
+        found = (parts[:, :24] + parts[:, 24:]).reshape(len(loud), 2, 12).max(axis=2).sum(axis=1)
+        result[loud] = found >= 0.99 * _DOMINANCE * FRAME * FRAME / 2 * powers[loud]
+    answer: list[bool] = result.tolist()
+    return answer
+
+
 def classify(window: Samples) -> str:
     """The key whose two tones make up these 20 ms, "" for anything else."""
     scaled = window * _SCALE
@@ -51,11 +65,11 @@ def classify(window: Samples) -> str:
     parts = _BASIS @ scaled
     parts *= parts
     found: list[float] = (parts[:24] + parts[24:]).tolist()
+    if (max(found[:12]) + max(found[12:])) * (2.0 / FRAME) < _DOMINANCE * energy:
+        return ""
     rows = [max(found[i : i + 3]) * (2.0 / FRAME) for i in range(0, 12, 3)]
     columns = [max(found[i : i + 3]) * (2.0 / FRAME) for i in range(12, 24, 3)]
     low, high = max(rows), max(columns)
-    if low + high < _DOMINANCE * energy:
-        return ""
     if high > low * _TWIST_HIGH or low > high * _TWIST_LOW:
         return ""
     if low < sorted(rows)[2] * _AHEAD or high < sorted(columns)[2] * _AHEAD:

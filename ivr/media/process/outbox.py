@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 
 from ivr.media import wire
+from ivr.media.process.codec import FRAME
 from ivr.media.wire import Kind
 from ivr.workers.frames import Life, frame
 
-_BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped
+_BACKLOG = 256 * 1024  # bytes; beyond it audio is dropped, beyond four of it what is tapped
 
 
 class Outbox:
@@ -34,6 +35,13 @@ class Outbox:
         if len(self._pending) > _BACKLOG:
             return len(frames)
         self._speech.extend(wire.audio(leg, at, pcm) for at, pcm in frames)
+        return 0
+
+    def tapped(self, leg: int, codec: str, payload: bytes, at: float) -> int:
+        """Queue what was tapped of one leg; how many frames were dropped because the line is behind."""
+        if len(self._pending) > 4 * _BACKLOG:
+            return len(payload) // FRAME
+        self.put(Kind.TAPPED, leg, wire.tapped(codec, payload, at))
         return 0
 
     def flush(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import uniform
 
 from ivr.errors import MediaUnavailable
@@ -16,12 +16,16 @@ from ivr.media.description import MediaDescription, callers_served, expects_audi
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
 from ivr.media.process.latch import Address
+from ivr.media.process.mixing import Mix, Voice
 from ivr.media.process.receiver import Receiver
+from ivr.media.process.rtp import Packet
 from ivr.media.process.sender import Sender
+from ivr.media.process.tap import Tap
 from ivr.media.wire import Kind
 
 _REPORT_S = 5.0  # RFC 3550 section 6.2's minimum
 _FLOOD = 16  # datagrams taken at once of a leg that keeps sending
+_FLOOD_S = 0.008  # between two of them; telephones leave 10 ms and more
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
 
@@ -108,9 +112,15 @@ class RtpSession:
         self.rtp, self.rtcp = sockets
         self._v6 = self.rtp.family == socket.AF_INET6
         self.port: int = self.rtp.getsockname()[1]
-        self.peer: RtpSession | None = None
+        self.hears: tuple[RtpSession, ...] = ()  # whose voices our far end hears
+        self.hearers: set[RtpSession] = set()  # whose far ends hear ours
+        self.voice: Voice | None = None  # what ``hears`` comes to
+        self._alone: list[RtpSession] = []  # of the hearers, those who hear nobody else
+        self.relaying = False  # the last packet of our far end was sent on as it came
+        self.tap: Tap | None = None
         self.remote: MediaDescription | None = None
         self.dropped_frames = 0
+        self.dropped_tap_frames = 0
         self.failed_packets = 0
         self.sender = Sender(self.rtp, self._done)
         self.receiver = Receiver(preferences, self._key)
@@ -121,7 +131,7 @@ class RtpSession:
         self._aimed_at = 0.0
         self._heard = False  # anything at all of the far end
         self._tell = tell
-        self._eager = False
+        self._read_at = 0.0
         self._round_trip_s: float | None = None
         self._report_at = 0.0
         self._reported_packets = 0
@@ -144,19 +154,17 @@ class RtpSession:
 
     def readable(self, now: float) -> None:
         """RTP has arrived. One datagram a time is the rule; a sender that outruns it is drained, within bounds."""
-        for _ in range(_FLOOD if self._eager else 1):
+        hasty, self._read_at = now - self._read_at < _FLOOD_S, now
+        for _ in range(_FLOOD if hasty else 1):
             try:
                 data, address = self.rtp.recvfrom(2048)
             except OSError:  # nothing more, or an ICMP error of our own sending
-                self._eager = False
                 return
             self.receiver.datagram(data, self._plain(address), now)
-        self._eager = True
 
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""
-        peer = self.peer
-        self.sender.tick(self._reached(self.receiver.latch.source), None if peer is None else peer.receiver, now)
+        self.sender.tick(self._reached(self.receiver.latch.source), self.voice, now)
 
     def watch(self, now: float) -> None:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""
@@ -195,20 +203,40 @@ class RtpSession:
                     trip = rtcp.round_trip_s(block, rtcp.ntp_time(time.time()))
                     self._round_trip_s = trip if trip is not None else self._round_trip_s
 
-    def join(self, other: RtpSession | None) -> None:
-        """Bridge with ``other``, parting both from whomever they were with; None parts."""
-        for session in (self, other):
-            if session is not None and session.peer is not None:
-                session.peer.sender.release_key()
-                session.peer.peer = None
-                session.sender.release_key()
-                session.peer = None
-        if other is not None and other is not self:
-            self.peer, other.peer = other, self
+    def hear(self, others: Sequence[RtpSession], now: float) -> None:
+        """From now on our far end hears the sum of ``others``; one alone is relayed, while nothing else is said."""
+        before, self.hears = self.hears, tuple(others)
+        if self.hears == before:
+            return
+        self.sender.release_key()
+        for other in before:
+            other.hearers.discard(self)
+        for other in self.hears:
+            other.hearers.add(self)
+        if len(self.hears) > 1:
+            self.voice = Mix([other.receiver for other in self.hears])
+        else:
+            self.voice = self.hears[0].receiver if self.hears else None
+        self.sender.relay.begin(now, heard=bool(set(before).intersection(self.hears)))
+        for session in {*before, *self.hears}:
+            session._alone = [hearer for hearer in session.hearers if len(hearer.hears) == 1]
+            session.receiver.onward = session._onward if session._alone else None
+            session.relaying = False
+
+    def _onward(self, packet: Packet, placed: int | None, now: float) -> None:
+        """A packet of our far end goes on to everybody who hears it alone."""
+        receiver = self.receiver
+        self.relaying = False
+        for hearer in self._alone:
+            target = hearer._reached(hearer.receiver.latch.source)
+            if hearer.sender.send_on(target, receiver, packet, placed, now):
+                self.relaying = True
 
     def close(self, now: float) -> LegStats:
-        """Say RTCP BYE, end every play, free the ports."""
-        self.join(None)
+        """Leave every conversation, say RTCP BYE, end every play, free the ports."""
+        self.hear((), now)
+        for hearer in tuple(self.hearers):
+            hearer.hear([other for other in hearer.hears if other is not self], now)
         self.sender.queue.stop()
         if self.sender.packets:
             self._report(now, bye=True)
@@ -232,6 +260,7 @@ class RtpSession:
             send_gap_p99_ms=sender.gaps.percentile(0.99),
             audio_dropped_frames=self.dropped_frames,
             packets_failed=self.failed_packets,
+            tap_dropped_frames=self.dropped_tap_frames,
         )
 
     def _plain(self, address: tuple[str, int]) -> Address:
@@ -246,17 +275,17 @@ class RtpSession:
         return _MAPPED + target[0], target[1]
 
     def _key(self, change: KeyChange, source: DigitSource) -> None:
-        peer = self.peer
         if change.began:
             digit = [change.key, source, self.receiver.heard_at, not change.ended]
             self._tell(Kind.DIGIT, self.number, wire.pack(digit))
             self.sender.queue.key()
-            if peer is not None:
-                peer.sender.hold_key(change.key, audible=source == "tone")
+            for hearer in self.hearers:
+                hearer.sender.hold_key(change.key, audible=source == "tone")
         elif change.ended:
             self._tell(Kind.RELEASED, self.number, wire.pack([change.key, self.receiver.heard_at]))
-        if change.ended and peer is not None:
-            peer.sender.release_key()
+        if change.ended:
+            for hearer in self.hearers:
+                hearer.sender.release_key()
 
     def _done(self, token: int, completed: bool, played_s: float) -> None:
         self._tell(Kind.DONE, self.number, wire.pack([token, completed, played_s]))

@@ -1,4 +1,4 @@
-"""The sender of an RTP session: its play queue, and one packet a tick, of a prompt, a bridged leg, a key or silence."""
+"""The sender of an RTP session: its play queue; a packet a tick of a prompt, voices, a key, silence; or a relay."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from ivr.media.process.codec import FRAME, FRAME_S, RATE, SILENCE, Coder, Sample
 from ivr.media.process.dtmf_event import EventSender
 from ivr.media.process.dtmf_tone import tones
 from ivr.media.process.latch import Address
-from ivr.media.process.receiver import Receiver
-from ivr.media.process.rtp import HEADER, MARKER, VERSION
+from ivr.media.process.mixing import Voice
+from ivr.media.process.relay import Relay, Source
+from ivr.media.process.rtp import HEADER, MARKER, VERSION, Packet
 
 _TONE_S = 0.1
 _CUT = 40  # samples, 5 ms: a prompt that is cut short fades instead of clicking
@@ -191,6 +192,7 @@ class Sender:
         self.octets = 0
         self.held = False
         self.coder: Coder | None = None
+        self.relay = Relay()
         self._send = sock.sendto
         self._sequence = getrandbits(16)
         self._payload_type = 0
@@ -226,9 +228,57 @@ class Sender:
         """The key goes up again."""
         self._events.release()
 
-    def tick(self, target: Address | None, voice: Receiver | None, now: float) -> None:
-        """Send this tick's packet to ``target``; ``voice`` is the leg we are joined to."""
+    def send_on(self, target: Address | None, source: Source, packet: Packet, placed: int | None, now: float) -> bool:
+        """Send ``packet`` of another leg's ``source`` to ``target`` now. False: that is for the ticks to do.
+
+        ``placed``: see ``Relay``. The header is ours, but for losses and the marker. What we have to say ourselves ends
+        it at the next tick."""
+        relay, coder, ours = self.relay, source.coder, self.coder
+        if placed is None:
+            relay.skip(packet)
+            return relay.active
+        if ours is None or coder is None or coder.name != ours.name or self.held or target is None:
+            relay.leave(now)
+            return False
+        if not relay.active and (
+            self._busy or not relay.enter(packet, placed, self.timestamp, now, quiet=source.quiet)
+        ):
+            return False
+        numbers = relay.place(packet, placed, self._sequence, self.timestamp)
+        if numbers is None:
+            return False
+        sequence, timestamp, begins = numbers
+        if relay.newest:
+            self._sequence = sequence
+            self.timestamp = (timestamp + len(packet.payload) - FRAME) & 0xFFFFFFFF
+        kind = self._payload_type
+        if begins or self._marker:
+            kind |= MARKER
+            self._marker = 0
+        self._packet(kind, sequence, timestamp, packet.payload, target)
+        return True
+
+    @property
+    def _busy(self) -> bool:
+        """Whether there is something of our own to send."""
+        return bool(self.queue or self._events.busy or self._tones)
+
+    def tick(self, target: Address | None, voice: Voice | None, now: float) -> None:
+        """Send this tick's packet to ``target``; ``voice`` is what is heard of other legs."""
+        relay = self.relay
+        if relay.fresh:  # these 20 ms have been sent on
+            relay.fresh = False
+            self.gaps.pause()  # they are the far end's
+            self._follow(voice)
+            if self._busy:
+                relay.leave(now)
+            return
         self.timestamp = timestamp = (self.timestamp + FRAME) & 0xFFFFFFFF
+        if relay.active:
+            if self._busy or self.held or target is None:
+                relay.leave(now)
+            elif relay.waits(now):
+                return
         if self.held or target is None or self.coder is None:
             self._marker = MARKER
             self.gaps.pause()
@@ -243,17 +293,19 @@ class Sender:
             payload = self._audio(self.coder, voice)
             self._marker = 0
         self._sequence = (self._sequence + 1) & 0xFFFF
+        if self._packet(payload_type | marker, self._sequence, timestamp, payload, target):
+            self.gaps.sent(now)
+
+    def _packet(self, kind: int, sequence: int, timestamp: int, payload: bytes, target: Address) -> bool:
         try:
-            self._send(
-                HEADER.pack(VERSION, payload_type | marker, self._sequence, timestamp, self.ssrc) + payload, target
-            )
+            self._send(HEADER.pack(VERSION, kind, sequence, timestamp, self.ssrc) + payload, target)
         except OSError:  # no route, or the socket's buffer is full: as lost as on the network
-            return
+            return False
         self.packets += 1
         self.octets += len(payload)
-        self.gaps.sent(now)
+        return True
 
-    def _audio(self, coder: Coder, voice: Receiver | None) -> bytes:
+    def _audio(self, coder: Coder, voice: Voice | None) -> bytes:
         if self._tones:
             return coder.encode(self._tones.popleft())
         queue = self.queue
@@ -263,9 +315,15 @@ class Sender:
             return queue.payload(coder)
         if voice is not None and voice.signal is not None:
             if voice.payload is not None and voice.coder is not None and voice.coder.name == coder.name:
+                self._follow(voice)
                 return voice.payload
             return coder.encode(voice.signal)
         return coder.silence or coder.encode(SILENCE)
+
+    def _follow(self, voice: Voice | None) -> None:
+        """An adaptive encoder goes along with what it has no part in, so that its own turn begins without a click."""
+        if self.coder is not None and not self.coder.stateless and voice is not None and voice.signal is not None:
+            self.coder.encode(voice.signal)
 
     def _tone(self, key: str) -> None:
         whole = faded(tones(key, _TONE_S))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import os
 import select
 import socket
 import time
@@ -17,37 +15,22 @@ from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
+from ivr.media.process.dtmf_tone import two_tones
+from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.outbox import Outbox
+from ivr.media.process.pacing import Pacer, raise_priority
 from ivr.media.process.rtp_session import PortPool, RtpSession
 from ivr.media.process.sender import Recording
+from ivr.media.process.tap import Chunk, Tap
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
 # Sockets are looked at four times a tick: cheaper than waking for every packet, and a key costs 5 ms at most.
-_LOOKS = 4
+_LOOK_S = FRAME_S / 4
+# While there is a relay packets are taken as they come, but for those that come right after others.
+_BATCH_S = 0.0015
+_RELAYED_S = 1.0  # since the last packet that was sent on: the relay may be over
 _COLLECT_TICKS = 1500
-_NICE = -15
-_FORGIVEN_S = 0.1
-
-
-class Pacer:
-    """Pacing by deadlines: the n-th tick is due at start + n periods, however long the one before took.
-
-    Pure: times are passed in, seconds. A stall of more than 0.1 s is not caught up with a burst."""
-
-    def __init__(self, now: float, period: float) -> None:
-        self.due = now + period
-        self.skipped = 0
-        self._period = period
-
-    def ticked(self, now: float) -> None:
-        """The tick that was due has been done, at ``now``."""
-        self.due += self._period
-        behind = now - self.due
-        if behind > _FORGIVEN_S:
-            missed = int(behind / self._period)
-            self.due += missed * self._period
-            self.skipped += missed
 
 
 class MediaProcess:
@@ -60,6 +43,8 @@ class MediaProcess:
         self._splitter = Splitter()
         self._sessions: dict[int, RtpSession] = {}
         self._readers: dict[int, tuple[RtpSession, Callable[[float], None]]] = {}  # by file number
+        self._mixes: list[tuple[RtpSession, Mix]] = []
+        self._relayed_at = -_RELAYED_S
         self._clips: dict[int, Recording] = {}
         self._poll = select.epoll()
         self._poll.register(control.fileno(), select.EPOLLIN)
@@ -80,49 +65,66 @@ class MediaProcess:
             Kind.PLAY: self._told(self._play),
             Kind.STOP: self._told(lambda session, _: session.sender.queue.stop()),
             Kind.LISTEN: self._told(self._listen),
-            Kind.BRIDGE: self._told(lambda session, other: session.join(self._sessions.get(other))),
+            Kind.HEAR: self._told(self._hear),
+            Kind.TAP: self._told(self._tap),
             Kind.PRESS: self._told(self._press),
         }
 
     def run(self) -> None:
         """Until the line hangs up on us."""
-        looks = ticks = 0
-        pacer = Pacer(time.monotonic(), FRAME_S / _LOOKS)
+        ticks = 0
+        pacer = Pacer(time.monotonic(), FRAME_S)
         while self._open and not self._outbox.broken:
             if not self._sessions:
                 self._look(FRAME_S if self._outbox.pending else None)
-                pacer = Pacer(time.monotonic(), FRAME_S / _LOOKS)
+                pacer = Pacer(time.monotonic(), FRAME_S)
                 continue
-            pause = pacer.due - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
-            looks = (looks + 1) % _LOOKS
-            if looks == 0:
-                self._tick()
-                ticks += 1
-                if ticks % _COLLECT_TICKS == 0:
-                    gc.collect(0)
+            self._rest(pacer.due)
+            self._tick(pacer.due)
+            ticks += 1
+            if ticks % _COLLECT_TICKS == 0:
+                gc.collect(0)
             self._look(0)
             pacer.ticked(time.monotonic())
         for session in self._sessions.values():
             session.close(time.monotonic())
 
-    def _tick(self) -> None:
+    def _rest(self, until: float) -> None:
+        """Until a tick is due, taking what arrives; relays don't wait for it, but half of the time is others' still."""
+        while (pause := until - time.monotonic()) > 0:
+            if until - self._relayed_at <= _RELAYED_S:
+                if not select.select((self._poll,), (), (), pause)[0]:  # waits more finely than epoll's milliseconds
+                    return
+                began = time.monotonic()
+                self._look(0)
+                now = time.monotonic()
+                time.sleep(max(0.0, min(max(_BATCH_S, now - began), until - now)))
+            elif pause < _LOOK_S:
+                time.sleep(pause)
+            else:
+                time.sleep(pause % _LOOK_S)
+                self._look(0)
+
+    def _tick(self, due: float) -> None:
         sessions = list(self._sessions.values())
-        self._receive([session for session in sessions if session.peer is not None])
+        self._receive([session for session in sessions if session.hearers])
+        if self._mixes:
+            self._mix(self._mixes)
         clock = time.monotonic
         for session in sessions:
             try:
                 session.send(clock())
             except Exception as error:  # a fault in one leg ends that leg
                 self._break(session, error)
-        self._receive([session for session in sessions if session.peer is None])
+        self._receive([session for session in sessions if not session.hearers])
         now = clock()
         for session in sessions:
             try:
                 frames = session.receiver.speech(now)
                 if frames:
                     session.dropped_frames += self._outbox.speech(session.number, frames)
+                if session.tap is not None:
+                    self._hand_on(session, session.tap.tick(session.receiver, session.sender.coder, due))
                 session.watch(now)
             except Exception as error:
                 self._break(session, error)
@@ -151,12 +153,27 @@ class MediaProcess:
     def _decode(self, name: str, together: list[RtpSession]) -> None:
         payloads = b"".join([session.receiver.payload or b"" for session in together])
         frames = coder(name).decode(payloads).reshape(len(together), FRAME)
-        levels = powers(frames).tolist()
-        for session, signal, level in zip(together, frames, levels, strict=True):
+        levels = powers(frames)
+        tonal = two_tones(frames, levels)
+        for session, signal, level, two in zip(together, frames, levels.tolist(), tonal, strict=True):
             try:
-                session.receiver.decoded(signal, level)
+                session.receiver.decoded(signal, level, two_tones=two)
             except Exception as error:
                 self._break(session, error)
+
+    def _mix(self, mixes: list[tuple[RtpSession, Mix]]) -> None:
+        try:
+            sum_up([mix for _, mix in mixes])
+        except Exception:  # one leg's voice spoils it for all: find out whose
+            for session, mix in mixes:
+                try:
+                    sum_up([mix])
+                except Exception as error:
+                    self._break(session, error)
+
+    def _hand_on(self, session: RtpSession, chunks: list[Chunk]) -> None:
+        for codec, payload, at in chunks:
+            session.dropped_tap_frames += self._outbox.tapped(session.number, codec, payload, at)
 
     def _look(self, timeout: float | None) -> None:
         """Take what has arrived: packets, and what the line wants."""
@@ -170,6 +187,8 @@ class MediaProcess:
             session, read = reader
             try:
                 read(now)
+                if session.relaying:
+                    self._relayed_at = now
             except Exception as error:  # a packet that nobody thought of costs itself
                 session.failed_packets += 1
                 if session.failed_packets == 1:
@@ -209,11 +228,14 @@ class MediaProcess:
     def _drop(self, session: RtpSession) -> LegStats:
         del self._sessions[session.number]
         self._forget(session)
+        if session.tap is not None:
+            self._hand_on(session, session.tap.flush())
         try:
             return session.close(time.monotonic())
         finally:
             for sock in (session.rtp, session.rtcp):
                 sock.close()
+            self._find_mixes()
 
     def _forget(self, session: RtpSession) -> None:
         """Listen to its sockets no more."""
@@ -298,23 +320,27 @@ class MediaProcess:
         recordings = [self._clips[number] for number in clips]
         session.sender.queue.add(token, recordings, stop_on_key=stop_on_key, gap_ms=gap_ms)
 
+    def _hear(self, session: RtpSession, numbers: list[int]) -> None:
+        """Legs that are gone, or not there again after a restart, are nobody to hear."""
+        others = [self._sessions[number] for number in numbers if number in self._sessions]
+        session.hear([other for other in others if other is not session], time.monotonic())
+        self._find_mixes()
+
+    def _find_mixes(self) -> None:
+        sessions = self._sessions.values()
+        self._mixes = [(session, session.voice) for session in sessions if isinstance(session.voice, Mix)]
+
+    def _tap(self, session: RtpSession, on: bool) -> None:
+        if session.tap is not None and not on:
+            self._hand_on(session, session.tap.flush())
+        session.tap = (session.tap or Tap(session.number)) if on else None
+
     def _listen(self, session: RtpSession, on: bool) -> None:
         session.receiver.listening = on
 
     def _press(self, session: RtpSession, keys: str) -> None:
         for key in keys:
             session.sender.press(key)
-
-
-def raise_priority() -> None:
-    """Go before recognition and synthesis, where the operating system lets us.
-
-    Real time is safe here: the loop sleeps between its looks, and the kernel leaves 5 % to others in any case."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def serve(control: socket.socket) -> None:

@@ -11,7 +11,7 @@ from ivr.errors import MediaUnavailable
 from ivr.events import Audio, Digit, PlayDone
 from ivr.media.clip import Clip
 from ivr.media.description import G722, PCMA, PCMU, Codec
-from ivr.media.process.codec import RATE, Samples, clipped
+from ivr.media.process.codec import RATE, Samples, clipped, faded
 from ivr.media.wire import KEYS
 from tests.wire.media.conftest import Connect, Line
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.wire
 
 
 def tone(frequency: float, seconds: float) -> Samples:
-    return clipped(8000 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * RATE)) / RATE))
+    return faded(clipped(8000 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * RATE)) / RATE)), 160)
 
 
 def level_at(line: Line, frequency: float) -> float:

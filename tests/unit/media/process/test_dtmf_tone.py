@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder, power
-from ivr.media.process.dtmf_tone import COLUMNS, ROWS, ToneDetector, tones
+from ivr.media.process.codec import FRAME, RATE, Samples, clipped, coder, power, powers
+from ivr.media.process.dtmf_tone import COLUMNS, ROWS, ToneDetector, tones, two_tones
 from ivr.media.wire import KEYS
 
 
@@ -130,3 +130,16 @@ def test_no_keys_in_noise_or_silence() -> None:
     rng = np.random.default_rng(3)
     assert detected(clipped(rng.normal(0, 4000, 30 * RATE))) == ""
     assert detected(np.zeros(RATE, dtype=np.int16)) == ""
+
+
+def test_what_may_be_a_key_is_told_for_many_legs_at_once() -> None:
+    frames = np.stack(
+        [
+            *(tones(key, FRAME / RATE, level_db=level) for key in KEYS for level in (-8.0, -30.0)),
+            np.zeros(FRAME, dtype=np.int16),
+            tones("5", FRAME / RATE, level_db=-45.0),
+            clipped(np.random.default_rng(1).normal(0, 3000, FRAME)),
+            clipped(9000 * np.sin(2 * np.pi * 300 * np.arange(FRAME) / RATE)),
+        ]
+    )
+    assert two_tones(frames, powers(frames)) == [True] * 32 + [False] * 4
