@@ -6,6 +6,7 @@ of actions give levels (``ivr.dialogue.flows.assurance``); no flow and no back e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -52,6 +53,13 @@ class Identity:
         """As a call's facts have it."""
         level = IdentityLevel.of_word(facts.get(CALLER_IDENTITY))
         return cls(level, str(facts.get(CALLER_IDENTITY_BY) or "") if level else "")
+
+    @classmethod
+    def of_told(cls, told: str) -> Identity:
+        """What ``told`` said of somebody. Never raises: what it doesn't say is unknown."""
+        word, *by = re.split(r" by |: ", told, maxsplit=1)
+        level = IdentityLevel.of_word(word)
+        return cls(level, "".join(by) if level else "")
 
     @property
     def facts(self) -> Mapping[str, object]:

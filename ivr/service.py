@@ -32,6 +32,9 @@ from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
+from ivr.phones.destinations import Destinations
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
 from ivr.ports import SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
@@ -202,8 +205,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
 
         await line.begin()
         _beside(stack, line.run(), "line")
+        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+        floor = AgentFloor(config.desk.agents, switchboard, media)
+        stack.push_async_callback(floor.close)
         services = CallServices(
-            endpoint=endpoint,
             media=media,
             speech=speech,
             actions=actions,
@@ -212,7 +217,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             records=store.calls,
             clock=clock,
             registry=registry,
-            caller_id=config.desk.caller_id,
+            switchboard=switchboard,
+            floor=floor,
             time_zone=ZoneInfo(time_zone),
         )
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
@@ -244,6 +250,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: desk.apply(now.desk),
                 lambda now: store.line.apply(now.desk.line),
                 lambda now: line.apply(now.desk),
+                lambda now: switchboard.destinations.apply(now),
+                lambda now: floor.apply(now.desk.agents),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

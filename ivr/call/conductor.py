@@ -63,7 +63,7 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.phones.participant import Participant
-from ivr.ports import MediaChanged
+from ivr.ports import MediaChanged, TransferAsked
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,7 @@ class Conductor:
 
     async def _signals(self) -> None:
         async for event in self._caller.signals():
-            if not isinstance(event, MediaChanged):
+            if not isinstance(event, MediaChanged | TransferAsked):
                 self._inbox.put_nowait(event)
 
     async def _audio(self) -> None:

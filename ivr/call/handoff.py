@@ -10,7 +10,6 @@ from typing import Literal
 import structlog
 
 from ivr.call.blind_transfer import BlindTransfer
-from ivr.call.bridge_transfer import BridgeTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
@@ -18,15 +17,15 @@ from ivr.dialogue.engine.contract import Connect
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, TransferFailed
 from ivr.events import TransferProgress
+from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant, first_of
-from ivr.ports import Destination, HandoffContext
+from ivr.phones.sip_phone import SipPhone
+from ivr.ports import Arrival, Destination, HandoffContext, Offer, Place, Ring
 from ivr.record import HandedOver
 
 log = structlog.get_logger(__name__)
 
 CONTEXT_TIMEOUT_S = 1.0
-# An agent's BYE sooner than this after the join is a dropped call, not the end of a conversation.
-CONVERSATION_S = 8.0
 
 NotConnected = Literal["closed", "failed", "dropped"]
 """Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again."""
@@ -61,7 +60,6 @@ class Handoff:
         self._dialogue = dialogue
         self._recorder = recorder
         self._services = services
-        self._bridge = BridgeTransfer(caller, services)
         self._blind = BlindTransfer(caller.leg)
         self._wanted_at: float | None = None
         self._trying = False
@@ -135,16 +133,16 @@ class Handoff:
 
     async def _reached(
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
-    ) -> tuple[Destination, Participant | None] | None:
-        """The first who took the call, and the agent where it is bridged; None where nobody did."""
-        headers = await self._headers(context)
+    ) -> tuple[Destination, Bridge | None] | None:
+        """The first who took the call, and the bridge to them where it is one; None where nobody did."""
+        url, headers = await self._story(context)
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
             try:
                 if destination.mode == "refer":
                     await self._blind.transfer(destination.target, headers, comfort)
                     return destination, None
-                return destination, await self._bridge.transfer(destination, context, headers, comfort)
+                return destination, await self._bridged(destination, context, url, headers, comfort)
             except (DialFailed, TransferFailed) as error:
                 log.warning("handoff.unanswered", destination=destination.name, status=error.status, why=error.reason)
             except (MediaUnavailable, TimeoutError) as error:
@@ -157,34 +155,45 @@ class Handoff:
         return None
 
     async def _handed_over(
-        self, destination: Destination, agent: Participant | None, connect: Connect, paused: Pause
+        self, destination: Destination, bridge: Bridge | None, connect: Connect, paused: Pause
     ) -> NotConnected:
-        """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more."""
+        """Until one of them leaves; ``bridge`` None: after a REFER the call is not here any more."""
         self.with_agent = True
         if self._wanted_at is not None:
             self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
         also = tuple(other.reason for other in connect.also)
+        self._recorder.record(HandedOver(destination.name, connect.reason, also=also))
+        if bridge is None:
+            raise CallEnded("service", "transferred")
         try:
-            self._recorder.record(HandedOver(destination.name, connect.reason, also=also))
-            if agent is None:
-                raise CallEnded("service", "transferred")
             async with paused():
-                return await self._talk(agent)
+                end = await bridge.run()
         finally:
-            if agent is not None:
-                await agent.let_go("the other side left")
-
-    async def _talk(self, agent: Participant) -> NotConnected:
-        clock = self._services.clock
-        joined = clock.monotonic()
-        ended = await agent.left()
-        lasted = clock.monotonic() - joined
-        if ended.by == "agent" and lasted >= CONVERSATION_S:
-            raise ended
-        log.warning("handoff.dropped", by=ended.by, why=ended.reason, lasted_s=round(lasted, 1))
+            await bridge.close()
+        if end.how == "over":
+            raise CallEnded(end.by, end.reason)
         self.with_agent = False
-        await self._caller.media.bridge(None)
         return "dropped"
+
+    async def _bridged(
+        self, to: Destination, context: HandoffContext, url: str, headers: Mapping[str, str], comfort: Comfort
+    ) -> Bridge:
+        """Raises DialFailed, MediaUnavailable."""
+        services, caller, now = self._services, self._caller, self._services.clock.now()
+        nowhere = Place(0, Arrival("", self._call_id, context.skill, context.priority), now, "talking")
+        ring = Ring(Offer(nowhere, to.name, now), context, url, headers, to.ring_timeout_s)
+        leg, media = await SipPhone(to.name, to.target, services.switchboard).ring(ring, comfort.ringing)
+        agent = Participant(leg, media, may_mute=True)
+        hang_up = services.floor.hang_up_of(to.name)
+        bridge = Bridge(caller, agent, ring, services.switchboard, services.floor, hang_up=hang_up)
+        try:
+            await comfort.hush()
+            await caller.media.stop_playing()
+        except BaseException:
+            await bridge.close()
+            raise
+        log.info("handoff.connected", destination=to.name, agent_leg=leg.id)
+        return bridge
 
     def _context_for(self, connect: Connect) -> HandoffContext:
         dialogue = self._dialogue
@@ -205,12 +214,12 @@ class Handoff:
             also=connect.also,
         )
 
-    async def _headers(self, context: HandoffContext) -> Mapping[str, str]:
-        """What INVITE or REFER carry: without a link to the context when the desk cannot keep it in time."""
+    async def _story(self, context: HandoffContext) -> tuple[str, Mapping[str, str]]:
+        """The link to the context, "" when the desk cannot keep it in time; and what INVITE or REFER carry."""
         url = ""
         try:
             async with asyncio.timeout(CONTEXT_TIMEOUT_S):
                 url = await self._services.desk.store_context(context)
         except (IvrError, TimeoutError, OSError) as error:
             log.error("handoff.context_unstored", error=str(error) or "timeout")
-        return self._services.desk.headers(context, url)
+        return url, self._services.desk.headers(context, url)

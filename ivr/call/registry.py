@@ -9,7 +9,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
-from ivr.ports import Actions, CallRecords, Clock, Desk, Line, MediaEngine, SipEndpoint, SpeechService
+from ivr.phones.switchboard import Switchboard
+from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, SpeechService
 
 
 class LiveCall(Protocol):
@@ -98,10 +99,9 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
+    """``line``: None where there is none, only configured destinations. ``time_zone``: the company's, whose days
     "tomorrow" counts."""
 
-    endpoint: SipEndpoint
     media: MediaEngine
     speech: SpeechService
     actions: Actions
@@ -110,7 +110,9 @@ class CallServices:
     records: CallRecords
     clock: Clock
     registry: CallRegistry
-    caller_id: str
+    switchboard: Switchboard
+    floor: Floor
+    line: Line | None = None
     time_zone: tzinfo = UTC
 
     def local_time(self) -> datetime:

@@ -79,6 +79,9 @@ class ConfiguredDesk:
     async def store_context(self, context: HandoffContext) -> str:
         return await self._screen_pops.keep(context)
 
+    def url_of(self, token: str) -> str:
+        return self._screen_pops.url_of(token)
+
     async def context(self, token: str) -> Mapping[str, Any] | None:
         """What the link of a screen pop shows; None when there is none, or no longer. Raises StoreUnavailable."""
         return await self._screen_pops.context(token)

@@ -29,6 +29,12 @@ class Desk(Protocol):
     async def store_context(self, context: HandoffContext) -> str:
         """Keep the context; the URL (with an unguessable token) that shows it to the agent."""
 
+    def url_of(self, token: str) -> str:
+        """Where the context of ``token`` is shown."""
+
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        """What was kept under ``token``, as JSON; None when there is none, or no longer. Raises StoreUnavailable."""
+
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         """User-to-User (RFC 7433) and X-IVR-* headers for the INVITE or REFER; no personal data beyond need."""
 

@@ -22,6 +22,7 @@ from ivr.errors import (
 from ivr.events import (
     ActionResult,
     Cause,
+    Connected,
     Digit,
     EarEvent,
     Heard,
@@ -30,6 +31,7 @@ from ivr.events import (
     MediaEvent,
     MediaHeard,
     MediaLost,
+    MediaTimeout,
     PlayDone,
     RecogniserFailed,
     Recognition,
@@ -39,6 +41,8 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import PCMU, MediaDescription
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
     ActionCall,
     Actions,
@@ -101,6 +105,8 @@ class FakeLeg:
         self.reinvite_result = 200
         self.alive = True
         self._refer_result = refer_result
+        self.allowed: Callable[[str], bool] | None = None
+        self.notified: list[int] = []
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     async def ring(self) -> None:
@@ -129,6 +135,12 @@ class FakeLeg:
         self.refers.append((target, headers))
         if self._refer_result >= 300:
             raise TransferFailed(self._refer_result, "refused")
+
+    def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
+        self.allowed = allowed
+
+    async def notify(self, status: int, reason: str = "") -> None:
+        self.notified.append(status)
 
     def end(self, by: str = "caller", reason: str = "BYE") -> None:
         self._queue.put_nowait(LegEnded(self.id, by, reason))
@@ -265,6 +277,17 @@ class FakeMediaLeg:
 
     def post(self, event: MediaEvent) -> None:
         self._queue.put_nowait(event)
+
+    def connect(self) -> None:
+        """A browser's transport is up."""
+        self._queue.put_nowait(Connected(self.name, "up"))
+
+    def fail(self, how: str) -> None:
+        """A browser: "closed" by its page, "failed", or "frozen": noticed by its silence."""
+        if how == "frozen":
+            self._queue.put_nowait(MediaTimeout(self.name, 2.0))
+        else:
+            self._queue.put_nowait(Connected(self.name, "closed" if how == "closed" else "failed", how))
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         while not self.closed:
@@ -512,6 +535,14 @@ class FakeDesk:
             raise StoreUnavailable("the database is stopped")
         return "http://test/handoff/t"
 
+    def url_of(self, token: str) -> str:
+        return f"http://test/handoff/{token}"
+
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        if self.store_down:
+            raise StoreUnavailable("the database is stopped")
+        return self.contexts[-1].to_json() if self.contexts else None
+
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         return {"X-IVR-Reason": context.reason, "X-IVR-Context": url}
 
@@ -592,15 +623,17 @@ def services(
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
     clock = clock or VirtualClock()
+    media, speech, desk = media or FakeMedia(), speech or FakeSpeech(), desk or FakeDesk()
+    switchboard = Switchboard(endpoint or FakeEndpoint(), media, speech, desk, "sip:line@test")
     return CallServices(
-        endpoint=endpoint or FakeEndpoint(),
-        media=media or FakeMedia(),
-        speech=speech or FakeSpeech(),
+        media=media,
+        speech=speech,
         actions=actions or FakeActions(),
-        desk=desk or FakeDesk(),
+        desk=desk,
         line=line or FakeLine(clock.now),
         records=records or FakeRecords(),
         clock=clock,
         registry=CallRegistry() if registry is None else registry,
-        caller_id="sip:line@test",
+        switchboard=switchboard,
+        floor=AgentFloor((), switchboard, media),
     )

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.call.handoff import CONVERSATION_S, CRASHED
+from ivr.call.handoff import CRASHED
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
 from ivr.dialogue.engine.contract import Installed, Start
@@ -21,6 +21,7 @@ from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, KeyReleased, MediaTimeout
 from ivr.media.description import MediaDescription
+from ivr.phones.bridge import CONVERSATION_S
 from ivr.phones.restoration import WITHIN_S
 from ivr.ports import Leg
 from ivr.record import Keyed
