@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import structlog
@@ -197,9 +198,12 @@ class CallBackCall:
             await music.stop()
 
     async def _next(self) -> tuple[Ring, Participant]:
-        """Whoever takes the member next, from their old place in the line."""
+        """Whoever takes the member next, from their old place in the line: they wait in it with this call."""
+        place = self._offer.place
+        arrival = replace(place.arrival, call_id=self.call_id)
+        place = await self._told(self._line.enter(arrival), place)
         while True:
-            offer = await self._line.offered(self._offer.place.id)
+            offer = await self._line.offered(place.id)
             if (taken := await self._agents.taken(offer)) is None:
                 continue
             if await self._told(self._line.answered(offer), True):

@@ -99,8 +99,7 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``line``: None where there is none, only configured destinations. ``time_zone``: the company's, whose days
-    "tomorrow" counts."""
+    """``time_zone``: the company's, whose days "tomorrow" counts."""
 
     media: MediaEngine
     speech: SpeechService
@@ -112,7 +111,6 @@ class CallServices:
     registry: CallRegistry
     switchboard: Switchboard
     floor: Floor
-    line: Line | None = None
     time_zone: tzinfo = UTC
 
     def local_time(self) -> datetime:

@@ -72,6 +72,7 @@ class WaitingLine:
         self._read_at = 0.0  # monotonic
         self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
         self._woken = asyncio.Event()
+        self._shown = asyncio.Event()  # of what comes next
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
@@ -156,6 +157,8 @@ class WaitingLine:
         self._view = view
         if self._estimator is not None and view.fresh:
             self._estimator.follow(view)
+        shown, self._shown = self._shown, asyncio.Event()
+        shown.set()
         self.on_change()
 
     def _lost_sight(self) -> None:
@@ -272,6 +275,24 @@ class WaitingLine:
         place_id = self._offers.now(place_id)
         log.warning("line.broken", place=place_id, agent=agent)
         return self._remember(await self._changed(self._store.broken(place_id, agent)))
+
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        place_id = self._offers.now(place_id)
+        log.info("line.passed", place=place_id, agent=agent, to=to or named, skill=skill)
+        passed = self._store.passed(place_id, agent, to=to, skill=skill, named=named)
+        return self._remember(await self._changed(passed))
+
+    async def lapsed(self, offer: Offer) -> None:
+        while self._stands(offer):
+            await self._shown.wait()
+
+    def _stands(self, offer: Offer) -> bool:
+        """As far as it is remembered: what was seen before the offer was made says nothing of it."""
+        place = self._place(offer.place.id)
+        if place is None:
+            return not self._view.fresh
+        held = place.state in ("offered", "dialling", "talking") and place.agent == offer.agent
+        return place.offers < offer.place.offers or (place.offers == offer.place.offers and held)
 
     # -- what agents and supervisors do -------------------------------------------------------------------------------
 

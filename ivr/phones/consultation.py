@@ -94,7 +94,7 @@ class Consultation:
             await self._talk.part(party, reason)
         if party is not None and aside is not None:
             self._floor.parted(party.name, aside)
-            await self._placing.engaged(party.name, "idle", "")
+            await self._placing.unasked(party.name)
 
     def check(self, onward: Onward) -> None:
         """Raises TransferFailed where nobody would be rung."""
@@ -141,7 +141,7 @@ class Consultation:
         self._asking = None
         self._talk.admit(party)
         if not party.outside:
-            await self._placing.engaged(party.name, "busy", f"asked by {agent.name}")
+            await self._placing.asked(party.name, agent.name)
             self.aside = ConsultedBridge(self._bridge, party)
             self._floor.joined(replace(ring, offer=replace(ring.offer, agent=party.name)), self.aside)
         await self._bridge.consulted()

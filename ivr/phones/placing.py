@@ -17,7 +17,8 @@ class Placing:
 
     def __init__(self, place: int, line: Line | None) -> None:
         self._place = place
-        self._line = line if place else None
+        self._line = self._asking = line if place else None
+        self._before: dict[str, AgentState] = {}
 
     @property
     def waits(self) -> bool:
@@ -29,6 +30,7 @@ class Placing:
         if self._line is not None:
             await self._line.passed(self._place, agent, to=to, skill=skill, named=named)
             self._line = self._line if to else None
+            self._before.pop(to, None)
 
     async def finished(self, agent: str) -> None:
         line, self._line = self._line, None
@@ -40,10 +42,19 @@ class Placing:
         if line is not None:
             await _told(line.broken(self._place, agent), "broken")
 
-    async def engaged(self, agent: str, state: AgentState, reason: str) -> None:
-        """An agent who is asked in, or not any more."""
+    async def asked(self, agent: str, by: str) -> None:
+        """An agent whom ``by`` consults is offered nobody meanwhile."""
         if self._line is not None:
-            await _told(self._line.set_state(agent, state, reason), state)
+            seats = self._line.view().agents
+            state: AgentState = next((each.state for each in seats if each.name == agent), "away")
+            if state in ("idle", "wrap_up"):
+                self._before[agent] = state
+                await _told(self._line.set_state(agent, "away", f"asked by {by}"), "asked")
+
+    async def unasked(self, agent: str) -> None:
+        """They are as they were."""
+        if (before := self._before.pop(agent, None)) is not None and self._asking is not None:
+            await _told(self._asking.set_state(agent, before), "unasked")
 
 
 async def _told(telling: Awaitable[object], what: str) -> None:

@@ -204,9 +204,6 @@ class Places(Protocol):
         busy. Else the place waits again at its old ``entered_at``, in the line of ``skill`` ("" as before), for
         ``named`` first."""
 
-    async def lapsed(self, offer: Offer) -> None:
-        """Waits until the offer stands no more: taken back, run out, or the caller is on the line by themselves."""
-
     async def sign_in(
         self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
     ) -> AgentStatus:
@@ -237,6 +234,9 @@ class Line(Places, Protocol):
 
         For a call back ``dialling`` is told once the agent accepted, then ``answered`` or ``undialled``; for a message
         ``answered``, then ``finished``."""
+
+    async def lapsed(self, offer: Offer) -> None:
+        """Waits until the offer stands no more: taken back, run out, or the caller is on the line by themselves."""
 
     def standing(self, place_id: int) -> Standing | None:
         """From memory; None where the place isn't live any more. ``position`` is 0 where nothing that is true and has

@@ -622,9 +622,9 @@ def services(
     registry: CallRegistry | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
-    clock = clock or VirtualClock()
     media, speech, desk = media or FakeMedia(), speech or FakeSpeech(), desk or FakeDesk()
     switchboard = Switchboard(endpoint or FakeEndpoint(), media, speech, desk, "sip:line@test")
+    clock = clock or VirtualClock()
     return CallServices(
         media=media,
         speech=speech,

@@ -19,8 +19,8 @@ from ivr.phones.participant import Participant
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import Bridge as BridgePort
 from ivr.ports import BridgeEnd, HandoffContext, HangUp, Line, Offer, Party, Ring, TransferAsked
-from tests.call.told_line import ToldLine
 from tests.call.fakes import EPOCH, SDP, FakeDesk, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg, FakeSpeech
+from tests.call.told_line import ToldLine
 from tests.call.virtual import run
 
 OUTSIDE = "tel:+15035550199"
@@ -349,7 +349,7 @@ def test_a_consultation_and_an_attended_transfer() -> None:
         cleo = talk.other("cleo")
         assert cleo.heard == ["whisper asked"]
         assert (talk.hears(talk.caller), talk.hears(talk.agent), talk.hears(cleo)) == ([], ["cleo"], ["ben"])
-        assert line.log == [("state", "cleo", "busy")]
+        assert line.log == [("state", "cleo", "away")]
         await talk.bridge.complete()
         assert (talk.hears(talk.caller), talk.hears(cleo), talk.music) == (["cleo"], ["caller"], False)
         assert talk.phone.hung_up
@@ -358,7 +358,7 @@ def test_a_consultation_and_an_attended_transfer() -> None:
         assert await talk.over() == BridgeEnd("over", "cleo", "agent", "BYE")
 
     _, line = talking(scenario)
-    assert line.log == [("state", "cleo", "busy"), ("passed", "ben", "cleo"), ("finished", 7, "cleo")]
+    assert line.log == [("state", "cleo", "away"), ("passed", "ben", "cleo"), ("finished", 7, "cleo")]
 
 
 def test_a_conference_of_three_and_the_consulted_one_who_leaves() -> None:

@@ -15,9 +15,9 @@ from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.ports import HandoffContext, Offer, Party
 from ivr.record import HandedOver, Utterance
-from tests.call.told_line import ToldLine
 from tests.call.fakes import FakeDesk, FakeEndpoint, FakeLeg, FakeMedia, FakeMediaLeg, FakeRecords, services
 from tests.call.test_bridge import CONFIG
+from tests.call.told_line import ToldLine
 from tests.call.virtual import run
 
 NUMBER = "+15035550101"
@@ -201,7 +201,7 @@ def test_an_agents_line_that_breaks_brings_the_member_to_the_next_one() -> None:
         assert office.leg(1).hung_up
 
     office = calling(scenario)
-    told = [("broken", 7, "ben"), ("answered", "cleo"), ("finished", 7, "cleo")]
+    told = [("broken", 7, "ben"), ("enter", "member:10001"), ("answered", "cleo"), ("finished", 7, "cleo")]
     assert office.line.log == [("dialling", "ben"), ("answered", "ben"), *told]
 
 

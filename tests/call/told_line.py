@@ -137,7 +137,7 @@ class ToldLine:
         return None
 
     def view(self) -> LineView:
-        return LineView((self.place,), ())
+        return LineView((self.place,), (AgentStatus("cleo", "idle", EPOCH, ("general",)),))
 
     def staffed(self, skill: str) -> bool:
         return True

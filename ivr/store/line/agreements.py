@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy import true as always
 
+from ivr.errors import IvrError
 from ivr.ports.line import Offer, Place, PlaceState, Release
+from ivr.store.database import fit
 from ivr.store.line.turn import Turn, in_order, offer_of, place_of
 from ivr.store.tables import HELD, LIVE, agent_skills, agents, places
 
@@ -246,7 +248,36 @@ async def broken(turn: Turn, place_id: int, agent: str) -> Place:
         return place_of(row)
     if (seat := await turn.seat(row.seat)) is not None:
         await unreachable(turn, seat, "lost")
-    return place_of(await turn.put(row, "waiting", "broken", first=True, person=await unlike(turn, row)), again=True)
+    changes = {"first": True, "callback_number": "", "person": await unlike(turn, row, row.skill)}
+    return place_of(await turn.put(row, "waiting", "broken", **changes), again=True)
+
+
+async def passed(turn: Turn, place_id: int, agent: str, to: str, skill: str, named: str) -> Place:
+    """Who is rather taken by ``named`` waits for them from now on. Raises IvrError for a place that there isn't, and
+    for an agent who has somebody else."""
+    row = await turn.known(place_id)
+    if row.state != "talking" or row.agent != agent:
+        return place_of(row)
+    taker = await _free_seat(turn, to) if to else None
+    if (seat := await turn.seat(row.seat)) is not None:
+        await relieve(turn, seat, wraps_up=True)
+    if taker is not None:
+        await turn.sit(taker, "busy")
+        given = {"agent": taker.name, "seat": taker.seat, "detail": {"from": agent}}
+        return place_of(await turn.put(row, "talking", "passed", **given))
+    skill = fit(skill, 40) or row.skill
+    changes = {"skill": skill, "named": fit(named, 100), "callback_number": "", "due_at": turn.at if named else None}
+    changes["person"] = await unlike(turn, row, skill)
+    detail = {"skill": skill, "named": named}
+    return place_of(await turn.put(row, "waiting", "passed", detail=detail, **changes), again=True)
+
+
+async def _free_seat(turn: Turn, agent: str) -> Row[Any]:
+    free_ones = (agents.c.name == agent) & agents.c.state.not_in(("offered", "busy"))
+    query = select(agents).where(free_ones).order_by(agents.c.slot).limit(1)
+    if (found := (await turn.connection.execute(query)).one_or_none()) is None:
+        raise IvrError(f"{agent} has somebody else, or is not on duty here")
+    return found
 
 
 async def superseded(turn: Turn, row: Row[Any]) -> bool:
@@ -262,8 +293,9 @@ async def superseded(turn: Turn, row: Row[Any]) -> bool:
     return False
 
 
-async def unlike(turn: Turn, row: Row[Any]) -> str:
-    """Who this is, waiting again: another name where meanwhile the same person waits for the same with another call."""
+async def unlike(turn: Turn, row: Row[Any], skill: str) -> str:
+    """Who this is, waiting again for ``skill``: another name where meanwhile the same person waits for it with another
+    call."""
     waits = places.c.state.in_([state for state in LIVE if state != "talking"])
-    same = (places.c.person == row.person) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
+    same = (places.c.person == row.person) & (places.c.skill == skill) & (places.c.channel == row.channel)
     return f"call:{row.call_id}" if await turn.find(waits, same, places.c.id != row.id) else str(row.person)

@@ -88,6 +88,9 @@ class LineTables(TableGroup):
     async def broken(self, place_id: int, agent: str) -> Place:
         return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
 
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        return await self._turn(lambda turn: agreements.passed(turn, place_id, agent, to, skill, named))
+
     async def sign_in(
         self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
     ) -> AgentStatus:

@@ -29,7 +29,7 @@ async def bury(turn: Turn, *, silent: bool) -> int:
         elif row.callback_number and row.state != "talking":
             await turn.put(row, "callback", "lost", line="")
         elif not await superseded(turn, row):
-            await turn.put(row, "away", "lost", line="", person=await unlike(turn, row))
+            await turn.put(row, "away", "lost", line="", person=await unlike(turn, row, row.skill))
     orphans = select(agents).where(agents.c.line != "", agents.c.line.not_in(alive))
     for seat in (await turn.connection.execute(orphans)).all():
         phone = {"line": "", "console": seat.console and not seat.configured}

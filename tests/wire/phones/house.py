@@ -19,8 +19,8 @@ from ivr.phones.participant import Participant
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import HandoffContext, Party, Ring
 from ivr.sip.agent import SipUserAgent
-from tests.call.told_line import ToldLine
 from tests.call.fakes import FakeDesk, FakeSpeech, services
+from tests.call.told_line import ToldLine
 from tests.wire.line.agent_phone import AgentSockets
 from tests.wire.media.far_end import FarEnd
 
