@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from ivr.accounts.authentication import Authentication
 from ivr.actions import ActionRegistry
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import HttpActions
@@ -22,7 +23,10 @@ from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import Config
 from ivr.desk import ConfiguredDesk, WaitingLine
+from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
+from ivr.desk.seats import Seats
+from ivr.desk.story import Stories
 from ivr.errors import IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
@@ -32,7 +36,7 @@ from ivr.media.engine import ProcessMediaEngine
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.phones.switchboard import Switchboard
-from ivr.ports import Offer, SipEndpoint
+from ivr.ports import SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.live import LiveFlows, aside
@@ -52,7 +56,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One running line. The addresses are HOST:PORT, with the ports that were bound. ``reload``: on SIGHUP."""
+    """One running line. The addresses are HOST:PORT, with the ports that were bound. ``reload``: on SIGHUP.
+    ``administrator``: the token that makes the first account, where one is needed; else ""."""
 
     sip_address: str
     http_address: str
@@ -60,6 +65,7 @@ class Service:
     endpoint: SipEndpoint
     lifecycle: Lifecycle
     reload: Reload
+    administrator: str = ""
 
     async def drain(self, seconds: float) -> None:
         """Refuse new calls and let those in progress end, for at most ``seconds``."""
@@ -124,7 +130,17 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             live=lambda: [call.call_id for call in registry],
             on_change=feed.touch,
         )
+        seats = Seats(
+            line,
+            clock,
+            Stories(office, RecordedCalls(store.calls)),
+            feed.touch,
+            skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
+            outside=config.desk.line.outside,
+        )
         own_token = secrets.token_urlsafe(32)
+        token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
+        authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
 
@@ -155,20 +171,28 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
+                seats=seats,
             ),
             feed,
-            token=config.http.token.reveal() if not listen.loopback or config.http.token.available() else "",
+            authentication=authentication,
+            token=token,
             own_token=own_token,
             resources=office.routes(),
             trusted_proxies=config.http.trusted_proxies,
+            secure=config.http.public_url.lower().startswith("https:"),
         )
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
+        stack.push_async_callback(seats.stop)  # once the pages are closed
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
+        stack.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
+        if token and not await store.accounts.exist():
+            authentication.administrator = secrets.token_urlsafe(24)
+            log.warning("accounts.none", remedy="make one at /login, or by ivr accounts add")
         _beside(stack, store.run(clock, lambda: [call.call_id for call in registry]), "store")
         await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
@@ -185,11 +209,6 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
         floor = AgentFloor(config.desk.agents, switchboard, media)
         stack.push_async_callback(floor.close)
-
-        async def unread(offer: Offer) -> None:
-            """A message, and no console here to read it on."""
-            await line.released(offer, "unreachable")
-
         services = CallServices(
             media=media,
             speech=speech,
@@ -203,7 +222,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             floor=floor,
             time_zone=ZoneInfo(time_zone),
         )
-        _beside(stack, CallBacks(services, line, unread).run(), "call backs")
+        _beside(stack, CallBacks(services, line, seats.deliver).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)
@@ -250,7 +269,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.reach(Life.SERVING)
         stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
-        yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload)
+        yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload, authentication.administrator)
 
 
 async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:
