@@ -112,6 +112,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             codecs=config.media.codecs,
             timeout_s=config.media.timeout_s,
             advertise=config.sip.advertise,
+            browser_addresses=config.media.browser_addresses,
         )
         speech = WorkerSpeechService(config.speech)
         endpoint = SipUserAgent(config.sip, config.media.codecs, config.flows.numbering)

@@ -23,6 +23,7 @@ from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import line_facts
+from ivr.media.candidates import candidates
 from ivr.release.candidate import Candidate, examine_folder
 from ivr.sip.headers import Uri
 from ivr.speech.vendors import recogniser_for, recogniser_offers, synthesiser_offers
@@ -129,6 +130,8 @@ def _network(config: Config) -> Iterator[Finding]:
             remedy = "mend its target, sip.listen or the DNS"
             yield Finding("bad", f"agent {agent.name}", f"{agent.target} cannot be dialled: {trouble}", remedy)
     yield _ports(config)
+    found = candidates(config.sip.listen.host, config.sip.advertise, config.media.browser_addresses)
+    yield Finding("ok", "agents' browsers", f"send audio to {', '.join(found)}, UDP {config.media.ports}")
 
 
 def _ports(config: Config) -> Finding:

@@ -93,6 +93,13 @@ def _network(value: str) -> str:
     return value
 
 
+def _address_literal(value: str) -> str:
+    address = ipaddress.ip_address(value.strip("[]"))
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f"nobody can send to {address}: name the addresses of this machine, or of the NAT before it")
+    return str(address)
+
+
 def _media_ports(value: str) -> str:
     low, dash, high = value.partition("-")
     if not (dash and low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
@@ -172,6 +179,7 @@ def _service_url(value: str) -> str:
 SecretField = Annotated[Secret, BeforeValidator(_secret)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 Network = Annotated[str, AfterValidator(_network)]
+AddressLiteral = Annotated[str, AfterValidator(_address_literal)]
 MediaPorts = Annotated[str, AfterValidator(_media_ports)]
 TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
 CountryCode = Annotated[str, AfterValidator(_country)]

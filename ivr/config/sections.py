@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ivr.config.fields import (
     Address,
     AddressField,
+    AddressLiteral,
     CountryCode,
     MediaPorts,
     Network,
@@ -81,6 +82,7 @@ class MediaConfig(Section):
     ports: MediaPorts = "16000-16999"
     codecs: tuple[Literal["PCMU", "PCMA", "G722"], ...] = ("PCMU", "PCMA", "G722")
     timeout_s: float = Field(30.0, gt=0)
+    browser_addresses: tuple[AddressLiteral, ...] = ()
 
     @property
     def port_range(self) -> tuple[int, int]:

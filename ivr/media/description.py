@@ -43,11 +43,22 @@ EVENTS = 101  # payload type of telephone-event in our own offers
 
 
 @dataclass(frozen=True, slots=True)
+class Secrets:
+    """What one end of a browser's leg tells the other: ICE user name fragment and password (RFC 8839), and the SHA-256
+    fingerprint of its DTLS certificate (RFC 8122), upper case with colons."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaDescription:
     """One end's audio: where it listens (IP literal, UDP port), what it takes in order of preference.
 
     ``host`` may also be a name, until it is resolved. ``dtmf_payload_type`` is that of telephone-event/8000 (RFC 4733),
-    None where not offered. ``sip_host``: where the SIP that carried it came from, the address that NAT shows."""
+    None where not offered. ``sip_host``: where the SIP that carried it came from, the address that NAT shows.
+    ``secure``: of an end that speaks DTLS-SRTP and is found by ICE, wherever ``host`` is; None: in the clear."""
 
     host: str
     port: int
@@ -56,6 +67,7 @@ class MediaDescription:
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
     sip_host: str = ""
+    secure: Secrets | None = None
 
 
 class NoCommonCodec(MediaUnavailable):

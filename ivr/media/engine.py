@@ -13,6 +13,8 @@ import structlog
 
 from ivr.errors import MediaUnavailable
 from ivr.media import wire
+from ivr.media.browser_sdp import read_offer
+from ivr.media.candidates import candidates, listening
 from ivr.media.clip import Clip
 from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.leg import ProcessMediaLeg
@@ -45,6 +47,8 @@ class ProcessMediaEngine:
     ``host`` is bound and, unless ``advertise`` names another address (NAT, 0.0.0.0), written into descriptions.
     ``port_range`` is inclusive; ``codecs`` in order of preference; ``timeout_s`` of silence make a MediaTimeout.
     ``clip_bytes`` bounds the PCM that the process keeps of clips (it holds up to twice that, with the encoded form).
+    Browsers find their legs at ``browser_addresses`` (without any: at ``host`` and ``advertise``); they send all the
+    time, ``browser_timeout_s`` of silence are enough.
     A process that answers no ping for ``hung_after_s`` is replaced like one that died."""
 
     def __init__(
@@ -55,6 +59,8 @@ class ProcessMediaEngine:
         timeout_s: float = 30.0,
         *,
         advertise: str = "",
+        browser_addresses: Sequence[str] = (),
+        browser_timeout_s: float = 2.0,
         clip_bytes: int = 128 << 20,
         hung_after_s: float = _ROLE.hung_after_s,
     ) -> None:
@@ -65,7 +71,10 @@ class ProcessMediaEngine:
             "high": port_range[1],
             "codecs": list(codecs),
             "timeout_s": timeout_s,
+            "browser_bind": listening(host, browser_addresses),
+            "browser_timeout_s": browser_timeout_s,
         }
+        self._candidates = (host, advertise, tuple(browser_addresses))
         self._worker = Worker(replace(_ROLE, hung_after_s=hung_after_s), self)
         self._serving = False
         self._last_port = 0  # that a new leg got
@@ -108,6 +117,14 @@ class ProcessMediaEngine:
                     raise
                 _log.info("media.unopened", leg=leg, why=str(error))
         return opened
+
+    async def open_browser(self, leg: str, offer: str) -> tuple[ProcessMediaLeg, str]:
+        """A leg to the browser that made ``offer``; our answer. Connected follows on the leg.
+
+        Raises ValueError for what is no browser's offer, NoCommonCodec, or MediaUnavailable."""
+        browser = read_offer(offer)
+        opened = await self.open(leg, browser.remote, caller=False)
+        return opened, opened.answer(browser)
 
     async def preload(self, clips: Sequence[Clip]) -> None:
         """Ship clips ahead of their first use."""
@@ -160,6 +177,10 @@ class ProcessMediaEngine:
             if not clip.key:
                 self.send(Kind.FORGET, number)
         self._trim()
+
+    def candidates(self) -> list[str]:
+        """Where a browser reaches our ports: looked up each time, machines get and lose addresses."""
+        return candidates(*self._candidates)
 
     def forget_leg(self, leg: int) -> None:
         """The leg is closed: what still comes of it is nobody's."""

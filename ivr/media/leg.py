@@ -8,8 +8,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ivr.errors import MediaUnavailable
-from ivr.events import Audio, Digit, KeyReleased, MediaEvent, MediaHeard, MediaLost, MediaTimeout, PlayDone, Tapped
+from ivr.events import (
+    Audio,
+    Connected,
+    Digit,
+    KeyReleased,
+    MediaEvent,
+    MediaHeard,
+    MediaLost,
+    MediaTimeout,
+    PlayDone,
+    Tapped,
+)
 from ivr.media import wire
+from ivr.media.browser_sdp import BrowserOffer, read_offer
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.media.resolution import resolved
@@ -28,6 +40,7 @@ class Commands(Protocol):
     async def bind(self, leg: ProcessMediaLeg, remote: MediaDescription | None, port: int) -> MediaDescription: ...
     def send_play(self, leg: int, token: int, clips: Sequence[Clip], *, stop_on_key: bool, gap_ms: int) -> None: ...
     def forget_leg(self, leg: int) -> None: ...
+    def candidates(self) -> list[str]: ...
 
 
 @dataclass(slots=True)
@@ -68,6 +81,7 @@ class ProcessMediaLeg:
         self._tapped_dropped = 0  # frames
         self._lost = ""
         self._closed = False
+        self._answers = 0  # to browsers' offers
         self._stats = LegStats()
 
     @property
@@ -118,6 +132,28 @@ class ProcessMediaLeg:
         assert local is not None
         self._remote, self._local = remote, local
         return local
+
+    async def reoffer(self, offer: str) -> str:
+        """Meet the browser that made ``offer`` instead of the one before, also where the media process was lost since:
+        what was playing, listening and whom the leg is joined with stay. Our answer.
+
+        Raises ValueError for a leg that is no browser's and what is no browser's offer, NoCommonCodec (nothing has
+        changed then), or MediaUnavailable."""
+        self._check()
+        if self._remote is None or self._remote.secure is None:
+            raise ValueError(f"{self.name} is no browser's leg")
+        browser = read_offer(offer)
+        if self._lost:
+            self._remote = browser.remote
+            await self.reopen()
+        else:
+            await self.update(browser.remote)
+        return self.answer(browser)
+
+    def answer(self, browser: BrowserOffer) -> str:
+        """The SDP for the browser that this leg was aimed at last."""
+        self._answers += 1
+        return browser.answer(self.local, self._commands.candidates(), self._answers)
 
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False, gap_ms: int = 0) -> None:
         """Queue ``clips``; ``token`` must be of no play still unfinished. Waits for ever while the far end holds."""
@@ -236,6 +272,8 @@ class ProcessMediaLeg:
             self._events.put_nowait(KeyReleased(*value))
         elif kind == Kind.HEARD:
             self._events.put_nowait(MediaHeard(self.name))
+        elif kind == Kind.CONNECTED:
+            self._events.put_nowait(Connected(self.name, *value))
         elif kind == Kind.TIMEOUT:
             self._events.put_nowait(MediaTimeout(self.name, value))
         elif kind == Kind.DONE:

@@ -16,9 +16,9 @@ _log = structlog.get_logger(__name__)
 
 
 async def resolved(remote: MediaDescription, timeout_s: float = RESOLVE_TIMEOUT_S) -> MediaDescription:
-    """``remote`` with the address of its host, IPv4 first. A name that leads nowhere in time stays: nothing is sent
-    then until packets come from where its SIP came from."""
-    if literal(remote.host):
+    """``remote`` with the address of its host, IPv4 first; a browser's, which ICE finds, as it is. A name that leads
+    nowhere in time stays: nothing is sent then until packets come from where its SIP came from."""
+    if literal(remote.host) or remote.secure is not None:
         return remote
     why = "no usable address"
     try:

@@ -12,7 +12,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any
 
-from ivr.media.description import Codec, Direction, MediaDescription
+from ivr.media.description import Codec, Direction, MediaDescription, Secrets
 from ivr.workers.frames import FIRST
 
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
@@ -47,6 +47,7 @@ class Kind(IntEnum):
     RELEASED = 53  # [key, time]: of one that was still down
     HEARD = 54  # null; the far end, for the first time
     TAPPED = 56  # see ``tapped``
+    CONNECTED = 57  # [state, why], as in ``ivr.events.Connected``
 
 
 def audio(leg: int, at: float, pcm: bytes) -> bytes:
@@ -95,4 +96,5 @@ def description(value: Any) -> MediaDescription | None:
     if value is None:
         return None
     codecs = tuple(Codec(**codec) for codec in value["codecs"])
-    return MediaDescription(**value | {"codecs": codecs, "direction": Direction(value["direction"])})
+    secure = None if value["secure"] is None else Secrets(**value["secure"])
+    return MediaDescription(**value | {"codecs": codecs, "direction": Direction(value["direction"]), "secure": secure})

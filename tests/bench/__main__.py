@@ -29,6 +29,9 @@ BENCHES = {
     "media_relay": Bench(
         "what a bridge adds to the delay of a voice, relayed and mixed", ("--bridges", "10", "--seconds", "3")
     ),
+    "browser_legs": Bench(
+        "agents' browsers joined with callers, against plain legs", ("--pairs", "5", "--seconds", "3")
+    ),
     "line_load": Bench("100 calls to a whole line, against a bare timer loop", ("--calls", "30", "--seconds", "5")),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
     "speech_main": Bench("recognition under the grammar of the open question", ()),

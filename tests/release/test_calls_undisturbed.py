@@ -57,7 +57,7 @@ class ListenedTo(FakeMediaLeg):
         super()._next()
         self.spoke.set()
 
-    async def hears(self, text: str, times: int) -> None:
+    async def hears_out(self, text: str, times: int) -> None:
         async with asyncio.timeout(15):
             while sum(text in said for said in self.heard) < times:
                 self.spoke.clear()
@@ -88,13 +88,13 @@ class Caller:
         ears = await self._speech.opened(self.session.call_id)
         media = next(leg for leg in self._media.legs if leg.name == self.session.call_id)
         assert isinstance(media, ListenedTo)
-        await media.hears("What would you like?", 1)
+        await media.hears_out("What would you like?", 1)
         self._greeted.set()
         while not self._enough.is_set():
             self.turns += 1
             ears.hear("tell me more")
-            await media.hears("Still edition", self.turns)
-            await media.hears("What would you like?", self.turns + 1)
+            await media.hears_out("Still edition", self.turns)
+            await media.hears_out("What would you like?", self.turns + 1)
             try:
                 await asyncio.wait_for(self._enough.wait(), 0.5)
             except TimeoutError:

@@ -6,7 +6,7 @@ one that its SIP came from, may speak from another port, until the address itsel
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from ivr.media.process.rtp import sequence_ahead
 
@@ -18,6 +18,43 @@ _TAKEOVER = 5  # ... of another port of the established host, once the establish
 _FORMER = 25  # ... of the address before a re-INVITE: what it still sends was under way, mostly
 _SILENT_S = 2.0
 _CANDIDATES = 8
+
+
+class Latch(Protocol):
+    """Who the far end is. ``source`` is where to send to, None for nowhere; ``latched`` whom we hear."""
+
+    latched: Address | None
+    ssrc: int
+
+    @property
+    def source(self) -> Address | None: ...
+    def aim(self, signalled: Address | None, sip_host: str = "") -> bool: ...
+    def far_end(self, host: str) -> bool: ...
+    def admit(self, address: Address, ssrc: int, sequence: int, now: float) -> bool: ...
+
+
+class KeyLatch:
+    """The far end of a leg whose packets are authenticated: whoever has the keys is it, from the first packet on.
+
+    ``source`` stands for it whatever its address is, which is its transport's business."""
+
+    def __init__(self) -> None:
+        self.source: Address | None = None
+        self.latched: Address | None = None
+        self.ssrc = 0
+
+    def aim(self, signalled: Address | None, sip_host: str = "") -> bool:
+        """Descriptions name no address that matters; whoever is behind may be another."""
+        return True
+
+    def far_end(self, host: str) -> bool:
+        """Nobody else's packets come here."""
+        return True
+
+    def admit(self, address: Address, ssrc: int, sequence: int, now: float) -> bool:
+        """Always."""
+        self.latched, self.ssrc = address, ssrc
+        return True
 
 
 class SourceLatch:

@@ -15,7 +15,7 @@ from ivr.media.process.codec import FRAME, FRAME_S, SILENCE, Coder, Samples, cod
 from ivr.media.process.dtmf_event import EventReceiver, KeyChange
 from ivr.media.process.dtmf_tone import ToneDetector
 from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, PayloadClock, conceal, resumed
-from ivr.media.process.latch import Address, SourceLatch
+from ivr.media.process.latch import Address, Latch, SourceLatch
 from ivr.media.process.rtcp import Reception
 from ivr.media.process.rtp import Packet, parse
 
@@ -82,8 +82,8 @@ class VoiceGate:
 class Receiver:
     """What the far end sends. After ``tick``, ``payload`` and ``signal`` hold this tick's 20 ms, None for nothing."""
 
-    def __init__(self, preferences: Sequence[str], on_key: OnKey) -> None:
-        self.latch = SourceLatch()
+    def __init__(self, preferences: Sequence[str], on_key: OnKey, latch: Latch | None = None) -> None:
+        self.latch = latch or SourceLatch()
         self.reception = Reception()
         self.jitter = JitterBuffer()
         self.coder: Coder | None = None

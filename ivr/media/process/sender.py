@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ _CUT = 40  # samples, 5 ms: a prompt that is cut short fades instead of clicking
 _BOUNDS: tuple[float, ...] = (5, 10, 15, 17, 18, 19, 19.5, 20, 20.5, 21, 21.5, 22, 22.5, 23, 24, 25, 26, 28, 30)  # ms
 _BOUNDS += (33, 36, 40, 45, 50, 60, 80, 100, 150, 200, 500)
 
+Send: TypeAlias = Callable[[bytes, Address], object]  # an RTP packet on its way; raises OSError
 Done: TypeAlias = Callable[[int, bool, float], None]  # token, completed, seconds played
 
 
@@ -183,7 +183,7 @@ class Gaps:
 class Sender:
     """What we send. Sequence numbers and timestamps go on for ever, whatever the source of the audio."""
 
-    def __init__(self, sock: socket.socket, done: Done) -> None:
+    def __init__(self, send: Send, done: Done) -> None:
         self.queue = PlayQueue(done)
         self.gaps = Gaps()
         self.ssrc = getrandbits(32)
@@ -193,7 +193,7 @@ class Sender:
         self.held = False
         self.coder: Coder | None = None
         self.relay = Relay()
-        self._send = sock.sendto
+        self._send = send
         self._sequence = getrandbits(16)
         self._payload_type = 0
         self._events_type: int | None = None

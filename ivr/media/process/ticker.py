@@ -14,14 +14,18 @@ from typing import Any
 from ivr.errors import MediaUnavailable, UnavailableError
 from ivr.media import wire
 from ivr.media.clip import LegStats
+from ivr.media.process.browser_transport import BrowserTransport
 from ivr.media.process.codec import FRAME, FRAME_S, available, coder, powers
+from ivr.media.process.dtls_srtp import Identities
 from ivr.media.process.dtmf_tone import two_tones
 from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.outbox import Outbox
 from ivr.media.process.pacing import Pacer, raise_priority
-from ivr.media.process.rtp_session import PortPool, RtpSession
+from ivr.media.process.port_pool import PortPool
+from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sender import Recording
 from ivr.media.process.tap import Chunk, Tap
+from ivr.media.process.transport import PlainTransport, Transport
 from ivr.media.wire import Kind
 from ivr.workers.frames import REQUEST, Life, Splitter, refusal
 
@@ -52,7 +56,9 @@ class MediaProcess:
         self._ports: PortPool | None = None
         self._codecs: tuple[str, ...] = ()
         self._host = ""
-        self._timeout_s = 30.0
+        self._timeout_s = self._browser_timeout_s = 30.0
+        self._browser_host = ""
+        self._identities = Identities()
         self._handlers: dict[int, Callable[[int, bytes], object]] = {
             Life.SETUP: self._setup,
             Life.PING: lambda _, body: self._outbox.put(Life.PONG, 0, body),
@@ -233,13 +239,13 @@ class MediaProcess:
         try:
             return session.close(time.monotonic())
         finally:
-            for sock in (session.rtp, session.rtcp):
+            for sock in session.transport.sockets:
                 sock.close()
             self._find_mixes()
 
     def _forget(self, session: RtpSession) -> None:
         """Listen to its sockets no more."""
-        for sock in (session.rtp, session.rtcp):
+        for sock in session.transport.sockets:
             if self._readers.pop(sock.fileno(), None) is not None:
                 self._poll.unregister(sock.fileno())
 
@@ -251,6 +257,7 @@ class MediaProcess:
         self._codecs = tuple(name for name in values["codecs"] if available(name))
         self._host = values["host"]
         self._timeout_s = values["timeout_s"]
+        self._browser_host, self._browser_timeout_s = values["browser_bind"], values["browser_timeout_s"]
         self._outbox.put(Life.READY, 0, wire.pack({"codecs": self._codecs}))
 
     def _request(self, answer: Callable[[int, Any], object]) -> Callable[[int, bytes], None]:
@@ -274,19 +281,24 @@ class MediaProcess:
 
     def _open_leg(self, leg: int, order: tuple[Any, bool, int]) -> object:
         assert self._ports is not None
-        remote, caller, port = order
+        values, caller, port = order
+        remote = wire.description(values)
         callers = sum(session.caller for session in self._sessions.values()) if caller else None
-        sockets = self._ports.bind(callers, port)
+        transport: Transport
+        if remote is not None and remote.secure is not None:
+            transport = BrowserTransport(self._ports.single(self._browser_host, port), self._identities)
+            timeout_s = self._browser_timeout_s
+        else:
+            transport = PlainTransport(*self._ports.bind(callers, port))
+            timeout_s = self._timeout_s
         try:
-            session = RtpSession(
-                leg, sockets, self._codecs, self._host, self._timeout_s, self._outbox.put, caller=caller
-            )
-            local = session.aim(wire.description(remote), time.monotonic())
-            for sock, read in ((session.rtp, session.readable), (session.rtcp, session.rtcp_readable)):
+            session = RtpSession(leg, transport, self._codecs, self._host, timeout_s, self._outbox.put, caller=caller)
+            local = session.aim(remote, time.monotonic())
+            for sock, read in session.readers():
                 self._poll.register(sock.fileno(), select.EPOLLIN)
                 self._readers[sock.fileno()] = session, read
         except BaseException:
-            for sock in sockets:
+            for sock in transport.sockets:
                 self._readers.pop(sock.fileno(), None)
                 sock.close()  # which ends its registration, too
             raise

@@ -61,6 +61,8 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
         ("[sip\n", "Expected"),
         ("[media]\nports = '16000-16001'\n", "four ports"),
         ("[media]\nports = '16001-16004'\n", "four ports"),
+        ("[media]\nbrowser_addresses = ['line.example.com']\n", "media.browser_addresses"),
+        ("[media]\nbrowser_addresses = ['0.0.0.0']\n", "nobody can send to 0.0.0.0"),
     ],
 )
 def test_unsafe_or_broken_settings_are_refused(tmp_path: Path, text: str, says: str) -> None:

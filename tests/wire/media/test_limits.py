@@ -113,8 +113,11 @@ class Inside:
             "high": 29_399,
             "after": 0,
             "codecs": ["PCMU"],
+            "timeout_s": 30.0,
+            "browser_bind": "127.0.0.1",
+            "browser_timeout_s": 2.0,
         }
-        self.say(Life.SETUP, 0, pack({**settings, "timeout_s": 30.0}))
+        self.say(Life.SETUP, 0, pack(settings))
         self.hear(Life.READY)
 
     def say(self, kind: int, number: int, body: bytes) -> None:

@@ -16,6 +16,7 @@ from ivr.media.process.mixing import Mix, sum_up
 from ivr.media.process.rtp import Packet, build, parse, sequence_ahead, timestamp_ahead
 from ivr.media.process.rtp_session import RtpSession
 from ivr.media.process.sender import Recording
+from ivr.media.process.transport import PlainTransport
 from ivr.media.wire import Kind
 
 TICK_S = 0.02
@@ -58,7 +59,7 @@ class Party:
         sockets = (_Socket(4000 + 2 * number, self.sent), _Socket(4001 + 2 * number, self.sent))
         self.session = RtpSession(
             number,
-            cast("tuple[socket.socket, socket.socket]", sockets),
+            PlainTransport(*cast("tuple[socket.socket, socket.socket]", sockets)),
             ("PCMU", "PCMA", "G722"),
             "127.0.0.1",
             30.0,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import socket
 
-from ivr.media.process.rtp_session import PortPool
+import pytest
+
+from ivr.errors import MediaUnavailable
+from ivr.media.process.port_pool import PortPool
 from tests.wire.sipp import free_port
 
 
@@ -32,3 +35,17 @@ def test_a_new_process_goes_on_behind_the_last_port_of_the_old_one() -> None:
     first = ports(PortPool("127.0.0.1", low, port + 3, after=port - 4).bind())[0]
     assert first != low
     assert ports(PortPool("127.0.0.1", low, low + 1, after=low).bind())[0] == low, "a pool of one pair"
+
+
+def test_single_ports_break_few_pairs() -> None:
+    low = free_port() & ~1
+    pool = PortPool("127.0.0.1", low, low + 7)
+    singles = [pool.single("127.0.0.1"), pool.single("127.0.0.1"), pool.single("127.0.0.1", wanted=low + 3)]
+    assert [sock.getsockname()[1] for sock in singles] == [low + 7, low + 6, low + 3]
+    pairs = [ports(pool.bind()), ports(pool.bind())]
+    assert sorted(pair[0] for pair in pairs) == [low, low + 4]
+    taken = [pool.single("127.0.0.1") for _ in range(5)]
+    with pytest.raises(MediaUnavailable, match="no free port"):
+        pool.single("127.0.0.1")
+    for sock in (*singles, *taken):
+        sock.close()

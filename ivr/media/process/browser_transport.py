@@ -1,0 +1,155 @@
+"""A browser's transport: one UDP port for STUN, DTLS, SRTP and SRTCP (RFC 7983, RFC 5761), told by the first byte.
+
+The far end is whoever has the keys: its address is where a signed check or an authentic packet came from last."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+
+from ivr.media.description import Secrets
+from ivr.media.process.dtls_srtp import Association, Identities
+from ivr.media.process.ice import IceLite
+from ivr.media.process.latch import Address, KeyLatch, Latch
+from ivr.media.process.transport import Change, Reader, Taker, UdpPort
+
+_FAR_END: Address = ("browser", 0)  # stands for it, in what knows only addresses
+_CONNECT_S = 15.0
+
+
+class BrowserTransport:
+    """``address`` is the browser's, None until a check of its own has come."""
+
+    def __init__(self, sock: socket.socket, identities: Identities) -> None:
+        self._latch = KeyLatch()
+        self.latch: Latch = self._latch
+        self._udp = UdpPort(sock)
+        self.port = self._udp.number
+        self.address: Address | None = None
+        self._identities = identities
+        self._rtp: Taker | None = None
+        self._rtcp: Taker | None = None
+        self._changed: Change | None = None
+        self._theirs: Secrets | None = None
+        self._ice: IceLite | None = None
+        self._dtls: Association | None = None
+        self._told = ""
+        self._given_up_at = 0.0
+
+    @property
+    def established(self) -> bool:
+        """Keys are agreed on, and nobody has closed."""
+        return self._dtls is not None and self._dtls.state == "up"
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The one."""
+        return (self._udp.socket,)
+
+    def aim(self, theirs: Secrets | None, now: float) -> Secrets | None:
+        """Meet the browser of this offer. Another one than before is an ICE restart where the certificate is the same
+        (RFC 8842 section 5), else another page: keys are agreed on anew, and the former page is heard no more."""
+        assert theirs is not None
+        dtls = self._dtls
+        if dtls is None or theirs != self._theirs:
+            self._ice = IceLite(theirs.ufrag)
+            if dtls is None or dtls.their_fingerprint != theirs.fingerprint or dtls.state != "up":
+                dtls = self._dtls = Association(self._identities.current(), theirs.fingerprint)
+                self.address = self._latch.source = None
+                self._given_up_at = now + _CONNECT_S
+            self._theirs = theirs
+            self._told = ""
+        assert self._ice is not None
+        return Secrets(self._ice.ufrag, self._ice.password, dtls.fingerprint)
+
+    def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
+        """One, for everything."""
+        self._rtp, self._rtcp, self._changed = rtp, rtcp, changed
+        return [(self._udp.socket, self._read)]
+
+    def _read(self, now: float) -> None:
+        for data, address in self._udp.arrivals(now):
+            self.datagram(data, address, now)
+
+    def datagram(self, data: bytes, address: Address, now: float) -> None:
+        """One datagram of anybody's."""
+        dtls, first = self._dtls, data[0] if data else 255
+        if dtls is None:
+            return
+        if 128 <= first <= 191:
+            if len(data) < 8:
+                return
+            control = 192 <= data[1] <= 223
+            packet = dtls.unprotect(data, rtcp=control)
+            if packet is None or dtls.state != "up":
+                return
+            self.address = address
+            take = self._rtcp if control else self._rtp
+            if take is not None:
+                take(packet, _FAR_END, now)
+        elif first < 4:
+            self._checked(dtls, data, address, now)
+        elif 20 <= first <= 63 and address == self.address:
+            dtls.receive(data, now)
+            self._follow(dtls, now)
+
+    def send(self, packet: bytes, target: Address, /) -> None:
+        """RTP to wherever the browser is. Raises OSError."""
+        if self._dtls is not None and self.address is not None:
+            self._udp.send(self._dtls.protect(packet), self.address)
+
+    def send_rtcp(self, packet: bytes, target: Address, /) -> None:
+        """RTCP, likewise."""
+        if self._dtls is not None and self.address is not None:
+            self._udp.send(self._dtls.protect_rtcp(packet), self.address)
+
+    def watch(self, now: float) -> None:
+        """Repeat what got lost of a handshake; give up on a browser that never comes."""
+        dtls = self._dtls
+        if dtls is None or dtls.state != "new":
+            return
+        dtls.watch(now)
+        if now >= self._given_up_at:
+            dtls.abandon(
+                "the browser did not finish the DTLS handshake"
+                if self.address
+                else "no UDP came from the browser: is media.ports open to it, and media.browser_addresses right?"
+            )
+        self._follow(dtls, now)
+
+    def close(self) -> None:
+        """Tell the browser, and free the port."""
+        if self._dtls is not None:
+            self._dtls.close()
+            self._flush(self._dtls)
+        self._latch.source = None
+        self._udp.socket.close()
+        # Whom it told hold it: what OpenSSL has of it must not wait for a collection of such circles.
+        self._dtls = self._ice = self._rtp = self._rtcp = self._changed = None
+
+    def _checked(self, dtls: Association, data: bytes, address: Address, now: float) -> None:
+        check = self._ice.check(data, address) if self._ice is not None else None
+        if check is None:
+            return
+        if check.nominates or self.address is None:
+            self.address = address
+        with suppress(OSError):
+            self._udp.send(check.answer, address)
+        self._follow(dtls, now)
+
+    def _follow(self, dtls: Association, now: float) -> None:
+        """What became of the association by now."""
+        self._flush(dtls)
+        state = dtls.state
+        self._latch.source = _FAR_END if state == "up" else None
+        if state != "new" and state != self._told:
+            self._told = state
+            if self._changed is not None:
+                self._changed(state, dtls.why, now)
+
+    def _flush(self, dtls: Association) -> None:
+        for datagram in dtls.out:
+            if self.address is not None:
+                with suppress(OSError):
+                    self._udp.send(datagram, self.address)
+        dtls.out.clear()

@@ -1,0 +1,212 @@
+"""DTLS-SRTP (RFC 5764), the passive end: a certificate, a handshake, and the keys of one browser's media. No socket;
+times are passed in, but for the certificate's."""
+
+from __future__ import annotations
+
+import hmac
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
+from pylibsrtp import Error as SrtpError
+from pylibsrtp import Policy
+from pylibsrtp import Session as SrtpSession
+
+State: TypeAlias = Literal["new", "up", "closed", "failed"]
+
+_DTLS_1_2 = 0xFEFD
+_MTU = 1200  # bytes of UDP payload, which every path carries
+_RECORD_HEAD = 13
+_LIFE = timedelta(days=30)
+_RENEWED = timedelta(days=7)  # before the end: longer than any page stays connected
+_FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.4, 3.2
+# AES-GCM first (RFC 7714): half the cost of AES-CM with SHA-1 where the processor knows AES. Browsers take both.
+_PROFILES = {
+    b"SRTP_AEAD_AES_128_GCM": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
+    b"SRTP_AES128_CM_SHA1_80": (Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
+}
+
+
+class Identity:
+    """A self-signed certificate (ECDSA P-256), never written down. Its fingerprint in the SDP vouches for it."""
+
+    def __init__(self, now: datetime) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ivr")])
+        self.ends = now + _LIFE
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))  # clocks differ
+            .not_valid_after(self.ends)
+            .sign(key, hashes.SHA256())
+        )
+        self.fingerprint = certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+        context = SSL.Context(SSL.DTLS_METHOD)
+        context.set_min_proto_version(_DTLS_1_2)
+        context.set_max_proto_version(_DTLS_1_2)
+        context.use_certificate(certificate)
+        context.use_privatekey(key)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+        context.set_cipher_list(b"ECDHE+AESGCM:ECDHE+CHACHA20")
+        context.set_tlsext_use_srtp(b":".join(_PROFILES))
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
+        self.context = context
+
+
+class Identities:
+    """The identity of a process, made anew before it ends: a process may live for longer."""
+
+    def __init__(self) -> None:
+        self._identity: Identity | None = None
+
+    def current(self, now: datetime | None = None) -> Identity:
+        """The one for a new association."""
+        now = now or datetime.now(UTC)
+        if self._identity is None or now > self._identity.ends - _RENEWED:
+            self._identity = Identity(now)
+        return self._identity
+
+
+class Association:
+    """With one peer, whose certificate has ``their_fingerprint``. ``out``: datagrams to be sent, after every call.
+
+    "new" until keys are agreed on; "closed" by the peer's close_notify; "failed", and ``why``."""
+
+    def __init__(self, identity: Identity, their_fingerprint: str) -> None:
+        self.state: State = "new"
+        self.why = ""
+        self.out: list[bytes] = []
+        self.fingerprint = identity.fingerprint
+        self.their_fingerprint = their_fingerprint
+        self._connection = SSL.Connection(identity.context, None)
+        self._connection.set_accept_state()
+        self._connection.set_ciphertext_mtu(_MTU)
+        self._in: SrtpSession | None = None
+        self._out: SrtpSession | None = None
+        self._flight: list[bytes] = []  # the last one of the handshake, until the peer's next has come
+        self._repeat_at = 0.0
+        self._repeat_s = _FIRST_REPEAT_S
+
+    def receive(self, datagram: bytes, now: float) -> None:
+        """A DTLS datagram of the peer's address; whether it really is the peer's, its records prove."""
+        if self.state not in ("new", "up"):
+            return
+        connection = self._connection
+        connection.bio_write(datagram)
+        try:
+            if self.state == "new":
+                connection.do_handshake()
+                self._agree()
+            while True:  # nobody has anything to say here but that it is over
+                connection.recv(4096)
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            self.state = "closed"
+        except SSL.Error as error:
+            if self.state == "new":  # later, whatever isn't authentic must not end a call
+                self._fail(f"DTLS: {_reason(error)}")
+        if flight := self._written():
+            self.out.extend(flight)
+            self._flight = flight
+            self._repeat_s = _FIRST_REPEAT_S
+            self._repeat_at = now + self._repeat_s
+
+    def watch(self, now: float) -> None:
+        """Repeat a flight that got no answer (RFC 6347 section 4.2.4), as it was: whoever got it sees a replay."""
+        if self.state == "new" and self._flight and now >= self._repeat_at:
+            self.out.extend(self._flight)
+            self._repeat_s = min(2 * self._repeat_s, _LONGEST_REPEAT_S)
+            self._repeat_at = now + self._repeat_s
+
+    def abandon(self, why: str) -> None:
+        """Nobody comes any more."""
+        self._fail(why)
+
+    def close(self) -> None:
+        """Say close_notify: the browser's connection then fails at once, not after a time-out of its own."""
+        if self.state == "up":
+            with suppress(SSL.Error):
+                self._connection.shutdown()
+            self.out.extend(self._written())
+        self.state = "closed"
+
+    def protect(self, packet: bytes) -> bytes:
+        """An RTP packet, protected. Raises OSError: there are no keys, or the packet was sent already."""
+        return self._protected(packet, rtcp=False)
+
+    def protect_rtcp(self, packet: bytes) -> bytes:
+        """An RTCP compound, protected. Raises OSError, likewise."""
+        return self._protected(packet, rtcp=True)
+
+    def unprotect(self, packet: bytes, *, rtcp: bool) -> bytes | None:
+        """In the clear; None: forged, replayed, or not for us."""
+        session = self._in
+        if session is None:
+            return None
+        try:
+            return session.unprotect_rtcp(packet) if rtcp else session.unprotect(packet)
+        except (SrtpError, TypeError, ValueError):  # the latter two: longer than any packet
+            return None
+
+    def _protected(self, packet: bytes, *, rtcp: bool) -> bytes:
+        session = self._out
+        if session is None or self.state != "up":
+            raise OSError("no keys")
+        try:
+            return session.protect_rtcp(packet) if rtcp else session.protect(packet)
+        except SrtpError as error:
+            raise OSError(str(error)) from error
+
+    def _agree(self) -> None:
+        certificate = self._connection.get_peer_certificate()
+        found = certificate.digest("sha256").decode() if certificate is not None else ""
+        if not hmac.compare_digest(found, self.their_fingerprint):
+            self._fail("the browser's certificate is not the one that its offer named")
+            return
+        profile = self._connection.get_selected_srtp_profile()
+        if profile not in _PROFILES:
+            self._fail("no common SRTP profile")
+            return
+        number, key, salt = _PROFILES[profile]
+        made = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
+        theirs = made[:key] + made[2 * key : 2 * key + salt]  # the client's first (RFC 5764 section 4.2)
+        ours = made[key : 2 * key] + made[2 * key + salt :]
+        self._in = SrtpSession(Policy(theirs, Policy.SSRC_ANY_INBOUND, srtp_profile=number))
+        self._out = SrtpSession(Policy(ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=number))
+        self.state = "up"
+
+    def _written(self) -> list[bytes]:
+        """What OpenSSL wants sent. A memory BIO forgets where datagrams end: cut between records."""
+        packets: list[bytes] = []
+        try:
+            data = self._connection.bio_read(1 << 16)
+        except SSL.Error:
+            return packets
+        while data:
+            size = _RECORD_HEAD + int.from_bytes(data[11:13], "big")
+            if packets and len(packets[-1]) + size <= _MTU:
+                packets[-1] += data[:size]
+            else:
+                packets.append(data[:size])
+            data = data[size:]
+        return packets
+
+    def _fail(self, why: str) -> None:
+        self.state, self.why = "failed", why
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's last word on it."""
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(queue[-1][-1]) if queue else (str(error) or type(error).__name__)

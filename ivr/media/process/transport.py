@@ -1,0 +1,114 @@
+"""The transport of an RTP session: how its packets travel; here in the clear, RTP and RTCP on a UDP port each."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Literal, Protocol, TypeAlias
+
+from ivr.media.description import Secrets
+from ivr.media.process.latch import Address, Latch, SourceLatch
+
+Taker: TypeAlias = Callable[[bytes, Address, float], None]  # a packet in the clear, where it came from, when
+Change: TypeAlias = Callable[[Literal["up", "closed", "failed"], str, float], None]  # ``events.Connected``, and when
+Reader: TypeAlias = Callable[[float], None]  # to be called, with the time, when its socket has something
+
+_FLOOD = 16  # datagrams taken at once of a far end that keeps sending
+_FLOOD_S = 0.008  # between two of them; telephones leave 10 ms and more
+_LONGEST = 2048
+_MAPPED = "::ffff:"  # IPv4 through an IPv6 socket
+
+
+class Transport(Protocol):
+    """``now`` is monotonic seconds. ``port`` is where it listens; ``latch`` knows who its far end is.
+
+    ``established``: the far end can be heard at all. ``send`` and ``send_rtcp`` raise OSError for what can't go."""
+
+    port: int
+    latch: Latch
+
+    @property
+    def established(self) -> bool: ...
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]: ...
+    def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
+        """Every socket, and what reads it: its packets go to ``rtp`` and ``rtcp``; a connection made or ended is told
+        to ``changed``."""
+
+    def send(self, packet: bytes, target: Address, /) -> object: ...
+    def send_rtcp(self, packet: bytes, target: Address, /) -> object: ...
+    def aim(self, theirs: Secrets | None, now: float) -> Secrets | None:
+        """What the far end's description says of keys; what ours is to say."""
+
+    def watch(self, now: float) -> None:
+        """Once a tick, after its urgent work."""
+
+    def close(self) -> None: ...
+
+
+class UdpPort:
+    """A bound socket that is never waited for. IPv4 through an IPv6 socket is named as descriptions name it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.number: int = sock.getsockname()[1]
+        self._v6 = sock.family == socket.AF_INET6
+        self._read_at = 0.0
+        self.send: Callable[[bytes, Address], object] = self._send if self._v6 else sock.sendto
+
+    def arrivals(self, now: float) -> Iterator[tuple[bytes, Address]]:
+        """What has arrived. One datagram a time is the rule; a sender that outruns it is drained, within bounds."""
+        hasty, self._read_at = now - self._read_at < _FLOOD_S, now
+        for _ in range(_FLOOD if hasty else 1):
+            try:
+                data, address = self.socket.recvfrom(_LONGEST)
+            except OSError:  # nothing more, or an ICMP error of our own sending
+                return
+            host, port = address[:2]
+            yield data, ((host.removeprefix(_MAPPED) if self._v6 else host), port)
+
+    def _send(self, data: bytes, target: Address) -> None:
+        host, port = target
+        self.socket.sendto(data, (host if ":" in host else _MAPPED + host, port))
+
+
+class PlainTransport:
+    """RTP and RTCP on two ports (RFC 3550 section 11), for whoever the latch takes for the far end."""
+
+    established = True
+
+    def __init__(self, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self.latch: Latch = SourceLatch()
+        self._rtp, self._rtcp = UdpPort(rtp), UdpPort(rtcp)
+        self.port = self._rtp.number
+        self.send = self._rtp.send
+        self.send_rtcp = self._rtcp.send
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """RTP's and RTCP's."""
+        return self._rtp.socket, self._rtcp.socket
+
+    def readers(self, rtp: Taker, rtcp: Taker, changed: Change) -> list[tuple[socket.socket, Reader]]:
+        """One for each port."""
+
+        def reader(port: UdpPort, take: Taker) -> tuple[socket.socket, Reader]:
+            def read(now: float) -> None:
+                for data, address in port.arrivals(now):
+                    take(data, address, now)
+
+            return port.socket, read
+
+        return [reader(self._rtp, rtp), reader(self._rtcp, rtcp)]
+
+    def aim(self, theirs: Secrets | None, now: float) -> Secrets | None:
+        """Nothing is secret here."""
+        return None
+
+    def watch(self, now: float) -> None:
+        """Nothing to repeat or to miss."""
+
+    def close(self) -> None:
+        """Free both ports."""
+        for sock in self.sockets:
+            sock.close()
