@@ -24,6 +24,7 @@ FACTS = frozenset({
     "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
+ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
@@ -202,7 +203,7 @@ class _Names:
             place = self.at("states", sid, "ask")
             if state.ask not in self.variables:
                 self.unknown("variable", place, state.ask, self.variables)
-            elif self.variables[state.ask].type not in SPOKEN_TYPES:
+            elif self.variables[state.ask].type not in ASKED_TYPES:
                 why = f"{state.ask} is {self.variables[state.ask].type}, which nobody can say or key"
                 self.add("not-askable", place, why, "give the variable a type that can be said")
             if state.goto is None:
