@@ -18,6 +18,8 @@ CALLER_ID = "caller.id"
 CALLER_NAME = "caller.name"
 HANDOFF_SKILL = "call.handoff_skill"  # of the human who is wanted, once one is
 CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
+RECORDING_ON = "recording.on"  # conversations with agents may be recorded here, where the caller agrees
+RECORDING_AGREED = "call.recording"  # whether the caller agreed; not there before they were asked
 
 
 class Cause(StrEnum):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr.accounts.authentication import Authentication
-from ivr.actions import ActionRegistry
+from ivr.actions import ActionRegistry, consent
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import HttpActions
 from ivr.call.callback_call import CallBacks
@@ -28,6 +28,7 @@ from ivr.desk.hours import Calendar
 from ivr.desk.seats import Seats
 from ivr.desk.story import Stories
 from ivr.errors import IvrError
+from ivr.events import RECORDING_ON
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
@@ -143,9 +144,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
+        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, consent.ACTIONS, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
+        entry = CallEntry(
+            config.flows,
+            serving,
+            lambda name: config.recording.enabled if name == RECORDING_ON else desk.fact(name, clock.now()),
+            config.sip.vouching,
+        )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)

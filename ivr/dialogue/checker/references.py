@@ -17,11 +17,12 @@ from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, Action
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS, slots_in
+from ivr.events import RECORDING_ON
 from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
 FACTS = frozenset({
     "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
-    "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS,
+    "hours.open", "hours.next_opening", RECORDING_ON, CALLER_TRUSTED, *IDENTITY_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase

@@ -29,6 +29,7 @@ class Mode(StrEnum):
 
     QUESTION = "question"
     CONFIRM = "confirm"
+    CONSENT = "consent"  # a confirmation that silence declines
     CHOOSE = "choose"  # did you mean A or B
     RESUME = "resume"
     GOODBYE = "goodbye"
