@@ -25,6 +25,7 @@ from ivr.config import Config
 from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
+from ivr.desk.seat import TranscriptLine
 from ivr.desk.seats import Seats
 from ivr.desk.story import Stories
 from ivr.errors import IvrError
@@ -36,9 +37,13 @@ from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
+from ivr.phones.recording import CallRecording, SpokenLine
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
+from ivr.record import Spoken
+from ivr.recording.archive import Archive
+from ivr.recording.container import Keys
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
@@ -123,6 +128,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
         )
+        archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), clock.now)
         store.line.apply(config.desk.line)
         line = WaitingLine(
             store.line,
@@ -144,7 +150,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, consent.ACTIONS, company_http.actions)
+        actions = ActionRegistry(
+            office.actions, CallbackActions(store.callbacks).actions, consent.ACTIONS, company_http.actions
+        )
 
         entry = CallEntry(
             config.flows,
@@ -179,6 +187,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
                 seats=seats,
+                recordings=archive,
             ),
             feed,
             authentication=authentication,
@@ -213,7 +222,23 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
 
         await line.begin()
         _beside(stack, line.run(), "line")
-        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+
+        def written_down(line: SpokenLine) -> None:
+            """On the consoles of who talks with them, and in the call's record."""
+            if (call := registry.get(line.call_id)) is not None:
+                call.note(Spoken(line.by, line.text, line.unsure, line.late))
+            for seat in filter(None, map(seats.of, line.agents)):
+                seat.transcribed(TranscriptLine(line.by, line.text, line.at, line.unsure, line.late))
+
+        recording = CallRecording(
+            speech,
+            archive if config.recording.enabled else None,
+            transcribe=config.recording.enabled and config.recording.transcribe,
+            on_line=written_down,
+        )
+        switchboard = Switchboard(
+            endpoint, media, speech, desk, config.desk.caller_id, Destinations(config), recording=recording
+        )
         floor = AgentFloor(config.desk.agents, switchboard, media)
         stack.push_async_callback(floor.close)
         services = CallServices(
@@ -234,6 +259,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)
         _beside(stack, store.retention.daily(clock), "retention")
+        archive.apply(config.recording.kept_days(config.retention.calls_days))
+        _beside(stack, archive.daily(clock), "recordings' retention")
 
         facts = known.facts
 
@@ -265,6 +292,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
+                lambda now: archive.apply(now.recording.kept_days(now.retention.calls_days)),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
         )

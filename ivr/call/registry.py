@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, SpeechService
+from ivr.record import Happening
 
 
 class LiveCall(Protocol):
@@ -19,6 +20,7 @@ class LiveCall(Protocol):
     def view(self) -> Mapping[str, Any]:
         """State, transcript, slots, outcome, handoff context: what GET /api/calls/{call_id} shows."""
 
+    def note(self, what: Happening) -> None: ...
     async def end(self, reason: str) -> None: ...
 
 

@@ -22,6 +22,7 @@ from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
 from ivr.store.migration import CORE, Branch
+from ivr.store.recordings import RecordingTable
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
 from ivr.store.verification import VerificationLog
@@ -83,6 +84,7 @@ class Store:
         self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
         self.accounts = AccountTables(self.database, now)
+        self.recordings = RecordingTable(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

@@ -348,3 +348,18 @@ agent_events = Table(
     Column("state", String(20), nullable=False),
     _text("reason"),
 )
+
+# What was said, as sound: the sound itself is a file of this name, see ivr.recording.
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),  # conversation, message
+    Column("call_id", String(100), nullable=False, index=True),
+    Column("caller_id", String(40), nullable=False, index=True),  # "" for a stranger
+    Column("agents", Json, nullable=False),  # names of accounts, in the order in which they talked
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("seconds", Float, nullable=False),
+    Column("key", String(20), nullable=False),  # the id of the key that sealed it, "" for none
+    Column("ended", String(100), nullable=False),  # why; "" while it goes on
+)

@@ -13,6 +13,7 @@ from aiohttp import web
 from ivr.call_search import CallSearch, CallsFound
 from ivr.desk.seats import Seats
 from ivr.errors import StoreUnavailable
+from ivr.ports import Recordings
 from ivr.readiness import Readiness
 
 T = TypeVar("T")
@@ -78,15 +79,12 @@ class Flows(Protocol):
         """Raises FlowError, UnavailableError."""
 
 
-async def _nothing_recorded(name: str) -> bytes | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Backend:
     """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
-    ``seats``: live agents' consoles; None where there are none. ``recording``: by its name, as WAV."""
+    ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
+    where there are none."""
 
     calls: Calls
     flows: Flows
@@ -96,7 +94,7 @@ class Backend:
     started: Callable[[], bool] = lambda: True
     zone: tzinfo = UTC
     seats: Seats | None = None
-    recording: Callable[[str], Awaitable[bytes | None]] = _nothing_recorded
+    recordings: Recordings | None = None
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -262,7 +262,7 @@ async def test_the_newer_of_two_tabs_has_the_desk_and_the_older_says_so(browser:
 async def test_a_message_is_read_played_and_answered(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, _):
         page = await seated(opened, served)
-        message = asyncio.create_task(served.floor.message("Please call me about the discs.", "left"))
+        message = asyncio.create_task(served.floor.message("Please call me about the discs.", served.left))
         await expect(page.get_by_role("alertdialog")).to_contain_text("A message was left")
         await page.keyboard.press("Enter")
         await message

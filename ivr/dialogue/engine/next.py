@@ -43,7 +43,8 @@ class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
     ``beneath`` is what a side question (CHOOSE, GOODBYE, LANGUAGE) returns to. ``secret``: the answer fills a variable
-    that nobody may read. ``dictation``: the text variable that takes whatever is said. ``options``, ``snapshot`` and ``language`` are what CHOOSE, RESUME and LANGUAGE offer."""
+    that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``options``, ``snapshot`` and ``language`` are what CHOOSE, RESUME and LANGUAGE offer."""
 
     mode: str
     grammar: StateGrammar

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.actions import ActionRegistry
+from ivr.actions import ActionRegistry, consent
 from ivr.actions.callbacks import CallbackActions
 from ivr.actions.http import NAME as HTTP
 from ivr.company import Held, OpenCompany, Times, company_of
@@ -64,7 +64,7 @@ class Sandbox:
 
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
-        self._actions = ActionRegistry(office.actions, CallbackActions(callbacks).actions)
+        self._actions = ActionRegistry(office.actions, CallbackActions(callbacks).actions, consent.ACTIONS)
 
     async def reset(self, moment: datetime) -> None:
         """The example data as it is at ``moment``; nothing is broken."""
