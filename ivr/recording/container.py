@@ -11,7 +11,6 @@ A ``Player`` gives bytes of the WAV file that this would be, and opens only the 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import os
@@ -72,7 +71,7 @@ class Keys:
         for text in texts:
             try:
                 key = base64.b64decode(text, validate=True)
-            except binascii.Error:
+            except ValueError:  # binascii.Error is one
                 key = b""
             if len(key) != KEY_BYTES:
                 raise ConfigError(
