@@ -59,8 +59,9 @@ class Stereo:
 
     def seconds(self) -> list[bytes]:
         """Whole seconds that both sides have reached, or that nobody waits for any more."""
-        sides = (self._left, *self._right.values())
-        ready = max(min(side.end for side in sides), max(side.end for side in sides) - LAG) - self._left.done
+        ends = [self._left.end, *(side.end for side in self._right.values())]
+        reached = min(ends) if self._right else self._left.done  # nobody was heard on the right yet
+        ready = max(reached, max(ends) - LAG) - self._left.done
         return [self._take(RATE) for _ in range(ready // RATE)]
 
     def rest(self) -> list[bytes]:
