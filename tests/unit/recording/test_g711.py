@@ -22,9 +22,12 @@ def test_a_law_becomes_the_nearest_mu_law() -> None:
 
 
 def test_a_sum_is_near_the_sum_and_does_not_wrap() -> None:
-    one, two = g711.encode(np.int16([1000, -4000, 32000]).tobytes()), g711.encode(np.int16([500, -4000]).tobytes())
+    one, two = (
+        g711.encode(np.array([1000, -4000, 32000], np.int16).tobytes()),
+        g711.encode(np.array([500, -4000], np.int16).tobytes()),
+    )
     both = g711.decode(mixed([one, two])).astype(int)
     assert np.all(np.abs(both - [1500, -8000, 32000]) < [64, 400, 1200])
     assert mixed([one]) == one and mixed([]) == b""
-    loud = g711.encode(np.int16([32000] * 4).tobytes())
+    loud = g711.encode(np.full(4, 32000, np.int16).tobytes())
     assert g711.decode(mixed([loud, loud])).min() > 30000
