@@ -12,8 +12,10 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
+from ivr.accounts.authentication import Authentication
 from ivr.clock import SystemClock
 from ivr.ports import Arrival, EarlierCall
+from ivr.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -73,13 +75,16 @@ async def desk(
 
     stack = AsyncExitStack()
     folder = Path(stack.enter_context(TemporaryDirectory()))
-    recordings = await stack.enter_async_context(archived(folder))
+    store = Store("sqlite+aiosqlite://")
+    await store.upgrade()
+    stack.push_async_callback(store.close)
+    recordings = await stack.enter_async_context(archived(folder, store=store))
     left = await recordings.keep("call-left", wav())
     backend = Backend(
         FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recordings=recordings
     )
     sockets = bound("127.0.0.1", 0)
-    server = HttpServer(application(backend, feed, token=token), sockets)
+    server = HttpServer(application(backend, feed, authentication=Authentication(store.accounts), token=token), sockets)
     await server.start()
     try:
         yield Desk(f"http://127.0.0.1:{port_of(sockets)}", ground, server, left)
