@@ -30,7 +30,7 @@ class Comfort:
         self._speak = speak
         self._tokens = itertools.count(_FIRST_TOKEN)
         self._rings = False
-        self._sounds = False  # the tone was ordered
+        self._sounds: int | None = None  # the token of the tone, once it was ordered
         self._changed = asyncio.Event()
         self._due = 0.0  # when the caller has heard nothing for long enough
         self._running: asyncio.Task[None] | None = None
@@ -55,19 +55,19 @@ class Comfort:
 
     async def hush(self) -> None:
         """It doesn't ring any more."""
-        sounded, self._rings, self._sounds = self._sounds, False, False
-        if sounded:
+        sounded, self._rings, self._sounds = self._sounds, False, None
+        if sounded is not None:
             self._due = asyncio.get_running_loop().time() + AFTER_TONE_S
             self._changed.set()
-            await self._media.stop_playing()
+            await self._media.stop_playing(sounded)  # a prompt before it is said to its end
 
     async def _run(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
             self._changed.clear()
             if self._rings:
-                self._sounds = True
-                await self._media.play([RINGBACK] * _CYCLES, token=next(self._tokens))
+                self._sounds = next(self._tokens)
+                await self._media.play([RINGBACK] * _CYCLES, token=self._sounds)
                 self._due = now() + _CYCLES * RINGBACK.seconds
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._due):

@@ -147,8 +147,9 @@ class WaitingPlace:
                 log.error("line.unmoved", place=self.place.id, error=str(error))
 
     def ask(self) -> None:
-        """The caller wants to know where they stand."""
-        self._asked.set()
+        """The caller wants to know where they stand: also while a phone rings for them."""
+        if self.held:
+            self._say(asked=True)
 
     async def offered(self, until: float | None = None) -> Offer | None:
         """The next offer of it to an agent; they are told where they stand meanwhile. None: nobody is on duty any more,
@@ -217,7 +218,7 @@ class WaitingPlace:
         self._connect = connect
         self._entered = self._since = self._clock.monotonic()
         self.told = Told()  # another line, perhaps
-        self.ask()  # they hear where they stand, and are listened to again
+        self._asked.set()  # they hear where they stand, and are listened to again
         return connect
 
     def served(self) -> None:

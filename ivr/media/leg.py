@@ -167,11 +167,11 @@ class ProcessMediaLeg:
         if not self._lost:
             self._send_play(token, play)
 
-    async def stop_playing(self) -> None:
-        """Silence within one tick (20 ms)."""
-        self._tell(Kind.STOP)
-        for play in self._plays.values():
-            play.stopped = True
+    async def stop_playing(self, token: int | None = None) -> None:
+        """Silence within one tick (20 ms); ``token``: of what was queued under it alone."""
+        self._tell(Kind.STOP, token)
+        for number, play in self._plays.items():
+            play.stopped = play.stopped or token is None or token == number
         if self._lost:
             self._drop_stopped()
 

@@ -33,7 +33,7 @@ class Kind(IntEnum):
     CLIP = 20  # PCM; the frame's number is the clip's
     FORGET = 21  # null; the frame's number is the clip's
     PLAY = 22  # [token, whether a key stops it, gap in ms, numbers of the clips]
-    STOP = 23  # null
+    STOP = 23  # a play's token; null: every one
     LISTEN = 24  # whether to
     HEAR = 25  # numbers of the other legs
     PRESS = 26  # keys

@@ -220,8 +220,8 @@ class WarmMedia:
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         await self.warm.play(clips, token=token, stop_on_key=stop_on_key)
 
-    async def stop_playing(self) -> None:
-        await self.warm.stop_playing()
+    async def stop_playing(self, token: int | None = None) -> None:
+        await self.warm.stop_playing(token)
 
     async def listen(self, on: bool) -> None:
         await self.warm.listen(on)

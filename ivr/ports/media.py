@@ -29,8 +29,9 @@ class MediaLeg(Protocol):
     async def play(self, clips: Sequence[Clip], *, token: int, stop_on_key: bool = False) -> None:
         """Queue clips after what is playing; returns at once. PlayDone(token) follows, exactly once a token."""
 
-    async def stop_playing(self) -> None:
-        """Silence within one tick; PlayDone(completed=False) for every unfinished token."""
+    async def stop_playing(self, token: int | None = None) -> None:
+        """Silence within one tick; PlayDone(completed=False) for every unfinished token. ``token``: only what was
+        queued under it, and what is before and behind it plays on."""
 
     async def listen(self, on: bool) -> None:
         """Forward gated audio (with pre-roll) as Audio events, or stop doing so. Digits are always reported."""

@@ -243,14 +243,16 @@ class FakeMediaLeg:
             self._queue.put_nowait(PlayDone(token, True, clip.seconds))
         self._next()
 
-    async def stop_playing(self) -> None:
-        if self._timer is not None:
+    async def stop_playing(self, token: int | None = None) -> None:
+        stopped = [each for each in self._playing if token is None or each[0] == token]
+        if self._timer is not None and self._playing[0] in stopped:
             self._timer.cancel()
             self._timer = None
             self.cut.append(self._playing[0][1].key)
-        for token in dict.fromkeys(token for token, _, _ in self._playing):
-            self._queue.put_nowait(PlayDone(token, False))
-        self._playing.clear()
+        for each in dict.fromkeys(number for number, _, _ in stopped):
+            self._queue.put_nowait(PlayDone(each, False))
+        self._playing = [each for each in self._playing if each not in stopped]
+        self._next()
 
     async def listen(self, on: bool) -> None:
         self.listening = on

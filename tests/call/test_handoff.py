@@ -25,7 +25,7 @@ from ivr.phones.bridge import CONVERSATION_S
 from ivr.phones.introduction import HELD_S, SILENT_S
 from ivr.phones.participant import Participant
 from ivr.phones.restoration import MOST_LOSSES
-from ivr.ports import Destination, HandoffContext, MediaChanged
+from ivr.ports import Clip, Destination, HandoffContext, MediaChanged
 from ivr.record import Entered, HandedOver
 from tests.call.fakes import (
     SDP,
@@ -232,6 +232,19 @@ def test_the_caller_hears_the_phone_ring_and_the_agent_a_whisper(library: FlowLi
 
     bench = alone(library, scenario)
     assert bench.recorded == [HandedOver("desk", "asked")]
+
+
+def test_what_is_still_being_said_outlasts_a_phone_that_is_busy(library: FlowLibrary) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.endpoint.answers = [486]
+        await bench.caller.play([Clip("a prompt", bytes(2 * 8000))], token=7)
+        assert await bench.start() == "failed"
+        await bench.caller.play([Clip("the next", bytes(2 * 800))], token=8)
+        await asyncio.sleep(2)
+        assert bench.caller.heard == ["a prompt", "the next"]
+        assert bench.caller.cut == [], "the ringing behind it was hushed, not the words"
+
+    alone(library, scenario)
 
 
 def test_without_a_synthesiser_nobody_whispers_and_they_are_joined(library: FlowLibrary) -> None:

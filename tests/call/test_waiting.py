@@ -152,6 +152,23 @@ def test_who_is_free_is_rung_at_once_and_nobody_hears_of_a_place(library: FlowLi
     assert rig.canonical["outcome"] == "handed over" and rig.canonical["seconds_to_human"] < 5
 
 
+def test_who_asks_while_a_phone_rings_hears_where_they_stand_at_once(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = WaitingRig(library)
+        rig.endpoint.ring_s = 15.0
+        async with rig.call():
+            await rig.say("agent", 12)
+            await rig.free()
+            await asyncio.sleep(2)
+            before = rig.said.count("You're number one.")
+            assert rig.endpoint.dialled and not rig.with_agent()
+            await rig.press("4", 3)
+            assert rig.said.count("You're number one.") == before + 1
+            assert not rig.with_agent(), "it rings still"
+
+    run(scenario())
+
+
 def test_an_agent_who_takes_it_hushes_whatever_is_being_said(library: FlowLibrary) -> None:
     async def scenario() -> None:
         rig = WaitingRig(library)

@@ -87,9 +87,9 @@ class PlayQueue:
         audible = deque(recording for recording in recordings if recording.frames)
         self._tracks.append(_Track(token, audible, stop_on_key, round(gap_ms / 1000 / FRAME_S)))
 
-    def stop(self) -> None:
-        """Silence from the next frame on (but for 5 ms of fading)."""
-        self._cut(list(self._tracks))
+    def stop(self, token: int | None = None) -> None:
+        """Silence from the next frame on (but for 5 ms of fading); ``token``: instead of that track alone."""
+        self._cut([track for track in self._tracks if token is None or track.token == token])
 
     def key(self) -> None:
         """A key was pressed: cut what asked for that."""

@@ -69,7 +69,7 @@ class MediaProcess:
             Kind.CLIP: self._clip,
             Kind.FORGET: lambda number, _: self._clips.pop(number, None),  # legs that play it keep it until it ends
             Kind.PLAY: self._told(self._play),
-            Kind.STOP: self._told(lambda session, _: session.sender.queue.stop()),
+            Kind.STOP: self._told(lambda session, token: session.sender.queue.stop(token)),
             Kind.LISTEN: self._told(self._listen),
             Kind.HEAR: self._told(self._hear),
             Kind.TAP: self._told(self._tap),

@@ -16,7 +16,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import AUDIBLE_DB
 from tests.wire.line.agent_phone import AgentSockets, agent_phone
-from tests.wire.line.watching import call_of, logged, mark
+from tests.wire.line.watching import call_of, logged, mark, until
 from tests.wire.media.far_end import FarEnd
 from tests.wire.sipp import free_port
 
@@ -88,9 +88,15 @@ async def test_nothing_at_all_at_the_agents_address(tmp_path: Path) -> None:
         line_with([silent], tmp_path, ring_timeout_s=9.0) as line,
         asking(line) as (phone, _, call, since),
     ):
+
+        async def said() -> bool:
+            return "You're number one" in str(await line.get(f"/api/calls/{call}"))
+
         await logged(line, "handoff.unanswered", since=since, call_id=call)
+        await logged(line, "line.told", since=since, call_id=call, position=1)
+        await until(said)
         assert longest_silence_s(phone) < 7.0
-        assert "You're number one" in str(await line.get(f"/api/calls/{call}"))
+        assert phone.ended is None
 
 
 class FarEndSip:

@@ -23,6 +23,7 @@ from tests.call.fakes import FakeDesk, FakeSpeech, services
 from tests.call.told_line import ToldLine
 from tests.wire.line.agent_phone import AgentSockets
 from tests.wire.media.far_end import FarEnd
+from tests.wire.pitches import heard_in
 
 TONES = {"caller": 425.0, "ben": 700.0, "cleo": 1000.0, "sue": 1300.0}  # who speaks, by the pitch of their voice
 STORY = HandoffContext("c1", "asked", "general", 5, Party("+15035550101"), "en-US")
@@ -100,13 +101,7 @@ async def voices(far: FarEnd, within: float = 3.0) -> set[str]:
     """Who is heard here in the next half second; "music" for whatever sounds and is nobody's voice."""
     far.forget()
     arrivals = await far.received(25, within=within)
-    sound = np.concatenate([np.asarray(frame, dtype=np.float64) for frame in far.signal(arrivals)])
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
-    at = np.fft.rfftfreq(len(sound), 1 / 8000)
-    if float(np.abs(sound).max()) < 200:
-        return set()
-    loud = {name for name, hz in TONES.items() if spectrum[np.abs(at - hz) < 8].max() > 0.25 * spectrum.max()}
-    return loud or {"music"}
+    return heard_in(np.concatenate([np.asarray(frame, dtype=np.float64) for frame in far.signal(arrivals)]), TONES)
 
 
 async def hears(far: FarEnd, *names: str, within: float = 5.0) -> None:

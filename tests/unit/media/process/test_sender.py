@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,22 @@ def test_clips_play_with_gaps_and_report_once() -> None:
     assert [level > 4000 for level in levels] == [True, True, False, False, True, True, True]
     assert done.all == [(1, True, 0.07), (2, True, 0.02)]
     assert not queue
+
+
+@pytest.mark.parametrize("stopped", [1, 2, 3])
+def test_one_track_is_stopped_and_the_others_play_on(stopped: int) -> None:
+    done = Dones()
+    queue = PlayQueue(done)
+    for token in (1, 2, 3):
+        queue.add(token, [recording(2)])
+    queue.next()
+    queue.stop(stopped)
+    queue.stop(9)
+    while queue.next():
+        pass
+    assert sorted(done.all) == [
+        (token, token != stopped, 0.04 if token != stopped else 0.02 * (token == 1)) for token in (1, 2, 3)
+    ]
 
 
 def test_stop_fades_within_one_frame_and_ends_every_token() -> None:
