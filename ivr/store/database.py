@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Column, Table, event, false, text, update
+from sqlalchemy import Column, ColumnElement, Table, event, false, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
@@ -38,8 +38,11 @@ Way = Literal["read", "write"]
 log = structlog.get_logger(__name__)
 
 
-_CLOCK = text("SELECT clock_timestamp() AS at").columns(at=Moment)
-_SQLITE_CLOCK = text("SELECT strftime('%Y-%m-%d %H:%M:%f000', 'now') AS at").columns(at=Moment)
+_CLOCKS = {
+    True: func.clock_timestamp(type_=Moment).label("at"),
+    False: func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=Moment).label("at"),
+}
+_READ_CLOCK = {postgres: select(clock) for postgres, clock in _CLOCKS.items()}
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -54,10 +57,14 @@ def insert_new(connection: AsyncConnection, table: Table, *key: Column[Any]) -> 
     return made.on_conflict_do_nothing(index_elements=key) if key else made
 
 
+def clock(postgres: bool) -> ColumnElement[datetime]:
+    """Now, as ``at``, by the database's own clock: what several processes compare. SQLite's is this machine's."""
+    return _CLOCKS[postgres]
+
+
 async def moment(connection: AsyncConnection) -> datetime:
-    """Now, by the database's own clock: what several processes compare. SQLite's is this machine's."""
-    now = _CLOCK if connection.dialect.name == "postgresql" else _SQLITE_CLOCK
-    at: datetime = (await connection.execute(now)).one().at
+    """See ``clock``."""
+    at: datetime = (await connection.execute(_READ_CLOCK[connection.dialect.name == "postgresql"])).one().at
     return at
 
 
