@@ -72,7 +72,7 @@ class WaitingLine:
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0  # monotonic
         self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
-        self._to_pair, self._to_look = asyncio.Event(), asyncio.Event()
+        self._to_pair, self._to_look, self._to_collect = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._shown = asyncio.Event()  # of what comes next
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
@@ -100,13 +100,13 @@ class WaitingLine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._store.follow(self._clock, self._heard))
             tasks.create_task(self._pairing())
+            tasks.create_task(self._collecting())
             tasks.create_task(self._looking())
             tasks.create_task(self._tending())
 
     def _heard(self, kind: str, place_id: int) -> None:
-        if kind == "offered":
-            self._offers.told_of(place_id)
-            self._to_pair.set()
+        if kind == "offered" and self._offers.told_of(place_id):
+            self._to_collect.set()
         self._to_look.set()
 
     def _wake(self) -> None:
@@ -121,9 +121,6 @@ class WaitingLine:
                     await self._to_pair.wait()
             self._to_pair.clear()
             try:
-                for place_id in self._offers.take_told():
-                    if (offer := await self._store.offer_of(place_id)) is not None:
-                        self._offers.give(offer)
                 while (found := await self._store.pair()) is not None:
                     log.info(
                         "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
@@ -133,17 +130,29 @@ class WaitingLine:
             except StoreUnavailable:
                 self._lost_sight()
 
+    async def _collecting(self) -> None:
+        """Offers of this process's callers that another process made."""
+        while True:
+            await self._to_collect.wait()
+            self._to_collect.clear()
+            with suppress(StoreUnavailable):  # the next look finds them
+                for place_id in self._offers.take_told():
+                    if (offer := await self._store.offer_of(place_id)) is not None:
+                        self._offers.give(offer)
+
     async def _looking(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._to_look.wait()
             self._to_look.clear()
+            began = self._clock.monotonic()
             try:
                 await self._refresh()
             except StoreUnavailable:
                 self._lost_sight()
-            await self._clock.sleep(VIEW_S)
+            # A long line, or a machine with much to do: calls come before looking at them.
+            await self._clock.sleep(min(max(VIEW_S, 4 * (self._clock.monotonic() - began)), POLL_S))
 
     async def _tending(self) -> None:
         while True:
@@ -272,14 +281,14 @@ class WaitingLine:
             yield await self._offers.to_be_made()
 
     async def answered(self, offer: Offer) -> bool:
-        return await self._changed(self._store.answered(offer))
+        return await self._changed(self._store.answered(offer), pairs=False)
 
     async def released(self, offer: Offer, why: Release) -> None:
         log.info("line.released", place=offer.place.id, agent=offer.agent, why=why)
         await self._surely(lambda: self._store.released(offer, why))
 
     async def dialling(self, offer: Offer) -> bool:
-        return await self._changed(self._store.dialling(offer))
+        return await self._changed(self._store.dialling(offer), pairs=False)
 
     async def undialled(self, offer: Offer) -> PlaceState:
         return await self._changed(self._store.undialled(offer))
@@ -290,7 +299,8 @@ class WaitingLine:
         await self._surely(lambda: self._store.finished(place_id, agent, disposition))
 
     async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
-        await self._changed(self._store.wrapped_up(self._offers.now(place_id), agent, disposition))
+        told = self._store.wrapped_up(self._offers.now(place_id), agent, disposition)
+        await self._changed(told, pairs=False)
 
     async def broken(self, place_id: int, agent: str) -> Place:
         place_id = self._offers.now(place_id)
@@ -342,9 +352,12 @@ class WaitingLine:
             raise StoreUnavailable("the line of waiting callers is away with its database")
         return self._store
 
-    async def _changed(self, work: Awaitable[T]) -> T:
+    async def _changed(self, work: Awaitable[T], *, pairs: bool = True) -> T:
+        """``pairs``: nobody may be offered to anybody because of it where that is False."""
         result = await work
-        self._wake()
+        if pairs:
+            self._to_pair.set()
+        self._to_look.set()
         return result
 
     async def _surely(self, work: Callable[[], Awaitable[object]]) -> None:

@@ -50,10 +50,11 @@ class AwaitedOffers:
 
     # -- what comes ---------------------------------------------------------------------------------------------------
 
-    def told_of(self, place_id: int) -> None:
-        """Another process found an agent for this place."""
+    def told_of(self, place_id: int) -> bool:
+        """Another process found an agent for this place; whether anybody waits for that here."""
         if place_id in self._waiting:
             self._told.add(place_id)
+        return place_id in self._waiting
 
     def take_told(self) -> Collection[int]:
         told, self._told = self._told, set()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import wraps
@@ -17,11 +18,19 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Column, Table, event, false, text, update
+from sqlalchemy import Column, ColumnElement, Table, event, false, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InvalidatePoolError,
+    NoSuchModuleError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ivr.errors import ConfigError, StoreUnavailable
 from ivr.store.faults import REMEDY, Unreachable, fault
@@ -33,13 +42,17 @@ G = TypeVar("G", bound="TableGroup")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 TIMEOUT_S = 2.0
+RESTED_S = 1.0  # a connection that nobody used for longer is asked whether it is alive
 Way = Literal["read", "write"]
 
 log = structlog.get_logger(__name__)
 
 
-_CLOCK = text("SELECT clock_timestamp() AS at").columns(at=Moment)
-_SQLITE_CLOCK = text("SELECT strftime('%Y-%m-%d %H:%M:%f000', 'now') AS at").columns(at=Moment)
+_CLOCKS = {
+    True: func.clock_timestamp(type_=Moment).label("at"),
+    False: func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=Moment).label("at"),
+}
+_READ_CLOCK = {postgres: select(clock) for postgres, clock in _CLOCKS.items()}
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -54,10 +67,14 @@ def insert_new(connection: AsyncConnection, table: Table, *key: Column[Any]) -> 
     return made.on_conflict_do_nothing(index_elements=key) if key else made
 
 
+def clock(postgres: bool) -> ColumnElement[datetime]:
+    """Now, as ``at``, by the database's own clock: what several processes compare. SQLite's is this machine's."""
+    return _CLOCKS[postgres]
+
+
 async def moment(connection: AsyncConnection) -> datetime:
-    """Now, by the database's own clock: what several processes compare. SQLite's is this machine's."""
-    now = _CLOCK if connection.dialect.name == "postgresql" else _SQLITE_CLOCK
-    at: datetime = (await connection.execute(now)).one().at
+    """See ``clock``."""
+    at: datetime = (await connection.execute(_READ_CLOCK[connection.dialect.name == "postgresql"])).one().at
     return at
 
 
@@ -138,15 +155,17 @@ class Database:
                 event.listen(engine.sync_engine, "connect", _prepare_sqlite)
                 event.listen(engine.sync_engine, "begin", _begin_sqlite)
                 return engine
-            return create_async_engine(
+            engine = create_async_engine(
                 self.url,
                 json_serializer=_dumps,
                 pool_size=10,
                 max_overflow=20,
                 pool_timeout=self.timeout_s,
-                pool_pre_ping=True,
                 connect_args={"timeout": self.timeout_s, "command_timeout": max(self.timeout_s, 30.0)},
             )
+            event.listen(engine.sync_engine, "checkin", _rests)
+            event.listen(engine.sync_engine, "checkout", _is_alive)
+            return engine
         except (NoSuchModuleError, ImportError) as error:
             raise ConfigError(f"the driver for {self.name} is missing", remedy="pip install ivr again") from error
         except OSError as error:
@@ -301,6 +320,23 @@ def writes(
         return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
+
+
+def _rests(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["since"] = time.monotonic()
+
+
+def _is_alive(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection that the server ended is replaced. One that was used a moment ago is believed: asking takes as many
+    round trips as most transactions."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("the server ended it")
+    since = record.info.get("since")  # None: it is new
+    if since is not None and time.monotonic() - since > RESTED_S:
+        try:
+            connection.ping()
+        except Exception as error:  # whatever the driver has for it
+            raise InvalidatePoolError("the server ended it") from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

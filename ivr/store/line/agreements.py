@@ -2,127 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
-from sqlalchemy import true as always
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, select, update
 
 from ivr.errors import IvrError
 from ivr.ports.line import Offer, Place, PlaceState, Release
 from ivr.store.database import fit
-from ivr.store.line.turn import Turn, in_order, offer_of, place_of
-from ivr.store.tables import HELD, LIVE, agent_skills, agents, places
+from ivr.store.line.turn import Turn, place_of
+from ivr.store.tables import HELD, LIVE, agents, places
 
-GENERAL = "general"
 DIAL_S = 120.0  # nobody is being dialled for longer, whatever became of who did it
-
-
-# -- pairing -----------------------------------------------------------------------------------------------------------
-
-
-_COULD = select(
-    select(places.c.id).where(places.c.state.in_(("waiting", "callback"))).exists()
-    & select(agents.c.seat).where(agents.c.state == "idle").exists()
-)
-
-
-async def somebody_could(connection: AsyncConnection) -> bool:
-    """Somebody waits while an agent is idle. Whoever changes that pairs afterwards."""
-    return bool((await connection.execute(_COULD)).scalar_one())
-
-
-@dataclass(slots=True)
-class _OnDuty:
-    row: Row[Any]
-    skills: set[str]
-
-
-async def pair(turn: Turn) -> Offer | None:
-    """The first caller in order whom an idle agent can serve, and of those agents the one whose turn it is; None where
-    there is no such pair. A call back is driven by the process of the agent's console, or else by this one."""
-    on_duty = await _on_duty(turn)
-    idle = [each for each in on_duty if each.row.state == "idle"]
-    if not idle:
-        return None
-    ready = (places.c.state == "waiting") | ((places.c.state == "callback") & (places.c.due_at <= turn.at))
-    query = select(places).where(ready, _can_be_taken(turn, idle, on_duty)).order_by(*in_order(turn.at, turn.rules))
-    # SKIP LOCKED: a row that somebody is changing by hand never blocks the line.
-    row = (await turn.connection.execute(query.limit(1).with_for_update(skip_locked=True))).one_or_none()
-    if row is None:
-        return None
-    seat = min(_able(turn, row, idle, on_duty), key=lambda each: _turn_of(each, row)).row
-    still = select(agents.c.seat).where(agents.c.seat == seat.seat, agents.c.state == "idle")
-    if (await turn.connection.execute(still.with_for_update(skip_locked=True))).first() is None:
-        return None  # they are going away this very moment, and whoever says so wakes the pairing
-    changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1, "until": turn.after(turn.rules.offer_s)}
-    if row.state == "callback" or row.channel == "message":
-        changes["line"] = seat.line if seat.console else turn.line
-    await turn.sit(seat, "offered", until=changes["until"])
-    detail = {"slot": seat.slot, "offer": changes["offers"], "priority": row.priority, "skill": row.skill}
-    return offer_of(await turn.put(row, "offered", "offered", **changes, detail=detail), seat)
-
-
-async def _on_duty(turn: Turn) -> Sequence[_OnDuty]:
-    query = (
-        select(agents, agent_skills.c.skill)
-        .outerjoin(agent_skills, agent_skills.c.agent == agents.c.name)
-        .where(agents.c.state != "away")
-    )
-    found: dict[str, _OnDuty] = {}
-    for row in await turn.connection.execute(query):
-        found.setdefault(row.seat, _OnDuty(row, set())).skills.add(row.skill)
-    return tuple(found.values())
-
-
-def _skills(of: Collection[_OnDuty]) -> set[str]:
-    return {skill for each in of for skill in each.skills if skill}
-
-
-def _served(turn: Turn, on_duty: Collection[_OnDuty]) -> set[str]:
-    """Skills that somebody on duty has, or that relax to one."""
-    skills = _skills(on_duty)
-    return skills | {each.skill for each in turn.rules.relax if each.to in skills}
-
-
-def _anybody(on_duty: Collection[_OnDuty]) -> Collection[_OnDuty]:
-    """Who takes callers whom nobody on duty is there for: generalists, or else whoever there is."""
-    return [each for each in on_duty if GENERAL in each.skills] or on_duty
-
-
-def _can_be_taken(turn: Turn, idle: Collection[_OnDuty], on_duty: Collection[_OnDuty]) -> ColumnElement[bool]:
-    """Places that one of ``idle`` may take now; ``_able`` says the same of one of them."""
-    skills, names = _skills(idle), {each.row.name for each in idle}
-    enough: list[ColumnElement[bool]] = [places.c.skill.in_(skills), places.c.named.in_(names)]
-    enough.extend(
-        (places.c.skill == each.skill) & (places.c.entered_at <= turn.before(each.after_s))
-        for each in turn.rules.relax
-        if each.to in skills
-    )
-    if any(each in _anybody(on_duty) for each in idle):
-        enough.append(places.c.skill.not_in(_served(turn, on_duty)))
-    absent = {each.row.name for each in on_duty} - names  # on duty, and not idle
-    patient = places.c.named.in_(absent) & (_since() > turn.before(turn.rules.named_s)) if absent else ~always()
-    return or_(*enough) & ~patient
-
-
-def _since() -> ColumnElement[Any]:
-    """Since when they can be served at all."""
-    return func.coalesce(places.c.due_at, places.c.entered_at)
-
-
-def _able(turn: Turn, row: Row[Any], idle: Collection[_OnDuty], on_duty: Collection[_OnDuty]) -> Sequence[_OnDuty]:
-    enough = {row.skill}
-    enough |= {e.to for e in turn.rules.relax if e.skill == row.skill and row.entered_at <= turn.before(e.after_s)}
-    anybody = _anybody(on_duty) if row.skill not in _served(turn, on_duty) else ()
-    return [e for e in idle if e.row.name == row.named or not enough.isdisjoint(e.skills) or e in anybody]
-
-
-def _turn_of(each: _OnDuty, row: Row[Any]) -> tuple[Any, ...]:
-    """Whom they know, who has the very skill, who has been idle longest."""
-    return each.row.name != row.named, row.skill not in each.skills, each.row.idle_at, each.row.seat
 
 
 # -- what becomes of an offer ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from ivr.store.database import Database, TableGroup, moment, reads
 from ivr.store.lease import LineLease
 from ivr.store.line import agreements, arrivals, duty, reaping
 from ivr.store.line.notifications import Notifications
+from ivr.store.line.pairing import Pairing
 from ivr.store.line.turn import Turn, in_order, offer_of, place_of, status_of
 from ivr.store.tables import LIVE, agent_skills, agents, places
 
@@ -31,12 +32,12 @@ class LineTables(TableGroup):
         super().__init__(database, now)
         self._lease = lease
         self.line = lease.line if lease is not None else ""
-        self._rules = LineConfig()
+        self.apply(LineConfig())
         self._notifications = Notifications(database)
 
     def apply(self, rules: LineConfig) -> None:
         """From the next transaction on."""
-        self._rules = rules
+        self._rules, self._pairing = rules, Pairing(rules)
 
     async def _turn(self, work: Callable[[Turn], Awaitable[T]], *, alone: bool = True) -> T:
         async def run(connection: AsyncConnection) -> T:
@@ -65,7 +66,7 @@ class LineTables(TableGroup):
         return await self._turn(lambda turn: arrivals.leave_message(turn, arrival, recording, transcript))
 
     async def place_of(self, person: str) -> Place | None:
-        return await self._turn(lambda turn: arrivals.place_of_person(turn, person))
+        return await self._turn(lambda turn: arrivals.place_of_person(turn, person), alone=False)
 
     async def answered(self, offer: Offer) -> bool:
         return await self._turn(lambda turn: agreements.answered(turn, offer), alone=False)
@@ -83,7 +84,7 @@ class LineTables(TableGroup):
         await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition), alone=False)
 
     async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
-        await self._turn(lambda turn: agreements.wrapped_up(turn, place_id, agent, disposition))
+        await self._turn(lambda turn: agreements.wrapped_up(turn, place_id, agent, disposition), alone=False)
 
     async def broken(self, place_id: int, agent: str) -> Place:
         return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
@@ -113,15 +114,7 @@ class LineTables(TableGroup):
     async def pair(self) -> Offer | None:
         """One place is offered to one agent; None where nobody can be paired."""
 
-        async def run(connection: AsyncConnection) -> Offer | None:
-            if not await agreements.somebody_could(connection):
-                return None  # most often; the lock is for those who have something to do
-            turn = await Turn.begin(connection, self._rules, self.line, alone=True)
-            offer = await agreements.pair(turn)
-            await turn.end()
-            return offer
-
-        return await self._database.write(run)
+        return await self._database.write(lambda connection: self._pairing.pair(connection, self.line))
 
     async def look_after(self, phones: Collection[Phone]) -> None:
         """Phones of the configuration, as they are to be now."""
@@ -156,7 +149,11 @@ class LineTables(TableGroup):
     @reads
     async def snapshot(self, connection: AsyncConnection) -> Snapshot:
         at = await moment(connection)
-        query = select(places).where(places.c.state.in_(LIVE)).order_by(*in_order(at, self._rules))
+        query = (
+            select(places)
+            .where(places.c.state.in_(LIVE))
+            .order_by(*in_order(at - timedelta(seconds=self._rules.bound_s)))
+        )
         rows = (await connection.execute(query)).all()
         there = (agents.c.line != "") | (agents.c.configured != "") | (agents.c.state != "away")
         seats = (await connection.execute(select(agents).where(there).order_by(agents.c.name, agents.c.slot))).all()

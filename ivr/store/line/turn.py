@@ -14,25 +14,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
 from ivr.errors import IvrError
 from ivr.ports.line import LATE, AgentStatus, Arrival, Offer, Place
-from ivr.store.database import fit, moment
-from ivr.store.tables import Moment, agent_events, agents, place_events, places
+from ivr.store.database import clock, fit, moment
+from ivr.store.tables import agent_events, agents, place_events, places
 
 CHANNEL = "ivr_line"  # LISTEN, NOTIFY
 STANDSTILL_MS = 5000
 _LOCK = 0x49564C4E
 
-_BEGIN = text(
-    f"SELECT set_config('idle_in_transaction_session_timeout', '{STANDSTILL_MS}', true), "
-    f"pg_advisory_xact_lock({_LOCK}), clock_timestamp() AS at"
-).columns(at=Moment)
-
-_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :what)")
+BEGIN_ALONE = select(  # on PostgreSQL; in this order
+    func.set_config("idle_in_transaction_session_timeout", str(STANDSTILL_MS), True),
+    func.pg_advisory_xact_lock(_LOCK),
+    clock(True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class Turn:
     async def begin(cls, connection: AsyncConnection, rules: LineConfig, line: str, *, alone: bool) -> Turn:
         """``alone``: with the lock."""
         if alone and connection.dialect.name == "postgresql":
-            return cls(connection, (await connection.execute(_BEGIN)).one().at, rules, line)
+            return cls(connection, (await connection.execute(BEGIN_ALONE)).one().at, rules, line)
         return cls(connection, await moment(connection), rules, line)
 
     def after(self, seconds: float) -> datetime:
@@ -64,13 +63,17 @@ class Turn:
 
     async def end(self) -> None:
         """Events, and one notification, which PostgreSQL delivers at the commit."""
-        for table, rows in ((agent_events, self.agents_told), (place_events, self.told)):
-            if rows:
-                await self.connection.execute(insert(table), rows)
-        if (self.told or self.agents_told) and self.connection.dialect.name == "postgresql":
-            offered = [each for each in self.told if each["kind"] == "offered"]
-            what = f"offered {offered[0]['place']} {self.line}" if offered else f"changed 0 {self.line}"
-            await self.connection.execute(_NOTIFY, {"what": what})
+        written = [
+            insert(table).values(rows)
+            for table, rows in ((agent_events, self.agents_told), (place_events, self.told))
+            if rows
+        ]
+        if written and self.connection.dialect.name == "postgresql":  # in one statement: whoever is next waits for it
+            notified = select(func.pg_notify(CHANNEL, f"changed 0 {self.line}"))
+            await self.connection.execute(notified.add_cte(*(each.cte(each.table.name) for each in written)))
+            return
+        for each in written:
+            await self.connection.execute(each)
 
     # -- places ------------------------------------------------------------------------------------------------------
 
@@ -126,10 +129,9 @@ class Turn:
         )
 
 
-def in_order(at: datetime, rules: LineConfig) -> Sequence[ColumnElement[Any]]:
-    """What places are sorted by: ``ivr.desk.routing`` says the same."""
-    late = places.c.entered_at < at - timedelta(seconds=rules.bound_s)
-    first = case((late, LATE), else_=places.c.priority)
+def in_order(late: datetime | ColumnElement[datetime]) -> Sequence[ColumnElement[Any]]:
+    """What places are sorted by: ``ivr.desk.routing`` says the same. ``late``: who came before has waited too long."""
+    first = case((places.c.entered_at < late, LATE), else_=places.c.priority)
     return first.desc(), places.c.first.desc(), places.c.entered_at, places.c.id
 
 
@@ -186,5 +188,5 @@ def status_of(row: Row[Any], skills: Sequence[str]) -> AgentStatus:
     )
 
 
-def offer_of(place: Row[Any], seat: Row[Any]) -> Offer:
+def offer_of(place: Row[Any], seat: Any) -> Offer:
     return Offer(place_of(place), seat.name, place.until, seat.line if seat.console else "", seat.slot)

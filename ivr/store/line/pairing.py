@@ -1,0 +1,207 @@
+"""Pairing of callers with agents: the first caller in order whom an idle agent can take, and of those agents the one
+whose turn it is.
+
+Two statements a pair on PostgreSQL, and nothing of ours between them: one takes the cluster's lock, where there is
+anything to do at all, the other finds the two, offers one to the other, writes it down and notifies. The lock is held
+for that one statement and the commit. SQLite has no statement that writes to two tables; it finds the two with the same
+query, and has one writer anyway. ``ivr.desk.routing`` says in memory what the query says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ivr.config import LineConfig
+from ivr.ports.line import Offer
+from ivr.store.database import clock
+from ivr.store.line.turn import BEGIN_ALONE, CHANNEL, Turn, in_order, offer_of
+from ivr.store.tables import Moment, agent_events, agent_skills, agents, place_events, places
+
+GENERAL = "general"
+
+_at = bindparam("now", type_=Moment)
+_until = bindparam("lease", type_=Moment)
+_line = bindparam("process", type_=places.c.line.type)
+
+_of_duty = select(agents.c.name).where(agents.c.state != "away")
+_of_idle = select(agents.c.name).where(agents.c.state == "idle")
+_ON_DUTY = select(agent_skills.c.skill).where(agent_skills.c.agent.in_(_of_duty))
+_IDLE = select(agent_skills.c.skill).where(agent_skills.c.agent.in_(_of_idle))
+
+
+def could(postgres: bool) -> Select[Any]:
+    """The moment, with the lock, where somebody waits while an agent is idle; otherwise nothing, and no lock. Whoever
+    changes that pairs afterwards."""
+    waits = exists().where(places.c.state.in_(("waiting", "callback")))
+    found: Select[Any] = BEGIN_ALONE if postgres else select(clock(postgres))
+    return found.where(waits, exists().where(agents.c.state == "idle"))
+
+
+_COULD = {postgres: could(postgres) for postgres in (False, True)}
+
+
+class Pairing:
+    """The statements of one configuration. ``rules``: bound, relaxation, named agents, leases."""
+
+    def __init__(self, rules: LineConfig) -> None:
+        self._rules = rules
+        self._before = {"late": rules.bound_s, "patient": rules.named_s} | {
+            f"relaxed{n}": each.after_s for n, each in enumerate(rules.relax)
+        }
+        caller = self._caller().cte("caller")
+        seat = self._seat(caller).cte("seat")
+        theirs = [column.label(f"seat_{column.key}") for column in seat.c]
+        self._found = select(*caller.c, *theirs).join_from(caller, seat, true())
+        self._offered = _offered(self._found.cte("found"))
+
+    async def pair(self, connection: AsyncConnection, line: str) -> Offer | None:
+        """None where there is no such pair. A call back is driven by the process of the agent's console, or else by
+        this one."""
+        postgres = connection.dialect.name == "postgresql"
+        begun = (await connection.execute(_COULD[postgres])).one_or_none()
+        if begun is None:
+            return None
+        turn = Turn(connection, begun.at, self._rules, line)
+        known = {"now": turn.at, **{name: turn.before(seconds) for name, seconds in self._before.items()}}
+        if not postgres:
+            row = (await connection.execute(self._found, known)).one_or_none()
+            offer = await self._offer(turn, row) if row is not None else None
+            await turn.end()
+            return offer
+        known |= {"lease": turn.after(self._rules.offer_s), "process": line}
+        row = (await connection.execute(self._offered, known)).one_or_none()
+        return offer_of(row, _Seat(row)) if row is not None else None
+
+    async def _offer(self, turn: Turn, row: Row[Any]) -> Offer:
+        seat = _Seat(row)
+        changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1}
+        changes["until"] = turn.after(self._rules.offer_s)
+        if row.state == "callback" or row.channel == "message":
+            changes["line"] = seat.line if seat.console else turn.line
+        await turn.sit(seat, "offered", until=changes["until"])
+        detail = {"slot": seat.slot, "offer": changes["offers"], "priority": row.priority, "skill": row.skill}
+        return offer_of(await turn.put(row, "offered", "offered", **changes, detail=detail), seat)
+
+    # -- who, and whom -------------------------------------------------------------------------------------------------
+
+    def _relaxed(self, skill: ColumnElement[Any], entered_at: ColumnElement[Any]) -> Sequence[tuple[Any, str]]:
+        """When a place of ``skill`` is also good for another, and for which."""
+        return [
+            ((skill == each.skill) & (entered_at <= bindparam(f"relaxed{n}", type_=Moment)), each.to)
+            for n, each in enumerate(self._rules.relax)
+        ]
+
+    def _served(self, skill: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Somebody on duty has ``skill``, or one that it relaxes to."""
+        relaxes = [(skill == each.skill) & literal(each.to).in_(_ON_DUTY) for each in self._rules.relax]
+        return or_(skill.in_(_ON_DUTY), *relaxes)
+
+    def _caller(self) -> Select[Any]:
+        """SKIP LOCKED: a row that somebody is changing by hand never blocks the line."""
+        ready = (places.c.state == "waiting") | ((places.c.state == "callback") & (places.c.due_at <= _at))
+        # Whom nobody on duty is there for: generalists take them, or else whoever there is.
+        anybody = literal(GENERAL).in_(_IDLE) | (literal(GENERAL).not_in(_ON_DUTY) & exists(_of_idle))
+        can_be_taken = or_(
+            places.c.skill.in_(_IDLE),
+            places.c.named.in_(_of_idle),
+            ~self._served(places.c.skill) & anybody,
+            *(when & literal(to).in_(_IDLE) for when, to in self._relaxed(places.c.skill, places.c.entered_at)),
+        )
+        since = func.coalesce(places.c.due_at, places.c.entered_at)  # they can be served at all
+        patient = and_(
+            places.c.named.in_(_of_duty),
+            places.c.named.not_in(_of_idle),
+            since > bindparam("patient", type_=Moment),
+        )
+        query = select(places).where(ready, can_be_taken, ~patient)
+        query = query.order_by(*in_order(bindparam("late", type_=Moment)))
+        return query.limit(1).with_for_update(skip_locked=True)
+
+    def _seat(self, caller: CTE) -> Select[Any]:
+        """Whom they know, who has the very skill, who has been idle longest. Who is going away this very moment is
+        locked, and whoever says so wakes the pairing."""
+        has = select(agent_skills.c.agent, agent_skills.c.skill)
+        very = tuple_(agents.c.name, caller.c.skill).in_(has)
+        generalist = agents.c.name.in_(select(agent_skills.c.agent).where(agent_skills.c.skill == GENERAL))
+        able = or_(
+            agents.c.name == caller.c.named,
+            very,
+            ~self._served(caller.c.skill) & (generalist | literal(GENERAL).not_in(_ON_DUTY)),
+            *(
+                when & tuple_(agents.c.name, literal(to)).in_(has)
+                for when, to in self._relaxed(caller.c.skill, caller.c.entered_at)
+            ),
+            false(),
+        )
+        order = (agents.c.name != caller.c.named, ~very, agents.c.idle_at, agents.c.seat)
+        query = select(agents).join_from(agents, caller, true())
+        query = query.where(agents.c.state == "idle", able).order_by(*order).limit(1)
+        return query.with_for_update(of=agents, skip_locked=True)
+
+
+class _Seat:
+    """The agent's columns of a row that is mostly the caller's."""
+
+    def __init__(self, row: Row[Any]) -> None:
+        self._values: Mapping[str, Any] = row._mapping
+
+    def __getattr__(self, name: str) -> Any:
+        return self._values[f"seat_{name}"]
+
+
+def _offered(found: CTE) -> Select[Any]:
+    """What was found is made an offer: both rows, both events, and the notification, in one statement."""
+    row = found.c
+    theirs = {"state": "offered", "reason": "", "until": _until, "since": _at}
+    sat = update(agents).where(agents.c.seat == row.seat_seat).values(theirs).returning(agents.c.seat).cte("sat")
+    driven = case((row.seat_console, row.seat_line), else_=_line)
+    ours = {
+        "state": "offered",
+        "changed_at": _at,
+        "until": _until,
+        "agent": row.seat_name,
+        "seat": row.seat_seat,
+        "offers": row.offers + 1,
+        "line": case(((row.state == "callback") | (row.channel == "message"), driven), else_=row.line),
+    }
+    seat = [column for column in row if column.key.startswith("seat_")]
+    placed = update(places).where(places.c.id == row.id).values(ours)
+    made = placed.returning(places, *seat, row.state.label("was")).cte("made")
+    detail = func.jsonb_build_object(
+        *("state", made.c.state, "was", made.c.was, "slot", made.c.seat_slot),
+        *("offer", made.c.offers, "priority", made.c.priority, "skill", made.c.skill),
+    )
+    told = insert(place_events).from_select(
+        ["place", "at", "kind", "agent", "detail"],
+        select(made.c.id, _at, literal("offered"), made.c.agent, cast(detail, JSONB)),
+    )
+    agent_told = insert(agent_events).from_select(
+        ["agent", "slot", "at", "state", "reason"],
+        select(made.c.agent, made.c.seat_slot, _at, literal("offered"), literal("")),
+    )
+    what = func.concat("offered ", made.c.id, " ", _line)
+    return select(made, func.pg_notify(CHANNEL, what)).add_cte(sat, told.cte("told"), agent_told.cte("agent_told"))
