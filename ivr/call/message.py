@@ -16,7 +16,7 @@ from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import ActionDone, Perform
 from ivr.errors import IvrError
-from ivr.events import ActionResult, Audio, Heard
+from ivr.events import CALLER_ID, ActionResult, Audio, Heard
 from ivr.ports import ActionCall, Clip, MediaLeg
 from ivr.record import Performed
 
@@ -165,7 +165,8 @@ class MessageRecording:
                 if self._seconds >= LEAST_S:
                     if services.messages is None:
                         raise IvrError("no messages are kept here", remedy="see that the database runs")
-                    recording = await services.messages.keep(self._call_id, _wav(bytes(self._pcm)))
+                    caller_id = str(facts.get(CALLER_ID) or "")
+                    recording = await services.messages.keep(self._call_id, _wav(bytes(self._pcm)), caller_id)
                 arguments = {**perform.arguments, "recording": recording, "transcript": transcript}
                 call = ActionCall(perform.name, arguments, perform.key, self._call_id, facts, language)
                 result = await services.actions.perform(call)

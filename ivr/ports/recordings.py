@@ -64,8 +64,8 @@ class Recordings(Protocol):
     async def begin(self, about: RecordingAbout) -> OpenRecording | None:
         """None: it could not be begun, which is logged."""
 
-    async def keep(self, call_id: str, wav: bytes) -> str:
-        """A message that a caller left, whole; its name."""
+    async def keep(self, call_id: str, wav: bytes, caller_id: str = "") -> str:
+        """A message that a caller left, whole; its name. ``caller_id``: as the company knows them, "" for a stranger."""
 
     async def find(self, name: str) -> RecordingRow | None: ...
     async def of_call(self, call_id: str) -> Sequence[RecordingRow]: ...

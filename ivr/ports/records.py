@@ -69,7 +69,7 @@ class PastCalls(Protocol):
 class Messages(Protocol):
     """Where it is kept what callers said who left a message; see ``Recordings``."""
 
-    async def keep(self, call_id: str, wav: bytes) -> str:
+    async def keep(self, call_id: str, wav: bytes, caller_id: str = "") -> str:
         """Its name, which nobody can guess. Raises StoreUnavailable."""
 
 

@@ -69,10 +69,12 @@ class Archive:
         log.info("recording.begun", call_id=about.call_id, recording=row.name, sealed=bool(row.key))
         return _Recording(row, writer, self._rows)
 
-    async def keep(self, call_id: str, wav: bytes) -> str:
-        row = self._row(RecordingAbout(call_id, kind="message"))
+    async def keep(self, call_id: str, wav: bytes, caller_id: str = "") -> str:
+        row = self._row(RecordingAbout(call_id, caller_id, kind="message"))
         seconds = await asyncio.to_thread(self._kept, self._path(row.name), wav)
-        listed = RecordingRow(row.name, row.kind, row.call_id, "", (), row.started_at, seconds, row.key, "kept")
+        listed = RecordingRow(
+            row.name, row.kind, row.call_id, row.caller_id, (), row.started_at, seconds, row.key, "kept"
+        )
         try:
             await self._rows.add(listed)
         except StoreUnavailable:

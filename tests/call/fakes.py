@@ -627,7 +627,7 @@ class FakeMessages:
         self.kept: dict[str, bytes] = {}
         self.broken = False
 
-    async def keep(self, call_id: str, wav: bytes) -> str:
+    async def keep(self, call_id: str, wav: bytes, caller_id: str = "") -> str:
         if self.broken:
             raise StoreUnavailable("the database is stopped")
         name = f"message-{len(self.kept) + 1}"

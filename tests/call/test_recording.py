@@ -63,7 +63,7 @@ class Shelf:
         self.kept.append(Kept(about, full=self._full))
         return self.kept[-1]
 
-    async def keep(self, call_id: str, wav: bytes) -> str:
+    async def keep(self, call_id: str, wav: bytes, caller_id: str = "") -> str:
         raise NotImplementedError
 
     async def find(self, name: str) -> RecordingRow | None:

@@ -46,9 +46,10 @@ async def test_a_conversation_is_listed_and_played_and_who_did_is_in_the_trail(a
 
 
 async def test_messages_are_in_the_same_place(archive: Archive, tmp_path: Path) -> None:
-    name = await archive.keep("call-2", wav(b"\x05\x00" * 12000))
+    name = await archive.keep("call-2", wav(b"\x05\x00" * 12000), "10001")
     (row,) = await archive.of_call("call-2")
-    assert (row.kind, row.seconds) == ("message", 1.5)
+    assert (row.kind, row.seconds, row.caller_id) == ("message", 1.5, "10001")
+    assert [each.name for each in await archive.listed("10001")] == [name], "deleted with what else is theirs"
     assert (await played(archive, name))[44:] == b"\x05\x00" * 12000
     with pytest.raises(RecordingUnreadable):
         await archive.keep("call-3", b"no sound")
