@@ -12,6 +12,7 @@ IvrError
 │   ├── ModificationRefused
 │   └── TransferFailed
 ├── ActionError          the back end behind a flow's action
+├── TooManyCallBacks     whoever asks for more of them than a day has
 ├── AccountError         whoever manages accounts, or chooses a password
 └── CallEnded            nobody: the far end left; unwinds a call's tasks
 """
@@ -93,6 +94,10 @@ class TransferFailed(TelephonyError):
 
 class ActionError(IvrError):
     """An action's back end failed; the flow takes the action's ``failed`` edge."""
+
+
+class TooManyCallBacks(IvrError):
+    """This caller was promised enough call backs today, or this number is: nobody has strangers rung over and over."""
 
 
 class AccountError(IvrError):

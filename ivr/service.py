@@ -162,6 +162,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
             outside=config.desk.line.outside,
             phone=lambda seat: floor.register(seat.account.name, seat),
+            subscriber=switchboard.destinations.subscriber,
         )
         board = DeskBoard(
             line,
@@ -180,7 +181,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         number = config.flows.numbering.number
-        waiting = WaitingActions(store.callbacks, line, number)
+        waiting = WaitingActions(store.callbacks, line, number, switchboard.destinations.subscriber)
         history = HistoryActions(store.calls, clock.now)
         actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
 

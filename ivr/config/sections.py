@@ -280,7 +280,8 @@ class LineConfig(Section):
     ``grace_s``: how long the place of somebody who is gone is kept; ``named_s``: how long a caller waits for the agent
     they know; ``rest_s``: how long a phone without a console is left alone after it did not answer; ``told_every_s``:
     how often a caller is told where they stand; ``handle_s``: how long a conversation lasts, until enough of them were
-    seen; ``attempts_min``: minutes between the attempts of a call back; ``overflow``: an outside number for who
+    seen; ``attempts_min``: minutes between the attempts of a call back; ``callbacks_day``: how many a caller, and a
+    number, are promised in 24 hours; ``overflow``: an outside number for who
     waited ``overflow_after_s``, "" for none; ``trunk``: which takes calls to members' numbers."""
 
     offer_s: float = Field(20.0, gt=0)
@@ -292,6 +293,7 @@ class LineConfig(Section):
     told_every_s: float = Field(60.0, ge=10)
     handle_s: float = Field(300.0, gt=0)
     attempts_min: tuple[float, ...] = (2.0, 10.0, 30.0)
+    callbacks_day: int = Field(5, ge=1)
     relax: tuple[Relaxation, ...] = ()
     music: str = "waiting"
     overflow: SipTarget | Literal[""] = ""

@@ -38,6 +38,7 @@ class Seats:
         skills: Callable[[str], Sequence[str]] = lambda name: ("general",),
         outside: Sequence[str] = (),
         phone: Callable[[Seat], PagePhone | None] = lambda seat: None,
+        subscriber: Callable[[str], str] = str,
     ) -> None:
         self._line = line
         self._clock = clock
@@ -46,6 +47,7 @@ class Seats:
         self._skills = skills
         self._outside = tuple(outside)
         self._phone = phone
+        self._subscriber = subscriber
         self._seats: dict[str, Seat] = {}
         self._graces: dict[str, asyncio.Task[None]] = {}
 
@@ -57,7 +59,7 @@ class Seats:
             grace.cancel()
         seat = self._seats.get(account.name)
         if seat is None:
-            seat = Seat(account, self._line, self._clock, self._stories, self._touch)
+            seat = Seat(account, self._line, self._clock, self._stories, self._touch, self._subscriber)
             seat.phone = self._phone(seat)
             self._seats[account.name] = seat
         before, seat.page, seat.account = seat.page, page, account

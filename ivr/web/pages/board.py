@@ -66,6 +66,7 @@ async def history(request: web.Request) -> web.Response:
     return json_response(await in_time(_board(request).day(day)), headers={"Cache-Control": "no-store"})
 
 
+@needs()
 async def promises(request: web.Request) -> web.Response:
     """What the desk promised today and kept, for everybody who works here."""
     return json_response(_board(request).promises, headers={"Cache-Control": "no-store"})

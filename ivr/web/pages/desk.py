@@ -34,6 +34,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.desk.seat import Seat, TranscriptLine
@@ -47,6 +48,8 @@ from ivr.web.desk_commands import Asked, DeskCommands
 from ivr.web.formats import dumps
 from ivr.web.live import FEED
 from ivr.web.rendering import page
+
+log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 1.4
 SILENT_S = HEARTBEAT_S * 1.5  # a ping after one without a sign of life, and half of one for its answer
@@ -69,12 +72,18 @@ async def desk(request: web.Request) -> web.Response:
     return page(request, "desk.html", account=account_of(request))
 
 
-@needs("agent")
+@needs("agent", "supervisor")
 async def recording(request: web.Request) -> web.Response:
-    """What a caller left as a message, or a recorded conversation: WAV."""
-    found = await in_time(request.app[BACKEND].recording(request.match_info["name"]))
+    """What a caller left as a message, or a recorded conversation: WAV. Agents hear what is before them; supervisors
+    everything."""
+    name, account = request.match_info["name"], account_of(request)
+    seats = request.app[BACKEND].seats
+    seat = seats.of(account.name) if seats is not None else None
+    theirs = account.may("supervisor") or (seat is not None and seat.plays(name))
+    found = await in_time(request.app[BACKEND].recording(name)) if theirs else None
     if found is None:
-        raise web.HTTPNotFound(text="there is no such recording, or it was deleted")
+        raise web.HTTPNotFound(text="there is no such recording, or it was deleted, or it is not before you")
+    log.info("recording.played", by=account.name, recording=name[:8])
     return web.Response(body=found, content_type="audio/wav", headers={"Cache-Control": "no-store"})
 
 
