@@ -79,8 +79,8 @@ class Destinations:
         return number
 
     def member(self, number: str) -> str:
-        """The SIP URI at which a number that a caller gave is called. Raises DialFailed for what ``subscriber`` refuses,
-        and where no trunk takes calls out."""
+        """The SIP URI at which a number that a caller gave is called. Raises DialFailed for what ``subscriber``
+        refuses, and where no trunk takes calls out."""
         number = self.subscriber(number)
         if self._trunk is None:
             raise DialFailed(503, "no trunk takes calls out: give one of [[sip.trunks]] a gateway, or register it")

@@ -24,8 +24,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ivr.errors import ConfigError, StoreUnavailable
+from ivr.store.columns import Moment
 from ivr.store.faults import REMEDY, Unreachable, fault
-from ivr.store.tables import Moment
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -330,7 +330,7 @@ async def test_a_message_is_read_played_and_answered(browser: Browser) -> None:
         await page.keyboard.press("Enter")
         await expect(page.locator(".heard")).to_contain_text("A call back is noted")
         ((arrival, number, due),) = served.floor.line.noted_of("ask_call_back")
-        assert (number, due) == ("5035550101", None) and arrival.named == "local"  # type: ignore[attr-defined]
+        assert (number, due) == ("+15035550101", None) and arrival.named == "local"  # type: ignore[attr-defined]
         await page.keyboard.press("w")
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")

@@ -20,8 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ivr.config import LineConfig
 from ivr.errors import IvrError
 from ivr.ports.line import LATE, AgentStatus, Arrival, Offer, Place
+from ivr.store.columns import Moment
 from ivr.store.database import fit, moment
-from ivr.store.tables import Moment, agent_events, agents, place_events, places
+from ivr.store.tables import agent_events, agents, place_events, places
 
 CHANNEL = "ivr_line"  # LISTEN, NOTIFY
 STANDSTILL_MS = 5000
