@@ -159,8 +159,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             clock,
             Stories(office, RecordedCalls(store.calls)),
             feed.touch,
-            skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
-            outside=config.desk.line.outside,
+            skills=lambda name: next((a.skills for a in reload.config.desk.agents if a.name == name), ("general",)),
+            outside=lambda: reload.config.desk.line.outside,
             phone=lambda seat: floor.register(seat.account.name, seat),
             subscriber=switchboard.destinations.subscriber,
         )

@@ -512,7 +512,7 @@ def floor(clock: Clock, touch: Callable[[], None] = lambda: None, earlier: Seque
         Stories(panel, calls),
         moving,
         skills=lambda name: SKILLS,
-        outside=("tel:+15035550123",),
+        outside=lambda: ("tel:+15035550123",),
         phone=phone,
         subscriber=Destinations().subscriber,
     )

@@ -36,7 +36,7 @@ class Seats:
         touch: Callable[[], None],
         *,
         skills: Callable[[str], Sequence[str]] = lambda name: ("general",),
-        outside: Sequence[str] = (),
+        outside: Callable[[], Sequence[str]] = lambda: (),
         phone: Callable[[Seat], PagePhone | None] = lambda seat: None,
         subscriber: Callable[[str], str] = str,
     ) -> None:
@@ -45,7 +45,7 @@ class Seats:
         self._stories = stories
         self._touch = touch
         self._skills = skills
-        self._outside = tuple(outside)
+        self._outside = outside
         self._phone = phone
         self._subscriber = subscriber
         self._seats: dict[str, Seat] = {}
@@ -162,7 +162,7 @@ class Seats:
             "targets": [
                 *({"to": f"agent:{a.name}", "label": a.display or a.name, "state": a.state} for a in others),
                 *({"to": f"skill:{skill}", "label": skill, "state": "skill"} for skill in skills),
-                *({"to": number, "label": number.partition(":")[2], "state": "outside"} for number in self._outside),
+                *({"to": number, "label": number.partition(":")[2], "state": "outside"} for number in self._outside()),
             ],
             "dispositions": DISPOSITIONS,
         }
