@@ -13,6 +13,7 @@ IvrError
 │   └── TransferFailed
 ├── ActionError          the back end behind a flow's action
 ├── RecordingUnreadable  the operator: its key is not there, or somebody changed it
+├── TooManyCallBacks     whoever asks for more of them than a day has
 ├── AccountError         whoever manages accounts, or chooses a password
 └── CallEnded            nobody: the far end left; unwinds a call's tasks
 """
@@ -98,6 +99,10 @@ class ActionError(IvrError):
 
 class RecordingUnreadable(IvrError):
     """A recording is gone, was changed, or its key is not there."""
+
+
+class TooManyCallBacks(IvrError):
+    """This caller was promised enough call backs today, or this number is: nobody has strangers rung over and over."""
 
 
 class AccountError(IvrError):

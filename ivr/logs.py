@@ -34,7 +34,7 @@ DIGIT_KEYS = frozenset({"key", "keys", "digits"})
 SECRET_KEYS = frozenset({"password", "token", "authorization", "secret"})
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
 _LEVELS |= {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "msg": logging.INFO}
-_SIP_USER = re.compile(r"(?<=sip:)[^@;>\s]+(?=@)")
+_USER = re.compile(r"(?i)(?<=sip:)[^@;>\s]+(?=@)|(?<=tel:)[^;>\s]+")  # of a SIP URI, or a tel URI (RFC 3966)
 
 
 def bind_call(fields: dict[str, Any] | None) -> None:
@@ -83,8 +83,8 @@ class Redaction:
             return mask_text(value)
         if isinstance(value, Mapping):
             return self._mapping(value)
-        if isinstance(value, str) and "sip:" in value:
-            return _SIP_USER.sub(lambda m: mask_number(m.group()), value)
+        if isinstance(value, str) and ("sip:" in value.lower() or "tel:" in value.lower()):
+            return _USER.sub(lambda m: mask_number(m.group()), value)
         return value
 
 

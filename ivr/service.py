@@ -182,9 +182,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             clock,
             Stories(office, RecordedCalls(store.calls)),
             feed.touch,
-            skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
-            outside=config.desk.line.outside,
+            skills=lambda name: next((a.skills for a in reload.config.desk.agents if a.name == name), ("general",)),
+            outside=lambda: reload.config.desk.line.outside,
             phone=lambda seat: floor.register(seat.account.name, seat),
+            subscriber=switchboard.destinations.subscriber,
         )
         board = DeskBoard(
             line,
@@ -203,7 +204,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
         number = config.flows.numbering.number
-        waiting = WaitingActions(store.callbacks, line, number)
+        waiting = WaitingActions(store.callbacks, line, number, switchboard.destinations.subscriber)
         history = HistoryActions(store.calls, clock.now)
         actions = ActionRegistry(
             office.actions, waiting.actions, history.actions, consent.ACTIONS, company_http.actions

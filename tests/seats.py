@@ -12,6 +12,7 @@ from ivr.desk.seat import Seat
 from ivr.desk.seats import Seats
 from ivr.desk.story import Stories
 from ivr.errors import ActionError, DialFailed, IvrError, StoreUnavailable
+from ivr.phones.destinations import Destinations
 from ivr.ports import (
     AgentState,
     AgentStatus,
@@ -531,7 +532,8 @@ def floor(clock: Clock, touch: Callable[[], None] = lambda: None, earlier: Seque
         Stories(panel, calls),
         moving,
         skills=lambda name: SKILLS,
-        outside=("tel:+15035550123",),
+        outside=lambda: ("tel:+15035550123",),
         phone=phone,
+        subscriber=Destinations().subscriber,
     )
     return Floor(line, seats, panel, clock, moving, phones, moved)

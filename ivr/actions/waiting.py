@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, MESSAGE, ActionSignature, Parameter
-from ivr.errors import StoreUnavailable
+from ivr.errors import DialFailed, StoreUnavailable
 from ivr.events import (
     CALLBACK_REQUEST,
     CALLER_ID,
@@ -58,10 +59,18 @@ SIGNATURES = (
 
 class WaitingActions:
     """``line`` None: nobody waits anywhere, and call backs are only noted. ``callbacks`` keeps what is promised while
-    the line can't be reached: on disk before a caller hears that it is. ``number``: any notation, in E.164."""
+    the line can't be reached: on disk before a caller hears that it is. ``number``: any notation, in E.164;
+    ``subscriber``: the same of one that is to be called, raising DialFailed where it never would be."""
 
-    def __init__(self, callbacks: Callbacks, line: Line | None = None, number: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        callbacks: Callbacks,
+        line: Line | None = None,
+        number: Callable[[str], str] = str,
+        subscriber: Callable[[str], str] = str,
+    ) -> None:
         self._number = number
+        self._subscriber = subscriber
         self._callbacks = callbacks
         self._line = line
 
@@ -70,14 +79,18 @@ class WaitingActions:
         return ActionSet(SIGNATURES, {CALLBACK_REQUEST: self.call_back, MESSAGE_LEAVE: self.message})
 
     async def call_back(self, invocation: Invocation) -> ActionResult:
-        """With a place in the line that place waits for it, at its old time."""
+        """With a place in the line that place waits for it, at its old time. Raises TooManyCallBacks."""
         call = invocation.call
         number = str(invocation.get("number") or call.facts.get("call.caller") or "")
         if sum(c.isdigit() for c in number) < FEWEST_DIGITS:
             return ActionResult("no_number", {"number": ""})
-        if not await self._in_line(invocation, number):
+        try:
+            dialled = self._subscriber(number)
+        except DialFailed:  # nothing is promised that would be refused when an agent has it before them
+            return ActionResult("no_number", {"number": ""})
+        if not await self._in_line(invocation, dialled):
             await self._callbacks.request(
-                number,
+                dialled,
                 name=str(call.facts.get(CALLER_NAME) or ""),
                 caller_id=str(call.facts.get(CALLER_ID) or ""),
                 skill=_skill(invocation),
@@ -88,16 +101,16 @@ class WaitingActions:
         return ActionResult("ok", {"number": "".join(c for c in number if c.isdigit())})
 
     async def _in_line(self, invocation: Invocation, number: str) -> bool:
-        """False where the line can't be reached, or the caller named a time in words of their own."""
-        if self._line is None or invocation.get("when"):
+        """False where the line can't be reached."""
+        if self._line is None:
             return False
+        due_at = _moment(invocation.get("when", ""))
         try:
             place = await self._place(invocation.call)
-            number = self._number(number)
             if place is not None:
-                await self._line.call_back(place.id, number)
+                await self._line.call_back(place.id, number, due_at)
             else:
-                await self._line.ask_call_back(self._arrival(invocation), number)
+                await self._line.ask_call_back(self._arrival(invocation), number, due_at)
         except StoreUnavailable:
             return False
         return True
@@ -138,13 +151,22 @@ class WaitingActions:
             skill=_skill(invocation),
             priority=priority if isinstance(priority, int) else USUAL_PRIORITY,
             reason=str(facts.get(HANDOFF_REASON) or ""),
-            said=str(facts.get(HANDOFF_SAID) or ""),
+            said=" / ".join(filter(None, (str(facts.get(HANDOFF_SAID) or ""), str(invocation.get("when", ""))))),
             name=str(facts.get(CALLER_NAME) or ""),
             number=str(facts["call.caller"]),
             member=str(facts.get(CALLER_ID) or ""),
             language=call.language,
             context=str(facts.get(HANDOFF_CONTEXT) or ""),
         )
+
+
+def _moment(when: str) -> datetime | None:
+    """None for as soon as possible, and for words: those are the agent's to read."""
+    try:
+        moment = datetime.fromisoformat(when)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _skill(invocation: Invocation) -> str:

@@ -14,6 +14,7 @@ import structlog
 from ivr.call.agitation import Agitation
 from ivr.call.awaited_recognition import AwaitedRecognition
 from ivr.call.barge_in import BargeIn
+from ivr.call.connecting import Connecting
 from ivr.call.dtmf_filter import KeyFilter
 from ivr.call.ears import CallEars
 from ivr.call.handoff import Handoff
@@ -76,7 +77,6 @@ from ivr.ports import MediaChanged, TransferAsked
 
 log = structlog.get_logger(__name__)
 
-DISCONNECT_S = 3.0  # for the line to take back an offer
 MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
 
 
@@ -112,10 +112,14 @@ class Conductor:
             spawn=lambda work: self._tasks.create_task(work),
             hangover_s=lambda: self._listen.hangover_s if self._listen is not None else 0.0,
         )
-        self._connecting: asyncio.Task[None] | None = None
-        self._connect_token = 0  # of the latest Connect
         self._coming = False  # an agent is being joined with the caller
         self._music = WaitingMusic(caller.media, services.speech)
+        self._connecting = Connecting(
+            *(handoff, inbox, self._music, services),
+            spawn=lambda work: self._tasks.create_task(work),
+            paused=self.paused,
+            quiet=lambda: self._hears_nothing,
+        )
         handoff.attend(self._inbox.put_nowait, lambda: self._may_be_told)
         self._message = MessageRecording(call_id, caller.media, services, recorder, inbox)
         self._ending: End | None = None
@@ -231,7 +235,7 @@ class Conductor:
         self._coming = True
         await self._music.stop()
         await self._mouth.stop()
-        await self._tell(AgentComing(self._connect_token))
+        await self._tell(AgentComing(self._connecting.token))
 
     async def _tell(self, event: DialogueEvent) -> None:
         await self._carry_out(self._dialogue.handle(event, self._services.local_time()))
@@ -343,11 +347,11 @@ class Conductor:
                 case Perform():
                     self._tasks.create_task(self._invocation.run(effect, self._facts))
                 case Connect():
-                    await self._start_connecting(effect)
+                    await self._connecting.start(effect, self._dialogue.language)
                 case Disconnect():
-                    await self._disconnect(effect)
+                    await self._connecting.stop(effect)
                 case AskPlace():
-                    self._ask_place(effect)
+                    self._connecting.ask_place(effect)
                 case Music(on=on):
                     await (self._music.on() if on else self._music.off(quiet=True))
                 case LoadResume():
@@ -363,7 +367,7 @@ class Conductor:
     @property
     def _facts(self) -> Mapping[str, object]:
         """What actions know of the call: what the dialogue does, and which story goes with it."""
-        token = self._handoff.token
+        token = self._handoff.story.token
         return {**self._dialogue.facts, HANDOFF_CONTEXT: token} if token else self._dialogue.facts
 
     async def _start_listening(self, listen: Listen) -> None:
@@ -383,46 +387,6 @@ class Conductor:
         if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._recognition.under_way:
             return
         self._timers.await_input(self._listen)
-
-    async def _start_connecting(self, connect: Connect) -> None:
-        """A second one while the caller waits already: the same place, wanted more."""
-        self._connect_token = connect.token
-        place = self._handoff.place
-        if self._connecting is not None and connect.waits and place.held:
-            await place.move(connect)
-            return
-        self._connecting = self._tasks.create_task(self._connect(connect))
-        if connect.waits:
-            rules = self._services.waiting()
-            name = rules.music if connect.music is None else connect.music
-            self._tasks.create_task(self._music.load(name, self._dialogue.language))
-
-    async def _disconnect(self, disconnect: Disconnect) -> None:
-        """The caller leaves the line: what comes next finds their place as they left it."""
-        connecting, self._connecting = self._connecting, None
-        await self._music.off()
-        if connecting is not None and disconnect.token == self._connect_token:
-            self._handoff.leaving(disconnect.keep)
-            connecting.cancel()
-            await asyncio.wait({connecting}, timeout=DISCONNECT_S)
-
-    def _ask_place(self, ask: AskPlace) -> None:
-        place = self._handoff.place
-        if place.held:
-            place.ask()
-        else:
-            self._inbox.put_nowait(PlaceTold(ask.token, 0, asked=True))
-
-    async def _connect(self, connect: Connect) -> None:
-        def still_trying() -> bool:
-            if self._hears_nothing:
-                self._inbox.put_nowait(HandoffSlow(connect.token))
-            return self._hears_nothing
-
-        outcome = await self._handoff.run(connect, self.paused, still_trying)
-        self._connecting = None
-        await self._music.off()
-        self._inbox.put_nowait(HandoffDone(self._connect_token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Literal
 
 import structlog
 
 from ivr.call.blind_transfer import BlindTransfer
+from ivr.call.call_story import CallStory
 from ivr.call.comfort import Comfort
+from ivr.call.handed_over import HandedOverCall, NotConnected, Pause
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.call.ringing import Ringing
-from ivr.call.waiting import LEAVE_S, WaitingPlace
+from ivr.call.waiting import WaitingPlace
 from ivr.dialogue.engine.contract import AgentComing, Connect, DialogueEvent
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import (
     CallEnded,
     DialFailed,
-    IvrError,
     MediaUnavailable,
     StoreUnavailable,
     TransferFailed,
 )
 from ivr.events import TransferProgress
-from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant, first_of
-from ivr.ports import BridgeEnd, Destination, HandoffContext, Offer, Ring
-from ivr.record import HandedOver
+from ivr.ports import Destination, HandoffContext, Offer
 
 log = structlog.get_logger(__name__)
 
-CONTEXT_TIMEOUT_S = 1.0
-
-NotConnected = Literal["closed", "failed", "dropped", "machine"]
-"""Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again; the
-agent gave the caller back to the dialogue."""
-
 PATIENCE_S = 45.0  # of a hand-over that does not wait: then the flow says what else there is
 OVERFLOW = "overflow"
-
-Pause = Callable[[], AbstractAsyncContextManager[None]]
-
 
 MEDIA_FAILED, CRASHED = "media failed", "something failed"
 GENERAL, URGENT = "general", 9
@@ -61,29 +50,23 @@ def _unpaused() -> AbstractAsyncContextManager[None]:
 class Handoff:
     """One caller's way to humans, as often as one is wanted.
 
-    ``context``: what the last of them got, None before; ``with_agent``: a human has the call, or had it when it ended;
-    ``seconds_to_human``: from the first wish for one until the last was reached."""
+    ``context``: what the last of them got, None before; ``story``: where that comes from; ``call``: how it is while a
+    human has it."""
 
     def __init__(
         self, call_id: str, caller: Participant, dialogue: Dialogue, recorder: Recorder, services: CallServices
     ) -> None:
-        self._call_id = call_id
         self._caller = caller
-        self._dialogue = dialogue
-        self._recorder = recorder
         self._services = services
         self._blind = BlindTransfer(caller.leg)
         self._ringing = Ringing(call_id, services, self._blind)
-        self._wanted_at: float | None = None
+        self.story = CallStory(call_id, caller.leg.caller, dialogue, recorder, services.desk)
+        self.call = HandedOverCall(caller, recorder, services, self._ringing)
         self._trying = False
         self._keep = ""  # of the place, when the caller leaves it
-        self.token = ""  # of the story, as a human gets it
-        self._agent_coming: Callable[[int], None] = lambda token: None
         clock, rules = services.clock, services.waiting
         self.place = WaitingPlace(call_id, services.line, clock, rules, lambda told: None, _quietly)
         self.context: HandoffContext | None = None
-        self.with_agent = False
-        self.seconds_to_human: float | None = None
 
     def progress(self, event: TransferProgress) -> None:
         """A NOTIFY arrived on the caller's leg."""
@@ -91,7 +74,7 @@ class Handoff:
 
     def attend(self, tell: Callable[[DialogueEvent], None], quiet: Callable[[], bool]) -> None:
         """Who hears where the caller stands (``tell``), and whether that may be said now."""
-        self._agent_coming = lambda token: tell(AgentComing(token))
+        self.call.coming = lambda token: tell(AgentComing(token))
         self.place.attend(tell, quiet)
 
     def leaving(self, keep: str) -> None:
@@ -112,7 +95,7 @@ class Handoff:
             raise
         except Exception:
             log.exception("handoff.crashed")
-            self.with_agent = False
+            self.call.with_agent = False
             return "failed"
         finally:
             self._trying = False
@@ -123,17 +106,16 @@ class Handoff:
             return
         clock, desk = self._services.clock, self._services.desk
         connect = Connect(0, MEDIA_FAILED, GENERAL, URGENT)
-        context = self._context_for(connect)
+        context = self.story.told(connect)
         found = [d for d in desk.destinations(GENERAL, clock.now()) if d.mode == "refer"]
         if not found:
             return
         self.context = context
-        if self._wanted_at is None:
-            self._wanted_at = clock.monotonic()
+        self.call.wanted()
         comfort = Comfort(self._caller.media, _quietly)  # not entered: there is nothing to hear
         reached = await self._reached(found, context, comfort)
         if reached is not None:
-            await self._handed_over(reached[0].name, connect, _unpaused, reached[1])
+            await self.call.run(reached[0].name, connect, context, _unpaused, reached[1])
 
     async def without_dialogue(self) -> CallEnded:
         """Something of ours broke, and nobody leads the call any more: a person does, or it ends. How it ended."""
@@ -145,9 +127,8 @@ class Handoff:
         return await first_of(self._caller.left(), reaching())
 
     async def _run(self, connect: Connect, paused: Pause, comfort: Comfort) -> NotConnected:
-        if self._wanted_at is None:
-            self._wanted_at = self._services.clock.monotonic()
-        context = self.context = self._context_for(connect)
+        self.call.wanted()
+        context = self.context = self.story.told(connect)
         try:
             return await self._by_line(self.place, connect, context, paused, comfort)
         except StoreUnavailable as error:
@@ -170,10 +151,10 @@ class Handoff:
             raise StoreUnavailable("the line is away", remedy="see that the database runs")
         if not line.staffed(connect.skill):
             return await self._unstaffed(connect, context, paused, comfort)
-        url = await self._stored(context)
+        url = await self.story.stored(context)
         entered = services.clock.monotonic()
         until = rules.overflow_after_s if connect.waits and rules.overflow else None if connect.waits else PATIENCE_S
-        token, number = self.token, services.number(context.caller.number) if context.caller.number else ""
+        token, number = self.story.token, services.number(context.caller.number) if context.caller.number else ""
         await place.enter(connect, context, token, number)
         try:
             async with comfort if not connect.waits else nullcontext():
@@ -208,7 +189,7 @@ class Handoff:
         elsewhere = [each for each in destinations if each.mode == "refer"]
         if elsewhere:
             return await self._in_turn(elsewhere, connect, context, paused, comfort)
-        await self._stored(context)  # for who calls back, or hears a message
+        await self.story.stored(context)  # for who calls back, or hears a message
         log.info("handoff.closed", skill=context.skill)
         return "closed"
 
@@ -227,9 +208,9 @@ class Handoff:
         if isinstance(agent, Destination):
             if await line.answered(offer):
                 await line.finished(offer.place.id, offer.agent)
-            return await self._handed_over(agent.name, connect, paused, None)
+            return await self.call.run(agent.name, connect, context, paused, None)
         ring = self._ringing.ring_of(offer, context, url)
-        return await self._handed_over(offer.agent, connect, paused, agent, ring, comfort)
+        return await self.call.run(offer.agent, connect, context, paused, agent, ring, comfort)
 
     async def _overflown(
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
@@ -247,7 +228,7 @@ class Handoff:
                 raise
             return None
         await place.leave("done")
-        return await self._handed_over(OVERFLOW, connect, paused, agent)
+        return await self.call.run(OVERFLOW, connect, context, paused, agent)
 
     # -- by the configured destinations, in turn -----------------------------------------------------------------------
 
@@ -264,13 +245,13 @@ class Handoff:
         if reached is None:
             return "failed"
         destination, agent = reached
-        return await self._handed_over(destination.name, connect, paused, agent) or "dropped"
+        return await self.call.run(destination.name, connect, context, paused, agent) or "dropped"
 
     async def _reached(
         self, destinations: Sequence[Destination], context: HandoffContext, comfort: Comfort
     ) -> tuple[Destination, Participant | None] | None:
         """The first who took the call, and the agent where it is bridged; None where nobody did."""
-        url = await self._stored(context)
+        url = await self.story.stored(context)
         headers = self._services.desk.headers(context, url)
         for destination in destinations:
             log.info("handoff.trying", destination=destination.name, mode=destination.mode, reason=context.reason)
@@ -289,106 +270,3 @@ class Handoff:
                 log.warning("handoff.lost", destination=destination.name, by=ended.by, why=ended.reason)
             await comfort.hush()
         return None
-
-    # -- a human has the call ------------------------------------------------------------------------------------
-
-    async def _handed_over(
-        self,
-        to: str,
-        connect: Connect,
-        paused: Pause,
-        agent: Participant | None,
-        ring: Ring | None = None,
-        comfort: Comfort | None = None,
-    ) -> NotConnected | None:
-        """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. ``ring``: by the line.
-        None: the agent passed the caller on, and they wait again."""
-        talked = False
-        try:
-            self._agent_coming(connect.token)
-            if comfort is not None:
-                await comfort.hush()
-            self.with_agent = True
-            if self._wanted_at is not None:
-                self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
-            also = tuple(other.reason for other in connect.also)
-            self._recorder.record(HandedOver(to, connect.reason, also=also))
-            if agent is None:
-                raise CallEnded("service", "transferred")
-            async with paused():
-                await self._caller.media.stop_playing()
-                log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
-                talked = True
-                return self._after(await self._talk(to, agent, ring))
-        finally:
-            if agent is not None and not talked:
-                await agent.let_go("the other side left")
-            if ring is not None and not talked:
-                await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
-
-    def _after(self, end: BridgeEnd) -> NotConnected | None:
-        if end.how == "over":
-            raise CallEnded(end.by, end.reason)
-        self.with_agent = False
-        log.warning("handoff.returned", how=end.how, agent=end.agent, why=end.reason)
-        if end.how == "line":
-            return None
-        return "machine" if end.how == "machine" else "dropped"
-
-    async def _talk(self, to: str, agent: Participant, ring: Ring | None) -> BridgeEnd:
-        """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
-        services = self._services
-        assert self.context is not None
-        line = services.line if ring is not None else None
-        bridge = Bridge(
-            self._caller,
-            agent,
-            ring or self._ringing.nowhere(to, self.context),
-            services.switchboard,
-            services.floor,
-            line,
-            hang_up=services.floor.hang_up_of(to),
-        )
-        try:
-            return await bridge.run()
-        finally:
-            await bridge.close()
-
-    def _context_for(self, connect: Connect) -> HandoffContext:
-        dialogue = self._dialogue
-        flow, _, state = (dialogue.left_at or self._recorder.state).partition(".")
-        return HandoffContext(
-            call_id=self._call_id,
-            reason=connect.reason,
-            skill=connect.skill,
-            priority=connect.priority,
-            caller=self._caller.leg.caller,
-            language=dialogue.language,
-            facts=dict(dialogue.facts),
-            transcript=tuple(dialogue.transcript),
-            tried=tuple(dialogue.tried),
-            flow=flow,
-            state=state,
-            said=connect.said,
-            also=connect.also,
-        )
-
-    async def _stored(self, context: HandoffContext) -> str:
-        """The link to the context, for INVITE or REFER; "" when the desk cannot keep it in time."""
-        try:
-            async with asyncio.timeout(CONTEXT_TIMEOUT_S):
-                url = await self._services.desk.store_context(context)
-                self.token = url.rpartition("/")[2]
-                return url
-        except (IvrError, TimeoutError, OSError) as error:
-            log.error("handoff.context_unstored", error=str(error) or "timeout")
-            return ""
-
-
-async def _told(telling: Awaitable[object]) -> None:
-    """A conversation ends as it ended, though the database is away."""
-    try:
-        async with asyncio.timeout(LEAVE_S):
-            await telling
-    except (IvrError, TimeoutError) as error:
-        log.error("line.untold", error=str(error) or "timeout")

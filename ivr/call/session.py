@@ -80,7 +80,7 @@ class CallSession:
             "slots": dict(call.dialogue.slots) if call else {},
             "facts": dict(call.dialogue.facts) if call else {},
             "transcript": [utterance.to_json() for utterance in call.dialogue.transcript] if call else [],
-            "outcome": "with agent" if call and call.handoff.with_agent else "",
+            "outcome": "with agent" if call and call.handoff.call.with_agent else "",
             "handoff": context.to_json() if context else None,
         }
 
@@ -217,7 +217,7 @@ class CallSession:
             "resolved": call.dialogue.resolved if call else 0,
             "handoff_reason": (call.dialogue.reason or (context.reason if context else "")) if call else "",
             "handoff_also": [other.reason for other in call.dialogue.also] if call else [],
-            "seconds_to_human": call.handoff.seconds_to_human if call else None,
+            "seconds_to_human": call.handoff.call.seconds_to_human if call else None,
             "waited_s": round(call.handoff.place.waited_s, 1) if call else 0.0,
             "place_told": call.handoff.place.told.position if call else 0,
             "codec": stats.codec,
@@ -276,7 +276,7 @@ def _outcome(ended: CallEnded, call: Answered | None) -> str:
     if call is None:
         return "abandoned" if ended.by == "caller" else "failed"
     dialogue, handoff = call.dialogue, call.handoff
-    if handoff.with_agent:
+    if handoff.call.with_agent:
         return "handed over"
     if dialogue.ended:
         return dialogue.outcome or "goodbye"

@@ -125,7 +125,6 @@ class WaitingPlace:
             self.told = Told()
         self.told.at = None
         self._asked.clear()
-        log.info("line.entered", place=place.id, skill=connect.skill, priority=connect.priority, again=place.again)
         return place
 
     async def _known_as(self, context: HandoffContext, number: str) -> str:
@@ -247,5 +246,3 @@ class WaitingPlace:
                 await self._line.leave(place.id, how)
         except (IvrError, TimeoutError) as error:
             log.error("line.unleft", place=place.id, error=str(error) or "timeout")
-        else:
-            log.info("line.left", place=place.id, how=how, waited_s=round(self.waited_s, 1))

@@ -1,22 +1,18 @@
 """config.toml -> frozen objects: field types, sections of them, and the file that is read."""
 
+from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relaxation
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
 from ivr.config.sections import (
-    Agent,
     CompanyConfig,
     Config,
-    DeskConfig,
     FlowsConfig,
-    Hours,
     HttpConfig,
     HttpService,
-    LineConfig,
     LogsConfig,
     MediaConfig,
     NumberPlan,
     RecordingConfig,
-    Relaxation,
     RetentionConfig,
     SipConfig,
     SpeechConfig,

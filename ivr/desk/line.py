@@ -250,14 +250,22 @@ class WaitingLine:
         place = self._remember(await self._changed(self._seen().enter(arrival)))
         self._arrivals[place.id] = arrival
         waits = sum(each.state == "waiting" for each in self._view.places)
-        log.info("line.entered", place=place.id, skill=arrival.skill, again=place.again, waiting=waits)
+        log.info(
+            "line.entered",
+            place=place.id,
+            skill=arrival.skill,
+            priority=arrival.priority,
+            again=place.again,
+            waiting=waits,
+        )
         return place
 
     async def leave(self, place_id: int, how: Leaving) -> None:
         place_id = self._offers.now(place_id)
         self._arrivals.pop(place_id, None)
+        waited_s = self._waited(place) if (place := self._place(place_id)) is not None else None
         await self._surely(lambda: self._store.leave(place_id, how))
-        log.info("line.left", place=place_id, how=how)
+        log.info("line.left", place=place_id, how=how, waited_s=waited_s)
 
     async def offered(self, place_id: int) -> Offer:
         return await self._offers.next_of(place_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import structlog
 
-from ivr.errors import StoreUnavailable
+from ivr.errors import StoreUnavailable, TooManyCallBacks
 from ivr.ports import Arrival, Callback, Callbacks, Clock, Line
 
 log = structlog.get_logger(__name__)
@@ -38,9 +38,12 @@ class PromisedCallbacks:
         """How many stand in the line now. Raises StoreUnavailable; those that do are closed."""
         waiting = await self._callbacks.waiting()
         for each in waiting:
-            await self._line.ask_call_back(_arrival(each), each.number)
+            try:
+                await self._line.ask_call_back(_arrival(each), each.number)
+                log.info("callback.in_line", callback=each.id, skill=each.skill)
+            except TooManyCallBacks as error:
+                log.warning("callback.refused", callback=each.id, why=str(error))
             await self._callbacks.close(each.id)
-            log.info("callback.in_line", callback=each.id, skill=each.skill)
         return len(waiting)
 
 

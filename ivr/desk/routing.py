@@ -42,10 +42,6 @@ class Rules:
         wanted, waited = place.arrival.skill, waited_s(place, now)
         return frozenset({wanted, *(r.to for r in self.relax if r.skill == wanted and waited >= r.after_s)})
 
-    def could_take(self, skills: Iterable[str], place: Place, now: datetime) -> bool:
-        """Whether an agent with ``skills`` is good enough for this place."""
-        return not self.good_enough(place, now).isdisjoint(skills)
-
     def takers(self, place: Place, agents: Iterable[AgentStatus], now: datetime) -> Sequence[AgentStatus]:
         """Who on duty could take this place now. Empty where nobody is there, or nobody until its skill relaxes."""
         on_duty, enough = [agent for agent in agents if agent.state != "away"], self.good_enough(place, now)
@@ -59,7 +55,8 @@ class Rules:
     def next_pair(
         self, places: Iterable[Place], agents: Sequence[AgentStatus], now: datetime
     ) -> tuple[Place, AgentStatus] | None:
-        """The first caller in order whom an idle agent could take, and which of those agents."""
+        """The first caller in order whom an idle agent could take, and which of those agents: what the store's pairing
+        is held to, and what simulated days run on."""
         if not any(agent.state == "idle" for agent in agents):
             return None
         idle = {agent.name for agent in agents if agent.state == "idle"}

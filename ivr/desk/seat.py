@@ -80,9 +80,18 @@ class Page(Protocol):
 
 
 class Seat:
-    """``touch``: what is shown has changed. Commands raise IvrError: what can't be done, in words for the agent."""
+    """``touch``: what is shown has changed; ``subscriber``: a number that is to be called, in E.164. Commands raise
+    IvrError: what can't be done, in words for the agent."""
 
-    def __init__(self, account: Account, line: Line, clock: Clock, stories: Stories, touch: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        account: Account,
+        line: Line,
+        clock: Clock,
+        stories: Stories,
+        touch: Callable[[], None],
+        subscriber: Callable[[str], str] = str,
+    ) -> None:
         self.account = account
         self.phone: PagePhone | None = None
         self.lines: deque[TranscriptLine] = deque(maxlen=MOST_LINES)
@@ -91,6 +100,7 @@ class Seat:
         self._clock = clock
         self._stories = stories
         self._touch = touch
+        self._subscriber = subscriber
         self._offered: Matter | None = None
         self._current: Matter | None = None
         self._closing: Matter | None = None
@@ -157,6 +167,12 @@ class Seat:
         """It is before this agent, whatever the line remembers of it just now."""
         mine = {matter.place.id for matter in (self._offered, self._current) if matter is not None}
         return place.id in mine or place.agent == self.account.name
+
+    def plays(self, recording: str) -> bool:
+        """It belongs to what is before this agent."""
+        matters = (self._offered, self._current, self._closing)
+        links = {each.message.recording for each in matters if each is not None and each.message is not None}
+        return f"{RECORDINGS}{recording}" in links
 
     @property
     def talking(self) -> bool:
@@ -242,7 +258,7 @@ class Seat:
 
     async def call_back(self, number: str, due_at: datetime | None) -> None:
         """A call back by this agent, if they are there then."""
-        matter = self._matter()
+        matter, number = self._matter(), self._subscriber(number)
         context, arrival = matter.story.context, matter.place.arrival
         if due_at is not None and not self._clock.now() - timedelta(minutes=5) <= due_at:
             raise IvrError("that moment is over")
@@ -252,6 +268,7 @@ class Seat:
             language=context.language, named=self.account.name, context=arrival.context,
         )  # fmt: skip
         await self._line.ask_call_back(wanted, number, due_at)
+        log.info("callback.asked", agent=self.account.name, place=matter.place.id, number=number)
 
     def bridge(self) -> Bridge:
         if self._current is None or self._current.bridge is None:

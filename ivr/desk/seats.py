@@ -36,16 +36,18 @@ class Seats:
         touch: Callable[[], None],
         *,
         skills: Callable[[str], Sequence[str]] = lambda name: ("general",),
-        outside: Sequence[str] = (),
+        outside: Callable[[], Sequence[str]] = lambda: (),
         phone: Callable[[Seat], PagePhone | None] = lambda seat: None,
+        subscriber: Callable[[str], str] = str,
     ) -> None:
         self._line = line
         self._clock = clock
         self._stories = stories
         self._touch = touch
         self._skills = skills
-        self._outside = tuple(outside)
+        self._outside = outside
         self._phone = phone
+        self._subscriber = subscriber
         self._seats: dict[str, Seat] = {}
         self._graces: dict[str, asyncio.Task[None]] = {}
 
@@ -57,7 +59,7 @@ class Seats:
             grace.cancel()
         seat = self._seats.get(account.name)
         if seat is None:
-            seat = Seat(account, self._line, self._clock, self._stories, self._touch)
+            seat = Seat(account, self._line, self._clock, self._stories, self._touch, self._subscriber)
             seat.phone = self._phone(seat)
             self._seats[account.name] = seat
         before, seat.page, seat.account = seat.page, page, account
@@ -160,7 +162,7 @@ class Seats:
             "targets": [
                 *({"to": f"agent:{a.name}", "label": a.display or a.name, "state": a.state} for a in others),
                 *({"to": f"skill:{skill}", "label": skill, "state": "skill"} for skill in skills),
-                *({"to": number, "label": number.partition(":")[2], "state": "outside"} for number in self._outside),
+                *({"to": number, "label": number.partition(":")[2], "state": "outside"} for number in self._outside()),
             ],
             "dispositions": DISPOSITIONS,
         }

@@ -59,9 +59,9 @@ class Destinations:
         if agent := next((a for a in self._agents if _same(a.target, uri) or _user(uri) == a.name), None):
             return Onward("agent", agent.name, agent.target)
         for allowed in self._outside:
-            if allowed.startswith("sip:"):
+            if allowed[:4].lower() == "sip:":
                 if _same(allowed, uri):
-                    return Onward("outside", allowed.removeprefix("sip:"), allowed)
+                    return Onward("outside", allowed[4:], allowed)
             elif self._numbering.number(allowed) == (number := self._numbering.number(uri)):
                 return Onward("outside", number, self._by_trunk(number)) if self._trunk is not None else None
         return None
@@ -70,12 +70,18 @@ class Destinations:
         """Whether a REFER to it is accepted."""
         return self.referred(uri) is not None
 
-    def member(self, number: str) -> str:
-        """The SIP URI at which a number that a caller gave is called. Raises DialFailed for what is no subscriber's
-        number, costs extra, or can't be called because no trunk takes calls out."""
+    def subscriber(self, number: str) -> str:
+        """A number that somebody gave, in E.164: before it is promised a call. Raises DialFailed for what is no
+        subscriber's number, or costs extra."""
         number = self._numbering.number(number)
         if not self._numbering.callable(number, premium=self._premium):
             raise DialFailed(FORBIDDEN, "not a number that is called back")
+        return number
+
+    def member(self, number: str) -> str:
+        """The SIP URI at which a number that a caller gave is called. Raises DialFailed for what ``subscriber``
+        refuses, and where no trunk takes calls out."""
+        number = self.subscriber(number)
         if self._trunk is None:
             raise DialFailed(503, "no trunk takes calls out: give one of [[sip.trunks]] a gateway, or register it")
         return self._by_trunk(number)

@@ -65,7 +65,7 @@ class Recordings(Protocol):
         """None: it could not be begun, which is logged."""
 
     async def keep(self, call_id: str, wav: bytes, caller_id: str = "") -> str:
-        """A message that a caller left, whole; its name. ``caller_id``: as the company knows them, "" for a stranger."""
+        """A message that a caller left, whole; its name. ``caller_id``: as the company knows them."""
 
     async def find(self, name: str) -> RecordingRow | None: ...
     async def of_call(self, call_id: str) -> Sequence[RecordingRow]: ...

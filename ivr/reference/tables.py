@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Date, ForeignKey, Integer, String, Table, Text, UniqueConstraint, text
 
-from ivr.store.tables import Json, Moment, metadata
+from ivr.store.columns import Json, Moment, metadata
 
 
 def _member(*, index: bool = True) -> Column[int]:

@@ -33,8 +33,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ivr.errors import ConfigError, StoreUnavailable
+from ivr.store.columns import Moment
 from ivr.store.faults import REMEDY, Unreachable, fault
-from ivr.store.tables import Moment
 
 T = TypeVar("T")
 P = ParamSpec("P")

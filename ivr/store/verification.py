@@ -48,8 +48,8 @@ def _locked(tries: Sequence[_Try], claimed: str, caller: str, now: datetime) -> 
     )
 
 
-def _hashed(text: str) -> str:
-    """Whom a try was for is kept as a hash: what wrong people keyed is nobody's to read."""
+def hashed(text: str) -> str:
+    """Whom something was for, where it is counted and nobody's to read: what wrong people keyed, say."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -64,7 +64,7 @@ class VerificationLog(TableGroup):
     @writes
     async def begin(self, connection: AsyncConnection, claimed: str, caller: str) -> int | None:
         now, table = self._now(), verification_tries
-        whom, by = _hashed(claimed), _hashed(number) if (number := _number(caller)) else ""
+        whom, by = hashed(claimed), hashed(number) if (number := _number(caller)) else ""
         if connection.dialect.name == "postgresql":
             # Tries at the same moment wait for each other, in one order; SQLite's writers do so anyway.
             for key in sorted({f"verify {whom}", f"verify by {by}"}):

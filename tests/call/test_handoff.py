@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from ivr.call.call_story import CONTEXT_TIMEOUT_S
 from ivr.call.comfort import AFTER_WORDS_S, AGAIN_S, FIRST_S
-from ivr.call.handoff import CONTEXT_TIMEOUT_S, Handoff
+from ivr.call.handoff import Handoff
 from ivr.call.journal import Journal, Recorder
 from ivr.dialogue.engine.contract import Connect, Start
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -168,9 +169,9 @@ def test_nobody_who_answers_is_failed_and_nothing_is_left(library: FlowLibrary) 
         assert await bench.run() == "failed"
         assert [target for target, _ in bench.endpoint.dialled] == ["sip:one@test", "sip:two@test"]
         assert bench.nothing_left()
-        assert not bench.handoff.with_agent
+        assert not bench.handoff.call.with_agent
         assert bench.handoff.context is not None, "but a human was wanted"
-        assert bench.handoff.seconds_to_human is None
+        assert bench.handoff.call.seconds_to_human is None
         assert not bench.caller._playing, "it does not go on ringing"
 
     bench = alone(library, scenario)
@@ -195,7 +196,7 @@ def test_what_breaks_once_they_are_joined_leaves_no_agent(library: FlowLibrary) 
     async def scenario(bench: Bench) -> None:
         assert await bench.handoff.run(ASKED, broken) == "failed"
         assert bench.nothing_left()
-        assert not bench.handoff.with_agent
+        assert not bench.handoff.call.with_agent
 
     alone(library, scenario)
 
@@ -224,7 +225,7 @@ def test_the_caller_hears_the_phone_ring_and_the_agent_a_whisper(library: FlowLi
         assert agent.heard == ["whisper asked"]
         assert bench.caller.bridged_to is agent
         assert bench.pauses == ["paused"]
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         context = bench.handoff.context
         assert context is not None
         assert (context.flow, context.state, context.caller.number) == ("main", "menu", "5035550101")
@@ -252,7 +253,7 @@ def test_without_a_synthesiser_nobody_whispers_and_they_are_joined(library: Flow
         bench.speech.mute = True
         talk = bench.start()
         await asyncio.sleep(1)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         assert bench.media.legs[0].heard == []
         talk.cancel()
 
@@ -266,7 +267,7 @@ def test_a_context_store_that_hangs_costs_a_second_and_the_link(library: FlowLib
         await asyncio.sleep(CONTEXT_TIMEOUT_S + 0.1)
         assert bench.endpoint.dialled == [("sip:agent@test", {"X-IVR-Reason": "asked", "X-IVR-Context": ""})]
         await asyncio.sleep(3)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         talk.cancel()
 
     alone(library, scenario)
@@ -281,14 +282,14 @@ def test_an_agent_who_is_lost_gives_the_caller_back(library: FlowLibrary, lost: 
     async def scenario(bench: Bench) -> None:
         talk = bench.start()
         await asyncio.sleep(3)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         bench.endpoint.legs[0].alive = False
         bench.media.legs[0].gone_s = 99.0  # no other media process comes
         (bench.endpoint.legs[0] if isinstance(lost, LegEnded) else bench.media.legs[0]).post(lost)
         assert await talk == "dropped"
         assert bench.pauses == ["paused", "resumed"]
         assert bench.caller.bridged_to is None
-        assert not bench.handoff.with_agent
+        assert not bench.handoff.call.with_agent
         assert bench.nothing_left()
         assert not bench.leg.hung_up
 
@@ -302,7 +303,7 @@ def test_an_agent_who_hangs_up_after_a_conversation_ends_the_call(library: FlowL
         bench.endpoint.legs[0].end("agent", "BYE")
         with pytest.raises(CallEnded, match="agent: BYE"):
             await talk
-        assert bench.handoff.with_agent, "the call is the agent's to the end"
+        assert bench.handoff.call.with_agent, "the call is the agent's to the end"
         assert bench.nothing_left()
 
     alone(library, scenario)
@@ -324,10 +325,10 @@ def test_a_hold_in_the_whisper_and_in_the_talk_re_aims_the_agents_audio(library:
         bench.media.open = opened  # type: ignore[method-assign]
         talk = bench.start()
         await asyncio.sleep(0.6)  # the whisper lasts as long
-        assert not bench.handoff.with_agent
+        assert not bench.handoff.call.with_agent
         bench.endpoint.legs[0].post(MediaChanged(SDP))
         await asyncio.sleep(2)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         bench.endpoint.legs[0].post(MediaChanged(SDP))
         await asyncio.sleep(0.1)
         assert len(aimed) == 3, "at the answer, and twice after"
@@ -344,7 +345,7 @@ def test_an_agent_who_leaves_during_the_whisper_is_not_the_last_to_be_tried(libr
         bench.endpoint.legs[0].end("agent", "BYE")
         await asyncio.sleep(3)
         assert [target for target, _ in bench.endpoint.dialled] == ["sip:one@test", "sip:two@test"]
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         assert bench.media.legs[0].closed
         talk.cancel()
 
@@ -377,8 +378,8 @@ def test_a_refer_takes_the_call_away(library: FlowLibrary) -> None:
             bench.handoff.progress(noted(status))
         with pytest.raises(CallEnded, match="transferred"):
             await transfer
-        assert bench.handoff.with_agent
-        assert bench.handoff.seconds_to_human == 3.0
+        assert bench.handoff.call.with_agent
+        assert bench.handoff.call.seconds_to_human == 3.0
         assert not bench.pauses
 
     bench = alone(library, scenario)
@@ -418,7 +419,7 @@ def test_seconds_to_a_human_count_from_the_first_wish(library: FlowLibrary) -> N
         await asyncio.sleep(60)
         talk = bench.start()
         await asyncio.sleep(3)
-        assert bench.handoff.seconds_to_human == pytest.approx(61.6)
+        assert bench.handoff.call.seconds_to_human == pytest.approx(61.6)
         talk.cancel()
 
     alone(library, scenario)
@@ -474,7 +475,7 @@ def test_a_phone_that_only_listens_is_not_waited_for(library: FlowLibrary) -> No
         bench.on(endpoint=endpoint)
         talk = bench.start()
         await asyncio.sleep(3)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         talk.cancel()
 
     alone(library, scenario)
@@ -489,11 +490,11 @@ def test_an_agent_who_answers_on_hold_is_waited_for(library: FlowLibrary, direct
         talk = bench.start()
         await asyncio.sleep(HELD_S - 5)
         assert not endpoint.legs[0].hung_up
-        assert not bench.handoff.with_agent
+        assert not bench.handoff.call.with_agent
         elsewhere = replace(SDP, port=5004)
         endpoint.legs[0].change(elsewhere)
         await asyncio.sleep(2)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         assert bench.media.legs[0].aimed[-1] == elsewhere
         talk.cancel()
 
@@ -521,7 +522,7 @@ def test_a_muted_agent_stays_as_long_as_their_phone_answers(library: FlowLibrary
         for _ in range(3):
             agent.post(MediaTimeout("agent", 30.0))
             await asyncio.sleep(30)
-            assert bench.handoff.with_agent
+            assert bench.handoff.call.with_agent
         assert len(agent.aimed) == 4, "and has as long again each time"
         bench.endpoint.legs[0].alive = False
         agent.post(MediaTimeout("agent", 30.0))
@@ -538,7 +539,7 @@ def test_media_lost_while_it_rings_and_during_the_whisper(library: FlowLibrary, 
         await asyncio.sleep(0.2)
         bench.media.legs[0].lose()  # before the answer, and for longer than a whisper may take
         await asyncio.sleep(10)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         assert bench.media.legs[0].heard == ["whisper asked"]
         assert [local.port for local in bench.endpoint.legs[0].reinvited] == [bench.media.legs[0].local.port]
         talk.cancel()
@@ -553,7 +554,7 @@ def test_a_bridged_agent_keeps_the_caller_over_a_lost_media_process(library: Flo
         await asyncio.sleep(3)
         bench.media.legs[0].lose()
         await asyncio.sleep(20)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         assert len(bench.endpoint.legs[0].reinvited) == 1
         assert bench.caller.bridged_to is bench.media.legs[0]
         talk.cancel()
@@ -583,7 +584,7 @@ def test_a_phone_that_refuses_the_same_ports_again_has_audio_all_the_same(librar
         bench.endpoint.legs[0].reinvite_result = 488
         bench.media.legs[0].lose()
         await asyncio.sleep(20)
-        assert bench.handoff.with_agent
+        assert bench.handoff.call.with_agent
         assert bench.endpoint.legs[0].reinvited
         talk.cancel()
 
@@ -597,7 +598,7 @@ def test_media_that_are_lost_again_and_again_end_it(library: FlowLibrary) -> Non
         for _ in range(MOST_LOSSES):
             bench.media.legs[0].lose()
             await asyncio.sleep(2)
-            assert bench.handoff.with_agent
+            assert bench.handoff.call.with_agent
         bench.media.legs[0].lose()
         assert await talk == "dropped"
 

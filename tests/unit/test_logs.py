@@ -48,6 +48,7 @@ def test_personal_data_is_masked_by_default() -> None:
         slots={"title": "Vertigo"},
         nested={"caller": "5035550101", "outcome": "ok"},
         contact="sip:5035550101@192.0.2.1",
+        why="403 tel:+15035550101 is no agent's phone",
     )
     text = json.dumps(line)
     assert "5035550101" not in text and "Vertigo" not in text and "one two" not in text

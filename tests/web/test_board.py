@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ivr.desk.hours import WEEKDAYS, Calendar, HoursNow, in_force
 from ivr.desk.settings import LiveSettings
 from ivr.ports import Account
 from ivr.store import Store
-from ivr.web import access
+from ivr.web.access import GATE, Gate
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, BoardPhone
 from ivr.web.live import Feed
@@ -60,6 +60,7 @@ class Desk:
     other: LiveSettings  # of another process
     store: Store
     heard: Heard
+    gate: Gate
     handsets: list[Handset] = field(default_factory=list)
 
     async def audited(self) -> list[tuple[str, str, str, Any, Any]]:
@@ -101,13 +102,14 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         FakeCalls(), FakeFlows(), ready, _no_context, mask=True, zone=ZONE, board=board, board_phone=handset
     )
     sockets = bound("127.0.0.1", 0)
-    server = HttpServer(application(backend, feed, authentication=Authentication(store.accounts), token=""), sockets)
+    app = application(backend, feed, authentication=Authentication(store.accounts), token="")
+    server = HttpServer(app, sockets)
     await server.start()
     other = LiveSettings(store.desk_settings)
     beside = [asyncio.create_task(board.follow()), asyncio.create_task(other.follow(clock))]
     try:
         base = f"http://127.0.0.1:{port_of(sockets)}"
-        yield Desk(base, line, settings, other, store, heard, handsets)
+        yield Desk(base, line, settings, other, store, heard, app[GATE], handsets)
     finally:
         for task in beside:
             task.cancel()
@@ -269,8 +271,8 @@ async def test_commands_by_the_socket(served: Desk) -> None:
     await until(lambda: handset.closed)
 
 
-async def test_only_supervisors_get_there(served: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "LOCAL", Account("ann", frozenset({"agent", "designer", "ops"})))
+async def test_only_supervisors_get_there(served: Desk) -> None:
+    served.gate.anybody = replace(served.gate.anybody, account=Account("ann", frozenset({"agent", "designer", "ops"})))
     async with aiohttp.ClientSession() as session:
         for path in ("/board", "/board/day", "/board/socket"):
             async with session.get(served.base + path) as answer:

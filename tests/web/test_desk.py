@@ -330,7 +330,7 @@ async def test_a_message_is_read_played_and_answered(browser: Browser) -> None:
         await page.keyboard.press("Enter")
         await expect(page.locator(".heard")).to_contain_text("A call back is noted")
         ((arrival, number, due),) = served.floor.line.noted_of("ask_call_back")
-        assert (number, due) == ("5035550101", None) and arrival.named == "local"  # type: ignore[attr-defined]
+        assert (number, due) == ("+15035550101", None) and arrival.named == "local"  # type: ignore[attr-defined]
         await page.keyboard.press("w")
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")
@@ -550,6 +550,8 @@ async def test_agents_have_the_desk_others_have_not_and_each_has_their_own_seat(
             mine, theirs = (await told(hers, "state"))["me"], (await told(others, "state"))["me"]
         assert (mine["name"], mine["display"], mine["opens_calls"]) == ("rosa", "Rosa", True)
         assert (theirs["name"], theirs["opens_calls"]) == ("agnes", False)
+        heard = [(await who.get(f"{served.base}/desk/recordings/left")).status for who in (rosa, agnes, dan)]
+        assert heard == [200, 404, 403], "a message is for whom it is before, and for supervisors"
 
 
 async def test_no_desk_without_a_log_in_nor_for_pages_of_others() -> None:

@@ -49,7 +49,7 @@ async def got(
 
 
 @pytest.mark.parametrize(
-    ("who", "conversation", "message"), [("rosa", 200, 200), ("priya", 200, 200), ("tom", 403, 200), ("otto", 403, 403)]
+    ("who", "conversation", "message"), [("rosa", 200, 200), ("priya", 200, 403), ("tom", 403, 403), ("otto", 403, 403)]
 )
 async def test_supervisors_and_the_agent_of_the_call_hear_it_and_each_time_is_audited(
     kept: Kept, who: str, conversation: int, message: int

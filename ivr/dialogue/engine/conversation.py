@@ -9,7 +9,8 @@ from datetime import date, datetime
 from typing import Literal
 
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
-from ivr.dialogue.engine.contract import PLACE_FACTS, Outbox, Start, Words
+from ivr.dialogue.engine.contract import PLACE_FACTS, Start, Words
+from ivr.dialogue.engine.effects import Outbox
 from ivr.dialogue.engine.next import Gather, Waiting
 from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted

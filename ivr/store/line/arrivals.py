@@ -12,10 +12,12 @@ from ivr.errors import IvrError
 from ivr.ports.line import Arrival, Leaving, Place
 from ivr.store.database import fit
 from ivr.store.line.agreements import free, superseded
+from ivr.store.line.call_back_allowance import Promise, allow
 from ivr.store.line.turn import Turn, place_of
 from ivr.store.tables import LIVE, line_processes, places
 
 OVER = ("abandoned", "expired")
+NOTHING: Mapping[str, Any] = {}
 DOUBTFUL_S = 2.5  # without a beat: a call that comes in is rather believed than one of that process
 _LENGTHS = {
     column.name: length
@@ -58,38 +60,39 @@ async def leave(turn: Turn, place_id: int, how: Leaving) -> None:
 
 
 async def call_back(turn: Turn, place_id: int, number: str, due_at: datetime | None) -> Place:
-    """Also of a place that was given up by mistake: what was promised is kept. Raises IvrError."""
+    """Also of a place that was given up by mistake: what was promised is kept. Raises IvrError, TooManyCallBacks."""
     row = await turn.known(place_id)
     if row.state not in ("waiting", "offered", "away", "callback", *OVER):
         raise IvrError(f"place {place_id} is {row.state}: nobody is called back for it")
+    if _promised(turn, row, number, due_at):
+        return place_of(row)
+    promise = await allow(turn, number, due_at, by=row.number)
     await free(turn, row)
     if row.state in OVER:
         for other in await turn.find(_waits(row.person), places.c.skill == row.skill, places.c.channel == row.channel):
             row = other
-    return place_of(await turn.put(row, "callback", "callback", **_promise(turn, number, due_at)))
+    return place_of(await turn.put(row, "callback", "callback", **promise.values, detail=promise.told))
 
 
 async def ask_call_back(turn: Turn, arrival: Arrival, number: str, due_at: datetime | None) -> Place:
-    """On the place that the person has, unless a call of theirs is on the line with it."""
+    """On the place that the person has, unless a call of theirs is on the line with it. Raises TooManyCallBacks."""
     found = await turn.find(
         _waits(arrival.person), places.c.skill == arrival.skill, places.c.channel == arrival.channel
     )
-    promise = _promise(turn, number, due_at)
-    if not found:
-        return place_of(await _made(turn, arrival, "callback", state="callback", **promise))
-    row = found[0]
-    if row.state == "dialling":
+    row = found[0] if found else None
+    if row is not None and (row.state == "dialling" or _promised(turn, row, number, due_at)):
         return place_of(row, again=True)
+    promise = await allow(turn, number, due_at, by=None if arrival.named else arrival.number)
+    if row is None:
+        return await _called_back(turn, arrival, promise)
     if await _held(turn, found, arrival):
-        return place_of(
-            await _made(turn, arrival, "callback", state="callback", person=f"call:{arrival.call_id}", **promise)
-        )
+        return await _called_back(turn, arrival, promise, person=f"call:{arrival.call_id}")
     await free(turn, row)
-    return place_of(await turn.put(row, "callback", "callback", **promise), again=True)
+    return place_of(await turn.put(row, "callback", "callback", **promise.values, detail=promise.told), again=True)
 
 
 async def leave_message(turn: Turn, arrival: Arrival, recording: str, transcript: str) -> Place:
-    told = {"recording": fit(recording, 300), "transcript": fit(transcript, 20_000)}
+    told: Mapping[str, Any] = {"recording": fit(recording, 300), "transcript": fit(transcript, 20_000)}
     return place_of(await _made(turn, arrival, "message", channel="message", line="", **told))
 
 
@@ -157,11 +160,19 @@ def _taken(turn: Turn, row: Row[Any], arrival: Arrival) -> Mapping[str, Any]:
     }
 
 
-def _promise(turn: Turn, number: str, due_at: datetime | None) -> Mapping[str, Any]:
-    return {"callback_number": fit(number, 40), "due_at": due_at or turn.at, "attempts": 0, "line": ""}
+def _promised(turn: Turn, row: Row[Any], number: str, due_at: datetime | None) -> bool:
+    """This very call back is promised already."""
+    if row.state != "callback" or row.callback_number != fit(number, 40):
+        return False
+    return bool(row.due_at <= turn.at if due_at is None else row.due_at == due_at)
 
 
-async def _made(turn: Turn, arrival: Arrival, kind: str, **values: Any) -> Row[Any]:
+async def _called_back(turn: Turn, arrival: Arrival, promise: Promise, **values: Any) -> Place:
+    values = {"state": "callback", **values, **promise.values}
+    return place_of(await _made(turn, arrival, "callback", told=promise.told, **values))
+
+
+async def _made(turn: Turn, arrival: Arrival, kind: str, told: Mapping[str, Any] = NOTHING, **values: Any) -> Row[Any]:
     row = {
         **_known(arrival),
         "priority": _priority(arrival.priority),
@@ -172,5 +183,5 @@ async def _made(turn: Turn, arrival: Arrival, kind: str, **values: Any) -> Row[A
         **values,
     }
     made: Row[Any] = (await turn.connection.execute(insert(places).values(row).returning(places))).one()
-    turn.tell(made.id, kind, state=made.state, skill=made.skill, priority=made.priority, call=made.call_id)
+    turn.tell(made.id, kind, state=made.state, skill=made.skill, priority=made.priority, call=made.call_id, **told)
     return made

@@ -35,6 +35,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from ivr.desk.seat import Seat, TranscriptLine
@@ -48,6 +49,8 @@ from ivr.web.desk_commands import Asked, DeskCommands
 from ivr.web.formats import dumps
 from ivr.web.live import FEED
 from ivr.web.rendering import page
+
+log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 1.4
 SILENT_S = HEARTBEAT_S * 1.5  # a ping after one without a sign of life, and half of one for its answer

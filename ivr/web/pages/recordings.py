@@ -1,6 +1,6 @@
 """Recordings, played: messages and conversations as WAV, any range of them (RFC 9110 section 14), each access audited.
 
-Supervisors hear all, agents the messages and the conversations that they were in.
+Supervisors hear all, agents the conversations that they were in and the message that is before them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ from ivr.web.backend import BACKEND, in_time
 GONE = "there is no such recording, or it was deleted"
 
 
-def may_hear(account: Account, row: RecordingRow) -> bool:
-    return account.may("supervisor") or (account.may("agent") and (row.kind == "message" or account.name in row.agents))
+def may_hear(request: web.Request, account: Account, row: RecordingRow) -> bool:
+    if account.may("supervisor") or account.name in row.agents:
+        return True
+    seats = request.app[BACKEND].seats
+    seat = seats.of(account.name) if seats is not None else None
+    return seat is not None and seat.plays(row.name)
 
 
 @needs("agent", "supervisor")
@@ -27,8 +31,8 @@ async def play(request: web.Request) -> web.StreamResponse:
     if recordings is None or row is None:
         raise web.HTTPNotFound(text=GONE)
     account = account_of(request)
-    if not may_hear(account, row):
-        raise web.HTTPForbidden(text="only supervisors and the agent of that call may hear it")
+    if not may_hear(request, account, row):
+        raise web.HTTPForbidden(text="only supervisors and the agent who has it, or had that call, may hear it")
     try:
         player = await in_time(recordings.open(name, account.name))
     except RecordingUnreadable as error:

@@ -14,8 +14,9 @@ from ivr.config import LineConfig
 from ivr.ports import Arrival, Offer, Place
 from ivr.ports.line_store import Phone
 from ivr.store import Store
+from ivr.store.columns import Moment
 from ivr.store.line import LineTables
-from ivr.store.tables import Moment, agent_events, agents, line_processes, place_events, places
+from ivr.store.tables import agent_events, agents, line_processes, place_events, places
 from tests.contract.store.conftest import sqlite_template, url
 from tests.postgres import postgres_server, postgres_template, postgres_url, seeded_postgres_url
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ivr.config import Relaxation
-from ivr.errors import IvrError
-from ivr.store.tables import places
+from ivr.errors import IvrError, TooManyCallBacks
+from ivr.store.tables import place_events, places
 
 from .conftest import OneLine, arrival
 
@@ -331,3 +332,50 @@ async def test_nobody_is_called_back_who_talks(desk: OneLine) -> None:
     await desk.serve()
     with pytest.raises(IvrError, match="talking"):
         await desk.line.call_back(place.id, "+15035550101")
+
+
+# -- how many call backs a day has ------------------------------------------------------------------------------------
+
+THEIRS, STRANGER = "+15035550101", "+15035550199"
+
+
+async def test_a_caller_is_promised_so_many_call_backs_a_day_and_no_more(desk: OneLine) -> None:
+    desk.configure(callbacks_day=2)
+    for stranger in (STRANGER, "+15035550198"):
+        place = await desk.enter(number=THEIRS)
+        await desk.line.call_back(place.id, stranger)
+    place = await desk.enter(number=THEIRS)
+    with pytest.raises(TooManyCallBacks):
+        await desk.line.call_back(place.id, "+15035550197")
+    assert (await desk.place(place.id))["state"] == "waiting", "and they have their place still"
+    with pytest.raises(TooManyCallBacks):
+        await desk.line.ask_call_back(arrival("tel:again", number=THEIRS), THEIRS)
+    await desk.line.ask_call_back(arrival("member:2", number="+15035550102"), "+15035550102")
+
+
+async def test_nobody_has_a_stranger_rung_over_and_over_from_several_numbers(desk: OneLine) -> None:
+    desk.configure(callbacks_day=2)
+    for caller in ("+15035550102", ""):
+        await desk.line.ask_call_back(arrival(f"tel:{caller}", number=caller), STRANGER)
+    with pytest.raises(TooManyCallBacks):
+        await desk.line.ask_call_back(arrival("member:9", number="+15035550109"), STRANGER)
+
+
+async def test_one_promise_told_twice_is_one_and_what_agents_ask_for_is_not_counted(desk: OneLine) -> None:
+    desk.configure(callbacks_day=1)
+    for _ in range(3):
+        asked = await desk.line.ask_call_back(arrival(number=THEIRS), THEIRS)
+    for person in ("member:2", "member:3"):
+        await desk.line.ask_call_back(arrival(person, number=THEIRS, named="ann"), THEIRS)
+    assert (await desk.events(asked.id)).count("callback") == 1
+
+
+async def test_another_day_has_call_backs_of_its_own(desk: OneLine) -> None:
+    desk.configure(callbacks_day=1)
+    await desk.line.ask_call_back(arrival(number=THEIRS), THEIRS)
+
+    async def yesterday(connection: Any) -> None:
+        await connection.execute(update(place_events).values(at=desk.store.now() - timedelta(hours=25)))
+
+    await desk.store.database.write(yesterday)
+    await desk.line.ask_call_back(arrival("member:2", number=THEIRS), THEIRS)

@@ -157,7 +157,7 @@ class Day:
         for other in self._waiting.values():
             waited = (now - other.place.entered_at).total_seconds()
             if other.place.entered_at < place.entered_at and waited > RULES.bound_s:
-                self.overdue_overtaken += RULES.could_take(agent.skills, other.place, now)
+                self.overdue_overtaken += not RULES.good_enough(other.place, now).isdisjoint(agent.skills)
 
     def _set(self, seat: Seat, state: Any) -> None:
         seat.status = replace(seat.status, state=state, since=self._now())

@@ -10,7 +10,7 @@ import pytest
 
 from ivr.desk.seat import Seat, TranscriptLine
 from ivr.desk.seats import GRACE_S
-from ivr.errors import IvrError, StoreUnavailable
+from ivr.errors import DialFailed, IvrError, StoreUnavailable
 from ivr.ports import Account
 from tests.call.fakes import EPOCH, VirtualClock
 from tests.call.virtual import run
@@ -288,7 +288,7 @@ def test_a_call_back_is_asked_for_in_the_agent_s_own_name() -> None:
         due = EPOCH.replace(hour=23)
         await seat.call_back("5035550101", due)
         ((arrival, number, when),) = ground.line.noted_of("ask_call_back")
-        assert (number, when) == ("5035550101", due)
+        assert (number, when) == ("+15035550101", due)
         assert arrival.named == "ana" and arrival.reason == CONTEXT.reason  # type: ignore[attr-defined]
         assert shown(ground, seat)["line"]["waiting"] == 0, "it is not due yet"
 
@@ -364,5 +364,37 @@ def test_nobody_is_passed_on_to_themselves() -> None:
         await ground.seats.enter(Account("ben", frozenset({"agent"}), "Ben Ito"), Page())
         targets = {each["to"] for each in shown(ground, seat)["targets"]}
         assert targets == {"agent:ben", "skill:general", "skill:retention", "tel:+15035550123"}
+
+    desk(story)
+
+
+def test_a_message_is_heard_by_who_has_it_before_them() -> None:
+    async def story(ground: Floor, seat: Seat, page: Page) -> None:
+        delivered = asyncio.ensure_future(ground.message("Please call me.", "left"))
+        await settled()
+        assert seat.plays("left") and not seat.plays("another") and not seat.plays("")
+        offer = shown(ground, seat)["offer"]
+        seat.accept(offer["place"])
+        await delivered
+        assert seat.plays("left")
+        await seat.finish("resolved", "available")
+        assert not seat.plays("left")
+
+    desk(story)
+
+
+def test_a_number_that_is_never_dialled_is_no_call_back() -> None:
+    async def story(ground: Floor, seat: Seat, page: Page) -> None:
+        call = ground.call()
+        await settled()
+        seat.accept(shown(ground, seat)["offer"]["place"])
+        await settled()
+        for number in ("911", "900 555 1212"):
+            with pytest.raises(DialFailed):
+                await seat.call_back(number, None)
+        await seat.call_back("(503) 555-0142", None)
+        ((_, dialled, due_at),) = ground.line.noted_of("ask_call_back")
+        assert (dialled, due_at) == ("+15035550142", None)
+        call.cancel()
 
     desk(story)

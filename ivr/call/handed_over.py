@@ -1,0 +1,123 @@
+"""A caller whom a human has: joined with an agent until one of them leaves, or gone where a REFER took them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Literal
+
+import structlog
+
+from ivr.call.comfort import Comfort
+from ivr.call.journal import Recorder
+from ivr.call.registry import CallServices
+from ivr.call.ringing import Ringing
+from ivr.call.waiting import LEAVE_S
+from ivr.dialogue.engine.contract import Connect
+from ivr.errors import CallEnded, IvrError
+from ivr.phones.bridge import Bridge
+from ivr.phones.participant import Participant
+from ivr.ports import BridgeEnd, HandoffContext, Ring
+from ivr.record import HandedOver
+
+log = structlog.get_logger(__name__)
+
+NotConnected = Literal["closed", "failed", "dropped", "machine"]
+"""Nobody is on duty; nobody answered, or something broke; the agent's line broke and the caller is ours again; the
+agent gave the caller back to the dialogue."""
+
+Pause = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class HandedOverCall:
+    """One caller's conversations with humans, one after another.
+
+    ``with_agent``: a human has the call, or had it when it ended; ``seconds_to_human``: from the first wish for one
+    until the last was reached. ``coming``: is told which Connect is being answered, before they hear each other."""
+
+    def __init__(self, caller: Participant, recorder: Recorder, services: CallServices, ringing: Ringing) -> None:
+        self._caller = caller
+        self._recorder = recorder
+        self._services = services
+        self._ringing = ringing
+        self._wanted_at: float | None = None
+        self.coming: Callable[[int], None] = lambda token: None
+        self.with_agent = False
+        self.seconds_to_human: float | None = None
+
+    def wanted(self) -> None:
+        """From the first time on it is counted how long it takes."""
+        if self._wanted_at is None:
+            self._wanted_at = self._services.clock.monotonic()
+
+    async def run(
+        self,
+        to: str,
+        connect: Connect,
+        context: HandoffContext,
+        paused: Pause,
+        agent: Participant | None,
+        ring: Ring | None = None,
+        comfort: Comfort | None = None,
+    ) -> NotConnected | None:
+        """Until one of them leaves; ``agent`` None: after a REFER the call is not here any more. ``ring``: by the line.
+        None: the agent passed the caller on, and they wait again. Raises CallEnded."""
+        talked = False
+        try:
+            self.coming(connect.token)
+            if comfort is not None:
+                await comfort.hush()
+            self.with_agent = True
+            if self._wanted_at is not None:
+                self.seconds_to_human = round(self._services.clock.monotonic() - self._wanted_at, 3)
+            also = tuple(other.reason for other in connect.also)
+            self._recorder.record(HandedOver(to, connect.reason, also=also))
+            if agent is None:
+                raise CallEnded("service", "transferred")
+            async with paused():
+                await self._caller.media.stop_playing()
+                log.info("handoff.connected", destination=to, agent_leg=agent.leg.id)
+                talked = True
+                return self._after(await self._talk(to, context, agent, ring))
+        finally:
+            if agent is not None and not talked:
+                await agent.let_go("the other side left")
+            if ring is not None and not talked:
+                await asyncio.shield(_told(self._services.line.finished(ring.offer.place.id, ring.offer.agent)))
+
+    def _after(self, end: BridgeEnd) -> NotConnected | None:
+        if end.how == "over":
+            raise CallEnded(end.by, end.reason)
+        self.with_agent = False
+        log.warning("handoff.returned", how=end.how, agent=end.agent, why=end.reason)
+        if end.how == "line":
+            return None
+        return "machine" if end.how == "machine" else "dropped"
+
+    async def _talk(self, to: str, context: HandoffContext, agent: Participant, ring: Ring | None) -> BridgeEnd:
+        """Two who are joined, and whoever they ask in, to the end of it; the line is told what became of the place."""
+        services = self._services
+        line = services.line if ring is not None else None
+        bridge = Bridge(
+            self._caller,
+            agent,
+            ring or self._ringing.nowhere(to, context),
+            services.switchboard,
+            services.floor,
+            line,
+            hang_up=services.floor.hang_up_of(to),
+        )
+        try:
+            return await bridge.run()
+        finally:
+            await bridge.close()
+
+
+async def _told(telling: Awaitable[object]) -> None:
+    """A conversation ends as it ended, though the database is away."""
+    try:
+        async with asyncio.timeout(LEAVE_S):
+            await telling
+    except (IvrError, TimeoutError) as error:
+        log.error("line.untold", error=str(error) or "timeout")
