@@ -12,6 +12,7 @@ from typing import Any
 from playwright.async_api import Browser, Page, expect
 
 from ivr.clock import SystemClock
+from ivr.demo.chromium import PHONE
 from ivr.ports import Arrival, EarlierCall
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
@@ -20,13 +21,7 @@ from tests.seats import FakePhone, Floor, floor
 from tests.web.browser import Window
 from tests.web.fakes import FakeCalls, FakeFlows, ready
 
-FLAGS = (
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--allow-loopback-in-peer-connection",
-)
+FLAGS = (*PHONE, "--disable-features=WebRtcHideLocalIpsWithMdns")
 WAV = (
     b"RIFF$\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00@\x1f\x00\x00\x80>\x00\x00\x02\x00\x10\x00data"
     + bytes(4)
