@@ -17,7 +17,12 @@ DigitSource = Literal["rtp", "info", "tone"]
 CALLER_ID = "caller.id"
 CALLER_NAME = "caller.name"
 HANDOFF_SKILL = "call.handoff_skill"  # of the human who is wanted, once one is
+HANDOFF_REASON = "call.handoff_reason"  # the most important one
+HANDOFF_PRIORITY = "call.handoff_priority"
+HANDOFF_CONTEXT = "call.handoff_context"  # the token of the story that a human gets
+HANDOFF_SAID = "call.handoff_said"  # the caller's words for it
 CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
+MESSAGE_LEAVE = "message.leave"  # the action for which the line records what the caller says
 
 
 class Cause(StrEnum):

@@ -6,6 +6,7 @@ of actions give levels (``ivr.dialogue.flows.assurance``); no flow and no back e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -53,6 +54,13 @@ class Identity:
         level = IdentityLevel.of_word(facts.get(CALLER_IDENTITY))
         return cls(level, str(facts.get(CALLER_IDENTITY_BY) or "") if level else "")
 
+    @classmethod
+    def of_told(cls, told: str) -> Identity:
+        """What ``told`` said of somebody. Never raises: what it doesn't say is unknown."""
+        word, *by = re.split(r" by |: ", told, maxsplit=1)
+        level = IdentityLevel.of_word(word)
+        return cls(level, "".join(by) if level else "")
+
     @property
     def facts(self) -> Mapping[str, object]:
         return {CALLER_IDENTITY: self.level.word, CALLER_IDENTITY_BY: self.by}
@@ -66,6 +74,14 @@ class Identity:
 
 
 NOBODY = Identity()
+
+
+def persons_of(facts: Mapping[str, object], call_id: str) -> tuple[str, ...]:
+    """Who a caller may be in the line of waiting callers, the surest first: "member:ID" from the level likely on,
+    "tel:NUMBER" where the number is not withheld, "call:ID" always."""
+    member, number = facts.get(CALLER_ID), facts.get("call.caller")
+    found = [f"member:{member}"] if member and Identity.of(facts).level >= IdentityLevel.LIKELY else []
+    return (*found, *([f"tel:{number}"] if number else ()), f"call:{call_id}")
 
 
 def renewed(before: Mapping[str, object], caller_id: object, given: Identity | None) -> Identity:

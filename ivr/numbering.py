@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 _SEPARATORS = re.compile(r"[-\u2010-\u2015\u2212.()/\s\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")  # typed or pasted
 _SCHEME = re.compile(r"(?i)^(?:tel|sips?):")
@@ -16,6 +16,11 @@ _DIALLED = re.compile(r"\+?[0-9]+")
 _TRUNK_ZERO = re.compile(r"^(\s*\+.*)\(0\)")  # "+44 (0)20 …": the zero is for those who dial without the 44
 _SHORTEST = 7  # digits: below, it is an extension, a service or an emergency number, and stays what it is
 LEAST_DIGITS = 6  # that two numbers of different length must have in common
+# Who is called earns by it, or it is no person's: toll fraud lives there.
+_CHARGED = (
+    PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.UAN, PhoneNumberType.PAGER,
+    PhoneNumberType.VOICEMAIL,
+)  # fmt: skip
 _FURTHER_INTERNATIONAL = ("00", "011")  # prefixes that trunks of other countries leave in
 
 
@@ -40,6 +45,14 @@ class NumberingPlan:
         if not bare.startswith("+") and _DIALLED.fullmatch(context) and context.startswith("+"):
             bare = context + bare
         return self._international(bare) or text
+
+    def callable(self, number: str, *, premium: bool = False) -> bool:
+        """Whether ``number`` (E.164) is one that a subscriber may have, and calling it costs what calls cost: nothing
+        that is charged extra by who is called, unless ``premium``."""
+        parsed = _parsed(number, None) if number.startswith("+") else None
+        if parsed is None or not phonenumbers.is_valid_number(parsed):
+            return False
+        return premium or phonenumbers.number_type(parsed) not in _CHARGED
 
     def _international(self, dialled: str) -> str:
         """``dialled``: digits, perhaps after a plus. "" where they are no number of any country."""

@@ -67,8 +67,9 @@ class Entered:
 
 
 Decision = Literal[
-    "to",  # "human", with reason and from
+    "to",  # "human", with reason and from; or "machine", from the line
     "handoff",  # its outcome
+    "place",  # the position that was told (0: none), with minutes, asked and again
     "failed",  # "silent" or "not understood", with count
     "agitated",  # the evidence, with level
     "taken_up",  # what was said before the question came, with intent
@@ -333,3 +334,23 @@ class HandoffContext:
             "also": [asdict(reason) for reason in self.also],
             "urgent": self.urgent,
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> HandoffContext:
+        """What ``to_json`` gave, also one of an earlier version: what it lacks is empty."""
+        caller = value.get("caller") or {}
+        identity = Identity.of_told(str(value.get("identity", "")))
+        words = {name: str(value.get(name) or "") for name in ("flow", "state", "said")}
+        return cls(
+            call_id=str(value.get("call_id", "")),
+            reason=str(value.get("reason", "")),
+            skill=str(value.get("skill", "")),
+            priority=int(value.get("priority") or 0),
+            caller=Party(*(str(caller.get(name) or "") for name in ("number", "display", "uri"))),
+            language=str(value.get("language", "")),
+            facts={**(value.get("facts") or {}), **(identity.facts if identity.level else {})},
+            transcript=tuple(Utterance.from_json(line) for line in value.get("transcript") or ()),
+            tried=tuple(str(each) for each in value.get("tried") or ()),
+            also=tuple(Reason(str(r["reason"]), str(r.get("said") or "")) for r in value.get("also") or ()),
+            **words,
+        )

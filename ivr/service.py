@@ -14,17 +14,28 @@ import structlog
 
 from ivr.accounts.authentication import Authentication
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
+from ivr.actions.waiting import WaitingActions
+from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
+from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import Config
+from ivr.config import Config, LineConfig
 from ivr.desk import ConfiguredDesk, WaitingLine
+from ivr.desk.announcements import WaitAnnouncements
+from ivr.desk.board import DeskBoard
+from ivr.desk.board_phone import BoardPhones
 from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
+from ivr.desk.kept_place import kept_place
+from ivr.desk.promises import PromisedCallbacks
+from ivr.desk.routing import Rules
+from ivr.desk.scoring import Scoring
 from ivr.desk.seats import Seats
+from ivr.desk.settings import LiveSettings
 from ivr.desk.story import Stories
 from ivr.errors import IvrError
 from ivr.limits import descriptors
@@ -32,6 +43,9 @@ from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
+from ivr.phones.destinations import Destinations
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
 from ivr.ports import SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
@@ -117,6 +131,16 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             store.handoffs,
             time_zone=time_zone,
             base_url=config.http.public_url or f"http://{http_address}",
+            settings=lambda: settings.current,
+        )
+        settings = LiveSettings(store.desk_settings, feed.touch)
+        scoring = Scoring(store.announced, store.desk_history.handle_times)
+        waits = WaitAnnouncements(
+            Rules.of(config.desk.line),
+            config.desk.line.handle_s,
+            now=clock.now,
+            keep=scoring.keep,
+            unknown=scoring.ask,
         )
         store.line.apply(config.desk.line)
         line = WaitingLine(
@@ -124,9 +148,12 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             config.desk,
             clock,
             open_at=desk.open_at,
+            estimator=waits,
             live=lambda: [call.call_id for call in registry],
             on_change=feed.touch,
         )
+        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+        floor = AgentFloor(config.desk.agents, switchboard, media)
         seats = Seats(
             line,
             clock,
@@ -134,14 +161,36 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             feed.touch,
             skills=lambda name: next((a.skills for a in config.desk.agents if a.name == name), ("general",)),
             outside=config.desk.line.outside,
+            phone=lambda seat: floor.register(seat.account.name, seat),
+        )
+        board = DeskBoard(
+            line,
+            settings,
+            store.desk_settings,
+            store.desk_history,
+            clock,
+            ZoneInfo(time_zone),
+            hours=desk.hours_at,
+            rules=lambda: waits.rules,
+            bridge_of=floor.bridge_of,
+            on_change=feed.touch,
         )
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
         company_http = HttpActions(config.flows.services, own_url(sockets), own_token)
-        actions = ActionRegistry(office.actions, CallbackActions(store.callbacks).actions, company_http.actions)
+        number = config.flows.numbering.number
+        waiting = WaitingActions(store.callbacks, line, number)
+        history = HistoryActions(store.calls, clock.now)
+        actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
 
-        entry = CallEntry(config.flows, serving, lambda name: desk.fact(name, clock.now()), config.sip.vouching)
+        entry = CallEntry(
+            config.flows,
+            serving,
+            lambda name: desk.fact(name, clock.now()),
+            config.sip.vouching,
+            kept_place(line, number),
+        )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
@@ -169,6 +218,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
                 seats=seats,
+                recording=store.messages.message,
+                board=board,
+                board_phone=BoardPhones(floor),
             ),
             feed,
             authentication=authentication,
@@ -203,8 +255,12 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
 
         await line.begin()
         _beside(stack, line.run(), "line")
+        _beside(stack, scoring.run(waits, clock), "scoring")
+        _beside(stack, settings.follow(clock), "desk settings")
+        _beside(stack, board.follow(), "board")
+        stack.push_async_callback(floor.close)
+        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         services = CallServices(
-            endpoint=endpoint,
             media=media,
             speech=speech,
             actions=actions,
@@ -213,9 +269,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             records=store.calls,
             clock=clock,
             registry=registry,
-            caller_id=config.desk.caller_id,
+            switchboard=switchboard,
+            floor=floor,
             time_zone=ZoneInfo(time_zone),
+            waiting=lambda: _waiting_rules(reload.config.desk.line),
+            number=number,
+            messages=store.messages,
         )
+        _beside(stack, CallBacks(services, line, seats.deliver).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)
@@ -245,6 +306,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: desk.apply(now.desk),
                 lambda now: store.line.apply(now.desk.line),
                 lambda now: line.apply(now.desk),
+                lambda now: waits.apply(Rules.of(now.desk.line)),
+                lambda now: switchboard.destinations.apply(now),
+                lambda now: floor.apply(now.desk.agents),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),
@@ -261,6 +325,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
         yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload, authentication.administrator)
+
+
+def _waiting_rules(line: LineConfig) -> WaitingRules:
+    return WaitingRules(line.told_every_s, line.offer_s, line.music, line.overflow, line.overflow_after_s)
 
 
 async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:

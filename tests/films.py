@@ -6,8 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
 from ivr.actions.registry import parse
+from ivr.actions.waiting import WaitingActions
 from ivr.company import Times
 from ivr.events import CALLER_ID, ActionResult
 from ivr.ports import ActionCall
@@ -44,4 +44,4 @@ async def done(store: Store, name: str, member: str, *, key: str, call_id: str, 
 
 def actions_on(store: Store) -> ActionRegistry:
     """The company's actions and the promise to call back, as the service puts them together."""
-    return ActionRegistry(films_on(store).actions, CallbackActions(store.callbacks).actions)
+    return ActionRegistry(films_on(store).actions, WaitingActions(store.callbacks).actions)

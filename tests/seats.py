@@ -383,6 +383,7 @@ class FakePhone:
 
     answer: Callable[[str], Any] | None = None
     offers: list[str] = field(default_factory=list)
+    touch: Callable[[], None] = lambda: None
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def reachable(self) -> bool:
@@ -391,6 +392,7 @@ class FakePhone:
     async def connect(self, offer: str) -> str:
         self.offers.append(offer)
         self.gone.clear()
+        self.touch()
         return str(await self.answer(offer)) if self.answer is not None else "v=0"
 
     async def lost(self) -> None:
@@ -477,10 +479,11 @@ class Floor:
 
 def arrival_of(context: HandoffContext) -> Arrival:
     facts = context.facts
+    member, number = str(facts.get("caller.id", "")), context.caller.number
     return Arrival(
-        person=f"tel:{context.caller.number}", call_id=context.call_id, skill=context.skill,
-        priority=context.priority, reason=context.reason, said=context.said, number=context.caller.number,
-        name=str(facts.get("caller.name", "")), member=str(facts.get("caller.id", "")), language=context.language,
+        person=f"member:{member}" if member else f"tel:{number}", call_id=context.call_id, skill=context.skill,
+        priority=context.priority, reason=context.reason, said=context.said, number=number,
+        name=str(facts.get("caller.name", "")), member=member, language=context.language,
     )  # fmt: skip
 
 
@@ -498,7 +501,9 @@ def floor(clock: Clock, touch: Callable[[], None] = lambda: None, earlier: Seque
         return earlier
 
     def phone(seat: Seat) -> FakePhone:
-        return phones.setdefault(seat.account.name, FakePhone())
+        mine = phones.setdefault(seat.account.name, FakePhone())
+        mine.touch = moving
+        return mine
 
     seats = Seats(
         line,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import array
 import asyncio
 import contextlib
 import itertools
-import math
 from collections.abc import Callable
 from typing import Self
 
-from ivr.ports import Clip, MediaLeg
+from ivr.phones.tones import RINGBACK
+from ivr.ports import MediaLeg
 
 # A word when nothing has sounded for so long, and again.
 FIRST_S = 4.0
@@ -19,26 +18,7 @@ AFTER_TONE_S = 2.0  # its last seconds were a pause already
 AFTER_WORDS_S = 1.0  # when something else was being said: it has ended, or nearly
 _FIRST_TOKEN = 1_000_001  # far from the mouth's, beyond the whisper's
 
-# ITU-T E.180, North American cadence.
-_RATE = 8000
-_TONES_HZ = (440.0, 480.0)
-_ON_S = 2.0
-_OFF_S = 4.0
-_LEVEL = 1200  # of 32767 per tone: about -25 dBm0 together, quieter than speech
-_FADE = 80
-_CYCLES = 5  # ordered at once
-
-
-def _cycle() -> bytes:
-    on = int(_ON_S * _RATE)
-    samples = array.array("h", bytes(2 * int((_ON_S + _OFF_S) * _RATE)))
-    for i in range(on):
-        fade = min(i, on - i, _FADE) / _FADE
-        samples[i] = int(_LEVEL * fade * sum(math.sin(2 * math.pi * f * i / _RATE) for f in _TONES_HZ))
-    return samples.tobytes()
-
-
-RINGBACK = Clip("tone:ringback", _cycle())
+_CYCLES = 5  # of ringback, ordered at once
 
 
 class Comfort:

@@ -6,7 +6,7 @@ One inbox, one loop: everything that concerns the dialogue passes through here i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -21,11 +21,16 @@ from ivr.call.inbox import EarsBehind, Inbox, InboxEvent, TimerExpired
 from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.invocation import Invocation
 from ivr.call.journal import Recorder, resume_point
+from ivr.call.message import MessageRecording
 from ivr.call.mouth import Mouth
 from ivr.call.registry import CallServices
+from ivr.call.waiting_music import WaitingMusic
 from ivr.dialogue.engine.contract import (
+    AgentComing,
+    AskPlace,
     Connect,
     DialogueEvent,
+    Disconnect,
     Effect,
     End,
     HandoffDone,
@@ -35,9 +40,11 @@ from ivr.dialogue.engine.contract import (
     KeysPaused,
     Listen,
     LoadResume,
+    Music,
     NoInput,
     PartFailed,
     Perform,
+    PlaceTold,
     RecognitionLate,
     Record,
     ResumeLoaded,
@@ -49,6 +56,8 @@ from ivr.dialogue.engine.contract import (
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
 from ivr.events import (
+    HANDOFF_CONTEXT,
+    MESSAGE_LEAVE,
     Audio,
     Digit,
     Heard,
@@ -63,10 +72,11 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.phones.participant import Participant
-from ivr.ports import MediaChanged
+from ivr.ports import MediaChanged, TransferAsked
 
 log = structlog.get_logger(__name__)
 
+DISCONNECT_S = 3.0  # for the line to take back an offer
 MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
 
 
@@ -102,6 +112,12 @@ class Conductor:
             spawn=lambda work: self._tasks.create_task(work),
             hangover_s=lambda: self._listen.hangover_s if self._listen is not None else 0.0,
         )
+        self._connecting: asyncio.Task[None] | None = None
+        self._connect_token = 0  # of the latest Connect
+        self._coming = False  # an agent is being joined with the caller
+        self._music = WaitingMusic(caller.media, services.speech)
+        handoff.attend(self._inbox.put_nowait, lambda: self._may_be_told)
+        self._message = MessageRecording(call_id, caller.media, services, recorder, inbox)
         self._ending: End | None = None
         self._paused = False
         self._lost = False  # the caller's media are: nothing is heard, nobody waits for an answer
@@ -119,6 +135,7 @@ class Conductor:
             self._timers.stop()
             self._recognition.stop()
             await self._ears.close()
+            await self._message.close()
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
@@ -130,18 +147,19 @@ class Conductor:
             await self._ears.listen(None)
             yield
         finally:
-            self._paused = False
+            self._paused = self._coming = False
 
     # -- what happened -------------------------------------------------------------------------------------
 
     async def _signals(self) -> None:
         async for event in self._caller.signals():
-            if not isinstance(event, MediaChanged):
+            if not isinstance(event, MediaChanged | TransferAsked):
                 self._inbox.put_nowait(event)
 
     async def _audio(self) -> None:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
+                self._message.feed(event)
                 self._ears.feed(event)
                 self._recognition.frame(event.pcm)
             elif isinstance(event, CallEnded) and event.by == "service":
@@ -181,6 +199,11 @@ class Conductor:
                     await self._tell(event)
             case TimerExpired():
                 await self._timer_expired(event)
+            case AgentComing():
+                await self._agent_coming()
+            case PlaceTold() | HandoffDone():
+                self._coming = False
+                await self._tell(event)
             case Said():
                 await self._tell(event)
                 self._await_input()
@@ -188,11 +211,27 @@ class Conductor:
                 await self._tell(event)
         if self._ending is not None and not self._mouth.speaking:
             raise CallEnded("service", self._ending.outcome)
+        if not self._mouth.speaking:
+            self._message.may_begin()
+        if self._hears_nothing and not self._message.active:
+            self._music.start()
 
     @property
     def _hears_nothing(self) -> bool:
         """Whether the caller does, who could."""
-        return not (self._mouth.speaking or self._paused or self._lost)
+        return not (self._mouth.speaking or self._paused or self._lost or self._coming)
+
+    @property
+    def _may_be_told(self) -> bool:
+        """Whether the caller may be told something now, unasked."""
+        return self._hears_nothing and not self._recognition.under_way
+
+    async def _agent_coming(self) -> None:
+        """Nothing more is said or played to the caller."""
+        self._coming = True
+        await self._music.stop()
+        await self._mouth.stop()
+        await self._tell(AgentComing(self._connect_token))
 
     async def _tell(self, event: DialogueEvent) -> None:
         await self._carry_out(self._dialogue.handle(event, self._services.local_time()))
@@ -200,6 +239,8 @@ class Conductor:
     async def _digit(self, digit: Digit) -> None:
         now = self._services.clock.monotonic()
         if not self._keys.admit(digit, now) or self._paused:
+            return
+        if await self._message.key(digit.key):
             return
         await self._barge_in.by_key()
         self._timers.stop("no-input")
@@ -222,7 +263,7 @@ class Conductor:
 
     async def _heard(self, heard: Heard) -> None:
         wanted = self._recognition.read(heard)
-        if self._paused or self._listen is None or not wanted:
+        if self._message.heard(heard) or self._paused or self._listen is None or not wanted:
             return
         agitated = self._agitation.heard(heard.recognition, self._services.clock.monotonic())
         await self._tell(SpeechHeard(heard.recognition, self._listen.token))
@@ -258,7 +299,7 @@ class Conductor:
     async def _recognition_late(self, step: int) -> None:
         """First a word; then keys, which the reading may still come before; then, once all is said, a human."""
         last = step == len(RECOGNITION_LATE_S) - 1
-        if self._paused or self._listen is None:
+        if self._paused or self._listen is None or self._message.active:
             self._recognition.under_way = False
             return
         if last and self._mouth.speaking:
@@ -292,13 +333,23 @@ class Conductor:
         for effect in effects:
             match effect:
                 case Say():
+                    await self._music.stop()
                     await self._mouth.say(effect)
                 case Listen():
                     await self._start_listening(effect)
+                case Perform(name=name) if name == MESSAGE_LEAVE:
+                    self._message.prepare()
+                    self._tasks.create_task(self._message.run(effect, self._facts, self._dialogue.language))
                 case Perform():
-                    self._tasks.create_task(self._invocation.run(effect, self._dialogue.facts))
+                    self._tasks.create_task(self._invocation.run(effect, self._facts))
                 case Connect():
-                    self._tasks.create_task(self._connect(effect))
+                    await self._start_connecting(effect)
+                case Disconnect():
+                    await self._disconnect(effect)
+                case AskPlace():
+                    self._ask_place(effect)
+                case Music(on=on):
+                    await (self._music.on() if on else self._music.off(quiet=True))
                 case LoadResume():
                     self._tasks.create_task(self._load_resume(effect))
                 case End():
@@ -308,6 +359,12 @@ class Conductor:
                     self._recorder.record(what)
         self._recorder.settled(self._dialogue)
         self._await_input()
+
+    @property
+    def _facts(self) -> Mapping[str, object]:
+        """What actions know of the call: what the dialogue does, and which story goes with it."""
+        token = self._handoff.token
+        return {**self._dialogue.facts, HANDOFF_CONTEXT: token} if token else self._dialogue.facts
 
     async def _start_listening(self, listen: Listen) -> None:
         self._timers.stop("no-input", "inter-digit")
@@ -327,6 +384,35 @@ class Conductor:
             return
         self._timers.await_input(self._listen)
 
+    async def _start_connecting(self, connect: Connect) -> None:
+        """A second one while the caller waits already: the same place, wanted more."""
+        self._connect_token = connect.token
+        place = self._handoff.place
+        if self._connecting is not None and connect.waits and place.held:
+            await place.move(connect)
+            return
+        self._connecting = self._tasks.create_task(self._connect(connect))
+        if connect.waits:
+            rules = self._services.waiting()
+            name = rules.music if connect.music is None else connect.music
+            self._tasks.create_task(self._music.load(name, self._dialogue.language))
+
+    async def _disconnect(self, disconnect: Disconnect) -> None:
+        """The caller leaves the line: what comes next finds their place as they left it."""
+        connecting, self._connecting = self._connecting, None
+        await self._music.off()
+        if connecting is not None and disconnect.token == self._connect_token:
+            self._handoff.leaving(disconnect.keep)
+            connecting.cancel()
+            await asyncio.wait({connecting}, timeout=DISCONNECT_S)
+
+    def _ask_place(self, ask: AskPlace) -> None:
+        place = self._handoff.place
+        if place.held:
+            place.ask()
+        else:
+            self._inbox.put_nowait(PlaceTold(ask.token, 0, asked=True))
+
     async def _connect(self, connect: Connect) -> None:
         def still_trying() -> bool:
             if self._hears_nothing:
@@ -334,7 +420,9 @@ class Conductor:
             return self._hears_nothing
 
         outcome = await self._handoff.run(connect, self.paused, still_trying)
-        self._inbox.put_nowait(HandoffDone(connect.token, outcome))
+        self._connecting = None
+        await self._music.off()
+        self._inbox.put_nowait(HandoffDone(self._connect_token, outcome))
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

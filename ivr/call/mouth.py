@@ -40,7 +40,7 @@ class Mouth:
         self._queue: asyncio.Queue[_Saying] = asyncio.Queue()
         self._sayings: dict[int, _Saying] = {}
         self._owner: dict[int, _Saying] = {}
-        self._tokens = itertools.count(1)  # of our plays; ring-back and whisper have theirs in bridge_transfer
+        self._tokens = itertools.count(1)  # of our plays; those of comfort, whisper and music are far from them
 
     @property
     def speaking(self) -> bool:

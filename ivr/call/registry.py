@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
+from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
-from ivr.ports import Actions, CallRecords, Clock, Desk, Line, MediaEngine, SipEndpoint, SpeechService
+from ivr.phones.switchboard import Switchboard
+from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, Messages, SpeechService
 
 
 class LiveCall(Protocol):
@@ -98,10 +100,9 @@ class CallHistory:
 
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """``caller_id``: the SIP URI that agents' phones are called from. ``time_zone``: the company's, whose days
-    "tomorrow" counts."""
+    """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164.
+    ``messages``: where what callers leave is kept, None: nowhere."""
 
-    endpoint: SipEndpoint
     media: MediaEngine
     speech: SpeechService
     actions: Actions
@@ -110,8 +111,12 @@ class CallServices:
     records: CallRecords
     clock: Clock
     registry: CallRegistry
-    caller_id: str
+    switchboard: Switchboard
+    floor: Floor
     time_zone: tzinfo = UTC
+    waiting: Callable[[], WaitingRules] = lambda: USUAL  # as they are now
+    number: Callable[[str], str] = str
+    messages: Messages | None = None
 
     def local_time(self) -> datetime:
         """Now, by the company's clock."""

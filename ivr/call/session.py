@@ -213,6 +213,8 @@ class CallSession:
             "handoff_reason": (call.dialogue.reason or (context.reason if context else "")) if call else "",
             "handoff_also": [other.reason for other in call.dialogue.also] if call else [],
             "seconds_to_human": call.handoff.seconds_to_human if call else None,
+            "waited_s": round(call.handoff.place.waited_s, 1) if call else 0.0,
+            "place_told": call.handoff.place.told.position if call else 0,
             "codec": stats.codec,
             "packets_sent": stats.packets_sent,
             "packets_received": stats.packets_received,

@@ -121,19 +121,31 @@ async def audit(opened: Opened, arguments: argparse.Namespace) -> str:
 
 async def callbacks(opened: Opened, arguments: argparse.Namespace) -> str:
     await _current(opened)
+    line = opened.store.line
+    places = [p for p in (await line.snapshot()).places if p.callback_number]
     if arguments.done is not None:
-        if not await opened.store.callbacks.close(arguments.done):
+        if arguments.done not in {place.id for place in places}:
             raise ConfigError(f"{arguments.done}: nobody waits under this number", remedy="ivr db callbacks lists them")
+        await line.leave(arguments.done, "done")
         return f"{arguments.done}: done"
     lines = []
-    for each in await opened.store.callbacks.waiting():
-        who = " ".join(part for part in (each.name, f"({each.caller_id})" if each.caller_id else "") if part)
-        since = f"{each.created_at.astimezone(opened.zone):%Y-%m-%d %H:%M}"
-        parts = (f"{each.id}:", each.number, who, f"skill {each.skill}", f"since {since}", each.wanted)
+    for place in places:
+        who = _who(place.arrival.name, place.arrival.member)
+        since = f"{place.entered_at.astimezone(opened.zone):%Y-%m-%d %H:%M}"
+        tried = f"tried {place.attempts} times" if place.attempts else ""
+        skill, reason = f"skill {place.arrival.skill}", place.arrival.reason
+        parts = (f"{place.id}:", place.callback_number, who, skill, f"since {since}", reason, tried)
         lines.append("  ".join(part for part in parts if part))
+    for each in await opened.store.callbacks.waiting():
+        promised = ("promised:", each.number, _who(each.name, each.caller_id), f"skill {each.skill}", each.wanted)
+        lines.append("  ".join(part for part in promised if part))
     if waiting := opened.store.spooled():
         lines.append(f"{waiting} writes wait in {opened.store.spool_folder}: more may have been promised a call back")
     return "\n".join(lines) or "nobody waits to be called back"
+
+
+def _who(name: str, caller_id: str) -> str:
+    return " ".join(part for part in (name, f"({caller_id})" if caller_id else "") if part)
 
 
 async def purge(opened: Opened, arguments: argparse.Namespace) -> str:

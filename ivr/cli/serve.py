@@ -31,7 +31,7 @@ signals:
                    themselves; a second one stops at once, with a BYE to everybody. Before the line is ready
                    the first one does.
   SIGHUP           reload: opens the log file anew (logrotate by rename) and reads the configuration again.
-                   Trunks, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours and agents,
+                   Trunks, max_calls, busy_status, retry_after_s, session_expires_s, [desk] hours, agents and line,
                    [[flows.services]], [[flows.numbers]], the entry, its language and persona, [retention] and
                    [logs] count for what begins from then on. In the log, config.restart_needed names the keys
                    that need a restart, config.rejected what is wrong: then nothing changes. Calls in progress

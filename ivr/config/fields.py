@@ -154,6 +154,15 @@ def _sip_target(value: str) -> str:
     return value
 
 
+def _outside(value: str) -> str:
+    """ "tel:+15035550199", or a SIP URI that this line can send to."""
+    if value[:4].lower() != "tel:":
+        return _sip_target(value)
+    if not re.fullmatch(r"\+[0-9]{7,15}", number := re.sub(r"[-. ()]", "", value[4:])):
+        raise ValueError(f"{value!r} is not a number with its country code, e.g. tel:+15035550199")
+    return f"tel:{number}"
+
+
 def _registrar(value: str) -> str:
     return _sip_target(value) if value else value
 
@@ -175,5 +184,6 @@ MediaPorts = Annotated[str, AfterValidator(_media_ports)]
 TimeZoneName = Annotated[str, AfterValidator(_time_zone)]
 CountryCode = Annotated[str, AfterValidator(_country)]
 SipTarget = Annotated[str, AfterValidator(_sip_target)]
+OutsideNumber = Annotated[str, AfterValidator(_outside)]
 Registrar = Annotated[str, AfterValidator(_registrar)]
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]

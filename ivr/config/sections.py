@@ -18,6 +18,7 @@ from ivr.config.fields import (
     CountryCode,
     MediaPorts,
     Network,
+    OutsideNumber,
     Registrar,
     Secret,
     SecretField,
@@ -37,7 +38,8 @@ class Section(BaseModel):
 
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
-    ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely."""
+    ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely.
+    ``gateway``: where calls to telephone numbers are sent, "" for the registrar."""
 
     name: str
     allow: tuple[Network, ...] = ()
@@ -49,6 +51,7 @@ class Trunk(Section):
     transport: Literal["udp", "tcp"] = "udp"
     inbound_auth: bool = False
     vouches: bool = True
+    gateway: Registrar = ""
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
@@ -259,6 +262,7 @@ class Agent(Section):
     skills: tuple[str, ...] = ("general",)
     ring_timeout_s: float = Field(20.0, gt=0)
     on_call: bool = False
+    hang_up: Literal["ends", "returns"] = "ends"  # what hanging up does: ends the call, or returns it to the dialogue
     calls: int = Field(1, ge=1, le=1000)  # how many it takes at once; a hunt group behind one address takes several
 
 
@@ -293,7 +297,8 @@ class LineConfig(Section):
     overflow: SipTarget | Literal[""] = ""
     overflow_after_s: float = Field(600.0, gt=0)
     trunk: str = ""
-    outside: tuple[str, ...] = ()  # numbers that agents may transfer to, "tel:+1503…" or SIP URIs
+    outside: tuple[OutsideNumber, ...] = ()  # that agents may transfer to, "tel:+1503…" or SIP URIs
+    premium: bool = False  # whether numbers that cost extra are called back
 
 
 class DeskConfig(Section):
@@ -301,6 +306,15 @@ class DeskConfig(Section):
     hours: Hours = Hours()
     agents: tuple[Agent, ...] = ()
     line: LineConfig = LineConfig()
+
+    @model_validator(mode="after")
+    def _agents_differ(self) -> DeskConfig:
+        names = [agent.name for agent in self.agents]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"agents: two are called {', '.join(twice)}; one that takes several calls says so (calls)")
+        if marked := [name for name in names if "#" in name or not name.strip()]:
+            raise ValueError(f"agents: {marked[0]!r} is no name: it is empty, or has a #")
+        return self
 
 
 class Config(Section):
@@ -344,6 +358,8 @@ class Config(Section):
     def _safe(self) -> Config:
         if not self.http.listen.loopback and not self.http.token.source:
             raise ValueError("http.listen is reachable from outside: set http.token (env:NAME or file:/path)")
+        if self.desk.line.trunk not in ("", *(t.name for t in self.sip.trunks if t.gateway or t.register_with)):
+            raise ValueError(f"desk.line: no trunk {self.desk.line.trunk!r} has a gateway or registers")
         for agent in self.desk.agents:
             if "udp" not in self.sip.transports and ";transport=udp" in agent.target.lower():
                 raise ValueError(f"desk.agents: {agent.target!r} cannot be dialled: sip.transports has no udp")

@@ -47,6 +47,7 @@ class LineSetup:
     max_calls: int = 200
     hours: str = "00:00-24:00"
     media_timeout_s: float = 30.0
+    rest_s: float = 1.0  # of a phone that did not answer
     drain_s: float = 1.0
     sip: str = "127.0.0.1:0"
     allow: str = "127.0.0.1/32"  # who may call
@@ -73,6 +74,7 @@ class LineSetup:
         ]
         days = "\n".join(f'{day} = "{self.hours}"' for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
         lines.append(f"[desk.hours]\n{days}")
+        lines.append(f"[desk.line]\nrest_s = {self.rest_s}")
         for agent in self.agents:
             skills = ", ".join(f'"{skill}"' for skill in agent.skills)
             lines.append(

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from ivr.config import Agent, DeskConfig
 from ivr.desk.headers import handoff_headers
-from ivr.desk.hours import Calendar
+from ivr.desk.hours import Calendar, HoursNow, in_force
 from ivr.desk.screen_pop import ScreenPops
 from ivr.dialogue.spoken.languages import words_for
 from ivr.events import CALLER_NAME
 from ivr.identity import Identity
-from ivr.ports import ContextStore, Destination, HandoffContext
+from ivr.ports import ContextStore, DeskSettings, Destination, HandoffContext
 
 GENERAL = "general"
 ASKED = "asked"
@@ -35,8 +35,8 @@ def route(agents: Sequence[Agent], skill: str, *, within_hours: bool) -> tuple[D
 class ConfiguredDesk:
     """Implements ``ivr.ports.Desk``.
 
-    ``base_url`` is where agents reach this service; ``time_zone`` is the company's (IANA). Raises ConfigError for
-    hours that cannot be read."""
+    ``base_url`` is where agents reach this service; ``time_zone`` is the company's (IANA); ``settings`` are those of
+    supervisors, as they are now. Raises ConfigError for hours that cannot be read."""
 
     def __init__(
         self,
@@ -46,8 +46,10 @@ class ConfiguredDesk:
         base_url: str,
         time_zone: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        settings: Callable[[], DeskSettings] = DeskSettings,
     ) -> None:
         self._zone = ZoneInfo(time_zone)
+        self._settings = settings
         self.apply(config)
         self._screen_pops = ScreenPops(contexts, base_url, now)
 
@@ -58,26 +60,39 @@ class ConfiguredDesk:
 
     def open_at(self, moment: datetime) -> bool:
         """Within hours, whoever is there."""
-        return self._calendar.open_at(moment)
+        return self.hours_at(moment).open
 
     def open_now(self, skill: str, now: datetime) -> bool:
         """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""
-        return self._calendar.open_at(now) and bool(self._agents)
+        return self.hours_at(now).open and bool(self._agents)
+
+    def hours_at(self, now: datetime) -> HoursNow:
+        return in_force(self._calendar, self._settings().override_at(now), now)
 
     def fact(self, name: str, now: datetime) -> object:
-        """``hours.open``; ``hours.next_opening``, a date while closed. None for others, and when it never opens."""
-        if name == "hours.open":
-            return self.open_now(GENERAL, now)
-        if name == "hours.next_opening" and not self._calendar.open_at(now):
-            opening = self._calendar.next_opening(now)
-            return opening.date() if opening is not None else None
+        """``hours.open``; ``hours.next_opening``, a date while closed; ``desk.closed_reason`` and
+        ``desk.announcement``, a supervisor's words. None for others, when it never opens and when nothing is told."""
+        match name:
+            case "hours.open":
+                return self.open_now(GENERAL, now)
+            case "hours.next_opening":
+                opening = self.hours_at(now).next_opening
+                return opening.date() if opening is not None else None
+            case "desk.closed_reason":
+                override = self._settings().override_at(now)
+                return override.reason or None if override is not None and not override.open else None
+            case "desk.announcement":
+                return self._settings().announced_at(now) or None
         return None
 
     def destinations(self, skill: str, now: datetime) -> Sequence[Destination]:
-        return route(self._agents, skill, within_hours=self._calendar.open_at(now))
+        return route(self._agents, skill, within_hours=self.hours_at(now).open)
 
     async def store_context(self, context: HandoffContext) -> str:
         return await self._screen_pops.keep(context)
+
+    def url_of(self, token: str) -> str:
+        return self._screen_pops.url_of(token)
 
     async def context(self, token: str) -> Mapping[str, Any] | None:
         """What the link of a screen pop shows; None when there is none, or no longer. Raises StoreUnavailable."""

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from ivr.config import Hours
 from ivr.errors import ConfigError
+from ivr.ports import HoursOverride
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LOOK_AHEAD_DAYS = 400  # a year of holidays and some more
@@ -101,3 +102,21 @@ class Calendar:
         days, rest = divmod(minute, 1440)
         clock = time(rest // 60, rest % 60, fold=fold)
         return datetime.combine(day + days * _DAY, clock, self._zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HoursNow:
+    """``next_opening``: while closed; None when it never opens. ``closes``: by a supervisor's word, None otherwise."""
+
+    open: bool
+    next_opening: datetime | None = None
+    closes: datetime | None = None
+
+
+def in_force(calendar: Calendar, override: HoursOverride | None, now: datetime) -> HoursNow:
+    """The calendar, unless a supervisor said otherwise for now."""
+    if override is not None and override.open:
+        return HoursNow(True, closes=override.until)
+    if override is None and calendar.open_at(now):
+        return HoursNow(True)
+    return HoursNow(False, calendar.next_opening(override.until if override is not None else now))

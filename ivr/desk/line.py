@@ -1,8 +1,8 @@
 """The line of waiting callers, in one process: what the database keeps, as it is remembered; pairing; who is told.
 
-Implements ``ivr.ports.Line``. Whoever changes something wakes the pairing here at once, and by a notification in every
-other process; a look every second is the floor under both. What is remembered is rebuilt after each change, and is
-never the truth: that is what the transactions see.
+Implements ``ivr.ports.Line``. Who changes something pairs at once, and is heard of in every other process by a
+notification; pairing and looking every second is the floor under both. What is remembered is rebuilt after changes, and
+is never the truth: that is what the transactions see.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from ivr.ports.line_store import LineStore, Snapshot
 T = TypeVar("T")
 
 POLL_S = 1.0  # a lost notification costs this, never a caller
+VIEW_S = 0.05  # what is remembered is not read more often
 STRAY_S = 3.0  # a place of a call that is over, which nobody left
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,8 @@ class WaitingLine:
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0  # monotonic
         self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
-        self._woken = asyncio.Event()
+        self._to_pair, self._to_look = asyncio.Event(), asyncio.Event()
+        self._shown = asyncio.Event()  # of what comes next
         self._offers = AwaitedOffers(store.line)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
@@ -83,7 +85,7 @@ class WaitingLine:
         """Phones and hours count at once."""
         self._rules = Rules.of(config.line)
         self._phones.apply(config.agents)
-        self._woken.set()
+        self._wake()
 
     # -- beside the calls ---------------------------------------------------------------------------------------------
 
@@ -98,19 +100,26 @@ class WaitingLine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._store.follow(self._clock, self._heard))
             tasks.create_task(self._pairing())
+            tasks.create_task(self._looking())
             tasks.create_task(self._tending())
 
     def _heard(self, kind: str, place_id: int) -> None:
         if kind == "offered":
             self._offers.told_of(place_id)
-        self._woken.set()
+            self._to_pair.set()
+        self._to_look.set()
+
+    def _wake(self) -> None:
+        """Something changed here: this process pairs. Where another changed something, that one does."""
+        self._to_pair.set()
+        self._to_look.set()
 
     async def _pairing(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
-                    await self._woken.wait()
-            self._woken.clear()
+                    await self._to_pair.wait()
+            self._to_pair.clear()
             try:
                 for place_id in self._offers.take_told():
                     if (offer := await self._store.offer_of(place_id)) is not None:
@@ -120,9 +129,21 @@ class WaitingLine:
                         "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
                     )
                     self._offers.give(found)
+                    self._to_look.set()
+            except StoreUnavailable:
+                self._lost_sight()
+
+    async def _looking(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_S):
+                    await self._to_look.wait()
+            self._to_look.clear()
+            try:
                 await self._refresh()
             except StoreUnavailable:
                 self._lost_sight()
+            await self._clock.sleep(VIEW_S)
 
     async def _tending(self) -> None:
         while True:
@@ -136,7 +157,7 @@ class WaitingLine:
             except StoreUnavailable:
                 self._lost_sight()
             await self._clock.sleep(POLL_S)
-            self._woken.set()
+            self._wake()
 
     # -- what is remembered -------------------------------------------------------------------------------------------
 
@@ -156,6 +177,8 @@ class WaitingLine:
         self._view = view
         if self._estimator is not None and view.fresh:
             self._estimator.follow(view)
+        shown, self._shown = self._shown, asyncio.Event()
+        shown.set()
         self.on_change()
 
     def _lost_sight(self) -> None:
@@ -204,8 +227,9 @@ class WaitingLine:
             self._estimator.told(self._view, place, standing)
 
     def staffed(self, skill: str) -> bool:
-        """Generalists take callers whom nobody else is there for, and anybody does before nobody."""
-        return any(agent.state != "away" for agent in self._view.agents)
+        """Generalists take callers whom nobody else is there for, and anybody does before nobody. A phone that did not
+        answer is there again by itself."""
+        return any(agent.state != "away" or agent.until is not None for agent in self._view.agents)
 
     def _place(self, place_id: int) -> Place | None:
         place_id = self._offers.now(place_id)
@@ -273,6 +297,24 @@ class WaitingLine:
         log.warning("line.broken", place=place_id, agent=agent)
         return self._remember(await self._changed(self._store.broken(place_id, agent)))
 
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        place_id = self._offers.now(place_id)
+        log.info("line.passed", place=place_id, agent=agent, to=to or named, skill=skill)
+        passed = self._store.passed(place_id, agent, to=to, skill=skill, named=named)
+        return self._remember(await self._changed(passed))
+
+    async def lapsed(self, offer: Offer) -> None:
+        while self._stands(offer):
+            await self._shown.wait()
+
+    def _stands(self, offer: Offer) -> bool:
+        """As far as it is remembered: what was seen before the offer was made says nothing of it."""
+        place = self._place(offer.place.id)
+        if place is None:
+            return not self._view.fresh
+        held = place.state in ("offered", "dialling", "talking") and place.agent == offer.agent
+        return place.offers < offer.place.offers or (place.offers == offer.place.offers and held)
+
     # -- what agents and supervisors do -------------------------------------------------------------------------------
 
     async def sign_in(
@@ -302,7 +344,7 @@ class WaitingLine:
 
     async def _changed(self, work: Awaitable[T]) -> T:
         result = await work
-        self._woken.set()
+        self._wake()
         return result
 
     async def _surely(self, work: Callable[[], Awaitable[object]]) -> None:

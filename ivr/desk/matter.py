@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ivr.desk.story import Story, plain
+from ivr.events import CALLER_ID, CALLER_NAME
+from ivr.identity import Identity, IdentityLevel
 from ivr.ports import Bridge, HandoffContext, Party, Place
 from ivr.record import Utterance
 
@@ -72,7 +74,9 @@ def context_of(place: Place) -> HandoffContext:
     """What is known of a place that comes without a call: a message, a call back whose context is gone."""
     arrival = place.arrival
     said = (Utterance("heard", arrival.said),) if arrival.said else ()
-    facts = {name: value for name, value in (("caller.id", arrival.member), ("caller.name", arrival.name)) if value}
+    facts: dict[str, object] = {CALLER_ID: arrival.member, CALLER_NAME: arrival.name}
+    if arrival.person.startswith("member:"):  # so they are called from the level likely on
+        facts |= Identity(IdentityLevel.LIKELY, "when they called").facts
     return HandoffContext(
         arrival.call_id, arrival.reason, arrival.skill, arrival.priority, Party(arrival.number, arrival.name),
         arrival.language, facts, said, said=arrival.said,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
 from ivr.desk.routing import Rules, is_due
@@ -10,26 +12,32 @@ from ivr.ports.line import AgentStatus, LineView, Place
 
 def staffed(view: LineView, place: Place, rules: Rules, now: datetime) -> tuple[AgentStatus, ...]:
     """Who is on duty and could take this caller."""
-    return tuple(a for a in view.agents if a.state != "away" and rules.could_take(a.skills, place, now))
+    return tuple(rules.takers(place, view.agents, now))
+
+
+def queued(view: LineView, rules: Rules, now: datetime) -> Mapping[int, int]:
+    """By place: how many reachable people are before it whom one of its agents could take: they wait, are being
+    offered, or their call back is due. While nobody is there for a place, those who wait for the same skill count."""
+    takers: dict[frozenset[str], frozenset[str]] = {}  # names of agents, by the skills that are good enough
+    before: Counter[tuple[str, frozenset[str]]] = Counter()
+    found: dict[int, int] = {}
+    for place in sorted(view.places, key=lambda each: rules.order(each, now)):
+        skill, enough = place.arrival.skill, rules.good_enough(place, now)
+        if enough not in takers:
+            takers[enough] = frozenset(agent.name for agent in rules.takers(place, view.agents, now))
+        mine = takers[enough]
+        found[place.id] = sum(
+            count
+            for (other, good), count in before.items()
+            if (not mine.isdisjoint(takers[good]) if mine else other == skill)
+        )
+        before[skill, enough] += is_due(place, now) or place.state == "offered"
+    return found
 
 
 def ahead(view: LineView, place: Place, rules: Rules, now: datetime) -> int:
-    """Reachable people before ``place`` whom one of its agents could take: they wait, are being offered, or their call
-    back is due. While nobody is on duty all of them count whom anybody with a word in common could take: the same
-    skill."""
-    agents = staffed(view, place, rules, now)
-    mine = rules.order(place, now)
-    count = 0
-    for other in view.places:
-        if other.id == place.id or not (is_due(other, now) or other.state == "offered"):
-            continue
-        if rules.order(other, now) >= mine:
-            continue
-        if agents:
-            count += any(rules.could_take(agent.skills, other, now) for agent in agents)
-        else:
-            count += other.arrival.skill == place.arrival.skill
-    return count
+    """The same of one place."""
+    return queued(view, rules, now).get(place.id, 0)
 
 
 def sayable(true: int, told: int | None) -> int:

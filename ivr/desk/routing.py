@@ -2,8 +2,9 @@
 statements say the same.
 
 Who waited longer than the bound goes first, by arrival; then priority (10 first), whose agent's line broke, arrival,
-id. Of the agents who could take a caller it is the one who has been idle longest; a caller who knows an agent gets that
-one for a while first.
+id. Of the agents who could take a caller it is one who has the very skill, of those who has been idle longest; a caller
+who knows an agent gets that one for a while first. Whom nobody on duty is there for, generalists take, and anybody does
+before nobody.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import datetime
 
 from ivr.config import LineConfig, Relaxation
 from ivr.ports.line import LATE, AgentStatus, Place
+
+GENERAL = "general"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +37,51 @@ class Rules:
         late = waited_s(place, now) > self.bound_s
         return -LATE if late else -place.arrival.priority, not place.first, place.entered_at, place.id
 
+    def good_enough(self, place: Place, now: datetime) -> frozenset[str]:
+        """Its skill, and those that it has relaxed to."""
+        wanted, waited = place.arrival.skill, waited_s(place, now)
+        return frozenset({wanted, *(r.to for r in self.relax if r.skill == wanted and waited >= r.after_s)})
+
     def could_take(self, skills: Iterable[str], place: Place, now: datetime) -> bool:
-        """Whether an agent with ``skills`` is good enough for this place, by its skill or one that it relaxed to."""
+        """Whether an agent with ``skills`` is good enough for this place."""
+        return not self.good_enough(place, now).isdisjoint(skills)
+
+    def takers(self, place: Place, agents: Iterable[AgentStatus], now: datetime) -> Sequence[AgentStatus]:
+        """Who on duty could take this place now. Empty where nobody is there, or nobody until its skill relaxes."""
+        on_duty, enough = [agent for agent in agents if agent.state != "away"], self.good_enough(place, now)
+        if able := [agent for agent in on_duty if not enough.isdisjoint(agent.skills)]:
+            return able
         wanted = place.arrival.skill
-        waited = waited_s(place, now)
-        enough = {wanted, *(r.to for r in self.relax if r.skill == wanted and waited >= r.after_s)}
-        return not enough.isdisjoint(skills)
+        if any(r.skill == wanted and r.to in agent.skills for r in self.relax for agent in on_duty):
+            return ()
+        return [agent for agent in on_duty if GENERAL in agent.skills] or on_duty
 
     def next_pair(
         self, places: Iterable[Place], agents: Sequence[AgentStatus], now: datetime
     ) -> tuple[Place, AgentStatus] | None:
         """The first caller in order whom an idle agent could take, and which of those agents."""
-        idle = sorted((a for a in agents if a.state == "idle"), key=lambda agent: (agent.since, agent.name))
-        if not idle:
+        if not any(agent.state == "idle" for agent in agents):
             return None
-        on_duty = {agent.name for agent in agents if agent.state != "away"}
+        idle = {agent.name for agent in agents if agent.state == "idle"}
+        absent = {agent.name for agent in agents if agent.state != "away"} - idle  # on duty, and not idle
         for place in sorted((p for p in places if is_due(p, now)), key=lambda p: self.order(p, now)):
-            named = place.arrival.named
-            keeps = named in on_duty and waited_s(place, now) < self.named_s
-            for agent in idle:
-                if agent.name == named if keeps else self.could_take(agent.skills, place, now):
-                    return place, agent
+            named, skill = place.arrival.named, place.arrival.skill
+            if named in absent and _servable_s(place, now) < self.named_s:
+                continue
+            able = [a for a in self.takers(place, agents, now) if a.state == "idle"]
+            able += [a for a in agents if a.name == named and a.state == "idle" and a not in able]
+            if able:
+                return place, min(able, key=lambda a: (a.name != named, skill not in a.skills, a.since, a.name, a.slot))
         return None
 
 
 def waited_s(place: Place, now: datetime) -> float:
     return (now - place.entered_at).total_seconds()
+
+
+def _servable_s(place: Place, now: datetime) -> float:
+    """How long it could have been served: since it is due, or since they came."""
+    return (now - (place.due_at or place.entered_at)).total_seconds()
 
 
 def is_due(place: Place, now: datetime) -> bool:

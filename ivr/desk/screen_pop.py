@@ -46,6 +46,9 @@ class ScreenPops:
             self._in_hand[token] = (expires_at, payload)
             while len(self._in_hand) > IN_HAND:
                 self._in_hand.popitem(last=False)
+        return self.url_of(token)
+
+    def url_of(self, token: str) -> str:
         return f"{self._base_url}/handoff/{token}"
 
     async def context(self, token: str) -> Mapping[str, Any] | None:

@@ -26,6 +26,7 @@ from ivr.ports import (
     Clock,
     Line,
     Offer,
+    Place,
     Ring,
 )
 
@@ -151,6 +152,11 @@ class Seat:
         """The page is gone for good: nobody answers."""
         if self._offered is not None and not self._offered.taken.done():
             self._offered.taken.set_result(False)
+
+    def has(self, place: Place) -> bool:
+        """It is before this agent, whatever the line remembers of it just now."""
+        mine = {matter.place.id for matter in (self._offered, self._current) if matter is not None}
+        return place.id in mine or place.agent == self.account.name
 
     @property
     def talking(self) -> bool:
@@ -311,6 +317,7 @@ class Seat:
                 "until": None if status is None else plain(status.until),
                 "skills": [] if status is None else list(status.skills),
                 "phone": "browser" if browser else "sip",
+                "opens_calls": self.account.may("supervisor", "ops"),
                 "reachable": not browser or (self.phone is not None and self.phone.reachable()),
             },
             "offer": None if self._offered is None else self._offered.to_json(),

@@ -63,11 +63,13 @@ class Seats:
         before, seat.page, seat.account = seat.page, page, account
         if before is not None:
             before.replaced()
+        entered = False
         try:
             await self._line.sign_in(account.name, display=account.display, skills=tuple(self._skills(account.name)))
-        except StoreUnavailable:
-            self.leave(seat, page)
-            raise
+            entered = True
+        finally:
+            if not entered:
+                self.leave(seat, page)
         self._touch()
         return seat
 
@@ -142,7 +144,7 @@ class Seats:
         view = self._line.view()
         now = self._clock.now()
         me = seat.account.name
-        waiting = [place for place in view.places if _waits(place, now) and place.agent != me]
+        waiting = [place for place in view.places if _waits(place, now) and not seat.has(place)]
         others = sorted({agent.name: agent for agent in view.agents if agent.name != me}.values(), key=lambda a: a.name)
         skills = sorted({skill for agent in view.agents for skill in agent.skills})
         return {

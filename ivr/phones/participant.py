@@ -16,6 +16,7 @@ import structlog
 from ivr.errors import CallEnded, MediaUnavailable
 from ivr.events import (
     Audio,
+    Connected,
     Digit,
     KeyReleased,
     LegEnded,
@@ -24,11 +25,12 @@ from ivr.events import (
     MediaRestored,
     MediaTimeout,
     PlayDone,
+    Tapped,
     TransferProgress,
 )
 from ivr.media.description import MediaDescription, NoCommonCodec
 from ivr.phones.restoration import Restoration
-from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg
+from ivr.ports import Leg, LegStats, MediaChanged, MediaLeg, TransferAsked
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +64,7 @@ class Participant:
         except MediaUnavailable as error:
             log.info("media.unaimed", leg=self.leg.id, why=str(error))
 
-    async def signals(self) -> AsyncIterator[Digit | MediaChanged | TransferProgress | CallEnded]:
+    async def signals(self) -> AsyncIterator[Digit | MediaChanged | TransferProgress | TransferAsked | CallEnded]:
         """What the far end signals; a re-INVITE has aimed the RTP session anew when it is told."""
         async for event in self.leg.events():
             match event:
@@ -88,6 +90,8 @@ class Participant:
                     case MediaLost():
                         yield event
                         yield await restoration.of(event)
+                    case Tapped() | Connected():
+                        pass  # whoever records or has the browser reads these
                     case _:
                         yield event
         finally:

@@ -20,11 +20,18 @@ from ivr.ports.actions import VerificationTries as VerificationTries
 from ivr.ports.clock import Clock as Clock
 from ivr.ports.desk import ContextStore as ContextStore
 from ivr.ports.desk import Desk as Desk
+from ivr.ports.desk import DeskAnnouncement as DeskAnnouncement
+from ivr.ports.desk import DeskSettings as DeskSettings
+from ivr.ports.desk import DeskSettingsStore as DeskSettingsStore
 from ivr.ports.desk import Destination as Destination
+from ivr.ports.desk import HoursOverride as HoursOverride
 from ivr.ports.line import AgentState as AgentState
 from ivr.ports.line import AgentStatus as AgentStatus
+from ivr.ports.line import Announced as Announced
+from ivr.ports.line import AnnouncementLog as AnnouncementLog
 from ivr.ports.line import Arrival as Arrival
 from ivr.ports.line import Estimator as Estimator
+from ivr.ports.line import Leaving as Leaving
 from ivr.ports.line import Line as Line
 from ivr.ports.line import LineView as LineView
 from ivr.ports.line import Offer as Offer
@@ -57,6 +64,8 @@ from ivr.ports.phones import Supervision as Supervision
 from ivr.ports.records import CallOpening as CallOpening
 from ivr.ports.records import CallRecords as CallRecords
 from ivr.ports.records import FlowVersion as FlowVersion
+from ivr.ports.records import Messages as Messages
+from ivr.ports.records import PastCalls as PastCalls
 from ivr.ports.records import Publication as Publication
 from ivr.ports.records import ResumePoints as ResumePoints
 from ivr.ports.speech import Ears as Ears

@@ -20,6 +20,51 @@ class Destination:
     ring_timeout_s: float = 20.0
 
 
+@dataclass(frozen=True, slots=True)
+class HoursOverride:
+    """A supervisor has the desk open, or closed, ``until`` then, whatever the calendar says. ``reason`` is told."""
+
+    open: bool
+    until: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskAnnouncement:
+    """What callers who want a person are told; ``until`` None: until somebody takes it back."""
+
+    text: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSettings:
+    """What supervisors set while the desk runs. Who asks for something at a moment gets what counts then."""
+
+    hours: HoursOverride | None = None
+    announcement: DeskAnnouncement | None = None
+
+    def override_at(self, now: datetime) -> HoursOverride | None:
+        return self.hours if self.hours is not None and now < self.hours.until else None
+
+    def announced_at(self, now: datetime) -> str:
+        """ "" for nothing."""
+        told = self.announcement
+        return told.text if told is not None and (told.until is None or now < told.until) else ""
+
+
+class DeskSettingsStore(Protocol):
+    """Where the settings are kept, with who changed them to what. Methods raise StoreUnavailable."""
+
+    async def settings(self) -> DeskSettings: ...
+    async def set_hours(self, override: HoursOverride | None, by: str) -> None: ...
+    async def announce(self, announcement: DeskAnnouncement | None, by: str) -> None: ...
+    async def note(
+        self, by: str, action: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    ) -> None:
+        """A line in the audit trail for what a supervisor changed elsewhere. ``action``: "desk.move", …"""
+
+
 class Desk(Protocol):
     """Routing to live agents. Only configured destinations are ever returned."""
 
@@ -28,6 +73,12 @@ class Desk(Protocol):
 
     async def store_context(self, context: HandoffContext) -> str:
         """Keep the context; the URL (with an unguessable token) that shows it to the agent."""
+
+    def url_of(self, token: str) -> str:
+        """Where the context of ``token`` is shown."""
+
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        """What was kept under ``token``, as JSON; None when there is none, or no longer. Raises StoreUnavailable."""
 
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         """User-to-User (RFC 7433) and X-IVR-* headers for the INVITE or REFER; no personal data beyond need."""

@@ -91,6 +91,27 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """A caller was told where they stand. ``position`` 0 and ``minutes`` None where it was not said; ``within_s`` is
+    the bound behind "less than ``minutes``", ``expected_s`` the estimate behind that, with ``ahead`` before them.
+    ``kind``: which sentence this is for the caller; each kind keeps its promise apart.
+
+    ``true_wait_s``: from ``at`` until it was their turn, also of who had given up by then; ``kept``: whether that was
+    less than ``minutes``. None until it is known."""
+
+    place_id: int
+    at: datetime
+    position: int
+    within_s: float | None
+    kind: Literal["first", "again"]
+    minutes: int | None
+    ahead: int
+    expected_s: float | None
+    true_wait_s: float | None = None
+    kept: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A place is offered to an agent until ``until`` (the database's clock). ``line``: the process that has the agent's
     console, "" for a phone without one. ``slot``: which of the calls that the agent's phone takes at once, from 1.
@@ -151,6 +172,19 @@ class Estimator(Protocol):
         """It was said; see ``Line.told``."""
 
 
+class AnnouncementLog(Protocol):
+    """Where announcements are kept and scored. Methods raise StoreUnavailable."""
+
+    async def keep(self, announced: Sequence[Announced]) -> None:
+        """New ones, and truths of known ones (by place and moment)."""
+
+    async def truths(self, limit: int) -> Sequence[Announced]:
+        """The newest whose truth is known, oldest first."""
+
+    async def told(self, place_ids: Sequence[int]) -> Sequence[Announced]:
+        """What callers of these places heard, oldest first."""
+
+
 class Places(Protocol):
     """The places of a line and what is done with them, each in one transaction. Methods raise StoreUnavailable."""
 
@@ -204,9 +238,6 @@ class Places(Protocol):
         busy. Else the place waits again at its old ``entered_at``, in the line of ``skill`` ("" as before), for
         ``named`` first."""
 
-    async def lapsed(self, offer: Offer) -> None:
-        """Waits until the offer stands no more: taken back, run out, or the caller is on the line by themselves."""
-
     async def sign_in(
         self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
     ) -> AgentStatus:
@@ -237,6 +268,9 @@ class Line(Places, Protocol):
 
         For a call back ``dialling`` is told once the agent accepted, then ``answered`` or ``undialled``; for a message
         ``answered``, then ``finished``."""
+
+    async def lapsed(self, offer: Offer) -> None:
+        """Waits until the offer stands no more: taken back, run out, or the caller is on the line by themselves."""
 
     def standing(self, place_id: int) -> Standing | None:
         """From memory; None where the place isn't live any more. ``position`` is 0 where nothing that is true and has

@@ -67,8 +67,9 @@ class BridgeEnd:
     """How a conversation ended, for whoever has the caller; ``agent`` was in it last. What it means for the line is
     told to it already (``Line.finished``, ``broken``, ``passed``).
 
-    over: it is, and so is the call. dropped: the agent's line broke, the caller waits again at their place. line: passed
-    on, the caller waits again at their place, for another skill or a named agent. machine: back to the dialogue."""
+    over: it is, and so is the call. dropped: the agent's line broke, the caller waits again at their place. line:
+    passed on, the caller waits again at their place, for another skill or a named agent. machine: back to the
+    dialogue."""
 
     how: Literal["over", "dropped", "line", "machine"]
     agent: str
@@ -131,8 +132,11 @@ class Floor(Protocol):
     def changed(self, bridge: Bridge) -> None:
         """Something is different in this conversation: hold, who is in it, …"""
 
-    def parted(self, agent: str) -> None:
-        """The conversation is over for this agent."""
+    def parted(self, agent: str, bridge: Bridge | None = None) -> None:
+        """The conversation is over for this agent; ``bridge``: which, where their phone takes several."""
+
+    def hang_up_of(self, agent: str) -> HangUp:
+        """What hanging up by the agent's phone does, as configured."""
 
     def bridge_of(self, agent: str) -> Bridge | None:
         """The conversation that the agent is in, to supervise it."""

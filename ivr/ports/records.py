@@ -58,6 +58,23 @@ class CallRecords(ResumePoints, Protocol):
         """``without``: calls that are left out of list and totals."""
 
 
+class PastCalls(Protocol):
+    """What earlier calls were about."""
+
+    async def calls_about(self, flow: str, *, caller_id: str, number: str, since: datetime, but: str) -> int:
+        """How many calls since then, other than ``but``, came to ``flow``: by the caller known as ``caller_id`` ("":
+        not known) or from ``number`` ("": withheld). Raises StoreUnavailable."""
+
+
+class Messages(Protocol):
+    """What callers said who left a message, as WAV. Both methods raise StoreUnavailable."""
+
+    async def keep(self, call_id: str, wav: bytes) -> str:
+        """Its name, which nobody can guess."""
+
+    async def message(self, name: str) -> bytes | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FlowVersion:
     """``version`` is the hash of the content. ``state``: recorded, live, canary or retired.

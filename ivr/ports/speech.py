@@ -63,6 +63,9 @@ class SpeechService(Protocol):
 
         Raises SpeechUnavailable."""
 
+    async def recording(self, name: str, language: str) -> Clip | None:
+        """The recording called ``name``, of that language or of none; None where there is none. Never raises."""
+
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
     ) -> Sequence[Clip]:

@@ -24,7 +24,7 @@ VOCABULARY_REFRESH_S = 300.0
 
 class CallEntry:
     """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know.
-    ``vouching``: the trunks whose calling numbers are theirs to know; None: all."""
+    ``vouching``: the trunks whose calling numbers are theirs to know; None: all. ``place_source``: as in ``Start``."""
 
     def __init__(
         self,
@@ -32,8 +32,10 @@ class CallEntry:
         serving: ServingVersions,
         fact_source: Callable[[str], object],
         vouching: Collection[str] | None = None,
+        place_source: Callable[[Mapping[str, object], str], Mapping[str, object]] | None = None,
     ) -> None:
         self._config = config
+        self._place_source = place_source
         self._vouching = vouching
         self._serving = serving
         self._fact_source = fact_source
@@ -58,6 +60,7 @@ class CallEntry:
             caller_trusted=self._vouched(leg),
             vocabularies=self.vocabularies,
             fact_source=self._fact_source,
+            place_source=self._place_source,
             seed=int(call_id[:8], 16),
             installed=installed,
         )

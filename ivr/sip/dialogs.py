@@ -9,6 +9,7 @@ from ivr.events import Digit, TransferProgress
 from ivr.ports import MediaChanged
 from ivr.sip.leg import SipLeg
 from ivr.sip.message import EXTENSIONS, SipRequest, SipResponse, origin
+from ivr.sip.referral import Referral
 from ivr.sip.session_timer import SessionTerms, terms_for
 from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
 from ivr.sip.transfer import digit_of, progress_of
@@ -96,8 +97,7 @@ def _answer(leg: SipLeg, transaction: ServerTransaction) -> None:
         case "PRACK":
             transaction.refuse(481)
         case "REFER":
-            leg.log.info("sip.refer_declined")
-            transaction.refuse(603)
+            _refer(leg, transaction)
         case _:
             transaction.refuse(405)
 
@@ -134,6 +134,24 @@ def _notify(leg: SipLeg, transaction: ServerTransaction) -> None:
         leg.referring = 0
     leg.log.info("sip.transfer_progress", status=progress.status, reason=progress.reason)
     leg.emit(TransferProgress(progress.status, progress.reason))
+
+
+def _refer(leg: SipLeg, transaction: ServerTransaction) -> None:
+    """Accept a transfer to where this leg may go, and tell of it (RFC 3515 section 2.4.2). Raises BadMessage."""
+    if leg.allowed is None or not leg.confirmed:
+        leg.log.info("sip.refer_declined")
+        transaction.refuse(603)
+        return
+    referral = Referral.of(transaction.request)
+    if not leg.allowed(referral.target):
+        leg.log.warning("sip.refer_forbidden", target=referral.target)
+        transaction.refuse(403, "Not an allowed destination")
+    elif leg.subscription is not None and not leg.subscription.over:
+        transaction.refuse(491)
+    else:
+        silent = {"Refer_Sub": "false"} if referral.silent else {}
+        leg.respond(transaction, 202, **silent)
+        leg.referred(transaction.request, referral)
 
 
 def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:

@@ -13,9 +13,10 @@ from ivr.errors import CallEnded, ModificationRefused, TransferFailed
 from ivr.events import Digit, LegEnded
 from ivr.media.description import MediaDescription
 from ivr.plain_text import plain
-from ivr.ports import LegEvent, MediaChanged, Party
+from ivr.ports import LegEvent, MediaChanged, Party, TransferAsked
 from ivr.sip.dialog import CallDialog
-from ivr.sip.message import BadBody, Peer, SipRequest, SipResponse
+from ivr.sip.message import REASONS, BadBody, Peer, SipRequest, SipResponse
+from ivr.sip.referral import Referral, Subscription
 from ivr.sip.reinvite import Reinvite, glare_s
 from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, SessionTerms, SessionTimer, agreed, min_se
@@ -57,6 +58,8 @@ class SipLeg:
         self.offering = False  # an offer of ours is under way: theirs must wait (491)
         self.turn = asyncio.Lock()  # for our re-INVITEs
         self.referring = 0  # CSeq of our REFER while its subscription lasts
+        self.allowed: Callable[[str], bool] | None = None  # where the far end may transfer the call to
+        self.subscription: Subscription | None = None  # of the far end, to how its transfer comes on
         self.updates = False  # the far end takes UPDATE
         self.ended: CallEnded | None = None
         self.session = SessionTimer(core.timers, self._refresh_due, self._session_expired)
@@ -134,6 +137,13 @@ class SipLeg:
         self.log.warning("sip.refer_refused", status=status, reason=response.reason_phrase)
         self.check()  # gone meanwhile: that, not the 481, is what happened
         raise TransferFailed(status, response.reason_phrase)
+
+    def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
+        self.allowed = allowed
+
+    async def notify(self, status: int, reason: str = "") -> None:
+        if self.subscription is not None:
+            await self.subscription.notify(status, reason or REASONS.get(status, "Progress"))
 
     async def answers(self) -> bool:
         if self.ended is not None:
@@ -281,6 +291,15 @@ class SipLeg:
         for name, value in headers.items():
             response.headers.set(name.replace("_", "-"), value)
         transaction.respond(response)
+
+    def referred(self, refer: SipRequest, referral: Referral) -> None:
+        """A transfer that the far end asked for was accepted; the first NOTIFY goes out at once (RFC 3515 section
+        2.4.4)."""
+        self.log.info("sip.transfer_asked", target=referral.target, attended=bool(referral.replaces))
+        if not referral.silent:
+            self.subscription = Subscription(self, refer, first=self.subscription is None)
+            self.core.spawn(self.notify(100), "sip-notify")
+        self.emit(TransferAsked(referral.target, referral.replaces))
 
     # --- session timer ---
 

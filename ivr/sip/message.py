@@ -12,7 +12,7 @@ from ivr.plain_text import plain
 from ivr.sip.headers import Address, BadHeader, BadMessage, CSeq, Headers, Via, listed
 
 MAX_MESSAGE = 65_535
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK", "INFO", "NOTIFY")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "PRACK", "INFO", "NOTIFY", "REFER")
 ALLOW = ", ".join(METHODS)
 EXTENSIONS = ("100rel", "timer")
 SUPPORTED = ", ".join(EXTENSIONS)

@@ -52,13 +52,16 @@ def recording_key(wav: bytes) -> str:
 
 
 class Recordings:
-    """``audio/<language>/<slug>.wav``, and ``prompts.toml`` beside them for those named otherwise."""
+    """``audio/<language>/<slug>.wav``, and ``prompts.toml`` beside them for those named otherwise. What is in no
+    language stands in ``audio/`` itself."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def find(self, text: str, language: str, name: str = "") -> Path | None:
         """``name``: the recording that a flow's ``audio`` asks for; else the text's own."""
+        if name and (anywhere := self._root / f"{slug(name)}.wav").is_file():  # music, say
+            return anywhere
         near = [d for d in sorted(self._root.glob("*")) if d.is_dir() and same_language(d.name, language)]
         if not near:
             return None

@@ -266,6 +266,9 @@ class WorkerSpeechService:
                 log.warning("synthesis.failed", engine=offer.name, language=language, error=problem)
         raise SpeechUnavailable(f"{language}: {problem}")
 
+    async def recording(self, name: str, language: str) -> Clip | None:
+        return await self._recorded("", language, name)
+
     async def _recorded(self, text: str, language: str, name: str) -> Clip | None:
         """The recording of ``text`` as a telephone prompt; None when there is none, or none of use (logged)."""
         try:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import null, select, update
+from sqlalchemy import func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.call_search import CallSearch, CallsFound
+from ivr.events import CALLER_ID
 from ivr.ports import CallOpening
-from ivr.record import Entry
+from ivr.record import Entered, Entry
 from ivr.store.call_search import found_calls, searchable
 from ivr.store.database import Database, fit, insert_new, reads, writes
 from ivr.store.lease import LineLease
@@ -59,6 +60,24 @@ class CallLog(ResumePointLog):
     async def update(self, /, call_id: str, **changes: Any) -> None:
         """Merge ``changes`` into the call; an unknown call is left alone."""
         await self._writer.write(Write("update", {"call_id": call_id, "changes": changes}))
+
+    @reads
+    async def calls_about(
+        self, connection: AsyncConnection, flow: str, *, caller_id: str, number: str, since: datetime, but: str
+    ) -> int:
+        """Implements ``ivr.ports.PastCalls``."""
+        theirs = [calls.c.caller == number] if number else []
+        if caller_id:
+            theirs.append(calls.c.details["facts"][CALLER_ID].as_string() == caller_id)
+        if not theirs:
+            return 0
+        came = (call_entries.c.kind == Entered.kind) & call_entries.c.entry["to_state"].as_string().startswith(
+            f"{flow}."
+        )
+        there = select(call_entries.c.id).where(call_entries.c.call_id == calls.c.call_id, came).exists()
+        asked = select(func.count()).select_from(calls)
+        asked = asked.where(or_(*theirs), calls.c.started_at >= since, calls.c.call_id != but, there)
+        return int((await connection.execute(asked)).scalar_one())
 
     async def finish(
         self,

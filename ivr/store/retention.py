@@ -17,11 +17,17 @@ from ivr.ports import Clock
 from ivr.store import spool
 from ivr.store.database import Database, TableGroup
 from ivr.store.tables import (
+    LIVE,
+    agent_events,
+    announced,
     call_entries,
     callbacks,
     calls,
     handoff_contexts,
     idempotency,
+    messages,
+    place_events,
+    places,
     resume_points,
     verification_tries,
 )
@@ -35,8 +41,9 @@ log = structlog.get_logger(__name__)
 class Retention(TableGroup):
     """``spool``: the folder where writes wait; what has waited for so long is deleted with the rest.
 
-    Calls in progress, waiting callbacks and unexpired hand-over links stay; so does the audit trail, which names
-    callers and what was changed but nothing that was said. ``purge`` and ``count`` raise StoreUnavailable."""
+    Calls in progress, who is in the line, waiting callbacks and unexpired hand-over links stay; so does the audit
+    trail, which names callers and what was changed but nothing that was said. ``purge`` and ``count`` raise
+    StoreUnavailable."""
 
     def __init__(self, database: Database, now: Callable[[], datetime], spool: Path | None) -> None:
         super().__init__(database, now)
@@ -101,13 +108,19 @@ class Retention(TableGroup):
         """Calls last: the conditions before ask which of them ended."""
         ended = select(calls.c.call_id).where(calls.c.ended_at < older_than)
         live = select(calls.c.call_id).where(calls.c.ended_at.is_(None))
+        in_line = select(places.c.id).where(places.c.state.in_(LIVE))
         entries, contexts = call_entries.c, handoff_contexts.c
         return [
             (call_entries, entries.call_id.in_(ended) | ((entries.at < older_than) & entries.call_id.not_in(live))),
             (handoff_contexts, (contexts.created_at < older_than) & (contexts.expires_at < self._now())),
+            (place_events, (place_events.c.at < older_than) & place_events.c.place.not_in(in_line)),
+            (places, places.c.id.not_in(in_line) & (places.c.changed_at < older_than)),
+            (agent_events, agent_events.c.at < older_than),
             (resume_points, resume_points.c.at < older_than),
+            (announced, announced.c.at < older_than),
             (verification_tries, verification_tries.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),
+            (messages, messages.c.at < older_than),
             (idempotency, idempotency.c.at < older_than),
             (calls, calls.c.ended_at < older_than),
         ]

@@ -13,14 +13,18 @@ from ivr.errors import ConfigError, StoreUnavailable
 from ivr.ports import Clock
 from ivr.store import callbacks, calls, handoff_contexts, migration, resume_points, tables
 from ivr.store.accounts import AccountTables
+from ivr.store.announced import AnnouncementTable
 from ivr.store.callbacks import CallbackRequests
 from ivr.store.calls import CallLog
 from ivr.store.database import TIMEOUT_S, Database
+from ivr.store.desk_history import DeskHistory
+from ivr.store.desk_settings import DeskSettingsTable
 from ivr.store.flow_versions import FlowVersions
 from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
+from ivr.store.messages import MessageStore
 from ivr.store.migration import CORE, Branch
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
@@ -79,10 +83,14 @@ class Store:
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
+        self.messages = MessageStore(self.database, now)
         self.audit = AuditTrail(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
         self.accounts = AccountTables(self.database, now)
+        self.announced = AnnouncementTable(self.database, now)
+        self.desk_settings = DeskSettingsTable(self.database, now)
+        self.desk_history = DeskHistory(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -169,6 +170,17 @@ handoff_contexts = Table(
     Column("payload", Json, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
+)
+
+
+# What callers said who left a message for a human.
+messages = Table(
+    "messages",
+    metadata,
+    Column("name", String(64), primary_key=True),  # nobody can guess it
+    Column("call_id", String(100), nullable=False, index=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("wav", LargeBinary, nullable=False),  # at most three minutes, 16-bit mono at 8 kHz: 2.9 MB
 )
 
 
@@ -347,4 +359,31 @@ agent_events = Table(
     Column("at", Moment, nullable=False, index=True),
     Column("state", String(20), nullable=False),
     _text("reason"),
+)
+
+# -- what is said of waits, and what supervisors set (board) --
+
+announced = Table(
+    "announced",
+    metadata,
+    Column("place_id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, primary_key=True),
+    Column("position", Integer, nullable=False),  # 0: it was not said
+    Column("within_s", Float, nullable=True),
+    Column("kind", String(20), nullable=False),  # which sentence it is for the caller: first, again
+    Column("minutes", Integer, nullable=True),  # "less than so many"; NULL: no wait was said
+    Column("ahead", Integer, nullable=False),
+    Column("expected_s", Float, nullable=True),
+    Column("true_wait_s", Float, nullable=True),  # from then until it was their turn; NULL while that is not known
+    Column("kept", Boolean, nullable=True),
+    Index("ix_announced_at", "at"),
+)
+
+desk_settings = Table(
+    "desk_settings",
+    metadata,
+    Column("name", String(40), primary_key=True),  # hours, announcement
+    Column("value", Json, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
 )

@@ -19,7 +19,7 @@ from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
-from ivr.web.pages import desk, simulator
+from ivr.web.pages import board, desk, simulator
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ def application(
     app[live.FEED] = feed
     app[simulator.OPEN] = {}
     app[desk.OPEN] = {}
+    app[board.OPEN] = set()
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *map(_ruled, resources)])
@@ -68,6 +69,7 @@ async def _say_goodbye(app: web.Application) -> None:
     app[live.FEED].close()
     await simulator.hang_up(app)
     await desk.hang_up(app)
+    await board.hang_up(app)
 
 
 @web.middleware

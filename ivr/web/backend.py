@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from aiohttp import web
 from ivr.call_search import CallSearch, CallsFound
 from ivr.desk.seats import Seats
 from ivr.errors import StoreUnavailable
+from ivr.ports import AgentState, Supervision
 from ivr.readiness import Readiness
 
 T = TypeVar("T")
@@ -78,6 +79,34 @@ class Flows(Protocol):
         """Raises FlowError, UnavailableError."""
 
 
+class BoardPhone(Protocol):
+    """A supervisor's browser phone, as long as their board is open."""
+
+    @property
+    def name(self) -> str:
+        """Under which conversations know it."""
+
+    async def connect(self, sdp: str) -> str:
+        """Our SDP answer to the page's offer. Raises IvrError, ValueError."""
+
+    async def close(self) -> None: ...
+
+
+class Board(Protocol):
+    """The supervisor's board; see ``ivr.desk.board``. Commands raise IvrError with what can't be done."""
+
+    def view(self) -> Mapping[str, Any]: ...
+    @property
+    def promises(self) -> Mapping[str, Any]: ...
+    async def day(self, day: date) -> Mapping[str, Any]: ...
+    async def set_hours(self, by: str, *, open_: bool | None, until: datetime | None, reason: str = "") -> None: ...
+    async def announce(self, by: str, text: str, until: datetime | None = None) -> None: ...
+    async def move(self, by: str, place_id: int, *, skill: str = "", priority: int | None = None) -> None: ...
+    async def set_skills(self, by: str, agent: str, skills: Sequence[str]) -> None: ...
+    async def set_state(self, by: str, agent: str, state: AgentState, reason: str = "") -> None: ...
+    async def supervise(self, by: str, phone: str, agent: str, how: Supervision) -> None: ...
+
+
 async def _nothing_recorded(name: str) -> bytes | None:
     return None
 
@@ -86,7 +115,8 @@ async def _nothing_recorded(name: str) -> bytes | None:
 class Backend:
     """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
-    ``seats``: live agents' consoles; None where there are none. ``recording``: by its name, as WAV."""
+    ``seats``: live agents' consoles; None where there are none. ``recording``: by its name, as WAV. ``board``: the
+    supervisors'; ``board_phone``: makes their phone, by name."""
 
     calls: Calls
     flows: Flows
@@ -97,6 +127,8 @@ class Backend:
     zone: tzinfo = UTC
     seats: Seats | None = None
     recording: Callable[[str], Awaitable[bytes | None]] = _nothing_recorded
+    board: Board | None = None
+    board_phone: Callable[[str], BoardPhone] | None = None
 
 
 BACKEND: web.AppKey[Backend] = web.AppKey("backend", Backend)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from ivr.call_search import CallSearch
 from ivr.desk.seat import Seat
 from ivr.errors import IvrError
-from ivr.web.backend import Calls, in_time
+from ivr.web.backend import Backend, in_time
+from ivr.web.formats import phone
 
 LONGEST = 4000
 LONGEST_SDP = 20_000
@@ -71,9 +72,9 @@ class Asked:
 class DeskCommands:
     """Of one page's seat. ``obey`` raises IvrError (what can't be done), ValueError (what can't be read)."""
 
-    def __init__(self, seat: Seat, calls: Calls) -> None:
+    def __init__(self, seat: Seat, backend: Backend) -> None:
         self._seat = seat
-        self._calls = calls
+        self._backend = backend
         self._done: Mapping[str, Callable[[Asked], Awaitable[Told]]] = {
             "phone.offer": self._phone,
             "find": self._find,
@@ -142,10 +143,13 @@ class DeskCommands:
         return {"sdp": await self._seat.phone.connect(asked.text("sdp", LONGEST_SDP))}
 
     async def _find(self, asked: Asked) -> Told:
-        found = await in_time(self._calls.find(CallSearch(text=asked.text("text", 200), limit=MOST_FOUND)))
-        names = ("call_id", "caller", "started_at", "outcome", "reason", "live")
+        found = await in_time(self._backend.calls.find(CallSearch(text=asked.text("text", 200), limit=MOST_FOUND)))
+        names, mask = ("call_id", "started_at", "outcome", "reason", "live"), self._backend.mask
         return {
-            "calls": [{name: call.get(name) for name in names} for call in found.calls],
+            "calls": [
+                {**{name: call.get(name) for name in names}, "caller": phone(call.get("caller"), mask=mask)}
+                for call in found.calls
+            ],
             "count": found.totals.count,
         }
 

@@ -32,6 +32,9 @@ BENCHES = {
     "browser_legs": Bench(
         "agents' browsers joined with callers, against plain legs", ("--pairs", "5", "--seconds", "3")
     ),
+    "line_pairing": Bench(
+        "pairing callers with agents on both databases, against its aim", ("--count", "50", "--seconds", "5")
+    ),
     "line_load": Bench("100 calls to a whole line, against a bare timer loop", ("--calls", "30", "--seconds", "5")),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
     "speech_main": Bench("recognition under the grammar of the open question", ()),

@@ -11,6 +11,7 @@ from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
 from ivr.call_search import CallSearch, CallsFound, CallTotals
+from ivr.config import Agent
 from ivr.errors import (
     DialFailed,
     MediaUnavailable,
@@ -22,6 +23,7 @@ from ivr.errors import (
 from ivr.events import (
     ActionResult,
     Cause,
+    Connected,
     Digit,
     EarEvent,
     Heard,
@@ -30,6 +32,7 @@ from ivr.events import (
     MediaEvent,
     MediaHeard,
     MediaLost,
+    MediaTimeout,
     PlayDone,
     RecogniserFailed,
     Recognition,
@@ -39,6 +42,8 @@ from ivr.events import (
     TransferProgress,
 )
 from ivr.media.description import PCMU, MediaDescription
+from ivr.phones.floor import AgentFloor
+from ivr.phones.switchboard import Switchboard
 from ivr.ports import (
     ActionCall,
     Actions,
@@ -57,6 +62,7 @@ from ivr.ports import (
     ListenRequest,
     MediaChanged,
     MediaEngine,
+    Messages,
     Party,
     RegistrationStatus,
     SignallingLoad,
@@ -101,6 +107,8 @@ class FakeLeg:
         self.reinvite_result = 200
         self.alive = True
         self._refer_result = refer_result
+        self.allowed: Callable[[str], bool] | None = None
+        self.notified: list[int] = []
         self._queue: asyncio.Queue[LegEvent] = asyncio.Queue()
 
     async def ring(self) -> None:
@@ -129,6 +137,12 @@ class FakeLeg:
         self.refers.append((target, headers))
         if self._refer_result >= 300:
             raise TransferFailed(self._refer_result, "refused")
+
+    def allow_transfers(self, allowed: Callable[[str], bool]) -> None:
+        self.allowed = allowed
+
+    async def notify(self, status: int, reason: str = "") -> None:
+        self.notified.append(status)
 
     def end(self, by: str = "caller", reason: str = "BYE") -> None:
         self._queue.put_nowait(LegEnded(self.id, by, reason))
@@ -266,6 +280,17 @@ class FakeMediaLeg:
     def post(self, event: MediaEvent) -> None:
         self._queue.put_nowait(event)
 
+    def connect(self) -> None:
+        """A browser's transport is up."""
+        self._queue.put_nowait(Connected(self.name, "up"))
+
+    def fail(self, how: str) -> None:
+        """A browser: "closed" by its page, "failed", or "frozen": noticed by its silence."""
+        if how == "frozen":
+            self._queue.put_nowait(MediaTimeout(self.name, 2.0))
+        else:
+            self._queue.put_nowait(Connected(self.name, "closed" if how == "closed" else "failed", how))
+
     async def events(self) -> AsyncIterator[MediaEvent]:
         while not self.closed:
             yield await self._queue.get()
@@ -383,6 +408,9 @@ class FakeSpeech:
         self.rendered.append((language, text))
         return Clip(text, bytes(2 * int(8000 * 0.3 * max(len(text.split()), 1))))
 
+    async def recording(self, name: str, language: str) -> Clip | None:
+        return None
+
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
     ) -> Sequence[Clip]:
@@ -429,6 +457,8 @@ class FakeActions:
         }
 
     async def perform(self, call: ActionCall) -> ActionResult:
+        if call.name == "caller.earlier_calls":
+            return ActionResult("ok", {"count": 0}, facts={"caller.calls_on_this": 0})
         self.calls.append(call)
         if self.slow_s:
             await asyncio.sleep(self.slow_s)
@@ -512,6 +542,14 @@ class FakeDesk:
             raise StoreUnavailable("the database is stopped")
         return "http://test/handoff/t"
 
+    def url_of(self, token: str) -> str:
+        return f"http://test/handoff/{token}"
+
+    async def context(self, token: str) -> Mapping[str, Any] | None:
+        if self.store_down:
+            raise StoreUnavailable("the database is stopped")
+        return self.contexts[-1].to_json() if self.contexts else None
+
     def headers(self, context: HandoffContext, url: str) -> Mapping[str, str]:
         return {"X-IVR-Reason": context.reason, "X-IVR-Context": url}
 
@@ -575,7 +613,37 @@ class FakeRecords:
 
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         self._work()
+        if any(caller == caller_id and call not in self.finished for call, caller in self.places.items()):
+            return None  # of a call that goes on
         return self.resume_points.pop(caller_id, None)
+
+
+class FakeMessages:
+    """ivr.ports.Messages in memory. ``broken``: the database is away."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.broken = False
+
+    async def keep(self, call_id: str, wav: bytes) -> str:
+        if self.broken:
+            raise StoreUnavailable("the database is stopped")
+        name = f"message-{len(self.kept) + 1}"
+        self.kept[name] = wav
+        return name
+
+    async def message(self, name: str) -> bytes | None:
+        return self.kept.get(name)
+
+
+AGENTS = tuple(Agent(name=name, target=f"sip:{name}@test") for name in ("ann", "bob"))
+
+
+def _away(clock: Clock) -> FakeLine:
+    """A line that can't be reached: whoever wants a human gets the configured destinations in turn."""
+    line = FakeLine(clock.now)
+    line.down = True
+    return line
 
 
 def services(
@@ -589,18 +657,22 @@ def services(
     records: CallRecords | None = None,
     clock: Clock | None = None,
     registry: CallRegistry | None = None,
+    messages: Messages | None = None,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
     clock = clock or VirtualClock()
+    media, speech, desk = media or FakeMedia(), speech or FakeSpeech(), desk or FakeDesk()
+    switchboard = Switchboard(endpoint or FakeEndpoint(), media, speech, desk, "sip:line@test")
     return CallServices(
-        endpoint=endpoint or FakeEndpoint(),
-        media=media or FakeMedia(),
-        speech=speech or FakeSpeech(),
+        media=media,
+        speech=speech,
         actions=actions or FakeActions(),
-        desk=desk or FakeDesk(),
-        line=line or FakeLine(clock.now),
+        desk=desk,
+        line=line or _away(clock),
         records=records or FakeRecords(),
         clock=clock,
         registry=CallRegistry() if registry is None else registry,
-        caller_id="sip:line@test",
+        switchboard=switchboard,
+        floor=AgentFloor(AGENTS, switchboard, media),
+        messages=messages,
     )

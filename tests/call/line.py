@@ -34,6 +34,7 @@ class FakeLine:
         self._waiting: dict[int, list[asyncio.Future[Offer]]] = {}
         self._running: dict[int, Offer] = {}
         self._to_make: asyncio.Queue[Offer] = asyncio.Queue()
+        self._changed = asyncio.Event()
 
     def staff(self, name: str, *skills: str, state: AgentState = "idle", console: bool = True) -> None:
         """An agent on duty; ``console`` False: a phone of the configuration."""
@@ -170,6 +171,21 @@ class FakeLine:
         self._sit(agent, "away", "lost")
         return self._looked(self._put(place, "waiting", "broken", agent="", first=True, again=True))
 
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        self._up()
+        place = self.places[place_id]
+        self._free(place)
+        if to:
+            self._sit(to, "busy")
+            return self._put(place, "talking", "passed", agent=to)
+        arrival = replace(place.arrival, skill=skill or place.arrival.skill, named=named)
+        told = {"arrival": arrival, "agent": "", "callback_number": "", "again": True}
+        return self._looked(self._put(place, "waiting", "passed", **told))
+
+    async def lapsed(self, offer: Offer) -> None:
+        while self._running.get(offer.place.id) == offer:
+            await self._changed.wait()
+
     # -- agents -------------------------------------------------------------------------------------------------------
 
     async def sign_in(
@@ -248,6 +264,8 @@ class FakeLine:
     def _put(self, place: Place, state: str, kind: str, **values: object) -> Place:
         made = self.places[place.id] = replace(place, state=state, **values)  # type: ignore[arg-type]
         self.events.append((kind, place.id))
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
         return made
 
     def _looked(self, place: Place) -> Place:

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from ivr.call.comfort import AFTER_WORDS_S, AGAIN_S, FIRST_S
-from ivr.call.handoff import CONTEXT_TIMEOUT_S, CONVERSATION_S, Handoff
-from ivr.call.introduction import HELD_S, SILENT_S
+from ivr.call.handoff import CONTEXT_TIMEOUT_S, Handoff
 from ivr.call.journal import Journal, Recorder
 from ivr.dialogue.engine.contract import Connect, Start
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -22,6 +21,8 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import CallEnded, DialFailed
 from ivr.events import LegEnded, MediaLost, MediaTimeout, TransferProgress
 from ivr.media.description import Direction, MediaDescription
+from ivr.phones.bridge import CONVERSATION_S
+from ivr.phones.introduction import HELD_S, SILENT_S
 from ivr.phones.participant import Participant
 from ivr.phones.restoration import MOST_LOSSES
 from ivr.ports import Destination, HandoffContext, MediaChanged
@@ -75,7 +76,9 @@ class Bench:
 
     def on(self, **others: Any) -> None:
         """With another desk, or another user agent."""
-        self.services = replace(self.services, **others)
+        switchboard = replace(self.services.switchboard, **others)
+        others.pop("endpoint", None)
+        self.services = replace(self.services, switchboard=switchboard, **others)
         self.handoff = self._handoff()
 
     @asynccontextmanager

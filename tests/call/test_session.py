@@ -12,15 +12,17 @@ from typing import Any, NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.call.handoff import CONVERSATION_S, CRASHED
+from ivr.call.handoff import CRASHED
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
+from ivr.desk.kept_place import kept_place
 from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Digit, KeyReleased, MediaTimeout
 from ivr.media.description import MediaDescription
+from ivr.phones.bridge import CONVERSATION_S
 from ivr.phones.restoration import WITHIN_S
 from ivr.ports import Leg
 from ivr.record import Keyed
@@ -32,10 +34,12 @@ from tests.call.fakes import (
     FakeLeg,
     FakeMedia,
     FakeMediaLeg,
+    FakeMessages,
     FakeRecords,
     FakeSpeech,
     services,
 )
+from tests.call.line import FakeLine
 from tests.call.virtual import run
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -61,6 +65,8 @@ class Rig:
         self.records = FakeRecords()
         self.registry = CallRegistry()
         self.leg = FakeLeg()
+        self.line: FakeLine | None = None
+        self.messages: FakeMessages | None = None
         self.language = "en-US"
         self._started = asyncio.Event()
 
@@ -71,6 +77,7 @@ class Rig:
             caller=leg.caller.number,
             called="ivr",
             fact_source=lambda name: self.desk.open if name == "hours.open" else None,
+            place_source=kept_place(self.line, str) if self.line is not None else None,
             installed=installed,
         )
         return Dialogue(self.library, start)
@@ -85,7 +92,10 @@ class Rig:
             desk=self.desk,
             records=self.records,
             registry=self.registry,
+            line=self.line,
+            messages=self.messages,
         )
+        self.floor = shared.floor
         self.session = CallSession("c0ffee", self.leg, shared, self._opening)
         task = asyncio.create_task(self.session.run())
         await asyncio.sleep(settle_s)

@@ -105,6 +105,6 @@ def test_every_action_is_listed_with_its_outcomes(action: str) -> None:
     assert returned == set(signature.returns)
 
 
-@pytest.mark.parametrize("name", sorted({*SYSTEM_PROMPTS, *FILTERS, *state.RESERVED_TARGETS}))
+@pytest.mark.parametrize("name", sorted({*SYSTEM_PROMPTS, *FILTERS, *state.RESERVED_TARGETS, *state.WAIT_TARGETS}))
 def test_every_system_prompt_filter_and_target_is_named(name: str) -> None:
     assert mentioned(name)

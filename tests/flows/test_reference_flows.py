@@ -24,6 +24,7 @@ LISTENING = sorted(
     for name, state in flow.states.items()
     if state.ask or state.choices or state.confirm is not None or state.resume
 )
+WAITING = tuple(name for name in LISTENING if library().flows[name.split(".")[0]].states[name.split(".")[1]].line)
 BY_VOICE = ("agent", "operator", "representative", "a real person", "human")
 WORRIED = (
     ("cancel my membership", "thinking of cancelling"),
@@ -72,15 +73,25 @@ async def reach(begin: Begin, state: str) -> AsyncIterator[Any]:
     yield go
 
 
+async def served(line: Line, state: str) -> None:
+    """Who waits for a human already goes on waiting, until one is free; and so does who wants one from a state that a
+    script came to while everybody was busy."""
+    if state in WAITING:
+        assert line.dialogue.state == state and line.connected is None
+    await line.simulation.line(0)
+
+
 @pytest.mark.parametrize("state", LISTENING)
 async def test_a_human_is_one_word_or_key_away(state: str, reach: Any) -> None:
     for words in BY_VOICE:
         line = await reach()
         await line.step({"say": words})
+        await served(line, state)
         await line.finish({"outcome": "connected", "reason": "asked", "skill": "general"})
     for keys in (*BY_KEY, "0"):
         line = await reach()
         await line.step({"key": keys})
+        await served(line, state)
         await line.finish({"outcome": "connected", "reason": "asked"})
 
 
@@ -89,6 +100,7 @@ async def test_worried_words_bring_a_human_with_the_reason(state: str, reach: An
     words, reason = WORRIED[LISTENING.index(state) % len(WORRIED)]
     line = await reach()
     await line.step({"say": words})
+    await served(line, state)
     await line.finish({"outcome": "connected", "reason": reason, "skill": "retention"})
 
 
@@ -97,9 +109,12 @@ async def test_a_broken_part_brings_a_human(state: str, reach: Any) -> None:
     for part in ("recogniser", "store"):
         line = await reach()
         await line.feed(PartFailed(part))
-        if state.startswith("human.") and line.connected is None:  # a human was tried already: by keys from here on
+        if state in WAITING:  # who waits goes on waiting
+            await served(line, state)
+        elif state.startswith("human.") and line.connected is None:  # a human was tried already: by keys from here on
             await line.step({"expect": {"state": state, "prompt": "press zero"}})
             await line.step({"key": "*0"})
+        await line.simulation.line(0)
         await line.finish({"outcome": "connected"})
 
 
@@ -110,6 +125,7 @@ async def test_silence_and_noise_never_hang_up(state: str, reach: Any) -> None:
         for _ in range(3):
             if line.connected is None:
                 await line.step(step)
+        await served(line, state)
         await line.finish({"outcome": "connected"})
 
 

@@ -111,3 +111,20 @@ def test_numbers_are_compared_by_their_digits() -> None:
     assert same_number("493012345678", "03012345678") and same_number("5035550101", "15035550101")
     assert not same_number("5035550101", "5035550102") and not same_number("0101", "5035550101")
     assert not same_number("", "") and not same_number("0", "5035550101")
+
+
+@pytest.mark.parametrize(
+    ("number", "callable_"),
+    [
+        ("+15035550101", True),
+        ("+442079460000", True),
+        ("+19005550101", False),  # premium rate
+        ("+448431234567", False),  # shared cost
+        ("+12345", False),
+        ("5035550101", False),  # not yet E.164
+        ("911", False),
+        ("", False),
+    ],
+)
+def test_what_is_called_back_is_a_subscribers_number_that_costs_what_calls_cost(number: str, callable_: bool) -> None:
+    assert NumberingPlan().callable(number) is callable_

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ivr.identity import Identity, IdentityLevel
 from ivr.record import (
     CallerActed,
     Decided,
@@ -15,11 +16,14 @@ from ivr.record import (
     Entry,
     Failed,
     HandedOver,
+    HandoffContext,
     Happening,
     Keyed,
     Other,
+    Party,
     Performed,
     Prompted,
+    Reason,
     ResumeAsked,
     Understood,
     Utterance,
@@ -112,3 +116,31 @@ def test_a_broken_row_is_read_as_far_as_it_goes(row: dict[str, object]) -> None:
 def test_a_transcript_line_and_back() -> None:
     for line in (Utterance("prompt", "Hello.", "main.ask"), Utterance("heard", "hi", "main.ask", "greet")):
         assert Utterance.from_json(json.loads(json.dumps(line.to_json()))) == line
+
+
+@pytest.mark.parametrize(
+    "surely",
+    [Identity(), Identity(IdentityLevel.LIKELY, "number known"), Identity(IdentityLevel.VERIFIED, "PIN")],
+    ids=["unknown", "likely", "verified"],
+)
+def test_a_hand_overs_context_and_back(surely: Identity) -> None:
+    context = HandoffContext(
+        call_id="c1",
+        reason="cancellation-risk",
+        skill="retention",
+        priority=9,
+        caller=Party("+15035550101", "Ada", "sip:+15035550101@pbx"),
+        language="en-US",
+        facts={"caller.id": "10001", **(surely.facts if surely.level else {})},
+        transcript=(Utterance("prompt", "Hello.", "main.ask"), Utterance("heard", "I quit", "main.ask", "leave")),
+        tried=("queue.read: ok",),
+        flow="main",
+        state="ask",
+        said="I quit",
+        also=(Reason("asked", "agent"),),
+    )
+    assert HandoffContext.from_json(json.loads(json.dumps(context.to_json()))) == context
+
+
+def test_a_context_that_says_little_is_read_all_the_same() -> None:
+    assert HandoffContext.from_json({"call_id": "c1"}) == HandoffContext("c1", "", "", 0, Party(""), "")

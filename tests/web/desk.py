@@ -11,15 +11,18 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
+from ivr.accounts.authentication import Authentication
 from ivr.clock import SystemClock
 from ivr.demo.chromium import PHONE
 from ivr.ports import Arrival, EarlierCall
+from ivr.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
 from tests.seats import FakePhone, Floor, floor
 from tests.web.browser import Window
 from tests.web.fakes import FakeCalls, FakeFlows, ready
+from tests.web.people import Roles, hire
 
 FLAGS = (*PHONE, "--disable-features=WebRtcHideLocalIpsWithMdns")
 WAV = (
@@ -59,7 +62,11 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    *, token: str = "", earlier: Sequence[EarlierCall] = (), calls: Sequence[Mapping[str, Any]] = ()
+    *,
+    token: str = "",
+    earlier: Sequence[EarlierCall] = (),
+    calls: Sequence[Mapping[str, Any]] = (),
+    people: Roles | None = None,
 ) -> AsyncIterator[Desk]:
     feed = Feed()
     ground = floor(SystemClock(), feed.touch, earlier)
@@ -73,14 +80,19 @@ async def desk(
     backend = Backend(
         FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recording=recording
     )
+    store = Store("sqlite+aiosqlite://")
+    await store.upgrade()
+    authentication = Authentication(store.accounts)
+    await hire(authentication, people or {})
     sockets = bound("127.0.0.1", 0)
-    server = HttpServer(application(backend, feed, token=token), sockets)
+    server = HttpServer(application(backend, feed, authentication=authentication, token=token), sockets)
     await server.start()
     try:
         yield Desk(f"http://127.0.0.1:{port_of(sockets)}", ground, server)
     finally:
         await ground.stop()
         await server.stop()
+        await store.close()
 
 
 @asynccontextmanager

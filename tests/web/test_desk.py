@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from ivr.desk.seat import TranscriptLine
 from tests.seats import SKILLS, FakePhone
 from tests.web.browser import Window, chromium, window
 from tests.web.desk import AXE, EARLIER, FLAGS, Desk, desk, far_end, seated
+from tests.web.people import Roles, log_in
+from tests.web.people import browser as logged_in
 
 SERIOUS = ("serious", "critical")
 
@@ -176,6 +179,43 @@ async def test_an_offer_while_writing_takes_no_letter_and_gives_the_place_back(b
         await expect(page.get_by_role("status").filter(has_text="is not offered any more")).to_be_visible()
 
 
+RINGS = """
+window.tones = 0; window.notes = [];
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...at) {
+  Object.assign(document.documentElement.dataset, {tones: ++window.tones, sink: this.context.sinkId});
+  return start.apply(this, at);
+};
+window.Notification = class {
+  static permission = "granted";
+  constructor(title, more) { this.title = title; this.body = more.body; window.notes.push(this); }
+  close() { this.closed = true; }
+};
+document.hasFocus = () => false;
+"""
+
+
+async def test_an_offer_rings_on_the_chosen_device_in_the_title_and_as_a_notification(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, _):
+        page = opened.page
+        await page.add_init_script(RINGS)
+        await seated(opened, served)
+        choice = page.get_by_label("Ring on")
+        await choice.select_option(label=(await choice.locator("option").all_text_contents())[-1])
+        whole = page.locator("html")
+        await expect(whole).to_have_attribute("data-tones", "4")  # it lets hear where it rings
+        call = served.floor.call()
+        await expect(whole).to_have_attribute("data-tones", re.compile("^(8|1.|2.)$"))
+        await expect(whole).to_have_attribute("data-sink", await choice.input_value())
+        assert (await page.title()).startswith("● Call: Ada Moreno")
+        assert await page.evaluate("notes.map((n) => [n.title, n.body])") == [["Ada Moreno", "thinking of cancelling"]]
+        call.cancel()
+        await expect(page).to_have_title("Desk · ivr")
+        assert await page.evaluate("notes.every((n) => n.closed)")
+        await page.reload()
+        assert await page.get_by_label("Ring on").input_value() == await page.evaluate("localStorage['desk.ring']")
+
+
 async def test_a_reload_loses_nothing(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, media):
         page = await seated(opened, served)
@@ -228,6 +268,19 @@ async def until_heard(media: Page, *, loud: bool) -> None:
     }"""
     most = float(await media.evaluate(level))
     assert (most > 0.01) is loud, most
+
+
+async def test_how_it_sounds_is_a_word_and_a_lost_connection_is_made_anew(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, media):
+        page = await seated(opened, served)
+        await talking(page, served)
+        await expect(page.locator(".quality")).to_have_text(re.compile("^Sound: (good|fair|bad)$"), timeout=15_000)
+        await media.evaluate("window.legs.close()")
+        phone = served.floor.phones["local"]
+        await served.floor.until(lambda: len(phone.offers) == 2, within_s=25.0)
+        await expect(page.locator(".phone-state")).to_have_text("Phone ready")
+        await expect(page.locator("#talk-title")).to_contain_text("Ada Moreno")
+        await until_heard(media, loud=True)
 
 
 async def test_a_closed_tab_brings_the_caller_back_in_line(browser: Browser) -> None:
@@ -481,6 +534,22 @@ def _told(violation: dict[str, Any]) -> dict[str, Any]:
 
 
 # -- who may --------------------------------------------------------------------------------------------------
+
+
+async def test_agents_have_the_desk_others_have_not_and_each_has_their_own_seat() -> None:
+    people: Roles = {"rosa": ("supervisor", "agent"), "agnes": ("agent",), "dan": ("designer",)}
+    async with desk(people=people) as served, logged_in() as rosa, logged_in() as agnes, logged_in() as dan:
+        for session, name in ((rosa, "rosa"), (agnes, "agnes"), (dan, "dan")):
+            assert (await log_in(session, served.base, name)).status == 303
+        assert (await dan.get(f"{served.base}/desk")).status == 403
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await dan.ws_connect(f"{served.base}/desk/socket")
+        assert refused.value.status == 403
+        socket = f"{served.base}/desk/socket"
+        async with rosa.ws_connect(socket) as hers, agnes.ws_connect(socket) as others:
+            mine, theirs = (await told(hers, "state"))["me"], (await told(others, "state"))["me"]
+        assert (mine["name"], mine["display"], mine["opens_calls"]) == ("rosa", "Rosa", True)
+        assert (theirs["name"], theirs["opens_calls"]) == ("agnes", False)
 
 
 async def test_no_desk_without_a_log_in_nor_for_pages_of_others() -> None:

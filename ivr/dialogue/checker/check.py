@@ -17,6 +17,7 @@ from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.checker.references import check_references
 from ivr.dialogue.checker.secrets import check_secrets
 from ivr.dialogue.checker.translations import check_languages, check_translations
+from ivr.dialogue.checker.waiting import check_waiting
 from ivr.dialogue.flows.finding import Finding, ordered
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     check_consequences,
     check_confusable,
     check_secrets,
+    check_waiting,
 )
 
 

@@ -9,7 +9,7 @@ from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import components
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, Universal
 from ivr.dialogue.flows.model_errors import listing
-from ivr.dialogue.flows.state import State
+from ivr.dialogue.flows.state import STAYING_TARGETS, State
 
 MOST_KEYS = 9
 
@@ -19,7 +19,7 @@ def check_dtmf_grammars(findings: Findings) -> None:
     reaches = _Reaches(findings)
     for name, flow in findings.library.flows.items():
         for sid, state in flow.states.items():
-            if state.kinds[0] == "question":
+            if state.kinds[0] in ("question", "wait"):
                 _question(findings, name, flow, sid, state, taken)
                 _keyless(findings, name, sid, state, reaches)
 
@@ -97,6 +97,7 @@ def _keyless(findings: Findings, name: str, sid: str, state: State, reaches: _Re
     if all(c.key for c in state.choices):
         return
     keyed = {c.goto for c in state.choices if c.key}
+    stays = STAYING_TARGETS if state.line is not None else frozenset[str]()
     if state.ask and state.goto is not None:
         keyed.add(state.goto.goto)
     known = frozenset[str]().union(*(reaches.effects(name, target) for target in keyed))
@@ -104,6 +105,7 @@ def _keyless(findings: Findings, name: str, sid: str, state: State, reaches: _Re
         if choice.key:
             continue
         lost = reaches.effects(name, choice.goto) - known
+        lost |= {choice.goto} & stays - keyed
         if not lost and (keyed or state.ask or choice.goto == "human"):
             continue
         what = f", and nothing that has a key does {listing(sorted(lost))}" if lost else ""
@@ -145,7 +147,7 @@ class _Reaches:
 
     def _onward(self, flow: str, sid: str) -> Iterator[int]:
         state = self.flows[flow].states[sid]
-        question = bool(state.choices) and not state.ask
+        question = bool(state.choices) and not state.ask and state.line is None
         for transition in state.transitions():
             counts = bool(transition.key) if question else transition.kind != "universal"
             if counts and (flow, transition.target) in self._number:

@@ -190,7 +190,8 @@ class Walker:
                 return
             mode = at_level(mode, node.needs)
         for step in node.steps:
-            yield self._move(run, config, known, step, mode=mode)
+            if step.guard is None or step.guard(known, run.around(config)) is not False:
+                yield self._move(run, config, known, step, mode=mode)
 
     def _move(
         self, run: Run, config: Config, known: int, step: Step, *, mode: int | None = None, before: int = 0

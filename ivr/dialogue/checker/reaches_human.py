@@ -3,7 +3,7 @@
 What "reaches a human" means here. The caller is *owed* a human from the moment a call is answered, whenever something
 behind an action fails, and whenever they asked for one. The debt is settled by
 
-- a ``handoff`` state while the desk is open;
+- a ``handoff`` or ``wait`` state while the desk is open;
 - the outcome ``ok`` of an action that promises a call back: that is what a closed desk can give;
 - the caller's own choice: an answer to a question or a confirmation. Wherever the caller is asked something, 0, the
   word for a human, and three silences or misunderstandings lead to the human flow: whoever wants a human gets one.
@@ -15,7 +15,7 @@ who says nothing or is never understood
 - ends the call while a human is owed (``hangs-up``), or
 - comes to a state with no way on (``dead-end``, ``no-else``, ``nothing-to-go-back-to``).
 
-The human flow itself must, while the desk is open, come to a ``handoff`` before it asks or ends anything
+The human flow itself must, while the desk is open, come to a ``handoff`` or ``wait`` before it asks or ends anything
 (``human-not-reached``), and when it is closed have a way to a promised call back (``no-callback``). Only once both a
 handoff and the promise have failed, in closed hours with dead back ends, may it say an honest goodbye.
 """
@@ -200,7 +200,7 @@ def _human_flow(findings: Findings, walker: Walker, flow: str) -> None:
         where, _, state = path[-1].partition(".")
         place = findings.key(where, "states", state)
         why = f"the desk is open, yet a caller who says nothing {what} before being handed to a human"
-        remedy = "put the handoff first; ask only when it is closed or failed"
+        remedy = "put the wait or handoff first; ask only when it is closed or failed"
         findings.add("human-not-reached", place, why, remedy, path=path)
     if not walker.run(flow, False).promises:
         why = f"in closed hours nothing in {flow} promises the caller anything: no action there promises a call back"
@@ -216,7 +216,7 @@ def first_stops(run: Run, lead: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
     while queue:
         config, path = queue.popleft()
         node = run.graph.nodes[config[0]]
-        if node.kind == "handoff" or config[2] & HANDOFF_TRIED:
+        if node.kind in ("handoff", "wait") or config[2] & HANDOFF_TRIED:
             continue
         if node.kind == "end":
             yield path, "is hung up on"

@@ -8,6 +8,8 @@ from functools import partial
 from ivr.dialogue.checker.condition import leaves
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
+from ivr.dialogue.engine.contract import PLACE_FACTS
+from ivr.dialogue.engine.states.wait import FACTS as WAIT_FACTS
 from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion
@@ -21,7 +23,8 @@ from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
 FACTS = frozenset({
     "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
-    "hours.open", "hours.next_opening", CALLER_TRUSTED, *IDENTITY_FACTS,
+    "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason",
+    CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
 _ALIKE = (  # types that pass for one another
@@ -35,6 +38,7 @@ _KEYS = {  # what a state may say besides prompt, set, clear, about and universa
     "call": {"call", "arguments", "returns", "on", "goto"},
     "return": {"result", "values"},
     "handoff": {"handoff", "on", "bargein"},
+    "wait": {"wait", "choices", "on", "help", "hangover", "bargein"},
     "end": {"end", "bargein"},
     "resume": {"resume", "on", "goto", "help", "noinput", "nomatch", "timeout", "hangover", "bargein"},
     "say": {"goto", "bargein"},
@@ -211,6 +215,9 @@ class _Names:
         elif state.goto is not None:
             why = "goto is only taken after an ask; here the choices lead on"
             self.add("unused-key", self.key("states", sid, "goto"), why, "remove it")
+        self._choices(sid, state)
+
+    def _choices(self, sid: str, state: State) -> None:
         for index, choice in enumerate(state.choices):
             if choice.intent not in (known := [*self.flow.intents, "yes", "no"]):
                 self.unknown("intent", self.at("states", sid, "choices", index, "intent"), choice.intent, known)
@@ -302,12 +309,17 @@ class _Names:
             self.given(name, value, self.at("states", sid, "values", name))
 
     def _handoff(self, sid: str, state: State) -> None:
-        assert state.handoff is not None
+        verb, wanted = ("handoff", state.handoff) if state.handoff is not None else ("wait", state.line)
+        assert wanted is not None
         for part in ("reason", "skill"):
-            self.text(getattr(state.handoff, part), self.at("states", sid, "handoff", part))
-        self._skill(state.handoff.skill, self.at("states", sid, "handoff", "skill"))
+            self.text(getattr(wanted, part), self.at("states", sid, verb, part))
+        self._skill(wanted.skill, self.at("states", sid, verb, "skill"))
         outcomes = tuple(o for o in HANDOFF_OUTCOMES if o != "dropped" or o in state.on)  # else it is as if it failed
-        self._outcomes(sid, state, outcomes, "a handoff")
+        self._outcomes(sid, state, outcomes, f"a {verb}")
+
+    def _wait(self, sid: str, state: State) -> None:
+        self._handoff(sid, state)
+        self._choices(sid, state)
 
     def _resume(self, sid: str, state: State) -> None:
         self._outcomes(sid, state, ("none",) if state.goto is None else (), "taking up a call")

@@ -56,9 +56,9 @@ class _Secrets:
         for transition in state.transitions():
             for part in ("reason", "skill"):
                 self._tell(getattr(transition.edge, part), place(*transition.path, part), _SHOWN)
-        if state.handoff is not None:
-            for part in ("reason", "skill"):
-                self._tell(getattr(state.handoff, part), place("handoff", part), _SHOWN)
+        for verb, wanted in (("handoff", state.handoff), ("wait", state.line)):
+            for part in ("reason", "skill") if wanted is not None else ():
+                self._tell(getattr(wanted, part), place(verb, part), _SHOWN)
         for index, choice in enumerate(state.choices):
             self._tell(choice.label, place("choices", index, "label"), _ALOUD)
         if state.http is not None:

@@ -25,7 +25,7 @@ from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
 from ivr.dialogue.flows.signature import CALLBACK, IMPLICIT_OUTCOMES, NOT_VERIFIED
-from ivr.dialogue.flows.state import EdgeSpec, State, Transition, TransitionKind
+from ivr.dialogue.flows.state import STAYING_TARGETS, EdgeSpec, State, Transition, TransitionKind
 from ivr.dialogue.flows.wording import names_in
 from ivr.dialogue.understanding.grammar import slot_names
 
@@ -111,7 +111,8 @@ class _Compiler:
     def _target(self, name: str, here: int) -> int:
         if name in self.index:
             return self.index[name]
-        return {"goodbye": END, "back": BACK, "again": here, "repeat": here}.get(name, HUMAN)
+        staying = dict.fromkeys((*STAYING_TARGETS, "again", "repeat"), here)  # "machine": flows that are proven already
+        return {"goodbye": END, "machine": END, "back": BACK, **staying}.get(name, HUMAN)
 
     def step(
         self,
@@ -164,11 +165,14 @@ class _Compiler:
                 node.passed = self.step(name, transition, f"{state.ask} is known already", before=node.ask)
             label = f"the caller says {state.ask}"
             node.steps.append(self.step(name, transition, label, True, before=node.ask, debt=Debt.SETTLE))
+        self._choices(node)
+
+    def _choices(self, node: Node) -> None:
         for transition in _each(node, "choice"):
             guard = test_of(transition.condition, self.tracked) if transition.condition else None
             label = f"the caller chooses {transition.name}"
             for slots in self._slots(transition.name, bool(transition.key)):
-                step = self.step(name, transition, label, True, before=slots, debt=Debt.SETTLE, guard=guard)
+                step = self.step(node.name, transition, label, True, before=slots, debt=Debt.SETTLE, guard=guard)
                 node.steps.append(step)
 
     def _slots(self, intent: str, keyed: bool) -> list[int]:
@@ -254,12 +258,17 @@ class _Compiler:
 
     def _handoff(self, node: Node) -> None:
         state, name = node.state, node.name
-        assert state.handoff is not None
+        verb, wanted = ("handoff", state.handoff) if state.handoff is not None else ("wait", state.line)
         for part in ("reason", "skill"):
-            if need := self._need(names_in(getattr(state.handoff, part))):
-                node.uses.append(Use(need, ("states", name, "handoff", part)))
+            if need := self._need(names_in(getattr(wanted, part))):
+                node.uses.append(Use(need, ("states", name, verb, part)))
         for transition in _each(node, "outcome", HANDOFF_OUTCOMES):
             node.steps.append(self.step(name, transition, transition.name, debt=Debt.TRIED))
+
+    def _wait(self, node: Node) -> None:
+        """What comes of it, and what the caller may choose meanwhile."""
+        self._handoff(node)
+        self._choices(node)
 
     def _end(self, node: Node) -> None:
         """Nothing follows."""

@@ -15,7 +15,7 @@ from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.secrets import secret_variables
-from ivr.dialogue.flows.state import RESERVED_TARGETS
+from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
@@ -37,14 +37,14 @@ class TransitionTable:
 
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         names = [f"{name}.{sid}" for name, flow in flows.items() for sid in flow.states]
-        names += [RESERVED + target for target in sorted(RESERVED_TARGETS)]
+        names += [RESERVED + target for target in sorted(RESERVED_TARGETS | WAIT_TARGETS)]
         self._machine: Any = Machine(
             model=None, states=names, initial=None, auto_transitions=False, ignore_invalid_triggers=False
         )
         for name, flow in flows.items():
             for sid, state in flow.states.items():
                 for way in state.transitions():
-                    dest = RESERVED + way.target if way.target in RESERVED_TARGETS else f"{name}.{way.target}"
+                    dest = RESERVED + way.target if state.reserves(way.target) else f"{name}.{way.target}"
                     self._machine.add_transition(way.trigger, f"{name}.{sid}", dest)
 
     def take(self, cursor: Cursor, trigger: str) -> str:

@@ -21,6 +21,9 @@ from ivr.events import ActionResult, Recognition, Term
 from ivr.identity import CALLER_TRUSTED, NOBODY
 from ivr.record import Happening, Prompted, Reason
 
+PLACE_KEPT, PLACE_POSITION = PLACE_FACTS = ("place.kept", "place.position")
+"""Whether a place in the line is kept for the caller, from an earlier call or for a call back, and which it is now."""
+
 # --- how it begins ------------------------------------------------------------------------------------------
 
 
@@ -38,8 +41,10 @@ class Start:
 
     ``caller``, ``called``: numbers; "" where withheld. ``caller_trusted``: the network that the call came by vouches
     for ``caller``. ``facts``: more of what is known, by dotted names; ``fact_source`` is asked at each use for those
-    that change (``hours.open``) and returns None for what it doesn't know. ``seed`` chooses among prompt variants. A
-    call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever its language."""
+    that change (``hours.open``) and returns None for what it doesn't know; ``place_source``, by what is known of the
+    caller and the call's id, for the place in the line that is kept for them (``PLACE_FACTS``). ``seed`` chooses among
+    prompt variants. A call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever
+    its language."""
 
     call_id: str
     entry: str = "main"
@@ -51,6 +56,7 @@ class Start:
     facts: Mapping[str, object] = field(default_factory=dict)
     vocabularies: Mapping[str, tuple[Term, ...]] = field(default_factory=dict)
     fact_source: Callable[[str], object] | None = None
+    place_source: Callable[[Mapping[str, object], str], Mapping[str, object]] | None = None
     seed: int = 0
     keys_led: bool = False
     installed: Installed = Installed()
@@ -121,7 +127,8 @@ class ActionSlow:
 
 @dataclass(frozen=True, slots=True)
 class HandoffDone:
-    """Connect ``token``: "connected" (the call is the agent's now), "closed", "failed" or "dropped"."""
+    """Connect ``token``: "connected" (the call is the agent's now), "closed", "failed", "dropped", or "machine" (the
+    agent gave the caller back to the dialogue)."""
 
     token: int
     outcome: str
@@ -262,6 +269,8 @@ class Connect:
     said: str = ""
     also: tuple[Reason, ...] = ()
     waits: bool = False  # by the verb ``wait``: in the line for as long as it takes, told where they stand
+    music: str | None = None  # meanwhile: a recording; "" is quiet, None the line's own
+    every_s: float | None = None  # how often they are told; None: as the line is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +280,21 @@ class Disconnect:
 
     token: int
     keep: str = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class AskPlace:
+    """Connect ``token``'s caller wants to know where they stand. Answer with PlaceTold, ``asked``."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """Connect ``token``'s caller wants to wait with music, or quietly."""
+
+    token: int
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +319,7 @@ class Record:
     what: Happening
 
 
-Effect = Say | Listen | Perform | Connect | Disconnect | LoadResume | End | Record
+Effect = Say | Listen | Perform | Connect | Disconnect | AskPlace | Music | LoadResume | End | Record
 
 
 class Outbox:

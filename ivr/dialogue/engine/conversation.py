@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
-from ivr.dialogue.engine.contract import Outbox, Start, Words
+from ivr.dialogue.engine.contract import PLACE_FACTS, Outbox, Start, Words
 from ivr.dialogue.engine.next import Gather, Waiting
 from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
@@ -98,6 +98,7 @@ class Conversation:
         self.unreached = False  # nobody was to be had when last we tried
         self.unattended = 0  # times that this was so and the caller gave no sign
         self.left_at = ""  # where the caller was when a human was sent for
+        self.left: tuple[Frame, ...] = ()  # and the flows that they were in
         # words and values
         self.deaf = start.keys_led  # whatever the language
         self.keys_led = start.keys_led or not self.hears(start.language)
@@ -184,9 +185,11 @@ class Conversation:
         self.failures = self.steps = 0
         self.failing = False
 
-    def let_go(self) -> None:
-        """Wait for nothing any more; late answers will find nobody."""
-        self.gather = self.waiting = None
+    def let_go(self, *, for_good: bool = False) -> None:
+        """Wait for nothing any more; late answers will find nobody. ``for_good``: nor does the caller come back."""
+        waiting, self.gather, self.waiting = self.waiting, None, None
+        if waiting is not None and (effect := waiting.given_up(for_good=for_good)) is not None:
+            self.outbox.put(effect)
 
     # -- what is secret -----------------------------------------------------------------------------------------
 
@@ -218,6 +221,8 @@ class Conversation:
         """A variable of the current flow, else a fact; None when neither is there."""
         if (value := self.frame.variables.get(name)) is not None:
             return value
+        if name in PLACE_FACTS and self.start.place_source is not None:
+            return self.start.place_source(self.facts, self.start.call_id).get(name)
         if self.start.fact_source is not None and "." in name:
             found = self.start.fact_source(name)
             if found is not None:

@@ -14,6 +14,7 @@ from ivr.dialogue.engine.compilation import RESERVED
 from ivr.dialogue.engine.contract import (
     ActionDone,
     ActionSlow,
+    AgentComing,
     Agitated,
     DialogueEvent,
     Effect,
@@ -25,6 +26,7 @@ from ivr.dialogue.engine.contract import (
     KeysPaused,
     NoInput,
     PartFailed,
+    PlaceTold,
     RecognitionLate,
     ResumeLoaded,
     Said,
@@ -52,7 +54,7 @@ from ivr.dialogue.engine.next import (
     to_human,
 )
 from ivr.dialogue.engine.reasons import HandoffNeed, Weight
-from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb
+from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb, wait
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import MASK
 from ivr.record import Decided, Entered, Failed, Reason, Utterance
@@ -135,7 +137,15 @@ class Dialogue:
             case NoInput(token=token):
                 gather = self._listening(token)
                 return STAY if gather is None else responses.silent(call, gather)
-            case ActionDone() | ActionSlow() | HandoffDone() | HandoffSlow() | ResumeLoaded():
+            case (
+                ActionDone()
+                | ActionSlow()
+                | HandoffDone()
+                | HandoffSlow()
+                | PlaceTold()
+                | AgentComing()
+                | ResumeLoaded()
+            ):
                 return self._arrived(event)
             case PartFailed(part=part, detail=detail):
                 return part_failure.failed(call, part, detail)
@@ -291,7 +301,7 @@ def _step(call: Conversation, step: Next) -> Next:
                 listen(call, gather)
         case Done(outcome):
             call.outcome, call.done = outcome, True
-            call.let_go()
+            call.let_go(for_good=True)
             call.outbox.put(End(outcome))
         case Answer(gather, reading):
             call.gather = gather
@@ -328,6 +338,10 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
             return question.back(call)
         case "repeat" if call.gather is not None:
             return say_again(call, call.gather)
+        case "place" | "quiet" | "music" if handoff.in_line(call) is not None:
+            return wait.stay(call, target)
+        case "machine":
+            return question.back_to_machine(call)
     return Goto(call.here)
 
 

@@ -6,7 +6,17 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ivr.dialogue.engine.compilation import yes_no_entries
-from ivr.dialogue.engine.contract import ActionDone, ActionSlow, HandoffDone, HandoffSlow, Listen, ResumeLoaded, Words
+from ivr.dialogue.engine.contract import (
+    ActionDone,
+    ActionSlow,
+    AgentComing,
+    HandoffDone,
+    HandoffSlow,
+    Listen,
+    PlaceTold,
+    ResumeLoaded,
+    Words,
+)
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import INTERDIGIT_S, DtmfEntry, Keypad
 from ivr.dialogue.engine.next import STAY, Anew, Ask, Broken, Gather, Mode, Next, NoMatch, Take
@@ -97,7 +107,7 @@ def _bound(call: Conversation, outline: Outline) -> dict[str, tuple[Slot, Hashab
     return {name: found for name in outline.slots if (found := call.slot(name)) is not None}
 
 
-Arrival = ActionDone | ActionSlow | HandoffDone | HandoffSlow | ResumeLoaded
+Arrival = ActionDone | ActionSlow | HandoffDone | HandoffSlow | PlaceTold | AgentComing | ResumeLoaded
 """What comes from outside with the token of ``Conversation.waiting``."""
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from ivr.dialogue.engine.compilation import RESERVED
-from ivr.dialogue.engine.contract import Words
+from ivr.dialogue.engine.contract import Effect, Words
 from ivr.dialogue.engine.dtmf_input import Keypad
 from ivr.dialogue.engine.reasons import UNTOLD, HandoffNeed
 from ivr.dialogue.flows.state import Transition
@@ -34,6 +34,7 @@ class Mode(StrEnum):
     GOODBYE = "goodbye"
     LANGUAGE = "language"  # heard with doubt, as is likely of a word in another language
     RUNNING = "running"  # an action
+    WAIT = "wait"  # in the line, for an agent
     STRANDED = "stranded"  # no human could be reached and the human flow is broken
 
 
@@ -70,6 +71,10 @@ class Waiting:
 
     what: ClassVar[str] = ""
     token: int
+
+    def given_up(self, *, for_good: bool) -> Effect | None:
+        """What tells the driver that it is not waited for any more; None where a late answer does no harm."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from ivr.record import Failed
 
 def failed(call: Conversation, part: str, detail: str) -> Next:
     call.outbox.record(Failed(part, detail=detail[:200]))
+    if handoff.in_line(call) is not None and part in ("recogniser", "synthesiser") and not call.deaf:
+        call.keys_led = call.deaf = True  # who waits goes on waiting, and has the keys
+        return STAY if call.gather is None else reprompt.offer_keys(call, call.gather)
     if handoff.rung(call):
         return STAY
     need = HandoffNeed(f"{part} failed", weight=Weight.BROKEN)
@@ -57,4 +60,4 @@ def interrupted(call: Conversation) -> Next:
 
 def _asking(call: Conversation) -> Gather | None:
     """The gather in force, where the caller is asked anything."""
-    return None if call.gather is None or call.gather.mode == Mode.RUNNING else call.gather
+    return None if call.gather is None or call.gather.mode in (Mode.RUNNING, Mode.WAIT) else call.gather

@@ -12,7 +12,7 @@ from ivr.dialogue.engine.dtmf_input import LONGEST, Entered, Picked, Pressed, St
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, to_human
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
-from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question
+from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question, wait
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
@@ -209,6 +209,12 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
             return _human(call, name)
         case "goodbye":
             return flow_control.goodbye(call)
+        case "machine":
+            return question.back_to_machine(call)
+        case "place" | "quiet" | "music":
+            return wait.stay(call, name)
+        case "back" | "start_over" if gather.mode == Mode.WAIT:  # nobody loses their place by it
+            return wait.stay(call, "place")
         case "back" if gather.beneath is None:
             call.intent_doubt = False
             return BACK

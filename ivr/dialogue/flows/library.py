@@ -12,7 +12,7 @@ from ivr.dialogue.flows.model import Flow, Fragment, Universals, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.signature import ActionSignature
 from ivr.dialogue.flows.source import Parsed, Place, Positions, parse
-from ivr.dialogue.flows.state import RESERVED_TARGETS, State
+from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS, State
 
 OverlayKey = tuple[str, str, str]
 """(flow or "universals", language, persona)"""
@@ -244,21 +244,24 @@ class _Builder:
         if flow.start not in flow.states:
             remedy = suggestion(flow.start, flow.states, f"states here: {listing(flow.states)}")
             self.error("unknown-start", place("start"), f"the flow starts at {flow.start}, which is no state", remedy)
-        states, targets = f"states here: {listing(flow.states)}", [*flow.states, *RESERVED_TARGETS]
+        waits = any(state.line is not None for state in flow.states.values())
+        reserved = RESERVED_TARGETS | WAIT_TARGETS if waits else RESERVED_TARGETS
+        states = f"states here: {listing(flow.states)}"
         for sid, state in flow.states.items():
             key = _holding(self.parsed, files, ("states", sid)).key("states", sid)
-            if sid in RESERVED_TARGETS or not sid.replace("_", "a").isalnum():
-                own = ": it is a target of its own" if sid in RESERVED_TARGETS else ""
+            if sid in reserved or not sid.replace("_", "a").isalnum():
+                own = ": it is a target of its own" if sid in reserved else ""
                 why = f"{sid} cannot be a state's name{own}"
                 self.error("bad-name", key, why, "rename the state: letters, digits and _")
             if not any(sid in self.parsed[file].mutilated for file in files):
                 self._kinds(key, sid, state)
             for transition in state.transitions():
                 target = transition.target
-                known = target in flow.states or target in RESERVED_TARGETS
+                known = target in flow.states or state.reserves(target)
                 if not known and flow.flow not in self.incomplete:
                     where = place("states", sid, *transition.path, "goto")
-                    remedy = suggestion(target, targets, states)
+                    known_here = [*flow.states, *(name for name in reserved if state.reserves(name))]
+                    remedy = suggestion(target, known_here, states)
                     self.error("unknown-target", where, f"{target} is no state of {flow.flow}", remedy)
             if state.call and state.call not in self.names["flow"] and state.call not in self.stems:
                 remedy = suggestion(state.call, self.names["flow"], f"flows here: {listing(self.names['flow'])}")
@@ -269,7 +272,7 @@ class _Builder:
             why = f"state {sid} is several things at once: {listing(state.kinds)}"
             self.error("several-kinds", place, why, "split it into states that follow one another")
         elif state.kinds == ("say",) and state.goto is None:
-            known = "ask, choices, action, http, when, call, handoff, return, end, resume or goto"
+            known = "ask, choices, action, http, when, call, handoff, wait, return, end, resume or goto"
             code, why = "dead-end", f"after state {sid} nothing happens: the call would hang"
             if not state.prompt and not state.on:
                 code, why = "no-kind", f"state {sid} does nothing and leads nowhere"

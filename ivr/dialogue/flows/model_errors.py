@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from rapidfuzz import fuzz, process
 
 from ivr.dialogue.flows.glossary import key_help
+from ivr.dialogue.flows.state import WAIT_TAGS
 from ivr.dialogue.flows.yaml_tree import Fault, Path, Spot
 
 _WANTED = {  # pydantic's types of error -> what is wanted, and the remedy
@@ -62,7 +63,7 @@ def locate(root: Spot, loc: Iterable[str | int]) -> tuple[Path, Spot]:
 
 def fault_of(error: Mapping[str, Any], model: type[BaseModel], root: Spot) -> tuple[Path, Fault]:
     """One pydantic error as a fault, and the path of what is at fault."""
-    kind, loc = str(error["type"]), tuple(error["loc"])
+    kind, loc = str(error["type"]), tuple(step for step in error["loc"] if step not in WAIT_TAGS)
     path, spot = locate(root, loc[:-1] if kind == "missing" else loc)
     value = (spot.line, spot.column, spot.text)
     key = (spot.key_line or spot.line, spot.key_column or spot.column)
@@ -145,8 +146,8 @@ def _node_at(model: type[BaseModel], loc: Iterable[str | int]) -> dict[str, Any]
                 node = definitions[node["$ref"].rsplit("/", 1)[1]]
             elif len(node.get("allOf", ())) == 1:
                 node = node["allOf"][0]
-            elif "anyOf" in node:
-                useful = [n for n in node["anyOf"] if n.get("type") != "null"]
+            elif "anyOf" in node or "oneOf" in node:
+                useful = [n for n in node.get("anyOf", node.get("oneOf", ())) if n.get("type") != "null"]
                 if not useful:
                     return node
                 node = useful[0]

@@ -53,7 +53,7 @@ _SHORT = {  # definitions that may also be written shorter
     "IntentSpec": {"type": "array", "items": _NUMBER_OR_TEXT},
     "Confirm": {"enum": list(state.ConfirmPolicy.__args__)},  # type: ignore[attr-defined]
 }
-_DURATIONS = frozenset({"timeout", "hangover", "action_timeout"})
+_DURATIONS = frozenset({"timeout", "hangover", "action_timeout", "every"})
 
 
 def flow_schema() -> dict[str, Any]:
@@ -114,6 +114,8 @@ def _relaxed(node: Any) -> Any:
         return node
     if node.get("type") == "array" and node.get("items") == {"$ref": "#/$defs/PromptItem"}:
         return {"$ref": "#/$defs/Prompt"}
+    if "oneOf" in node:  # what the model tells apart by its keys may fit both, as {} does
+        node = {("anyOf" if key == "oneOf" else key): inner for key, inner in node.items() if key != "discriminator"}
     inner = node.get("additionalProperties")
     if isinstance(inner, dict) and inner.get("items") == {"$ref": "#/$defs/PromptItem"}:
         return {"$ref": "#/$defs/TaperedPrompt"}

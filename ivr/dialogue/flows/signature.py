@@ -32,6 +32,9 @@ level; without an edge of its own it leads to a human."""
 CALLBACK: Literal["callback"] = "callback"
 """What an action can promise: that a person calls the caller back. It is what a closed desk can give."""
 
+MESSAGE: Literal["message"] = "message"
+"""And that a person hears what the caller left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -57,7 +60,8 @@ class ActionSignature:
     ``outcomes`` excludes the implicit ``failed`` and ``timeout``. ``returns`` maps each value's name to its type.
     ``facts`` are the dotted facts it may set, ``blank`` those of them that may be "", ``vocabularies`` the word lists
     it replaces. ``about`` is one sentence for designers; ``undo`` names the action that takes it back ("" when nothing
-    does). ``promises``: CALLBACK where its outcome "ok" means that somebody will call back; "" for all others.
+    does). ``promises``: CALLBACK where its outcome "ok" means that somebody will call back, MESSAGE where somebody
+    hears what was left; "" for all others.
 
     ``needs``: the identity level below which it is never done; None: not declared (``assurance.needed`` says what that
     comes to). ``gives``: the identity that an outcome gives the caller."""
@@ -72,7 +76,7 @@ class ActionSignature:
     risk: Risk = "none"
     about: str = ""
     undo: str = ""
-    promises: Literal["", "callback"] = ""
+    promises: Literal["", "callback", "message"] = ""
     needs: IdentityLevel | None = None
     gives: Mapping[str, Identity] = field(default_factory=dict)
 

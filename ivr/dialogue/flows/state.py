@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from ivr.dialogue.flows.prompt import Duration, Node, TaperedPrompt, short_for
+from ivr.dialogue.flows.prompt import Duration, Node, PromptItem, TaperedPrompt, short_for
 from ivr.dialogue.flows.prompt import Path as Path
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.identity import LevelWord
@@ -16,6 +16,9 @@ from ivr.identity import LevelWord
 # Targets that exist in every flow: a live human, a polite goodbye, the previous question, repeat, this state anew.
 HUMAN = "human"
 RESERVED_TARGETS = frozenset({HUMAN, "goodbye", "back", "repeat", "again"})
+# And in a wait: where the caller stands, without music, with it, back to the dialogue with the place kept.
+WAIT_TARGETS = frozenset({"place", "quiet", "music", "machine"})
+STAYING_TARGETS = WAIT_TARGETS - {"machine"}  # the caller goes on waiting
 
 ConfirmPolicy = Literal["auto", "none", "implicit", "explicit"]
 
@@ -72,6 +75,32 @@ class Handoff(Node):
     reason: str = ""
     skill: str = ""
     priority: int | None = Field(None, ge=0, le=10)
+
+
+class Wait(Node):
+    """Wait in the line for a live agent, listened to all the while. An empty reason takes the one that led here.
+
+    ``told``: where the caller stands, said at first, ``every`` so often, when it gets better and when they ask, with
+    {wait.position} and {wait.minutes} where these are known. ``again``: they are back at a place that was kept.
+    ``music``: a recording; "" is quiet, none the line's own."""
+
+    reason: str = ""
+    skill: str = ""
+    priority: int | None = Field(None, ge=0, le=10)
+    told: TaperedPrompt = Field(default_factory=dict)
+    again: TaperedPrompt = Field(default_factory=dict)
+    every: Duration | None = None
+    music: str | None = None
+
+
+WAIT_TAGS = ("wait as a verb", "wait as a prompt")  # what the model's errors have on the way into either
+_SAID = frozenset(PromptItem.model_fields) | {"if"}
+
+
+def _waits(value: object) -> str:
+    """Which of its two meanings ``wait`` has: keys of the verb, or what an action says that takes long."""
+    prompt = not isinstance(value, Mapping) or any(str(key).isdigit() or key in _SAID for key in value)
+    return WAIT_TAGS[isinstance(value, Wait) is False and prompt]
 
 
 class Http(Node):
@@ -157,8 +186,8 @@ class StatePrompt(NamedTuple):
 
 
 class State(Node):
-    """One state. Exactly one kind: choices and/or ask | action | http | when | call | handoff | return | end | resume |
-    say-and-go (just ``prompt`` + ``goto``)."""
+    """One state. Exactly one kind: choices and/or ask | action | http | when | call | handoff | wait (with choices) |
+    return | end | resume | say-and-go (just ``prompt`` + ``goto``)."""
 
     about: str = ""
     prompt: TaperedPrompt = Field(default_factory=dict)
@@ -180,7 +209,10 @@ class State(Node):
     http: Http | None = None
     arguments: dict[str, Any] = Field(default_factory=dict, alias="with")  # parameter -> expression
     confirm: Annotated[Confirm, short_for("policy", str)] | None = None
-    wait: TaperedPrompt | None = None  # said when the action takes longer than a second
+    # said when the action takes longer than a second; or, with keys of its own, the verb: a place in the line
+    wait: Annotated[
+        Annotated[Wait, Tag(WAIT_TAGS[0])] | Annotated[TaperedPrompt | None, Tag(WAIT_TAGS[1])], Discriminator(_waits)
+    ] = None
     # a branch
     when: tuple[Case, ...] = ()
     # a sub-flow
@@ -201,10 +233,25 @@ class State(Node):
     def kinds(self) -> tuple[str, ...]:
         """The kinds this state has; the checker wants exactly one ("ask" and "choices" count as one question)."""
         present = {
-            "question": self.ask or self.choices, "action": self.action, "http": self.http, "branch": self.when,
-            "call": self.call, "return": self.result, "handoff": self.handoff, "end": self.end, "resume": self.resume,
+            "question": self.ask or (self.choices and self.line is None), "action": self.action, "http": self.http,
+            "branch": self.when, "call": self.call, "return": self.result, "handoff": self.handoff,
+            "wait": self.line is not None, "end": self.end, "resume": self.resume,
         }  # fmt: skip
         return tuple(kind for kind, value in present.items() if value) or ("say",)
+
+    @property
+    def line(self) -> Wait | None:
+        """Where the caller waits here for a live agent."""
+        return self.wait if isinstance(self.wait, Wait) else None
+
+    @property
+    def one_moment(self) -> TaperedPrompt | None:
+        """What is said when the action takes longer than a second."""
+        return None if isinstance(self.wait, Wait) else self.wait
+
+    def reserves(self, target: str) -> bool:
+        """Whether ``target`` is no state's name here."""
+        return target in RESERVED_TARGETS or (self.line is not None and target in WAIT_TARGETS)
 
     def transitions(self, *, implied: bool = False) -> Iterator[Transition]:
         """Every way on that the state names, in the order of the file; with ``implied`` also what a "no" does where
@@ -255,11 +302,15 @@ class State(Node):
             "nomatch": self.nomatch,
             "help": self.help,
             "key_entry": self.key_entry,
-            "wait": self.wait,
+            "wait": self.one_moment,
         }
         for part, prompt in own.items():
             if prompt:
                 yield StatePrompt(part, prompt, (part,))
+        if self.line is not None:
+            for part, prompt in (("told", self.line.told), ("again", self.line.again)):
+                if prompt:
+                    yield StatePrompt(part, prompt, ("wait", part))
         if self.confirm is not None and self.confirm.prompt:
             yield StatePrompt("confirm", self.confirm.prompt, ("confirm", "prompt"))
         for transition in self.transitions():

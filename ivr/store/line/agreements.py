@@ -8,8 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 from sqlalchemy import true as always
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ivr.errors import IvrError
 from ivr.ports.line import Offer, Place, PlaceState, Release
+from ivr.store.database import fit
 from ivr.store.line.turn import Turn, in_order, offer_of, place_of
 from ivr.store.tables import HELD, LIVE, agent_skills, agents, places
 
@@ -18,6 +21,17 @@ DIAL_S = 120.0  # nobody is being dialled for longer, whatever became of who did
 
 
 # -- pairing -----------------------------------------------------------------------------------------------------------
+
+
+_COULD = select(
+    select(places.c.id).where(places.c.state.in_(("waiting", "callback"))).exists()
+    & select(agents.c.seat).where(agents.c.state == "idle").exists()
+)
+
+
+async def somebody_could(connection: AsyncConnection) -> bool:
+    """Somebody waits while an agent is idle. Whoever changes that pairs afterwards."""
+    return bool((await connection.execute(_COULD)).scalar_one())
 
 
 @dataclass(slots=True)
@@ -40,6 +54,9 @@ async def pair(turn: Turn) -> Offer | None:
     if row is None:
         return None
     seat = min(_able(turn, row, idle, on_duty), key=lambda each: _turn_of(each, row)).row
+    still = select(agents.c.seat).where(agents.c.seat == seat.seat, agents.c.state == "idle")
+    if (await turn.connection.execute(still.with_for_update(skip_locked=True))).first() is None:
+        return None  # they are going away this very moment, and whoever says so wakes the pairing
     changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1, "until": turn.after(turn.rules.offer_s)}
     if row.state == "callback" or row.channel == "message":
         changes["line"] = seat.line if seat.console else turn.line
@@ -161,7 +178,7 @@ async def unreachable(turn: Turn, seat: Row[Any], why: str) -> None:
         return
     until = turn.after(turn.rules.rest_s)
     same = (agents.c.name == seat.name) & ((agents.c.seat == seat.seat) | (agents.c.state == "idle"))
-    for each in await turn.connection.execute(select(agents).where(same)):
+    for each in await turn.connection.execute(select(agents).where(same).order_by(agents.c.slot).with_for_update()):
         await turn.sit(each, "away", why, until)
 
 
@@ -246,24 +263,54 @@ async def broken(turn: Turn, place_id: int, agent: str) -> Place:
         return place_of(row)
     if (seat := await turn.seat(row.seat)) is not None:
         await unreachable(turn, seat, "lost")
-    return place_of(await turn.put(row, "waiting", "broken", first=True, person=await unlike(turn, row)), again=True)
+    changes = {"first": True, "callback_number": "", "person": await unlike(turn, row, row.skill)}
+    return place_of(await turn.put(row, "waiting", "broken", **changes), again=True)
+
+
+async def passed(turn: Turn, place_id: int, agent: str, to: str, skill: str, named: str) -> Place:
+    """Who is rather taken by ``named`` waits for them from now on. Raises IvrError for a place that there isn't, and
+    for an agent who has somebody else."""
+    row = await turn.known(place_id)
+    if row.state != "talking" or row.agent != agent:
+        return place_of(row)
+    taker = await _free_seat(turn, to) if to else None
+    if (seat := await turn.seat(row.seat)) is not None:
+        await relieve(turn, seat, wraps_up=True)
+    if taker is not None:
+        await turn.sit(taker, "busy")
+        given = {"agent": taker.name, "seat": taker.seat, "detail": {"from": agent}}
+        return place_of(await turn.put(row, "talking", "passed", **given))
+    skill = fit(skill, 40) or row.skill
+    changes = {"skill": skill, "named": fit(named, 100), "callback_number": "", "due_at": turn.at if named else None}
+    changes["person"] = await unlike(turn, row, skill)
+    detail = {"skill": skill, "named": named}
+    return place_of(await turn.put(row, "waiting", "passed", detail=detail, **changes), again=True)
+
+
+async def _free_seat(turn: Turn, agent: str) -> Row[Any]:
+    free_ones = (agents.c.name == agent) & agents.c.state.not_in(("offered", "busy"))
+    query = select(agents).where(free_ones).order_by(agents.c.slot).limit(1)
+    if (found := (await turn.connection.execute(query)).one_or_none()) is None:
+        raise IvrError(f"{agent} has somebody else, or is not on duty here")
+    return found
 
 
 async def superseded(turn: Turn, row: Row[Any]) -> bool:
     """The call with this place is gone, and the same person's other call was given a place as old beside it: that one
-    is theirs now, and this one is over."""
+    is theirs now, or was and they are served, and this one is over."""
     as_old = (places.c.entered_at == row.entered_at) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
-    others = await turn.find(as_old, places.c.id != row.id, places.c.state.in_(LIVE), places.c.person.like("call:%"))
-    for other in others:
-        if (other.number, other.member) == (row.number, row.member):
-            await turn.put(row, "done", "merged", line="", detail={"into": other.id})
-            await turn.connection.execute(update(places).where(places.c.id == other.id).values(person=row.person))
-            return True
-    return False
+    theirs = places.c.person.like("call:%") & (places.c.number == row.number) & (places.c.member == row.member)
+    others = await turn.find(as_old, theirs, places.c.id != row.id, places.c.state.in_((*LIVE, "done")))
+    if not others:
+        return False
+    await turn.put(row, "done", "merged", line="", detail={"into": others[0].id})
+    await turn.connection.execute(update(places).where(places.c.id == others[0].id).values(person=row.person))
+    return True
 
 
-async def unlike(turn: Turn, row: Row[Any]) -> str:
-    """Who this is, waiting again: another name where meanwhile the same person waits for the same with another call."""
+async def unlike(turn: Turn, row: Row[Any], skill: str) -> str:
+    """Who this is, waiting again for ``skill``: another name where meanwhile the same person waits for it with another
+    call."""
     waits = places.c.state.in_([state for state in LIVE if state != "talking"])
-    same = (places.c.person == row.person) & (places.c.skill == row.skill) & (places.c.channel == row.channel)
+    same = (places.c.person == row.person) & (places.c.skill == skill) & (places.c.channel == row.channel)
     return f"call:{row.call_id}" if await turn.find(waits, same, places.c.id != row.id) else str(row.person)

@@ -153,7 +153,7 @@ def _words(phone: Phone) -> str:
 
 
 async def _seats(turn: Turn, agent: str) -> Sequence[Row[Any]]:
-    query = select(agents).where(agents.c.name == agent).order_by(agents.c.slot)
+    query = select(agents).where(agents.c.name == agent).order_by(agents.c.slot).with_for_update()
     return (await turn.connection.execute(query)).all()
 
 

@@ -38,9 +38,9 @@ class LineTables(TableGroup):
         """From the next transaction on."""
         self._rules = rules
 
-    async def _turn(self, work: Callable[[Turn], Awaitable[T]]) -> T:
+    async def _turn(self, work: Callable[[Turn], Awaitable[T]], *, alone: bool = True) -> T:
         async def run(connection: AsyncConnection) -> T:
-            turn = await Turn.begin(connection, self._rules, self.line)
+            turn = await Turn.begin(connection, self._rules, self.line, alone=alone)
             result = await work(turn)
             await turn.end()
             return result
@@ -68,25 +68,28 @@ class LineTables(TableGroup):
         return await self._turn(lambda turn: arrivals.place_of_person(turn, person))
 
     async def answered(self, offer: Offer) -> bool:
-        return await self._turn(lambda turn: agreements.answered(turn, offer))
+        return await self._turn(lambda turn: agreements.answered(turn, offer), alone=False)
 
     async def released(self, offer: Offer, why: Release) -> None:
         await self._turn(lambda turn: agreements.released(turn, offer, why))
 
     async def dialling(self, offer: Offer) -> bool:
-        return await self._turn(lambda turn: agreements.dialling(turn, offer))
+        return await self._turn(lambda turn: agreements.dialling(turn, offer), alone=False)
 
     async def undialled(self, offer: Offer) -> PlaceState:
         return await self._turn(lambda turn: agreements.undialled(turn, offer))
 
     async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
-        await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition))
+        await self._turn(lambda turn: agreements.finished(turn, place_id, agent, disposition), alone=False)
 
     async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
         await self._turn(lambda turn: agreements.wrapped_up(turn, place_id, agent, disposition))
 
     async def broken(self, place_id: int, agent: str) -> Place:
         return await self._turn(lambda turn: agreements.broken(turn, place_id, agent))
+
+    async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
+        return await self._turn(lambda turn: agreements.passed(turn, place_id, agent, to, skill, named))
 
     async def sign_in(
         self, agent: str, *, display: str = "", skills: Sequence[str] = (), phone: str = "browser"
@@ -97,7 +100,7 @@ class LineTables(TableGroup):
         await self._turn(lambda turn: duty.sign_out(turn, agent))
 
     async def set_state(self, agent: str, state: AgentState, reason: str = "") -> AgentStatus:
-        return await self._turn(lambda turn: duty.set_state(turn, agent, state, reason))
+        return await self._turn(lambda turn: duty.set_state(turn, agent, state, reason), alone=False)
 
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
         await self._turn(lambda turn: duty.set_skills(turn, agent, skills))
@@ -109,7 +112,16 @@ class LineTables(TableGroup):
 
     async def pair(self) -> Offer | None:
         """One place is offered to one agent; None where nobody can be paired."""
-        return await self._turn(agreements.pair)
+
+        async def run(connection: AsyncConnection) -> Offer | None:
+            if not await agreements.somebody_could(connection):
+                return None  # most often; the lock is for those who have something to do
+            turn = await Turn.begin(connection, self._rules, self.line, alone=True)
+            offer = await agreements.pair(turn)
+            await turn.end()
+            return offer
+
+        return await self._database.write(run)
 
     async def look_after(self, phones: Collection[Phone]) -> None:
         """Phones of the configuration, as they are to be now."""

@@ -29,7 +29,7 @@ class Notifications:
         self._database = database
 
     async def run(self, clock: Clock, heard: Callable[[str, int], None], line: str) -> None:
-        """What all but ``line`` tell, until cancelled: ``heard`` gets what happened ("offered", "entered", …; "" for
+        """What all but ``line`` tell, until cancelled: ``heard`` gets what happened ("offered", "changed"; "" for
         anything, after a gap) and to which place, 0 for none."""
         if self._database.sqlite:
             await asyncio.Event().wait()

@@ -1,8 +1,10 @@
-"""One turn at the line: a transaction that nobody else's overlaps, the database's moment, and what it tells afterwards.
+"""One turn at the line: a transaction, the database's moment, and what it tells afterwards.
 
-SQLite has one writer anyway; on PostgreSQL an advisory lock does the same for the whole cluster. It is what keeps the
-order exact: whoever arrived first has committed first, and two processes never pair at once. No signalling and no
-speech inside: a turn lasts milliseconds. Should the process that has it stand still, the server ends its session.
+SQLite has one writer anyway; on PostgreSQL an advisory lock does the same for the whole cluster, for whatever makes
+places wait or pairs them. It is what keeps the order exact: whoever arrived first has committed first, and two
+processes never pair at once. What goes on with one offer, conversation or agent does without; rows are locked, a place
+before its agent. No signalling and no speech inside: a turn lasts milliseconds. Should the process that has the lock
+stand still, the server ends its session.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, case, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
@@ -30,6 +32,8 @@ _BEGIN = text(
     f"pg_advisory_xact_lock({_LOCK}), clock_timestamp() AS at"
 ).columns(at=Moment)
 
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :what)")
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -43,8 +47,9 @@ class Turn:
     agents_told: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    async def begin(cls, connection: AsyncConnection, rules: LineConfig, line: str) -> Turn:
-        if connection.dialect.name == "postgresql":
+    async def begin(cls, connection: AsyncConnection, rules: LineConfig, line: str, *, alone: bool) -> Turn:
+        """``alone``: with the lock."""
+        if alone and connection.dialect.name == "postgresql":
             return cls(connection, (await connection.execute(_BEGIN)).one().at, rules, line)
         return cls(connection, await moment(connection), rules, line)
 
@@ -58,17 +63,14 @@ class Turn:
         self.told.append({"place": place, "at": self.at, "kind": kind, "agent": agent, "detail": detail})
 
     async def end(self) -> None:
-        """Events, each with its notification: PostgreSQL delivers that at the commit, equal ones once."""
+        """Events, and one notification, which PostgreSQL delivers at the commit."""
         for table, rows in ((agent_events, self.agents_told), (place_events, self.told)):
-            if not rows:
-                continue
-            if self.connection.dialect.name != "postgresql":
-                await self.connection.execute(insert(table).values(rows))
-                continue
-            said = {f"{row.get('kind', 'agent')} {row.get('place', 0)} {self.line}" for row in rows}
-            notified = [func.pg_notify(CHANNEL, each) for each in sorted(said)]
-            await self.connection.execute(insert(table).values(rows))
-            await self.connection.execute(select(*notified))
+            if rows:
+                await self.connection.execute(insert(table), rows)
+        if (self.told or self.agents_told) and self.connection.dialect.name == "postgresql":
+            offered = [each for each in self.told if each["kind"] == "offered"]
+            what = f"offered {offered[0]['place']} {self.line}" if offered else f"changed 0 {self.line}"
+            await self.connection.execute(_NOTIFY, {"what": what})
 
     # -- places ------------------------------------------------------------------------------------------------------
 
@@ -106,7 +108,8 @@ class Turn:
     async def seat(self, seat: str | None) -> Row[Any] | None:
         if seat is None:
             return None
-        return (await self.connection.execute(select(agents).where(agents.c.seat == seat))).one_or_none()
+        query = select(agents).where(agents.c.seat == seat).with_for_update()
+        return (await self.connection.execute(query)).one_or_none()
 
     async def sit(
         self, seat: Row[Any], state: str, reason: str = "", until: datetime | None = None, **values: Any

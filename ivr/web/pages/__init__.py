@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ivr.web.access import account_of, needs
 from ivr.web.navigation import home
-from ivr.web.pages import account, accounts, assets, calls, desk, flows, handoff, login, simulator
+from ivr.web.pages import account, accounts, assets, board, calls, desk, flows, handoff, login, simulator
 
 
 @needs()
@@ -24,5 +24,6 @@ ROUTES = (
     *simulator.ROUTES,
     *handoff.ROUTES,
     *desk.ROUTES,
+    *board.ROUTES,
     *assets.ROUTES,
 )

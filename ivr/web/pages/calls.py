@@ -29,6 +29,7 @@ async def calls(request: web.Request) -> web.Response:
         calls=found.calls,
         totals=found.totals,
         pages=query.pages(found.totals),
+        promises=backend.board.promises if backend.board is not None else {},
     )
 
 

@@ -8,7 +8,8 @@ The service sends JSON objects:
   ``{"kind": "hello", "now": ISO 8601}``: the service's clock, once.
   ``{"kind": "state", "me", "line", "offer", "talk", "wrap", "news", "targets", "dispositions"}``: everything that is
       shown, whole, at once and whenever it changed. ``me``: name, display, state (as ``ports.AgentState``), reason,
-      since, until, skills, phone ("browser" or "sip"), reachable. ``line``: waiting, since (who waits longest), urgent,
+      since, until, skills, phone ("browser" or "sip"), reachable, opens_calls (whether the page of a call is theirs to
+      open). ``line``: waiting, since (who waits longest), urgent,
       places, fresh. ``offer``, ``talk`` and ``wrap`` are None or: place, kind ("call", "call_back", "message"),
       entered, again, attempts, call_back_number, until, since, ended, joined, bridge (``Bridge.view()``), message
       (transcript, recording), story (see ``ivr.desk.story``).
@@ -118,7 +119,7 @@ async def _serve(ws: web.WebSocketResponse, request: web.Request, seats: Seats) 
         console.tell({"kind": "hello", "now": datetime.now(UTC).isoformat()})
         beside(console.send())
         beside(_show(console, request, seats, seat))
-        commands = DeskCommands(seat, request.app[BACKEND].calls)
+        commands = DeskCommands(seat, request.app[BACKEND])
         async for message in ws:
             if message.type is not WSMsgType.TEXT:
                 break

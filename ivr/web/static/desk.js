@@ -275,7 +275,7 @@ function Desk() {
       <section class="region left" aria-label="Me and the line">
         <${Me} me=${server.me} phone=${state.phone} talk=${talk} act=${act} />
         <${Waiting} line=${server.line} me=${server.me} act=${act} />
-        <${Find} found=${state.found} act=${act} />
+        <${Find} me=${server.me} found=${state.found} act=${act} />
       </section>
       <section class="region middle" aria-label="Conversation">
         ${offer && html`<${Offer} key=${`offer-${offer.place}`} offer=${offer} act=${act} />`}
@@ -285,7 +285,7 @@ function Desk() {
         ${!talk && !offer && !wrap && html`<${Idle} server=${server} phone=${state.phone} act=${act} />`}
       </section>
       <section class="region right" aria-label="Member">
-        <${Member} key=${matter ? `member-${matter.place}` : "nobody"} matter=${matter} offered=${Boolean(offer) && !talk} act=${act} />
+        <${Member} key=${matter ? `member-${matter.place}` : "nobody"} me=${server.me} matter=${matter} offered=${Boolean(offer) && !talk} act=${act} />
       </section>
       <${Bar} server=${server} phone=${state.phone} said=${state.said} open=${state.open} act=${act} />
     </div>`;

@@ -3,7 +3,7 @@
 import { html } from "/static/htm_preact.js";
 
 const WORDS = { off: "Phone off", connecting: "Phone connecting…", ready: "Phone ready", lost: "Phone lost", blocked: "No microphone" };
-const QUALITY = { good: "Sound: good", fair: "Sound: fair", bad: "Sound: bad", "": "Sound: –" };
+const QUALITY = { good: "Sound: good", fair: "Sound: fair", bad: "Sound: bad" };
 
 export function Bar({ server, phone, said, open, act }) {
   const { me, talk } = server;
@@ -14,7 +14,7 @@ export function Bar({ server, phone, said, open, act }) {
   return html`<section class="bar" aria-label="Phone">
     <div class="controls">
       <span class=${`phone-state ${state}`}><span class="shape" aria-hidden="true"></span>${browser ? WORDS[state] : "Your telephone rings"}</span>
-      ${browser && joined && state === "ready" && html`<span class="quality">${QUALITY[phone.quality]}</span>`}
+      ${browser && joined && state === "ready" && phone.quality && html`<span class="quality">${QUALITY[phone.quality]}</span>`}
       ${joined && html`<span class="buttons" role="group" aria-label="Conversation">
         <button aria-pressed=${Boolean(bridge.muted)} onClick=${() => act.mute(!bridge.muted)}>Mute <kbd>m</kbd></button>
         <button aria-pressed=${Boolean(bridge.held)} onClick=${() => act.hold(!bridge.held)}>Hold <kbd>h</kbd></button>

@@ -1,7 +1,7 @@
 // The left of the desk: my state, who waits, finding calls; and the list of keys.
 
 import { html, useState } from "/static/htm_preact.js";
-import { STATES, Since, Left, When, first, plainly } from "/static/desk_shown.js";
+import { STATES, Since, Left, ToCall, When, first, plainly } from "/static/desk_shown.js";
 
 const REASONS = ["break", "lunch", "meeting", "training", "back office", "end of shift"];
 const KEYS = [["Enter", "answer"], ["Esc", "decline; close what is open"], ["a", "available, or away"], ["m", "mute"], ["h", "hold"], ["k", "keypad"],
@@ -45,7 +45,7 @@ export function Waiting({ line, me, act }) {
   </div>`;
 }
 
-export function Find({ found, act }) {
+export function Find({ me, found, act }) {
   const [text, type] = useState("");
   const look = (event) => { event.preventDefault(); act.find(text); };
   return html`<div class="card find">
@@ -55,7 +55,7 @@ export function Find({ found, act }) {
       <button>Find</button></form>
     <div role="status">${found && html`<p class="quiet">${found.count === 1 ? "1 call" : `${found.count} calls`}</p>`}</div>
     ${found && html`<ul class="found">${found.calls.map((call) => html`<li key=${call.call_id}>
-      <a href=${`/calls/${encodeURIComponent(call.call_id)}`} target="_blank" rel="noopener">${call.caller || "withheld"}</a>
+      <${ToCall} me=${me} id=${call.call_id}>${call.caller || "withheld"}<//>
       <span class="quiet"> ${call.started_at && html`<${When} at=${call.started_at} />`}${call.outcome && `, ${call.outcome}`}${call.reason && `: ${plainly(call.reason)}`}</span></li>`)}</ul>`}
   </div>`;
 }

@@ -1,9 +1,9 @@
 // The right of the desk: the member, next steps, goodwill, notes, earlier calls.
 
 import { html, useState } from "/static/htm_preact.js";
-import { Left, When, plainly, useTick } from "/static/desk_shown.js";
+import { Left, ToCall, When, plainly, useTick } from "/static/desk_shown.js";
 
-export function Member({ matter, offered, act }) {
+export function Member({ me, matter, offered, act }) {
   if (!matter) return html`<div class="calm small"><p class="quiet">The member you talk with appears here: their things, notes, earlier calls.</p></div>`;
   const { story } = matter;
   const { panel } = story;
@@ -18,7 +18,7 @@ export function Member({ matter, offered, act }) {
     : story.whole ? html`<div class="card"><h2>${story.who}</h2><p class="quiet">It is not known which member this is.</p></div>`
       : html`<p class="quiet" role="status">Looking for the member…</p>`}
     <div class="card"><h2>Earlier calls</h2>${story.earlier.length === 0 ? html`<p class="quiet">None that we know of.</p>` : html`<ul class="plain-list">${story.earlier.map((call) => html`<li key=${call.call_id}>
-      <a href=${`/calls/${encodeURIComponent(call.call_id)}`} target="_blank" rel="noopener"><${When} at=${call.at} /></a> ${call.outcome}${call.reason && html`<span class="quiet">: ${plainly(call.reason)}</span>`}</li>`)}</ul>`}</div>`;
+      <${ToCall} me=${me} id=${call.call_id}><${When} at=${call.at} /><//> ${call.outcome}${call.reason && html`<span class="quiet">: ${plainly(call.reason)}</span>`}</li>`)}</ul>`}</div>`;
 }
 
 function Things({ list }) {

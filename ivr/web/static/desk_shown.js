@@ -41,6 +41,10 @@ export const When = ({ at }) => {
   return html`<time datetime=${at}>${today ? CLOCK.format(moment) : DAY.format(moment)}</time>`;
 };
 
+// A call's own page, for who may open it; the phone stays on this one.
+export const ToCall = ({ me, id, children }) => me.opens_calls
+  ? html`<a href=${`/calls/${encodeURIComponent(id)}`} target="_blank" rel="noopener">${children}</a>` : html`<span>${children}</span>`;
+
 export const plainly = (text) => (text || "").replace(/[-_]/g, " ").replace(/\b\.\b/g, ": ");
 export const first = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "");
 

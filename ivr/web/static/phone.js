@@ -180,18 +180,6 @@ export class Phone extends EventTarget {
     if (track) track.enabled = !on;
   }
 
-  // Keys by RFC 4733; false where this connection takes none.
-  press(keys) {
-    const dtmf = this.sender?.dtmf;
-    if (this.state !== "ready" || !dtmf?.canInsertDTMF) return false;
-    dtmf.insertDTMF(keys, 100, 70);
-    return true;
-  }
-
-  async hearOn(deviceId) {
-    if (this.sound.setSinkId) await this.sound.setSinkId(deviceId);
-  }
-
   // One word from two readings: what was lost or made up, and how unevenly packets came.
   async measure() {
     if (this.state !== "ready") return;

@@ -82,12 +82,12 @@ class StatePair:
         old, new = self.old, self.new
         for key, before, after in changed_fields(old, new, ("ask", "action", "call", "result", "end")):
             yield self._change(key, f"{VERBS[key]} {named(after)} instead of {named(before)}")
-        for key, what in (("http", "the service call"), ("handoff", "the hand-over")):
+        for key, what in (("http", "the service call"), ("handoff", "the hand-over"), ("line", "the wait")):
             one, other = ({} if spec is None else spec.model_dump() for spec in (getattr(old, key), getattr(new, key)))
             for name, was, now in changed_items(one, other):
-                if name != "risk":
+                if name not in ("risk", "told", "again"):
                     text = f"{what}: {name} is {named(now)}, was {named(was)}"
-                    yield self._change(key, text, care=key == "handoff")
+                    yield self._change("wait" if key == "line" else key, text, care=key != "http")
         if old.http is not None and new.http is not None and old.http.risk != new.http.risk:
             effect = f"what it does counts as {RISKS[new.http.risk]}"
             text = f"the risk is {new.http.risk} now, was {old.http.risk}"

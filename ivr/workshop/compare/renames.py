@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from rapidfuzz import fuzz
 
 from ivr.dialogue.flows.model import Flow
-from ivr.dialogue.flows.state import RESERVED_TARGETS, Path, State
+from ivr.dialogue.flows.state import Path, State
 from ivr.workshop.compare.change import spelled
 
 T = TypeVar("T")
@@ -81,18 +81,16 @@ def retold(flow: Flow, name: str, flows: Names, states: Names, intents: Names) -
     def state_of(state: State) -> State:
         told: State = state.model_copy(update={"call": flows.get(state.call, state.call)})
         for transition in state.transitions():
-            told = _placed(told, (*transition.path, "goto"), target(transition.target))
+            to = transition.target
+            told = _placed(told, (*transition.path, "goto"), to if state.reserves(to) else states.get(to, to))
             if transition.kind == "choice":
                 told = _placed(told, (*transition.path, "intent"), intents.get(transition.name, transition.name))
         return told
 
-    def target(text: str) -> str:
-        return text if text in RESERVED_TARGETS else states.get(text, text)
-
     return flow.model_copy(
         update={
             "flow": name,
-            "start": target(flow.start),
+            "start": states.get(flow.start, flow.start),
             "intents": {intents.get(k, k): v for k, v in flow.intents.items()},
             "states": {states.get(k, k): state_of(s) for k, s in flow.states.items()},
         }

@@ -7,7 +7,7 @@ are stacked on one card.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,7 @@ from ivr.dialogue.flows.glossary import detail, short
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import TaperedPrompt
-from ivr.dialogue.flows.state import RESERVED_TARGETS, Transition
+from ivr.dialogue.flows.state import STAYING_TARGETS, Transition
 
 MANY = 6  # ways forward to one place, from which on each is a sign
 Sign = Literal["", "human", "goodbye", "back", "again", "state"]
@@ -93,9 +93,10 @@ def _card(library: FlowLibrary, flow: Flow, name: str, back: set[tuple[str, str]
 
 
 def _sign(flow: Flow, name: str, target: str, back: set[tuple[str, str]], crowded: set[str]) -> Sign:
-    if target in flow.states and target not in RESERVED_TARGETS:
+    if target in flow.states and not flow.states[name].reserves(target):
         return "state" if (name, target) in back or target in crowded else ""
-    signs: Mapping[str, Sign] = {"goodbye": "goodbye", "back": "back", "again": "again", "repeat": "again"}
+    signs: dict[str, Sign] = {"goodbye": "goodbye", "back": "back", "machine": "back"}
+    signs |= dict.fromkeys(("again", "repeat", *STAYING_TARGETS), "again")
     return signs.get(target, "human")
 
 

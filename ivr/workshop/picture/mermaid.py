@@ -8,14 +8,16 @@ from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.glossary import TARGETS, detail, short
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.model import Flow
+from ivr.dialogue.flows.state import STAYING_TARGETS
 from ivr.workshop.picture.svg import faults_by_state
 from ivr.workshop.picture.text_width import fitted
 from ivr.workshop.picture.traffic import Traffic
 
 _BOX = ('["', '"]')
 _SHAPES = {"question": ('(["', '"])'), "branch": ('{{"', '"}}'), "call": ('[["', '"]]'), "return": ('>"', '"]'),
-           "handoff": ('(("', '"))'), "end": ('(("', '"))'), "resume": ('{{"', '"}}'), "say": ('("', '")')}  # fmt: skip
-_ENDS = ("human", "goodbye", "back")
+           "handoff": ('(("', '"))'), "wait": ('(("', '"))'),
+           "end": ('(("', '"))'), "resume": ('{{"', '"}}'), "say": ('("', '")')}  # fmt: skip
+_ENDS = ("human", "goodbye", "back", "machine")
 _CLASSES = (
     "classDef human stroke:#b5179e,stroke-width:2px",
     "classDef error stroke:#c62828,stroke-width:3px",
@@ -56,7 +58,8 @@ def _flow(flow: Flow, traffic: Traffic | None, marks: dict[str, list[str]]) -> I
         opening, closing = _SHAPES.get(state.kinds[0], _BOX)
         yield f"  {_id(flow.flow, name)}{opening}{_escaped(name)}<br/><small>{_escaped(detail(state))}</small>{closing}"
         for transition in state.transitions():
-            target = name if transition.target in ("again", "repeat") else transition.target
+            stays = transition.target in ("again", "repeat") or (state.line and transition.target in STAYING_TARGETS)
+            target = name if stays else transition.target
             if target in _ENDS and target not in flow.states:
                 ends.add(target)
             text = (f"{transition.key}: " if transition.key else "") + short(transition)

@@ -208,6 +208,9 @@ def _told(what: Happening) -> Step_ | None:
         case "answer":
             action, _, outcome = what.text.partition(": ")
             return {"answer": {"action": action, "outcome": outcome}}
+        case "line":
+            position, _, minutes = what.text.partition(" ")
+            return {"line": {"position": int(position), "minutes": int(minutes or 0)}}
         case "time":
             return {"time": what.text[-5:]}
     return {what.do: what.text}

@@ -79,6 +79,13 @@ class Answer(_Model):
     values: Mapping[str, Any] = Field(default_factory=dict, description="what it brings, for returns")
 
 
+class LineStep(_Model):
+    """Where who waits for a person stands from now on."""
+
+    position: int = Field(ge=0, description="1 is next; 0: an agent is free, and takes who waits")
+    minutes: int = Field(0, ge=0, description="the wait is less than so many; 0: nobody can say")
+
+
 class Callback(_Model):
     number: Text = Field(description="the number to be called")
     skill: str | None = Field(None, description="the skill it waits for")
@@ -115,6 +122,7 @@ class Step(_Model):
     fail: str | None = Field(None, description="what breaks: recogniser, synthesiser, store, agent, action:NAME")
     mend: str | None = Field(None, description="what works again")
     answer: Answer | None = Field(None, description="what an action answers from now on")
+    line: LineStep | None = Field(None, description="where who waits for a person stands")
     time: Text | None = Field(None, description="what the clock shows: HH:MM")
     expect: Expect | None = Field(None, description="what must be so")
 

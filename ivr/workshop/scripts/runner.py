@@ -275,6 +275,8 @@ async def perform(simulation: Simulation, step: Step) -> Sequence[Entry]:
         return await simulation.mend(step.mend)
     if step.answer is not None:
         return simulation.answer(step.answer.action, step.answer.outcome, step.answer.values)
+    if step.line is not None:
+        return await simulation.line(step.line.position, step.line.minutes)
     if step.time is not None:
         return simulation.set_time(step.time)
     return ()

@@ -20,6 +20,7 @@ HELP = f"""\
   /silence                  say nothing
   /hangup, /call            the line drops; the same person calls again
   /time 03:00               set the clock
+  /line POSITION MINUTES    who wants a person stands there; /line 0: an agent is free
   /fail PART, /mend PART    break and mend: {", ".join(PARTS)}, action NAME
   /answer ACTION OUTCOME    what that action (or the desk) answers from now on; values as name=value
   /doubt TEXT               say it so that it is understood, but not surely
@@ -56,6 +57,8 @@ async def obey(simulation: Simulation, line: str) -> Typed:
             return Typed(await simulation.begin())
         case "time":
             return Typed(simulation.set_time(rest))
+        case "line":
+            return Typed(await _line(simulation, rest.split()))
         case "fail":
             return Typed(await simulation.fail(_part(rest)))
         case "mend":
@@ -83,6 +86,12 @@ def _part(text: str) -> str:
     """``action NAME`` and ``action:NAME`` are one."""
     kind, _, name = text.partition(" ")
     return f"{ACTION}{name.strip()}" if kind == ACTION.rstrip(":") and name else text
+
+
+async def _line(simulation: Simulation, words: Sequence[str]) -> Sequence[Entry]:
+    if not 1 <= len(words) <= 2 or not all(word.isdecimal() for word in words):
+        raise FlowError("/line wants a position, and perhaps minutes", remedy="/line 2 5, or /line 0")
+    return await simulation.line(*map(int, words))
 
 
 def _answer(simulation: Simulation, words: Sequence[str]) -> Sequence[Entry]:

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ivr.call.journal import RESUME_WITHIN
 from ivr.dialogue.engine.contract import (
+    PLACE_KEPT,
+    PLACE_POSITION,
     ActionDone,
     ActionSlow,
+    AgentComing,
+    AskPlace,
     Connect,
     DialogueEvent,
+    Disconnect,
     Effect,
     End,
     HandoffDone,
     Listen,
     LoadResume,
     Perform,
+    PlaceTold,
     Record,
     ResumeLoaded,
     Said,
@@ -44,6 +50,14 @@ DESK = "desk"
 DOUBT = 0.6
 USUAL = Start("call", caller="5035550101", called="5035550199")
 """Who calls whom where nothing is said of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where callers stand who want a person: ``position`` 1 is next; a wait of less than ``minutes``, 0: not known."""
+
+    position: int
+    minutes: int = 0
 
 
 class CallOver(IvrError):
@@ -72,6 +86,9 @@ class Driver:
         self.broken: set[str] = set()
         self.answers: dict[str, ActionResult] = {}  # by action, or "desk": instead of what would come of it
         self.connected: Connect | None = None
+        self.standing: Standing | None = None  # None: agents are free
+        self.in_line: Connect | None = None  # whoever waits for one
+        self.kept = False  # their place, once they have left it
         self.outcome = ""  # once the line has hung up, or the caller has
         self.events = 0  # that the dialogue handled
         self.dialogue = self._new_dialogue({})
@@ -112,6 +129,11 @@ class Driver:
         """ "connected", the end's outcome, or "" while the call goes on."""
         return "connected" if self.connected is not None else self.outcome
 
+    @property
+    def _kept_place(self) -> Mapping[str, object]:
+        position = self.standing.position if self.standing is not None else None
+        return {PLACE_KEPT: True, PLACE_POSITION: position} if self.kept else {}
+
     # -- driving the dialogue ------------------------------------------------------------------------------------
 
     async def feed(self, event: DialogueEvent) -> None:
@@ -121,7 +143,13 @@ class Driver:
 
     def _new_dialogue(self, vocabularies: Mapping[str, tuple[Term, ...]]) -> Dialogue:
         fact = self._sandbox.fact
-        start = replace(self.start, call_id=self.call_id, vocabularies=vocabularies, fact_source=fact)
+        start = replace(
+            self.start,
+            call_id=self.call_id,
+            vocabularies=vocabularies,
+            fact_source=fact,
+            place_source=lambda facts, call_id: self._kept_place,
+        )
         return Dialogue(self.library, start)
 
     async def _rest(self, effects: Sequence[Effect]) -> None:
@@ -154,7 +182,14 @@ class Driver:
             case Perform():
                 return ActionDone(effect.token, await self._perform(effect))
             case Connect():
+                if effect.waits and self.standing is not None and self._sandbox.destinations(effect.skill):
+                    moved, self.in_line = self.in_line is not None, effect
+                    return None if moved else self._place(again=self.kept)
                 return HandoffDone(effect.token, self._connect(effect))
+            case AskPlace():
+                return self._place(asked=True)
+            case Disconnect(keep=keep):
+                self.in_line, self.kept = None, keep == "away"
             case LoadResume(token=token, caller_id=caller_id):
                 found = await self._sandbox.take_place(caller_id, self.now - RESUME_WITHIN)
                 self._entry(ResumeAsked(found is not None))
@@ -181,6 +216,19 @@ class Driver:
         values = {mine: MASK if mine in perform.hidden else value for mine, value in result.values.items()}
         self._entry(Performed(name, result.outcome, error=error, arguments=perform.shown, values=values))
         return result
+
+    def _place(self, *, asked: bool = False, again: bool = False) -> PlaceTold | None:
+        if self.in_line is None or self.standing is None:
+            return None
+        standing = self.standing
+        return PlaceTold(self.in_line.token, standing.position, standing.minutes, asked=asked, again=again)
+
+    async def _served(self) -> None:
+        """An agent is free for whoever waits."""
+        connect, self.in_line, self.kept = self.in_line, None, False
+        if connect is not None:
+            await self.feed(AgentComing(connect.token))
+            await self.feed(HandoffDone(connect.token, self._connect(connect)))
 
     def _connect(self, connect: Connect) -> str:
         destinations = self._sandbox.destinations(connect.skill)

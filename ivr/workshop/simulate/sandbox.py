@@ -8,14 +8,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.history import HistoryActions
 from ivr.actions.http import NAME as HTTP
+from ivr.actions.waiting import WaitingActions
 from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
 from ivr.errors import ActionError, StoreUnavailable
-from ivr.events import ActionResult, Term
-from ivr.ports import ActionCall, Callback, Callbacks, Destination, ResumePoints
+from ivr.events import MESSAGE_LEAVE, ActionResult, Term
+from ivr.ports import ActionCall, Callback, Callbacks, DeskSettings, Destination, ResumePoints
 from ivr.store import Store
 from ivr.store.memory import MemoryCallbacks, MemoryLedger, MemoryResumePoints
 
@@ -42,8 +43,8 @@ class _NoContexts:
 class Sandbox:
     """In memory, on the example data, which ``reset`` begins anew in no time. For one simulated call at a time.
 
-    ``moment`` is the scripted time; ``down`` breaks the store. HTTP services are never called from a simulation: their
-    outcome is the script's."""
+    ``moment`` is the scripted time; ``settings`` are a supervisor's; ``down`` breaks the store. HTTP services are never
+    called from a simulation: their outcome is the script's."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.company = company_of(config)
@@ -53,7 +54,10 @@ class Sandbox:
         self.down = False
         self.times = Times(self.now, self.zone)
         desk = config.desk if config is not None else USUAL_DESK
-        self._desk = ConfiguredDesk(desk, _NoContexts(), base_url="http://desk", time_zone=zone)
+        self.settings = DeskSettings()
+        self._desk = ConfiguredDesk(
+            desk, _NoContexts(), base_url="http://desk", time_zone=zone, settings=lambda: self.settings
+        )
         self._known: Mapping[str, tuple[Term, ...]] = {}
         self._renew()
 
@@ -64,7 +68,8 @@ class Sandbox:
 
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
-        self._actions = ActionRegistry(office.actions, CallbackActions(callbacks).actions)
+        waiting, history = WaitingActions(callbacks), HistoryActions(None, self.now)
+        self._actions = ActionRegistry(office.actions, waiting.actions, history.actions)
 
     async def reset(self, moment: datetime) -> None:
         """The example data as it is at ``moment``; nothing is broken."""
@@ -82,6 +87,8 @@ class Sandbox:
             return ActionResult("ok")
         if self.down:
             raise ActionError(f"{call.name}: the store is not available")
+        if call.name == MESSAGE_LEAVE:  # there is no voice to record
+            return ActionResult("ok")
         return await self._actions.perform(call)
 
     async def vocabularies(self) -> Mapping[str, tuple[Term, ...]]:

@@ -13,7 +13,7 @@ from ivr.dialogue.engine.contract import Agitated, KeyPressed, KeysPaused, NoInp
 from ivr.errors import FlowError, IvrError
 from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
 from ivr.record import CallerActed, Entry, Understood
-from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, CallOver, Driver
+from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, CallOver, Driver, Standing
 
 
 class Simulation(Driver):
@@ -29,7 +29,7 @@ class Simulation(Driver):
         if self._calls:
             self._caller("call")
         self._calls += 1
-        self.said, self.connected, self.outcome, self.listening = [], None, "", None
+        self.said, self.connected, self.outcome, self.listening, self.in_line = [], None, "", None, None
         self.heard = Understood()
         self._sandbox.moment = self.now
         try:
@@ -88,6 +88,7 @@ class Simulation(Driver):
         caller_id, snapshot = self.facts.get(CALLER_ID), self.dialogue.snapshot()
         if not self.result and caller_id and snapshot is not None:
             await self._sandbox.keep_place(str(caller_id), snapshot)
+        self.kept, self.in_line = self.kept or self.in_line is not None, None
         if not self.outcome:
             self._ended("abandoned" if self.connected is None else "connected")
         return self._taken()
@@ -120,6 +121,16 @@ class Simulation(Driver):
                 raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")
         self._note_act("answer", f"{action}: {outcome}")
         self.answers[action] = ActionResult(outcome, dict(values or {}))
+        return self._taken()
+
+    async def line(self, position: int, minutes: int = 0) -> Sequence[Entry]:
+        """From now on who wants a person stands there, and is told so; 0: an agent is free, and takes who waits."""
+        self._note_act("line", f"{position} {minutes}".strip() if position else "0")
+        self.standing = Standing(position, minutes) if position > 0 else None
+        if self.standing is None:
+            await self._served()
+        elif (told := self._place()) is not None:
+            await self.feed(told)
         return self._taken()
 
     def set_time(self, when: str | time | datetime) -> Sequence[Entry]:

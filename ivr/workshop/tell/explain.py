@@ -101,11 +101,12 @@ class _StateExplanation:
         about = " ".join(self.state.about.split())
         title = f"{self.flow.flow}.{self.name}: {detail(self.state)}." + (f" {about}" if about else "")
         asks = self.kind in ("question", "resume")
+        heard = asks or self.kind == "wait"
         sections: Mapping[str, Iterable[str]] = {
             "How callers get here": self._arrivals(),
             "What they hear": self._heard(),
-            "What they can say": self._sayable() if asks else (),
-            "What they can key": self._keys() if asks else (),
+            "What they can say": self._sayable() if heard else (),
+            "What they can key": self._keys() if heard else (),
             "What is done": self._done(),
             "Where it leads": self._led(),
             "When callers are silent or not understood": self._reprompts() if asks else (),
@@ -158,8 +159,16 @@ class _StateExplanation:
             yield f"When {self.state.ask} is known already they are not asked, and go on to {onward}."
         if self.state.help:
             yield from self._prompt("help", self.state.help, f"{PROMPTS['help']}: ")
-        if self.state.wait:
-            yield from self._prompt("wait", self.state.wait, f"{PROMPTS['wait']}: ")
+        if self.state.one_moment:
+            yield from self._prompt("wait", self.state.one_moment, f"{PROMPTS['wait']}: ")
+        if (line := self.state.line) is not None:
+            yield from self._prompt("told", line.told, f"{PROMPTS['told']}: ")
+            yield from self._prompt("again", line.again, f"{PROMPTS['again']}: ")
+            music = (
+                "the line's music" if line.music is None else f"the recording {line.music}" if line.music else "quiet"
+            )
+            often = f"every {line.every:g} s" if line.every else "as often as config.toml says"
+            yield f"Between these: {music}. They are told {often}, when it gets better and when they ask."
         if self.state.bargein is False:
             yield "They can't answer before the end of it; zero and asking for a human work all the same."
 
@@ -240,6 +249,10 @@ class _StateExplanation:
         if state.handoff is not None:
             reason, skill = state.handoff.reason or "what led here", state.handoff.skill or "what led here wants"
             yield f"an agent is called; reason: {reason}; skill: {skill}"
+        if state.line is not None:
+            reason, skill = state.line.reason or "what led here", state.line.skill or "what led here wants"
+            yield f"the caller waits in the line for an agent; reason: {reason}; skill: {skill}"
+            yield "Silence means nothing here, and no clock ends it: callers do, or an agent"
         if state.end:
             yield f"the call ends; its outcome is {state.end}"
         if state.clear:
@@ -263,7 +276,7 @@ class _StateExplanation:
             if transition.kind in ("choice", "answer"):
                 continue
             yield f"{taken(transition)}: {self._target(transition)}" + self._said(transition)
-        if self.kind == "handoff":
+        if self.kind in ("handoff", "wait"):
             yield "when an agent answers: the agent has the call, with all that was said"
             if "dropped" not in self.state.on and "failed" in self.state.on:
                 yield f"when the agent's line drops: {self._where(self.state.on['failed'])}"
@@ -316,5 +329,5 @@ class _StateExplanation:
         route = route_to_human(self.library, spot)
         if route:
             yield f"the shortest way by itself: {self._route(route)}"
-        if self.kind != "handoff":
+        if self.kind not in ("handoff", "wait"):
             yield f"outside hours the flow {self.library.universals.human_flow} says so, and finds another way"

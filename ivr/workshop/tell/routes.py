@@ -52,7 +52,7 @@ def steps_from(library: FlowLibrary, spot: Spot, known: Known = NOTHING) -> Iter
     if state.call in library.flows:
         given = _after(NOTHING, state.arguments, ())
         yield RouteStep(spot, None, (state.call, library.flows[state.call].start)), given
-    if state.handoff is not None:
+    if state.handoff is not None or state.line is not None:
         yield RouteStep(spot, None, AT_HUMAN), NOTHING
 
 

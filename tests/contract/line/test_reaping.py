@@ -42,6 +42,21 @@ async def test_who_dials_again_before_anybody_noticed(desk: OneLine, other: OneL
     assert (await desk.enter("member:2", call_id="another")).id == late.id
 
 
+async def test_who_was_cut_off_and_dials_again_at_once(desk: OneLine, other: OneLine) -> None:
+    """Before anybody noticed that the conversation is over: afterwards they wait at their old place."""
+    await desk.agent("ann")
+    place = await other.enter("member:1")
+    await desk.serve()
+    between = await desk.enter("member:2")
+    beside = await desk.enter("member:1", call_id="another")
+    assert beside.entered_at > between.entered_at
+    await desk.silence("there", 6.0)
+    await desk.line.reap(silent=True)
+    waiting = (await desk.line.snapshot()).places
+    assert [(p.id, p.arrival.call_id) for p in waiting] == [(place.id, "another"), (between.id, "call of member:2")]
+    assert (await desk.enter("member:1", call_id="another")).id == place.id
+
+
 async def test_what_a_dead_process_did_with_others(desk: OneLine, other: OneLine) -> None:
     """Its callers at our phones and consoles, our callers at its consoles: nobody stays reserved, nobody is lost."""
     await desk.agent("ann")

@@ -1,4 +1,4 @@
-"""Several processes at one line, and one is killed: judged by what the database wrote down, in the order it happened."""
+"""Several processes at one line, and one is killed: judged by what the database wrote down, in its order."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def count(desk: OneLine, *conditions: Any) -> int:
     return found
 
 
-async def holds(what: Callable[[], Any], seconds: float = 20.0) -> None:
+async def holds(what: Callable[[], Any], seconds: float = 40.0) -> None:
     ends = time.monotonic() + seconds
     while not await what():
         assert time.monotonic() < ends, "it never came to that"

@@ -207,7 +207,7 @@ async def test_two_processes_hear_of_each_other(seeded_postgres_url: str) -> Non
         assert (offer.agent, offer.line) == ("ann", "there")
         assert time.monotonic() - began < 0.9, "by notification, not by the look every second"
         back = await there.line.ask_call_back(arrival("member:2"), "+15035550102")
-        made = asyncio.create_task(anext(there.line.callbacks()))
+        made = asyncio.create_task(next_of(there.line.callbacks()))
         await here.line.released(offer, "withdrawn")
         await here.line.leave(place.id, "abandoned")
         assert (await asyncio.wait_for(made, 5)).place.id == back.id

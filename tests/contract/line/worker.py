@@ -103,6 +103,7 @@ class Worker:
             elif await self.line.answered(offer):
                 await asyncio.sleep(self.rng.expovariate(1 / TALK_S))
                 await self.line.finished(place.id, offer.agent, "solved")
+                await self.line.set_state(offer.agent, "idle")
                 return
 
     async def back(self, agent: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ivr.actions import ActionRegistry
-from ivr.actions.callbacks import CallbackActions
+from ivr.actions.waiting import WaitingActions
 from ivr.company import Times
 from ivr.ports import Callbacks
 from ivr.reference import COMPANY
@@ -102,7 +102,7 @@ class Office:
 
     @property
     def actions(self) -> ActionRegistry:
-        return ActionRegistry(self.films.actions, CallbackActions(self.callbacks).actions)
+        return ActionRegistry(self.films.actions, WaitingActions(self.callbacks).actions)
 
 
 @pytest.fixture(params=[*BOTH, pytest.param("memory")])

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from ivr.ports import CallRecords, ContextStore
+from ivr.ports import Arrival, CallRecords, ContextStore
 from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
 from ivr.store import Store
-from ivr.store.tables import calls
+from ivr.store.tables import calls, place_events, places
 from tests.films import done, films_on
 
 from .conftest import Time
@@ -164,12 +164,23 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
     await store.calls.append_all("new", [Entry(Understood(), now())])
     await store.calls.finish("new", "resolved", now(), {})
 
+    for person in ("gone", "waits"):
+        place = await store.line.enter(Arrival(person, person, "general", 5))
+        if person == "gone":
+            await store.line.leave(place.id, "abandoned")
+    aged = update(places).values(changed_at=start), update(place_events).values(at=start)
+    for each in aged:
+        await store.database.write(lambda connection, each=each: connection.execute(each))
+
     assert set((await store.retention.purge(start - timedelta(days=1))).values()) == {0}
     counts = await store.retention.count(now() - timedelta(days=30))
     assert await store.retention.purge(now() - timedelta(days=30)) == counts
     assert counts == {
         "call_entries": 2,
         "handoff_contexts": 1,
+        "place_events": 2,
+        "places": 1,
+        "agent_events": 0,
         "resume_points": 1,
         "verification_tries": 1,
         "callbacks": 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ivr.cli import db
 from ivr.config import CompanyConfig, Config, RetentionConfig, StoreConfig, load_config
 from ivr.errors import ConfigError
+from ivr.ports import Arrival
 from ivr.store import Store
 from ivr.store.spool import Spool, Write
 from tests.films import edited
@@ -88,14 +90,19 @@ async def test_the_beginning_of_an_id_will_do_where_it_names_one_call(url: str, 
 
 async def test_callbacks(url: str, store: Store) -> None:
     assert "nobody waits" in await told(url, db.callbacks, done=None)
-    identity = await store.callbacks.request(
-        "5035550101", name="Ada", caller_id="10001", skill="discs", wanted="at nine", key="k", call_id="c"
+    wanted = Arrival("member:10001", "c", "discs", 5, "third damaged disc", name="Ada", member="10001")
+    place = await store.line.ask_call_back(wanted, "+15035550101")
+    await store.callbacks.request(
+        "5035550102", name="Bo", caller_id="", skill="general", wanted="at nine", key="k", call_id="c2"
     )
-    listed = await told(url, db.callbacks, done=None)
-    assert listed == f"{identity}:  5035550101  Ada (10001)  skill discs  since 2026-06-01 05:00  at nine"
-    assert await told(url, db.callbacks, done=identity) == f"{identity}: done"
+    first, second = (await told(url, db.callbacks, done=None)).split("\n")
+    assert re.fullmatch(
+        rf"{place.id}:  \+15035550101  Ada \(10001\)  skill discs  since [-0-9]+ [0-9:]+  third damaged disc", first
+    )
+    assert second == "promised:  5035550102  Bo  skill general  at nine", "the line takes it over when it runs"
+    assert await told(url, db.callbacks, done=place.id) == f"{place.id}: done"
     with pytest.raises(ConfigError, match="nobody waits"):
-        await told(url, db.callbacks, done=identity)
+        await told(url, db.callbacks, done=place.id)
 
 
 async def test_purge_counts_before_it_deletes(url: str, store: Store) -> None:

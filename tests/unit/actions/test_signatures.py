@@ -34,6 +34,8 @@ NAMES = {
     "notes.add",
     "notes.delete_all",
     "callback.request",
+    "message.leave",
+    "caller.earlier_calls",
     "http.call",
 }
 

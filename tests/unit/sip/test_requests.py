@@ -74,7 +74,7 @@ def test_a_copy_by_another_path_is_refused() -> None:
         (request("NOTIFY", extra="Event: refer\n"), 481),
         (request("PUBLISH"), 405),
         (request("REGISTER"), 405),
-        (request("REFER", extra="Refer-To: <sip:a@192.0.2.5>\n"), 405),
+        (request("REFER", extra="Refer-To: <sip:a@192.0.2.5>\n"), 481),
         (request("INVITE", body=OFFER, extra="Require: 100rel, precondition\n"), 420),
         (request("INVITE", body="hello", kind="text/plain"), 415),
         (request("INVITE", body=OFFER, extra="Content-Encoding: gzip\n"), 415),

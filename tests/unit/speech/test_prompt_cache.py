@@ -111,6 +111,14 @@ def test_a_recording_is_found_by_its_slug_and_by_language(tmp_path: Path) -> Non
     assert recordings.find("Hello you!", "en-US") is None
 
 
+def test_music_is_in_no_language_and_found_by_its_name_alone(tmp_path: Path) -> None:
+    music, found = write(tmp_path / "waiting.wav"), Recordings(tmp_path).find
+    assert found("", "en-US", "waiting") == music == found("", "es-ES", "waiting")
+    assert found("Waiting", "en-US") is None, "no prompt is taken for it"
+    own = write(tmp_path / "es-ES" / "quiet.wav")
+    assert found("", "es-ES", "quiet") == own and found("", "en-US", "quiet") is None
+
+
 def test_a_new_take_has_a_new_key() -> None:
     assert recording_key(b"RIFF one").startswith("rec-")
     assert recording_key(b"RIFF one") == recording_key(b"RIFF one") != recording_key(b"RIFF two")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -31,6 +31,7 @@ class AgentSockets(asyncio.DatagramProtocol):
         self.invited = asyncio.Event()
         self.acknowledged = asyncio.Event()
         self.hung_up = asyncio.Event()
+        self.notified: asyncio.Queue[str] = asyncio.Queue()  # how the transfer that it asked for came on
         self._version = 1
         self._invite: SipRequest | None = None
         self._peer = Peer("udp", "", 0)
@@ -70,42 +71,59 @@ class AgentSockets(asyncio.DatagramProtocol):
             self.invited.set()
         elif request.method == "BYE":
             self.hung_up.set()
+        elif request.method == "NOTIFY":
+            self.notified.put_nowait(request.text.strip())
         self._send(response)
 
     async def change(self, *, rtp: FarEnd | None = None, direction: Direction = Direction.SENDRECV) -> SipResponse:
         """A re-INVITE: elsewhere, on hold, or back again; not before the first is done (RFC 3261 section 14.1). The
         final answer."""
-        async with asyncio.timeout(5):
-            await self.acknowledged.wait()
-        assert self._invite is not None
         if rtp is not None:
             rtp.target = self.rtp.target
             self.rtp = rtp
         self.direction = direction
-        self._version += 1
-        ours = f"{self._invite.headers.first('to')};tag=agent"
-        answer: SipResponse | None = None
-        for method in ("INVITE", "ACK"):
-            request = SipRequest(method=method, uri=str(self._invite.contact.uri))
-            via = f"SIP/2.0/UDP {self.uri.partition('@')[2]};branch=z9hG4bK{method}{self._version}"
-            for name, value in {
-                "Via": via,
-                "From": ours,
-                "To": self._invite.headers.first("from"),
-                "Call-ID": self._invite.call_id,
-                "CSeq": f"{self._version} {method}",
-                "Max-Forwards": "70",
-                "Contact": f"<{self.uri}>",
-            }.items():
-                request.headers.set(name, value)
-            if method == "INVITE":
-                request.carry_sdp(self._sdp())
-            self._send(request)
-            if method == "INVITE":
-                async with asyncio.timeout(5):
-                    answer = await self._answers.get()
-        assert answer is not None
+        answer = await self._request("INVITE", sdp=True)
+        self._send(self._inside("ACK"))
         return answer
+
+    async def refer(self, target: str) -> SipResponse:
+        """Ask for a blind transfer (RFC 3515); the final answer."""
+        return await self._request("REFER", {"Refer-To": f"<{target}>"})
+
+    async def hang_up(self) -> SipResponse:
+        return await self._request("BYE")
+
+    async def _request(
+        self, method: str, headers: Mapping[str, str] | None = None, *, sdp: bool = False
+    ) -> SipResponse:
+        """In the call, not before it is settled (RFC 3261 section 14.1); the final answer."""
+        async with asyncio.timeout(5):
+            await self.acknowledged.wait()
+        self._version += 1
+        request = self._inside(method)
+        for name, value in (headers or {}).items():
+            request.headers.set(name, value)
+        if sdp:
+            request.carry_sdp(self._sdp())
+        self._send(request)
+        async with asyncio.timeout(5):
+            return await self._answers.get()
+
+    def _inside(self, method: str) -> SipRequest:
+        assert self._invite is not None
+        request = SipRequest(method=method, uri=str(self._invite.contact.uri))
+        via = f"SIP/2.0/UDP {self.uri.partition('@')[2]};branch=z9hG4bK{method}{self._version}"
+        for name, value in {
+            "Via": via,
+            "From": f"{self._invite.headers.first('to')};tag=agent",
+            "To": self._invite.headers.first("from"),
+            "Call-ID": self._invite.call_id,
+            "CSeq": f"{self._version} {method}",
+            "Max-Forwards": "70",
+            "Contact": f"<{self.uri}>",
+        }.items():
+            request.headers.set(name, value)
+        return request
 
     def _sdp(self) -> str:
         text = _SDP.format(version=self._version, port=self.rtp.port, direction=self.direction.value)

@@ -16,7 +16,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import AUDIBLE_DB
 from tests.wire.line.agent_phone import AgentSockets, agent_phone
-from tests.wire.line.watching import call_of, logged, mark, reached_state
+from tests.wire.line.watching import call_of, logged, mark
 from tests.wire.media.far_end import FarEnd
 from tests.wire.sipp import free_port
 
@@ -82,16 +82,15 @@ async def test_dead_addresses_are_passed_over_at_once(tmp_path: Path) -> None:
 
 
 async def test_nothing_at_all_at_the_agents_address(tmp_path: Path) -> None:
-    """A host that swallows everything: words while it lasts, and an offer after it. (What becomes of who says nothing
-    to the end is a matter of minutes, and of virtual time: flows/human.test.yaml.)"""
+    """A host that swallows everything: who waits hears where they stand, and music, and goes on waiting."""
     async with (
         FarEndSip() as silent,
         line_with([silent], tmp_path, ring_timeout_s=9.0) as line,
         asking(line) as (phone, _, call, since),
     ):
-        await reached_state(line, "human.offer_callback", call, since=since, timeout_s=40)
+        await logged(line, "handoff.unanswered", since=since, call_id=call)
         assert longest_silence_s(phone) < 7.0
-        assert "still getting you a person" in str(await line.get(f"/api/calls/{call}"))
+        assert "You're number one" in str(await line.get(f"/api/calls/{call}"))
 
 
 class FarEndSip:

@@ -133,10 +133,11 @@ async def test_an_agent_who_never_answers(house: RunningLine, desk: Sequence[Sof
         call = (await call_of(house, number))["call_id"]
         since = mark(house)
         await caller.press("0")
-        await reached_state(house, "human.offer_callback", call, since=since, timeout_s=40)
+        for number_of_desk in range(len(desk)):
+            await logged(house, "handoff.unanswered", since=since, call_id=call, destination=f"desk-{number_of_desk}")
         assert phone.ended is None, "the caller is kept"
         assert all(p.incoming is not None and p.answered is None for p in desk), "everybody was rung"
-        await caller.press("1")  # a call back
+        await caller.press("1")  # a call back, instead of waiting on
         await reached_state(house, "human.this_number", call, since=since)
         await caller.press("1")  # at this number
         assert (await phone.wait_ended(20)).by == "remote"
@@ -160,9 +161,9 @@ async def test_an_agent_whose_phone_dies_in_mid_conversation(
         os.kill(stand_in.pid, signal.SIGKILL)
         dropped = await logged(house, "handoff.dropped", since=since, call_id=call)
         assert dropped["by"] == "network"
-        await reached_state(house, "human.offer_callback", call, since=since, timeout_s=40)
-        assert phone.ended is None, "the caller is kept"
-        await caller.press("2")
+        await logged(house, "line.entered", since=since, call_id=call, again=True)
+        assert phone.ended is None, "the caller is kept, and waits at their old place"
+        await caller.press("*9")
         assert (await phone.wait_ended(20)).by == "remote"
 
 
@@ -227,4 +228,4 @@ def locked(line: RunningLine) -> Iterator[None]:
 
 def kept_callbacks(line: RunningLine) -> list[str]:
     with sqlite3.connect(line.setup.folder / "ivr.sqlite3") as database:
-        return [row[0] for row in database.execute("SELECT number FROM callbacks WHERE state = 'waiting'")]
+        return [row[0] for row in database.execute("SELECT callback_number FROM places WHERE callback_number <> ''")]

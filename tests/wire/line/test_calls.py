@@ -119,13 +119,16 @@ async def test_a_busy_agent_leaves_the_caller_with_us(line: RunningLine, agent: 
     await agent.set_incoming("busy")
     async with calling(line, joe) as (phone, caller):
         await caller.prompt_begin()
+        unanswered = asyncio.create_task(logged(line, "handoff.unanswered"))
+        told = asyncio.create_task(logged(line, "line.told"))
         await caller.press("0")
-        await caller.prompt_end(quiet_s=3.0)
+        await unanswered
+        await told
         call = await only_call(line)
         detail = await line.get(f"/api/calls/{call['call_id']}")
         assert phone.ended is None
-        assert call["state"] == "human.offer_callback"
-        assert "call you back" in str(detail["transcript"])
+        assert call["state"] == "human.connect", "they wait at their place"
+        assert "You're number one" in str(detail["transcript"])
 
 
 async def test_cancellation_words_bring_the_agent_with_the_transcript(

@@ -13,6 +13,7 @@ from ivr.dialogue.engine.states import (
     language_choice,
     question,
     resume,
+    wait,
 )
 
 VERBS: dict[str, Verb] = {
@@ -23,6 +24,7 @@ VERBS: dict[str, Verb] = {
     "call": flow_control.CALL,
     "return": flow_control.RETURN,
     "handoff": handoff.VERB,
+    "wait": wait.VERB,
     "end": flow_control.END,
     "resume": resume.VERB,
     "say": flow_control.SAY,

@@ -128,8 +128,8 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
     performing, state = call.waiting, call.state
     assert isinstance(performing, Performing)
     if isinstance(arrival, ActionSlow):
-        if state.wait is not None:
-            call.say(call.own("wait", state.wait))
+        if state.one_moment is not None:
+            call.say(call.own("wait", state.one_moment))
         return STAY
     if not isinstance(arrival, ActionDone):
         return STAY

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ivr.dialogue.engine.contract import ActionDone, Connect, HandoffDone, Perform
+from ivr.dialogue.engine.contract import ActionDone, AskPlace, Connect, Disconnect, HandoffDone, Perform
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Arrival, Handlers, Verb, edge_of, go_on, universals_only
 from ivr.dialogue.engine.next import (
@@ -25,8 +25,9 @@ from ivr.dialogue.engine.next import (
     to_human,
 )
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
+from ivr.dialogue.engine.states import question
 from ivr.dialogue.engine.variables import Frame
-from ivr.events import CALLBACK_REQUEST, HANDOFF_SKILL
+from ivr.events import CALLBACK_REQUEST, HANDOFF_PRIORITY, HANDOFF_REASON, HANDOFF_SAID, HANDOFF_SKILL
 from ivr.record import Decided
 
 DEFAULT_SKILL = "general"
@@ -45,13 +46,33 @@ class Connecting(Waiting):
     connected: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class InLine(Connecting):
+    """In the line, by the verb ``wait``, and listened to. ``told``: how often they were told where they stand."""
+
+    wanted: Connect | None = None
+    told: int = 0
+
+    def given_up(self, *, for_good: bool) -> Disconnect | None:
+        return None if self.connected else Disconnect(self.token, "done" if for_good else "away")
+
+
 def rung(call: Conversation) -> bool:
     """Whether a human is being rung or has the call: nothing else is done then."""
     return isinstance(call.waiting, Connecting)
 
 
+def in_line(call: Conversation) -> InLine | None:
+    """The caller's waiting in the line, as long as no human has the call."""
+    waiting = call.waiting
+    return waiting if isinstance(waiting, InLine) and not waiting.connected else None
+
+
 def summon(call: Conversation, need: HandoffNeed) -> Next:
     """Jump to the human flow: no way back. What led here is one more reason beside those there were."""
+    if (waiting := in_line(call)) is not None:
+        tell(call, need)
+        return ask_place(call, sooner(call, waiting))
     if rung(call):
         return STAY
     again = call.in_human_flow
@@ -66,6 +87,7 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
     call.outbox.record(Decided("to", "human", {"reason": call.reasons.first.reason, "from": call.here}))
     call.let_go()
     call.kept, call.keyed_ahead, call.requests = None, "", ()
+    call.left = call.left if again else tuple(call.stack)
     call.stack[:] = [Frame(flow.flow)]
     call.intent_doubt = call.request_open = False
     return Goto(f"{flow.flow}.{flow.start}")
@@ -74,18 +96,24 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
 def tell(call: Conversation, need: HandoffNeed) -> None:
     """One more reason, with what the caller says now."""
     call.reasons = call.reasons.adding(replace(need, said=call.said))
-    call.facts[HANDOFF_SKILL] = call.reasons.first.skill
+    first = call.reasons.first
+    call.facts |= {HANDOFF_SKILL: first.skill, HANDOFF_REASON: first.reason, HANDOFF_SAID: first.said}
+    if first.priority is not None:
+        call.facts[HANDOFF_PRIORITY] = first.priority
 
 
 def agitated(call: Conversation) -> Goto | None:
     """To somebody who can calm, now that the signs are enough; None where one is on the way already, who is told."""
     risk = call.library.universals.agitation
     need = HandoffNeed(call.temper.reason, risk.skill, risk.priority, Weight.RISK)
-    if not call.in_human_flow:
+    waiting = in_line(call)
+    if not call.in_human_flow and waiting is None:
         return to_human(need)
-    if not rung(call) and not call.temper.told:
+    if (waiting is not None or not rung(call)) and not call.temper.told:
         call.temper.told = True
         tell(call, need)
+        if waiting is not None:
+            sooner(call, waiting)
     return None
 
 
@@ -96,6 +124,37 @@ def connect(call: Conversation, of: tuple[str, int] | None = None, *, direct: bo
     skill, priority = of or (need.skill or DEFAULT_SKILL, _priority(need))
     call.outbox.put(Connect(token, need.reason, skill, priority, need.said, call.reasons.also))
     return Wait(Connecting(token, direct))
+
+
+def wait(call: Conversation) -> InLine:
+    """In the line for a human of the skill needed, with the state's own wishes; the caller is listened to meanwhile."""
+    token, need, spec = call.outbox.token(), call.reasons.first, call.state.line
+    assert spec is not None
+    skill = call.filled_text(spec.skill) or need.skill or DEFAULT_SKILL
+    priority = max(_priority(need), spec.priority or 0) if need.priority is not None else spec.priority
+    priority = DEFAULT_PRIORITY if priority is None else priority
+    said, also = need.said, call.reasons.also
+    wanted = Connect(token, need.reason, skill, priority, said, also, True, spec.music, spec.every)
+    call.outbox.put(wanted)
+    return InLine(token, wanted=wanted)
+
+
+def sooner(call: Conversation, waiting: InLine) -> InLine:
+    """In the line already, and one more reason came: the place is kept, with the priority that this gives."""
+    before = waiting.wanted
+    assert before is not None
+    need = call.reasons.first
+    if (need.reason, len(call.reasons.also)) == (before.reason, len(before.also)):
+        return waiting
+    now = wait(call)
+    call.waiting = now = replace(now, told=waiting.told)
+    return now
+
+
+def ask_place(call: Conversation, waiting: InLine) -> Next:
+    call.failures = 0
+    call.outbox.put(AskPlace(waiting.token))
+    return STAY if call.gather is None else Ask(call.gather.base)
 
 
 def _priority(need: HandoffNeed) -> int:
@@ -120,6 +179,7 @@ def connected(call: Conversation, outcome: str) -> bool:
         call.waiting = replace(connecting, connected=True)
         return True
     call.unreached = True
+    call.waiting = None  # it is over: nothing is left to give up
     call.let_go()
     return False
 
@@ -195,9 +255,14 @@ def enter(call: Conversation) -> Next:
 def arrived(call: Conversation, arrival: Arrival) -> Next:
     if not isinstance(arrival, HandoffDone):
         return STAY
-    if connected(call, arrival.outcome):
-        return STAY
-    return edge_of(call, arrival.outcome, "failed", "closed")
+    return STAY if connected(call, arrival.outcome) else onward(call, arrival.outcome)
+
+
+def onward(call: Conversation, outcome: str) -> Next:
+    """No human has the call any more, or none had it."""
+    if outcome == "machine":  # the agent gave the caller back to the dialogue
+        return question.back_to_machine(call)
+    return edge_of(call, outcome, "failed", "closed")
 
 
 STRANDED = Handlers(

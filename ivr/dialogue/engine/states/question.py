@@ -16,7 +16,7 @@ from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
 from ivr.dialogue.engine.requests import awaited, open_questions, request_entries, takes_requests
 from ivr.dialogue.engine.states import did_you_mean
-from ivr.dialogue.engine.variables import MOST_ASKED, Asked
+from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
@@ -164,7 +164,12 @@ def _entry(call: Conversation, variable: str) -> DtmfEntry | None:
 
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
-    """The keys of a question, generated from its choices' labels and from what its variable takes; a human is last."""
+    """The keys of a question; a human is last."""
+    return with_human(call, keys(call, gather))
+
+
+def keys(call: Conversation, gather: Gather) -> list[Words]:
+    """Generated from the choices' labels, and from what the variable takes that is asked for."""
     said: list[Words] = []
     for choice in call.state.choices:
         if choice.key and choice.label and call.holds(choice.condition):
@@ -177,7 +182,7 @@ def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
             said += call.system("key_entry_choice", label=label, key=_key_name(call, str(place)))
     elif slot is not None:
         said += call.own("key_entry", call.state.key_entry) or call.system(f"key_entry_{slot.type}")
-    return with_human(call, said)
+    return said
 
 
 def _key_name(call: Conversation, key: str) -> str:
@@ -213,7 +218,7 @@ def _choices(call: Conversation) -> list[Transition]:
 def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
     call.kept = None
     call.frame.answer(reading.meaning.slots, reading.doubtful)
-    if call.frame.asked:
+    if call.frame.asked and call.frame.asked[-1].state == call.frame.state:
         call.frame.asked[-1].chosen = choice.name
     call.intent_doubt = not reading.sure
     call.request_open = True
@@ -248,6 +253,19 @@ def back(call: Conversation) -> Goto:
 
 def start_over(call: Conversation) -> Goto:
     """What was begun is dropped and its answers forgotten: to the open question, else the first that was asked."""
+    call.say(call.system("started_over"))
+    return _open_question(call)
+
+
+def back_to_machine(call: Conversation) -> Goto:
+    """From waiting for a human to the open question that the caller had come from, as if it were asked anew."""
+    call.stack[:] = call.left or [Frame(call.start.entry)]
+    call.left = ()
+    call.outbox.record(Decided("to", "machine", {"from": call.here}))
+    return _open_question(call)
+
+
+def _open_question(call: Conversation) -> Goto:
     del call.stack[1:]
     frame, states = call.frame, call.flow.states
     asked = [each.state for each in frame.asked]
@@ -257,7 +275,6 @@ def start_over(call: Conversation) -> Goto:
     del frame.asked[latest:]
     call.requests, call.kept = (), None
     call.request_open = call.intent_doubt = False
-    call.say(call.system("started_over"))
     return Goto(f"{frame.flow}.{asked[latest] if asked else call.flow.start}")
 
 

@@ -191,7 +191,7 @@ def test_the_reference_flows_reach_every_level() -> None:
         ("main.yaml", "      claimed: prove\n", "      claimed: found\n", ("discs.yaml", "disc.report")),
         (
             "main.yaml",
-            "unknown: which_number\n      ambiguous",
+            "unknown: perhaps_waiting\n      ambiguous",
             "unknown: ask\n      ambiguous",
             ("queue.yaml", "queue.undo"),
         ),

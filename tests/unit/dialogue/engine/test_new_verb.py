@@ -44,7 +44,7 @@ def gather(call: Conversation) -> Gather:
 def arrived(call: Conversation, arrival: Arrival) -> Next:
     match arrival:
         case ActionSlow():
-            call.say(call.own("wait", call.state.wait))
+            call.say(call.own("wait", call.state.one_moment))
             return STAY
         case HandoffDone(outcome=outcome):
             call.let_go()

@@ -9,7 +9,7 @@ import yaml
 
 from ivr.dialogue.flows import glossary, model, prompt, state
 from ivr.dialogue.flows.signature import Risk
-from ivr.dialogue.flows.state import RESERVED_TARGETS, ConfirmPolicy, State, TransitionKind
+from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS, ConfirmPolicy, State, TransitionKind, Wait
 
 NODES = {
     value.__name__: value
@@ -18,7 +18,7 @@ NODES = {
     if isinstance(value, type) and issubclass(value, prompt.Node) and value is not prompt.Node
 }
 KEYS = {(name, field.alias or key) for name, node in NODES.items() for key, field in node.model_fields.items()}
-EVERYTHING = State.model_construct(**dict.fromkeys(State.model_fields, True))  # type: ignore[arg-type]
+EVERYTHING = State.model_construct(**dict.fromkeys(State.model_fields, True) | {"wait": Wait()})  # type: ignore[arg-type]
 
 
 def test_every_key_is_explained() -> None:
@@ -36,11 +36,16 @@ def test_nothing_else_is() -> None:
         (glossary.KINDS, {*EVERYTHING.kinds, *State().kinds}),
         (glossary.POLICIES, set(get_args(ConfirmPolicy))),
         (glossary.RISKS, set(get_args(Risk))),
-        (glossary.TARGETS, set(RESERVED_TARGETS)),
+        (glossary.TARGETS, RESERVED_TARGETS | WAIT_TARGETS),
         ({name.partition(".")[0] for name in glossary.TRANSITIONS}, set(get_args(TransitionKind))),
         (
             {"prompt" if name == "" else name for name in glossary.PROMPTS} - {"confirm"},
-            {name for name, field in State.model_fields.items() if "PromptItem" in str(field.annotation)},
+            {
+                name
+                for model in (State, Wait)
+                for name, field in model.model_fields.items()
+                if "PromptItem" in str(field.annotation)
+            },
         ),
     ],
     ids=["kinds", "policies", "risks", "targets", "transitions", "prompts"],

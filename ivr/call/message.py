@@ -1,0 +1,187 @@
+"""A message that a caller leaves (VoiceXML: record): what they say after a tone, until they pause or press a key."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import io
+import math
+import wave
+from collections.abc import Mapping
+
+import structlog
+
+from ivr.call.inbox import Inbox
+from ivr.call.journal import Recorder
+from ivr.call.registry import CallServices
+from ivr.dialogue.engine.contract import ActionDone, Perform
+from ivr.errors import IvrError
+from ivr.events import ActionResult, Audio, Heard
+from ivr.ports import ActionCall, Clip, MediaLeg
+from ivr.record import Performed
+
+log = structlog.get_logger(__name__)
+
+LONGEST_S = 180.0
+FIRST_S = 8.0  # to begin
+SILENCE_S = 4.0  # ends it
+LEAST_S = 0.8  # of sound: less is a cough
+KEEP_S = 5.0  # for it to be kept, also once the caller has hung up
+END_KEYS = "#"
+HUMAN_KEY = "0"
+
+_RATE, _SAMPLE = 8000, 2
+_TONE_HZ, _TONE_S, _LEVEL = 1000.0, 0.4, 5000
+_TOKEN = 3_000_000  # far from everybody else's
+
+
+def _tone() -> Clip:
+    count = int(_TONE_S * _RATE)
+    swell = (min(i, count - i, 80) / 80 for i in range(count))
+    samples = (int(_LEVEL * s * math.sin(2 * math.pi * _TONE_HZ * i / _RATE)) for i, s in enumerate(swell))
+    return Clip("tone:message", array.array("h", samples).tobytes())
+
+
+TONE = _tone()
+
+
+class MessageRecording:
+    """One caller's, one after the other. Meanwhile nothing that they say is taken for an answer; ``0`` is still a
+    human, and then nothing is sent."""
+
+    def __init__(self, call_id: str, media: MediaLeg, services: CallServices, recorder: Recorder, inbox: Inbox) -> None:
+        self._call_id = call_id
+        self._media = media
+        self._services = services
+        self._recorder = recorder
+        self._inbox = inbox
+        self._pcm = bytearray()
+        self._words: list[str] = []
+        self._last = 0.0  # the end of the last sound, on the media's clock
+        self._quiet_since = 0.0
+        self._begin = asyncio.Event()
+        self._end = asyncio.Event()
+        self._dropped = False
+        self._keeping: asyncio.Task[ActionResult] | None = None
+        self.active = False
+
+    def may_begin(self) -> None:
+        """The caller has heard what to do."""
+        self._begin.set()
+
+    def prepare(self) -> None:
+        """From now on what the caller says is no answer any more."""
+        self._pcm.clear()
+        self._words.clear()
+        self._end.clear()
+        self._begin.clear()
+        self._dropped, self.active = False, True
+
+    async def run(self, perform: Perform, facts: Mapping[str, object], language: str) -> None:
+        """After ``prepare``: records, and has ``message.leave`` done with it. Raises nothing but cancellation: the
+        caller is gone then, and what they said is sent all the same."""
+        started = self._services.clock.monotonic()
+        try:
+            await self._begin.wait()
+            await self._media.play([TONE], token=_TOKEN)
+            await self._until_over()
+            self.active = False
+            if not self._dropped:
+                result = await self._kept(perform, facts, language)
+                took_s = round(self._services.clock.monotonic() - started, 4)
+                self._recorder.record(Performed(perform.name, result.outcome, took_s))
+                self._inbox.put_nowait(ActionDone(perform.token, result))
+        except asyncio.CancelledError:
+            if self.active and not self._dropped and self._seconds >= LEAST_S:
+                self._keeping = asyncio.create_task(self._kept(perform, facts, language))
+            raise
+        finally:
+            self.active = False
+
+    async def close(self) -> None:
+        """What a caller said who hung up then is kept before the call is over."""
+        if self._keeping is not None:
+            await asyncio.wait({self._keeping}, timeout=KEEP_S)
+
+    async def _until_over(self) -> None:
+        clock = self._services.clock
+        began = self._quiet_since = clock.monotonic() + _TONE_S
+        while not self._end.is_set():
+            now = clock.monotonic()
+            spoken = self._seconds > 0
+            left = min(began + LONGEST_S, self._quiet_since + (SILENCE_S if spoken else FIRST_S)) - now
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(left):
+                    await self._end.wait()
+            except TimeoutError:
+                continue
+
+    @property
+    def _seconds(self) -> float:
+        return len(self._pcm) / (_RATE * _SAMPLE)
+
+    # -- what comes in --------------------------------------------------------------------------------------------
+
+    def feed(self, audio: Audio) -> None:
+        """Pauses that the voice gate left out are silence again, as far as a second."""
+        if not self.active or not self._begin.is_set() or self._seconds >= LONGEST_S:
+            return
+        if self._pcm and (gap_s := min(audio.at - self._last, 1.0)) > 0.02:
+            self._pcm += bytes(_SAMPLE * int(gap_s * _RATE))
+        self._pcm += audio.pcm
+        self._last = audio.at + len(audio.pcm) / (_RATE * _SAMPLE)
+        self._quiet_since = self._services.clock.monotonic()
+
+    def heard(self, heard: Heard) -> bool:
+        """Whether it is part of the message."""
+        if not self.active:
+            return False
+        if heard.recognition.transcript:
+            self._words.append(heard.recognition.transcript)
+        self._quiet_since = self._services.clock.monotonic()
+        return True
+
+    async def key(self, key: str) -> bool:
+        """Whether the key was for the message: pound ends it. Zero gives it up, for the human that it brings."""
+        if not self.active or not self._begin.is_set():
+            return False
+        if key == HUMAN_KEY:
+            self._dropped = True
+            self._end.set()
+            return False
+        if key in END_KEYS:
+            self._end.set()
+        return True
+
+    # -- what becomes of it ------------------------------------------------------------------------------------------
+
+    async def _kept(self, perform: Perform, facts: Mapping[str, object], language: str) -> ActionResult:
+        services, recording = self._services, ""
+        transcript = " ".join(self._words)
+        try:
+            async with asyncio.timeout(KEEP_S):
+                if self._seconds >= LEAST_S:
+                    if services.messages is None:
+                        raise IvrError("no messages are kept here", remedy="see that the database runs")
+                    recording = await services.messages.keep(self._call_id, _wav(bytes(self._pcm)))
+                arguments = {**perform.arguments, "recording": recording, "transcript": transcript}
+                call = ActionCall(perform.name, arguments, perform.key, self._call_id, facts, language)
+                result = await services.actions.perform(call)
+        except (IvrError, TimeoutError, OSError) as error:
+            log.error("message.unkept", error=str(error) or "timeout", seconds=round(self._seconds, 1))
+            return ActionResult("failed")
+        log.info("message.left", outcome=result.outcome, seconds=round(self._seconds, 1))
+        return result
+
+
+def _wav(pcm: bytes) -> bytes:
+    """16-bit mono at 8 kHz."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(_SAMPLE)
+        out.setframerate(_RATE)
+        out.writeframes(pcm)
+    return written.getvalue()

@@ -1,0 +1,362 @@
+"""The bridge: one conversation of a caller with agents, as their consoles command it and their phones signal it.
+
+``view()``: see ``ivr.phones.bridge_view``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, TransferFailed
+from ivr.events import CALLER_NAME
+from ivr.media.description import held
+from ivr.phones.bridge_view import bridge_view
+from ivr.phones.conference import Party
+from ivr.phones.consultation import Consultation
+from ivr.phones.conversation import Conversation
+from ivr.phones.destinations import Onward
+from ivr.phones.participant import Participant
+from ivr.phones.placing import Placing
+from ivr.phones.supervision import SupervisedTalk
+from ivr.phones.switchboard import Switchboard
+from ivr.ports import BridgeEnd, Floor, HangUp, Line, Ring, Supervision, TransferAsked
+
+log = structlog.get_logger(__name__)
+
+# An agent's BYE sooner than this after the join is a dropped call, not the end of a conversation.
+CONVERSATION_S = 8.0
+KEYS = frozenset("0123456789*#ABCD")
+
+
+class Bridge:
+    """Implements ``ivr.ports.Bridge``. ``run`` once, by whoever has the caller and reads their signals and audio.
+
+    ``ring``: what the agent took; a place of id 0 is in no line. ``hang_up``: what hanging up by the agent's phone
+    does; ``machine``: there is a dialogue to go back to."""
+
+    def __init__(
+        self,
+        caller: Participant,
+        agent: Participant,
+        ring: Ring,
+        switchboard: Switchboard,
+        floor: Floor,
+        line: Line | None = None,
+        *,
+        hang_up: HangUp = "ends",
+        machine: bool = True,
+    ) -> None:
+        place, context = ring.offer.place, ring.context
+        self._ring = ring
+        self._switchboard = switchboard
+        self._floor = floor
+        self._placing = Placing(place.id, line)
+        self._hang_up: HangUp = hang_up
+        self._machine = machine
+        self._name = str(context.facts.get(CALLER_NAME) or place.arrival.name or context.caller.number)
+        self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
+        self._talk = Conversation(caller, self._name, switchboard.music, self, self._crashed)
+        self._agent = Party("agent", ring.offer.agent, agent, _now())
+        self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)
+        self._supervision = SupervisedTalk(self._talk, floor)
+        self._turn = asyncio.Lock()  # one thing at a time: commands, and what phones do
+        self._begun = self._closed = False
+        self._hold_asked = self._phone_holds = False
+        self._transferring = ""
+        self._trouble = ""
+
+    async def run(self) -> BridgeEnd:
+        """Joined until it is over for the caller; how it ended. Cancelled when the caller leaves: then everybody else
+        is let go of, and the line is told."""
+        try:
+            async with self._turn:
+                self._begun = True
+                self._talk.admit(self._agent)
+                await self._taken_up()
+            return await self._over
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Everybody but the caller is let go of, and the line is told; nothing happens where it is done."""
+        if not self._closed:
+            self._closed = True
+            self._floor.parted(self._agent.name, self)
+            await self._consultation.end("the conversation is over")
+            await self._talk.close()
+            if not self._begun:
+                await self._agent.participant.let_go("not joined")
+            await self._placing.finished(self._agent.name)
+
+    # -- what consoles command ---------------------------------------------------------------------------------
+
+    def view(self) -> Mapping[str, Any]:
+        return {
+            **bridge_view(self._ring, self._name, self._agent, self._talk.parties, _now()),
+            "held": bool(self._held_by),
+            "held_by": self._held_by,
+            "consulting": self._consultation.view(),
+            "transferring": self._transferring,
+            "on_hang_up": self._hang_up,
+            "trouble": self._trouble,
+            "you": "agent",
+        }
+
+    async def hold(self, on: bool) -> None:
+        async with self._turn:
+            self._hold_asked = on
+            await self._settle()
+
+    async def mute(self, on: bool) -> None:
+        await self.mute_party(self._agent, on)
+
+    async def mute_party(self, party: Party, on: bool) -> None:
+        async with self._turn:
+            party.muted = on
+            await self._settle()
+
+    async def press(self, keys: str) -> None:
+        if not keys or not KEYS.issuperset(keys):
+            raise TransferFailed(400, "those are no keys of a telephone")
+        await self._talk.caller.participant.media.press(keys)
+
+    async def transfer(self, to: str) -> None:
+        async with self._turn:
+            await self._transfer(self._switchboard.destinations.onward(to))
+
+    async def consult(self, to: str) -> None:
+        async with self._turn:
+            self._check()
+            self._consultation.begin(self._switchboard.destinations.onward(to), self._ring, self._agent)
+            self._trouble = ""
+            await self._settle()
+
+    async def complete(self) -> None:
+        async with self._turn:
+            await self._succeeded_by(self._consultation.joined())
+
+    async def conference(self) -> None:
+        async with self._turn:
+            self._consultation.open()
+            self._hold_asked = False
+            await self._settle()
+
+    async def drop(self) -> None:
+        async with self._turn:
+            await self._dropped("")
+
+    async def back_to_machine(self) -> None:
+        self._check()
+        if not self._machine:
+            raise TransferFailed(409, "the caller comes from no dialogue: they were called")
+        self._end(BridgeEnd("machine", self._agent.name))
+
+    async def hang_up(self) -> None:
+        self._end(BridgeEnd("over", self._agent.name, "agent", "hung up"))
+
+    async def on_hang_up(self, how: HangUp) -> None:
+        self._hang_up = how
+        self._floor.changed(self)
+
+    async def supervise(self, supervisor: str, how: Supervision) -> None:
+        party = await self._supervision.party(supervisor, how, self._ring_for(supervisor))
+        async with self._turn:
+            if self._over.done():
+                raise TransferFailed(410, "the conversation is over")
+            if party is not None:
+                await self._supervision.set(party, how)
+            await self._settle()
+        log.info("bridge.supervised", supervisor=supervisor, agent=self._agent.name, how=how)
+
+    # -- what the parties' phones do (Watched, Consulting) -----------------------------------------------------
+
+    async def left(self, party: Party, ended: CallEnded) -> None:
+        """Somebody's line is gone, properly or not."""
+        async with self._turn:
+            if self._over.done() or party not in self._talk.parties:
+                return
+            if party.role == "consulted":
+                await self._dropped(f"{party.name} left")
+            elif party.role == "supervisor" or self._transferring:
+                await self._talk.part(party, "left")
+                await self._settle()
+            elif self._consultation.party is not None:
+                await self._succeeded_by(self._consultation.party)
+            else:
+                await self._agent_left(ended)
+
+    async def _agent_left(self, ended: CallEnded) -> None:
+        lasted_s, name = _now() - self._agent.since, self._agent.name
+        if ended.by == "agent" and lasted_s >= CONVERSATION_S:
+            returns = self._hang_up == "returns" and self._machine
+            self._end(BridgeEnd("machine" if returns else "over", name, ended.by, ended.reason))
+            return
+        log.warning("handoff.dropped", by=ended.by, why=ended.reason, lasted_s=round(lasted_s, 1))
+        await self._placing.broken(name)
+        self._end(BridgeEnd("dropped", name, ended.by, ended.reason))
+
+    async def phone_holds(self, party: Party, on: bool) -> None:
+        """A re-INVITE of the agent's own phone (RFC 3264 section 8.4)."""
+        async with self._turn:
+            if party is self._agent and on != self._phone_holds:
+                self._phone_holds = on
+                await self._settle()
+
+    async def transfer_asked(self, party: Party, asked: TransferAsked) -> None:
+        """A REFER of the agent's own phone, to where it may; they hear by NOTIFY how that goes."""
+        async with self._turn:
+            onward = self._switchboard.destinations.referred(asked.target)
+            try:
+                if party is not self._agent or onward is None:
+                    raise TransferFailed(403, "not an allowed destination")
+                await self._transfer(onward, asked.replaces, by=party)
+            except IvrError as error:
+                log.warning("bridge.transfer_failed", why=str(error))
+                self._talk.spawn(party.participant.leg.notify(_status(error)), "notify")
+
+    async def consulted(self) -> None:
+        async with self._turn:
+            await self._settle()
+
+    async def unconsulted(self, why: str) -> None:
+        async with self._turn:
+            await self._dropped(why)
+
+    # -- how it goes on ------------------------------------------------------------------------------------------
+
+    @property
+    def _held_by(self) -> str:
+        if self._transferring:
+            return "transfer"
+        if self._consultation.state in ("ringing", "private"):
+            return "consultation"
+        return "phone" if self._phone_holds else "agent" if self._hold_asked else ""
+
+    async def _settle(self) -> None:
+        await self._talk.mix(held=bool(self._held_by), conference=self._consultation.state == "conference")
+        self._floor.changed(self)
+        if (aside := self._consultation.aside) is not None:
+            self._floor.changed(aside)
+
+    async def _taken_up(self) -> None:
+        """The agent has the caller."""
+        leg = self._agent.participant.leg
+        leg.allow_transfers(self._switchboard.destinations.allows)
+        self._hold_asked = False
+        self._phone_holds = leg.remote is not None and held(leg.remote)
+        await self._talk.mix(held=bool(self._held_by), conference=False)
+        if not self._agent.outside:
+            self._floor.joined(self._ring, self)
+
+    def _ring_for(self, agent: str) -> Ring:
+        return replace(self._ring, offer=replace(self._ring.offer, agent=agent))
+
+    def _end(self, how: BridgeEnd) -> None:
+        if not self._over.done():
+            self._over.set_result(how)
+
+    def _crashed(self, error: BaseException) -> None:
+        """A fault of ours: whoever has the caller hears of it."""
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    def _check(self) -> None:
+        if self._transferring:
+            raise TransferFailed(409, f"the caller is being transferred to {self._transferring}")
+
+    async def _dropped(self, trouble: str) -> None:
+        """Nobody is consulted any more, and the caller is back."""
+        if self._consultation.state:
+            self._trouble = trouble
+            self._hold_asked = False
+            await self._consultation.end("the consultation is over")
+            await self._settle()
+
+    async def _transfer(self, onward: Onward, replaces: str = "", by: Party | None = None) -> None:
+        """To an agent or skill by the line, where there is one: it knows who is free, and keeps the place. Else it
+        rings there while the caller hears music. ``by``: whose phone asked; they stay until somebody has answered.
+
+        Raises TransferFailed, StoreUnavailable: nothing is different then."""
+        self._check()
+        log.info("bridge.transfer", kind=onward.kind, agent=self._agent.name, attended=bool(replaces))
+        if onward.kind != "outside" and not replaces and (self._placing.waits or onward.kind == "skill"):
+            if not self._placing.waits:
+                raise TransferFailed(503, "there is no line to wait in: name an agent")
+            to = {"skill": onward.name} if onward.kind == "skill" else {"named": onward.name}
+            await self._placing.passed(self._agent.name, **to)
+            await self._agent.participant.leg.notify(200)
+            self._end(BridgeEnd("line", self._agent.name, "agent", f"transferred to {onward.name}"))
+            return
+        if not replaces:
+            self._consultation.check(onward)
+        await self._dropped("")
+        self._transferring, self._trouble = onward.name, ""
+        if by is None:
+            await self._talk.part(self._agent, "transferred")
+            self._floor.parted(self._agent.name, self)
+        await self._settle()
+        self._talk.spawn(self._carried_over(onward, replaces), f"transfer to {onward.name}")
+
+    async def _carried_over(self, onward: Onward, replaces: str) -> None:
+        """The caller gets there; or is back with the agent, or in the line where that one is gone."""
+        agent = self._agent
+        try:
+            target = await self._consultation.reach(onward, self._ring, replaces=replaces)
+        except (DialFailed, TransferFailed, MediaUnavailable, CallEnded) as error:
+            log.warning("bridge.transfer_failed", to=onward.name, why=str(error))
+            await agent.participant.leg.notify(_status(error))
+            async with self._turn:
+                self._transferring, self._trouble = "", f"{onward.name}: {error}"
+                if agent in self._talk.parties:
+                    await self._settle()
+                else:
+                    await self._unreached(f"{onward.name}: {error}")
+            return
+        await agent.participant.leg.notify(200)
+        async with self._turn:
+            self._transferring = ""
+            self._talk.admit(target)
+            await self._succeeded_by(target)
+
+    async def _unreached(self, why: str) -> None:
+        """Nobody has the caller: they wait again at their old place."""
+        waits, name = self._placing.waits, self._agent.name
+        try:
+            await self._placing.passed(name)
+        except IvrError as error:
+            log.error("line.untold", what="passed", error=str(error))
+            waits = False
+        self._end(BridgeEnd("line" if waits else "dropped", name, "service", why))
+
+    async def _succeeded_by(self, party: Party) -> None:
+        """``party`` has the caller from now on, the agent is free."""
+        before, self._agent = self._agent, party
+        party.role = "agent"
+        self._consultation.forget()
+        self._ring = self._ring_for(party.name)
+        await self._talk.part(before, "transferred")
+        self._floor.parted(before.name, self)
+        await self._taken_up()
+        try:
+            await (
+                self._placing.finished(before.name)
+                if party.outside
+                else self._placing.passed(before.name, to=party.name)
+            )
+        except IvrError as error:
+            log.error("line.untold", what="passed", error=str(error))
+        log.info("bridge.transferred", agent=before.name, to=party.name, outside=party.outside)
+
+
+def _status(error: IvrError) -> int:
+    """Of the sipfrag that tells of it."""
+    return int(getattr(error, "status", 480))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
