@@ -187,8 +187,8 @@ async def waiting(at: Desk, screen: Screen, out: Path) -> Outcome:
             await agent.see(agent.page, "desk-offer")
             await agent.answer()
             screen.line("agent", "talks with Walter: nobody else is at the desk")
+            await _asks_to_be_called_back(at, log, outcome)
             async with at.june.calling(at.line, JUNE) as june:
-                await _asks_to_be_called_back(at, log, outcome, screen)
                 await june.prompt_end()
                 await june.say(CANCEL)
                 await _urgent(at, outcome)
@@ -205,7 +205,7 @@ async def waiting(at: Desk, screen: Screen, out: Path) -> Outcome:
     return outcome
 
 
-async def _asks_to_be_called_back(at: Desk, log: LineLog, outcome: Outcome, screen: Screen) -> None:
+async def _asks_to_be_called_back(at: Desk, log: LineLog, outcome: Outcome) -> None:
     """Ada hears where she stands, by voice asks to be called back, and the line says good-bye."""
     async with at.ada.calling(at.line, ADA) as ada:
         await ada.prompt_end()
