@@ -90,6 +90,9 @@ class ToldLine:
         self._note("undialled", offer.agent)
         return self.after_no_answer
 
+    async def wrapped_up(self, place_id: int, agent: str, disposition: str) -> None:
+        self._note("wrapped_up", place_id, agent, disposition)
+
     async def finished(self, place_id: int, agent: str, disposition: str = "") -> None:
         self._note("finished", place_id, agent)
 

@@ -34,6 +34,7 @@ from ivr.workshop.simulate.simulation import Simulation
 
 FICTIONAL = "5035550101"  # 555-01xx belongs to nobody
 LATER = timedelta(minutes=30)
+_NOT_IN_THE_DEMONSTRATION = {("caller.earlier_calls", "third_call"), ("message.leave", "empty")}
 _DIGITS = re.compile(r"\d{5,}")
 
 Step_ = dict[str, Any]
@@ -187,6 +188,9 @@ def _turns(call: Mapping[str, Any], zone: ZoneInfo) -> Iterator[_Turn]:
                     turn.step["doubt"] = True
             case Performed(action, outcome) if not told:
                 turn.before += _forced(action, outcome, forced)
+            case Decided("place", int() as position, detail) if not told and position:
+                minutes = int(detail.get("minutes") or 0)
+                turn.before.append({"line": {"position": position, "minutes": minutes}})
             case Decided("handoff", outcome) if not told:
                 turn.before += _forced(DESK, str(outcome), forced)
     yield turn
@@ -237,6 +241,7 @@ def _inferred(what: Happening, turn: _Turn) -> Step_ | None:
 def _forced(what: str, outcome: str, forced: dict[str, str]) -> list[Step_]:
     """Steps that make an action (or the desk) end as it did then, where left alone it wouldn't."""
     usual = outcome == "connected" if what == DESK else outcome not in ("failed", "timeout")
+    usual = usual and (what, outcome) not in _NOT_IN_THE_DEMONSTRATION
     if usual and what == "http.call":
         usual = outcome == "ok"
     if usual:

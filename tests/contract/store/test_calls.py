@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Update, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ports import Arrival, CallRecords, ContextStore
 from ivr.record import Entered, Entry, Failed, Other, Prompted, Understood
@@ -170,7 +172,7 @@ async def test_purging_keeps_what_is_live_or_waiting(store: Store, now: Time) ->
             await store.line.leave(place.id, "abandoned")
     aged = update(places).values(changed_at=start), update(place_events).values(at=start)
     for each in aged:
-        await store.database.write(lambda connection, each=each: connection.execute(each))
+        await store.database.write(partial(_executed, each))
 
     assert set((await store.retention.purge(start - timedelta(days=1))).values()) == {0}
     counts = await store.retention.count(now() - timedelta(days=30))
@@ -220,3 +222,7 @@ async def test_hostile_text_is_kept_or_cleaned_never_an_error(store: Store, now:
 def test_utc_is_the_default_clock() -> None:
     store = Store("sqlite+aiosqlite://")
     assert store.now().tzinfo is UTC
+
+
+async def _executed(statement: Update, connection: AsyncConnection) -> None:
+    await connection.execute(statement)
