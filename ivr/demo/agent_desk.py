@@ -28,9 +28,11 @@ def pictures(folder: Path) -> Pictures:
     async def take(page: Page, name: str) -> None:
         for width, height in WIDTHS.items():
             await page.set_viewport_size({"width": width, "height": height})
+            whole = await page.evaluate("document.documentElement.scrollHeight")  # what sticks to an edge stays there
+            await page.set_viewport_size({"width": width, "height": max(height, whole)})
             for theme in THEMES:
                 await page.emulate_media(color_scheme=theme)
-                await page.screenshot(path=folder / f"{name}-{theme}-{width}.png", full_page=True)
+                await page.screenshot(path=folder / f"{name}-{theme}-{width}.png")
         await page.emulate_media(color_scheme=THEMES[0])
         await page.set_viewport_size({"width": 1440, "height": WIDTHS[1440]})
 
@@ -110,6 +112,7 @@ class AgentDesk:
     async def wrapped_up(self, *, away: bool = False) -> None:
         """After the caller has hung up: the first disposition, and the next caller or a pause."""
         await self._text("#talk-title", "After the conversation")
+        await self._text(".me .state", "Wrapping up")
         await self.see(self.page, "desk-wrap-up")
         await self.page.keyboard.press("w")
         await self.page.keyboard.press("Space")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser
+from playwright.async_api import Page
 
 from ivr.cli.tail import follow
 from ivr.config import SpeechConfig
@@ -130,7 +130,7 @@ class Desk:
 
     line: RunningLine
     agent: AgentDesk
-    browser: Browser
+    supervisor: Page
     ada: Member
     june: Member
     walter: Member
@@ -160,12 +160,15 @@ async def desk(folder: Path, screen: Screen, see: Pictures = unseen) -> AsyncIte
         try:
             await line.hire(SUPERVISOR, "Sue Park", ("supervisor", "designer", "ops"), PASSWORD)
             await line.hire(AGENT, "Sam Lee", ("agent",), PASSWORD)
-            async with logged_in(browser, line.http, AGENT, PASSWORD, see) as page:
+            async with (
+                logged_in(browser, line.http, AGENT, PASSWORD, see) as page,
+                logged_in(browser, line.http, SUPERVISOR, PASSWORD) as supervisor,
+            ):
                 people = [
                     Member(name, phone, voice, speech, screen)
                     for name, phone in (("Ada", ada), ("June", june), ("Walter", walter))
                 ]
-                yield Desk(line, AgentDesk(page, see), browser, *people)
+                yield Desk(line, AgentDesk(page, see), supervisor, *people)
         finally:
             await speech.stop()
 
@@ -232,6 +235,9 @@ async def _urgent(at: Desk, outcome: Outcome) -> None:
         len(shown) == 2 and JUNE_NAME in shown[0] and ADA_NAME in shown[1],
         "June threatens to cancel: the line puts her before Ada, who came first",
     )
+    await at.supervisor.goto(f"{at.line.http}/board")
+    await at.supervisor.get_by_text(JUNE_NAME).first.wait_for()
+    await at.agent.see(at.supervisor, "board")
 
 
 async def _served_first(at: Desk, outcome: Outcome, screen: Screen) -> None:
