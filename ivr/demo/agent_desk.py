@@ -1,4 +1,4 @@
-"""An agent at the console page in a browser: logs in, takes offers, talks, gives goodwill, wraps up, all by keyboard."""
+"""An agent at the console page in a browser: logs in, takes offers, gives goodwill, wraps up, all by keyboard."""
 
 from __future__ import annotations
 

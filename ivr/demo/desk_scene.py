@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
@@ -20,7 +21,7 @@ from ivr.demo.chromium import chromium, speaking, write_microphone
 from ivr.demo.line import LineSetup, RunningLine
 from ivr.demo.scenes import ADA, ADA_NUMBER, JUNE, Outcome
 from ivr.demo.screen import Screen
-from ivr.events import Cause
+from ivr.events import Cause, Recognition
 from ivr.ports import SpeechGrammar
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller, TranscriptLine
@@ -39,6 +40,7 @@ FREELY = SpeechGrammar("none", "en-US", ())
 
 PERSON, CANCEL = "I'd like to talk to a person", "I'm thinking of cancelling my membership"
 CALL_BACK, YES = "call me back", "yes"
+QUESTION = "What can I do for you"  # by then they are known
 SAID = (PERSON, CANCEL, CALL_BACK, YES)
 HEARS_S, WAITS_S = 25.0, 20.0
 
@@ -56,6 +58,7 @@ class Member:
 
     @asynccontextmanager
     async def calling(self, line: RunningLine, number: str) -> AsyncIterator[Caller]:
+        self._heard = asyncio.Queue()
         async with Caller.calling(
             self.phone, line.uri, self._voice, from_number=number, show=self._show, transcriber=self._transcribe
         ) as caller:
@@ -67,21 +70,28 @@ class Member:
         await self.phone.wait_incoming(within_s)
         await self.phone.wait_answered(within_s)
         self._screen.line("call", f"{self.name}'s telephone rings, and is picked up")
+        self._heard = asyncio.Queue()
         caller = Caller(self.phone, self._voice, self._show, self._transcribe)
         async with caller.in_call():
             yield caller
 
-    async def hears_the_agent(self) -> str:
-        """The agent's sentence, as it was recognised among others; "" where it was not heard in time."""
+    async def hears_the_agent(self) -> bool:
+        """Whether the agent's sentence is recognised, among others, in time."""
+        return bool(await self._hears(SENTENCE, lambda found: _accepted(found) == GREETING))
+
+    async def hears(self, words: str) -> str:
+        """What was said with these words (a pattern), as it is written down; "" where it was not heard in time."""
+        return await self._hears(FREELY, lambda found: re.search(words, found.transcript, re.IGNORECASE) is not None)
+
+    async def _hears(self, grammar: SpeechGrammar, wanted: Callable[[Recognition], bool]) -> str:
         try:
             async with asyncio.timeout(HEARS_S):
-                while True:
-                    found = await self._speech.recognise(await self._heard.get(), SENTENCE)
-                    if found.cause is Cause.SUCCESS and found.nbest[0].text == GREETING:
-                        self._screen.line("caller", f"{self.name} hears “{found.nbest[0].text}”")
-                        return found.transcript
+                while not wanted(found := await self._speech.recognise(await self._heard.get(), grammar)):
+                    pass
         except TimeoutError:
             return ""
+        self._screen.line("caller", f"{self.name} hears “{found.transcript}”")
+        return found.transcript
 
     async def _transcribe(self, pcm: bytes) -> str:
         self._heard.put_nowait(pcm)
@@ -92,6 +102,10 @@ class Member:
             self._screen.line(said.who, f"{self.name}: {said.text}")
 
 
+def _accepted(found: Recognition) -> str:
+    return found.nbest[0].text if found.cause is Cause.SUCCESS else ""
+
+
 class LineLog:
     """What the line tells of itself, from now on, waited for by name."""
 
@@ -100,12 +114,12 @@ class LineLog:
         self._stream.seek(0, 2)
         self._lines = follow(path, self._stream)
 
-    async def until(self, event: str, told: Callable[[dict[str, Any]], bool], within_s: float = WAITS_S) -> dict[str, Any]:
-        """The next line that is this. Raises TimeoutError."""
-        async with asyncio.timeout(within_s):
-            async for text in self._lines:
-                entry: dict[str, Any] = json.loads(text)
-                if entry.get("event") == event and told(entry):
+    async def until(self, event: str, text: str = "") -> dict[str, Any]:
+        """The next line of this event, with these words in its text. Raises TimeoutError."""
+        async with asyncio.timeout(WAITS_S):
+            async for line in self._lines:
+                entry: dict[str, Any] = json.loads(line)
+                if entry.get("event") == event and text in str(entry.get("text")):
                     return entry
         raise TimeoutError(f"the log ended without {event}")
 
@@ -184,7 +198,7 @@ async def waiting(at: Desk, screen: Screen, out: Path) -> Outcome:
         screen.line("agent", "Sam is available: the page in Chromium is the phone")
         await at.ada.phone.set_incoming("answer", after_s=0.5)
         async with at.walter.calling(at.line, WALTER) as walter:
-            await walter.prompt_begin()
+            await log.until("dialogue.prompt", QUESTION)
             await walter.press("0")
             await agent.offered(WALTER_NAME)
             await agent.see(agent.page, "desk-offer")
@@ -192,6 +206,7 @@ async def waiting(at: Desk, screen: Screen, out: Path) -> Outcome:
             screen.line("agent", "talks with Walter: nobody else is at the desk")
             await _asks_to_be_called_back(at, log, outcome)
             async with at.june.calling(at.line, JUNE) as june:
+                await log.until("dialogue.prompt", QUESTION)
                 await june.prompt_end()
                 await june.say(CANCEL)
                 await _urgent(at, outcome)
@@ -211,16 +226,17 @@ async def waiting(at: Desk, screen: Screen, out: Path) -> Outcome:
 async def _asks_to_be_called_back(at: Desk, log: LineLog, outcome: Outcome) -> None:
     """Ada hears where she stands, by voice asks to be called back, and the line says good-bye."""
     async with at.ada.calling(at.line, ADA) as ada:
+        await log.until("dialogue.prompt", QUESTION)
         await ada.prompt_end()
         await ada.say(PERSON)
-        told = await log.until("line.told", lambda entry: True)
+        told = await log.until("line.told")
         true = _position(at.kept, ADA_NUMBER)
-        outcome.check(told["position"] == true == 1, f"Ada hears a true position: number {told['position']}")
-        await log.until("dialogue.prompt", lambda entry: "call me back" in str(entry.get("text")))
+        heard = await at.ada.hears(r"number (one|1)\b")
+        outcome.check(told["position"] == true == 1 and bool(heard), f"Ada hears a true position: “{heard}”")
         await at.agent.waiting(ADA_NAME)
         await at.agent.see(at.agent.page, "desk-talking")
         await ada.say(CALL_BACK)
-        await log.until("dialogue.prompt", lambda entry: "calling from" in str(entry.get("text")))
+        await log.until("dialogue.prompt", "calling from")
         await ada.prompt_end()
         await ada.say(YES)
         ended = await ada.phone.wait_ended(WAITS_S)
@@ -246,7 +262,7 @@ async def _served_first(at: Desk, outcome: Outcome, screen: Screen) -> None:
     await at.agent.answer()
     screen.line("agent", "talks with June")
     heard = await at.june.hears_the_agent()
-    outcome.check(bool(heard), "June hears the agent's browser speak, and it is recognised")
+    outcome.check(heard, "June hears the agent's browser speak, and it is recognised")
 
 
 async def _called_back(at: Desk, outcome: Outcome, screen: Screen) -> None:
@@ -261,9 +277,11 @@ async def _called_back(at: Desk, outcome: Outcome, screen: Screen) -> None:
     async with at.ada.called():
         await taking
         heard = await at.ada.hears_the_agent()
-        outcome.check(bool(heard), f"Ada is called back, and recognises Sam: “{GREETING}”")
+        outcome.check(heard, f"Ada is called back, and recognises Sam: “{GREETING}”")
         story = await agent.story()
-        outcome.check("talk to a person" in story.lower(), "the screen pop holds the transcript: nobody repeats anything")
+        outcome.check(
+            "talk to a person" in story.lower(), "the screen pop holds the transcript: nobody repeats anything"
+        )
         screen.mapping("The screen pop, as Sam's page shows it", {"transcript": story})
         given = await agent.give_first()
         await agent.see(agent.page, "desk-goodwill")
@@ -272,12 +290,16 @@ async def _called_back(at: Desk, outcome: Outcome, screen: Screen) -> None:
             "WHERE number = ? AND kind = 'bonus_title' AND undone_at IS NULL",
             ADA_NUMBER,
         )
-        outcome.check(len(grants) == 1 and grants[0][1] == AGENT, f"a bonus title by keyboard, in the database: {given}")
+        outcome.check(
+            len(grants) == 1 and grants[0][1] == AGENT, f"a bonus title by keyboard, in the database: {given}"
+        )
 
 
 def _position(kept: Kept, member: str) -> int:
     """As the table has it: 1 and whoever is before them."""
-    waiting = kept.rows("SELECT member FROM places WHERE state IN ('waiting', 'callback') ORDER BY priority DESC, entered_at")
+    waiting = kept.rows(
+        "SELECT member FROM places WHERE state IN ('waiting', 'callback') ORDER BY priority DESC, entered_at"
+    )
     return 1 + [row[0] for row in waiting].index(member)
 
 
