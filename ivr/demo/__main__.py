@@ -84,11 +84,11 @@ def invite(screen: Screen) -> None:
     line, console = f"sip:line@{usual.sip.listen}", f"http://{usual.http.listen}"
     screen.heading("Be an agent yourself, in two minutes")
     for step in (
-        f"1. make serve                  the line answers at {line}, its console is {console}",
-        f"2. open {console}/desk in Chromium, press a, let the page use your microphone: you are available",
-        f'3. .venv/bin/ivr call {line} --say "I\'d like to talk to a person" --stay      (or any SIP phone)',
-        "4. Enter answers, ? lists the keys; what the caller told the line is in front of you",
-        f"The supervisor's board is {console}/board. From this machine nobody logs in until there is an account:",
+        f"1. .venv/bin/ivr db seed, then make serve: the line answers at {line}, its console is {console}",
+        f"2. Open {console}/desk in Chromium, press a, let the page use your microphone: you are available.",
+        f'3. .venv/bin/ivr call {line} --from 5035550101 --say "I\'m thinking of cancelling" --stay',
+        "   (or any SIP phone): it rings, with why they call. Enter answers; ? lists the keys.",
+        f"A supervisor's board is {console}/board. From this machine nobody logs in until there is an account:",
         "   .venv/bin/ivr accounts add YOU --role supervisor --role agent",
     ):
         screen.plain(step)
