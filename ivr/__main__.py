@@ -15,7 +15,10 @@ from ivr.errors import ConfigError, IvrError
 from ivr.log_sink import claim_standard_streams
 from ivr.logs import StandardError, configure_logging
 
-COMMANDS = ("serve", "call", "answer", "say", "tail", "flow", "db", "accounts", "deploy", "models", "doctor")
+COMMANDS = (
+    *("serve", "call", "answer", "say", "tail", "flow", "db", "recordings"),
+    *("accounts", "deploy", "models", "doctor"),
+)
 EPILOG = """\
 first steps:
   ivr doctor                    what works here, what is missing, and how to get it

@@ -12,6 +12,7 @@ IvrError
 │   ├── ModificationRefused
 │   └── TransferFailed
 ├── ActionError          the back end behind a flow's action
+├── RecordingUnreadable  the operator: its key is not there, or somebody changed it
 ├── AccountError         whoever manages accounts, or chooses a password
 └── CallEnded            nobody: the far end left; unwinds a call's tasks
 """
@@ -93,6 +94,10 @@ class TransferFailed(TelephonyError):
 
 class ActionError(IvrError):
     """An action's back end failed; the flow takes the action's ``failed`` edge."""
+
+
+class RecordingUnreadable(IvrError):
+    """A recording is gone, was changed, or its key is not there."""
 
 
 class AccountError(IvrError):

@@ -23,6 +23,8 @@ HANDOFF_CONTEXT = "call.handoff_context"  # the token of the story that a human 
 HANDOFF_SAID = "call.handoff_said"  # the caller's words for it
 CALLBACK_REQUEST = "callback.request"  # the action that promises a call back
 MESSAGE_LEAVE = "message.leave"  # the action for which the line records what the caller says
+RECORDING_ON = "recording.on"  # conversations with agents may be recorded here, where the caller agrees
+RECORDING_AGREED = "call.recording"  # whether the caller agreed; not there before they were asked
 
 
 class Cause(StrEnum):

@@ -49,6 +49,18 @@ class Understood:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """Somebody said something in the conversation with a person, as it was written down live. ``by``: "caller", or
+    whose account; ``late``: long after it was said."""
+
+    kind: ClassVar[str] = "said"
+    by: str = ""
+    text: str = ""
+    unsure: bool = False
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Keyed:
     """The caller pressed a key (DTMF); masked where secret."""
 
@@ -169,7 +181,7 @@ class Other:
 
 
 Happening = (
-    Prompted | Understood | Keyed | Entered | Decided | Performed | HandedOver | Failed
+    Prompted | Understood | Spoken | Keyed | Entered | Decided | Performed | HandedOver | Failed
     | CallerActed | ResumeAsked | Ended | Other
 )  # fmt: skip
 _TYPES: Mapping[str, type[Any]] = {cls.kind: cls for cls in get_args(Happening) if cls not in (Decided, Other)}

@@ -20,7 +20,16 @@ LIVE = frozenset(
     {
         *("sip.trunks", "sip.max_calls", "sip.busy_status", "sip.retry_after_s", "sip.session_expires_s"),
         *("flows.entry", "flows.language", "flows.persona", "flows.numbers", "flows.services"),
-        *("desk.hours", "desk.agents", "desk.line", "retention.calls_days", "logs.path", "logs.level", "logs.redact"),
+        *(
+            "desk.hours",
+            "desk.agents",
+            "desk.line",
+            "retention.calls_days",
+            "recording.days",
+            "logs.path",
+            "logs.level",
+            "logs.redact",
+        ),
     }
 )
 """What counts from the reload on, for new calls, new hand-overs and new log lines; calls in progress go on."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from ivr.accounts.authentication import Authentication
-from ivr.actions import ActionRegistry
+from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import HttpActions
 from ivr.actions.waiting import WaitingActions
@@ -34,10 +34,12 @@ from ivr.desk.kept_place import kept_place
 from ivr.desk.promises import PromisedCallbacks
 from ivr.desk.routing import Rules
 from ivr.desk.scoring import Scoring
+from ivr.desk.seat import TranscriptLine
 from ivr.desk.seats import Seats
 from ivr.desk.settings import LiveSettings
 from ivr.desk.story import Stories
 from ivr.errors import IvrError
+from ivr.events import RECORDING_ON
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
@@ -45,9 +47,13 @@ from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
+from ivr.phones.recording import CallRecording, SpokenLine
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
+from ivr.record import Spoken
+from ivr.recording.archive import Archive
+from ivr.recording.container import Keys
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
@@ -142,6 +148,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             keep=scoring.keep,
             unknown=scoring.ask,
         )
+        archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), clock.now)
         store.line.apply(config.desk.line)
         line = WaitingLine(
             store.line,
@@ -152,7 +159,23 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             live=lambda: [call.call_id for call in registry],
             on_change=feed.touch,
         )
-        switchboard = Switchboard(endpoint, media, speech, desk, config.desk.caller_id, Destinations(config))
+
+        def written_down(line: SpokenLine) -> None:
+            """On the consoles of who talks with them, and in the call's record."""
+            if (call := registry.get(line.call_id)) is not None:
+                call.note(Spoken(line.by, line.text, line.unsure, line.late))
+            for seat in filter(None, map(seats.of, line.agents)):
+                seat.transcribed(TranscriptLine(line.by, line.text, line.at, line.unsure, line.late))
+
+        recording = CallRecording(
+            speech,
+            archive if config.recording.enabled else None,
+            transcribe=config.recording.enabled and config.recording.transcribe,
+            on_line=written_down,
+        )
+        switchboard = Switchboard(
+            endpoint, media, speech, desk, config.desk.caller_id, Destinations(config), recording=recording
+        )
         floor = AgentFloor(config.desk.agents, switchboard, media)
         seats = Seats(
             line,
@@ -182,12 +205,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         number = config.flows.numbering.number
         waiting = WaitingActions(store.callbacks, line, number)
         history = HistoryActions(store.calls, clock.now)
-        actions = ActionRegistry(office.actions, waiting.actions, history.actions, company_http.actions)
+        actions = ActionRegistry(
+            office.actions, waiting.actions, history.actions, consent.ACTIONS, company_http.actions
+        )
 
         entry = CallEntry(
             config.flows,
             serving,
-            lambda name: desk.fact(name, clock.now()),
+            lambda name: config.recording.enabled if name == RECORDING_ON else desk.fact(name, clock.now()),
             config.sip.vouching,
             kept_place(line, number),
         )
@@ -218,7 +243,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
                 seats=seats,
-                recording=store.messages.message,
+                recordings=archive,
                 board=board,
                 board_phone=BoardPhones(floor),
             ),
@@ -274,13 +299,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             time_zone=ZoneInfo(time_zone),
             waiting=lambda: _waiting_rules(reload.config.desk.line),
             number=number,
-            messages=store.messages,
+            messages=archive,
         )
         _beside(stack, CallBacks(services, line, seats.deliver).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
         _beside(stack, flows.run(), "flows")
         store.retention.apply(config.retention)
         _beside(stack, store.retention.daily(clock), "retention")
+        archive.apply(config.recording.kept_days(config.retention.calls_days))
+        _beside(stack, archive.daily(clock), "recordings' retention")
 
         facts = known.facts
 
@@ -313,6 +340,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
+                lambda now: archive.apply(now.recording.kept_days(now.retention.calls_days)),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
         )

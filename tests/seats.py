@@ -312,13 +312,25 @@ class FakeBridge:
         self._touch = touch
         self.held = self.muted = False
         self.consulting: dict[str, str] | None = None
+        self.recording: dict[str, object] = {
+            "on": False, "paused": False, "why_not": "The caller did not agree.",
+            "transcribing": False, "untranscribed": "The caller did not agree.",
+        }  # fmt: skip
         self.told: list[tuple[str, ...]] = []
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def view(self) -> Mapping[str, Any]:
         running = datetime.now(UTC).isoformat()
-        told = {"held": self.held, "muted": self.muted, "consulting": self.consulting, "you": "agent"}
-        return {**told, "transferring": "", "trouble": "", "supervisors": [], "seconds": running}
+        told: dict[str, object] = {"held": self.held, "muted": self.muted, "consulting": self.consulting}
+        told["you"] = "agent"
+        return {
+            **told,
+            "recording": self.recording,
+            "transferring": "",
+            "trouble": "",
+            "supervisors": [],
+            "seconds": running,
+        }
 
     def _did(self, *what: str) -> None:
         self.told.append(what)
@@ -334,6 +346,14 @@ class FakeBridge:
 
     async def press(self, keys: str) -> None:
         self._did("press", keys)
+
+    async def record(self, on: bool) -> None:
+        self.recording = {**self.recording, "on": on, "paused": not on}
+        self._did("record", str(on))
+
+    async def withdraw_recording(self) -> None:
+        self.recording = {**self.recording, "on": False, "paused": False, "why_not": "The caller took it back."}
+        self._did("withdraw_recording")
 
     async def transfer(self, to: str) -> None:
         if to == "agent:nobody":

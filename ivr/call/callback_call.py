@@ -20,7 +20,7 @@ from ivr.phones.music import MusicOnHold
 from ivr.phones.participant import Participant, first_of
 from ivr.phones.tones import BUSY, RINGBACK
 from ivr.ports import BridgeEnd, LegStats, Line, Offer, Party, Ring
-from ivr.record import HandedOver
+from ivr.record import HandedOver, Happening
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,10 @@ class CallBackCall:
         self._joined_after: float | None = None
         self._member: Participant | None = None
         self._waits = False  # for the next agent
+
+    def note(self, what: Happening) -> None:
+        """Something happened in the call that others know of."""
+        self._recorder.record(what)
 
     def view(self) -> Mapping[str, Any]:
         context = self._ring.context

@@ -12,6 +12,7 @@ from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
 from ivr.phones.switchboard import Switchboard
 from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, Messages, SpeechService
+from ivr.record import Happening
 
 
 class LiveCall(Protocol):
@@ -20,6 +21,7 @@ class LiveCall(Protocol):
     def view(self) -> Mapping[str, Any]:
         """State, transcript, slots, outcome, handoff context: what GET /api/calls/{call_id} shows."""
 
+    def note(self, what: Happening) -> None: ...
     async def end(self, reason: str) -> None: ...
 
 

@@ -23,6 +23,7 @@ from ivr.logs import bind_call
 from ivr.media.description import NoCommonCodec
 from ivr.phones.participant import Participant, hang_up
 from ivr.ports import EngineStatus, Leg, LegStats
+from ivr.record import Happening
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,10 @@ class CallSession:
             "outcome": "with agent" if call and call.handoff.with_agent else "",
             "handoff": context.to_json() if context else None,
         }
+
+    def note(self, what: Happening) -> None:
+        """Something happened in the call that others know of."""
+        self._recorder.record(what)
 
     async def end(self, reason: str) -> None:
         if not self._end_wanted.done():

@@ -7,10 +7,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ivr.cli.options import Subparsers, add_config, command, configuration
+from ivr.cli.options import Subparsers, add_config, age, command, configuration
 from ivr.company import OpenCompany, Times, company_of
 from ivr.config import Config
 from ivr.errors import ConfigError, StoreUnavailable
@@ -38,7 +38,7 @@ def add(commands: Subparsers) -> None:
     callbacks_ = action("callbacks", "who waits to be called back", callbacks)
     callbacks_.add_argument("--done", type=int, metavar="ID", help="that one has been called")
     purge_ = action("purge", "delete what is kept about old calls", purge)
-    purge_.add_argument("--older-than", required=True, type=_age, metavar="AGE", help="90d, for instance")
+    purge_.add_argument("--older-than", required=True, type=age, metavar="AGE", help="90d, for instance")
     purge_.add_argument("--yes", action="store_true", help="delete; without it, only count")
 
 
@@ -168,9 +168,3 @@ async def _current(opened: Opened) -> None:
 
 def _counted(counts: Mapping[str, int], joint: str) -> str:
     return joint.join(f"{count} {what}" for what, count in counts.items())
-
-
-def _age(text: str) -> timedelta:
-    if not text.removesuffix("d").isdigit() or not text.endswith("d"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number of days, such as 90d")
-    return timedelta(days=int(text.removesuffix("d")))

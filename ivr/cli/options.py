@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def add_listeners(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sip", metavar="HOST:PORT", help="instead of [sip] listen; port 0 picks a free one")
     parser.add_argument("--http", metavar="HOST:PORT", help="instead of [http] listen; port 0 picks a free one")
+
+
+def age(text: str) -> timedelta:
+    """A number of days, as 90d."""
+    if not text.removesuffix("d").isdigit() or not text.endswith("d"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no age: write a number of days, such as 90d")
+    return timedelta(days=int(text.removesuffix("d")))
 
 
 def configuration(arguments: argparse.Namespace) -> Config:

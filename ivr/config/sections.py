@@ -227,6 +227,28 @@ class RetentionConfig(Section):
     calls_days: int = Field(0, ge=0)
 
 
+class RecordingConfig(Section):
+    """Conversations with agents are recorded where ``enabled`` and the caller agrees; messages are kept in the same
+    ``folder``. ``key``: 32 bytes in base64 that seal them; ``former_keys`` still open what they sealed. ``days``: after
+    which they are deleted, 0 never (and never later than ``retention.calls_days``). ``transcribe``: both sides' words
+    are written down while they talk, under the same consent."""
+
+    enabled: bool = False
+    folder: Path = Path("var/recordings")
+    key: SecretField = Secret("")
+    former_keys: tuple[SecretField, ...] = ()
+    days: int = Field(90, ge=0)
+    transcribe: bool = False
+
+    def keys(self) -> tuple[str, ...]:
+        """As they are, the current one first. Raises ConfigError."""
+        return tuple(secret.reveal() for secret in (self.key, *self.former_keys) if secret.source)
+
+    def kept_days(self, calls_days: int) -> int:
+        """0 for ever."""
+        return min((days for days in (self.days, calls_days) if days), default=0)
+
+
 class HttpConfig(Section):
     listen: AddressField = Address("127.0.0.1", 8080)
     token: SecretField = Secret("")
@@ -325,6 +347,7 @@ class Config(Section):
     company: CompanyConfig = CompanyConfig()
     store: StoreConfig = StoreConfig()
     retention: RetentionConfig = RetentionConfig()
+    recording: RecordingConfig = RecordingConfig()
     http: HttpConfig = HttpConfig()
     logs: LogsConfig = LogsConfig()
     desk: DeskConfig = DeskConfig()
@@ -337,6 +360,9 @@ class Config(Section):
                 yield f"trunk {trunk.name}", trunk.password
         for service in self.flows.services:
             yield from ((f"service {service.name}, {name}", secret) for name, secret in service.secrets.items())
+        for secret in (self.recording.key, *self.recording.former_keys):
+            if secret.source:
+                yield "recording.key", secret
         if not self.http.listen.loopback:
             yield "http.token", self.http.token
 

@@ -105,7 +105,7 @@ class AgentDesk:
         await self.page.locator("#goodwill button").first.wait_for()
         await self.page.keyboard.press("g")
         await self.page.keyboard.press("Enter")
-        given = self.page.locator(".given li").first
+        given = self.page.locator(".given li span").first
         await given.wait_for()
         return await given.inner_text()
 

@@ -60,7 +60,10 @@ class Bridge:
         self._machine = machine
         self._name = str(context.facts.get(CALLER_NAME) or place.arrival.name or context.caller.number)
         self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
-        self._talk = Conversation(caller, self._name, switchboard.music, self, self._crashed)
+        self._talk = Conversation(
+            caller, self._name, switchboard.music, self, self._crashed,
+            switchboard.recording.of(ring), lambda: floor.changed(self),
+        )  # fmt: skip
         self._agent = Party("agent", ring.offer.agent, agent, _now())
         self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)
         self._supervision = SupervisedTalk(self._talk, floor)
@@ -104,6 +107,7 @@ class Bridge:
             "transferring": self._transferring,
             "on_hang_up": self._hang_up,
             "trouble": self._trouble,
+            "recording": self._talk.recording.view(),
             "you": "agent",
         }
 
@@ -124,6 +128,16 @@ class Bridge:
         if not keys or not KEYS.issuperset(keys):
             raise TransferFailed(400, "those are no keys of a telephone")
         await self._talk.caller.participant.media.press(keys)
+
+    async def record(self, on: bool) -> None:
+        async with self._turn:
+            await self._talk.recording.pause(not on)
+        self._floor.changed(self)
+
+    async def withdraw_recording(self) -> None:
+        async with self._turn:
+            await self._talk.recording.withdraw()
+        self._floor.changed(self)
 
     async def transfer(self, to: str) -> None:
         async with self._turn:

@@ -5,7 +5,8 @@ language}, ``reason``, ``said``, ``skill``, ``priority``, ``url`` (the screen po
 joined; ``parties`` [{role: caller | agent | consulted | supervisor, name, seconds, muted, how, outside}]; ``held``,
 ``held_by`` ("", "agent", "phone", "consultation" or "transfer"); ``muted``; ``consulting`` null or {with, state:
 ringing | private | conference}; ``supervisors`` [names]; ``transferring`` "" or where to; ``on_hang_up`` (ends |
-returns); ``trouble``: what was tried last and failed, "" for nothing; ``you``: agent or consulted.
+returns); ``recording``: see
+``ivr.phones.recording``; ``trouble``: what was tried last and failed, "" for nothing; ``you``: agent or consulted.
 """
 
 from __future__ import annotations

@@ -172,6 +172,12 @@ class ConsultedBridge:
     async def press(self, keys: str) -> None:
         raise self._refused()
 
+    async def record(self, on: bool) -> None:
+        raise self._refused()
+
+    async def withdraw_recording(self) -> None:
+        raise self._refused()
+
     async def transfer(self, to: str) -> None:
         raise self._refused()
 

@@ -15,6 +15,7 @@ from ivr.phones.browser_phone import joinable
 from ivr.phones.conference import Party, hears
 from ivr.phones.music import MusicOnHold
 from ivr.phones.participant import Participant, first_of
+from ivr.phones.recording import ConversationRecording
 from ivr.ports import Clip, MediaChanged, MediaLeg, TransferAsked
 
 log = structlog.get_logger(__name__)
@@ -40,11 +41,15 @@ class Conversation:
         music: Sequence[Clip],
         watched: Watched,
         on_crash: Callable[[BaseException], None],
+        recording: ConversationRecording,
+        changed: Callable[[], None],
     ) -> None:
         self.caller = Party("caller", name, caller, asyncio.get_running_loop().time())
         self.parties: list[Party] = [self.caller]
         self._watched = watched
         self._on_crash = on_crash
+        self.recording = recording
+        self._changed = changed
         self._music = MusicOnHold(caller.media, music)
         self._watching: dict[Party, asyncio.Task[None]] = {}
         self.closed = False
@@ -82,12 +87,14 @@ class Conversation:
                 self._hear[party] = heard
                 with contextlib.suppress(MediaUnavailable):  # gone, which its events say
                     await party.participant.media.hear(heard)
+        await self.recording.follow(order, self.caller, self.spawn, self._changed)
         if held:
             self._music.start()
 
     async def close(self) -> None:
         """Everybody but the caller is let go of."""
         self.closed = True
+        await self.recording.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

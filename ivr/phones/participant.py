@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
@@ -43,6 +43,13 @@ MEDIA_CLOSE_TIMEOUT_S = 2.0
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class TapSink:
+    """Where a leg's taps go; nowhere while nobody records."""
+
+    to: Callable[[Tapped], None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Participant:
     """Each of ``signals`` and ``audio`` is for one consumer at a time; CallEnded is the last that they yield.
@@ -52,6 +59,7 @@ class Participant:
     leg: Leg
     media: MediaLeg
     may_mute: bool = False
+    tapped: TapSink = field(default_factory=TapSink, compare=False)
 
     async def aim(self, remote: MediaDescription) -> None:
         """Send where ``remote`` says. Media that are lost just now are aimed once they are restored.
@@ -90,8 +98,11 @@ class Participant:
                     case MediaLost():
                         yield event
                         yield await restoration.of(event)
-                    case Tapped() | Connected():
-                        pass  # whoever records or has the browser reads these
+                    case Tapped():
+                        if self.tapped.to is not None:
+                            self.tapped.to(event)
+                    case Connected():
+                        pass  # whoever has the browser reads these
                     case _:
                         yield event
         finally:

@@ -11,12 +11,14 @@ from ivr.phones.destinations import Destinations
 from ivr.phones.introduction import Introduction
 from ivr.phones.music import tune
 from ivr.phones.participant import Participant, close_media
+from ivr.phones.recording import CallRecording
 from ivr.ports import Clip, Desk, HandoffContext, MediaEngine, Party, SipEndpoint, SpeechService
 
 
 @dataclass(frozen=True, slots=True)
 class Switchboard:
-    """``caller_id``: the SIP URI that agents' phones are called from; ``music``: for who is on hold."""
+    """``caller_id``: the SIP URI that agents' phones are called from; ``music``: for who is on hold;
+    ``recording``: what is kept of conversations."""
 
     endpoint: SipEndpoint
     media: MediaEngine
@@ -25,6 +27,7 @@ class Switchboard:
     caller_id: str
     destinations: Destinations = field(default_factory=Destinations)
     music: Sequence[Clip] = field(default_factory=tune)
+    recording: CallRecording = field(default_factory=CallRecording)
 
     async def dial(
         self,

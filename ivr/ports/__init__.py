@@ -61,6 +61,11 @@ from ivr.ports.phones import Floor as Floor
 from ivr.ports.phones import HangUp as HangUp
 from ivr.ports.phones import Ring as Ring
 from ivr.ports.phones import Supervision as Supervision
+from ivr.ports.recordings import OpenPlayer as OpenPlayer
+from ivr.ports.recordings import OpenRecording as OpenRecording
+from ivr.ports.recordings import RecordingAbout as RecordingAbout
+from ivr.ports.recordings import RecordingRow as RecordingRow
+from ivr.ports.recordings import Recordings as Recordings
 from ivr.ports.records import CallOpening as CallOpening
 from ivr.ports.records import CallRecords as CallRecords
 from ivr.ports.records import FlowVersion as FlowVersion

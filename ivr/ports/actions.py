@@ -12,7 +12,8 @@ from ivr.events import ActionResult, Term
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """One invocation. ``key`` is unique per intended effect: repeating it must not repeat the effect."""
+    """One invocation. ``key`` is unique per intended effect: repeating it must not repeat the effect. ``actor``: who
+    does it, for the audit trail."""
 
     name: str
     arguments: Mapping[str, object]
@@ -20,6 +21,7 @@ class ActionCall:
     call_id: str
     facts: Mapping[str, object]
     language: str = "en-US"
+    actor: str = "caller"
 
 
 class Actions(Protocol):

@@ -31,12 +31,14 @@ class PanelList:
 
 @dataclass(frozen=True, slots=True)
 class PanelNote:
-    """``by``: who wrote it, as agents read it."""
+    """``by``: who wrote it, as agents read it; ``changed_by``: who corrected it since, "" for nobody."""
 
     text: str
     by: str
     at: datetime
     kind: str = ""
+    changed_by: str = ""
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

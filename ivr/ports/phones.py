@@ -91,6 +91,12 @@ class Bridge(Protocol):
     async def press(self, keys: str) -> None:
         """Keys towards the caller's side."""
 
+    async def record(self, on: bool) -> None:
+        """Pause the recording where something is nobody's business, and go on with it."""
+
+    async def withdraw_recording(self) -> None:
+        """The caller takes their consent back: nothing more is recorded in this call."""
+
     async def transfer(self, to: str) -> None:
         """Blind: "agent:NAME", "skill:NAME" or "tel:NUMBER" (allowed ones only). The caller goes there, the agent is
         free; with a skill they wait in its line at their old place."""

@@ -67,12 +67,10 @@ class PastCalls(Protocol):
 
 
 class Messages(Protocol):
-    """What callers said who left a message, as WAV. Both methods raise StoreUnavailable."""
+    """Where it is kept what callers said who left a message; see ``Recordings``."""
 
     async def keep(self, call_id: str, wav: bytes) -> str:
-        """Its name, which nobody can guess."""
-
-    async def message(self, name: str) -> bytes | None: ...
+        """Its name, which nobody can guess. Raises StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,8 +52,10 @@ class EngineStatus:
 class SpeechService(Protocol):
     """The speech workers, seen from the line. Restarts dead workers; their sessions get RecogniserFailed."""
 
-    async def open(self, call_id: str, language: str) -> Ears:
-        """Raises SpeechUnavailable when no recogniser serves ``language`` (the call is then led by keys)."""
+    async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
+        """``background``: nobody waits for it, so it comes after those who are waited for.
+
+        Raises SpeechUnavailable when no recogniser serves ``language`` (the call is then led by keys)."""
 
     async def render(
         self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True

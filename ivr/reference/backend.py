@@ -55,10 +55,14 @@ class MemberProfile:
 
 @dataclass(frozen=True, slots=True)
 class Note:
+    """``by``: who wrote it; ``changed_by``: who corrected it last, "" for nobody, and when."""
+
     kind: str
     text: str
     by: str
     created_at: datetime
+    changed_by: str = ""
+    changed_at: datetime | None = None
 
 
 def digits_of(number: str) -> str:
@@ -96,7 +100,12 @@ class MemberRecords(Protocol):
         """The member's copy is ``kind`` (damaged, missing): keep that, and ship another. False when none is out."""
 
     async def damaged_reports(self) -> int: ...
-    async def add_note(self, text: str, kind: str) -> None: ...
+    async def add_note(self, text: str, kind: str, by: str = "") -> None:
+        """``by``: who wrote it, as others read it; "" for whoever acts."""
+
+    async def correct_note(self, place: int, text: str) -> bool:
+        """The note at ``place``, oldest first from 1 (-1: the last), says ``text`` now. False: there is none."""
+
     async def delete_notes(self) -> int:
         """How many there were."""
 

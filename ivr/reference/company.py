@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, time
 from functools import partial
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from aiohttp import web
 
 from ivr.actions import ActionSet
 from ivr.company import Company, Held, OpenCompany, Record, Times
-from ivr.ports import Panel, VerificationTries
+from ivr.ports import ActionCall, ByAgent, Granted, Panel, VerificationTries
 from ivr.reference import deliveries, members, panel, queue, seed_data
-from ivr.reference.backend import Backend, MemberProfile
+from ivr.reference.backend import Backend, MemberProfile, MemberRecords
+from ivr.reference.grants import Grants
 from ivr.reference.memory import MemoryFilms
 from ivr.reference.sql import SqlFilms, seed
 from ivr.reference.titles import CATALOGUE, Catalogue
 from ivr.store.database import Database
+from ivr.store.ledger import Json
 from ivr.store.memory import MemoryLedger
 from ivr.store.migration import Branch
 from ivr.store.retention import LONG_S
@@ -24,6 +27,7 @@ from ivr.store.verification import MemoryVerificationLog, VerificationLog
 from ivr.web.backend import in_time
 from ivr.web.formats import json_response
 
+AGENT_NOTE = "agent"
 SIGNATURES = (*members.SIGNATURES, *queue.SIGNATURES)
 
 
@@ -50,6 +54,7 @@ class OpenFilms(OpenCompany):
         self._tries = tries
         self._times = times
         self._database = database
+        self._grants = None if database is None else Grants(database, times.now)
         self._catalogue = Catalogue(backend, times.now)
 
     @property
@@ -79,7 +84,29 @@ class OpenFilms(OpenCompany):
 
     async def panel(self, caller_id: str) -> Panel | None:
         profile = await self.backend.profile(caller_id)
-        return None if profile is None else panel.panel_of(profile, await self.backend.notes(caller_id))
+        if profile is None:
+            return None
+        given = None if self._grants is None else await self._grants.of(caller_id)
+        return panel.panel_of(profile, await self.backend.notes(caller_id), given, self._times.now())
+
+    async def grant(self, caller_id: str, goodwill: str, choice: str, by: ByAgent) -> Granted:
+        if self._grants is None:
+            return await super().grant(caller_id, goodwill, choice, by)
+        began = datetime.combine(self._times.today(), time(), self._times.zone)
+        return await self._grants.give(caller_id, goodwill, choice, by, began)
+
+    async def undo(self, caller_id: str, grant_id: str, by: ByAgent) -> None:
+        if self._grants is None:
+            return await super().undo(caller_id, grant_id, by)
+        return await self._grants.undo(caller_id, grant_id, by)
+
+    async def add_note(self, caller_id: str, text: str, by: ByAgent) -> None:
+        async def change(records: MemberRecords) -> Json:
+            await records.add_note(text, AGENT_NOTE, by.display)
+            return {}
+
+        call = ActionCall("notes.add", {}, by.key, by.call_id, {}, actor=by.name)
+        await self.backend.change(caller_id, call, change)
 
     async def counts(self) -> Mapping[str, int]:
         return {"titles": len(await self.backend.titles()), "members": await self.backend.count()}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from ivr.actions import verification
-from ivr.actions.registry import Handler, Invocation
+from ivr.actions.registry import LAST, Handler, Invocation
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
 from ivr.errors import ActionError
 from ivr.events import CALLER_ID, CALLER_NAME, ActionResult
@@ -101,6 +101,15 @@ SIGNATURES = (
         about="Keep a note about the member.",
     ),
     of_member(
+        "notes.correct",
+        parameters=(Parameter("text", "text"), Parameter("note", "ordinal", required=False)),
+        outcomes=("ok", "none"),
+        risk="irreversible",
+        needs=IdentityLevel.VERIFIED,
+        about="A note says something else from now on: the one at this place, oldest first, or the latest. Who changed "
+        "it and when is kept with it.",
+    ),
+    of_member(
         "notes.delete_all",
         outcomes=("ok", "none"),
         returns={"count": "number"},
@@ -147,6 +156,7 @@ class MemberActions:
             "disc.report": self.report_disc,
             "notes.read": self.read_notes,
             "notes.add": self.add_note,
+            "notes.correct": self.correct_note,
             "notes.delete_all": self.delete_notes,
         }
 
@@ -217,6 +227,13 @@ class MemberActions:
 
         await self._backend.change(invocation.caller_id, invocation.call, change)
         return await refreshed(self._backend, invocation.caller_id, "ok")
+
+    async def correct_note(self, invocation: Invocation) -> ActionResult:
+        async def change(records: MemberRecords) -> Json:
+            return {"there": await records.correct_note(invocation.get("note", LAST), invocation["text"].strip())}
+
+        done = await self._backend.change(invocation.caller_id, invocation.call, change)
+        return await refreshed(self._backend, invocation.caller_id, "ok" if done["there"] else "none")
 
     async def delete_notes(self, invocation: Invocation) -> ActionResult:
         async def change(records: MemberRecords) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 
@@ -127,7 +127,7 @@ class MemoryFilms:
         return sorted(known.notes, key=lambda note: note.created_at) if known else ()
 
     async def change(self, member: str, call: ActionCall, change: Change) -> Json:
-        stamp = Stamp(call.key, call.name, call.call_id, self._now())
+        stamp = Stamp(call.key, call.name, call.call_id, self._now(), call.actor)
 
         async def effect() -> Json:
             kept = self._find(member)
@@ -180,9 +180,20 @@ class _Records:
     async def damaged_reports(self) -> int:
         return self.member.damaged
 
-    async def add_note(self, text: str, kind: str) -> None:
-        self.member.notes.append(Note(kind, text, self.stamp.actor, self.stamp.at))
+    async def add_note(self, text: str, kind: str, by: str = "") -> None:
+        self.member.notes.append(Note(kind, text, by or self.stamp.actor, self.stamp.at))
         self._record(None, {"kind": kind})
+
+    async def correct_note(self, place: int, text: str) -> bool:
+        notes = self.member.notes
+        notes.sort(key=lambda note: note.created_at)
+        if not notes or place > len(notes):
+            return False
+        at = place - 1 if place > 0 else len(notes) - 1
+        if notes[at].text != text:
+            notes[at] = replace(notes[at], text=text, changed_by=self.stamp.actor, changed_at=self.stamp.at)
+            self._record({"note": at + 1}, {"note": at + 1, "corrected": True})
+        return True
 
     async def delete_notes(self) -> int:
         gone = len(self.member.notes)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ivr.ports import Panel, PanelItem, PanelList, PanelNote
 from ivr.reference.backend import MemberProfile, Note, Title
+from ivr.reference.goodwill import Grant, money, offered
 
 SHOWN = 12
 AUTHORS = {"caller": "the member, by phone"}
 
 
-def panel_of(profile: MemberProfile, notes: Sequence[Note]) -> Panel:
+def panel_of(profile: MemberProfile, notes: Sequence[Note], given: Sequence[Grant] | None, now: datetime) -> Panel:
+    """``given``: goodwill of the last 30 days, the newest first; None where none can be given."""
     facts = [
         ("Plan", profile.plan),
         ("Member since", str(profile.since.year)),
@@ -31,9 +34,19 @@ def panel_of(profile: MemberProfile, notes: Sequence[Note]) -> Panel:
             PanelList("At home", _items(profile.discs)),
         ),
         notes=tuple(
-            PanelNote(note.text, AUTHORS.get(note.by, note.by), note.created_at, note.kind) for note in reversed(notes)
+            PanelNote(
+                note.text, _author(note.by), note.created_at, note.kind, _author(note.changed_by), note.changed_at
+            )
+            for note in reversed(notes)
         ),
+        goodwill=() if given is None else offered(profile, given),
+        granted=tuple(grant.shown(now) for grant in given or ()),
+        takes_notes=True,
     )
+
+
+def _author(by: str) -> str:
+    return AUTHORS.get(by, by)
 
 
 def _items(titles: Sequence[Title]) -> tuple[PanelItem, ...]:
@@ -41,4 +54,4 @@ def _items(titles: Sequence[Title]) -> tuple[PanelItem, ...]:
 
 
 def _money(cents: int) -> str:
-    return f"${cents / 100:,.2f}" if cents else "none"
+    return money(cents) if cents else "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from ivr.reference.tables import (
     member_phones,
     member_pins,
     members,
+    note_changes,
     notes,
     queue_entries,
     titles,
@@ -61,6 +62,11 @@ class SqlRecords:
         return tuple(rows.scalars())
 
     async def put_queue(self, order: Order) -> None:
+        before = await self.arrange(order)
+        await self._record({"queue": list(before)}, {"queue": list(order)})
+
+    async def arrange(self, order: Order) -> Order:
+        """Put the queue in ``order``, untold in the trail; what it was."""
         mine = queue_entries.c.member_id == self.member_id
         rows = await self.connection.execute(select(queue_entries).where(mine).order_by(queue_entries.c.position))
         added = {row.title_id: row.added_at for row in rows}
@@ -79,7 +85,7 @@ class SqlRecords:
             await self.connection.execute(insert(queue_entries), entries)
         newer = update(members).where(members.c.id == self.member_id)
         await self.connection.execute(newer.values(queue_version=members.c.queue_version + 1))
-        await self._record({"queue": list(added)}, {"queue": list(order)})
+        return tuple(added)
 
     async def last_edit(self) -> QueueEdit | None:
         mine = (audit.c.call_id == self.stamp.call_id) & (audit.c.member == self.number) & audit.c.undone.is_(False)
@@ -117,11 +123,26 @@ class SqlRecords:
         count = await self.connection.execute(select(func.count()).select_from(disc_reports).where(mine))
         return count.scalar_one()
 
-    async def add_note(self, text: str, kind: str) -> None:
-        note = {"kind": fit(kind, 40), "text": fit(text, 4000), "by": self.stamp.actor, "created_at": self.stamp.at}
+    async def add_note(self, text: str, kind: str, by: str = "") -> None:
+        by = fit(by or self.stamp.actor, 100)
+        note = {"kind": fit(kind, 40), "text": fit(text, 4000), "by": by, "created_at": self.stamp.at}
         await self.connection.execute(insert(notes).values(note | {"member_id": self.member_id}))
         # The words stay out of the trail: a member who has notes deleted must find them gone everywhere.
         await self._record(None, {"kind": kind})
+
+    async def correct_note(self, place: int, text: str) -> bool:
+        mine = select(notes).where(notes.c.member_id == self.member_id).order_by(notes.c.created_at, notes.c.id)
+        kept = (await self.connection.execute(mine)).all()
+        if not kept or place > len(kept):
+            return False
+        note = kept[place - 1 if place > 0 else -1]
+        if note.text == text:
+            return True
+        before = {"before": note.text, "by": self.stamp.actor, "call_id": self.stamp.call_id, "at": self.stamp.at}
+        await self.connection.execute(insert(note_changes).values(before | {"note_id": note.id}))
+        await self.connection.execute(update(notes).where(notes.c.id == note.id).values(text=fit(text, 4000)))
+        await self._record({"note": note.id}, {"note": note.id, "corrected": True})
+        return True
 
     async def delete_notes(self) -> int:
         gone = (await self.connection.execute(delete(notes).where(notes.c.member_id == self.member_id))).rowcount
@@ -213,17 +234,20 @@ class SqlFilms(TableGroup):
 
     @reads
     async def notes(self, connection: AsyncConnection, member: str) -> Sequence[Note]:
+        changes = note_changes.alias()
+        latest = select(func.max(changes.c.id)).where(changes.c.note_id == notes.c.id).correlate(notes)
         rows = await connection.execute(
-            select(notes.c.kind, notes.c.text, notes.c.by, notes.c.created_at)
+            select(notes.c.kind, notes.c.text, notes.c.by, notes.c.created_at, note_changes.c.by, note_changes.c.at)
             .join(members, members.c.id == notes.c.member_id)
+            .outerjoin(note_changes, note_changes.c.id == latest.scalar_subquery())
             .where(members.c.number == member)
             .order_by(notes.c.created_at, notes.c.id)
         )
-        return [Note(*row) for row in rows]
+        return [Note(kind, text, by, at, changed or "", when) for kind, text, by, at, changed, when in rows]
 
     @writes
     async def change(self, connection: AsyncConnection, member: str, call: ActionCall, change: Change) -> Json:
-        stamp = Stamp(call.key, call.name, call.call_id, self._now())
+        stamp = Stamp(call.key, call.name, call.call_id, self._now(), call.actor)
 
         async def effect() -> Json:
             row = await connection.execute(select(members.c.id).where(members.c.number == member).with_for_update())
@@ -300,4 +324,6 @@ async def _seed_member(
             reported = {"disc_id": disc, "kind": copy.state, "at": at, "call_id": ""}
             await connection.execute(insert(disc_reports).values(this | reported))
     if member.notes:
-        await connection.execute(insert(notes), [mine | asdict(note) for note in member.notes])
+        kept = ("kind", "text", "by", "created_at")
+        rows = [mine | {name: getattr(note, name) for name in kept} for note in member.notes]
+        await connection.execute(insert(notes), rows)

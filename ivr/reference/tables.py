@@ -106,3 +106,33 @@ holds = Table(
     Column("until", Date, nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+# What agents gave. Money in cents, 0 for none; ``place``: where the title stood in the queue, 0 nowhere.
+goodwill_grants = Table(
+    "goodwill_grants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _member(),
+    Column("kind", String(20), nullable=False),  # bonus_title, credit
+    Column("cents", Integer, nullable=False),
+    Column("disc_id", ForeignKey("discs.id"), nullable=True),
+    Column("place", Integer, nullable=False),
+    Column("label", String(300), nullable=False),
+    Column("agent", String(100), nullable=False, index=True),  # the account's name
+    Column("display", String(100), nullable=False),
+    Column("call_id", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("undone_at", Moment, nullable=True),
+)
+
+# What notes said before somebody changed them; gone with the note.
+note_changes = Table(
+    "note_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("note_id", ForeignKey("notes.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("before", Text, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("call_id", String(100), nullable=False),
+    Column("at", Moment, nullable=False),
+)

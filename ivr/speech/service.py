@@ -210,13 +210,13 @@ class WorkerSpeechService:
             await ears.close()
         await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
 
-    async def open(self, call_id: str, language: str) -> Ears:
+    async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
         if vendors.recogniser_for(self._recogniser_offers, language) is None:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         worker = await self._least_loaded(language)
         session = next(self._numbers)
         ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
-        worker.send(session, Open(language))
+        worker.send(session, Open(language, background))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
 

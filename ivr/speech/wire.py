@@ -51,9 +51,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A call's session begins."""
+    """A call's session begins. ``background``: after those that somebody waits for."""
 
     language: str
+    background: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from ivr.store.tables import (
     calls,
     handoff_contexts,
     idempotency,
-    messages,
     place_events,
     places,
     resume_points,
@@ -120,7 +119,6 @@ class Retention(TableGroup):
             (announced, announced.c.at < older_than),
             (verification_tries, verification_tries.c.at < older_than),
             (callbacks, (callbacks.c.created_at < older_than) & (callbacks.c.state != "waiting")),
-            (messages, messages.c.at < older_than),
             (idempotency, idempotency.c.at < older_than),
             (calls, calls.c.ended_at < older_than),
         ]

@@ -24,8 +24,8 @@ from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
-from ivr.store.messages import MessageStore
 from ivr.store.migration import CORE, Branch
+from ivr.store.recordings import RecordingTable
 from ivr.store.retention import Retention
 from ivr.store.spool import Spool, folder_for, waiting_in
 from ivr.store.verification import VerificationLog
@@ -83,7 +83,6 @@ class Store:
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
         self.callbacks = CallbackRequests(self.database, now, writer)
-        self.messages = MessageStore(self.database, now)
         self.audit = AuditTrail(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
@@ -91,6 +90,7 @@ class Store:
         self.announced = AnnouncementTable(self.database, now)
         self.desk_settings = DeskSettingsTable(self.database, now)
         self.desk_history = DeskHistory(self.database, now)
+        self.recordings = RecordingTable(self.database, now)
         self.retention = Retention(self.database, now, self.spool_folder)
 
     @property

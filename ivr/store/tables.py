@@ -17,7 +17,6 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
@@ -170,17 +169,6 @@ handoff_contexts = Table(
     Column("payload", Json, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
-)
-
-
-# What callers said who left a message for a human.
-messages = Table(
-    "messages",
-    metadata,
-    Column("name", String(64), primary_key=True),  # nobody can guess it
-    Column("call_id", String(100), nullable=False, index=True),
-    Column("at", Moment, nullable=False, index=True),
-    Column("wav", LargeBinary, nullable=False),  # at most three minutes, 16-bit mono at 8 kHz: 2.9 MB
 )
 
 
@@ -386,4 +374,19 @@ desk_settings = Table(
     Column("value", Json, nullable=False),
     Column("by", String(100), nullable=False),
     Column("at", Moment, nullable=False),
+)
+
+# What was said, as sound: the sound itself is a file of this name, see ivr.recording.
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),  # conversation, message
+    Column("call_id", String(100), nullable=False, index=True),
+    Column("caller_id", String(40), nullable=False, index=True),  # "" for a stranger
+    Column("agents", Json, nullable=False),  # names of accounts, in the order in which they talked
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("seconds", Float, nullable=False),
+    Column("key", String(20), nullable=False),  # the id of the key that sealed it, "" for none
+    Column("ended", String(100), nullable=False),  # why; "" while it goes on
 )

@@ -13,7 +13,7 @@ from aiohttp import web
 from ivr.call_search import CallSearch, CallsFound
 from ivr.desk.seats import Seats
 from ivr.errors import StoreUnavailable
-from ivr.ports import AgentState, Supervision
+from ivr.ports import AgentState, Recordings, Supervision
 from ivr.readiness import Readiness
 
 T = TypeVar("T")
@@ -107,16 +107,12 @@ class Board(Protocol):
     async def supervise(self, by: str, phone: str, agent: str, how: Supervision) -> None: ...
 
 
-async def _nothing_recorded(name: str) -> bytes | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Backend:
     """``context``: a hand-over's, by the token in its link. ``mask``: hide telephone numbers, as the logs do.
     ``started``: whether there is anything to show yet, beside readiness. ``zone``: in which a day is asked for.
-    ``seats``: live agents' consoles; None where there are none. ``recording``: by its name, as WAV. ``board``: the
-    supervisors'; ``board_phone``: makes their phone, by name."""
+    ``seats``: live agents' consoles; None where there are none. ``recordings``: of conversations and messages; None
+    where there are none. ``board``: the supervisors'; ``board_phone``: makes their phone, by name."""
 
     calls: Calls
     flows: Flows
@@ -126,7 +122,7 @@ class Backend:
     started: Callable[[], bool] = lambda: True
     zone: tzinfo = UTC
     seats: Seats | None = None
-    recording: Callable[[str], Awaitable[bytes | None]] = _nothing_recorded
+    recordings: Recordings | None = None
     board: Board | None = None
     board_phone: Callable[[str], BoardPhone] | None = None
 

@@ -119,6 +119,10 @@ class DeskCommands:
                 return bridge.mute(asked.flag("on"))
             case "press":
                 return bridge.press(asked.keys())
+            case "record":
+                return bridge.record(asked.flag("on"))
+            case "withdraw_recording":
+                return bridge.withdraw_recording()
             case "transfer":
                 return bridge.transfer(asked.target())
             case "consult":

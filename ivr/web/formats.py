@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ivr.call_search import reason_of
 from ivr.logs import mask_number
-from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Understood
+from ivr.record import Entered, Entry, Failed, HandedOver, Keyed, Performed, Prompted, Spoken, Understood
 
 
 def phone(number: object, *, mask: bool) -> str:
@@ -75,6 +75,9 @@ def told(entry: Mapping[str, Any]) -> str:
             return text
         case Understood(text=text, intent=intent):
             return f"“{text}” ({intent})" if intent else f"“{text}”"
+        case Spoken(by=by, text=text, late=late):
+            who = "" if by == "caller" else f"{by}: "
+            return f"{who}“{text}”{' (written down late)' if late else ''}"
         case Keyed(key=key):
             return f"pressed {key or entry.get('text', '')}"  # a transcript has it as text
         case Performed(action=action, outcome=outcome):

@@ -390,7 +390,7 @@ class FakeSpeech:
     async def start(self) -> None:
         return None
 
-    async def open(self, call_id: str, language: str) -> Ears:
+    async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
         if self.deaf or language not in self.recognised:
             raise SpeechUnavailable("no recogniser")
         self.ears.append(FakeEars(language))

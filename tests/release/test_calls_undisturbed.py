@@ -32,7 +32,7 @@ class FastSpeech(Slow):
         super().__init__()
         self._opened: defaultdict[str, asyncio.Future[FakeEars]] = defaultdict(asyncio.Future)
 
-    async def open(self, call_id: str, language: str) -> Ears:
+    async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
         ears = await super().open(call_id, language)
         self._opened[call_id].set_result(self.ears[-1])
         return ears

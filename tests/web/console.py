@@ -75,7 +75,7 @@ class Brisk(FakeSpeech):
         super().__init__()
         self.by_call: dict[str, FakeEars] = {}
 
-    async def open(self, call_id: str, language: str) -> Ears:
+    async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
         ears = await super().open(call_id, language)
         self.by_call[call_id] = self.ears[-1]
         return ears

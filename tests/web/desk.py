@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.async_api import Browser, Page, expect
@@ -19,16 +20,13 @@ from ivr.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
+from tests.recordings import archived, wav
 from tests.seats import FakePhone, Floor, floor
 from tests.web.browser import Window
 from tests.web.fakes import FakeCalls, FakeFlows, ready
 from tests.web.people import Roles, hire
 
 FLAGS = (*PHONE, "--disable-features=WebRtcHideLocalIpsWithMdns")
-WAV = (
-    b"RIFF$\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00@\x1f\x00\x00\x80>\x00\x00\x02\x00\x10\x00data"
-    + bytes(4)
-)
 FAR_END = """
 async (sdp) => {
   window.legs?.close();
@@ -54,6 +52,7 @@ class Desk:
     base: str
     floor: Floor
     runs: HttpServer
+    left: str  # the name of a message that was recorded
 
     def waits(self, name: str, reason: str, waited_s: float, *, priority: int = 5, skill: str = "general") -> None:
         arrival = Arrival(f"tel:{name}", f"call-{name}", skill, priority, reason=reason, name=name)
@@ -74,25 +73,27 @@ async def desk(
     async def context(secret: str) -> Mapping[str, Any] | None:
         return None
 
-    async def recording(name: str) -> bytes | None:
-        return WAV if name == "left" else None
-
-    backend = Backend(
-        FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recording=recording
-    )
+    stack = AsyncExitStack()
+    folder = Path(stack.enter_context(TemporaryDirectory()))
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
+    stack.push_async_callback(store.close)
+    recordings = await stack.enter_async_context(archived(folder, store=store))
+    left = await recordings.keep("call-left", wav())
+    backend = Backend(
+        FakeCalls(*calls), FakeFlows(), ready, context, mask=False, seats=ground.seats, recordings=recordings
+    )
     authentication = Authentication(store.accounts)
     await hire(authentication, people or {})
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(application(backend, feed, authentication=authentication, token=token), sockets)
     await server.start()
     try:
-        yield Desk(f"http://127.0.0.1:{port_of(sockets)}", ground, server)
+        yield Desk(f"http://127.0.0.1:{port_of(sockets)}", ground, server, left)
     finally:
         await ground.stop()
         await server.stop()
-        await store.close()
+        await stack.aclose()
 
 
 @asynccontextmanager

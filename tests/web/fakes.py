@@ -14,7 +14,7 @@ from ivr.accounts.authentication import Authentication
 from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
-from ivr.ports import EngineStatus
+from ivr.ports import EngineStatus, Recordings
 from ivr.readiness import Readiness
 from ivr.reference import COMPANY, deliveries
 from ivr.reference.backend import MemberProfile
@@ -130,6 +130,7 @@ async def serving(
     started: bool = True,
     people: Roles | None = None,
     authentication: Authentication | None = None,
+    recordings: Recordings | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
     """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account."""
 
@@ -141,7 +142,10 @@ async def serving(
             raise RuntimeError("a bug")
         return context or {"reason": "asked"} if secret == "right" else None
 
-    backend = Backend(calls or FakeCalls(), flows or FakeFlows(), now, context_of, mask=False, started=lambda: started)
+    backend = Backend(
+        calls or FakeCalls(), flows or FakeFlows(), now, context_of,
+        mask=False, started=lambda: started, recordings=recordings,
+    )  # fmt: skip
     store = Store("sqlite+aiosqlite://")
     await store.upgrade()
     authentication = authentication or Authentication(store.accounts)

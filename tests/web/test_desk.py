@@ -315,7 +315,7 @@ async def test_the_newer_of_two_tabs_has_the_desk_and_the_older_says_so(browser:
 async def test_a_message_is_read_played_and_answered(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, _):
         page = await seated(opened, served)
-        message = asyncio.create_task(served.floor.message("Please call me about the discs.", "left"))
+        message = asyncio.create_task(served.floor.message("Please call me about the discs.", served.left))
         await expect(page.get_by_role("alertdialog")).to_contain_text("A message was left")
         await page.keyboard.press("Enter")
         await message
@@ -484,7 +484,7 @@ def states() -> States:
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")
         await expect(page.locator(".me .state")).to_contain_text("Available")
-        left = asyncio.create_task(served.floor.message("Please call me.", "left"))
+        left = asyncio.create_task(served.floor.message("Please call me.", served.left))
         await expect(page.get_by_role("alertdialog")).to_be_visible()
         await page.keyboard.press("Enter")
         await expect(page.locator("audio[controls]")).to_be_visible()
@@ -626,3 +626,22 @@ async def test_a_page_that_answers_no_ping_is_gone_within_two_and_a_half_seconds
         await told(ws, "done")
         # two and a half seconds from the last sign of life, and what a busy machine adds
         await served.floor.until(lambda: served.floor.line.agents["local"].state == "away", within_s=2.9)
+
+
+async def test_the_page_says_why_nothing_is_recorded_and_the_agent_may_pause_or_end_it(browser: Browser) -> None:
+    async with at_work(browser) as (served, opened, _):
+        page = await seated(opened, served)
+        await talking(page, served)
+        await expect(page.locator(".recording")).to_contain_text("Not recorded. The caller did not agree.")
+        await expect(page.locator(".untranscribed")).to_contain_text("The caller did not agree")
+        bridge = served.floor.bridges[-1]
+        bridge.recording = {**bridge.recording, "on": True, "why_not": "", "untranscribed": "", "transcribing": True}
+        await bridge.hold(False)
+        await page.get_by_role("button", name="Pause, something private").click()
+        await expect(page.locator(".recording")).to_contain_text("recording paused")
+        await page.get_by_role("button", name="Go on recording").click()
+        await page.get_by_role("button", name="The caller wants none").click()
+        await expect(page.locator(".recording")).to_contain_text("Not recorded")
+        assert [told for told in bridge.told if told[0].startswith(("record", "withdraw"))] == [
+            ("record", "False"), ("record", "True"), ("withdraw_recording",),
+        ]  # fmt: skip

@@ -19,14 +19,16 @@ from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES, NOT_VERIFIED, Action
 from ivr.dialogue.flows.source import Place
 from ivr.dialogue.flows.state import EdgeSpec, Path, State, Transition
 from ivr.dialogue.flows.wording import FILTERS, slots_in
+from ivr.events import RECORDING_ON
 from ivr.identity import CALLER_TRUSTED, IDENTITY_FACTS, IdentityLevel
 
 FACTS = frozenset({
     "call.id", "call.caller", "call.called", "call.language", "call.language_chosen", "entry",
-    "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason",
+    "hours.open", "hours.next_opening", "desk.announcement", "desk.closed_reason", RECORDING_ON,
     CALLER_TRUSTED, *IDENTITY_FACTS, *WAIT_FACTS, *PLACE_FACTS,
 })  # fmt: skip
 SPOKEN_TYPES = frozenset({"title", "number", "ordinal", "digits", "date", "boolean", "choice"})
+ASKED_TYPES = SPOKEN_TYPES | {"text"}  # text is dictated: all that is said, so it is no part of a phrase
 _ALIKE = (  # types that pass for one another
     {"number", "ordinal", "money"}, {"digits", "number", "text"}, {"choice", "text", "boolean"}, {"title", "text"},
 )  # fmt: skip
@@ -206,7 +208,7 @@ class _Names:
             place = self.at("states", sid, "ask")
             if state.ask not in self.variables:
                 self.unknown("variable", place, state.ask, self.variables)
-            elif self.variables[state.ask].type not in SPOKEN_TYPES:
+            elif self.variables[state.ask].type not in ASKED_TYPES:
                 why = f"{state.ask} is {self.variables[state.ask].type}, which nobody can say or key"
                 self.add("not-askable", place, why, "give the variable a type that can be said")
             if state.goto is None:

@@ -214,7 +214,9 @@ class _Compiler:
             node.steps.append(replace(step, gives=given.level) if given is not None else step)
         if explicit or (risk != "none" and policy == "auto"):
             no = _only(node, "no", "back")
-            node.steps.append(self.step(name, no, "the caller says no", True, debt=Debt.SETTLE))
+            unheard = state.confirm is not None and state.confirm.unanswered == "no"
+            label = "the caller says no, or nothing" if unheard else "the caller says no"
+            node.steps.append(self.step(name, no, label, not unheard, debt=Debt.SETTLE))
 
     def _action(self, node: Node) -> None:
         state = node.state

@@ -29,6 +29,7 @@ class Mode(StrEnum):
 
     QUESTION = "question"
     CONFIRM = "confirm"
+    CONSENT = "consent"  # a confirmation that silence declines
     CHOOSE = "choose"  # did you mean A or B
     RESUME = "resume"
     GOODBYE = "goodbye"
@@ -43,7 +44,8 @@ class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
     ``beneath`` is what a side question (CHOOSE, GOODBYE, LANGUAGE) returns to. ``secret``: the answer fills a variable
-    that nobody may read. ``options``, ``snapshot`` and ``language`` are what CHOOSE, RESUME and LANGUAGE offer."""
+    that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``options``, ``snapshot`` and ``language`` are what CHOOSE, RESUME and LANGUAGE offer."""
 
     mode: str
     grammar: StateGrammar
@@ -52,6 +54,7 @@ class Gather:
     hangover_s: float = 0.5
     hotword: bool = False
     secret: bool = False
+    dictation: str = ""
     token: int = 0  # of its latest Listen; 0 before the first
     prompt: tuple[Words, ...] = ()
     options: tuple[Reading, ...] = ()

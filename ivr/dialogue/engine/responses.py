@@ -16,7 +16,7 @@ from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, han
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
-from ivr.dialogue.understanding.n_best import understand, words_of
+from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
@@ -28,6 +28,8 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if recognition.cause is Cause.NO_INPUT_TIMEOUT:
         return silent(call, gather)
     found = understand(recognition, gather.grammar, call.words.risks)
+    if gather.dictation:
+        found = dictated(found, recognition, gather.grammar, gather.dictation)
     best = found.best
     _record(call, gather, recognition, found)
     call.temper.heard(recognition.manner)

@@ -27,7 +27,7 @@ class VariableSpec(Node):
 
     title: a Term id of the vocabularies in ``from`` (tried in order). number, ordinal: int within min..max. digits: a
     string of ``length`` (a count, or [min, max]). date: ISO 8601 day. boolean. choice: a key of ``values``, whose
-    phrases mean it. text, money: only from actions, never spoken."""
+    phrases mean it. text: whatever is said where a state asks for it. money: only from actions, never spoken."""
 
     type: SlotType
     about: str = ""

@@ -62,10 +62,12 @@ class Confirm(Node):
     """Ask before acting. auto: explicit when anything used was heard with doubt; irreversible actions always explicit.
 
     implicit: the next prompt must name what was understood (the checker looks). ``no``: where a "no" goes, with
-    ``clear``ed variables asked again."""
+    ``clear``ed variables asked again. ``unanswered``: "no" takes silence, and whatever isn't a clear yes, for a no at
+    once, so that nobody has to answer to go on."""
 
     policy: ConfirmPolicy = "auto"
     prompt: TaperedPrompt | None = None
+    unanswered: Literal["", "no"] = ""
     no: Edge | None = None
 
 

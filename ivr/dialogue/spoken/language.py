@@ -113,6 +113,7 @@ class Language:
     operator: tuple[str, ...] = ()  # the word that everybody says for a human
     options: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # the first, the second, neither of two
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
+    stop_recording: tuple[str, ...] = ()  # what takes the consent to a recording back, wherever it is said
     corrections: tuple[str, ...] = ()  # "no, i meant …"
     assents: WordSet = frozenset()  # with which a yes begins that something else follows,
     denials: Phrase = ()  # and a no

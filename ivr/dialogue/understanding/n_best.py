@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
-from ivr.dialogue.understanding.grammar import NOTHING, Interpretation, Meaning, Reading, distinct
+from ivr.dialogue.understanding.grammar import ANSWER, NOTHING, Interpretation, Meaning, Reading, SlotValue, distinct
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
@@ -53,6 +53,17 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
     if best.sure and words and negated(words, grammar.language) and not denies:
         best = best.doubted(best.confidence)
     return Interpretation(best, did_you_mean(heard), "grammar")
+
+
+def dictated(found: Interpretation, recognition: Recognition, grammar: StateGrammar, variable: str) -> Interpretation:
+    """Where any words are wanted, they are what was said, with doubt: unless they are, word for word, something that
+    the grammar has, or may mean that a human is wanted."""
+    text = recognition.transcript.strip()[:MOST_CHARACTERS]
+    words = words_of(text, grammar.language)
+    if not words or (found.best is not None and found.best.leads_out) or _covered(words, grammar):
+        return found
+    meaning = Meaning(ANSWER, {variable: SlotValue(text, text)})
+    return Interpretation(Reading.guess(meaning, text, 0.5), how="dictation")
 
 
 def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Interpretation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,7 @@ R = TypeVar("R")
 _TICK_S = 0.02
 _THREADS = max(2, os.cpu_count() or 2)
 _HUNG_S = 8.0  # a recognition that takes longer will not return: the worker gives itself up
+_BEHIND_NICE = 15
 _LAPSE_S = 1.0  # a loop that ticks later than this was held up itself
 _GRAMMARS = 128
 
@@ -54,6 +56,7 @@ class RecognitionWorker:
     def __init__(self, line: Link) -> None:
         self._line = line
         self._pool = ThreadPoolExecutor(_THREADS, "recognise")
+        self._behind = ThreadPoolExecutor(1, "transcribe", initializer=_step_back)
         self._recognisers: list[Recogniser] = []
         self._vad: SileroModel | None = None
         self._sessions: dict[int, UtteranceDetector] = {}
@@ -87,8 +90,8 @@ class RecognitionWorker:
         match message:
             case Setup(recogniser, models):
                 self._pool.submit(self._load, recogniser, Path(models))
-            case Open(language):
-                self._open(number, language)
+            case Open(language, background):
+                self._open(number, language, background)
             case Listen() as listen:
                 self._listen(number, listen)
             case Close():
@@ -100,7 +103,8 @@ class RecognitionWorker:
 
     def close(self) -> None:
         """The line is gone."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._behind):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _load(self, kind: str, models: Path) -> None:
         """In a thread: models take their time."""
@@ -131,7 +135,7 @@ class RecognitionWorker:
         able = [r for r in self._recognisers if served(language, r.languages)]
         return max(able, key=lambda r: language in r.languages, default=None)  # the first, unless one is exact
 
-    def _open(self, session: int, language: str) -> None:
+    def _open(self, session: int, language: str, background: bool) -> None:
         recogniser = self._recogniser(language)
         if recogniser is None or self._vad is None:
             self._tell(session, RecogniserFailed(f"no recogniser for {language}"))
@@ -139,7 +143,7 @@ class RecognitionWorker:
         self._sessions[session] = UtteranceDetector(
             SileroStream(self._vad),
             lambda event: self._tell(session, event),
-            lambda detector, attempt: self._submit(recogniser, detector, attempt),
+            lambda detector, attempt: self._submit(recogniser, detector, attempt, background),
         )
 
     def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
@@ -165,7 +169,7 @@ class RecognitionWorker:
         if recogniser is not None:
             self._pool.submit(_compile, recogniser, grammar)
 
-    def _submit(self, recogniser: Recogniser, detector: UtteranceDetector, attempt: Attempt) -> None:
+    def _submit(self, recogniser: Recogniser, detector: UtteranceDetector, attempt: Attempt, background: bool) -> None:
         def work() -> Outcome:
             if attempt.cancelled():
                 raise Cancelled
@@ -182,7 +186,7 @@ class RecognitionWorker:
                 failed = Recognition(Cause.ERROR, duration_s=duration_s, engine=recogniser.name)
                 detector.done(attempt, Outcome(failed, Measured()))
 
-        future = self._start(attempt, work)
+        future = self._behind.submit(work) if background else self._start(attempt, work)
         future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
 
     def _start(self, key: object, work: Callable[[], R]) -> Future[R]:
@@ -209,6 +213,11 @@ class RecognitionWorker:
             return recogniser.recognise(samples_of(pcm[2 * span[0] : 2 * span[1]]), grammar)
 
         self._line.answer(asking, self._start(object(), lambda: RECOGNITION.dump_json(heard())))
+
+
+def _step_back() -> None:
+    """This thread takes what processor time the others leave (on Linux a thread has a priority of its own)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND_NICE)
 
 
 def _compile(recogniser: Recogniser, grammar: SpeechGrammar) -> None:

@@ -6,7 +6,19 @@ from aiohttp import web
 
 from ivr.web.access import account_of, needs
 from ivr.web.navigation import home
-from ivr.web.pages import account, accounts, assets, board, calls, desk, flows, handoff, login, simulator
+from ivr.web.pages import (
+    account,
+    accounts,
+    assets,
+    board,
+    calls,
+    desk,
+    flows,
+    handoff,
+    login,
+    recordings,
+    simulator,
+)
 
 
 @needs()
@@ -25,5 +37,6 @@ ROUTES = (
     *handoff.ROUTES,
     *desk.ROUTES,
     *board.ROUTES,
+    *recordings.ROUTES,
     *assets.ROUTES,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.web.access import needs
+from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
@@ -39,6 +39,7 @@ async def call(request: web.Request) -> web.Response:
     found = await in_time(request.app[BACKEND].calls.get(call_id))
     if found is None:
         raise web.HTTPNotFound(text=f"Nothing is known about a call {call_id}.")
+    kept = request.app[BACKEND].recordings
     flow, _, state = str(found.get("state") or "").partition(".")
     return page(
         request,
@@ -49,6 +50,7 @@ async def call(request: web.Request) -> web.Response:
         facts=told_facts(found),
         slots=found.get("slots") or {},
         measures=found.get("canonical") or {},
+        recordings=await in_time(kept.of_call(call_id)) if kept and account_of(request).may("supervisor") else (),
         flow=flow,
         state=state,
     )

@@ -21,6 +21,7 @@ The service sends JSON objects:
 The page sends ``{"id": NUMBER, "do": COMMAND, …}``:
 
   available · away {reason} · accept {place} · decline {place} · finish {disposition, then: available|away, reason}
+  record {on} · withdraw_recording
   hold {on} · mute {on} · press {keys} · transfer {to} · consult {to} · complete · conference · drop · machine · hang_up
   on_hang_up {how: ends|returns} · note {text, key} · grant {goodwill, choice, key} -> {id, label, undo_until}
   undo {grant, key} · call_back {number, due} · find {text} -> {calls, count} · phone.offer {sdp} -> {sdp}
@@ -41,7 +42,7 @@ from ivr.desk.seats import Seats
 from ivr.desk.story import plain
 from ivr.errors import IvrError
 from ivr.web.access import account_of, needs
-from ivr.web.backend import BACKEND, in_time
+from ivr.web.backend import BACKEND
 from ivr.web.bodies import object_of
 from ivr.web.desk_commands import Asked, DeskCommands
 from ivr.web.formats import dumps
@@ -67,15 +68,6 @@ async def hang_up(app: web.Application) -> None:
 async def desk(request: web.Request) -> web.Response:
     _seats(request)
     return page(request, "desk.html", account=account_of(request))
-
-
-@needs("agent")
-async def recording(request: web.Request) -> web.Response:
-    """What a caller left as a message, or a recorded conversation: WAV."""
-    found = await in_time(request.app[BACKEND].recording(request.match_info["name"]))
-    if found is None:
-        raise web.HTTPNotFound(text="there is no such recording, or it was deleted")
-    return web.Response(body=found, content_type="audio/wav", headers={"Cache-Control": "no-store"})
 
 
 @needs("agent")
@@ -197,5 +189,4 @@ async def _obey(console: _Console, commands: DeskCommands, text: str) -> None:
 ROUTES = (
     web.get("/desk", desk),
     web.get("/desk/socket", socket),
-    web.get("/desk/recordings/{name}", recording),
 )

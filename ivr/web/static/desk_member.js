@@ -52,7 +52,7 @@ function Notes({ panel, writable, act }) {
   const send = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) add(event); };
   return html`<div class="card notes"><h2>Notes</h2>
     ${panel.notes.length === 0 && html`<p class="quiet">None.</p>`}
-    <ul class="plain-list">${panel.notes.map((note, number) => html`<li key=${`${note.at}-${number}`}>${note.text}<br /><span class="quiet">${note.by}, <${When} at=${note.at} /></span></li>`)}</ul>
+    <ul class="plain-list">${panel.notes.map((note, number) => html`<li key=${`${note.at}-${number}`}>${note.text}<br /><span class="quiet">${note.by}, <${When} at=${note.at} />${note.changed_by && html`; corrected by ${note.changed_by}, <${When} at=${note.changed_at} />`}</span></li>`)}</ul>
     ${panel.takes_notes && writable && html`<form onSubmit=${add}><label for="note">Add a note; the member can hear it, correct it and delete it</label>
       <textarea id="note" rows="2" maxlength="4000" value=${text} onInput=${(event) => type(event.target.value)} onKeyDown=${send}></textarea>
       <button disabled=${!text.trim()}>Keep the note</button></form>`}</div>`;

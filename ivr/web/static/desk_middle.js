@@ -60,7 +60,7 @@ export function Conversation({ server, state, act }) {
     ${state.open === "call-back" && html`<${CallBack} matter=${talk} act=${act} />`}
     ${message && html`<${Message} message=${talk.message} />`}
     <div class="card"><h2>Why they call</h2><${Why} story=${story} /></div>
-    ${!message && html`<${Live} lines=${state.lines} aloud=${state.aloud} act=${act} />`}
+    ${!message && html`<${Live} lines=${state.lines} recording=${bridge.recording} aloud=${state.aloud} act=${act} />`}
     ${(!message || story.transcript.length > 0) && html`<div class="card"><h2>What they said to the line</h2><${Transcript} lines=${story.transcript} />
       ${story.tried.length > 0 && html`<p class="quiet">Tried: ${story.tried.map(plainly).join(", ")}</p>`}</div>`}
     ${message && html`<${Finish} server=${server} act=${act} />`}
@@ -141,14 +141,24 @@ export function CallBack({ matter, act }) {
     <p class="row"><button class="primary">Note it</button><button type="button" class="plain" onClick=${act.close}>Close</button></p></form>`;
 }
 
-function Live({ lines, aloud, act }) {
+function Live({ lines, recording, aloud, act }) {
   const list = useRef(null);
   useLayoutEffect(() => { if (list.current) list.current.scrollTop = list.current.scrollHeight; }, [lines.length]);
   return html`<div class="card live-lines"><div class="head"><h2 id="live-title">As you talk</h2>
       <label class="check"><input type="checkbox" checked=${aloud} onChange=${(event) => act.set("aloud", event.target.checked)} /> Screen readers read new lines</label></div>
-    ${lines.length === 0 && html`<p class="quiet">What both of you say is written here, once the caller has agreed.</p>`}
+    <${Recording} recording=${recording} act=${act} />
+    ${lines.length === 0 && html`<p class="quiet untranscribed">${recording?.untranscribed ? `Nothing is written down: ${recording.untranscribed}` : "What both of you say is written here, once the caller has agreed."}</p>`}
     <div class="log" ref=${list} tabindex="0" aria-labelledby="live-title" aria-live=${aloud ? "polite" : "off"} role="log"><ol>${lines.map((line, number) => html`<li key=${number} class=${line.by}>
       <span class="who">${first(line.by)}</span> <span>${line.unsure ? html`<mark class="unsure" title="This may have been misheard">${line.text}<span class="hidden"> (unsure)</span></mark>` : line.text}${line.late && html` <span class="tag">late</span>`}</span></li>`)}</ol></div></div>`;
+}
+
+// Whether it is recorded, why not, and the caller's right to end that.
+function Recording({ recording, act }) {
+  if (!recording) return null;
+  if (!recording.on && !recording.paused && !recording.transcribing) return html`<p class="quiet recording">Not recorded. ${recording.why_not}</p>`;
+  return html`<p class="row recording"><span class="tag ${recording.paused ? "hold" : "live"}">${recording.paused ? "recording paused" : recording.on ? "recording" : "written down"}</span>
+    <button onClick=${() => act.ask("record", { on: recording.paused })}>${recording.paused ? "Go on recording" : "Pause, something private"}</button>
+    <button onClick=${() => act.ask("withdraw_recording", {}, "Nothing more is recorded.")}>The caller wants none</button></p>`;
 }
 
 function Message({ message }) {

@@ -18,7 +18,7 @@ from ivr.dialogue.flows.model_errors import fault_of, locate, suggestion
 from ivr.dialogue.flows.source import Place, read_file, source_files
 from ivr.dialogue.flows.yaml_tree import MAX_FAULTS, Fault, Spot, read_tree
 from ivr.identity import LevelWord
-from ivr.workshop.simulate.driver import ACTION, DESK, PARTS
+from ivr.workshop.simulate.driver import ACTION, DESK, PARTS, RECORDING
 
 SUFFIX = ".test.yaml"
 MASKED = "•"  # what stands where a recorded call had something secret
@@ -72,9 +72,9 @@ class Expect(_Model):
 
 
 class Answer(_Model):
-    """What an action, or the desk, answers from now on."""
+    """What an action, the desk, or whether conversations are recorded, is from now on."""
 
-    action: str = Field(description="the action's name, or desk")
+    action: str = Field(description="the action's name, desk, or recording (on or off)")
     outcome: str = Field(description="the outcome it ends with")
     values: Mapping[str, Any] = Field(default_factory=dict, description="what it brings, for returns")
 
@@ -295,7 +295,7 @@ def against(file: ScriptFile, library: FlowLibrary, company: Company) -> tuple[F
             for kind, part in (("fail", step.fail), ("mend", step.mend)):
                 if part is not None:
                     unknown("part", part, [*PARTS, *(f"{ACTION}{name}" for name in actions)], *at, kind)
-            if step.answer is not None and step.answer.action != DESK:
+            if step.answer is not None and step.answer.action not in (DESK, RECORDING):
                 unknown("action", step.answer.action, actions, *at, "answer", "action")
         for number, action in enumerate(call.end.actions):
             unknown("action", action, actions, *here, "end", "actions", number)

@@ -38,7 +38,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import MASK
 from ivr.errors import FlowError, IvrError
-from ivr.events import ActionResult, Term
+from ivr.events import RECORDING_ON, ActionResult, Term
 from ivr.ports import ActionCall
 from ivr.record import CallerActed, Ended, Entry, HandedOver, Happening, Keyed, Performed, ResumeAsked, Understood
 from ivr.workshop.simulate.sandbox import Sandbox
@@ -47,6 +47,7 @@ MOST_EVENTS = 2000  # without the caller doing anything: more never comes to res
 PARTS = ("recogniser", "synthesiser", "store", "agent")
 ACTION = "action:"
 DESK = "desk"
+RECORDING = "recording"
 DOUBT = 0.6
 USUAL = Start("call", caller="5035550101", called="5035550199")
 """Who calls whom where nothing is said of it."""
@@ -142,15 +143,20 @@ class Driver:
         await self._rest(self.dialogue.handle(event, self.now))
 
     def _new_dialogue(self, vocabularies: Mapping[str, tuple[Term, ...]]) -> Dialogue:
-        fact = self._sandbox.fact
         start = replace(
             self.start,
             call_id=self.call_id,
             vocabularies=vocabularies,
-            fact_source=fact,
+            fact_source=self._fact,
             place_source=lambda facts, call_id: self._kept_place,
         )
         return Dialogue(self.library, start)
+
+    def _fact(self, name: str) -> object:
+        """As the script has it: conversations are recorded where ``recording`` answers "on"."""
+        if name == RECORDING_ON and (told := self.answers.get(RECORDING)) is not None:
+            return told.outcome == "on"
+        return self._sandbox.fact(name)
 
     async def _rest(self, effects: Sequence[Effect]) -> None:
         """Carry out effects, and what comes of them, until the line waits for the caller."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ivr.actions import ActionRegistry
+from ivr.actions import ActionRegistry, consent
 from ivr.actions.history import HistoryActions
 from ivr.actions.http import NAME as HTTP
 from ivr.actions.waiting import WaitingActions
@@ -69,7 +69,7 @@ class Sandbox:
     def _open(self, office: OpenCompany, callbacks: Callbacks, points: ResumePoints) -> None:
         self._office, self._callbacks, self._points = office, callbacks, points
         waiting, history = WaitingActions(callbacks), HistoryActions(None, self.now)
-        self._actions = ActionRegistry(office.actions, waiting.actions, history.actions)
+        self._actions = ActionRegistry(office.actions, waiting.actions, history.actions, consent.ACTIONS)
 
     async def reset(self, moment: datetime) -> None:
         """The example data as it is at ``moment``; nothing is broken."""

@@ -13,7 +13,7 @@ from ivr.dialogue.engine.contract import Agitated, KeyPressed, KeysPaused, NoInp
 from ivr.errors import FlowError, IvrError
 from ivr.events import CALLER_ID, Accept, ActionResult, Cause, Hypothesis, Recognition
 from ivr.record import CallerActed, Entry, Understood
-from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, CallOver, Driver, Standing
+from ivr.workshop.simulate.driver import ACTION, DESK, DOUBT, PARTS, RECORDING, CallOver, Driver, Standing
 
 
 class Simulation(Driver):
@@ -115,7 +115,7 @@ class Simulation(Driver):
 
     def answer(self, action: str, outcome: str, values: Mapping[str, object] | None = None) -> Sequence[Entry]:
         """From now on this comes of ``action`` (or of the "desk"), whatever the back end would say."""
-        if action != DESK:
+        if action not in (DESK, RECORDING):
             self._known(f"{ACTION}{action}")
             if outcome not in (known := self.library.signatures[action].all_outcomes):
                 raise FlowError(f"{action} never ends in {outcome}", remedy=f"one of {', '.join(sorted(known))}")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ivr.cli import db
+from ivr.cli.options import age
 from ivr.config import CompanyConfig, Config, RetentionConfig, StoreConfig, load_config
 from ivr.errors import ConfigError
 from ivr.ports import Arrival
@@ -121,7 +122,7 @@ async def test_purge_counts_before_it_deletes(url: str, store: Store) -> None:
 @pytest.mark.parametrize("text", ["90", "d", "-3d", "90h"])
 def test_an_age_is_a_number_of_days(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="90d"):
-        db._age(text)
+        age(text)
 
 
 async def test_the_daily_job_deletes_what_is_old(store: Store) -> None:

@@ -31,16 +31,3 @@ async def test_calls_about_it_by_number_or_member_lately(store: Store) -> None:
     assert await store.calls.calls_about("discs", caller_id="", number=ADA, **about) == 1  # type: ignore[arg-type]
     assert await store.calls.calls_about("discs", caller_id="10001", number="", **about) == 1  # type: ignore[arg-type]
     assert await store.calls.calls_about("discs", caller_id="", number="", **about) == 0  # type: ignore[arg-type]
-
-
-async def test_a_message_is_kept_as_it_was(store: Store) -> None:
-    one, two = await store.messages.keep("c", b"RIFF one"), await store.messages.keep("c", b"RIFF two")
-    assert one != two and len(one) >= 32
-    assert await store.messages.message(one) == b"RIFF one"
-    assert await store.messages.message("nobody's") is None
-
-
-async def test_messages_go_with_the_calls(store: Store) -> None:
-    name = await store.messages.keep("c", b"RIFF")
-    await store.retention.purge(datetime.now(UTC) + timedelta(days=1000))
-    assert await store.messages.message(name) is None

@@ -146,7 +146,7 @@ async def test_drift_would_be_seen(empty_url: str) -> None:
 
 async def test_status_and_seed_commands(empty_url: str) -> None:
     assert "run ivr db upgrade" in await told(db.status, empty_url)
-    assert f"is at revision {head((CORE,))}, films 0002" in await told(db.upgrade, empty_url)
+    assert f"is at revision {head((CORE,))}, films 0003" in await told(db.upgrade, empty_url)
     first = await told(db.seed, empty_url)
     assert "added 420 titles and 8 members" in first
     assert "added 0 titles and 0 members" in await told(db.seed, empty_url)

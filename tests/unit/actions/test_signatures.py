@@ -32,6 +32,7 @@ NAMES = {
     "disc.report",
     "notes.read",
     "notes.add",
+    "notes.correct",
     "notes.delete_all",
     "callback.request",
     "message.leave",
@@ -59,6 +60,7 @@ def test_declarations_hold_together(name: str) -> None:
 def test_what_cannot_be_taken_back_says_so() -> None:
     assert {s.name for s in COMPANY.all_signatures.values() if s.risk == "irreversible"} == {
         "disc.report",
+        "notes.correct",
         "notes.delete_all",
     }
 

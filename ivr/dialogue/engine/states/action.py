@@ -168,6 +168,8 @@ def late(call: Conversation, done: ActionDone) -> None:
 def _confirmed(call: Conversation, gather: Gather, reading: Reading) -> Next:
     if reading.meaning.intent != "yes":
         return confirmation.declined(call, reading)
+    if not reading.sure and gather.mode == Mode.CONSENT:
+        return _unanswered(call, gather)
     if not reading.sure:
         return NoMatch(gather)  # what can't be undone is not done on a guess
     call.intent_doubt = False
@@ -180,4 +182,14 @@ def _keyed(call: Conversation, gather: Gather, index: int) -> Next:
 
 
 CONFIRM = Handlers(_confirmed, _keyed, anew=lambda call, gather: confirmation.ask(call), menu=yes_no_menu)
-VERB = Verb(enter, arrived, {Mode.CONFIRM: CONFIRM, Mode.RUNNING: MEANWHILE})
+
+
+def _unanswered(call: Conversation, gather: Gather) -> Next:
+    return confirmation.declined(call, Reading(Meaning("no"), "", 1.0))
+
+
+CONSENT = Handlers(
+    _confirmed, _keyed, noinput=_unanswered, nomatch=_unanswered,
+    anew=lambda call, gather: confirmation.ask(call), menu=yes_no_menu,
+)  # fmt: skip
+VERB = Verb(enter, arrived, {Mode.CONFIRM: CONFIRM, Mode.CONSENT: CONSENT, Mode.RUNNING: MEANWHILE})

@@ -79,7 +79,8 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
         return [*yes_no_entries(call.words), *correcting, *request_entries(call, questions)]
 
     grammar = state_grammar(call, (call.here, "confirm", tuple(correctable), questions), build)
-    gather = new_gather(call, Mode.CONFIRM, grammar, YES_NO_KEYS)
+    lax = call.state.confirm is not None and call.state.confirm.unanswered == "no"
+    gather = new_gather(call, Mode.CONSENT if lax else Mode.CONFIRM, grammar, YES_NO_KEYS)
     gather.secret = gather.secret or not call.secrets.isdisjoint(variables)
     return gather
 

@@ -140,7 +140,7 @@ def question(call: Conversation) -> Gather:
             builtin = intent in ("yes", "no") and intent not in call.flow.intents
             phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
             yield from entries(intent, phrases, call.language)
-        if spec is not None:
+        if spec is not None and spec.type != "text":
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)
         yield from request_entries(call, questions)
@@ -152,6 +152,7 @@ def question(call: Conversation) -> Gather:
         gather.hangover_s = max(gather.hangover_s, DIGIT_HANGOVER_S)
     gather.hotword = not (call.flow.defaults.bargein if state.bargein is None else state.bargein)
     gather.secret = state.ask in call.secrets
+    gather.dictation = state.ask if spec is not None and spec.type == "text" else ""
     return gather
 
 

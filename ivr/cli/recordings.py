@@ -1,0 +1,104 @@
+"""`ivr recordings`: which recordings there are, and deleting them, one by one, a caller's, or old ones."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ivr.cli.options import Subparsers, add_config, age, command, configuration
+from ivr.config import Config
+from ivr.errors import ConfigError
+from ivr.ports import RecordingRow
+from ivr.recording.archive import Archive
+from ivr.recording.container import Keys
+from ivr.store import Store
+from ivr.store.database import missing_file
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    archive: Archive
+    by: str
+
+
+Work = Callable[[Opened, argparse.Namespace], Awaitable[str]]
+
+
+def add(commands: Subparsers) -> None:
+    parser = command(commands, "recordings", "what was recorded: list it, delete it")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name: str, text: str, work: Work) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = command(actions, name, text, handler=handle)
+        add_config(added)
+        added.set_defaults(work=work)
+        return added
+
+    list_ = action("list", "recordings, the newest first", listed)
+    list_.add_argument("--call", default="", metavar="CALL_ID", help="only this call's")
+    list_.add_argument("--caller", default="", metavar="ID", help="only this caller's, as the company knows them")
+    delete_ = action("delete", "delete recordings for good: the files and what is listed of them", delete)
+    delete_.add_argument("names", nargs="*", metavar="NAME")
+    delete_.add_argument("--caller", default="", metavar="ID", help="all of this caller")
+    purge_ = action("purge", "delete what is older", purge)
+    purge_.add_argument("--older-than", required=True, type=age, metavar="AGE", help="90d, for instance")
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    print(asyncio.run(run(configuration(arguments), arguments)))
+    return 0
+
+
+async def run(config: Config, arguments: argparse.Namespace) -> str:
+    """What to tell the operator. Raises StoreUnavailable, ConfigError, OSError."""
+    if path := missing_file(config.store.resolved()):
+        raise ConfigError(f"{path}: there is no database", remedy="run ivr db upgrade, or mend [store] url")
+    store = Store(config.store.resolved(), node=config.node, spool=config.store.spool_folder)
+    try:
+        archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), store.now)
+        answer: str = await arguments.work(Opened(archive, f"cli:{getpass.getuser()}"), arguments)
+        return answer
+    finally:
+        await store.close()
+
+
+async def listed(opened: Opened, arguments: argparse.Namespace) -> str:
+    found = (
+        await opened.archive.of_call(arguments.call)
+        if arguments.call
+        else await opened.archive.listed(arguments.caller)
+    )
+    return "\n".join(map(_line, found)) or "there are no recordings"
+
+
+def _line(row: RecordingRow) -> str:
+    sealed = f"sealed by {row.key}" if row.key else "not sealed"
+    who = f"{row.caller_id or 'unknown caller'} with {', '.join(row.agents) or 'nobody'}"
+    at = row.started_at.isoformat(timespec="seconds")
+    return f"{row.name}  {at}  {row.seconds:7.1f} s  {row.kind}  call {row.call_id}  {who}  {sealed}"
+
+
+async def delete(opened: Opened, arguments: argparse.Namespace) -> str:
+    if bool(arguments.names) == bool(arguments.caller):
+        raise ConfigError("name recordings, or one caller", remedy="ivr recordings list shows both")
+    rows: Sequence[RecordingRow]
+    if arguments.caller:
+        rows = await opened.archive.listed(arguments.caller)
+    else:
+        found = [await opened.archive.find(name) for name in arguments.names]
+        if missing := [name for name, row in zip(arguments.names, found, strict=True) if row is None]:
+            raise ConfigError(f"there is no recording {', '.join(missing)}", remedy="ivr recordings list shows them")
+        rows = [row for row in found if row is not None]
+    for row in rows:
+        await opened.archive.delete(row, opened.by, "asked for")
+    return f"deleted {len(rows)} recording{'' if len(rows) == 1 else 's'}"
+
+
+async def purge(opened: Opened, arguments: argparse.Namespace) -> str:
+    older: timedelta = arguments.older_than
+    count = await opened.archive.purge(datetime.now(UTC) - older, opened.by)
+    return f"deleted {count} recording{'' if count == 1 else 's'}"

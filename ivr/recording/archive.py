@@ -1,0 +1,239 @@
+"""The archive of recordings: files beside their rows, begun, kept, played, and really deleted when they are old."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+from wave import Error as WaveError
+from wave import open as open_wave
+
+import structlog
+
+from ivr.errors import RecordingUnreadable, StoreUnavailable
+from ivr.ports import Clock, OpenPlayer, OpenRecording, RecordingAbout, RecordingRow
+from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer
+
+log = structlog.get_logger(__name__)
+
+DAY_S = 24 * 3600.0
+SUFFIX = ".ivrrec"
+RETENTION = "retention"  # who deletes what is old, in the audit trail
+
+
+class Rows(Protocol):
+    """See ``ivr.store.recordings.RecordingTable``."""
+
+    async def add(self, row: RecordingRow) -> None: ...
+    async def finish(self, name: str, seconds: float, ended: str, agents: Sequence[str]) -> None: ...
+    async def find(self, name: str) -> RecordingRow | None: ...
+    async def of_call(self, call_id: str) -> Sequence[RecordingRow]: ...
+    async def all(
+        self, *, caller_id: str = "", before: datetime | None = None, limit: int = 1000
+    ) -> Sequence[RecordingRow]: ...
+    async def played(self, row: RecordingRow, by: str) -> None: ...
+    async def delete(self, row: RecordingRow, by: str, why: str) -> bool: ...
+
+
+class Archive:
+    """Implements ``ivr.ports.Recordings``. ``folder``: of the files; ``now``: an aware clock."""
+
+    def __init__(self, rows: Rows, folder: Path, keys: Keys, now: Callable[[], datetime]) -> None:
+        self._rows = rows
+        self._folder = folder
+        self._keys = keys
+        self._now = now
+        self._days = 0
+        self._changed = asyncio.Event()
+
+    async def begin(self, about: RecordingAbout) -> OpenRecording | None:
+        row = self._row(about)
+        try:
+            writer = await asyncio.to_thread(Writer, self._path(row.name), STEREO_PCMU, self._keys)
+        except OSError as error:
+            log.error("recording.unwritable", call_id=about.call_id, error=str(error), remedy="see [recording] folder")
+            return None
+        try:
+            await self._rows.add(row)
+        except StoreUnavailable as error:
+            log.error("recording.unlisted", call_id=about.call_id, error=str(error))
+            writer.close()
+            self._path(row.name).unlink(missing_ok=True)
+            return None
+        log.info("recording.begun", call_id=about.call_id, recording=row.name, sealed=bool(row.key))
+        return _Recording(row, writer, self._rows)
+
+    async def keep(self, call_id: str, wav: bytes) -> str:
+        row = self._row(RecordingAbout(call_id, kind="message"))
+        seconds = await asyncio.to_thread(self._kept, self._path(row.name), wav)
+        listed = RecordingRow(row.name, row.kind, row.call_id, "", (), row.started_at, seconds, row.key, "kept")
+        try:
+            await self._rows.add(listed)
+        except StoreUnavailable:
+            self._path(row.name).unlink(missing_ok=True)
+            raise
+        return row.name
+
+    def _kept(self, path: Path, wav: bytes) -> float:
+        """How many seconds. Raises RecordingUnreadable for what is no WAV of PCM."""
+        try:
+            with open_wave(BytesIO(wav)) as read:
+                form = WavFormat(1, read.getnchannels(), read.getframerate(), 8 * read.getsampwidth())
+                sound = read.readframes(read.getnframes())
+        except (WaveError, EOFError) as error:
+            raise RecordingUnreadable(f"the message is no WAV file: {error}") from error
+        writer = Writer(path, form, self._keys)
+        try:
+            pieces = [sound[at : at + form.second] for at in range(0, len(sound), form.second)] or [b""]
+            for number, piece in enumerate(pieces, 1):
+                writer.write(piece, last=number == len(pieces))
+        finally:
+            writer.close()
+        return len(sound) / form.second
+
+    async def find(self, name: str) -> RecordingRow | None:
+        return await self._rows.find(name)
+
+    async def of_call(self, call_id: str) -> Sequence[RecordingRow]:
+        return await self._rows.of_call(call_id)
+
+    async def listed(self, caller_id: str = "", before: datetime | None = None) -> Sequence[RecordingRow]:
+        """The newest first."""
+        return await self._rows.all(caller_id=caller_id, before=before)
+
+    async def open(self, name: str, by: str) -> OpenPlayer | None:
+        row = await self._rows.find(name)
+        if row is None:
+            return None
+        player = await asyncio.to_thread(Player, self._path(name), self._keys)
+        try:
+            await self._rows.played(row, by)
+        except StoreUnavailable:  # nobody listens unnoticed
+            player.close()
+            raise
+        log.info("recording.played", recording=name, call_id=row.call_id, by=by)
+        return _Player(player)
+
+    # -- deletion ----------------------------------------------------------------------------------------------
+
+    async def delete(self, row: RecordingRow, by: str, why: str) -> None:
+        """The file, then the row: what is listed no more is not there any more. Raises StoreUnavailable, OSError."""
+        await asyncio.to_thread(self._path(row.name).unlink, missing_ok=True)
+        if await self._rows.delete(row, by, why):
+            log.info("recording.deleted", recording=row.name, kind=row.kind, call_id=row.call_id, by=by, why=why)
+
+    async def purge(self, before: datetime, by: str = RETENTION) -> int:
+        """Delete what began before; how many. Files that no row names go too. Raises StoreUnavailable, OSError."""
+        count = 0
+        while rows := await self._rows.all(before=before):
+            for row in rows:
+                await self.delete(row, by, "old")
+                count += 1
+        return count + await self._strays(before, by)
+
+    async def _strays(self, before: datetime, by: str) -> int:
+        count = 0
+        for path in await asyncio.to_thread(self._files, before):
+            if await self._rows.find(path.stem) is None:
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+                log.info("recording.deleted", recording=path.stem, kind="stray", call_id="", by=by, why="not listed")
+                count += 1
+        return count
+
+    def _files(self, before: datetime) -> list[Path]:
+        return [each for each in self._folder.glob(f"*{SUFFIX}") if each.stat().st_mtime < before.timestamp()]
+
+    def apply(self, days: int) -> None:
+        """How long recordings are kept from now on, 0 for ever; shorter ones are purged at once."""
+        if days != self._days:
+            self._days = days
+            self._changed.set()
+
+    async def daily(self, clock: Clock) -> None:
+        """Purge once a day; runs until cancelled."""
+        while True:
+            self._changed.clear()
+            if self._days:
+                try:
+                    count = await self.purge(clock.now() - timedelta(days=self._days))
+                    log.info("recordings.purged", older_than_days=self._days, recordings=count)
+                except (StoreUnavailable, OSError) as error:
+                    log.warning("recordings.unpurged", error=str(error))
+            day, changed = asyncio.ensure_future(clock.sleep(DAY_S)), asyncio.ensure_future(self._changed.wait())
+            try:
+                await asyncio.wait({day, changed}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                day.cancel()
+                changed.cancel()
+
+    def _row(self, about: RecordingAbout) -> RecordingRow:
+        agents = (about.agent,) if about.agent else ()
+        name = secrets.token_hex(16)
+        return RecordingRow(
+            name, about.kind, about.call_id, about.caller_id, agents, self._now(), key=self._keys.current
+        )
+
+    def _path(self, name: str) -> Path:
+        if not name.isalnum():  # what comes from a page's address never leaves the folder
+            raise RecordingUnreadable("that is no recording's name")
+        return self._folder / f"{name}{SUFFIX}"
+
+
+@dataclass(slots=True)
+class _Recording:
+    """Implements ``ivr.ports.OpenRecording``."""
+
+    row: RecordingRow
+    writer: Writer
+    rows: Rows
+    failed: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+    async def write(self, seconds: Sequence[bytes], *, last: bool = False) -> bool:
+        if not self.failed:
+            try:
+                await asyncio.to_thread(self._write, seconds, last)
+            except (OSError, ValueError) as error:  # a full disk; a file that is closed
+                self.failed = str(error)
+                log.error("recording.failed", recording=self.name, call_id=self.row.call_id, error=self.failed)
+        return not self.failed
+
+    def _write(self, seconds: Sequence[bytes], last: bool) -> None:
+        for number, second in enumerate(seconds, 1):
+            self.writer.write(second, last=last and number == len(seconds))
+
+    async def close(self, why: str, agents: Sequence[str]) -> None:
+        self.writer.close()
+        seconds = self.writer.bytes / STEREO_PCMU.second
+        ended = f"failed: {self.failed}" if self.failed else why
+        with suppress(StoreUnavailable):
+            await self.rows.finish(self.name, seconds, ended, agents)
+        log.info("recording.ended", recording=self.name, call_id=self.row.call_id, seconds=round(seconds, 1), why=ended)
+
+
+@dataclass(frozen=True, slots=True)
+class _Player:
+    """Implements ``ivr.ports.OpenPlayer``."""
+
+    player: Player
+
+    @property
+    def size(self) -> int:
+        return self.player.size
+
+    async def read(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        pieces = self.player.read(start, stop)
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.player.close)

@@ -1,0 +1,205 @@
+"""Recording containers: WAV data in blocks of one second, as they grow; sealed (AES-256-GCM) where there is a key.
+
+File: ``IVRREC1\\n``, one line of JSON (``wav``: [format tag, channels, rate, bits]; ``key``: the id of the key that
+wrapped the ``data_key``, RFC 3394; "" and no data key for a recording in the clear), then blocks: 4 bytes of length, 12
+of nonce (the block's number, its highest bit for the last one), and the block, sealed with the header as associated
+data: blocks can neither be changed, nor reordered, nor moved to another recording, and one that was cut off shows.
+
+A ``Player`` gives bytes of the WAV file that this would be, and opens only the blocks that they lie in.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from ivr.errors import ConfigError, RecordingUnreadable
+
+MAGIC = b"IVRREC1\n"
+_BEFORE = struct.Struct("!I12s")
+_NONCE = struct.Struct("!IQ")
+_LAST = 1 << 63
+KEY_BYTES = 32
+LONGEST_HEADER = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class WavFormat:
+    """``tag``: 1 PCM, 7 PCMU (RFC 2361)."""
+
+    tag: int
+    channels: int
+    rate: int
+    bits: int
+
+    @property
+    def second(self) -> int:
+        """Bytes."""
+        return self.channels * self.rate * self.bits // 8
+
+    def header(self, data: int) -> bytes:
+        frame = self.channels * self.bits // 8
+        form = struct.pack("<HHIIHH", self.tag, self.channels, self.rate, self.second, frame, self.bits)
+        return struct.pack("<4sI4s4sI16s4sI", b"RIFF", 36 + data, b"WAVE", b"fmt ", 16, form, b"data", data)
+
+
+STEREO_PCMU = WavFormat(7, 2, 8000, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """``current`` seals what is written, "" for nothing; all of ``known`` open what was. By their ids."""
+
+    current: str = ""
+    known: Mapping[str, bytes] | None = None
+
+    @classmethod
+    def of(cls, texts: tuple[str, ...]) -> Keys:
+        """Base64 of 32 bytes each, the current one first; none: nothing is sealed. Raises ConfigError."""
+        known = {}
+        for text in texts:
+            try:
+                key = base64.b64decode(text, validate=True)
+            except ValueError:  # binascii.Error is one
+                key = b""
+            if len(key) != KEY_BYTES:
+                raise ConfigError(
+                    "[recording] key: it is not 32 bytes in base64", remedy="make one: openssl rand -base64 32"
+                )
+            known[hashlib.sha256(b"ivr recording " + key).hexdigest()[:12]] = key
+        return cls(next(iter(known), ""), known)
+
+
+class Writer:
+    """One recording, appended to. Files are readable by this user only. Raises OSError."""
+
+    def __init__(self, path: Path, wav: WavFormat, keys: Keys) -> None:
+        head: dict[str, object] = {"wav": [wav.tag, wav.channels, wav.rate, wav.bits], "key": keys.current}
+        self._seal: AESGCM | None = None
+        if keys.current:
+            data_key = AESGCM.generate_key(256)
+            wrapped = aes_key_wrap((keys.known or {})[keys.current], data_key)
+            head["data_key"] = base64.b64encode(wrapped).decode()
+            self._seal = AESGCM(data_key)
+        self._header = MAGIC + json.dumps(head, separators=(",", ":")).encode() + b"\n"
+        self._second = wav.second
+        self._number = 0
+        self.bytes = 0  # of sound
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file: BinaryIO = os.fdopen(opened, "wb", buffering=0)
+        self._file.write(self._header)
+
+    def write(self, second: bytes, *, last: bool = False) -> None:
+        """A second; less only for the last."""
+        nonce = _NONCE.pack(0, self._number | (_LAST if last else 0))
+        block = second if self._seal is None else self._seal.encrypt(nonce, second, self._header)
+        self._file.write(_BEFORE.pack(len(block), nonce) + block)
+        self._number += 1
+        self.bytes += len(second)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Player:
+    """``size`` bytes of WAV, any range of them; ``complete``: it was not cut off.
+
+    Raises RecordingUnreadable: no recording, a key that is not there, or somebody changed it."""
+
+    def __init__(self, path: Path, keys: Keys) -> None:
+        try:
+            self._file = path.open("rb")
+        except OSError as error:
+            raise RecordingUnreadable(f"there is no such recording: {error.strerror}") from error
+        try:
+            self._begin(keys)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, keys: Keys) -> None:
+        if self._file.read(len(MAGIC)) != MAGIC:
+            raise RecordingUnreadable("this is no recording")
+        line = self._file.readline(LONGEST_HEADER)
+        try:
+            head = json.loads(line)
+            self.wav = WavFormat(*map(int, head["wav"]))
+            self.key = str(head["key"])
+            self._open = self._opener(keys, str(head.get("data_key", "")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordingUnreadable("the recording's header was changed") from error
+        self._header = MAGIC + line
+        self._blocks, self.complete = self._scan()
+        sound = sum(length for _, length in self._blocks)
+        self._wav_header = self.wav.header(sound)
+        self.seconds = sound / self.wav.second
+        self.size = len(self._wav_header) + sound
+
+    def _opener(self, keys: Keys, wrapped: str) -> AESGCM | None:
+        if not self.key:
+            return None
+        key = (keys.known or {}).get(self.key)
+        if key is None:
+            raise RecordingUnreadable(
+                f"its key {self.key} is not configured", remedy="put it into [recording] key or former_keys"
+            )
+        try:
+            return AESGCM(aes_key_unwrap(key, base64.b64decode(wrapped)))
+        except InvalidUnwrap as error:
+            raise RecordingUnreadable("the recording's key was changed") from error
+
+    def _scan(self) -> tuple[list[tuple[int, int]], bool]:
+        """Where each block's nonce is, and how many bytes of sound are in it; whether the last one is the last."""
+        found: list[tuple[int, int]] = []
+        sealed = 16 if self._open is not None else 0
+        at, end, last = self._file.tell(), os.fstat(self._file.fileno()).st_size, False
+        while at + _BEFORE.size <= end and not last:
+            self._file.seek(at)
+            length, nonce = _BEFORE.unpack(self._file.read(_BEFORE.size))
+            number = _NONCE.unpack(nonce)[1]
+            if at + _BEFORE.size + length > end:
+                break
+            if number & ~_LAST != len(found) or length < sealed:
+                raise RecordingUnreadable("blocks of the recording were changed")
+            found.append((at, length - sealed))
+            last = bool(number & _LAST)
+            at += _BEFORE.size + length
+        return found, last
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes ``start`` to before ``stop``."""
+        if start < len(self._wav_header):
+            yield self._wav_header[start:stop]
+        at = len(self._wav_header)
+        for place, length in self._blocks:
+            if at >= stop:
+                return
+            if at + length > start:
+                yield self._block(place)[max(0, start - at) : stop - at]
+            at += length
+
+    def _block(self, place: int) -> bytes:
+        self._file.seek(place)
+        length, nonce = _BEFORE.unpack(self._file.read(_BEFORE.size))
+        block = self._file.read(length)
+        if self._open is None:
+            return block
+        try:
+            return self._open.decrypt(nonce, block, self._header)
+        except InvalidTag as error:
+            raise RecordingUnreadable("a block of the recording was changed") from error
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,137 @@
+"""A conversation over real audio is recorded: who is on which side, and what is recognised there."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ivr.config import SpeechConfig
+from ivr.events import RECORDING_AGREED
+from ivr.phones.bridge import Bridge
+from ivr.phones.recording import CallRecording, SpokenLine
+from ivr.recording.archive import Archive
+from ivr.softphone import g711
+from ivr.speech.service import WorkerSpeechService
+from tests.recordings import KEY, archived
+from tests.wire.line.agent_phone import AgentSockets, agent_phone
+from tests.wire.phones.house import TONES, House, house, speaking
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+CALLER_SAYS = "I would like to talk about my broken disc."
+BEN_SAYS = "Let me send you another one today."
+
+
+async def recorded(
+    at: House, caller: AgentSockets, policy: CallRecording, agreed: bool
+) -> tuple[Bridge, asyncio.Task[object]]:
+    """The bridge runs, and the caller's audio is read as a call's session does."""
+    bridge, called = await at.joined(caller)
+    context = replace(bridge._ring.context, facts={RECORDING_AGREED: agreed, "caller.id": "10001"})
+    ring = replace(bridge._ring, context=context)
+    agent = bridge._agent.participant
+    bridge = Bridge(called, agent, ring, replace(at.services.switchboard, recording=policy), at.services.floor, at.line)
+
+    async def read() -> None:
+        async for _ in called.audio():
+            pass
+
+    async def run() -> None:
+        reading = asyncio.create_task(read())
+        try:
+            await bridge.run()
+        finally:
+            reading.cancel()
+            await called.let_go("over")
+
+    return bridge, asyncio.create_task(run())
+
+
+async def played(archive: Archive, call_id: str = "c1") -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
+    """Left and right of the one recording, as PCM."""
+    (row,) = await archive.of_call(call_id)
+    player = await archive.open(row.name, "rosa")
+    assert player is not None
+    sound = b"".join([piece async for piece in player.read(0, player.size)])
+    await player.close()
+    return g711.decode(sound[44::2]), g711.decode(sound[45::2])
+
+
+def pitch(sound: npt.NDArray[np.int16]) -> float:
+    spectrum = np.abs(np.fft.rfft(sound.astype(float) * np.hanning(len(sound))))
+    return float(np.fft.rfftfreq(len(sound), 1 / 8000)[spectrum.argmax()])
+
+
+async def test_the_caller_is_left_and_the_agent_right_and_the_file_is_sealed(tmp_path: Path) -> None:
+    async with (
+        agent_phone() as caller, agent_phone() as ben, archived(tmp_path, KEY) as archive,
+        house({"ben": ben.uri}) as at, speaking(caller=caller, ben=ben),
+    ):  # fmt: skip
+        bridge, running = await recorded(at, caller, CallRecording(recordings=archive), True)
+        await asyncio.sleep(4.0)  # of conversation
+        await bridge.hang_up()
+        await running
+        left, right = await played(archive)
+    assert len(left) == len(right) and 3.0 < len(left) / 8000 < 5.0
+    middle = slice(len(left) // 2 - 4000, len(left) // 2 + 4000)
+    assert pitch(left[middle]) == pytest.approx(TONES["caller"], abs=4)
+    assert pitch(right[middle]) == pytest.approx(TONES["ben"], abs=4)
+
+
+async def test_without_consent_there_is_no_file(tmp_path: Path) -> None:
+    async with (
+        agent_phone() as caller, agent_phone() as ben, archived(tmp_path, KEY) as archive,
+        house({"ben": ben.uri}) as at, speaking(caller=caller, ben=ben),
+    ):  # fmt: skip
+        bridge, running = await recorded(at, caller, CallRecording(recordings=archive), False)
+        await asyncio.sleep(1.5)  # of conversation
+        await bridge.hang_up()
+        await running
+        assert await archive.of_call("c1") == [] and list(tmp_path.iterdir()) == []
+
+
+async def test_both_sides_are_written_down_while_they_talk(tmp_path: Path) -> None:
+    """Spoken by the line's own voice, over real RTP, recognised by real workers behind the callers'."""
+    speech = WorkerSpeechService(SpeechConfig(cache=tmp_path / "cache", workers=1))
+    lines: list[SpokenLine] = []
+    told: asyncio.Queue[SpokenLine] = asyncio.Queue()
+    await speech.start()
+    try:
+        async with (
+            agent_phone() as caller, agent_phone() as ben, archived(tmp_path / "kept", KEY) as archive,
+            house({"ben": ben.uri}) as at,
+        ):  # fmt: skip
+            policy = CallRecording(speech, archive, transcribe=True, on_line=told.put_nowait)
+            bridge, running = await recorded(at, caller, policy, True)
+            await asyncio.gather(says(caller, speech, CALLER_SAYS, 0.5), says(ben, speech, BEN_SAYS, 5.0))
+            quiet = [asyncio.create_task(silent(phone)) for phone in (caller, ben)]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(20.0):
+                    while {line.by for line in lines} != {"caller", "ben"}:
+                        lines.append(await told.get())
+            await bridge.hang_up()
+            await running
+            for task in quiet:
+                task.cancel()
+    finally:
+        await speech.stop()
+    said = {who: " ".join(line.text.lower() for line in lines if line.by == who) for who in ("caller", "ben")}
+    assert "my broken dis" in said["caller"] and "send you another one" in said["ben"], said
+
+
+async def says(phone: AgentSockets, speech: WorkerSpeechService, text: str, after_s: float) -> None:
+    clip = await speech.render(text, "en-US")
+    await phone.invited.wait()
+    pcm = np.frombuffer(clip.pcm, "<i2")
+    await phone.rtp.talk(np.concatenate([np.zeros(int(8000 * after_s), np.int16), pcm, np.zeros(8000, np.int16)]))
+
+
+async def silent(phone: AgentSockets) -> None:
+    while True:
+        await phone.rtp.talk(np.zeros(8000, np.int16))
