@@ -170,10 +170,8 @@ async def desk(folder: Path, screen: Screen, see: Pictures = unseen) -> AsyncIte
         Softphone.open() as walter,
         RunningLine.running(LineSetup(folder, gateway=f"sip:{ada.host}:{ada.port}"), show_progress=True) as line,
     ):
-        await speech.start()
         try:
-            await line.hire(SUPERVISOR, "Sue Park", ("supervisor", "designer", "ops"), PASSWORD)
-            await line.hire(AGENT, "Sam Lee", ("agent",), PASSWORD)
+            await asyncio.gather(speech.start(), _hire(line))
             async with (
                 logged_in(browser, line.http, AGENT, PASSWORD, see) as page,
                 logged_in(browser, line.http, SUPERVISOR, PASSWORD) as supervisor,
@@ -185,6 +183,11 @@ async def desk(folder: Path, screen: Screen, see: Pictures = unseen) -> AsyncIte
                 yield Desk(line, AgentDesk(page, see), supervisor, *people)
         finally:
             await speech.stop()
+
+
+async def _hire(line: RunningLine) -> None:
+    await line.hire(SUPERVISOR, "Sue Park", ("supervisor", "designer", "ops"), PASSWORD)
+    await line.hire(AGENT, "Sam Lee", ("agent",), PASSWORD)
 
 
 async def waiting(at: Desk, screen: Screen, out: Path) -> Outcome:
