@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check bench serve fmt clean system-packages
+.PHONY: help demo test check bench serve fmt clean system-packages chromium
 
 help:            ## what there is to run
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -16,8 +16,11 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
 	@touch $@
 
-demo: $(STAMP)   ## set up, start the line, phone it three times, show what happened
+demo: $(STAMP) chromium ## set up, start the line, phone it, be its agent in a browser, show what happened
 	@$(BIN)/python -m ivr.demo
+
+chromium:        ## the browser in which the demo's agent works
+	@bash tests/system_packages.sh chromium
 
 system-packages: ## the Debian packages the wire and browser tests need (SIPp, baresip, Kamailio, Chromium)
 	@bash tests/system_packages.sh

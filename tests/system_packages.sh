@@ -1,13 +1,21 @@
 #!/usr/bin/env bash
 # Installs what the wire and browser tests need from Debian, where it can; says loudly what is missing where it cannot.
+# With names of packages as arguments: those only ("chromium" is all that the demo needs).
 set -u
 missing=()
-command -v sipp >/dev/null || missing+=(sip-tester)
-command -v chromium >/dev/null || missing+=(chromium)
-command -v baresip >/dev/null || missing+=(baresip-core)
-PATH="$PATH:/usr/sbin" command -v kamailio >/dev/null || missing+=(kamailio)
+need() { # PROGRAMS PACKAGE: any of the programs will do
+  [[ -z "$wanted" || " $wanted " == *" $2 "* ]] || return 0
+  local program
+  for program in $1; do PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null && return 0; done
+  missing+=("$2")
+}
+wanted="$*"
+need sipp sip-tester
+need "chromium chromium-browser google-chrome" chromium
+need baresip baresip-core
+need kamailio kamailio
 [ ${#missing[@]} -eq 0 ] && exit 0
-echo "Needed for the wire and browser tests: ${missing[*]}"
+echo "Needed from Debian, and installed now: ${missing[*]}"
 if command -v apt-get >/dev/null; then
   as_root=""
   [ "$(id -u)" -eq 0 ] || as_root="sudo -n"
@@ -22,5 +30,6 @@ if command -v apt-get >/dev/null; then
     exit 0
   fi
 fi
-echo "COULD NOT INSTALL ${missing[*]}: the tests that need them will FAIL. Install them by hand and run make test again." >&2
+echo "COULD NOT INSTALL ${missing[*]}: what needs them will FAIL. Run this as root, then make again:" >&2
+echo "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
 exit 0

@@ -148,7 +148,7 @@ class CallBackCall:
         self._joined_after = round(self._services.clock.monotonic() - self._started, 3)
         self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
         log.info("callback.joined", place=offer.place.id, agent=offer.agent, after_s=self._joined_after)
-        ended = await first_of(self._talking(offer), reached.left())
+        ended = await first_of(self._talking(offer), _hung_up(reached))
         return "handed over", ended
 
     async def _reached(self) -> Participant | Lapsed | CallEnded:
@@ -297,3 +297,9 @@ class CallBacks:
                 await agent.let_go("the call back is not wanted any more")
         if dialling:
             await CallBackCall(offer, ring, agent, self._services, self._line, agents).run()
+
+
+async def _hung_up(member: Participant) -> CallEnded:
+    """The far end of a call of ours is an agent to its leg; this one is the caller."""
+    ended = await member.left()
+    return CallEnded("caller" if ended.by == "agent" else ended.by, ended.reason)

@@ -1,4 +1,4 @@
-"""Start a line, phone it three times as three callers would, and check what the database and the agent's phone say."""
+"""Start a line, phone it as callers would, and check what the database, the agent's phone and the agent's page say."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from ivr.config import Config
+from ivr.demo import chromium
+from ivr.demo.agent_desk import pictures
+from ivr.demo.desk_scene import desk, waiting
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
+from ivr.demo.pages import look
 from ivr.demo.scenes import Outcome, agitated, reorder, zero_out
 from ivr.demo.screen import Screen, show_log
-from ivr.errors import IvrError
+from ivr.errors import IvrError, UnavailableError
 from ivr.logs import StandardError
 from ivr.softphone.phone import Softphone
 from ivr.softphone.timing import summary
 from ivr.softphone.voices import CallerVoice
 
 OUT = Path("demo-out")
+PAGES = OUT / "pages"
 
 
 async def demo(picture: Path | None) -> int:
@@ -42,9 +48,50 @@ async def demo(picture: Path | None) -> int:
             if picture is not None:
                 screen.save_picture(picture, "make demo")
             outcomes += [await scene(line, agent, voice, screen, OUT) for scene in (zero_out, agitated)]
-        return report(screen, outcomes)
+        outcomes.append(await at_the_desk(screen, folder / "desk"))
+        code = report(screen, outcomes)
+        invite(screen)
+        return code
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def at_the_desk(screen: Screen, folder: Path) -> Outcome:
+    """The desk's scene, on a line whose one agent has a browser and no telephone; pictures of every page."""
+    try:
+        chromium.found()
+    except UnavailableError as error:
+        missing = Outcome("desk", OUT / "d-desk.wav")
+        missing.check(False, f"the desk is NOT shown: {error}")
+        return missing
+    see = pictures(PAGES)
+    screen.plain("")
+    screen.plain("Starting a line whose one agent works in a browser.")
+    async with desk(folder, screen, see) as at:
+        watching = asyncio.create_task(show_log(screen, at.line.log))
+        try:
+            outcome = await waiting(at, screen, OUT)
+            await look(at, see)
+        finally:
+            watching.cancel()
+    screen.plain(f"Pictures of every page, in both themes, wide and narrow: {PAGES}/")
+    return outcome
+
+
+def invite(screen: Screen) -> None:
+    """How to go on without us: the addresses are those of the configuration that ships."""
+    usual = Config()
+    line, console = f"sip:line@{usual.sip.listen}", f"http://{usual.http.listen}"
+    screen.heading("Be an agent yourself, in two minutes")
+    for step in (
+        f"1. .venv/bin/ivr db seed, then make serve: the line answers at {line}, its console is {console}",
+        f"2. Open {console}/desk in Chromium, press a, let the page use your microphone: you are available.",
+        f'3. .venv/bin/ivr call {line} --from 5035550101 --say "I\'m thinking of cancelling" --stay',
+        "   (or any SIP phone): it rings, with why they call. Enter answers; ? lists the keys.",
+        f"A supervisor's board is {console}/board. From this machine nobody logs in until there is an account:",
+        "   .venv/bin/ivr accounts add YOU --role supervisor --role agent",
+    ):
+        screen.plain(step)
 
 
 def report(screen: Screen, outcomes: list[Outcome]) -> int:
@@ -58,7 +105,8 @@ def report(screen: Screen, outcomes: list[Outcome]) -> int:
     for good, text in checks:
         screen.verdict(good, text)
     for outcome in outcomes:
-        screen.plain(f"Recorded: {outcome.recording} (left: the caller, right: the line)")
+        if outcome.recording.exists():
+            screen.plain(f"Recorded: {outcome.recording} (left: the caller, right: the line)")
     failed = sum(not good for good, _ in checks)
     screen.plain("")
     screen.plain("Every outcome is confirmed." if not failed else f"{failed} outcome(s) NOT confirmed.")

@@ -51,6 +51,7 @@ class LineSetup:
     drain_s: float = 1.0
     sip: str = "127.0.0.1:0"
     allow: str = "127.0.0.1/32"  # who may call
+    gateway: str = ""  # a SIP URI: where members' numbers are called
     descriptors: int = 0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class LineSetup:
         sqlite = f"sqlite+aiosqlite:///{self.folder / 'ivr.sqlite3'}"
         lines = [
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
-            f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]',
+            f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"',
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
@@ -147,6 +148,16 @@ class RunningLine:
                 await self.process.wait()
         await self._drain
 
+    async def hire(self, name: str, display: str, roles: Sequence[str], password: str) -> None:
+        """An account for its console, known there within a second. Raises UnavailableError."""
+        wanted = [part for role in roles for part in ("--role", role)]
+        config = str(self.setup.folder / "config.toml")
+        await _run(
+            *("accounts", "add", name, "--display", display, *wanted, "--config", config),
+            environment={**os.environ, **self.setup.environment},
+            typed=password,
+        )
+
     # -- its API ---------------------------------------------------------------------------------------------
 
     async def get(self, path: str) -> Any:
@@ -174,13 +185,14 @@ class RunningLine:
         return self.setup.folder / "ivr.log"
 
 
-async def _run(*arguments: str, environment: Mapping[str, str]) -> None:
+async def _run(*arguments: str, environment: Mapping[str, str], typed: str = "") -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ivr", *arguments),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env=environment,
     )
-    out, _ = await process.communicate()
+    out, _ = await process.communicate(f"{typed}\n".encode())
     if process.returncode:
         raise UnavailableError(f"ivr {' '.join(arguments)} failed:\n{out.decode(errors='replace')}")

@@ -59,12 +59,9 @@ class ConfiguredDesk:
         self._agents = config.agents
 
     def open_at(self, moment: datetime) -> bool:
-        """Within hours, whoever is there."""
+        """Within hours, whoever is there: the line knows that, and agents may be in no configuration. Outside of them
+        ``destinations`` may still name who is on call."""
         return self.hours_at(moment).open
-
-    def open_now(self, skill: str, now: datetime) -> bool:
-        """Within hours, with somebody to take the call. Outside them ``destinations`` may still name who is on call."""
-        return self.hours_at(now).open and bool(self._agents)
 
     def hours_at(self, now: datetime) -> HoursNow:
         return in_force(self._calendar, self._settings().override_at(now), now)
@@ -74,7 +71,7 @@ class ConfiguredDesk:
         ``desk.announcement``, a supervisor's words. None for others, when it never opens and when nothing is told."""
         match name:
             case "hours.open":
-                return self.open_now(GENERAL, now)
+                return self.open_at(now)
             case "hours.next_opening":
                 opening = self.hours_at(now).next_opening
                 return opening.date() if opening is not None else None

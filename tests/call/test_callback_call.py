@@ -106,6 +106,7 @@ def test_the_agent_hears_the_story_first_and_then_the_member_is_dialled_and_join
     assert office.line.log == [("dialling", "ben"), ("answered", "ben"), ("finished", 7, "ben")]
     (canonical,) = office.records.finished.values()
     assert (canonical["outcome"], canonical["direction"], canonical["answered"]) == ("handed over", "outbound", True)
+    assert canonical["ended_by"] == "caller", "whom we called is the caller all the same"
     assert [entry.what for entry in office.records.entries] == [HandedOver("ben", "cancellation-risk")]
 
 

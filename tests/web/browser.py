@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-REMEDY = "browser tests need Chromium: sudo apt-get install chromium (Debian), or put chromium on the PATH"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from ivr.demo.chromium import chromium
+
+__all__ = ["Window", "chromium", "window"]
 
 
 @dataclass
@@ -30,19 +20,6 @@ class Window:
 
     page: Page
     complaints: list[str] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def chromium(*flags: str) -> AsyncIterator[Browser]:
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.fail(REMEDY)
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=program, headless=True, args=[*FLAGS, *flags])
-        try:
-            yield browser
-        finally:
-            await browser.close()
 
 
 @asynccontextmanager

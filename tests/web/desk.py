@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 
 from ivr.accounts.authentication import Authentication
 from ivr.clock import SystemClock
+from ivr.demo.chromium import PHONE
 from ivr.ports import Arrival, EarlierCall
 from ivr.store import Store
 from ivr.web.app import HttpServer, application, bound, port_of
@@ -25,13 +26,7 @@ from tests.web.browser import Window
 from tests.web.fakes import FakeCalls, FakeFlows, ready
 from tests.web.people import Roles, hire
 
-FLAGS = (
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--allow-loopback-in-peer-connection",
-)
+FLAGS = (*PHONE, "--disable-features=WebRtcHideLocalIpsWithMdns")
 FAR_END = """
 async (sdp) => {
   window.legs?.close();

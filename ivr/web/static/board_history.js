@@ -54,12 +54,16 @@ function Waits({ announced, kept }) {
   const data = [announced.map((a) => a.at), announced.map((a) => a.said_min), announced.map((a) => (a.kept ? a.true_min : null)),
     announced.map((a) => (a.kept ? null : a.true_min))];
   return html`<figure><figcaption><h3>Waits: announced and real</h3>
-    <p>${percent(kept)} of ${kept.made} announced bounds were kept. <span class="legend">— said “less than”, ● real, ✕ real and longer than said; minutes</span></p></figcaption>
+    <p>${kept.made ? `${percent(kept)} of ${kept.made} announced bounds were kept.` : "No announced bound has come due yet."} <span class="legend">— said “less than”, ● real, ✕ real and longer than said; minutes</span></p></figcaption>
     ${announced.length ? html`<${Plot} label=${`${kept.kept} of ${kept.made} announced waits were kept`} data=${data}
       series=${[marks(dash, "--soft", false), marks(dot, "--accent", true), marks(cross, "--bad", false)]}
-      scales=${{ y: { range: (u, low, high) => [0, Math.max(2, Math.ceil(high ?? 0) + 1)] } }} />`
+      axes=${[CLOCK, {}]} scales=${{ y: { range: (u, low, high) => [0, Math.max(2, Math.ceil(high ?? 0) + 1)] } }} />`
       : html`<p class="empty">Nobody was told a wait.</p>`}</figure>`;
 }
+
+// Wall-clock times; seconds only where the announcements are that close.
+const clock = (second) => new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second, hourCycle: "h23", timeZone: zone });
+const CLOCK = { space: 70, values: (u, splits, axis, space, step) => splits.map((at) => clock(step < 60 ? "2-digit" : undefined).format(at * 1e3)) };
 
 function byHour(hours, name) { return [hours.map((h) => h.hour), hours.map((h) => h[name])]; }
 

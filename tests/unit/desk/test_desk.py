@@ -1,4 +1,4 @@
-"""The desk as it is configured: open within hours, when somebody is there."""
+"""The desk as it is configured: open within hours, whoever is there."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def desk(agents: tuple[Agent, ...] = AGENTS) -> ConfiguredDesk:
     return ConfiguredDesk(config, Contexts(), base_url="https://line.example/", time_zone="UTC", now=lambda: DAY)
 
 
-def test_open_within_hours_when_somebody_is_there() -> None:
-    assert desk().open_now("general", DAY)
-    assert not desk().open_now("general", NIGHT)
-    assert not desk(()).open_now("general", DAY)
+def test_open_within_hours_whoever_is_there() -> None:
+    assert desk().open_at(DAY)
+    assert not desk().open_at(NIGHT)
+    assert desk(()).fact("hours.open", DAY) is True, "agents may be in their browsers, and in no configuration"
 
 
 @pytest.mark.parametrize(("now", "rung"), [(DAY, ["retention", "both", "front"]), (NIGHT, ["both"])])
@@ -36,11 +36,11 @@ def test_hours_decide_who_is_rung(now: datetime, rung: list[str]) -> None:
 def test_a_reload_changes_hours_and_agents_and_a_fault_neither() -> None:
     found = desk()
     found.apply(DeskConfig(hours=Hours(mon="22:00-24:00"), agents=AGENTS[:1]))
-    assert found.open_now("general", NIGHT) and not found.open_now("general", DAY)
+    assert found.open_at(NIGHT) and not found.open_at(DAY)
     assert [d.name for d in found.destinations("retention", NIGHT)] == [AGENTS[0].name]
     with pytest.raises(ConfigError, match=r"desk\.hours\.mon"):
         found.apply(DeskConfig(hours=Hours(mon="noon"), agents=()))
-    assert found.open_now("general", NIGHT)
+    assert found.open_at(NIGHT)
 
 
 async def test_the_headers_of_a_handoff_name_its_screen_pop() -> None:

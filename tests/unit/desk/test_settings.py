@@ -55,12 +55,12 @@ def desk(settings: DeskSettings) -> ConfiguredDesk:
 
 def test_closed_until() -> None:
     found = desk(DeskSettings(HoursOverride(False, NOON + HOUR, "We are at a drill.")))
-    assert not found.open_now("general", NOON)
+    assert not found.open_at(NOON)
     assert found.fact("hours.open", NOON) is False
     assert found.fact("desk.closed_reason", NOON) == "We are at a drill."
     assert found.fact("hours.next_opening", NOON) == NOON.date()
     assert [each.name for each in found.destinations("retention", NOON)] == ["both"], "who is on call still is"
-    assert found.open_now("general", NOON + HOUR), "then the calendar counts again"
+    assert found.open_at(NOON + HOUR), "then the calendar counts again"
     assert found.fact("desk.closed_reason", NOON + HOUR) is None
 
 
@@ -73,10 +73,10 @@ def test_closed_until_after_the_calendar_closes() -> None:
 
 def test_open_until() -> None:
     found = desk(DeskSettings(HoursOverride(True, NIGHT + HOUR)))
-    assert found.open_now("general", NIGHT)
+    assert found.open_at(NIGHT)
     assert len(found.destinations("retention", NIGHT)) == 3
     assert found.fact("hours.next_opening", NIGHT) is None
-    assert not found.open_now("general", NIGHT + HOUR)
+    assert not found.open_at(NIGHT + HOUR)
 
 
 def test_an_announcement_counts_until_then() -> None:

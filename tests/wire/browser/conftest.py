@@ -6,54 +6,38 @@ import asyncio
 import os
 import signal
 import time
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soxr
 from aiohttp import web
 from playwright.async_api import Browser, Page
 
+from ivr.demo.chromium import chromium, speaking, write_microphone
 from ivr.events import Connected
 from ivr.media.engine import ProcessMediaEngine
 from ivr.media.leg import ProcessMediaLeg
 from ivr.softphone.voices import CallerVoice
-from tests.web.browser import Window, chromium, window
+from tests.web.browser import Window, window
 from tests.wire.media.conftest import PORTS, Line, Log
 from tests.wire.media.far_end import FarEnd
 
 HERE = Path(__file__).parent
 SENTENCE = "move casablanca to the top"
-RATE = 48_000
-PAUSE_S = 1.2
 
 
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file that says SENTENCE, and says it again after a pause."""
-    said = np.frombuffer(CallerVoice("joe").speak(SENTENCE), "<i2").astype(np.float32)
-    whole = soxr.resample(np.concatenate([np.zeros(int(8000 * PAUSE_S), np.float32), said]), 8000, RATE)
     path = tmp_path_factory.mktemp("microphone") / "sentence.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(np.clip(whole, -32768, 32767).astype("<i2").tobytes())
-    return path
+    return write_microphone(path, CallerVoice("joe").speak(SENTENCE))
 
 
 @pytest.fixture
 async def browser(microphone: Path) -> AsyncIterator[Browser]:
-    async with chromium(
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-audio-capture={microphone}",
-        "--allow-loopback-in-peer-connection",
-        "--autoplay-policy=no-user-gesture-required",
-    ) as running:
+    async with chromium(*speaking(microphone)) as running:
         yield running
 
 

@@ -135,7 +135,11 @@ def arrived(call: Conversation, arrival: Arrival) -> Next:
         return STAY
     call.let_go()
     result = arrival.result
-    call.tried[performing.token] = f"{performing.name}: {result.outcome}"
+    signature = call.library.signatures.get(performing.name)
+    if signature is not None and result.outcome in signature.gives:
+        call.tried.pop(performing.token, None)  # who they are is known, and told as that: nothing was tried for them
+    else:
+        call.tried[performing.token] = f"{performing.name}: {result.outcome}"
     identification.take_up(call, state, result)
     if result.outcome == NOT_VERIFIED:
         return identification.refused(call)

@@ -60,6 +60,7 @@ def test_it_goes_where_the_flow_leads_refusals_and_on_once_verified() -> None:
     talk.key("1234p")
     done(talk, "ok")
     assert level(talk) == "verified"
+    assert not [each for each in talk.dialogue.tried if each.endswith(": ok")], "who they are was not tried for them"
     assert talk.dialogue.facts["caller.identity_by"] == "PIN"
     talk.say("do it now")
     assert talk.performed[-1].name == "tell"
