@@ -32,6 +32,7 @@ from tests.wire.media.browser_peer import BrowserPeer
 
 RINGS_MS, WARM_MS, SIP_MS, NOTICED_MS = 500.0, 100.0, 300.0, 2500.0
 TONE = (12000 * np.sin(2 * np.pi * 1000 * np.arange(160) / 8000)).astype(np.int16)
+SPEECH = np.tile(TONE, 50 * 15).tobytes()  # of the caller, until the agent hears it
 CODER = coder("PCMU")
 
 
@@ -63,6 +64,7 @@ class Page(asyncio.DatagramProtocol):
         self.peer = BrowserPeer()
         self.up, self.heard = asyncio.Event(), asyncio.Event()
         self.state: dict[str, Any] = {}
+        self.offered_at = 0.0
         self._changed = asyncio.Event()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
@@ -88,6 +90,8 @@ class Page(asyncio.DatagramProtocol):
             told = json.loads(message.data)
             if told["kind"] == "state":
                 self.state = told
+                if told["offer"] and not self.offered_at:
+                    self.offered_at = asyncio.get_running_loop().time()
                 self._changed.set()
             elif told["kind"] in ("done", "refused"):
                 self._answers.pop(told["id"]).set_result(told)
@@ -100,13 +104,11 @@ class Page(asyncio.DatagramProtocol):
         assert found["kind"] == "done", found
         return found
 
-    async def until(self, so: Callable[[dict[str, Any]], object], seconds: float = 20.0) -> float:
-        """When it came to that."""
+    async def until(self, so: Callable[[dict[str, Any]], object], seconds: float = 20.0) -> None:
         async with asyncio.timeout(seconds):
             while not so(self.state):
                 self._changed.clear()
                 await self._changed.wait()
-        return asyncio.get_running_loop().time()
 
     async def connect(self) -> None:
         self.peer.answered((await self.ask("phone.offer", sdp=self.peer.offer()))["sdp"])
@@ -149,7 +151,9 @@ async def asking(line: RunningLine, number: str) -> AsyncIterator[tuple[Softphon
     """A caller who has pressed zero, when."""
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=number) as caller:
         await caller.prompt_end()
-        yield phone, await phone.press("0")
+        at = asyncio.get_running_loop().time()
+        await phone.press("0")
+        yield phone, at
 
 
 async def by_sip(count: int) -> bool:
@@ -158,26 +162,29 @@ async def by_sip(count: int) -> bool:
         for n in range(count):
             async with agent_phone() as agent:
                 setup = LineSetup(Path(folder) / str(n), agents=[AgentPhone(agent.uri)])
+                invited = asyncio.create_task(_at(agent.invited))
                 async with RunningLine.running(setup) as line, asking(line, "5035550102") as (phone, at):
-                    ring, talk = await _rung(agent, phone, at)
+                    ring, talk = await _rung(agent, invited, phone, at)
                     rings.append(ring)
                     joined.append(talk)
     ok = told("SIP: key 0 until the phone rings", rings, RINGS_MS, 0.95)
     return told("SIP: end of the whisper until the caller is heard", joined, SIP_MS) and ok
 
 
-async def _rung(agent: AgentSockets, phone: Softphone, at: float) -> tuple[float, float]:
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(20):
-        await agent.invited.wait()
-    ring = loop.time() - at
+async def _at(event: asyncio.Event) -> float:
+    await event.wait()
+    return asyncio.get_running_loop().time()
+
+
+async def _rung(agent: AgentSockets, invited: asyncio.Task[float], phone: Softphone, at: float) -> tuple[float, float]:
+    ring = await asyncio.wait_for(invited, 20) - at
 
     async def room() -> None:
         while True:
             await agent.rtp.talk(TONE // 40)
 
     talking = asyncio.create_task(room())
-    await phone.say(np.tile(TONE, 50 * 20).tobytes())
+    speaking = asyncio.create_task(phone.say(SPEECH))
     whispered = 0.0
     try:
         async with asyncio.timeout(20):
@@ -190,6 +197,8 @@ async def _rung(agent: AgentSockets, phone: Softphone, at: float) -> tuple[float
                 agent.rtp.forget()
     finally:
         talking.cancel()
+        speaking.cancel()
+        await asyncio.gather(talking, speaking, return_exceptions=True)
 
 
 async def by_browser(count: int) -> bool:
@@ -200,15 +209,18 @@ async def by_browser(count: int) -> bool:
             for n in range(count):
                 how = ("closed", "frozen")[n % 2]
                 async with page(line) as (mine, tasks), asking(line, f"50355502{n:02}") as (phone, at):
-                    rings.append(await mine.until(lambda state: state.get("offer")) - at)
+                    await mine.until(lambda state: state.get("offer"))
+                    rings.append(mine.offered_at - at)
                     place = mine.state["offer"]["place"]
-                    await phone.say(np.tile(TONE, 50 * 20).tobytes())
+                    talking = asyncio.create_task(phone.say(SPEECH))
                     await asyncio.sleep(0.2)
                     began = loop.time()
                     await mine.ask("accept", place=place)
                     async with asyncio.timeout(5):
                         await mine.heard.wait()
                     joined.append(loop.time() - began)
+                    talking.cancel()
+                    await asyncio.gather(talking, phone.hush(), return_exceptions=True)
                     await asyncio.sleep(1.0)
                     since, began = mark(line), loop.time()
                     for task in tasks:
