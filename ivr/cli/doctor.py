@@ -9,15 +9,16 @@ import platform
 import shutil
 import socket
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import accounts, db
+from ivr.cli.finding import Finding
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
+from ivr.cli.skill_coverage import skill_coverage
 from ivr.config import Address, Config, SipConfig
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, IvrError
@@ -32,16 +33,6 @@ MARKS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "bad": ("✗", "bold 
 EPILOG = "Exit code 0 when calls can be answered, 1 when something that the configuration asks for does not work."
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``state``: "ok", "note" (something is not there, and calls work without it) or "bad"."""
-
-    state: str
-    subject: str
-    detail: str
-    remedy: str = ""
-
-
 def add(commands: Subparsers) -> None:
     parser = command(commands, "doctor", "what works here, what is missing, how to get it", EPILOG, handle)
     add_config(parser)
@@ -51,7 +42,8 @@ def add(commands: Subparsers) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    findings = [*examine(config), *asyncio.run(database(config))]
+    stored, agents = asyncio.run(_stored(config))
+    findings = [*examine(config, agents), *stored]
     for finding in findings:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} {finding.subject}: ", style=style)
@@ -62,8 +54,8 @@ def handle(arguments: argparse.Namespace) -> int:
     return 1 if any(f.state == "bad" for f in findings) else 0
 
 
-def examine(config: Config) -> Iterator[Finding]:
-    """Everything that can be told without starting a service."""
+def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
+    """Everything that can be told without starting a service. ``agents``: accounts that may take calls."""
     yield Finding("ok", "Python", f"{platform.python_version()} on {sys.platform}")
     directory, checked = config.flows.directory, None
     try:
@@ -77,6 +69,8 @@ def examine(config: Config) -> Iterator[Finding]:
     library = checked.library if checked is not None else None
     yield from _speech(config, library.universals.languages if library is not None else ())
     yield from _network(config)
+    if library is not None:
+        yield from skill_coverage(config, library, agents)
     yield _descriptors(config.sip.max_calls)
     yield from _secrets(config)
     yield from _extras()
@@ -220,6 +214,19 @@ async def database(config: Config) -> list[Finding]:
     except IvrError as error:
         return [Finding("bad", "database", str(error), "check [store] url")]
     return [Finding("ok", "database", text), _entry(config, int(known))]
+
+
+async def _stored(config: Config) -> tuple[Sequence[Finding], Collection[str]]:
+    """What the database says, and who may take calls by it; nobody while it says nothing."""
+    found = await database(config)
+    if any(finding.subject == "database" and finding.state != "ok" for finding in found):
+        return found, ()
+    return found, (await accounts.run(config, argparse.Namespace(work=_agents))).split()
+
+
+async def _agents(opened: accounts.Opened, _: argparse.Namespace) -> str:
+    known = await opened.authentication.store.all()
+    return " ".join(each.account.name for each in known if not each.disabled and "agent" in each.account.roles)
 
 
 async def _accounts(opened: accounts.Opened, _: argparse.Namespace) -> str:

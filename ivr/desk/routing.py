@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.config import LineConfig, Relaxation
-from ivr.ports.line import LATE, AgentStatus, Place
-
-GENERAL = "general"
+from ivr.ports.line import GENERAL, LATE, AgentStatus, Place
 
 
 @dataclass(frozen=True, slots=True)

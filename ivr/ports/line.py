@@ -23,6 +23,9 @@ Release = Literal["declined", "no_answer", "unreachable", "lost", "withdrawn"]
 
 Leaving = Literal["abandoned", "away", "done"]
 
+GENERAL = "general"
+"""The skill of who takes anybody."""
+
 LATE = 11
 """The priority of who waited longer than the bound: above any other."""
 

@@ -35,6 +35,10 @@ BENCHES = {
     "line_pairing": Bench(
         "pairing callers with agents on both databases, against its aim", ("--count", "50", "--seconds", "5")
     ),
+    "desk_latency": Bench(
+        "from key 0 to a ringing phone, from answering to talking, and pages that go, against their aims",
+        ("--count", "2"),
+    ),
     "line_load": Bench("100 calls to a whole line, against a bare timer loop", ("--calls", "30", "--seconds", "5")),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
     "speech_main": Bench("recognition under the grammar of the open question", ()),

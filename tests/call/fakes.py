@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ivr.call.registry import CallRegistry, CallServices
+from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals
 from ivr.config import Agent
 from ivr.errors import (
@@ -660,6 +661,7 @@ def services(
     clock: Clock | None = None,
     registry: CallRegistry | None = None,
     messages: Messages | None = None,
+    waiting: WaitingRules = USUAL,
 ) -> CallServices:
     """What calls share, fake where nothing is given."""
     clock = clock or VirtualClock()
@@ -677,4 +679,5 @@ def services(
         switchboard=switchboard,
         floor=AgentFloor(AGENTS, switchboard, media),
         messages=messages,
+        waiting=lambda: waiting,
     )

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from ivr.call.handoff import CRASHED
 from ivr.call.registry import CallRegistry
 from ivr.call.session import CallSession
+from ivr.call.waiting import USUAL
 from ivr.desk.kept_place import kept_place
 from ivr.dialogue.engine.contract import Installed, Start
 from ivr.dialogue.engine.dialogue import Dialogue
@@ -67,6 +68,7 @@ class Rig:
         self.leg = FakeLeg()
         self.line: FakeLine | None = None
         self.messages: FakeMessages | None = None
+        self.rules = USUAL
         self.language = "en-US"
         self._started = asyncio.Event()
 
@@ -94,6 +96,7 @@ class Rig:
             registry=self.registry,
             line=self.line,
             messages=self.messages,
+            waiting=self.rules,
         )
         self.floor = shared.floor
         self.session = CallSession("c0ffee", self.leg, shared, self._opening)

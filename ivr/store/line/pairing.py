@@ -36,12 +36,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
-from ivr.ports.line import Offer
+from ivr.ports.line import GENERAL, Offer
 from ivr.store.database import clock
 from ivr.store.line.turn import BEGIN_ALONE, CHANNEL, Turn, in_order, offer_of
 from ivr.store.tables import Moment, agent_events, agent_skills, agents, place_events, places
-
-GENERAL = "general"
 
 _at = bindparam("now", type_=Moment)
 _until = bindparam("lease", type_=Moment)

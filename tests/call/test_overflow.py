@@ -1,0 +1,117 @@
+"""Whole calls that have waited long enough for the house, in virtual time: the outside number takes them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ivr.call.waiting import WaitingRules
+from ivr.dialogue.flows.library import FlowLibrary
+from tests.call.test_session import library
+from tests.call.test_waiting import WaitingRig
+from tests.call.virtual import run
+
+__all__ = ["library"]
+
+OUTSIDE = "sip:+15035550142@trunk.test"
+AFTER_S = 120.0
+
+
+class OverflowRig(WaitingRig):
+    """Ann is on duty, and busy; who waited two minutes goes to the outside number."""
+
+    def __init__(self, library: FlowLibrary) -> None:
+        super().__init__(library)
+        self.rules = WaitingRules(overflow=OUTSIDE, overflow_after_s=AFTER_S)
+
+    @property
+    def rung(self) -> list[str]:
+        return [target for target, _ in self.endpoint.dialled]
+
+
+def test_who_waited_long_enough_goes_to_the_outside_number_with_their_story(library: FlowLibrary) -> None:
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        async with rig.call():
+            await rig.say("agent", AFTER_S - 20)
+            assert (rig.rung, rig.state) == ([], "waiting"), "not sooner"
+            await asyncio.sleep(30)
+            assert rig.rung == [OUTSIDE]
+            assert rig.with_agent()
+            assert rig.state == "done", "nobody here is offered somebody who is served"
+            _, headers = rig.endpoint.dialled[0]
+            assert headers == {"X-IVR-Reason": "asked", "X-IVR-Context": "http://test/handoff/t"}
+            assert any(line.text == "agent" for line in rig.desk.contexts[-1].transcript), "nobody repeats anything"
+            await rig.free()
+            await asyncio.sleep(30)
+            assert rig.rung == [OUTSIDE], "no ghost call to whoever is free now"
+        return rig
+
+    rig = run(scenario())
+    assert rig.endpoint.legs[0].hung_up
+    assert rig.canonical["outcome"] == "handed over"
+    assert rig.canonical["seconds_to_human"] >= AFTER_S
+
+
+@pytest.mark.parametrize("status", [486, 503, 408])
+def test_an_outside_number_that_does_not_take_them_leaves_them_waiting(library: FlowLibrary, status: int) -> None:
+    """At their old place; it is tried again after as long, and an agent who is free is rung before that."""
+
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        rig.endpoint.answers = [status, None]
+        async with rig.call():
+            await rig.say("agent", AFTER_S + 10)
+            place, entered_at = max(rig.waiting.places), rig.waiting.places[max(rig.waiting.places)].entered_at
+            assert (rig.rung, rig.state) == ([OUTSIDE], "waiting")
+            assert not rig.with_agent()
+            rig.caller.heard.clear()
+            await rig.say("how long will it take", 5)
+            assert "You're number one." in rig.said, "and are listened to as before"
+            await asyncio.sleep(AFTER_S / 2)
+            assert rig.rung == [OUTSIDE], "not at once again"
+            await rig.free()
+            await asyncio.sleep(6)
+            assert rig.rung == [OUTSIDE, "sip:ann@test"]
+            assert rig.with_agent()
+            now = rig.waiting.places[place]
+            assert (now.state, now.entered_at, now.agent) == ("talking", entered_at, "ann")
+        return rig
+
+    rig = run(scenario())
+    assert len(rig.waiting.places) == 1
+
+
+def test_an_agent_who_is_free_while_the_outside_number_rings_in_vain_gets_them(library: FlowLibrary) -> None:
+    """And is not left reserved."""
+
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        rig.endpoint.answers, rig.endpoint.ring_s = [480, None], 5.0
+        async with rig.call():
+            await rig.say("agent", AFTER_S + 3)
+            assert (rig.rung, rig.with_agent()) == ([OUTSIDE], False), "it rings"
+            await rig.free()
+            assert rig.state == "offered"
+            await asyncio.sleep(12)
+            assert rig.rung == [OUTSIDE, "sip:ann@test"]
+            assert rig.with_agent()
+        return rig
+
+    assert run(scenario()).canonical["outcome"] == "handed over"
+
+
+def test_an_outside_number_that_breaks_leaves_them_with_the_dialogue(library: FlowLibrary) -> None:
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        async with rig.call():
+            await rig.say("agent", AFTER_S + 10)
+            assert rig.with_agent()
+            rig.endpoint.legs[0].end("network", "no audio")
+            await asyncio.sleep(10)
+            assert not rig.with_agent()
+            assert not rig.leg.hung_up, "never a dead call"
+        return rig
+
+    run(scenario())
