@@ -269,8 +269,13 @@ async def test_commands_by_the_socket(served: Desk) -> None:
     await until(lambda: handset.closed)
 
 
-async def test_only_supervisors_get_there(served: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes to a line that is served from now on is none."""
     monkeypatch.setattr(access, "LOCAL", Account("ann", frozenset({"agent", "designer", "ops"})))
+
+
+async def test_only_supervisors_get_there(no_supervisor: None, served: Desk) -> None:
     async with aiohttp.ClientSession() as session:
         for path in ("/board", "/board/day", "/board/socket"):
             async with session.get(served.base + path) as answer:

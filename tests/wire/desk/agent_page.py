@@ -118,4 +118,5 @@ async def speaking(phone: Softphone, who: str) -> AsyncIterator[None]:
     finally:
         speech.cancel()
         await asyncio.gather(speech, return_exceptions=True)
-        await phone.hush()
+        if phone.ended is None:
+            await phone.hush()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import numpy as np
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -16,7 +17,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from tests.web.browser import window
 from tests.wire.desk.agent_page import at_desk, page_hears, phone_hears, speaking
-from tests.wire.line.watching import call_of, logged, mark
+from tests.wire.line.watching import call_of, logged, mark, reached_state
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -38,6 +39,20 @@ async def taken(page: Page) -> None:
     await expect(page.get_by_role("alertdialog")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator(".buttons")).to_be_visible()
+
+
+async def tone(phone: Softphone) -> None:
+    """Returns once the tone was heard after which a message is spoken, and its end."""
+    heard = b""
+    async for piece in phone.listen():
+        heard = (heard + piece.pcm)[-4800:]  # 0.3 s
+        spectrum = np.abs(np.fft.rfft(np.frombuffer(heard, "<i2")))
+        if (
+            len(heard) == 4800
+            and spectrum[295:306].max() > 20 * np.median(spectrum)
+            and spectrum.argmax() in range(295, 306)
+        ):
+            return
 
 
 async def test_from_zero_to_wrap_up(line: RunningLine, page: Page, cleo: Softphone) -> None:
@@ -202,7 +217,8 @@ async def test_a_message_reaches_the_console_and_is_played(line: RunningLine, pa
             await logged(line, "line.told", call_id=call)
             since = mark(line)
             await other.press("2")
-            await logged(line, "message.recording", since=since, call_id=call)
+            await reached_state(line, "human.message", call, since=since)
+            await tone(other)
             async with speaking(other, "other"):
                 await asyncio.sleep(2.5)  # of a message
             await other.press("#")
