@@ -18,7 +18,7 @@ SOON_BACK = (
     SIGNED_IN,
     SIGNED_OUT,
     LOST,
-)  # nobody said that they go: a page that broke is loaded again, or was just now
+)  # nobody said that they go: a page that broke is loaded again
 
 
 @dataclass(frozen=True, slots=True)
