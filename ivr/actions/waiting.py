@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ivr.actions.registry import ActionSet, Invocation
 from ivr.dialogue.flows.signature import CALLBACK, MESSAGE, ActionSignature, Parameter
-from ivr.errors import DialFailed, StoreUnavailable
+from ivr.errors import ActionError, DialFailed, StoreUnavailable
 from ivr.events import (
     CALLBACK_REQUEST,
     CALLER_ID,
@@ -24,6 +24,7 @@ from ivr.identity import IdentityLevel, persons_of
 from ivr.ports import ActionCall, Arrival, Callbacks, Line, Place
 
 FEWEST_DIGITS = 7
+FORBIDDEN = 403  # of what is never called: another number may do
 GENERAL = "general"
 USUAL_PRIORITY = 5
 
@@ -86,7 +87,9 @@ class WaitingActions:
             return ActionResult("no_number", {"number": ""})
         try:
             dialled = self._subscriber(number)
-        except DialFailed:  # nothing is promised that would be refused when an agent has it before them
+        except DialFailed as error:  # nothing is promised that would be refused when an agent has it before them
+            if error.status != FORBIDDEN:
+                raise ActionError(error.reason) from error
             return ActionResult("no_number", {"number": ""})
         if not await self._in_line(invocation, dialled):
             await self._callbacks.request(

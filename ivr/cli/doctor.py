@@ -117,6 +117,9 @@ def _network(config: Config) -> Iterator[Finding]:
     nets = [net for trunk in config.sip.trunks for net in trunk.allow]
     if not config.sip.listen.loopback and all(net.startswith(("127.", "::1")) for net in nets):
         yield Finding("note", "trunks", "only loopback may call", "list your trunk or PBX under [[sip.trunks]]")
+    if not any(trunk.gateway or trunk.register_with for trunk in config.sip.trunks):
+        remedy = "give the trunk that takes calls out a gateway"
+        yield Finding("note", "call backs", "none are promised: no trunk takes calls out", remedy)
     if not config.desk.agents:
         yield Finding("bad", "agents", "none: nobody can be reached", "add [[desk.agents]]")
     for agent in config.desk.agents:

@@ -51,7 +51,7 @@ class LineSetup:
     drain_s: float = 1.0
     sip: str = "127.0.0.1:0"
     allow: str = "127.0.0.1/32"  # who may call
-    gateway: str = ""  # a SIP URI: where members' numbers are called
+    gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
     descriptors: int = 0
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)

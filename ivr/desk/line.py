@@ -36,12 +36,13 @@ from ivr.ports.line import (
     Release,
     Standing,
 )
-from ivr.ports.line_store import LineStore, Snapshot
+from ivr.ports.line_store import SOON_BACK, LineStore, Snapshot
 
 T = TypeVar("T")
 
 POLL_S = 1.0  # a lost notification costs this, never a caller
 VIEW_S = 0.05  # what is remembered is not read more often
+RETURN_S = 20.0  # for an agent whose page broke
 STRAY_S = 3.0  # a place of a call that is over, which nobody left
 
 log = structlog.get_logger(__name__)
@@ -237,8 +238,13 @@ class WaitingLine:
 
     def staffed(self, skill: str) -> bool:
         """Generalists take callers whom nobody else is there for, and anybody does before nobody. A phone that did not
-        answer is there again by itself."""
-        return any(agent.state != "away" or agent.until is not None for agent in self._view.agents)
+        answer is there again by itself; whose page broke has RETURN_S to be back, before callers hear that nobody is
+        there."""
+        lately = self._now() - timedelta(seconds=RETURN_S)
+        return any(
+            agent.state != "away" or agent.until is not None or (agent.reason in SOON_BACK and agent.since > lately)
+            for agent in self._view.agents
+        )
 
     def _place(self, place_id: int) -> Place | None:
         place_id = self._offers.now(place_id)

@@ -19,6 +19,7 @@ from ivr.ports import Clip, Console, Leg, LegEvent, LegStats, MediaEngine, Media
 log = structlog.get_logger(__name__)
 
 AWAY_S = 2.2  # a page that is loaded again is back by then; one that was closed is not
+CONNECTING_S = 3.0  # handshakes take a tenth of it
 RESTARTED_S = 6.0  # the same after the media process died
 DECLINED, UNAVAILABLE, BUSY = 603, 480, 486
 
@@ -40,6 +41,7 @@ class BrowserPhone:
         self._state: State = "unconnected"
         self._reading: asyncio.Task[None] | None = None
         self._call: BrowserLeg | None = None
+        self._connected = asyncio.Event()
         self._away: asyncio.TimerHandle | None = None
 
     @property
@@ -48,8 +50,8 @@ class BrowserPhone:
         return self._state
 
     def reachable(self) -> bool:
-        """Its leg is up."""
-        return self._state == "up"
+        """Its leg is up, or comes up just now."""
+        return self._state in ("up", "connecting")
 
     async def connect(self, offer: str) -> str:
         """Our SDP answer to the page's offer. Of a page that was loaded again the leg stays, with whoever is on it.
@@ -64,6 +66,7 @@ class BrowserPhone:
             self._reading = asyncio.create_task(self._read(leg), name=f"browser {self.agent}")
         if self._state != "up":
             self._state = "connecting"
+            self._connected.clear()
         self._back()
         return answer
 
@@ -82,6 +85,7 @@ class BrowserPhone:
     async def ring(
         self, ring: Ring, on_ringing: Callable[[], None] | None = None, *, wanted: bool = False
     ) -> tuple[Leg, MediaLeg]:
+        await self._stands()
         self._free()
         if on_ringing is not None:
             on_ringing()
@@ -97,9 +101,16 @@ class BrowserPhone:
         self._call = BrowserLeg(self.agent, ring, self._parted)
         return self._call, WarmMedia(leg, self._call)
 
+    async def _stands(self) -> None:
+        """A page asks for its first call a moment before its leg is up."""
+        if self._state == "connecting":
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONNECTING_S):
+                    await self._connected.wait()
+
     def _free(self) -> MediaLeg:
         """Raises DialFailed where it can take no call."""
-        if self._leg is None or not self.reachable():
+        if self._leg is None or self._state != "up":
             raise DialFailed(UNAVAILABLE, "the browser is not connected")
         if self._call is not None:
             raise DialFailed(BUSY, "they talk with somebody")
@@ -115,6 +126,7 @@ class BrowserPhone:
                 case Connected(state="up"):
                     self._back()
                     self._state = "up"
+                    self._connected.set()
                 case Connected(state="closed"):
                     self._gone("the page was closed", AWAY_S)
                 case Connected(why=why):

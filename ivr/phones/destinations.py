@@ -14,6 +14,7 @@ from ivr.errors import DialFailed, TransferFailed
 from ivr.numbering import NumberingPlan
 
 FORBIDDEN = 403
+NO_TRUNK = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,18 @@ class Destinations:
 
     def subscriber(self, number: str) -> str:
         """A number that somebody gave, in E.164: before it is promised a call. Raises DialFailed for what is no
-        subscriber's number, or costs extra."""
+        subscriber's number, or costs extra (403), and where no trunk takes calls out (503)."""
         number = self._numbering.number(number)
         if not self._numbering.callable(number, premium=self._premium):
             raise DialFailed(FORBIDDEN, "not a number that is called back")
+        if self._trunk is None:
+            raise DialFailed(NO_TRUNK, "no trunk takes calls out: give one of [[sip.trunks]] a gateway, or register it")
         return number
 
     def member(self, number: str) -> str:
         """The SIP URI at which a number that a caller gave is called. Raises DialFailed for what ``subscriber``
-        refuses, and where no trunk takes calls out."""
-        number = self.subscriber(number)
-        if self._trunk is None:
-            raise DialFailed(503, "no trunk takes calls out: give one of [[sip.trunks]] a gateway, or register it")
-        return self._by_trunk(number)
+        refuses."""
+        return self._by_trunk(self.subscriber(number))
 
     def _by_trunk(self, number: str) -> str:
         assert self._trunk is not None

@@ -13,6 +13,12 @@ from ivr.ports.line import AgentStatus, Offer, Place, Places
 # Why an agent is away of whom nobody said so: these end when their cause does.
 CLOSED, LINE_LOST, RESTED = "closed", "line lost", "rested"
 BY_ITSELF = (CLOSED, LINE_LOST, RESTED)
+SIGNED_IN, SIGNED_OUT, LOST = "signed in", "signed out", "lost"
+SOON_BACK = (
+    SIGNED_IN,
+    SIGNED_OUT,
+    LOST,
+)  # nobody said that they go: a page that broke is loaded again
 
 
 @dataclass(frozen=True, slots=True)

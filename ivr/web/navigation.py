@@ -8,6 +8,7 @@ from aiohttp import web
 
 from ivr.ports import Account
 from ivr.web.access import OWN_ACCOUNT, may_open
+from ivr.web.backend import BACKEND
 
 ROOMS = (
     ("/desk", "Desk"),
@@ -21,7 +22,13 @@ ROOMS = (
 def rooms(app: web.Application, account: Account) -> list[tuple[str, str]]:
     """Address and name of those that are there and whose rule lets ``account`` in."""
     pages = dict(_pages(app))
-    return [(address, name) for address, name in ROOMS if address in pages and may_open(account, pages[address])]
+    served = app[BACKEND]
+    absent = {room for room, behind in (("/desk", served.seats), ("/board", served.board)) if behind is None}
+    return [
+        (address, name)
+        for address, name in ROOMS
+        if address in pages and address not in absent and may_open(account, pages[address])
+    ]
 
 
 def home(app: web.Application, account: Account) -> str:

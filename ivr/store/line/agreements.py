@@ -8,6 +8,7 @@ from sqlalchemy import Row, select, update
 
 from ivr.errors import IvrError
 from ivr.ports.line import Offer, Place, PlaceState, Release
+from ivr.ports.line_store import LOST, SIGNED_OUT
 from ivr.store.database import fit
 from ivr.store.line.turn import Turn, place_of
 from ivr.store.tables import HELD, LIVE, agents, places
@@ -77,7 +78,7 @@ async def relieve(turn: Turn, seat: Row[Any], *, wraps_up: bool = False, **chang
     if seat.going:
         await turn.sit(seat, "away", seat.going)
     elif seat.console and not seat.line:
-        await turn.sit(seat, "away", "signed out")
+        await turn.sit(seat, "away", SIGNED_OUT)
     elif seat.console and wraps_up:
         ends = turn.rules.wrap_up_s
         await turn.sit(seat, "wrap_up", until=turn.after(ends) if ends else None)
@@ -152,7 +153,7 @@ async def broken(turn: Turn, place_id: int, agent: str) -> Place:
     if row.state != "talking" or row.agent != agent:
         return place_of(row)
     if (seat := await turn.seat(row.seat)) is not None:
-        await unreachable(turn, seat, "lost")
+        await unreachable(turn, seat, LOST)
     changes = {"first": True, "callback_number": "", "person": await unlike(turn, row, row.skill)}
     return place_of(await turn.put(row, "waiting", "broken", **changes), again=True)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, insert, select, update
 
 from ivr.errors import IvrError
 from ivr.ports.line import AgentState, AgentStatus
-from ivr.ports.line_store import BY_ITSELF, CLOSED, Phone
+from ivr.ports.line_store import BY_ITSELF, CLOSED, SIGNED_IN, SIGNED_OUT, Phone
 from ivr.store.database import fit
 from ivr.store.line.turn import Turn, seat_of, status_of
 from ivr.store.tables import agent_skills, agents
@@ -31,9 +31,9 @@ async def sign_in(turn: Turn, agent: str, display: str, skills: Sequence[str], p
         if row.console and row.line and row.slot == 1:
             continue  # the page was loaded again: nothing else changes
         if row.state not in WITH_A_CALL:
-            await turn.sit(row, "away", "signed in")
+            await turn.sit(row, "away", SIGNED_IN)
         elif row.slot > 1:
-            await turn.connection.execute(update(agents).where(agents.c.seat == row.seat).values(going="signed in"))
+            await turn.connection.execute(update(agents).where(agents.c.seat == row.seat).values(going=SIGNED_IN))
     if skills and not await _skills(turn, agent):
         await set_skills(turn, agent, skills)
     return await status(turn, agent)
@@ -46,8 +46,8 @@ async def sign_out(turn: Turn, agent: str) -> None:
     for row in rows:
         phone = {"console": row.console and not row.configured, "line": ""}
         await turn.connection.execute(update(agents).where(agents.c.seat == row.seat).values(phone))
-        if row.state not in WITH_A_CALL:
-            await turn.sit(row, "away", CLOSED if row.configured else "signed out")
+        if row.state not in WITH_A_CALL and (row.configured or row.state != "away"):  # else they said why
+            await turn.sit(row, "away", CLOSED if row.configured else SIGNED_OUT)
 
 
 async def set_state(turn: Turn, agent: str, state: AgentState, reason: str) -> AgentStatus:
@@ -101,7 +101,7 @@ async def look_after(turn: Turn, phones: Collection[Phone]) -> None:
         for slot in range(1, phone.calls + 1):
             if slot not in rows:
                 state: AgentState = "idle" if phone.on_duty and not person else "away"
-                reason = "" if state == "idle" else "signed in" if person else CLOSED
+                reason = "" if state == "idle" else SIGNED_IN if person else CLOSED
                 told = {"phone": phone.target, "configured": _words(phone), "line": turn.line}
                 await _seat(turn, phone.name, slot, state, reason, **told)
             elif not person:
@@ -171,7 +171,7 @@ async def _skills(turn: Turn, agent: str) -> Sequence[str]:
 
 
 async def _seat(
-    turn: Turn, agent: str, slot: int, state: AgentState = "away", reason: str = "signed in", **values: Any
+    turn: Turn, agent: str, slot: int, state: AgentState = "away", reason: str = SIGNED_IN, **values: Any
 ) -> None:
     row = {"seat": seat_of(agent, slot), "name": agent, "slot": slot, "since": turn.at, "idle_at": turn.at}
     made = insert(agents).values(row | {"state": state, "reason": reason} | values).returning(agents)

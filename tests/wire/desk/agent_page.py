@@ -61,11 +61,16 @@ async def speaking_browser(folder: Path, who: str) -> AsyncIterator[Browser]:
 
 async def at_desk(page: Page, base: str) -> None:
     """At the desk, by keyboard: available, with a phone that stands."""
+    await back(page, base)
+    await expect(page.locator(".me .state")).to_contain_text("Available")
+    await expect(page.locator(".phone-state")).to_have_text("Phone ready")
+
+
+async def back(page: Page, base: str) -> None:
+    """Available at the desk, where somebody may be waiting."""
     await page.goto(f"{base}/desk")
     await expect(page.locator(".me .state")).to_contain_text("Away")
     await page.keyboard.press("a")
-    await expect(page.locator(".me .state")).to_contain_text("Available")
-    await expect(page.locator(".phone-state")).to_have_text("Phone ready")
 
 
 async def page_hears(page: Page, *names: str, sound: str = "#caller") -> None:
@@ -118,4 +123,5 @@ async def speaking(phone: Softphone, who: str) -> AsyncIterator[None]:
     finally:
         speech.cancel()
         await asyncio.gather(speech, return_exceptions=True)
-        await phone.hush()
+        if phone.ended is None:
+            await phone.hush()
