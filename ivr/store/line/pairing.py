@@ -37,9 +37,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.config import LineConfig
 from ivr.ports.line import GENERAL, Offer
+from ivr.store.columns import Moment
 from ivr.store.database import clock
 from ivr.store.line.turn import BEGIN_ALONE, CHANNEL, Turn, in_order, offer_of
-from ivr.store.tables import Moment, agent_events, agent_skills, agents, place_events, places
+from ivr.store.tables import agent_events, agent_skills, agents, place_events, places
 
 _at = bindparam("now", type_=Moment)
 _until = bindparam("lease", type_=Moment)
@@ -84,7 +85,10 @@ class Pairing:
         if begun is None:
             return None
         turn = Turn(connection, begun.at, self._rules, line)
-        known = {"now": turn.at, **{name: turn.before(seconds) for name, seconds in self._before.items()}}
+        known: dict[str, object] = {
+            "now": turn.at,
+            **{name: turn.before(seconds) for name, seconds in self._before.items()},
+        }
         if not postgres:
             row = (await connection.execute(self._found, known)).one_or_none()
             offer = await self._offer(turn, row) if row is not None else None
@@ -95,8 +99,8 @@ class Pairing:
         return offer_of(row, _Seat(row)) if row is not None else None
 
     async def _offer(self, turn: Turn, row: Row[Any]) -> Offer:
-        seat = _Seat(row)
-        changes = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1}
+        seat: Any = _Seat(row)
+        changes: dict[str, Any] = {"agent": seat.name, "seat": seat.seat, "offers": row.offers + 1}
         changes["until"] = turn.after(self._rules.offer_s)
         if row.state == "callback" or row.channel == "message":
             changes["line"] = seat.line if seat.console else turn.line
@@ -165,7 +169,7 @@ class _Seat:
     """The agent's columns of a row that is mostly the caller's."""
 
     def __init__(self, row: Row[Any]) -> None:
-        self._values: Mapping[str, Any] = row._mapping
+        self._values: Mapping[Any, Any] = row._mapping
 
     def __getattr__(self, name: str) -> Any:
         return self._values[f"seat_{name}"]

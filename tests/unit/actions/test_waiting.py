@@ -9,6 +9,7 @@ import pytest
 from ivr.actions.registry import ActionRegistry
 from ivr.actions.waiting import WaitingActions
 from ivr.config import Config
+from ivr.errors import ActionError
 from ivr.events import ActionResult
 from ivr.phones.destinations import Destinations
 from ivr.ports import ActionCall
@@ -20,10 +21,11 @@ from tests.call.line import FakeLine
 class Promising:
     """The action on a line in memory, with the numbers of the usual configuration."""
 
-    def __init__(self) -> None:
+    def __init__(self, gateway: str = "sip:192.0.2.10") -> None:
         self.line = FakeLine(lambda: EPOCH)
         self.callbacks = MemoryCallbacks(lambda: EPOCH, MemoryLedger())
-        numbers = Destinations(Config())
+        trunk = {"name": "out", "allow": ["192.0.2.10"], "gateway": gateway}
+        numbers = Destinations(Config.model_validate({"sip": {"trunks": [trunk]}}))
         waiting = WaitingActions(self.callbacks, self.line, Config().flows.numbering.number, numbers.subscriber)
         self._actions = ActionRegistry(waiting.actions)
 
@@ -36,6 +38,13 @@ class Promising:
 async def test_what_would_be_refused_when_it_is_dialled_is_not_promised(number: str) -> None:
     promising = Promising()
     assert (await promising.ask(number=number)).outcome == "no_number"
+    assert not promising.line.places and not await promising.callbacks.waiting()
+
+
+async def test_what_no_trunk_can_dial_is_not_promised() -> None:
+    promising = Promising(gateway="")
+    with pytest.raises(ActionError, match="no trunk takes calls out"):
+        await promising.ask()
     assert not promising.line.places and not await promising.callbacks.waiting()
 
 
