@@ -100,7 +100,7 @@ class Page(asyncio.DatagramProtocol):
         number = len(self._answers) + 1
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         await self.ws.send_json({"id": number, "do": command, **more})
-        found = await answer
+        found: dict[str, Any] = await answer
         assert found["kind"] == "done", found
         return found
 

@@ -9,7 +9,7 @@ query, and has one writer anyway. ``ivr.desk.routing`` says in memory what the q
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -84,7 +84,10 @@ class Pairing:
         if begun is None:
             return None
         turn = Turn(connection, begun.at, self._rules, line)
-        known = {"now": turn.at, **{name: turn.before(seconds) for name, seconds in self._before.items()}}
+        known: dict[str, Any] = {
+            "now": turn.at,
+            **{name: turn.before(seconds) for name, seconds in self._before.items()},
+        }
         if not postgres:
             row = (await connection.execute(self._found, known)).one_or_none()
             offer = await self._offer(turn, row) if row is not None else None
@@ -165,7 +168,7 @@ class _Seat:
     """The agent's columns of a row that is mostly the caller's."""
 
     def __init__(self, row: Row[Any]) -> None:
-        self._values: Mapping[str, Any] = row._mapping
+        self._values = row._mapping
 
     def __getattr__(self, name: str) -> Any:
         return self._values[f"seat_{name}"]
