@@ -19,7 +19,8 @@ def skills_wanted(library: FlowLibrary) -> Sequence[str]:
     for flow in library.flows.values():
         for state in flow.states.values():
             wanted |= {transition.edge.skill for transition in state.transitions()}
-            wanted |= {spec.skill for spec in (state.handoff, state.wait) if isinstance(spec, Handoff | Wait)}
+            specs = (state.handoff, state.wait)
+            wanted |= {spec.skill for spec in specs if isinstance(spec, Handoff) or isinstance(spec, Wait)}
     return sorted(skill for skill in wanted if skill and "{" not in skill)
 
 
