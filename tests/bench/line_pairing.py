@@ -1,7 +1,8 @@
 """Pairing of callers with agents, in the database and as a caller sees it; ``python -m tests.bench line_pairing``.
 
-Beside it a transaction that asks for the time only: on a machine with more to do than processors both wait for their
-turn, and the aim is for one that has not. On SQLite and PostgreSQL with one process, and with two processes on one PostgreSQL at ten callers a second."""
+On SQLite and PostgreSQL with one process, and with two processes on one PostgreSQL at ten callers a second. Beside it a
+transaction that asks for the time only: on a machine with more to do than processors both wait for their turn, and the
+aim is for one that has not."""
 
 from __future__ import annotations
 
