@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ivr.cli.finding import Finding
 from ivr.config import Config, DeskConfig
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.state import Wait
 from ivr.ports.line import GENERAL
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -18,7 +19,10 @@ def skills_wanted(library: FlowLibrary) -> Sequence[str]:
     for flow in library.flows.values():
         for state in flow.states.values():
             wanted |= {transition.edge.skill for transition in state.transitions()}
-            wanted |= {spec.skill for spec in (state.handoff, state.wait) if not isinstance(spec, str | None)}
+            if state.handoff is not None:
+                wanted.add(state.handoff.skill)
+            if isinstance(state.wait, Wait):
+                wanted.add(state.wait.skill)
     return sorted(skill for skill in wanted if skill and "{" not in skill)
 
 

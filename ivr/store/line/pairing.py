@@ -9,7 +9,7 @@ query, and has one writer anyway. ``ivr.desk.routing`` says in memory what the q
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -85,7 +85,7 @@ class Pairing:
         if begun is None:
             return None
         turn = Turn(connection, begun.at, self._rules, line)
-        known: dict[str, object] = {
+        known: dict[str, Any] = {
             "now": turn.at,
             **{name: turn.before(seconds) for name, seconds in self._before.items()},
         }

@@ -114,9 +114,7 @@ class Turn:
         query = select(agents).where(agents.c.seat == seat).with_for_update()
         return (await self.connection.execute(query)).one_or_none()
 
-    async def sit(
-        self, seat: Row[Any], state: str, reason: str = "", until: datetime | None = None, **values: Any
-    ) -> None:
+    async def sit(self, seat: Any, state: str, reason: str = "", until: datetime | None = None, **values: Any) -> None:
         """The agent is in ``state`` on this seat from now on."""
         values = {"state": state, "reason": fit(reason, 100), "until": until, "since": self.at, **values}
         if state == "idle":

@@ -9,9 +9,9 @@ import pytest
 
 from ivr.cli.skill_coverage import skill_coverage, skills_wanted
 from ivr.config import Agent, Config, DeskConfig, Hours, LineConfig, Relaxation
-from ivr.dialogue.flows.library import FlowLibrary
-from ivr.line_facts import line_facts
-from ivr.release.candidate import examine_folder
+from ivr.dialogue.flows.library import FlowLibrary, load_library
+from ivr.dialogue.flows.source import read_directory
+from ivr.reference import COMPANY
 
 FLOWS = Path(__file__).parents[3] / "flows"
 OPEN = Hours(mon="09:00-17:00")
@@ -19,9 +19,9 @@ OPEN = Hours(mon="09:00-17:00")
 
 @pytest.fixture(scope="module")
 def library() -> FlowLibrary:
-    found = examine_folder(FLOWS, line_facts(Config())).library
-    assert found is not None
-    return found
+    loaded = load_library(read_directory(FLOWS), COMPANY.all_signatures)
+    assert loaded.library is not None, [finding.render() for finding in loaded.findings]
+    return loaded.library
 
 
 def agent(name: str, *skills: str, on_call: bool = False) -> Agent:
