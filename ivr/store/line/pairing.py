@@ -9,7 +9,7 @@ query, and has one writer anyway. ``ivr.desk.routing`` says in memory what the q
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
