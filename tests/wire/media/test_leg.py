@@ -161,7 +161,8 @@ async def test_loss_is_concealed_and_counted(connect: Connect) -> None:
     stats = await line.leg.stats()
     assert stats.packets_lost == 5
     assert stats.packets_received == 45
-    assert 80 <= stats.concealed_ms <= 220
+    late_ms = 40 * stats.packets_late  # of a sender on a busy machine: concealed, too, and the buffer grows
+    assert 80 <= stats.concealed_ms <= 220 + late_ms
     heard = [np.frombuffer(a.pcm, np.int16) for a in line.log.of(Audio)]
     speaking = [frame for frame in heard if np.abs(frame).max() > 1000][2:40]
     assert len(speaking) == 38  # no hole where packets were lost
