@@ -3,6 +3,7 @@
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
 from ivr.config.sections import (
+    TIE_LINE,
     Agent,
     CompanyConfig,
     Config,
@@ -24,6 +25,7 @@ from ivr.config.sections import (
 )
 
 __all__ = [
+    "TIE_LINE",
     "Address",
     "Agent",
     "CompanyConfig",
