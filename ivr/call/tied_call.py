@@ -146,7 +146,7 @@ class TiedCall:
         return CallEnded("network", "the leg is gone")
 
     async def _stopped(self) -> CallEnded:
-        return CallEnded("service", await self._end_wanted)
+        return CallEnded("service", await asyncio.shield(self._end_wanted))  # it is asked for twice
 
     async def _returned(self) -> bool:
         """The agent's telephone sent the caller back to the dialogue."""
