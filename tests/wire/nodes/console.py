@@ -125,6 +125,13 @@ class Console(asyncio.DatagramProtocol):
                 return
         raise AssertionError(f"the agent heard {heard:.0f} Hz instead of {hertz:.0f}")
 
+    async def hears_nobody(self) -> None:
+        """Neither now nor in the next half second."""
+        await asyncio.sleep(0.5)  # what was under way
+        self._heard.clear()
+        await asyncio.sleep(0.5)
+        assert pitch(b"".join(self._heard)) == 0.0
+
     # -- the phone -----------------------------------------------------------------------------------------------
 
     async def _connect(self) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from ivr.demo.line import RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from tests.wire.line.watching import call_of, logged, mark, until
@@ -81,6 +85,16 @@ async def caller_hears(phone: Softphone, hertz: float, *, within_s: float = 10.0
     raise AssertionError(f"the caller heard {last:.0f} Hz instead of {hertz:.0f}")
 
 
+async def caller_hears_music(phone: Softphone) -> None:
+    heard: list[bytes] = []
+    async with asyncio.timeout(5):
+        async for sound in phone.listen():
+            heard.append(sound.pcm)
+            if len(heard) == 50:
+                break
+    assert pitch(b"".join(heard)) > 0 and abs(pitch(b"".join(heard)) - HERTZ) > 40
+
+
 def is_(house: House, place: int, state: str) -> Callable[[], Awaitable[bool]]:
     async def met() -> bool:
         return bool((await house.place(place))["state"] == state)
@@ -98,7 +112,8 @@ async def test_both_hear_each_other_hold_and_the_agent_hangs_up(house: House) ->
             await console.hears(CALLER_HERTZ)
             await caller_hears(phone, HERTZ)
             await console.done("hold", on=True)
-            await console.hears(0.0)
+            await console.hears_nobody()
+            await caller_hears_music(phone)
             await console.done("hold", on=False)
             await console.hears(CALLER_HERTZ)
             await caller_hears(phone, HERTZ)
@@ -193,6 +208,38 @@ async def test_what_the_other_process_cannot_do_is_refused_in_words(house: House
     async with talking(house) as (phone, console, _, _):
         assert "not here" in (await console.do("consult", to="agent:nobody"))["why"]
         assert "outside" in (await console.do("transfer", to="tel:+15035550199"))["why"]
+        assert phone.ended is None
+
+
+async def test_who_guesses_a_token_or_uses_it_again_reaches_no_agent(house: House) -> None:
+    """Also from an address where a line of the house is."""
+    async with talking(house) as (_, console, place, _), Softphone.open() as stranger:
+        since = mark(house.far)
+        await stranger.call(f"sip:desk-{'x' * 43}@{house.far.sip}")
+        assert (await stranger.wait_ended(10)).status == 403
+        await logged(house.far, "tie.refused", since=since)
+        assert console.state["talk"]["place"] == place and not console.state["offer"]
+    logs = house.far.log.read_text(encoding="utf-8") + house.near.log.read_text(encoding="utf-8")
+    assert not re.search(r"desk-[A-Za-z0-9_-]{43}", logs.replace("x" * 43, "")), "no token is in a log"
+
+
+async def test_a_process_killed_in_a_conversation_brings_the_caller_back_in_line_first(
+    house: House, tmp_path: Path
+) -> None:
+    async with (
+        RunningLine.running(replace(house.far.setup, folder=tmp_path)) as far,
+        talking(replace(house, far=far)) as (phone, _, place, call),
+    ):
+        entered = (await house.place(place))["entered_at"]
+        house.front.forget()
+        since = mark(house.near)
+        began = asyncio.get_running_loop().time()
+        far.process.kill()
+        await logged(house.near, "handoff.dropped", since=since, call_id=call)
+        print(f"noticed after {asyncio.get_running_loop().time() - began:.1f} s")
+        await logged(house.near, "handoff.connected", since=since, call_id=call, destination="front")
+        row = await house.place(place)
+        assert (row["state"], row["agent"], row["entered_at"]) == ("talking", "front", entered)
         assert phone.ended is None
 
 
