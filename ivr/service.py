@@ -20,10 +20,11 @@ from ivr.actions.waiting import WaitingActions
 from ivr.call.callback_call import CallBacks
 from ivr.call.registry import CallHistory, CallRegistry, CallServices
 from ivr.call.session import Acceptor
+from ivr.call.tied_call import TiedCalls
 from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
-from ivr.config import Config, LineConfig
+from ivr.config import TIE_LINE, Config, LineConfig
 from ivr.desk import ConfiguredDesk, WaitingLine
 from ivr.desk.announcements import WaitAnnouncements
 from ivr.desk.board import DeskBoard
@@ -49,7 +50,8 @@ from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.phones.recording import CallRecording, SpokenLine
 from ivr.phones.switchboard import Switchboard
-from ivr.ports import SipEndpoint
+from ivr.phones.tie_line import TieLine
+from ivr.ports import Leg, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.record import Spoken
 from ivr.recording.archive import Archive
@@ -60,6 +62,7 @@ from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
 from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
+from ivr.sip.party import tie_token
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
@@ -131,7 +134,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             browser_addresses=config.media.browser_addresses,
         )
         speech = WorkerSpeechService(config.speech)
-        endpoint = SipUserAgent(config.sip, config.media.codecs, config.flows.numbering)
+        endpoint = SipUserAgent(config.sip, config.media.codecs, config.flows.numbering, near=store.ties.near)
         desk = ConfiguredDesk(
             config.desk,
             store.handoffs,
@@ -176,7 +179,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         switchboard = Switchboard(
             endpoint, media, speech, desk, config.desk.caller_id, Destinations(config), recording=recording
         )
-        floor = AgentFloor(config.desk.agents, switchboard, media)
+        floor = AgentFloor(config.desk.agents, switchboard, media, store.ties.line)
+        tie = TieLine(store.ties, switchboard, line, clock)
         seats = Seats(
             line,
             clock,
@@ -301,6 +305,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             waiting=lambda: _waiting_rules(reload.config.desk.line),
             number=number,
             messages=archive,
+            tie=tie,
         )
         _beside(stack, CallBacks(services, line, seats.deliver).run(), "call backs")
         _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
@@ -345,9 +350,19 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
         )
-        acceptor = Acceptor(services, entry.open)
-        await _begin(stack, endpoint.start(acceptor.accept), endpoint.stop)
+        acceptor, tied = Acceptor(services, entry.open), TiedCalls(services, tie)
+
+        def arrived(leg: Leg) -> None:
+            if leg.trunk == TIE_LINE:
+                tied.accept(leg, tie_token(leg.called.uri))
+            else:
+                acceptor.accept(leg)
+
+        await _begin(stack, endpoint.start(arrived), endpoint.stop)
+        stack.push_async_callback(tie.close)
         stack.push_async_callback(acceptor.stop)
+        stack.push_async_callback(tied.stop)
+        await store.ties.reachable_at(await endpoint.reachable_at())
 
         sip_address = f"{config.sip.listen.host}:{endpoint.address.port}"
         lifecycle.reach(Life.SERVING)

@@ -38,7 +38,7 @@ class AgentOffer:
 
     async def taken(self, offer: Offer) -> tuple[Ring, Participant] | None:
         """The agent who took it, and with what; None where nobody did: the line knows. Raises StoreUnavailable."""
-        ring = await self._ring_of(offer)
+        ring = await self.ring_of(offer)
         agent = await self._taken(offer, ring)
         return None if agent is None else (ring, agent)
 
@@ -49,14 +49,14 @@ class AgentOffer:
 
     async def _taken(self, offer: Offer, ring: Ring) -> Participant | None:
         """The agent who took it; None where nobody did: the line knows."""
-        phone = self._services.floor.phone_of(offer.agent)
+        phone, tied = self._services.phone_for(offer)
         why: Release = "unreachable"
         if phone is not None and phone.reachable():
             try:
                 rung: Rung = await first_of(phone.ring(ring), self.lapsed(offer))
                 if not isinstance(rung, Lapsed):
                     leg, media = rung
-                    return Participant(leg, media, may_mute=True)
+                    return Participant(leg, media, may_mute=True, tied=tied)
                 log.info("callback.withdrawn", place=offer.place.id)
                 return None
             except DialFailed as error:
@@ -67,7 +67,7 @@ class AgentOffer:
         await self._line.released(offer, why)
         return None
 
-    async def _ring_of(self, offer: Offer) -> Ring:
+    async def ring_of(self, offer: Offer) -> Ring:
         """With the whole story, as far as it is still kept."""
         services, place = self._services, offer.place
         token = place.arrival.context

@@ -11,7 +11,20 @@ from typing import Any, Protocol
 from ivr.call.waiting import USUAL, WaitingRules
 from ivr.call_search import CallSearch, CallsFound, CallTotals, reason_of, summed
 from ivr.phones.switchboard import Switchboard
-from ivr.ports import Actions, CallRecords, Clock, Desk, Floor, Line, MediaEngine, Messages, SpeechService
+from ivr.phones.tie_line import TieLine
+from ivr.ports import (
+    Actions,
+    AgentPhone,
+    CallRecords,
+    Clock,
+    Desk,
+    Floor,
+    Line,
+    MediaEngine,
+    Messages,
+    Offer,
+    SpeechService,
+)
 from ivr.record import Happening
 
 
@@ -103,7 +116,8 @@ class CallHistory:
 @dataclass(frozen=True, slots=True)
 class CallServices:
     """``time_zone``: the company's, whose days "tomorrow" counts. ``number``: a telephone number in E.164.
-    ``messages``: where what callers leave is kept, None: nowhere."""
+    ``messages``: where what callers leave is kept, None: nowhere; ``tie``: the way to consoles of other processes,
+    None: there is one process."""
 
     media: MediaEngine
     speech: SpeechService
@@ -119,6 +133,12 @@ class CallServices:
     waiting: Callable[[], WaitingRules] = lambda: USUAL  # as they are now
     number: Callable[[str], str] = str
     messages: Messages | None = None
+    tie: TieLine | None = None
+
+    def phone_for(self, offer: Offer) -> tuple[AgentPhone | None, bool]:
+        """The phone of whom it is offered to, and whether that is at the other end of a tie line; None: nowhere."""
+        there = self.tie.phone_of(offer) if self.tie is not None else None
+        return (there or self.floor.phone_of(offer.agent)), there is not None
 
     def local_time(self) -> datetime:
         """Now, by the company's clock."""

@@ -85,11 +85,11 @@ class Ringing:
 
     async def _rung(self, ring: Ring, on_ringing: Callable[[], None] | None) -> Participant:
         """Raises DialFailed, MediaUnavailable."""
-        phone = self._services.floor.phone_of(ring.offer.agent)
+        phone, tied = self._services.phone_for(ring.offer)
         if phone is None or not phone.reachable():
             raise DialFailed(480, "no phone can be rung here")
         leg, media = await phone.ring(ring, on_ringing)
-        return Participant(leg, media, may_mute=True)
+        return Participant(leg, media, may_mute=True, tied=tied)
 
     async def dialled(
         self, to: Destination, context: HandoffContext, url: str, on_ringing: Callable[[], None] | None

@@ -4,6 +4,7 @@ from ivr.config.desk_sections import Agent, DeskConfig, Hours, LineConfig, Relax
 from ivr.config.fields import Address, Secret, parse_address
 from ivr.config.file import load_config
 from ivr.config.sections import (
+    TIE_LINE,
     CompanyConfig,
     Config,
     FlowsConfig,
@@ -21,6 +22,7 @@ from ivr.config.sections import (
 )
 
 __all__ = [
+    "TIE_LINE",
     "Address",
     "Agent",
     "CompanyConfig",

@@ -30,6 +30,9 @@ from ivr.identity import LevelWord
 from ivr.media.description import callers_served, port_pairs
 from ivr.numbering import NumberingPlan
 
+TIE_LINE = "tie line"
+"""The trunk of calls between the processes of one line."""
+
 
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
@@ -50,6 +53,8 @@ class Trunk(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
+        if self.name == TIE_LINE:
+            raise ValueError(f'calls between lines are told as "{TIE_LINE}": choose another name')
         if not self.allow and not self.inbound_auth and not self.register_with:
             raise ValueError("a trunk needs allow, inbound_auth or register; otherwise nobody can use it")
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):

@@ -37,7 +37,7 @@ class Bridge:
     """Implements ``ivr.ports.Bridge``. ``run`` once, by whoever has the caller and reads their signals and audio.
 
     ``ring``: what the agent took; a place of id 0 is in no line. ``hang_up``: what hanging up by the agent's phone
-    does; ``machine``: there is a dialogue to go back to."""
+    does; ``machine``: there is a dialogue to go back to; ``placing``: who tells ``line`` otherwise."""
 
     def __init__(
         self,
@@ -50,12 +50,13 @@ class Bridge:
         *,
         hang_up: HangUp = "ends",
         machine: bool = True,
+        placing: Placing | None = None,
     ) -> None:
         place, context = ring.offer.place, ring.context
         self._ring = ring
         self._switchboard = switchboard
         self._floor = floor
-        self._placing = Placing(place.id, line)
+        self._placing = placing or Placing(place.id, line)
         self._hang_up: HangUp = hang_up
         self._machine = machine
         self._name = str(context.facts.get(CALLER_NAME) or place.arrival.name or context.caller.number)
@@ -206,8 +207,9 @@ class Bridge:
 
     async def _agent_left(self, ended: CallEnded) -> None:
         lasted_s, name = _now() - self._agent.since, self._agent.name
-        if ended.by == "agent" and lasted_s >= CONVERSATION_S:
-            returns = self._hang_up == "returns" and self._machine
+        tied = self._agent.participant.tied
+        if ended.by == "agent" and (tied or lasted_s >= CONVERSATION_S):
+            returns = self._hang_up == "returns" and self._machine and not tied
             self._end(BridgeEnd("machine" if returns else "over", name, ended.by, ended.reason))
             return
         log.warning("handoff.dropped", by=ended.by, why=ended.reason, lasted_s=round(lasted_s, 1))
@@ -228,6 +230,10 @@ class Bridge:
             try:
                 if party is not self._agent or onward is None:
                     raise TransferFailed(403, "not an allowed destination")
+                if onward.kind == "machine":
+                    await self.back_to_machine()
+                    await party.participant.leg.notify(200)
+                    return
                 await self._transfer(onward, asked.replaces, by=party)
             except IvrError as error:
                 log.warning("bridge.transfer_failed", why=str(error))
@@ -268,7 +274,7 @@ class Bridge:
             self._floor.joined(self._ring, self)
 
     def _ring_for(self, agent: str) -> Ring:
-        return replace(self._ring, offer=replace(self._ring.offer, agent=agent))
+        return replace(self._ring, offer=replace(self._ring.offer, agent=agent, line=""))
 
     def _end(self, how: BridgeEnd) -> None:
         if not self._over.done():

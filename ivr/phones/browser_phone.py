@@ -179,7 +179,7 @@ class BrowserLeg:
             self._ended = True
             self._events.put_nowait(LegEnded(self.id, by, reason))
 
-    async def hangup(self, reason: str = "") -> None:
+    async def hangup(self, reason: str = "", *, lost: bool = False) -> None:
         self.end("service", reason)
         self._on_parted(self)
 

@@ -106,7 +106,7 @@ class Consultation:
     ) -> Party:
         """Ring there until somebody answers. Raises DialFailed, TransferFailed, MediaUnavailable, CallEnded."""
         if onward.kind == "agent" and not replaces:
-            offer = replace(ring.offer, agent=onward.name)
+            offer = replace(ring.offer, agent=onward.name, line="")
             leg, media = await self._phone(onward).ring(replace(ring, offer=offer), on_ringing)
             answered = Participant(leg, media, may_mute=True)
         else:
@@ -143,7 +143,7 @@ class Consultation:
         if not party.outside:
             await self._placing.asked(party.name, agent.name)
             self.aside = ConsultedBridge(self._bridge, party)
-            self._floor.joined(replace(ring, offer=replace(ring.offer, agent=party.name)), self.aside)
+            self._floor.joined(replace(ring, offer=replace(ring.offer, agent=party.name, line="")), self.aside)
         await self._bridge.consulted()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from ivr.config import Agent, Config, Trunk
 from ivr.errors import DialFailed, TransferFailed
@@ -15,13 +15,15 @@ from ivr.numbering import NumberingPlan
 
 FORBIDDEN = 403
 NO_TRUNK = 503
+MACHINE = "machine"
 
 
 @dataclass(frozen=True, slots=True)
 class Onward:
-    """Where a caller goes from here: an agent or a skill by its name, or ``target``, a SIP URI outside."""
+    """Where a caller goes from here: an agent or a skill by its name, ``target``, a SIP URI outside, or the dialogue
+    that they came from."""
 
-    kind: Literal["agent", "skill", "outside"]
+    kind: Literal["agent", "skill", "outside", "machine"]
     name: str
     target: str = ""
 
@@ -56,9 +58,17 @@ class Destinations:
 
     def referred(self, uri: str) -> Onward | None:
         """What an agent's phone says in a REFER: a URI; None for one that is not allowed. A number goes to our trunk,
-        whatever host the phone put behind it; an agent is known by their phone, or by their name as the user."""
+        whatever host the phone put behind it; an agent is known by their phone, or by their name as the user. Users
+        "agent:NAME", "skill:NAME" and "machine" (``at``) are what consoles can say."""
         if agent := next((a for a in self._agents if _same(a.target, uri) or _user(uri) == a.name), None):
             return Onward("agent", agent.name, agent.target)
+        kind, _, name = _user(uri).partition(":")
+        if name and kind == "agent":
+            return Onward("agent", name)
+        if name and kind == "skill":
+            return Onward("skill", name)
+        if (kind, name) == (MACHINE, ""):
+            return Onward("machine", MACHINE)
         for allowed in self._outside:
             if allowed[:4].lower() == "sip:":
                 if _same(allowed, uri):
@@ -90,6 +100,11 @@ class Destinations:
         assert self._trunk is not None
         gateway = (self._trunk.gateway or self._trunk.register_with).removeprefix("sip:")
         return f"sip:{number}@{gateway.rpartition('@')[2]}"
+
+
+def at(to: str, host: str) -> str:
+    """The SIP URI by which ``Destinations.referred`` knows "agent:NAME", "skill:NAME" or "machine" again."""
+    return f"sip:{quote(to, safe='')}@{host}"
 
 
 def _outgoing(trunks: Sequence[Trunk], wanted: str) -> Trunk | None:

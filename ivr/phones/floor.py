@@ -14,9 +14,10 @@ from ivr.ports import AgentPhone, Bridge, Console, HangUp, MediaEngine, Ring
 
 class AgentFloor:
     """Implements ``ivr.ports.Floor``. Who has a console connected is rung there; else their SIP phone, if they have
-    one."""
+    one. ``line``: this process; whose console is in another is shown the conversation there."""
 
-    def __init__(self, agents: Sequence[Agent], switchboard: Switchboard, media: MediaEngine) -> None:
+    def __init__(self, agents: Sequence[Agent], switchboard: Switchboard, media: MediaEngine, line: str = "") -> None:
+        self._line = line
         self._switchboard = switchboard
         self._media = media
         self._consoles: dict[str, Console] = {}
@@ -64,7 +65,8 @@ class AgentFloor:
         agent, call_id = ring.offer.agent, ring.context.call_id
         others = [each for each in self._talks[agent] if each.view()["call_id"] != call_id]
         self._talks[agent] = [*others, bridge]
-        if (console := self._consoles.get(agent)) is not None:
+        here = ring.offer.line in ("", self._line)
+        if here and (console := self._consoles.get(agent)) is not None:
             console.joined(ring, bridge)
 
     def changed(self, bridge: Bridge) -> None:

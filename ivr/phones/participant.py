@@ -54,12 +54,14 @@ class TapSink:
 class Participant:
     """Each of ``signals`` and ``audio`` is for one consumer at a time; CallEnded is the last that they yield.
 
-    ``may_mute``: who sends nothing for long stays as long as their phone answers."""
+    ``may_mute``: who sends nothing for long stays as long as their phone answers. ``tied``: they are at a console of
+    another process, which says by itself what a hang-up there means."""
 
     leg: Leg
     media: MediaLeg
     may_mute: bool = False
     tapped: TapSink = field(default_factory=TapSink, compare=False)
+    tied: bool = False
 
     async def aim(self, remote: MediaDescription) -> None:
         """Send where ``remote`` says. Media that are lost just now are aimed once they are restored.

@@ -35,12 +35,17 @@ class Placing:
     async def finished(self, agent: str) -> None:
         line, self._line = self._line, None
         if line is not None:
-            await _told(line.finished(self._place, agent), "finished")
+            await _told(line.finished(self._place, self._holder(line, agent)), "finished")
 
     async def broken(self, agent: str) -> None:
         line, self._line = self._line, None
         if line is not None:
-            await _told(line.broken(self._place, agent), "broken")
+            await _told(line.broken(self._place, self._holder(line, agent)), "broken")
+
+    def _holder(self, line: Line, agent: str) -> str:
+        """Who has the place: at a console of another process ``agent`` may have given it to somebody there."""
+        held = (each.agent for each in line.view().places if each.id == self._place and each.state == "talking")
+        return next(held, "") or agent
 
     async def asked(self, agent: str, by: str) -> None:
         """An agent whom ``by`` consults is offered nobody meanwhile."""

@@ -84,5 +84,6 @@ from ivr.ports.telephony import RegistrationStatus as RegistrationStatus
 from ivr.ports.telephony import SignallingLoad as SignallingLoad
 from ivr.ports.telephony import SipEndpoint as SipEndpoint
 from ivr.ports.telephony import TransferAsked as TransferAsked
+from ivr.ports.tie_line import Ties as Ties
 from ivr.record import HandoffContext as HandoffContext
 from ivr.record import Party as Party

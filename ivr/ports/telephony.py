@@ -61,8 +61,9 @@ class Leg(Protocol):
         """Offer ``local`` in place of what was agreed (RFC 3261 section 14.1; a glare is waited out); the far end's
         description then. Raises ModificationRefused: the session is as it was; CallEnded: there is none any more."""
 
-    async def hangup(self, reason: str = "") -> None:
-        """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out."""
+    async def hangup(self, reason: str = "", *, lost: bool = False) -> None:
+        """BYE (or CANCEL/reject before the answer). Idempotent; returns when the far end confirmed or timed out.
+        ``lost``: it is no proper end, and the far end is told so (RFC 3326)."""
 
     async def refer(self, target: str, headers: Mapping[str, str]) -> None:
         """Blind transfer (RFC 3515): returns when accepted (202), progress comes as TransferProgress events.

@@ -17,7 +17,7 @@ from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
 from ivr.sip.admission import Admission
 from ivr.sip.dialog import present
 from ivr.sip.dialogs import Dialogs, handle
-from ivr.sip.headers import BadMessage
+from ivr.sip.headers import BadMessage, host_port
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.message import (
     EXTENSIONS,
@@ -35,10 +35,10 @@ from ivr.sip.message import (
     stamp_source,
     stateless_tag,
 )
-from ivr.sip.network import Network, Standing
+from ivr.sip.network import WILDCARDS, Network, Standing
 from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
-from ivr.sip.signalling import Signalling
+from ivr.sip.signalling import Signalling, Unresolvable
 from ivr.sip.transaction import InviteServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ STOP_TIMEOUT_S = 3.0
 
 class SipUserAgent:
     """Implements ``ivr.ports.SipEndpoint``. ``codecs``: names in our order of preference; ``network``: sockets, or
-    what a test has instead."""
+    what a test has instead; ``near``: see ``ivr.sip.policy``."""
 
     def __init__(
         self,
@@ -56,12 +56,13 @@ class SipUserAgent:
         codecs: Sequence[str] = ("PCMU", "PCMA", "G722"),
         numbering: NumberingPlan = NumberingPlan(),  # noqa: B008 - frozen
         *,
+        near: Callable[[str], bool] = lambda host: False,
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
         self._network = network(self._received, self._unreachable)
         self._network.standing = self._standing
-        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop())
+        self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near)
         self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
@@ -171,6 +172,18 @@ class SipUserAgent:
     def address(self) -> Address:
         """The address that we listen on, with the real port once started with port 0."""
         return self._network.bound
+
+    async def reachable_at(self) -> str:
+        """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
+        which: it listens everywhere and advertises nothing."""
+        host = self._config.advertise.strip("[]") or self.address.host
+        if host in WILDCARDS:
+            return ""
+        try:
+            peer = await self._core.resolve(f"sip:{host_port(host, self.address.port)}")
+        except Unresolvable:
+            return ""
+        return host_port(peer.host, peer.port) + (";transport=tcp" if peer.transport == "tcp" else "")
 
     @property
     def calls(self) -> int:

@@ -12,7 +12,7 @@ from ivr.sip.message import EXTENSIONS, SipRequest, SipResponse, origin
 from ivr.sip.referral import Referral
 from ivr.sip.session_timer import SessionTerms, terms_for
 from ivr.sip.transaction import InviteServerTransaction, ServerTransaction
-from ivr.sip.transfer import digit_of, progress_of
+from ivr.sip.transfer import digit_of, progress_of, was_lost
 
 
 class Dialogs:
@@ -79,7 +79,10 @@ def _answer(leg: SipLeg, transaction: ServerTransaction) -> None:
     match request.method:
         case "BYE":
             leg.respond(transaction, 200)
-            leg.end(leg.far, "hung up")
+            if leg.far == "agent" and was_lost(request):
+                leg.end("network", "lost at the far end")
+            else:
+                leg.end(leg.far, "hung up")
         case "INFO":
             _info(leg, transaction)
         case "INVITE" if not leg.confirmed:

@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 MAX_WAITING_DIGITS = 256
 PROBE_S = 4.0
+LOST = 'SIP;cause=480;text="lost"'  # RFC 3326
 
 
 class SipLeg:
@@ -60,6 +61,7 @@ class SipLeg:
         self.referring = 0  # CSeq of our REFER while its subscription lasts
         self.allowed: Callable[[str], bool] | None = None  # where the far end may transfer the call to
         self.subscription: Subscription | None = None  # of the far end, to how its transfer comes on
+        self.lost = False  # our BYE says that this was no proper end
         self.updates = False  # the far end takes UPDATE
         self.ended: CallEnded | None = None
         self.session = SessionTimer(core.timers, self._refresh_due, self._session_expired)
@@ -108,12 +110,13 @@ class SipLeg:
             self.check()
         raise ModificationRefused(status, reason)
 
-    async def hangup(self, reason: str = "") -> None:
+    async def hangup(self, reason: str = "", *, lost: bool = False) -> None:
         """Hang up once: everybody who calls this waits for the same BYE."""
         if self._closing is None:
             if self.ended is not None:
                 return
             self.end("service", reason or "hung up", forget=False)
+            self.lost = lost
             self._closing = self.core.spawn(self._close(), "sip-hangup")
         await asyncio.shield(self._closing)
 
@@ -223,6 +226,8 @@ class SipLeg:
         try:
             peer = await self.core.peer_of(self.dialog, self.arrival)
             request = self.dialog.request("BYE", self.core.via(peer), "")
+            if self.lost:
+                request.headers.set("Reason", LOST)
             response = await self.core.request(request, peer, self.trunk, self.dialog)
             self.log.debug("sip.bye", status=response.status_code)
         except Unresolvable as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ from ivr.ports import Party
 from ivr.sip.headers import Address, BadHeader, Uri, listed
 from ivr.sip.message import SipRequest
 
+_TIE = re.compile(r"desk-([A-Za-z0-9_-]{43})")
 _WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
 
 
@@ -22,11 +24,22 @@ def party_of(address: Address | Uri, plan: NumberingPlan) -> Party:
     display = plain(display).strip()
     # The context of a local number belongs into its user part; some write it after the host or leave out the brackets.
     context = uri.params.get("phone-context") or params.get("phone-context")
+    if _TIE.fullmatch(uri.user):
+        return Party(number="desk", display="", uri=str(uri))  # the token is for who redeems it, and for no log
     named = plain(plan.number(f"{uri.user};phone-context={context}" if context else uri.user)).strip()
     number = "" if named.lower() in _WITHHELD else named
     if not uri.host:
         return Party(number=number, display=display, uri=f"{uri.scheme}:{number}")
     return Party(number=number, display=display, uri=plain(str(Uri(uri.scheme, uri.user, uri.host, uri.port))))
+
+
+def tie_token(uri: str) -> str:
+    """The token in the URI of a call between the processes of one line (``ivr.ports.tie_line``); "" in any other."""
+    try:
+        found = _TIE.fullmatch(Uri.parse(uri).user)
+    except BadHeader:
+        return ""
+    return found[1] if found is not None else ""
 
 
 def caller_of(request: SipRequest, plan: NumberingPlan) -> Party:

@@ -8,21 +8,26 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from ivr.config import Trunk
+from ivr.config import TIE_LINE, Trunk
 from ivr.errors import ConfigError
 from ivr.limits.throttle import CountedLog
 from ivr.sip.digest import Account, DigestGuard, Verdict
 from ivr.sip.message import PRODUCT, SipRequest, SipResponse, refusal
 from ivr.sip.network import Standing
+from ivr.sip.party import tie_token
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class TrunkPolicy:
     """It judges requests outside dialogs. A trunk with ``inbound_auth`` is challenged; where it also lists
-    addresses, only those are."""
+    addresses, only those are. ``near``: other processes of this line are at an IP address; only from there come calls
+    to agents here, whatever the trunks say."""
 
-    def __init__(self, trunks: Sequence[Trunk], now: Callable[[], float]) -> None:
+    def __init__(
+        self, trunks: Sequence[Trunk], now: Callable[[], float], near: Callable[[str], bool] = lambda host: False
+    ) -> None:
+        self._near = near
         self._trunks = tuple(trunks)
         self._networks = {t.name: [ipaddress.ip_network(a, strict=False) for a in t.allow] for t in trunks}
         self._guard = DigestGuard(now)
@@ -59,7 +64,7 @@ class TrunkPolicy:
 
     def standing(self, host: str) -> Standing:
         """Return what the trunks say of a host that connects: in a list, perhaps with credentials, or nobody."""
-        if self.trunk_at(host) is not None:
+        if self.trunk_at(host) is not None or self._near(host):
             return Standing.KNOWN
         roaming = any(t.inbound_auth and not t.allow for t in self._trunks)
         return Standing.UNPROVEN if roaming else Standing.REFUSED
@@ -67,6 +72,8 @@ class TrunkPolicy:
     def judge(self, request: SipRequest, source: str) -> str | SipResponse:
         """Return the name of the trunk that a request from the IP address ``source`` is admitted for, or a refusal, to
         be sent without keeping state."""
+        if request.method == "INVITE" and tie_token(request.uri):
+            return TIE_LINE if self._near(source) else self._forbidden(request, source, "no line of this house")
         here = self.trunk_at(source)
         if here is not None and not here.inbound_auth:
             return here.name

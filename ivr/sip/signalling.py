@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -45,14 +45,20 @@ class Signalling:
     """The core of one user agent. ``timers`` is the event loop, or a test's clock."""
 
     def __init__(
-        self, config: SipConfig, codecs: Sequence[str], numbering: NumberingPlan, network: Network, timers: Timers
+        self,
+        config: SipConfig,
+        codecs: Sequence[str],
+        numbering: NumberingPlan,
+        network: Network,
+        timers: Timers,
+        near: Callable[[str], bool] = lambda host: False,
     ) -> None:
         self.config = config
         self.codecs = tuple(codecs)
         self.network = network
         self.timers = timers
         self.transactions = TransactionLayer(network.send, timers)
-        self.policy = TrunkPolicy(config.trunks, timers.time)
+        self.policy = TrunkPolicy(config.trunks, timers.time, near)
         self.accounts = {
             t.name: DigestClient(t.username, t.password.reveal, t.realm) for t in config.trunks if t.username
         }

@@ -11,6 +11,7 @@ from ivr.sip.message import SipRequest
 from ivr.sip.party import target_uri
 
 _STATUS = re.compile(r"SIP/2\.0[ \t]+([1-6]\d\d)(?:[ \t]+([^\r\n]*))?")
+_CAUSE = re.compile(r"^\s*sip\s*;(?:.*;)?\s*cause\s*=\s*(\d{3})\b", re.IGNORECASE)
 _SIGNAL = re.compile(r"^\s*signal\s*=\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _KEYS = {**{str(n): str(n) for n in range(10)}, **{c: c for c in "*#ABCD"}, "10": "*", "11": "#"}
 # Headers that belong to the dialog: whoever asks for a transfer or a call may not set them.
@@ -50,6 +51,12 @@ def digit_of(info: SipRequest) -> str | None:
     if info.media_type == "application/dtmf":
         return _KEYS.get(info.text.strip().upper())
     return None
+
+
+def was_lost(bye: SipRequest) -> bool:
+    """Whether a BYE says that something broke (RFC 3326), rather than that somebody hung up."""
+    found = _CAUSE.search(bye.headers.first("reason"))
+    return found is not None and int(found[1]) >= 400
 
 
 def add_headers(request: SipRequest, headers: Mapping[str, str]) -> None:

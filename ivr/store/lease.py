@@ -9,7 +9,7 @@ with its next beat. Places in the line of waiting callers go by the same beats, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,8 @@ class LineLease(TableGroup):
         self._looked = 0.0
         self._silent: tuple[str, ...] = ()
         self._gone: set[str] = set()
+        self._sip = ""
+        self._reached: Mapping[str, str] = {}
         self._beating_since: float | None = None
         self.steady = False  # it has beaten for so long that any other that lives has, too
 
@@ -59,6 +61,16 @@ class LineLease(TableGroup):
     def silent(self) -> Collection[str]:
         """Lines that were not heard of for a while."""
         return self._silent
+
+    @property
+    def reached(self) -> Mapping[str, str]:
+        """The other lines that live, as last seen: HOST:PORT where they are dialled, by their ids."""
+        return self._reached
+
+    async def reachable_at(self, sip: str) -> None:
+        """This line is dialled at ``sip`` (HOST:PORT) from now on."""
+        self._sip = fit(sip, 200)
+        await self._beat(())
 
     async def begin(self, gone: Collection[str]) -> int:
         """The first beat, and an end to the calls of lines that are certainly ``gone``: how many."""
@@ -115,7 +127,7 @@ class LineLease(TableGroup):
     @writes
     async def _beat(self, connection: AsyncConnection, live: Collection[str]) -> int:
         """How many of the calls in progress somebody had ended because this line was silent."""
-        mine, beat = line_processes.c.id == self._line, {"beat_at": await moment(connection)}
+        mine, beat = line_processes.c.id == self._line, {"beat_at": await moment(connection), "sip": self._sip}
         if (await connection.execute(update(line_processes).where(mine).values(beat))).rowcount:
             return 0
         row = {"id": self._line, "node": self._node, **beat}
@@ -127,8 +139,10 @@ class LineLease(TableGroup):
     @reads
     async def _look(self, connection: AsyncConnection) -> tuple[dict[str, datetime], bool]:
         """The others' beats, and whether a line that is not there has left a call."""
-        others = select(line_processes.c.id, line_processes.c.beat_at).where(line_processes.c.id != self._line)
-        beats = {row.id: row.beat_at for row in await connection.execute(others)}
+        others = select(line_processes).where(line_processes.c.id != self._line)
+        rows = (await connection.execute(others)).all()
+        beats = {row.id: row.beat_at for row in rows}
+        self._reached = {row.id: row.sip for row in rows if row.sip}
         left = (await connection.execute(select(calls.c.call_id).where(_left()).limit(1))).first()
         return beats, left is not None
 

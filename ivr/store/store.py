@@ -24,6 +24,7 @@ from ivr.store.handoff_contexts import HandoffContexts
 from ivr.store.lease import LOST, LineLease
 from ivr.store.ledger import AuditTrail
 from ivr.store.line import LineTables
+from ivr.store.line.tie_tokens import TieTokens
 from ivr.store.migration import CORE, Branch
 from ivr.store.recordings import RecordingTable
 from ivr.store.retention import Retention
@@ -85,6 +86,7 @@ class Store:
         self.callbacks = CallbackRequests(self.database, now, writer)
         self.audit = AuditTrail(self.database, now)
         self.line = LineTables(self.database, now, self._lease)
+        self.ties = TieTokens(self.database, now, self._lease)
         self.verification = VerificationLog(self.database, now)
         self.accounts = AccountTables(self.database, now)
         self.announced = AnnouncementTable(self.database, now)

@@ -87,6 +87,7 @@ line_processes = Table(
     Column("id", String(32), primary_key=True),
     Column("node", String(100), nullable=False),
     Column("beat_at", Moment, nullable=False),  # changes every few seconds while the process lives
+    Column("sip", String(200), nullable=False, server_default=text("''")),  # HOST:PORT where others dial it, "" none
 )
 
 call_entries = Table(
@@ -245,6 +246,7 @@ places = Table(
     _text("member", 60),
     _text("language", 20),
     _text("context"),  # token of the hand-over's context
+    _text("tie", 64),  # SHA-256 of the token with which another process may ring the agent whom it is offered to
     _text("recording", 300),  # of a message
     Column("transcript", Text, nullable=False, server_default=text("''")),
     # The safety net, whatever the code does: nobody waits twice for one thing (a message is one each), and no agent has
@@ -254,6 +256,7 @@ places = Table(
         "uq_places_waiting", "person", "skill", "channel", unique=True,
     ),
     _while("state IN ('offered', 'dialling', 'talking')", "uq_places_seat", "seat", unique=True),
+    _while("tie <> ''", "uq_places_tie", "tie", unique=True),
     _while(
         "state IN ('waiting', 'offered', 'talking', 'away', 'callback', 'dialling')",
         "ix_places_live", "priority", "entered_at", "id",

@@ -131,7 +131,7 @@ class FakeLeg:
     async def answers(self) -> bool:
         return self.alive
 
-    async def hangup(self, reason: str = "") -> None:
+    async def hangup(self, reason: str = "", *, lost: bool = False) -> None:
         self.hung_up = self.hung_up or reason or "hung up"
 
     async def refer(self, target: str, headers: Mapping[str, str]) -> None:

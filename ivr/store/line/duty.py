@@ -40,8 +40,9 @@ async def sign_in(turn: Turn, agent: str, display: str, skills: Sequence[str], p
 
 
 async def sign_out(turn: Turn, agent: str) -> None:
+    """Whose console is in another process by now is signed in there, and stays it."""
     rows = await _seats(turn, agent)
-    if not any(row.console for row in rows):
+    if not any(row.console and row.line in ("", turn.line) for row in rows):
         return
     for row in rows:
         phone = {"console": row.console and not row.configured, "line": ""}

@@ -100,7 +100,7 @@ class Turn:
         told_agent = values.get("agent") or row.agent
         if state not in ("offered", "dialling", "talking"):
             values = {"agent": "", "seat": None, "until": None, **values}
-        changed = {"state": state, "changed_at": self.at, **values}
+        changed = {"state": state, "changed_at": self.at, "tie": "", **values}
         query = update(places).where(places.c.id == row.id).values(changed).returning(places)
         made: Row[Any] = (await self.connection.execute(query)).one()
         self.tell(row.id, kind, told_agent, state=state, was=row.state, **detail)

@@ -8,7 +8,7 @@ import pytest
 
 from ivr.config import Config
 from ivr.errors import DialFailed, TransferFailed
-from ivr.phones.destinations import Destinations, Onward
+from ivr.phones.destinations import Destinations, Onward, at
 
 TRUNK = {"name": "out", "allow": ["192.0.2.10"], "gateway": "sip:192.0.2.10:5070"}
 AGENTS = [{"name": "ben", "target": "sip:3001@192.0.2.20;transport=tcp"}]
@@ -30,6 +30,9 @@ def destinations(take_out: dict[str, Any] | None = TRUNK, /, **line: Any) -> Des
         ("sip:lawyer@192.0.2.30:5060", Onward("outside", "lawyer@192.0.2.30", "sip:lawyer@192.0.2.30")),
         ("sip:3001@192.0.2.20", Onward("agent", "ben", "sip:3001@192.0.2.20;transport=tcp")),
         ("sip:5035550199@198.51.100.1", Onward("outside", "+15035550199", "sip:+15035550199@192.0.2.10:5070")),
+        ("sip:agent%3Aeve@line.invalid", Onward("agent", "eve")),
+        (at("skill:late films", "line.invalid"), Onward("skill", "late films")),
+        (at("machine", "line.invalid"), Onward("machine", "machine")),
         ("sip:ben@198.51.100.1", Onward("agent", "ben", "sip:3001@192.0.2.20;transport=tcp")),
     ],
 )
@@ -47,6 +50,9 @@ def test_what_is_allowed_goes_where_the_configuration_says(to: str, onward: Onwa
         "sip:lawyer@192.0.2.31",
         "sip:+19005550100@192.0.2.10",
         "agent:",
+        "machine",
+        "sip:skill%3A@line.invalid",
+        "sip:machine%3Aeve@line.invalid",
         "",
         "http://192.0.2.30/",
     ],
