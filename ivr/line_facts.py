@@ -10,6 +10,7 @@ from ivr.config import Config
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.events import Term
 from ivr.identity import IdentityLevel
+from ivr.ports.line import GENERAL
 from ivr.speech.prompt_cache import Recordings
 from ivr.speech.vendors import recogniser_offers, synthesiser_offers
 
@@ -37,9 +38,10 @@ def line_facts(config: Config | None, vocabularies: Mapping[str, Sequence[Term]]
     if config is None:
         return LineFacts(signatures, vocabularies=vocabularies)
     flows, recordings = config.flows, Recordings(config.speech.recordings)
+    skills = dict.fromkeys(skill for agent in config.desk.agents for skill in agent.skills)
     return LineFacts(
         signatures=signatures,
-        skills=tuple(dict.fromkeys(s for agent in config.desk.agents for s in agent.skills)) or None,
+        skills=tuple(skills | {GENERAL: None}) if skills else None,  # who logs in at a console is a generalist
         services=tuple(service.name for service in flows.services),
         levels={service.name: IdentityLevel.of_word(service.needs) for service in flows.services},
         entries=tuple(dict.fromkeys((flows.entry, *(n.entry for n in flows.numbers if n.entry)))),

@@ -22,10 +22,10 @@ from ivr.events import (
 )
 from ivr.identity import IdentityLevel, persons_of
 from ivr.ports import ActionCall, Arrival, Callbacks, Line, Place
+from ivr.ports.line import GENERAL
 
 FEWEST_DIGITS = 7
 FORBIDDEN = 403  # of what is never called: another number may do
-GENERAL = "general"
 USUAL_PRIORITY = 5
 
 SIGNATURES = (

@@ -21,6 +21,7 @@ from ivr.phones.participant import Participant, close_media, first_of, hang_up
 from ivr.phones.tie_line import TieLine
 from ivr.phones.tied_bridge import Referring, TiedBridge, TiedPlacing
 from ivr.ports import BridgeEnd, Leg, Ring
+from ivr.record import Happening
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +67,9 @@ class TiedCall:
             "outcome": "with agent" if self._talking else "",
             "handoff": context.to_json(),
         }
+
+    def note(self, what: Happening) -> None:
+        """The record is the other process's, which hears both sides, too."""
 
     async def end(self, reason: str) -> None:
         if not self._end_wanted.done():

@@ -16,8 +16,8 @@ from ivr.dialogue.spoken.languages import words_for
 from ivr.events import CALLER_NAME
 from ivr.identity import Identity
 from ivr.ports import ContextStore, DeskSettings, Destination, HandoffContext
+from ivr.ports.line import GENERAL
 
-GENERAL = "general"
 ASKED = "asked"
 
 
