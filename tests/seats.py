@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ivr.config import Config
 from ivr.desk.seat import Seat
 from ivr.desk.seats import Seats
 from ivr.desk.story import Stories
@@ -71,6 +72,10 @@ CONTEXT = HandoffContext(
     state="ask",
     said="honestly I am thinking of cancelling the whole thing",
     also=(Reason("asked", "let me talk to a person"),),
+)
+
+CONFIG = Config.model_validate(
+    {"sip": {"trunks": [{"name": "out", "allow": ["192.0.2.10"], "gateway": "sip:192.0.2.10"}]}}
 )
 
 
@@ -534,6 +539,6 @@ def floor(clock: Clock, touch: Callable[[], None] = lambda: None, earlier: Seque
         skills=lambda name: SKILLS,
         outside=lambda: ("tel:+15035550123",),
         phone=phone,
-        subscriber=Destinations().subscriber,
+        subscriber=Destinations(CONFIG).subscriber,
     )
     return Floor(line, seats, panel, clock, moving, phones, moved)

@@ -234,7 +234,7 @@ def find(payload: Any, path: str) -> Any:
     for step in steps:
         if isinstance(payload, Mapping):
             payload = payload.get(step)
-        elif isinstance(payload, list) and step.isdigit():
+        elif isinstance(payload, list) and step.isdecimal():
             payload = payload[int(step)] if int(step) < len(payload) else None
         else:
             return None

@@ -83,7 +83,7 @@ def parse_address(text: object) -> Address:
     if isinstance(text, Address):
         return text
     host, colon, port = str(text).rpartition(":")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
         raise ValueError(f"{text!r} is not HOST:PORT, e.g. 127.0.0.1:5060")
     return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":5060" means every interface, as usual
 
@@ -102,7 +102,7 @@ def _address_literal(value: str) -> str:
 
 def _media_ports(value: str) -> str:
     low, dash, high = value.partition("-")
-    if not (dash and low.isdigit() and high.isdigit() and 1024 <= int(low) < int(high) <= 65535):
+    if not (dash and low.isdecimal() and high.isdecimal() and 1024 <= int(low) < int(high) <= 65535):
         raise ValueError("write LOW-HIGH, e.g. 16000-16999")
     if not callers_served(port_pairs(int(low), int(high))[1]):
         raise ValueError("a caller and the agent who joins them take four ports, from an even one on; widen it")

@@ -37,6 +37,7 @@ NAMES = {
     "callback.request",
     "message.leave",
     "caller.earlier_calls",
+    "recording.consent",
     "http.call",
 }
 
