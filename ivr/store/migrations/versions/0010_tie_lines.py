@@ -12,10 +12,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    inspector = sa.inspect(op.get_bind())
-    if any(column["name"] == "tie" for column in inspector.get_columns("places")):
-        return
-    op.add_column("line_processes", sa.Column("sip", sa.String(200), nullable=False, server_default=sa.text("''")))
-    op.add_column("places", sa.Column("tie", sa.String(64), nullable=False, server_default=sa.text("''")))
-    there = sa.text("tie <> ''")
-    op.create_index("uq_places_tie", "places", ["tie"], unique=True, sqlite_where=there, postgresql_where=there)
+    if "sip" not in _columns("line_processes"):
+        op.add_column("line_processes", sa.Column("sip", sa.String(200), nullable=False, server_default=sa.text("''")))
+    if "tie" not in _columns("places"):
+        op.add_column("places", sa.Column("tie", sa.String(64), nullable=False, server_default=sa.text("''")))
+        there = sa.text("tie <> ''")
+        op.create_index("uq_places_tie", "places", ["tie"], unique=True, sqlite_where=there, postgresql_where=there)
+
+
+def _columns(table: str) -> set[str]:
+    return {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
