@@ -46,6 +46,8 @@ def value(item: object) -> str:
         return "yes" if item else "no"
     if isinstance(item, str | int | float):
         return str(item)
+    if isinstance(item, list | tuple) and all(isinstance(each, str) for each in item):
+        return ", ".join(item) or "none"
     return "" if item is None else json.dumps(item, ensure_ascii=False, default=str)
 
 
@@ -53,13 +55,13 @@ def measure(item: object, name: str) -> str:
     """A number of the canonical line for reading, with the unit that its ``name`` tells."""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return value(item)
-    unit = "ms" if name.endswith("_ms") else "s" if name.startswith("seconds") else ""
+    unit = "ms" if name.endswith("_ms") else "s" if name.startswith("seconds") or name.endswith("_s") else ""
     return f"{round(item, 1):,} {unit}" if unit else f"{item:,}"
 
 
 def label(name: str) -> str:
-    """``seconds_to_human`` as "Seconds to human", ``jitter_ms`` as "Jitter"."""
-    words = name.removesuffix("_ms").replace("_", " ")
+    """``seconds_to_human`` as "Seconds to human", ``jitter_ms`` as "Jitter", ``waited_s`` as "Waited"."""
+    words = name.removesuffix("_ms").removesuffix("_s").replace("_", " ")
     return words[:1].upper() + words[1:]
 
 

@@ -184,6 +184,7 @@ def _offered(found: CTE) -> Select[Any]:
     ours = {
         "state": "offered",
         "changed_at": _at,
+        "tie": "",
         "until": _until,
         "agent": row.seat_name,
         "seat": row.seat_seat,
