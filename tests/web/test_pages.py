@@ -182,8 +182,10 @@ def test_numbers_moments_and_names() -> None:
     assert phone("", mask=True) == phone(None, mask=False) == "withheld"
     assert [duration(s) for s in (4, 61.4, 3725, None)] == ["0:04", "1:01", "1:02:05", ""]
     assert moment("2026-01-02T03:04:05+00:00") == "2026-01-02 03:04:05 UTC" and moment("soon") == "soon"
-    assert [value(v) for v in (True, 1942, None, ["é"], "x")] == ["yes", "1942", "", '["é"]', "x"]
+    assert [value(v) for v in (True, 1942, None, {"é": 1}, "x")] == ["yes", "1942", "", '{"é": 1}', "x"]
+    assert [value(v) for v in (["é", "b"], [], [1])] == ["é, b", "none", "[1]"]
     assert measure(12.25, "seconds_to_human") == "12.2 s" and measure(1.375, "jitter_ms") == "1.4 ms"
+    assert measure(5.54, "waited_s") == "5.5 s" and label("waited_s") == "Waited"
     assert measure(5301, "packets_sent") == "5,301" and measure(True, "answered") == "yes"
     assert label("seconds_to_human") == "Seconds to human" and label("jitter_ms") == "Jitter"
     assert told({"kind": "key", "key": "0"}) == told({"kind": "key", "text": "0"}) == "pressed 0"
