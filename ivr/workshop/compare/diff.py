@@ -10,7 +10,7 @@ from ivr.dialogue.checker.check import check
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.flows.glossary import NOUNS, detail
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
-from ivr.dialogue.flows.model import Flow, Wording
+from ivr.dialogue.flows.model import Defaults, Flow, Wording
 from ivr.dialogue.flows.prompt import TaperedPrompt
 from ivr.dialogue.flows.state import State
 from ivr.workshop.compare.change import Change, changed_fields, changed_items, listed, marked, named, spelled
@@ -141,7 +141,7 @@ class _FlowPair:
 
     def _defaults(self) -> Iterator[Change]:
         one, other = self.before.defaults, self.after.defaults
-        for key, before, after in changed_fields(one, other, NOUNS):
+        for key, before, after in changed_fields(one, other, (key for key in NOUNS if key in Defaults.model_fields)):
             text = f"{NOUNS[key]} is {after:g} s in all its states, was {before:g} s"
             yield Change(self.after.flow, "", key.replace("_", "-"), text)
         if one.bargein != other.bargein:

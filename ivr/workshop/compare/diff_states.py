@@ -97,6 +97,10 @@ class StatePair:
 
     def _confirm(self) -> Iterator[Change]:
         old, new = self.old.confirm, self.new.confirm
+        was, now = (spec is not None and spec.unanswered == "no" for spec in (old, new))
+        if was != now:
+            what = "a no" if now else "asked about again"
+            yield self._change("unanswered", f"{NOUNS['unanswered']} is {what} now", care=not now)
         if (old.policy if old else None) == (new.policy if new else None):
             return
         before, after = (policy_of(self.library, state)[1] for state in (self.old, self.new))

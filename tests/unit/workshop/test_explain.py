@@ -40,7 +40,9 @@ def test_a_question_says_what_callers_hear_say_and_key() -> None:
     assert "Should we keep them, delete them, or correct something?" in _section(text, "What they hear")
     said = _section(text, "What they can say")
     assert "“keep them”" in said
-    assert "a human (reason: wants a note corrected)" in said
+    assert "correct: “correct them”" in said and "which_note" in said
+    offered = _section(explain_state(reference(), "discs", "offer").render(), "What they can say")
+    assert "a human (reason: disc reported," in offered
     assert "3: correcting something" in _section(text, "What they can key")
     patience = _section(text, "When callers are silent")
     assert "nothing is heard for 6 s" in patience
