@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from ivr.actions.consent import CONSENT
 from ivr.dialogue.engine.contract import Start
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
@@ -28,7 +29,7 @@ from ivr.store import Store
 from ivr.store.database import missing_file
 from ivr.workshop.scripts.model import MASKED, Step, parse_script
 from ivr.workshop.scripts.runner import Report, Runner, perform
-from ivr.workshop.simulate.driver import ACTION, DESK
+from ivr.workshop.simulate.driver import ACTION, DESK, RECORDING
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
@@ -240,6 +241,10 @@ def _inferred(what: Happening, turn: _Turn) -> Step_ | None:
 
 def _forced(what: str, outcome: str, forced: dict[str, str]) -> list[Step_]:
     """Steps that make an action (or the desk) end as it did then, where left alone it wouldn't."""
+    if what == CONSENT:  # asked for where conversations are recorded, and nowhere else
+        known = forced.setdefault(RECORDING, "")
+        forced[RECORDING] = "on"
+        return [] if known else [{"answer": {"action": RECORDING, "outcome": "on"}}]
     usual = outcome == "connected" if what == DESK else outcome not in ("failed", "timeout")
     usual = usual and (what, outcome) not in _NOT_IN_THE_DEMONSTRATION
     if usual and what == "http.call":
