@@ -562,9 +562,7 @@ async def test_a_page_that_answers_no_ping_is_gone_within_two_and_a_half_seconds
 async def test_the_page_says_why_nothing_is_recorded_and_the_agent_may_pause_or_end_it(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, _):
         page = await seated(opened, served)
-        call = asyncio.create_task(served.floor.call("local"))
-        await page.keyboard.press("Enter")
-        await call
+        await talking(page, served)
         await expect(page.locator(".recording")).to_contain_text("Not recorded. The caller did not agree.")
         await expect(page.locator(".untranscribed")).to_contain_text("The caller did not agree")
         bridge = served.floor.bridges[-1]
