@@ -358,7 +358,7 @@ class FakeBridge:
         self._did("record", str(on))
 
     async def withdraw_recording(self) -> None:
-        self.recording = {**self.recording, "on": False, "paused": False, "why_not": "The caller took it back."}
+        self.recording = {**self.recording, "on": False, "transcribing": False, "why_not": "The caller ended it."}
         self._did("withdraw_recording")
 
     async def transfer(self, to: str) -> None:

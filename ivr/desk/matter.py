@@ -14,7 +14,7 @@ from ivr.ports import Bridge, HandoffContext, Party, Place
 from ivr.record import Utterance
 
 Kind = Literal["call", "call_back", "message"]
-SHOWN = ("held", "muted", "consulting", "transferring", "trouble", "on_hang_up", "you", "supervisors")
+SHOWN = ("held", "muted", "consulting", "transferring", "trouble", "on_hang_up", "you", "supervisors", "recording")
 
 
 @dataclass(frozen=True, slots=True)

@@ -550,8 +550,8 @@ async def test_agents_have_the_desk_others_have_not_and_each_has_their_own_seat(
             mine, theirs = (await told(hers, "state"))["me"], (await told(others, "state"))["me"]
         assert (mine["name"], mine["display"], mine["opens_calls"]) == ("rosa", "Rosa", True)
         assert (theirs["name"], theirs["opens_calls"]) == ("agnes", False)
-        heard = [(await who.get(f"{served.base}/desk/recordings/left")).status for who in (rosa, agnes, dan)]
-        assert heard == [200, 404, 403], "a message is for whom it is before, and for supervisors"
+        heard = [(await who.get(f"{served.base}/desk/recordings/{served.left}")).status for who in (rosa, agnes, dan)]
+        assert heard == [200, 403, 403], "a message is for whom it is before, and for supervisors"
 
 
 async def test_no_desk_without_a_log_in_nor_for_pages_of_others() -> None:

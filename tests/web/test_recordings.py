@@ -45,7 +45,7 @@ async def got(
     async with browser() as session:
         await log_in(session, kept.base, who)
         async with session.get(f"{kept.base}/desk/recordings/{name}", headers=headers) as answer:
-            return answer.status, await answer.read(), answer.headers
+            return answer.status, await answer.read(), {str(name): value for name, value in answer.headers.items()}
 
 
 @pytest.mark.parametrize(

@@ -184,12 +184,17 @@ def _keyed(call: Conversation, gather: Gather, index: int) -> Next:
 CONFIRM = Handlers(_confirmed, _keyed, anew=lambda call, gather: confirmation.ask(call), menu=yes_no_menu)
 
 
+def _silent(call: Conversation, gather: Gather) -> Next:
+    call.outbox.record(Decided("failed", "silent", {"count": 1}))
+    return _unanswered(call, gather)
+
+
 def _unanswered(call: Conversation, gather: Gather) -> Next:
     return confirmation.declined(call, Reading(Meaning("no"), "", 1.0))
 
 
 CONSENT = Handlers(
-    _confirmed, _keyed, noinput=_unanswered, nomatch=_unanswered,
+    _confirmed, _keyed, noinput=_silent, nomatch=_unanswered,
     anew=lambda call, gather: confirmation.ask(call), menu=yes_no_menu,
 )  # fmt: skip
 VERB = Verb(enter, arrived, {Mode.CONFIRM: CONFIRM, Mode.CONSENT: CONSENT, Mode.RUNNING: MEANWHILE})
