@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 
 
 def ago(seconds: float) -> datetime:
-    return NOW - timedelta(seconds=seconds)
+    return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
 def caller(
@@ -37,27 +37,32 @@ def caller(
     return replace(place, **more)  # type: ignore[arg-type]
 
 
-CALLERS = (
-    caller(
-        101,
-        "Rosa Diaz",
-        "retention",
-        45,
-        priority=9,
-        reason="thinking of cancelling",
-        said="I'm thinking of cancelling",
-    ),
-    caller(102, "", "general", 312),
-    caller(103, "Henry Park", "discs", 95, state="offered", agent="bo"),
-    caller(104, "Ida Wells", "general", 500, state="callback", callback_number="5035550104", attempts=1),
-    caller(105, "Joe Marsh", "general", 260, state="talking", agent="ann"),
-)
-AGENTS = (
-    AgentStatus("ann", "busy", ago(130), ("general", "retention"), display="Ann Lee"),
-    AgentStatus("bo", "offered", ago(6), ("general", "discs"), display="Bo Chen"),
-    AgentStatus("cy", "away", ago(900), ("general",), "lunch", display="Cy Adams"),
-    AgentStatus("front", "idle", ago(40), ("general",), phone="sip:front@192.0.2.7"),
-)
+def callers() -> tuple[Place, ...]:
+    """Nobody of them has waited so long that they go before everybody."""
+    return (
+        caller(
+            101,
+            "Rosa Diaz",
+            "retention",
+            45,
+            priority=9,
+            reason="thinking of cancelling",
+            said="I'm thinking of cancelling",
+        ),
+        caller(102, "", "general", 312),
+        caller(103, "Henry Park", "discs", 95, state="offered", agent="bo"),
+        caller(104, "Ida Wells", "general", 500, state="callback", callback_number="5035550104", attempts=1),
+        caller(105, "Joe Marsh", "general", 260, state="talking", agent="ann"),
+    )
+
+
+def agents() -> tuple[AgentStatus, ...]:
+    return (
+        AgentStatus("ann", "busy", ago(130), ("general", "retention"), display="Ann Lee"),
+        AgentStatus("bo", "offered", ago(6), ("general", "discs"), display="Bo Chen"),
+        AgentStatus("cy", "away", ago(900), ("general",), "lunch", display="Cy Adams"),
+        AgentStatus("front", "idle", ago(40), ("general",), phone="sip:front@192.0.2.7"),
+    )
 
 
 class DayLine:
@@ -65,8 +70,8 @@ class DayLine:
 
     def __init__(self, touch: Callable[[], None]) -> None:
         self.touch = touch
-        self.places = {place.id: place for place in CALLERS}
-        self.agents = {agent.name: agent for agent in AGENTS}
+        self.places = {place.id: place for place in callers()}
+        self.agents = {agent.name: agent for agent in agents()}
         self.fresh = True
 
     def as_line(self) -> Line:
