@@ -186,7 +186,6 @@ class MessageRecording:
         log.info("message.left", outcome=result.outcome, seconds=round(self._seconds, 1))
         return result
 
-
     async def _last_words(self, language: str) -> list[str]:
         """What was not recognised before the caller pressed the key, or hung up: they wait for no pause then."""
         found: list[str] = []

@@ -23,6 +23,7 @@ Release = Literal["declined", "no_answer", "unreachable", "lost", "withdrawn"]
 
 Leaving = Literal["abandoned", "away", "done"]
 
+MESSAGE = "message"  # the channel of who left one
 GENERAL = "general"
 """The skill of who takes anybody."""
 
