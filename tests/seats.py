@@ -288,7 +288,7 @@ class FakeLine:
     async def lapsed(self, offer: Offer) -> None:
         raise NotImplementedError
 
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
         raise NotImplementedError
 
     def callbacks(self) -> AsyncIterator[Offer]:

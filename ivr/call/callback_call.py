@@ -40,7 +40,7 @@ class CallBackCall:
         self, offer: Offer, ring: Ring, agent: Participant, services: CallServices, line: Line, agents: AgentOffer
     ) -> None:
         self.call_id = secrets.token_hex(8)
-        self._offer = offer
+        self._offer = self._mine(offer)
         self._ring = ring
         self._agent = agent
         self._services = services
@@ -87,6 +87,11 @@ class CallBackCall:
     async def end(self, reason: str) -> None:
         if not self._end_wanted.done():
             self._end_wanted.set_result(reason)
+
+    def _mine(self, offer: Offer) -> Offer:
+        """The place is this call's from now on, and no more of the call that it was promised in, which is over."""
+        arrival = replace(offer.place.arrival, call_id=self.call_id)
+        return replace(offer, place=replace(offer.place, arrival=arrival))
 
     @property
     def _own(self) -> str:
@@ -204,10 +209,11 @@ class CallBackCall:
     async def _next(self) -> tuple[Ring, Participant]:
         """Whoever takes the member next, from their old place in the line: they wait in it with this call."""
         place = self._offer.place
-        arrival = replace(place.arrival, call_id=self.call_id)
+        now = next((each for each in self._line.view().places if each.id == place.id), place)
+        arrival = replace(now.arrival, call_id=self.call_id)  # for whom the agent said, where they passed it on
         place = await self._told(self._line.enter(arrival), place)
         while True:
-            offer = await self._line.offered(place.id)
+            offer = self._mine(await self._line.offered(place.id))
             if (taken := await self._agents.taken(offer)) is None:
                 continue
             if await self._told(self._line.answered(offer), True):

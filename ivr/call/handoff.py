@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
 
 import structlog
 
@@ -165,10 +166,13 @@ class Handoff:
                     if offer is None and not connect.waits:
                         return "failed"
                     if offer is None:
-                        if (outcome := await self._overflown(place, connect, context, url, paused)) is not None:
-                            return outcome
+                        overflown = await self._overflown(place, connect, context, url, paused)
                         entered = services.clock.monotonic()
-                        continue
+                        if overflown is None:
+                            continue
+                        if not isinstance(overflown, Offer):
+                            return overflown
+                        offer = overflown
                     agent = await self._ringing.answering(offer, context, url, comfort, rings=not connect.waits)
                     if agent is None:
                         continue
@@ -214,12 +218,17 @@ class Handoff:
 
     async def _overflown(
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
-    ) -> NotConnected | None:
-        """To the outside number, for who has waited long enough for the house. None: nobody answers there either."""
+    ) -> NotConnected | Offer | None:
+        """To the outside number, for who has waited long enough for the house. None: nobody answers there either. An
+        agent of the house who is free meanwhile is offered them at once, and nobody outside is rung any more."""
         rules = self._services.waiting()
         destination = Destination(OVERFLOW, rules.overflow, "bridge", rules.offer_s)
+        assert place.place is not None
+        reaching: list[Coroutine[Any, Any, Participant | Offer]] = [
+            self._ringing.dialled(destination, context, url, None), self._services.line.offered(place.place.id),
+        ]  # fmt: skip
         try:
-            agent = await self._ringing.dialled(destination, context, url, None)
+            agent = await first_of(*reaching)
         except (DialFailed, MediaUnavailable, TimeoutError) as error:
             log.warning("handoff.overflow_failed", error=str(error) or "timeout")
             return None
@@ -227,6 +236,9 @@ class Handoff:
             if ended.by == "caller":
                 raise
             return None
+        if isinstance(agent, Offer):
+            log.info("handoff.overflow_withdrawn", agent=agent.agent)
+            return agent
         await place.leave("done")
         return await self.call.run(OVERFLOW, connect, context, paused, agent)
 

@@ -15,9 +15,10 @@ from ivr.call.inbox import Inbox
 from ivr.call.journal import Recorder
 from ivr.call.registry import CallServices
 from ivr.dialogue.engine.contract import ActionDone, Perform
-from ivr.errors import IvrError
+from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import CALLER_ID, ActionResult, Audio, Heard
-from ivr.ports import ActionCall, Clip, MediaLeg
+from ivr.phones.transcription import free_grammar
+from ivr.ports import ActionCall, Clip, ListenRequest, MediaLeg
 from ivr.record import Performed
 
 log = structlog.get_logger(__name__)
@@ -26,11 +27,14 @@ LONGEST_S = 180.0
 FIRST_S = 8.0  # to begin
 SILENCE_S = 4.0  # ends it
 LEAST_S = 0.8  # of sound: less is a cough
+LAST_WORDS_S = 2.5  # to write down what was said last
 KEEP_S = 5.0  # for it to be kept, also once the caller has hung up
 END_KEYS = "#"
 HUMAN_KEY = "0"
 
 _RATE, _SAMPLE = 8000, 2
+_FRAME = _RATE // 50 * _SAMPLE
+_PAUSE_S = 1.2  # of silence, in which an utterance ends
 _TONE_HZ, _TONE_S, _LEVEL = 1000.0, 0.4, 5000
 _TOKEN = 3_000_000  # far from everybody else's
 
@@ -57,6 +61,8 @@ class MessageRecording:
         self._inbox = inbox
         self._pcm = bytearray()
         self._words: list[str] = []
+        self._begins: list[tuple[float, int]] = []  # of each piece of sound, and where it is in the recording
+        self._heard_until = 0.0  # what was said before is written down
         self._last = 0.0  # the end of the last sound, on the media's clock
         self._quiet_since = 0.0
         self._begin = asyncio.Event()
@@ -73,6 +79,8 @@ class MessageRecording:
         """From now on what the caller says is no answer any more."""
         self._pcm.clear()
         self._words.clear()
+        self._begins.clear()
+        self._heard_until = 0.0
         self._end.clear()
         self._begin.clear()
         self._dropped, self.active = False, True
@@ -130,6 +138,7 @@ class MessageRecording:
             return
         if self._pcm and (gap_s := min(audio.at - self._last, 1.0)) > 0.02:
             self._pcm += bytes(_SAMPLE * int(gap_s * _RATE))
+        self._begins.append((audio.at, len(self._pcm)))
         self._pcm += audio.pcm
         self._last = audio.at + len(audio.pcm) / (_RATE * _SAMPLE)
         self._quiet_since = self._services.clock.monotonic()
@@ -140,6 +149,7 @@ class MessageRecording:
             return False
         if heard.recognition.transcript:
             self._words.append(heard.recognition.transcript)
+        self._heard_until = max(self._heard_until, heard.speech_ended_at)
         self._quiet_since = self._services.clock.monotonic()
         return True
 
@@ -159,9 +169,9 @@ class MessageRecording:
 
     async def _kept(self, perform: Perform, facts: Mapping[str, object], language: str) -> ActionResult:
         services, recording = self._services, ""
-        transcript = " ".join(self._words)
         try:
             async with asyncio.timeout(KEEP_S):
+                transcript = " ".join([*self._words, *await self._last_words(language)])
                 if self._seconds >= LEAST_S:
                     if services.messages is None:
                         raise IvrError("no messages are kept here", remedy="see that the database runs")
@@ -175,6 +185,33 @@ class MessageRecording:
             return ActionResult("failed")
         log.info("message.left", outcome=result.outcome, seconds=round(self._seconds, 1))
         return result
+
+    async def _last_words(self, language: str) -> list[str]:
+        """What was not recognised before the caller pressed the key, or hung up: they wait for no pause then."""
+        found: list[str] = []
+        begin = next((where for at, where in self._begins if at >= self._heard_until), len(self._pcm))
+        if len(self._pcm) - begin < LEAST_S * _RATE * _SAMPLE:
+            return found
+        rest = bytes(self._pcm[begin:]) + bytes(int(_PAUSE_S * _RATE) * _SAMPLE)
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                ears = await self._services.speech.open(self._call_id, language)
+                try:
+                    await ears.listen(ListenRequest(free_grammar(language), hangover_s=0.7, max_utterance_s=LONGEST_S))
+                    for at in range(0, len(rest), _FRAME):
+                        ears.feed(rest[at : at + _FRAME], at / (_RATE * _SAMPLE))
+                        if at % (50 * _FRAME) == 0:
+                            await ears.abreast(1.0)
+                    async for event in ears.events():
+                        if isinstance(event, Heard):
+                            found += [event.recognition.transcript] if event.recognition.transcript else []
+                            if event.speech_ended_at >= len(rest) / (_RATE * _SAMPLE) - 2 * _PAUSE_S:
+                                break
+                finally:
+                    await ears.close()
+        except (SpeechUnavailable, TimeoutError) as error:
+            log.info("message.unheard", seconds=round(len(rest) / (_RATE * _SAMPLE), 1), error=str(error) or "timeout")
+        return found
 
 
 def _wav(pcm: bytes) -> bytes:

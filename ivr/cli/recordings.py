@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ivr.cli.options import Subparsers, add_config, age, command, configuration
 from ivr.config import Config
 from ivr.errors import ConfigError
+from ivr.logs import Log, StandardError, configure_logging
 from ivr.ports import RecordingRow
 from ivr.recording.archive import Archive
 from ivr.recording.container import Keys
@@ -49,8 +50,20 @@ def add(commands: Subparsers) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    print(asyncio.run(run(configuration(arguments), arguments)))
+    config = configuration(arguments)
+    written = _logged(config) if arguments.work is not listed else None
+    try:
+        print(asyncio.run(run(config, arguments)))
+    finally:
+        if written is not None:
+            written.close()
     return 0
+
+
+def _logged(config: Config) -> Log:
+    """What is deleted has its line in the line's own log, or nothing is. Raises OSError."""
+    logs, beside = config.logs, StandardError() if config.logs.path == "-" else None  # standard output is the answer's
+    return configure_logging(path=logs.path, level=logs.level, redact=logs.redact, stream=beside)
 
 
 async def run(config: Config, arguments: argparse.Namespace) -> str:

@@ -355,8 +355,8 @@ class WaitingLine:
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
         await self._changed(self._store.set_skills(agent, skills))
 
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
-        await self._changed(self._store.move(place_id, skill=skill, priority=priority))
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
+        return self._remember(await self._changed(self._store.move(place_id, skill=skill, priority=priority)))
 
     # -- how ----------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.config import LineConfig, Relaxation
-from ivr.ports.line import GENERAL, LATE, AgentStatus, Place
+from ivr.ports.line import GENERAL, LATE, MESSAGE, AgentStatus, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Rules:
 
     def takers(self, place: Place, agents: Iterable[AgentStatus], now: datetime) -> Sequence[AgentStatus]:
         """Who on duty could take this place now. Empty where nobody is there, or nobody until its skill relaxes."""
+        agents = [agent for agent in agents if plays(agent, place)]
         on_duty, enough = [agent for agent in agents if agent.state != "away"], self.good_enough(place, now)
         if able := [agent for agent in on_duty if not enough.isdisjoint(agent.skills)]:
             return able
@@ -64,10 +65,15 @@ class Rules:
             if named in absent and _servable_s(place, now) < self.named_s:
                 continue
             able = [a for a in self.takers(place, agents, now) if a.state == "idle"]
-            able += [a for a in agents if a.name == named and a.state == "idle" and a not in able]
+            able += [a for a in agents if a.name == named and a.state == "idle" and plays(a, place) and a not in able]
             if able:
                 return place, min(able, key=lambda a: (a.name != named, skill not in a.skills, a.since, a.name, a.slot))
         return None
+
+
+def plays(agent: AgentStatus, place: Place) -> bool:
+    """A telephone plays nobody's message: a console does, and until one is there others go before it."""
+    return place.arrival.channel != MESSAGE or bool(agent.line)
 
 
 def waited_s(place: Place, now: datetime) -> float:

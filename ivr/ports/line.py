@@ -23,6 +23,7 @@ Release = Literal["declined", "no_answer", "unreachable", "lost", "withdrawn"]
 
 Leaving = Literal["abandoned", "away", "done"]
 
+MESSAGE = "message"  # the channel of who left one
 GENERAL = "general"
 """The skill of who takes anybody."""
 
@@ -215,7 +216,8 @@ class Places(Protocol):
         """The live place of somebody who calls again."""
 
     async def answered(self, offer: Offer) -> bool:
-        """The agent took it: ``talking``, the agent busy. False: the lease was over, somebody else has it."""
+        """The agent took it: ``talking``, the agent busy; the call is what ``offer`` says, of a call back the one
+        that was made. False: the lease was over, somebody else has it."""
 
     async def released(self, offer: Offer, why: Release) -> None:
         """Nothing came of it: the place waits again where it was, the agent is away (no answer), idle (withdrawn), …"""
@@ -255,8 +257,8 @@ class Places(Protocol):
         """What the agent or a supervisor says: away (with a reason), idle (available), out of wrap-up."""
 
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None: ...
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
-        """A supervisor moves a caller; ``entered_at`` stays."""
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
+        """A supervisor moves a caller, or what they say does; ``entered_at`` stays. The place as it is now."""
 
 
 class Line(Places, Protocol):

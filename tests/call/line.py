@@ -214,14 +214,14 @@ class FakeLine:
         self.agents[agent] = replace(self.agents[agent], skills=tuple(skills))
         self.look()
 
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
         self._up()
         place = self.places[place_id]
         arrival = place.arrival
         moved = replace(
             arrival, skill=skill or arrival.skill, priority=arrival.priority if priority is None else priority
         )
-        self._looked(self._put(place, place.state, "moved", arrival=moved))
+        return self._looked(self._put(place, place.state, "moved", arrival=moved))
 
     # -- from memory --------------------------------------------------------------------------------------------------
 

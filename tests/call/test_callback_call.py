@@ -203,6 +203,7 @@ def test_an_agents_line_that_breaks_brings_the_member_to_the_next_one() -> None:
 
     office = calling(scenario)
     told = [("broken", 7, "ben"), ("enter", "member:10001"), ("answered", "cleo"), ("finished", 7, "cleo")]
+    assert set(office.line.calls) == set(office.records.finished), "the place is the call's that was made"
     assert office.line.log == [("dialling", "ben"), ("answered", "ben"), *told]
 
 

@@ -83,20 +83,22 @@ def test_an_outside_number_that_does_not_take_them_leaves_them_waiting(library: 
     assert len(rig.waiting.places) == 1
 
 
-def test_an_agent_who_is_free_while_the_outside_number_rings_in_vain_gets_them(library: FlowLibrary) -> None:
-    """And is not left reserved."""
+def test_an_agent_who_is_free_while_the_outside_number_rings_gets_them_at_once(library: FlowLibrary) -> None:
+    """And is not left reserved, nor sent away for not answering what never rang."""
 
     async def scenario() -> OverflowRig:
         rig = OverflowRig(library)
-        rig.endpoint.answers, rig.endpoint.ring_s = [480, None], 5.0
+        rig.endpoint.ring_s = 15.0
         async with rig.call():
             await rig.say("agent", AFTER_S + 3)
             assert (rig.rung, rig.with_agent()) == ([OUTSIDE], False), "it rings"
+            rig.endpoint.ring_s = 1.0
             await rig.free()
             assert rig.state == "offered"
-            await asyncio.sleep(12)
+            await asyncio.sleep(3)
             assert rig.rung == [OUTSIDE, "sip:ann@test"]
             assert rig.with_agent()
+            assert (rig.state, len(rig.endpoint.legs)) == ("talking", 1), "nobody answers outside any more"
         return rig
 
     assert run(scenario()).canonical["outcome"] == "handed over"

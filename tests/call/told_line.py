@@ -31,6 +31,7 @@ class ToldLine:
         self.offers: asyncio.Queue[Offer] = asyncio.Queue()
         self.made_good: asyncio.Queue[Offer] = asyncio.Queue()
         self.taken_back = asyncio.Event()
+        self.calls: list[str] = []  # that have the place, as it was told
 
     def offer(self, agent: str, number: str = "") -> Offer:
         """One of the place, for twenty seconds."""
@@ -55,6 +56,7 @@ class ToldLine:
 
     async def enter(self, arrival: Arrival) -> Place:
         self._note("enter", arrival.person)
+        self.calls.append(arrival.call_id)
         return self.place
 
     async def leave(self, place_id: int, how: Leaving) -> None:
@@ -77,6 +79,7 @@ class ToldLine:
 
     async def answered(self, offer: Offer) -> bool:
         self._note("answered", offer.agent)
+        self.calls.append(offer.place.arrival.call_id)
         return True
 
     async def released(self, offer: Offer, why: Release) -> None:
@@ -123,8 +126,9 @@ class ToldLine:
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
         self._note("skills", agent)
 
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
         self._note("move", place_id)
+        return self.place
 
     async def offered(self, place_id: int) -> Offer:
         return await self.offers.get()

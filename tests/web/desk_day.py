@@ -82,13 +82,14 @@ class DayLine:
         order = sorted(self.places.values(), key=lambda place: Rules().order(place, now))
         return LineView(tuple(order), tuple(self.agents.values()), self.fresh)
 
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
         place = self.places[place_id]
         arrival = replace(place.arrival, skill=skill or place.arrival.skill)
         self.places[place_id] = replace(
             place, arrival=arrival if priority is None else replace(arrival, priority=priority)
         )
         self.touch()
+        return self.places[place_id]
 
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
         self.agents[agent] = replace(self.agents[agent], skills=tuple(skills))

@@ -31,7 +31,7 @@ async def answered(turn: Turn, offer: Offer) -> bool:
     seat = await turn.seat(row.seat) if row is not None else None
     if row is None or seat is None:
         return False
-    await turn.put(row, "talking", "answered", until=None, first=False)
+    await turn.put(row, "talking", "answered", until=None, first=False, call_id=offer.place.arrival.call_id)
     if seat.state != "busy":
         await turn.sit(seat, "busy")
     return True

@@ -101,7 +101,7 @@ async def place_of_person(turn: Turn, person: str) -> Place | None:
     return place_of(found[0]) if found else None
 
 
-async def move(turn: Turn, place_id: int, skill: str, priority: int | None) -> None:
+async def move(turn: Turn, place_id: int, skill: str, priority: int | None) -> Place:
     """Raises IvrError."""
     row = await turn.known(place_id)
     if row.state not in LIVE:
@@ -111,9 +111,8 @@ async def move(turn: Turn, place_id: int, skill: str, priority: int | None) -> N
     if row.channel != "message" and await turn.find(*twin):
         raise IvrError(f"they wait for {to['skill']} already")
     keep = {"agent": row.agent, "seat": row.seat, "until": row.until}
-    await turn.put(
-        row, row.state, "moved", **keep, **to, detail={"from": [row.skill, row.priority], "to": [*to.values()]}
-    )
+    told = {"from": [row.skill, row.priority], "to": [*to.values()]}
+    return place_of(await turn.put(row, row.state, "moved", **keep, **to, detail=told))
 
 
 # -- what that is made of ----------------------------------------------------------------------------------------------
@@ -154,7 +153,7 @@ def _taken(turn: Turn, row: Row[Any], arrival: Arrival) -> Mapping[str, Any]:
         "priority": max(row.priority, _priority(arrival.priority)),
         "line": turn.line,
         "callback_number": "",
-        "due_at": None,
+        "due_at": None if row.callback_number else row.due_at,  # for an agent by name, it is waited since then
         "attempts": 0,
         "detail": {"call": arrival.call_id},
     }

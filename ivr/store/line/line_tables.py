@@ -106,8 +106,8 @@ class LineTables(TableGroup):
     async def set_skills(self, agent: str, skills: Sequence[str]) -> None:
         await self._turn(lambda turn: duty.set_skills(turn, agent, skills))
 
-    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
-        await self._turn(lambda turn: arrivals.move(turn, place_id, skill, priority))
+    async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
+        return await self._turn(lambda turn: arrivals.move(turn, place_id, skill, priority))
 
     # -- what the line itself does ------------------------------------------------------------------------------------
 

@@ -34,9 +34,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from ivr.config import LineConfig
-from ivr.ports.line import GENERAL, Offer
+from ivr.ports.line import GENERAL, MESSAGE, Offer
 from ivr.store.columns import Moment
 from ivr.store.database import clock
 from ivr.store.line.turn import BEGIN_ALONE, CHANNEL, Turn, in_order, offer_of
@@ -139,26 +140,34 @@ class Pairing:
             places.c.named.not_in(_of_idle),
             since > bindparam("patient", type_=Moment),
         )
-        query = select(places).where(ready, can_be_taken, ~patient)
+        # A telephone plays nobody's message: a console does, and until one is there others go before it.
+        console = select(agents.c.seat).where(agents.c.state == "idle", agents.c.console, self._able(places.c))
+        heard = (places.c.channel != MESSAGE) | exists(console.correlate(places))
+        query = select(places).where(ready, can_be_taken, ~patient, heard)
         query = query.order_by(*in_order(bindparam("late", type_=Moment)))
         return query.limit(1).with_for_update(skip_locked=True)
+
+    def _able(self, caller: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+        """Whether an agent may take a place."""
+        has = select(agent_skills.c.agent, agent_skills.c.skill)
+        generalist = agents.c.name.in_(select(agent_skills.c.agent).where(agent_skills.c.skill == GENERAL))
+        return or_(
+            agents.c.name == caller.named,
+            tuple_(agents.c.name, caller.skill).in_(has),
+            ~self._served(caller.skill) & (generalist | literal(GENERAL).not_in(_ON_DUTY)),
+            *(
+                when & tuple_(agents.c.name, literal(to)).in_(has)
+                for when, to in self._relaxed(caller.skill, caller.entered_at)
+            ),
+            false(),
+        )
 
     def _seat(self, caller: CTE) -> Select[Any]:
         """Whom they know, who has the very skill, who has been idle longest. Who is going away this very moment is
         locked, and whoever says so wakes the pairing."""
         has = select(agent_skills.c.agent, agent_skills.c.skill)
         very = tuple_(agents.c.name, caller.c.skill).in_(has)
-        generalist = agents.c.name.in_(select(agent_skills.c.agent).where(agent_skills.c.skill == GENERAL))
-        able = or_(
-            agents.c.name == caller.c.named,
-            very,
-            ~self._served(caller.c.skill) & (generalist | literal(GENERAL).not_in(_ON_DUTY)),
-            *(
-                when & tuple_(agents.c.name, literal(to)).in_(has)
-                for when, to in self._relaxed(caller.c.skill, caller.c.entered_at)
-            ),
-            false(),
-        )
+        able = self._able(caller.c) & ((caller.c.channel != MESSAGE) | agents.c.console)
         order = (agents.c.name != caller.c.named, ~very, agents.c.idle_at, agents.c.seat)
         query = select(agents).join_from(agents, caller, true())
         query = query.where(agents.c.state == "idle", able).order_by(*order).limit(1)

@@ -14,7 +14,7 @@ from ivr.config import Relaxation
 from ivr.errors import IvrError, TooManyCallBacks
 from ivr.store.tables import place_events, places
 
-from .conftest import OneLine, arrival
+from .conftest import OneLine, arrival, phone
 
 
 async def test_a_places_life(desk: OneLine) -> None:
@@ -248,6 +248,20 @@ async def test_messages_are_places_like_any_other(desk: OneLine) -> None:
     await desk.line.released(offers[1], "declined")
     assert (await desk.place(said[0].id))["state"] == "done"
     assert (await desk.place(said[1].id))["state"] == "waiting"
+
+
+async def test_a_message_that_no_console_can_play_is_in_nobodys_way(desk: OneLine) -> None:
+    """It is first in the line, and a telephone is free: who waits behind it is served."""
+    message = await desk.line.leave_message(arrival("member:1"), "m.wav", "my disc skips")
+    behind = await desk.enter("member:2")
+    await desk.phones(phone("front"))
+    assert (await desk.pair()).place.id == behind.id
+    await desk.phones(phone("front"), phone("back"))
+    await desk.nobody()
+    assert (await desk.states())["back"] == "idle", "not rung for what it can not take, nor sent away"
+    await desk.agent("ann")
+    offer = await desk.pair()
+    assert (offer.place.id, offer.agent) == (message.id, "ann")
 
 
 # -- call backs --------------------------------------------------------------------------------------------------------

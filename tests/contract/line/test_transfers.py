@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ivr.errors import IvrError
@@ -74,3 +76,28 @@ async def test_who_was_called_back_and_waits_again_is_on_the_line_and_not_called
         again = await (desk.line.broken(place.id, agent) if broken else desk.line.passed(place.id, agent))
         assert (again.state, again.callback_number) == ("waiting", "")
         await desk.line.leave(place.id, "away")
+
+
+@pytest.mark.parametrize("how", ["broken", "passed"])
+async def test_a_member_who_was_called_back_waits_again_at_their_place_with_the_call_that_was_made(
+    desk: OneLine, how: str
+) -> None:
+    """Not at one beside it, while agents are offered the old one, where nobody is."""
+    place = await desk.enter("member:7", call_id="the first")
+    await desk.line.call_back(place.id, "+15035550101")
+    await desk.agent()
+    offer = await desk.pair()
+    made = replace(offer.place, arrival=replace(offer.place.arrival, call_id="the second"))
+    assert await desk.line.dialling(offer)
+    assert await desk.line.answered(replace(offer, place=made))
+    await desk.enter("member:8")
+    if how == "broken":
+        now = await desk.line.broken(place.id, "ann")
+        assert now.first
+    else:
+        now = await desk.line.passed(place.id, "ann", skill="retention", named="ben")
+    assert now.arrival.call_id == "the second"
+    again = await desk.line.enter(now.arrival)
+    assert (again.id, again.first, again.due_at) == (place.id, now.first, now.due_at)
+    await desk.agent("ben", "general" if how == "broken" else "retention")
+    assert (await desk.pair()).place.id == place.id

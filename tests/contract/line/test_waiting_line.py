@@ -67,6 +67,9 @@ async def test_where_callers_stand(here: Process) -> None:
     mine = await here.line.enter(arrival("member:3", "general"))
     positions = [(here.line.standing(place.id) or pytest.fail("gone")).position for place in (urgent, other, mine)]
     assert positions == [1, 1, 2], "at once, without another look at the database"
+    await here.line.move(mine.id, priority=9)
+    assert (here.line.standing(mine.id) or pytest.fail("gone")).position == 1, "who says why they are urgent hears it"
+    await here.line.move(mine.id, priority=5)
     await here.line.leave(urgent.id, "abandoned")
     await until(here.line, lambda view: len(view.places) == 2)
     standing = here.line.standing(mine.id)
