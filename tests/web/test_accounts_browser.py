@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.web.browser import chromium, window
 from tests.web.console import console
+from tests.web.desk import AXE
 from tests.web.people import EVERYTHING, PASSWORD
 
 PICTURES = os.environ.get("IVR_PICTURES", "")  # a folder, to look at the pages
@@ -102,6 +103,9 @@ async def test_the_pages_fit_every_screen(
 
         async def looked_at(name: str) -> None:
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+            await page.evaluate(AXE)
+            found = await page.evaluate("async () => (await axe.run()).violations")
+            assert not [(each["id"], each["nodes"][0]["html"]) for each in found], name
             unnamed = (
                 "[...document.querySelectorAll('input:not([type=hidden]):not(.hidden)')].filter(e => !e.labels.length)"
             )
@@ -117,6 +121,6 @@ async def test_the_pages_fit_every_screen(
         await page.goto(f"{served.base}/account")
         await looked_at("account")
         await page.goto(f"{served.base}/accounts")
-        await page.get_by_role("button", name="Give a one-time password to agnes-with-a-rather-long-name").click()
+        await page.get_by_role("button", name="One-time password for agnes-with-a-rather-long-name").click()
         await expect(page.locator("#secret")).to_be_visible()
         await looked_at("accounts")
