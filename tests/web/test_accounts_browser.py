@@ -77,6 +77,20 @@ async def test_from_the_first_account_to_an_agents_log_in(tmp_path: Path, browse
         await expect(theirs.get_by_role("alert")).to_contain_text("disabled")
 
 
+async def test_who_asked_for_a_room_of_others_begins_in_their_own(tmp_path: Path, browser: Browser) -> None:
+    people = {"rosa": ("supervisor",), "otto": ("ops",)}
+    async with console(tmp_path, token="hunter2", people=people) as served, window(browser) as opened:  # type: ignore[arg-type]
+        page = opened.page
+        for wanted, begins in (("/accounts", "Accounts"), ("/desk?x=1", "Live calls")):
+            await page.context.clear_cookies()
+            await page.goto(f"{served.base}{wanted}")
+            await page.get_by_label("Name", exact=True).fill("otto")
+            await page.get_by_label("Password", exact=True).fill(PASSWORD)
+            await page.keyboard.press("Enter")
+            await expect(page.locator("h1")).to_contain_text(begins)
+        assert not opened.complaints
+
+
 async def test_who_only_looks_sees_a_flow_without_its_simulator(tmp_path: Path, browser: Browser) -> None:
     people = {"rosa": ("supervisor",), "otto": ("ops",)}
     async with console(tmp_path, token="hunter2", people=people) as served, window(browser) as opened:  # type: ignore[arg-type]
