@@ -32,6 +32,7 @@ class Matter:
     place: Place
     story: Story
     until: datetime | None = None
+    asked_by: str = ""  # the colleague who consults this agent
     since: datetime | None = None  # the conversation, or the reading
     bridge: Bridge | None = None
     message: Message | None = None
@@ -54,6 +55,7 @@ class Matter:
             "attempts": place.attempts,
             "call_back_number": place.callback_number,
             "until": plain(self.until),
+            "asked_by": self.asked_by,
             "since": plain(self.since),
             "ended": plain(self.ended),
             "joined": self.bridge is not None,

@@ -111,7 +111,8 @@ class Seat:
 
     async def offer(self, ring: Ring) -> bool:
         """Shown until the agent takes it (True); False: declined, or the console is gone. Cancelling withdraws it."""
-        return await self._ask(Matter(ring.offer.place, Story(ring.context), until=ring.offer.until))
+        until = self._clock.now() + timedelta(seconds=ring.ring_timeout_s)
+        return await self._ask(Matter(ring.offer.place, Story(ring.context), until=until, asked_by=ring.asked_by))
 
     def joined(self, ring: Ring, bridge: Bridge) -> None:
         """They talk."""

@@ -130,7 +130,7 @@ class Consultation:
     async def _ask(self, onward: Onward, ring: Ring, agent: Party) -> None:
         ringback = MusicOnHold(agent.participant.media, [RINGBACK])
         try:
-            party = await self.reach(onward, ring, ringback.start)
+            party = await self.reach(onward, replace(ring, asked_by=agent.name), ringback.start)
         except (DialFailed, TransferFailed, MediaUnavailable, CallEnded) as error:
             log.info("bridge.unconsulted", who=onward.name, why=str(error))
             await self._bridge.unconsulted(f"{onward.name}: {error}")

@@ -25,6 +25,7 @@ class Ring:
     url: str
     headers: Mapping[str, str]
     ring_timeout_s: float
+    asked_by: str = ""  # the agent who consults this one about the caller
 
 
 class AgentPhone(Protocol):

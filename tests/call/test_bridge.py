@@ -45,9 +45,11 @@ class Desktop:
         self.takes = True
         self.bridge: BridgePort | None = None
         self.seen: list[str] = []
+        self.asked_by = ""
 
     async def offer(self, ring: Ring) -> bool:
         self.seen.append(f"offer {ring.offer.place.id}")
+        self.asked_by = ring.asked_by
         return self.takes
 
     def joined(self, ring: Ring, bridge: BridgePort) -> None:
@@ -431,6 +433,7 @@ def test_the_consulted_ones_console_mutes_itself_and_leaves() -> None:
         aside = eve.bridge
         assert aside is not None
         assert eve.seen == ["offer 7", "joined"]
+        assert eve.asked_by == "ben"
         await aside.mute(True)
         assert talk.hears(talk.caller) == ["ben"]
         assert aside.view()["muted"]

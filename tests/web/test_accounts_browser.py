@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.web.browser import chromium, window
 from tests.web.console import console
+from tests.web.desk import AXE
 from tests.web.people import EVERYTHING, PASSWORD
 
 PICTURES = os.environ.get("IVR_PICTURES", "")  # a folder, to look at the pages
@@ -76,6 +77,20 @@ async def test_from_the_first_account_to_an_agents_log_in(tmp_path: Path, browse
         await expect(theirs.get_by_role("alert")).to_contain_text("disabled")
 
 
+async def test_who_asked_for_a_room_of_others_begins_in_their_own(tmp_path: Path, browser: Browser) -> None:
+    people = {"rosa": ("supervisor",), "otto": ("ops",)}
+    async with console(tmp_path, token="hunter2", people=people) as served, window(browser) as opened:  # type: ignore[arg-type]
+        page = opened.page
+        for wanted, begins in (("/accounts", "Accounts"), ("/desk?x=1", "Live calls")):
+            await page.context.clear_cookies()
+            await page.goto(f"{served.base}{wanted}")
+            await page.get_by_label("Name", exact=True).fill("otto")
+            await page.get_by_label("Password", exact=True).fill(PASSWORD)
+            await page.keyboard.press("Enter")
+            await expect(page.locator("h1")).to_contain_text(begins)
+        assert not opened.complaints
+
+
 async def test_who_only_looks_sees_a_flow_without_its_simulator(tmp_path: Path, browser: Browser) -> None:
     people = {"rosa": ("supervisor",), "otto": ("ops",)}
     async with console(tmp_path, token="hunter2", people=people) as served, window(browser) as opened:  # type: ignore[arg-type]
@@ -102,6 +117,9 @@ async def test_the_pages_fit_every_screen(
 
         async def looked_at(name: str) -> None:
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+            await page.evaluate(AXE)
+            found = await page.evaluate("async () => (await axe.run()).violations")
+            assert not [(each["id"], each["nodes"][0]["html"]) for each in found], name
             unnamed = (
                 "[...document.querySelectorAll('input:not([type=hidden]):not(.hidden)')].filter(e => !e.labels.length)"
             )
@@ -117,6 +135,6 @@ async def test_the_pages_fit_every_screen(
         await page.goto(f"{served.base}/account")
         await looked_at("account")
         await page.goto(f"{served.base}/accounts")
-        await page.get_by_role("button", name="Give a one-time password to agnes-with-a-rather-long-name").click()
+        await page.get_by_role("button", name="One-time password for agnes-with-a-rather-long-name").click()
         await expect(page.locator("#secret")).to_be_visible()
         await looked_at("accounts")

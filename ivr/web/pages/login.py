@@ -13,11 +13,12 @@ from ivr.accounts.authentication import Browser, LogIn, LogInRefused
 from ivr.accounts.passwords import name_of
 from ivr.accounts.sessions import LIFE
 from ivr.errors import AccountError, StoreUnavailable, UnavailableError
+from ivr.ports import Account
 from ivr.web import bodies
 from ivr.web.access import COOKIE, GATE, SESSION, addressed_plainly, from_loopback, needs, same_origin
 from ivr.web.backend import in_time
 from ivr.web.connection import prove
-from ivr.web.navigation import ROOMS, home
+from ivr.web.navigation import ROOMS, home, rooms
 from ivr.web.rendering import page
 
 OWN = re.compile(
@@ -39,7 +40,7 @@ async def form(request: web.Request) -> web.Response:
     except StoreUnavailable:
         return await _page(request, onwards, AWAY, 503)
     if session is not None:
-        raise web.HTTPSeeOther(_next(onwards) or home(request.app, session.account))
+        raise web.HTTPSeeOther(_goal(request, onwards, session.account))
     return await _page(request, onwards)
 
 
@@ -87,7 +88,7 @@ async def _enter(
         return await _page(request, onwards, _sentence(refused), 401, name)
     except AccountError as error:
         return await _page(request, onwards, _sentence(error), 400, name)
-    entered = web.HTTPSeeOther(_next(onwards) or home(request.app, made.session.account))
+    entered = web.HTTPSeeOther(_goal(request, onwards, made.session.account))
     await _end(request)  # whatever session this browser showed before: nobody else's goes on as theirs
     keep(request, entered, made)
     raise entered
@@ -141,6 +142,14 @@ async def _end(request: web.Request) -> None:
     sessions = request.app[GATE].authentication.sessions
     if (session := await sessions.find(request.cookies.get(COOKIE, ""))) is not None:
         await in_time(sessions.end(session))
+
+
+def _goal(request: web.Request, onwards: str, account: Account) -> str:
+    """Where they wanted to go, unless it is a room that only others enter: then where they begin anyway."""
+    theirs = {address for address, _ in rooms(request.app, account)}
+    path = _next(onwards)
+    closed = path.partition("?")[0] in {address for address, _ in ROOMS} - theirs
+    return home(request.app, account) if closed or not path else path
 
 
 def _next(path: str) -> str:

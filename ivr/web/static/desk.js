@@ -284,7 +284,7 @@ function Desk() {
         ${!talk && wrap && html`<${WrapUp} key=${`wrap-${wrap.place}`} server=${server} matter=${wrap} state=${state} act=${act} />`}
         ${!talk && !offer && !wrap && html`<${Idle} server=${server} phone=${state.phone} act=${act} />`}
       </section>
-      <section class="region right" aria-label="Member">
+      <section class="region right" aria-label="Member" tabindex="0">
         <${Member} key=${matter ? `member-${matter.place}` : "nobody"} me=${server.me} matter=${matter} offered=${Boolean(offer) && !talk} act=${act} />
       </section>
       <${Bar} server=${server} phone=${state.phone} said=${state.said} open=${state.open} act=${act} />

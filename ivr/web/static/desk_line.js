@@ -11,11 +11,12 @@ export function Me({ me, phone, talk, act }) {
   const [reason, choose] = useState(REASONS[0]);
   const go = (event) => { event.preventDefault(); act.away(reason); };
   const phoneState = phone?.state ?? "off";
+  const consulted = talk?.bridge.you === "consulted";
   return html`<div class="card me" id="me" tabindex="-1">
     <p class="eyebrow">${me.display}</p>
-    <p class=${`state ${me.state}`} role="status"><span class="shape" aria-hidden="true"></span><strong>${talk?.kind === "message" ? "Reading a message" : STATES[me.state] ?? me.state}</strong>
+    <p class=${`state ${me.state}`} role="status"><span class="shape" aria-hidden="true"></span><strong>${talk?.kind === "message" ? "Reading a message" : consulted ? "Consulted" : STATES[me.state] ?? me.state}</strong>
       ${me.state === "away" && me.reason && html`<span class="quiet">${me.reason}</span>`}</p>
-    ${(me.state === "away" || me.state === "idle") && html`<p class="quiet">for <${Since} at=${me.since} act=${act} /></p>`}
+    ${(me.state === "away" || me.state === "idle") && !talk && html`<p class="quiet">for <${Since} at=${me.since} act=${act} /></p>`}
     ${me.state === "wrap_up" && html`<p class="quiet"><${Left} until=${me.until} act=${act} before="available again in " /></p>`}
     ${me.state !== "idle" && !talk && me.state !== "offered" && html`<button class="primary wide" onClick=${act.available}>Available${me.state === "away" ? "" : " again"}</button>`}
     ${me.state === "idle" && html`<form class="row" onSubmit=${go}>

@@ -28,8 +28,8 @@ export function Offer({ offer, act }) {
   }, []);
   const { story } = offer;
   const repeated = story.earlier.length;
-  return html`<div class="card offer" ref=${box} role="alertdialog" aria-labelledby="offer-title" aria-describedby="offer-why" tabindex="-1">
-    <p class="eyebrow">${KINDS[offer.kind]}</p>
+  return html`<div class="card offer" ref=${box} role="alertdialog" aria-labelledby="offer-title" aria-describedby="offer-kind offer-why" tabindex="-1">
+    <p class="eyebrow" id="offer-kind">${offer.asked_by ? `${offer.asked_by} asks you about a caller` : KINDS[offer.kind]}</p>
     <h2 id="offer-title">${story.who} ${story.identity !== "unknown" && html`<span class="tag">${story.identity}</span>`}</h2>
     <div id="offer-why"><${Why} story=${story} />
       <p class="facts-line"><span>${offer.kind === "call" ? "Waiting" : "Since"} <${Since} at=${offer.entered} act=${act} /></span>
@@ -39,7 +39,7 @@ export function Offer({ offer, act }) {
         ${story.tried.length > 0 && html`<span>tried: ${story.tried.map(plainly).join(", ")}</span>`}</p></div>
     <p class="choices"><button class="primary" onClick=${() => act.accept(offer.place)}>${ANSWER[offer.kind]} <kbd>Enter</kbd></button>
       <button onClick=${() => act.decline(offer.place)}>Decline <kbd>Esc</kbd></button>
-      <span class="quiet" aria-hidden="true"><${Left} until=${offer.until} act=${act} before="goes on to somebody else in " /></span></p>
+      <span class="quiet" aria-hidden="true"><${Left} until=${offer.until} act=${act} before=${offer.asked_by ? "rings for another " : "goes on to somebody else in "} /></span></p>
   </div>`;
 }
 

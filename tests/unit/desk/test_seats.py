@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from ivr.desk.seat import Seat, TranscriptLine
 from ivr.desk.seats import GRACE_S
 from ivr.errors import DialFailed, IvrError, StoreUnavailable
-from ivr.ports import Account
+from ivr.ports import Account, Ring
 from tests.call.fakes import EPOCH, VirtualClock
 from tests.call.virtual import run
-from tests.seats import CONTEXT, FakePhone, Floor, floor
+from tests.seats import CONTEXT, FakePhone, Floor, arrival_of, floor
 
 ANA = Account("ana", frozenset({"agent"}), "Ana Ruiz")
 
@@ -52,6 +53,26 @@ def desk(story: Callable[[Floor, Seat, Page], Awaitable[None]]) -> None:
 
 async def settled() -> None:
     await asyncio.sleep(0.001)
+
+
+def test_a_colleagues_question_says_who_asks_and_how_long_it_rings() -> None:
+    """Long after the offer by which the caller came."""
+
+    async def story(ground: Floor, seat: Seat, page: Page) -> None:
+        place = ground.line.arrive(arrival_of(CONTEXT))
+        offer = await ground.line.offered(place.id)
+        await asyncio.sleep(100.0)
+        asked = asyncio.create_task(seat.offer(Ring(offer, CONTEXT, "", {}, 15.0, asked_by="ben")))
+        await settled()
+        told = shown(ground, seat)["offer"]
+        assert told["asked_by"] == "ben"
+        assert datetime.fromisoformat(told["until"]) - ground.clock.now() == pytest.approx(
+            timedelta(seconds=15), abs=timedelta(seconds=0.1)
+        )
+        seat.decline(place.id)
+        assert not await asked
+
+    desk(story)
 
 
 def shown(ground: Floor, seat: Seat) -> dict[str, Any]:
