@@ -14,8 +14,6 @@ from ivr.ports import AgentState, AgentStatus, Arrival, Line, LineView, Place, S
 from ivr.ports.history import CallRow, DayRows, EventRow, PlaceRow
 from ivr.ports.line import Announced
 
-NOW = datetime.now(UTC)
-
 
 def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
