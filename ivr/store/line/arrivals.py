@@ -92,7 +92,11 @@ async def ask_call_back(turn: Turn, arrival: Arrival, number: str, due_at: datet
 
 
 async def leave_message(turn: Turn, arrival: Arrival, recording: str, transcript: str) -> Place:
-    told: Mapping[str, Any] = {"recording": fit(recording, 300), "transcript": fit(transcript, 20_000)}
+    """In its caller's turn: as old as the place that they wait at with this call."""
+    told: dict[str, Any] = {"recording": fit(recording, 300), "transcript": fit(transcript, 20_000)}
+    theirs = await turn.find(places.c.call_id == arrival.call_id, places.c.channel == "voice", places.c.state.in_(LIVE))
+    if theirs:
+        told["entered_at"] = min(row.entered_at for row in theirs)
     return place_of(await _made(turn, arrival, "message", channel="message", line="", **told))
 
 

@@ -250,6 +250,16 @@ async def test_messages_are_places_like_any_other(desk: OneLine) -> None:
     assert (await desk.place(said[1].id))["state"] == "waiting"
 
 
+async def test_a_message_keeps_the_place_of_who_leaves_it(desk: OneLine) -> None:
+    waited = await desk.enter("member:1")
+    behind = await desk.enter("member:2")
+    message = await desk.line.leave_message(arrival("member:1"), "m.wav", "my disc skips")
+    await desk.line.leave(waited.id, "done")
+    assert message.entered_at == waited.entered_at < behind.entered_at
+    await desk.agent("ann")
+    assert (await desk.pair()).place.id == message.id
+
+
 async def test_a_message_that_no_console_can_play_is_in_nobodys_way(desk: OneLine) -> None:
     """It is first in the line, and a telephone is free: who waits behind it is served."""
     message = await desk.line.leave_message(arrival("member:1"), "m.wav", "my disc skips")
