@@ -52,6 +52,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         async def start(self, on_call: Callable[[Any], None]) -> None:
             self.on_call = on_call
 
+        async def reachable_at(self) -> str:
+            return "127.0.0.1:5060"
+
     for target, cls in (("ProcessMediaEngine", Media), ("WorkerSpeechService", Speech), ("SipUserAgent", Endpoint)):
         monkeypatch.setattr(service, target, cls)
     for name, watched_class, start, stop in (
