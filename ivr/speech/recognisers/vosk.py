@@ -3,7 +3,7 @@
 One shared model a language, one recogniser an utterance; the library releases the GIL. A wrong JSON grammar segfaults
 the process, so that it is built here and nowhere else; words the model lacks are left out and reported. Models without
 an ``[unk]`` word map everything into the grammar with confidence 1: for those the likelihood along the grammar is held
-against that of the free transcript.
+against that of the free transcript, and what the free transcript reads otherwise is asked about at best.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ _CHUNK = 3200  # samples between looks at ``cancelled``
 _GRAMMARS = 64
 _PHRASES = 8000  # of a grammar, templates multiplied out: Vosk takes no slots
 _ACCEPT, _CONFIRM = 0.8, 0.5
+_IN_DOUBT = 0.79  # the most that a model without [unk] says of words that it would not write down unled
 _SLACK = 2  # how much more than its equal share of them a template may take, if that completes it
 _NEAR, _FAR = 0.16, 0.3  # nats a frame that the free transcript may be better by: accept, confirm
 # Of languages that only Vosk knows.
@@ -187,6 +188,8 @@ class VoskRecogniser:
             if not self._has_unknown:
                 worse = (float(heard.get("confidence", 0.0)) - float(alternative.get("confidence", 0.0))) / frames
                 confidence *= float(np.clip(1.0 - (worse - _NEAR) / (_FAR - _NEAR), 0.0, 1.0))
+                if "".join(str(heard["text"]).split()) != "".join(str(alternative["text"]).split()):
+                    confidence = min(confidence, _IN_DOUBT)
             confidence = min(confidence, out[-1].confidence if out else 1.0)
             out.append(Hypothesis(text, round(confidence, 3), index, _verdict(confidence)))
         return tuple(out)
