@@ -25,6 +25,7 @@ from ivr.events import CALLER_ID, RECORDING_AGREED, Tapped
 from ivr.phones.conference import Party
 from ivr.phones.transcription import Sentence, Transcription
 from ivr.ports import OpenRecording, RecordingAbout, Recordings, Ring, SpeechService
+from ivr.ports.recordings import WITHDRAWN
 from ivr.record import HandoffContext
 from ivr.recording.g711 import to_pcmu
 from ivr.recording.stereo import Stereo
@@ -74,9 +75,9 @@ class CallRecording:
         self.on_line = on_line
         self._withdrawn: set[str] = set()  # calls whose callers took their consent back
 
-    def of(self, ring: Ring) -> ConversationRecording:
-        """For one conversation."""
-        return ConversationRecording(self, ring)
+    def of(self, ring: Ring, *, tied: bool = False) -> ConversationRecording:
+        """For one conversation. ``tied``: the line with the agent's console records it, where it is held and paused."""
+        return ConversationRecording(self, ring, "The line with the console records it." if tied else "")
 
     def withdraw(self, call_id: str) -> None:
         self._withdrawn.add(call_id)
@@ -104,10 +105,10 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
 class ConversationRecording:
     """Of one conversation. Nothing in here ends it: what can't be kept is told in ``view`` and logged."""
 
-    def __init__(self, policy: CallRecording, ring: Ring) -> None:
+    def __init__(self, policy: CallRecording, ring: Ring, why_not: str = "") -> None:
         self._policy = policy
         self._context = ring.context
-        self._why_not = policy.why_not(ring.context)
+        self._why_not = why_not or policy.why_not(ring.context)
         self._agents: list[str] = []
         self._tapped: dict[Party, None] = {}
         self._ending: set[Party] = set()  # their taps are off, and the last of it is on its way
@@ -260,9 +261,12 @@ class ConversationRecording:
         caller_id = str(context.facts.get(CALLER_ID) or "")
         about = RecordingAbout(context.call_id, caller_id, next(iter(self._agents), ""))
         with contextlib.suppress(StoreUnavailable):
-            self._kept = await recordings.begin(about)
+            if any(row.ended == WITHDRAWN for row in await recordings.of_call(context.call_id)):
+                self._policy.withdraw(context.call_id)  # at another line
+            else:
+                self._kept = await recordings.begin(about)
         if self._kept is None:
-            self._why_not = "The recording could not be begun."
+            self._why_not = self._policy.why_not(context) or "The recording could not be begun."
             await self._settle()
             self._changed()
 
@@ -284,7 +288,7 @@ class ConversationRecording:
                 kept, self._kept = self._kept, None
                 if self._stereo is not None:
                     await kept.write(self._stereo.rest(), last=True)
-                await kept.close("withdrawn" if self._withdrawn else "over", self._agents)
+                await kept.close(WITHDRAWN if self._withdrawn else "over", self._agents)
 
     def _side(self, party: Party) -> Transcription:
         side = self._written_down.get(party)

@@ -16,7 +16,7 @@ from ivr.phones.bridge import Bridge
 from ivr.phones.participant import Participant
 from ivr.phones.recording import FLUSH_S, CallRecording, SpokenLine
 from ivr.ports import HandoffContext, OpenPlayer, OpenRecording, Party, RecordingAbout, RecordingRow
-from tests.call.fakes import FakeLeg, FakeMediaLeg, FakeSpeech
+from tests.call.fakes import EPOCH, FakeLeg, FakeMediaLeg, FakeSpeech
 from tests.call.test_bridge import Talk
 from tests.call.virtual import run
 
@@ -73,7 +73,11 @@ class Shelf:
         raise NotImplementedError
 
     async def of_call(self, call_id: str) -> Sequence[RecordingRow]:
-        raise NotImplementedError
+        return [
+            RecordingRow(kept.name, "conversation", call_id, "10001", (), EPOCH, ended=kept.why)
+            for kept in self.kept
+            if kept.about.call_id == call_id
+        ]
 
     async def open(self, name: str, by: str) -> OpenPlayer | None:
         raise NotImplementedError
@@ -82,7 +86,7 @@ class Shelf:
 class Recorded(Talk):
     """A caller who agreed or not, and ben; what each says is put onto their leg's tap."""
 
-    def __init__(self, policy: CallRecording, agreed: bool | None, language: str) -> None:
+    def __init__(self, policy: CallRecording, agreed: bool | None, language: str, tied: bool) -> None:
         super().__init__(None, "ends")
         self.running.cancel()
         facts: dict[str, object] = {"caller.id": "10001"}
@@ -93,7 +97,7 @@ class Recorded(Talk):
         self.caller, self.agent, self.phone = FakeMediaLeg("caller"), FakeMediaLeg("ben"), FakeLeg("ben-leg")
         self.member = Participant(FakeLeg("caller-leg"), self.caller)
         self.bridge = Bridge(
-            self.member, Participant(self.phone, self.agent, may_mute=True), self.ring,
+            self.member, Participant(self.phone, self.agent, may_mute=True, tied=tied), self.ring,
             replace(self.switchboard, recording=policy), self.floor,
         )  # fmt: skip
         self.reading = asyncio.create_task(self._read())
@@ -120,9 +124,9 @@ class Recorded(Talk):
 
 @asynccontextmanager
 async def recorded(
-    policy: CallRecording, agreed: bool | None = True, language: str = "en-US"
+    policy: CallRecording, agreed: bool | None = True, language: str = "en-US", *, tied: bool = False
 ) -> AsyncIterator[Recorded]:
-    talk = Recorded(policy, agreed, language)
+    talk = Recorded(policy, agreed, language, tied)
     await talk.joined()
     try:
         yield talk
@@ -233,6 +237,36 @@ def test_a_caller_who_takes_it_back_is_not_recorded_again_in_this_call() -> None
     in_virtual_time(scenario)
     (kept,) = shelf.kept
     assert kept.why == "withdrawn" and kept.left == b"\x11" * SECOND
+
+
+def test_what_was_taken_back_at_one_line_is_not_recorded_at_another() -> None:
+    shelf, speech = Shelf(), FakeSpeech()
+    lines: list[SpokenLine] = []
+
+    async def scenario() -> None:
+        async with recorded(CallRecording(recordings=shelf)) as talk:
+            await talk.says(b"\x11", b"\x22")
+            await talk.bridge.withdraw_recording()
+        async with recorded(CallRecording(speech, shelf, transcribe=True, on_line=lines.append)) as other:
+            await other.says(b"\x44", b"\x55")
+            assert not other.caller.tapped and not other.agent.tapped
+            assert "took their consent back" in other.told["why_not"]
+
+    in_virtual_time(scenario)
+    assert len(shelf.kept) == 1 and speech.ears == [] and lines == []
+
+
+def test_with_an_agent_at_another_lines_console_it_is_that_lines_to_record() -> None:
+    """A hold, a pause and the caller's wish are known there alone."""
+    shelf, speech = Shelf(), FakeSpeech()
+
+    async def scenario() -> None:
+        async with recorded(CallRecording(speech, shelf, transcribe=True), tied=True) as talk:
+            await talk.says(b"\x11", b"\x22")
+            assert not talk.caller.tapped and not talk.agent.tapped and "console records it" in talk.told["why_not"]
+
+    in_virtual_time(scenario)
+    assert shelf.kept == [] and speech.ears == []
 
 
 def test_back_at_the_machine_nothing_is_recorded_whatever_is_keyed_there() -> None:
@@ -365,7 +399,7 @@ def test_where_stop_recording_is_not_heard_the_agent_is_told_and_a_recogniser_th
             speech.ears[1].read("Stop the recording.")
             await talk.says(b"\x11", b"\x22")
             assert not talk.told["on"]
-        async with recorded(CallRecording(recordings=shelf)) as talk:
+        async with recorded(CallRecording(recordings=Shelf())) as talk:
             assert talk.told["unheard"] == "there is no recogniser"
 
     in_virtual_time(scenario)
