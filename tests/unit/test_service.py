@@ -164,7 +164,7 @@ async def test_what_a_dead_line_was_recording_is_ended_at_the_start(
     config: Config, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = config.model_copy(update={"recording": RecordingConfig(folder=tmp_path / "kept")})
-    row = RecordingRow("abc", "conversation", "call-1", "10001", ("rosa",), datetime(2026, 6, 1, tzinfo=UTC))
+    row = RecordingRow("abc", "conversation", "call-1", "10001", ("rosa",), datetime.now(UTC))
     store = Store(config.store.url)
     await store.upgrade()
     await store.recordings.add(row)
@@ -181,7 +181,7 @@ async def test_what_a_dead_line_was_recording_is_ended_at_the_start(
         return found
 
     monkeypatch.setattr(RecordingTable, "broken_off", watched)
-    async with service.running(config, Lifecycle()):
+    async with service.running(config, Lifecycle()), asyncio.timeout(60.0):
         assert await done == ("abc", 1.0, "broken off")
 
 
