@@ -314,6 +314,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         _beside(stack, store.retention.daily(clock), "retention")
         archive.apply(config.recording.kept_days(config.retention.calls_days))
         _beside(stack, archive.daily(clock), "recordings' retention")
+        _beside(stack, archive.end_dead(clock), "recordings of the dead")
 
         facts = known.facts
 

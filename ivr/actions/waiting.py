@@ -20,7 +20,7 @@ from ivr.events import (
     MESSAGE_LEAVE,
     ActionResult,
 )
-from ivr.identity import IdentityLevel, persons_of
+from ivr.identity import Identity, IdentityLevel, persons_of
 from ivr.ports import ActionCall, Arrival, Callbacks, Line, Place
 from ivr.ports.line import GENERAL
 
@@ -92,10 +92,11 @@ class WaitingActions:
                 raise ActionError(error.reason) from error
             return ActionResult("no_number", {"number": ""})
         if not await self._in_line(invocation, dialled):
+            surely = Identity.of(call.facts).level >= IdentityLevel.LIKELY  # nobody takes a place by a name they claim
             await self._callbacks.request(
                 dialled,
                 name=str(call.facts.get(CALLER_NAME) or ""),
-                caller_id=str(call.facts.get(CALLER_ID) or ""),
+                caller_id=str(call.facts.get(CALLER_ID) or "") if surely else "",
                 skill=_skill(invocation),
                 wanted=invocation.get("when", ""),
                 key=call.key,

@@ -1,6 +1,7 @@
 """The near end of a tie line: another process has a caller, and rings an agent whose console is here.
 
-It is a call of ours, live while it lasts, but its record and its last line are the other process's.
+It is a call of ours, live while it lasts, but its record and its last line are the other process's. What the two say
+is recorded here, where they are held and paused, and written down into that record.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ivr.phones.participant import Participant, close_media, first_of, hang_up
 from ivr.phones.tie_line import TieLine
 from ivr.phones.tied_bridge import Referring, TiedBridge, TiedPlacing
 from ivr.ports import BridgeEnd, Leg, Ring
-from ivr.record import Happening
+from ivr.record import Entry, Happening
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class TiedCall:
         self._referring = Referring(leg)
         self._end_wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._talking = False
+        self._notes: set[asyncio.Task[None]] = set()
 
     @property
     def call_id(self) -> str:
@@ -69,7 +71,17 @@ class TiedCall:
         }
 
     def note(self, what: Happening) -> None:
-        """The record is the other process's, which hears both sides, too."""
+        """Into the call's record, which the other process writes, too."""
+        entry = Entry(what, self._services.clock.now(), self._ring.context.state)
+        task = asyncio.create_task(self._noted(entry), name=f"note {self._leg.id}")
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def _noted(self, entry: Entry) -> None:
+        try:
+            await self._services.records.append_all(self.call_id, [entry])
+        except StoreUnavailable as error:
+            log.warning("tie.unnoted", error=str(error))
 
     async def end(self, reason: str) -> None:
         if not self._end_wanted.done():
@@ -104,6 +116,7 @@ class TiedCall:
             if self._talking:
                 await self._hang_up(lost)
             await close_media(media)
+            await asyncio.gather(*self._notes, return_exceptions=True)
 
     async def _answered(self) -> Participant:
         phone = self._services.floor.phone_of(self._ring.offer.agent)

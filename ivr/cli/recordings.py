@@ -14,7 +14,7 @@ from ivr.config import Config
 from ivr.errors import ConfigError
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.ports import RecordingRow
-from ivr.recording.archive import Archive
+from ivr.recording.archive import BROKEN_OFF, Archive
 from ivr.recording.container import Keys
 from ivr.store import Store
 from ivr.store.database import missing_file
@@ -92,7 +92,8 @@ def _line(row: RecordingRow) -> str:
     sealed = f"sealed by {row.key}" if row.key else "not sealed"
     who = f"{row.caller_id or 'unknown caller'} with {', '.join(row.agents) or 'nobody'}"
     at = row.started_at.isoformat(timespec="seconds")
-    return f"{row.name}  {at}  {row.seconds:7.1f} s  {row.kind}  call {row.call_id}  {who}  {sealed}"
+    ended = f"  {row.ended}" if row.ended.startswith(BROKEN_OFF) else "" if row.ended else "  goes on"
+    return f"{row.name}  {at}  {row.seconds:7.1f} s  {row.kind}  call {row.call_id}  {who}  {sealed}{ended}"
 
 
 async def delete(opened: Opened, arguments: argparse.Namespace) -> str:

@@ -63,7 +63,7 @@ class Bridge:
         self._over: asyncio.Future[BridgeEnd] = asyncio.get_running_loop().create_future()
         self._talk = Conversation(
             caller, self._name, switchboard.music, self, self._crashed,
-            switchboard.recording.of(ring), lambda: floor.changed(self),
+            switchboard.recording.of(ring, tied=agent.tied), lambda: floor.changed(self),
         )  # fmt: skip
         self._agent = Party("agent", ring.offer.agent, agent, _now())
         self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)

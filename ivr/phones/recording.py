@@ -2,7 +2,8 @@
 
 It begins at the join and ends with the conversation: what callers say or key to the line (a PIN, say) is in none.
 While the caller is on hold nobody is recorded; an agent pauses it where something is nobody's business (the number of a
-card), and the caller takes their consent back by telling the agent, or by saying so where it is written down.
+card), and the caller takes their consent back by telling the agent, or by saying so: they are listened to for that
+while they are recorded, also where nothing is written down.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ivr.events import CALLER_ID, RECORDING_AGREED, Tapped
 from ivr.phones.conference import Party
 from ivr.phones.transcription import Sentence, Transcription
 from ivr.ports import OpenRecording, RecordingAbout, Recordings, Ring, SpeechService
+from ivr.ports.recordings import WITHDRAWN
 from ivr.record import HandoffContext
 from ivr.recording.g711 import to_pcmu
 from ivr.recording.stereo import Stereo
@@ -73,9 +75,9 @@ class CallRecording:
         self.on_line = on_line
         self._withdrawn: set[str] = set()  # calls whose callers took their consent back
 
-    def of(self, ring: Ring) -> ConversationRecording:
-        """For one conversation."""
-        return ConversationRecording(self, ring)
+    def of(self, ring: Ring, *, tied: bool = False) -> ConversationRecording:
+        """For one conversation. ``tied``: the line with the agent's console records it, where it is held and paused."""
+        return ConversationRecording(self, ring, "The line with the console records it." if tied else "")
 
     def withdraw(self, call_id: str) -> None:
         self._withdrawn.add(call_id)
@@ -103,10 +105,10 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
 class ConversationRecording:
     """Of one conversation. Nothing in here ends it: what can't be kept is told in ``view`` and logged."""
 
-    def __init__(self, policy: CallRecording, ring: Ring) -> None:
+    def __init__(self, policy: CallRecording, ring: Ring, why_not: str = "") -> None:
         self._policy = policy
         self._context = ring.context
-        self._why_not = policy.why_not(ring.context)
+        self._why_not = why_not or policy.why_not(ring.context)
         self._agents: list[str] = []
         self._tapped: dict[Party, None] = {}
         self._ending: set[Party] = set()  # their taps are off, and the last of it is on its way
@@ -120,11 +122,13 @@ class ConversationRecording:
         self._running: asyncio.Task[None] | None = None
         self._order: Mapping[Party, Sequence[Party]] = {}
         self._spawn: Spawn | None = None
-        self._paused = False
+        self._paused = self._withdrawn = False
+        self._finishing = asyncio.Lock()  # a caller may hang up just as they are heard to want no recording
         self._changed: Callable[[], None] = lambda: None
 
     def view(self) -> Mapping[str, Any]:
-        """``recording``: whether; ``why_not`` in words; ``paused``; ``transcribing``, with why not."""
+        """``on``: whether; ``why_not`` in words; ``paused``; ``transcribing``, with why not; ``unheard``: why the
+        caller's own "stop recording" is not understood, "" where it is."""
         allowed = not self._why_not
         troubles = [each.trouble for each in self._written_down.values() if each.trouble]
         unwritten = "" if self._policy.transcribe else "Live transcription is off on this line."
@@ -135,7 +139,17 @@ class ConversationRecording:
             or ("" if self._policy.recordings is not None else "Recording is off on this line."),
             "transcribing": allowed and self._policy.transcribe and not self._paused and not troubles,
             "untranscribed": unwritten or self._why_not or next(iter(troubles), ""),
+            "unheard": "" if self._why_not else self._unheard,
         }
+
+    @property
+    def _unheard(self) -> str:
+        if self._policy.recordings is None:
+            return ""
+        if self._policy.speech is None:
+            return "there is no recogniser"
+        side = self._written_down.get(self._caller) if self._caller is not None else None
+        return side.trouble if side is not None else ""
 
     async def follow(
         self, order: Mapping[Party, Sequence[Party]], caller: Party, spawn: Spawn, changed: Callable[[], None]
@@ -154,17 +168,18 @@ class ConversationRecording:
 
     async def withdraw(self) -> None:
         """The caller takes their consent back: nothing more is recorded or written down in this call."""
+        self._withdrawn = True
         self._policy.withdraw(self._context.call_id)
         self._why_not = self._policy.why_not(self._context)
         log.info("recording.withdrawn", call_id=self._context.call_id)
         await self._settle()
-        await self._finish("withdrawn")
+        await self._finish()
         self._changed()
 
     async def close(self) -> None:
         self._order = {}
         await self._settle()
-        await self._finish("over")
+        await self._finish()
 
     # -- who is tapped -----------------------------------------------------------------------------------------
 
@@ -224,7 +239,7 @@ class ConversationRecording:
         while (came := await self._sound.get()) is not None:
             party, tapped = came
             pcmu = to_pcmu(tapped.codec, tapped.payload)
-            if self._policy.transcribe and not self._why_not:
+            if not self._why_not and self._listened_to(party):
                 self._side(party).feed(pcmu, tapped.at)
             if self._kept is None:
                 continue
@@ -246,28 +261,42 @@ class ConversationRecording:
         caller_id = str(context.facts.get(CALLER_ID) or "")
         about = RecordingAbout(context.call_id, caller_id, next(iter(self._agents), ""))
         with contextlib.suppress(StoreUnavailable):
-            self._kept = await recordings.begin(about)
+            if any(row.ended == WITHDRAWN for row in await recordings.of_call(context.call_id)):
+                self._policy.withdraw(context.call_id)  # at another line
+            else:
+                self._kept = await recordings.begin(about)
+        if self._kept is None:
+            self._why_not = self._policy.why_not(context) or "The recording could not be begun."
+            await self._settle()
+            self._changed()
 
-    async def _finish(self, why: str) -> None:
+    def _listened_to(self, party: Party) -> bool:
+        """To be written down, or for the wish that it stops."""
+        may_stop = party is self._caller and self._kept is not None and self._policy.speech is not None
+        return self._policy.transcribe or may_stop
+
+    async def _finish(self) -> None:
         """What came is written, and no more comes."""
-        running, self._running = self._running, None
-        if running is not None and running is not asyncio.current_task():
-            await self._flushed()
-            self._sound.put_nowait(None)
-            await asyncio.gather(running, return_exceptions=True)
-        self._written_down.clear()
-        if self._kept is not None:
-            kept, self._kept = self._kept, None
-            if self._stereo is not None:
-                await kept.write(self._stereo.rest(), last=True)
-            await kept.close(why, self._agents)
+        async with self._finishing:
+            running, self._running = self._running, None
+            if running is not None and running is not asyncio.current_task():
+                await self._flushed()
+                self._sound.put_nowait(None)
+                await asyncio.gather(running, return_exceptions=True)
+            self._written_down.clear()
+            if self._kept is not None:
+                kept, self._kept = self._kept, None
+                if self._stereo is not None:
+                    await kept.write(self._stereo.rest(), last=True)
+                await kept.close(WITHDRAWN if self._withdrawn else "over", self._agents)
 
     def _side(self, party: Party) -> Transcription:
         side = self._written_down.get(party)
         if side is None:
             language = self._context.language
             assert self._policy.speech is not None
-            side = Transcription(self._policy.speech, self._context.call_id, language, partial(self._said, party))
+            said = partial(self._said, party)
+            side = Transcription(self._policy.speech, self._context.call_id, language, said, self._changed)
             self._written_down[party] = side
             assert self._spawn is not None
             self._spawn(_guarded(side.run()), f"transcription of {party.role}")
@@ -279,10 +308,12 @@ class ConversationRecording:
         caller = party is self._caller
         by = "caller" if caller else party.name
         at = datetime.now(UTC)
-        line = SpokenLine(
-            self._context.call_id, tuple(self._agents), by, sentence.text, at, sentence.unsure, sentence.late
-        )
-        self._policy.on_line(line)
+        if self._policy.transcribe:
+            self._policy.on_line(
+                SpokenLine(
+                    self._context.call_id, tuple(self._agents), by, sentence.text, at, sentence.unsure, sentence.late
+                )
+            )
         if caller and self._asks_to_stop(sentence.text) and self._spawn is not None:
             self._spawn(_guarded(self.withdraw()), "withdrawal")
 

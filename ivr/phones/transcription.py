@@ -29,6 +29,7 @@ LATE_S = 5.0
 MOST_WAITING = 30  # seconds; the oldest are left out
 ABREAST_S = 2.0
 NOISY_DB = 10.0
+AGAIN_S = 5.0  # until a recogniser that was gone is asked for again
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,22 @@ def free_grammar(language: str) -> SpeechGrammar:
 
 
 class Transcription:
-    """``on_sentence`` is told of each; ``trouble``: why there are none, "" while there may be some."""
+    """``on_sentence`` is told of each; ``trouble``: why there are none, "" while there may be some; ``changed`` is told
+    when that is another."""
 
     def __init__(
-        self, speech: SpeechService, call_id: str, language: str, on_sentence: Callable[[Sentence], None]
+        self,
+        speech: SpeechService,
+        call_id: str,
+        language: str,
+        on_sentence: Callable[[Sentence], None],
+        changed: Callable[[], None],
     ) -> None:
         self._speech = speech
         self._call_id = call_id
         self._language = language
         self._on_sentence = on_sentence
+        self._changed = changed
         self._waiting: deque[tuple[bytes, float]] = deque(maxlen=MOST_WAITING)
         self._more = asyncio.Event()
         self.trouble = ""
@@ -65,23 +73,36 @@ class Transcription:
         self._more.set()
 
     async def run(self) -> None:
-        """Until cancelled, or there is no recogniser."""
-        try:
-            ears = await self._speech.open(self._call_id, self._language, background=True)
-        except SpeechUnavailable as error:
-            self.trouble = str(error)
-            log.warning("transcription.unavailable", language=self._language, error=self.trouble)
+        """Until cancelled: a recogniser that is gone is asked for again."""
+        while True:
+            try:
+                ears = await self._speech.open(self._call_id, self._language, background=True)
+            except SpeechUnavailable as error:
+                self._now(str(error))
+            else:
+                self._now("")
+                self._now(await self._listened(ears))
+            await asyncio.sleep(AGAIN_S)
+
+    def _now(self, trouble: str) -> None:
+        if trouble == self.trouble:
             return
+        self.trouble = trouble
+        if trouble:
+            log.warning("transcription.unavailable", call_id=self._call_id, language=self._language, error=trouble)
+        self._changed()
+
+    async def _listened(self, ears: Ears) -> str:
+        """Until the recogniser fails; why."""
         feeding = asyncio.create_task(self._send(ears))
         try:
             await ears.listen(ListenRequest(free_grammar(self._language), hangover_s=0.7, max_utterance_s=15.0))
             async for event in ears.events():
                 if isinstance(event, RecogniserFailed):
-                    self.trouble = event.reason
-                    log.warning("transcription.failed", error=event.reason)
-                    return
+                    return event.reason or "the recogniser failed"
                 if isinstance(event, Heard):
                     self._heard(event.recognition, event.speech_ended_at)
+            return "the recogniser is gone"
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)

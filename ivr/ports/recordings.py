@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 RecordingKind = Literal["conversation", "message"]
+WITHDRAWN = "withdrawn"  # how one ended whose caller took their consent back: for the whole call, at every line
 
 
 @dataclass(frozen=True, slots=True)

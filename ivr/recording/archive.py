@@ -1,4 +1,6 @@
-"""The archive of recordings: files beside their rows, begun, kept, played, and really deleted when they are old."""
+"""The archive of recordings: files beside their rows, begun, kept, played, and really deleted when they are old.
+
+A recording whose process died goes on nowhere: it is ended where its file ends, by whichever line has the file."""
 
 from __future__ import annotations
 
@@ -18,13 +20,15 @@ import structlog
 
 from ivr.errors import RecordingUnreadable, StoreUnavailable
 from ivr.ports import Clock, OpenPlayer, OpenRecording, RecordingAbout, RecordingRow
-from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer
+from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer, unwritten
 
 log = structlog.get_logger(__name__)
 
 DAY_S = 24 * 3600.0
+MINUTE_S = 60.0
 SUFFIX = ".ivrrec"
 RETENTION = "retention"  # who deletes what is old, in the audit trail
+BROKEN_OFF = "broken off"
 
 
 class Rows(Protocol):
@@ -32,6 +36,8 @@ class Rows(Protocol):
 
     async def add(self, row: RecordingRow) -> None: ...
     async def finish(self, name: str, seconds: float, ended: str, agents: Sequence[str]) -> None: ...
+    async def unfinished(self) -> Sequence[RecordingRow]: ...
+    async def broken_off(self, name: str, seconds: float, ended: str) -> bool: ...
     async def find(self, name: str) -> RecordingRow | None: ...
     async def of_call(self, call_id: str) -> Sequence[RecordingRow]: ...
     async def all(
@@ -121,6 +127,36 @@ class Archive:
             raise
         log.info("recording.played", recording=name, call_id=row.call_id, by=by)
         return _Player(player)
+
+    # -- what a dead process left behind -----------------------------------------------------------------------
+
+    async def end_broken_off(self) -> int:
+        """End the recordings of this folder that nobody writes any more, at their last whole block; how many. Raises
+        StoreUnavailable."""
+        count = 0
+        for row in await self._rows.unfinished():
+            try:
+                extent = await asyncio.to_thread(unwritten, self._path(row.name))
+            except RecordingUnreadable as error:
+                seconds, ended = 0.0, f"{BROKEN_OFF}: {error}"
+            else:
+                if extent is None:
+                    continue
+                seconds, ended = extent.seconds, "over" if extent.complete else BROKEN_OFF
+            if await self._rows.broken_off(row.name, seconds, ended):
+                count += 1
+                told = {"recording": row.name, "call_id": row.call_id, "seconds": round(seconds, 1), "why": ended}
+                log.warning("recording.broken_off", **told)
+        return count
+
+    async def end_dead(self, clock: Clock) -> None:
+        """Look for such recordings now and every minute; runs until cancelled."""
+        while True:
+            try:
+                await self.end_broken_off()
+            except StoreUnavailable as error:
+                log.warning("recordings.unlooked", error=str(error))
+            await clock.sleep(MINUTE_S)
 
     # -- deletion ----------------------------------------------------------------------------------------------
 
@@ -214,11 +250,13 @@ class _Recording:
             self.writer.write(second, last=last and number == len(seconds))
 
     async def close(self, why: str, agents: Sequence[str]) -> None:
-        self.writer.close()
         seconds = self.writer.bytes / STEREO_PCMU.second
         ended = f"failed: {self.failed}" if self.failed else why
-        with suppress(StoreUnavailable):
-            await self.rows.finish(self.name, seconds, ended, agents)
+        try:
+            with suppress(StoreUnavailable):  # it is ended later, as one that broke off
+                await self.rows.finish(self.name, seconds, ended, agents)
+        finally:
+            self.writer.close()  # only now: who has it open is not taken for dead
         log.info("recording.ended", recording=self.name, call_id=self.row.call_id, seconds=round(seconds, 1), why=ended)
 
 

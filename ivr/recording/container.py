@@ -6,16 +6,20 @@ of nonce (the block's number, its highest bit for the last one), and the block, 
 data: blocks can neither be changed, nor reordered, nor moved to another recording, and one that was cut off shows.
 
 A ``Player`` gives bytes of the WAV file that this would be, and opens only the blocks that they lie in.
+
+Who writes a recording holds a lock on it (flock), which ends with their process: see ``unwritten``.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -32,6 +36,7 @@ _NONCE = struct.Struct("!IQ")
 _LAST = 1 << 63
 KEY_BYTES = 32
 LONGEST_HEADER = 4096
+TAG_BYTES = 16  # of AES-GCM
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file: BinaryIO = os.fdopen(opened, "wb", buffering=0)
+        with suppress(OSError):  # a file system without locks: who looks gets none either
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._file.write(self._header)
 
     def write(self, second: bytes, *, last: bool = False) -> None:
@@ -111,6 +118,70 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """``seconds`` of sound in whole blocks; ``complete``: the last of them is the last of the recording."""
+
+    seconds: float
+    complete: bool
+
+
+def unwritten(path: Path) -> Extent | None:
+    """How much there is of a recording that nobody writes any more; no key is needed. None: it is being written, or is
+    not here. Raises RecordingUnreadable."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            head = _Head.read(file)
+            blocks, complete = _scan(file, sealed=bool(head.key))
+    except OSError:
+        return None
+    return Extent(sum(length for _, length in blocks) / head.wav.second, complete)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a file begins with. ``wrapped``: its data key."""
+
+    raw: bytes
+    wav: WavFormat
+    key: str
+    wrapped: str
+
+    @classmethod
+    def read(cls, file: BinaryIO) -> _Head:
+        """Raises RecordingUnreadable."""
+        if file.read(len(MAGIC)) != MAGIC:
+            raise RecordingUnreadable("this is no recording")
+        line = file.readline(LONGEST_HEADER)
+        try:
+            head = json.loads(line)
+            wav = WavFormat(*map(int, head["wav"]))
+            return cls(MAGIC + line, wav, str(head["key"]), str(head.get("data_key", "")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordingUnreadable("the recording's header was changed") from error
+
+
+def _scan(file: BinaryIO, *, sealed: bool) -> tuple[list[tuple[int, int]], bool]:
+    """From the header's end on: where each block's nonce is, and how many bytes of sound are in it; whether the last
+    one is the last. Half a block at the end is none."""
+    found: list[tuple[int, int]] = []
+    tag = TAG_BYTES if sealed else 0
+    at, end, last = file.tell(), os.fstat(file.fileno()).st_size, False
+    while at + _BEFORE.size <= end and not last:
+        file.seek(at)
+        length, nonce = _BEFORE.unpack(file.read(_BEFORE.size))
+        number = _NONCE.unpack(nonce)[1]
+        if at + _BEFORE.size + length > end:
+            break
+        if number & ~_LAST != len(found) or length < tag:
+            raise RecordingUnreadable("blocks of the recording were changed")
+        found.append((at, length - tag))
+        last = bool(number & _LAST)
+        at += _BEFORE.size + length
+    return found, last
 
 
 class Player:
@@ -130,18 +201,10 @@ class Player:
             raise
 
     def _begin(self, keys: Keys) -> None:
-        if self._file.read(len(MAGIC)) != MAGIC:
-            raise RecordingUnreadable("this is no recording")
-        line = self._file.readline(LONGEST_HEADER)
-        try:
-            head = json.loads(line)
-            self.wav = WavFormat(*map(int, head["wav"]))
-            self.key = str(head["key"])
-            self._open = self._opener(keys, str(head.get("data_key", "")))
-        except (ValueError, KeyError, TypeError) as error:
-            raise RecordingUnreadable("the recording's header was changed") from error
-        self._header = MAGIC + line
-        self._blocks, self.complete = self._scan()
+        head = _Head.read(self._file)
+        self.wav, self.key, self._header = head.wav, head.key, head.raw
+        self._open = self._opener(keys, head.wrapped)
+        self._blocks, self.complete = _scan(self._file, sealed=self._open is not None)
         sound = sum(length for _, length in self._blocks)
         self._wav_header = self.wav.header(sound)
         self.seconds = sound / self.wav.second
@@ -157,26 +220,8 @@ class Player:
             )
         try:
             return AESGCM(aes_key_unwrap(key, base64.b64decode(wrapped)))
-        except InvalidUnwrap as error:
+        except (InvalidUnwrap, ValueError) as error:
             raise RecordingUnreadable("the recording's key was changed") from error
-
-    def _scan(self) -> tuple[list[tuple[int, int]], bool]:
-        """Where each block's nonce is, and how many bytes of sound are in it; whether the last one is the last."""
-        found: list[tuple[int, int]] = []
-        sealed = 16 if self._open is not None else 0
-        at, end, last = self._file.tell(), os.fstat(self._file.fileno()).st_size, False
-        while at + _BEFORE.size <= end and not last:
-            self._file.seek(at)
-            length, nonce = _BEFORE.unpack(self._file.read(_BEFORE.size))
-            number = _NONCE.unpack(nonce)[1]
-            if at + _BEFORE.size + length > end:
-                break
-            if number & ~_LAST != len(found) or length < sealed:
-                raise RecordingUnreadable("blocks of the recording were changed")
-            found.append((at, length - sealed))
-            last = bool(number & _LAST)
-            at += _BEFORE.size + length
-        return found, last
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes ``start`` to before ``stop``."""

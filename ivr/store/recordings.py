@@ -50,6 +50,18 @@ class RecordingTable(TableGroup):
         await connection.execute(update(recordings).where(recordings.c.name == name).values(values))
 
     @reads
+    async def unfinished(self, connection: AsyncConnection) -> Sequence[RecordingRow]:
+        """Those without an end, whoever writes them."""
+        return [_row(row) for row in await connection.execute(_ROW.where(recordings.c.ended == ""))]
+
+    @writes
+    async def broken_off(self, connection: AsyncConnection, name: str, seconds: float, ended: str) -> bool:
+        """False: it has an end, or was deleted, meanwhile."""
+        goes_on = (recordings.c.name == name) & (recordings.c.ended == "")
+        values = {"seconds": seconds, "ended": fit(ended, 100)}
+        return bool((await connection.execute(update(recordings).where(goes_on).values(values))).rowcount)
+
+    @reads
     async def find(self, connection: AsyncConnection, name: str) -> RecordingRow | None:
         found = (await connection.execute(_ROW.where(recordings.c.name == name))).one_or_none()
         return None if found is None else _row(found)

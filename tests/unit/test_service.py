@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,23 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr import service
-from ivr.config import Address, Agent, Config, DeskConfig, FlowsConfig, HttpConfig, HttpService, StoreConfig
+from ivr.config import (
+    Address,
+    Agent,
+    Config,
+    DeskConfig,
+    FlowsConfig,
+    HttpConfig,
+    HttpService,
+    RecordingConfig,
+    StoreConfig,
+)
 from ivr.config.fields import Secret
 from ivr.errors import ConfigError, MediaUnavailable, UnavailableError
+from ivr.ports import RecordingRow
 from ivr.readiness import Lifecycle
+from ivr.recording.container import STEREO_PCMU, Keys, Writer
+from ivr.store.recordings import RecordingTable
 from ivr.store.store import Store
 from ivr.web.app import HttpServer
 from tests.call.fakes import FakeEndpoint, FakeLeg, FakeMedia, FakeSpeech
@@ -143,6 +158,31 @@ async def test_what_had_started_is_stopped_when_a_part_fails(
     assert told == STARTED + STOPPED
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["service.stop_failed"]
     assert logs[-1]["event"] == "service.stopped"
+
+
+async def test_what_a_dead_line_was_recording_is_ended_at_the_start(
+    config: Config, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config.model_copy(update={"recording": RecordingConfig(folder=tmp_path / "kept")})
+    row = RecordingRow("abc", "conversation", "call-1", "10001", ("rosa",), datetime.now(UTC))
+    store = Store(config.store.url)
+    await store.upgrade()
+    await store.recordings.add(row)
+    await store.close()
+    writer = Writer(tmp_path / "kept" / "abc.ivrrec", STEREO_PCMU, Keys())
+    writer.write(bytes(STEREO_PCMU.second))
+    writer.close()  # as when its process is killed
+    done: asyncio.Future[tuple[str, float, str]] = asyncio.get_running_loop().create_future()
+    method = RecordingTable.broken_off
+
+    async def watched(self: RecordingTable, name: str, seconds: float, ended: str) -> bool:
+        found = await method(self, name, seconds, ended)
+        done.set_result((name, seconds, ended))
+        return found
+
+    monkeypatch.setattr(RecordingTable, "broken_off", watched)
+    async with service.running(config, Lifecycle()), asyncio.timeout(60.0):
+        assert await done == ("abc", 1.0, "broken off")
 
 
 async def test_a_taken_port_is_told_before_anything_starts(config: Config, told: list[str]) -> None:

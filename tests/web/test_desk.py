@@ -639,6 +639,10 @@ async def test_the_page_says_why_nothing_is_recorded_and_the_agent_may_pause_or_
         bridge = served.floor.bridges[-1]
         bridge.recording = {**bridge.recording, "on": True, "why_not": "", "untranscribed": "", "transcribing": True}
         await bridge.hold(False)
+        await expect(page.locator(".recording")).not_to_contain_text("press it")
+        bridge.recording = {**bridge.recording, "unheard": "no recogniser serves es-ES"}
+        await bridge.hold(False)
+        await expect(page.locator(".recording")).to_contain_text("press it: nobody else hears it (no recogniser serves")
         await page.get_by_role("button", name="Pause, something private").click()
         await expect(page.locator(".recording")).to_contain_text("recording paused")
         await page.get_by_role("button", name="Go on recording").click()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ivr.recording.archive import Archive
+from ivr.ports import RecordingRow
+from ivr.recording.archive import BROKEN_OFF, Archive
 from ivr.store import Store
 from tests.recordings import KEY, archived, conversation, wav
 from tests.web.fakes import FakeCalls, serving
@@ -77,6 +78,18 @@ async def test_what_is_deleted_is_not_there_any_more(kept: Kept) -> None:
     await kept.archive.delete(row, "cli:me", "asked for")
     assert (await got(kept, "rosa", kept.name))[0] == 404
     assert (await got(kept, "rosa", "..%2F..%2Fetc"))[0] == 404
+
+
+async def test_the_page_of_a_call_says_what_broke_off_and_what_goes_on(kept: Kept) -> None:
+    for name in ("off", "on"):
+        row = RecordingRow(name, "conversation", "c1", "10001", ("tom",), kept.store.now())
+        await kept.store.recordings.add(row)
+    assert await kept.store.recordings.broken_off("off", 3.0, BROKEN_OFF)
+    async with browser() as session:
+        await log_in(session, kept.base, "rosa")
+        async with session.get(f"{kept.base}/calls/c1", headers={"Accept": "text/html"}) as answer:
+            page = await answer.text()
+    assert page.count("with tom; broken off<") == 1 and page.count("with tom; goes on<") == 1
 
 
 async def test_the_page_of_a_call_plays_its_recordings_to_supervisors_alone(kept: Kept) -> None:

@@ -158,7 +158,8 @@ function Recording({ recording, act }) {
   if (!recording.on && !recording.paused && !recording.transcribing) return html`<p class="quiet recording">Not recorded. ${recording.why_not}</p>`;
   return html`<p class="row recording"><span class="tag ${recording.paused ? "hold" : "live"}">${recording.paused ? "recording paused" : recording.on ? "recording" : "written down"}</span>
     <button onClick=${() => act.ask("record", { on: recording.paused })}>${recording.paused ? "Go on recording" : "Pause, something private"}</button>
-    <button onClick=${() => act.ask("withdraw_recording", {}, "Nothing more is recorded.")}>The caller wants none</button></p>`;
+    <button onClick=${() => act.ask("withdraw_recording", {}, "Nothing more is recorded.")}>The caller wants none</button>
+    ${recording.unheard && html`<span class="quiet">When they say "stop recording", press it: nobody else hears it (${recording.unheard}).</span>`}</p>`;
 }
 
 function Message({ message }) {

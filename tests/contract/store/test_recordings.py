@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.errors import RecordingUnreadable
+from ivr.errors import RecordingUnreadable, StoreUnavailable
+from ivr.ports import RecordingAbout, RecordingRow
 from ivr.recording.archive import Archive
 from ivr.store import Store
 from tests.recordings import KEY, archived, conversation, wav
@@ -76,6 +81,105 @@ async def test_a_callers_recordings_are_deleted_together(archive: Archive, tmp_p
     for row in await archive.listed("10004"):
         await archive.delete(row, "cli:me", "asked for")
     assert [path.stem for path in files(tmp_path)] == [kept] and await archive.of_call("call-1") == []
+
+
+DIES = """
+import asyncio, sys
+from pathlib import Path
+import structlog
+from ivr.ports import RecordingAbout
+from ivr.recording.archive import Archive
+from ivr.recording.container import Keys
+from ivr.store import Store
+
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+async def main() -> None:
+    url, folder, *keys = sys.argv[1:]
+    store = Store(url)
+    archive = Archive(store.recordings, Path(folder), Keys.of(tuple(keys)), store.now)
+    kept = await archive.begin(RecordingAbout("call-1", "10001", "priya"))
+    await kept.write([bytes([0x11, 0x22]) * 8000] * 3)
+    print(kept.name, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@asynccontextmanager
+async def recording_process(
+    url: str, folder: Path, *keys: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A process that has recorded three seconds and goes on; the recording's name."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DIES, url, str(folder), *keys, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield process, (await process.stdout.readline()).decode().strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.parametrize("keys", [(KEY,), ()], ids=["sealed", "clear"])
+async def test_what_a_killed_process_recorded_ends_where_its_file_ends(
+    url: str, store: Store, now: Time, tmp_path: Path, keys: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "recordings"
+    async with (
+        recording_process(url, folder, *keys) as (process, name),
+        archived(folder, *keys, store=store) as archive,
+        archived(tmp_path / "other folder", *keys, store=store) as elsewhere,
+    ):
+        assert await archive.end_broken_off() == 0, "it goes on"
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        (file,) = files(tmp_path)
+        with file.open("ab") as half:  # what it was about to write when it died
+            half.write((16_000).to_bytes(4, "big") + b"half a block")
+        assert await elsewhere.end_broken_off() == 0, "who has the file ends it"
+        with capture_logs() as logs:
+            assert await archive.end_broken_off() == 1
+        assert await archive.end_broken_off() == 0
+        (row,) = await archive.of_call("call-1")
+        assert (row.name, row.seconds, row.ended, row.agents) == (name, 3.0, "broken off", ("priya",))
+        (line,) = logs
+        assert (line["event"], line["recording"], line["seconds"]) == ("recording.broken_off", name, 3.0)
+        assert (await played(archive, name))[44:] == b"\x11\x22" * 8000 * 3
+        assert await archive.purge(row.started_at + timedelta(days=1)) == 1
+        assert files(tmp_path) == [] and await archive.find(name) is None
+
+
+async def test_one_that_can_not_be_read_ends_too_and_says_why(archive: Archive, store: Store, tmp_path: Path) -> None:
+    about = RecordingAbout("call-1", "10001", "priya")
+    await store.recordings.add(RecordingRow("abc", "conversation", "call-1", "10001", (), store.now()))
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "abc.ivrrec").touch()
+    kept = await archive.begin(about)
+    assert kept is not None
+    assert await archive.end_broken_off() == 1
+    assert {row.name: row.ended for row in await archive.of_call("call-1")} == {
+        "abc": "broken off: this is no recording",
+        kept.name: "",
+    }
+    await kept.close("over", ["priya"])
+
+
+async def test_a_whole_one_whose_end_the_database_did_not_take_is_over(
+    archive: Archive, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.recordings, "finish", away)
+        await conversation(archive, "call-1", ["priya"])
+    assert await archive.end_broken_off() == 1
+    (row,) = await archive.of_call("call-1")
+    assert row.ended == "over" and row.seconds == pytest.approx(3.0125)
 
 
 async def test_a_name_from_outside_never_leaves_the_folder(archive: Archive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -9,13 +10,16 @@ import pytest
 from ivr.actions.registry import ActionRegistry
 from ivr.actions.waiting import WaitingActions
 from ivr.config import Config
+from ivr.desk.promises import PromisedCallbacks
 from ivr.errors import ActionError
 from ivr.events import ActionResult
 from ivr.phones.destinations import Destinations
 from ivr.ports import ActionCall
 from ivr.store.memory import MemoryCallbacks, MemoryLedger
-from tests.call.fakes import EPOCH
+from tests.call.fakes import EPOCH, VirtualClock
 from tests.call.line import FakeLine
+
+NOBODY: Mapping[str, object] = {}
 
 
 class Promising:
@@ -29,8 +33,10 @@ class Promising:
         waiting = WaitingActions(self.callbacks, self.line, Config().flows.numbering.number, numbers.subscriber)
         self._actions = ActionRegistry(waiting.actions)
 
-    async def ask(self, caller: str = "5035550142", **arguments: str) -> ActionResult:
-        facts = {"call.caller": caller}
+    async def ask(
+        self, caller: str = "5035550142", *, known: Mapping[str, object] = NOBODY, **arguments: str
+    ) -> ActionResult:
+        facts = {"call.caller": caller, **known}
         return await self._actions.perform(ActionCall("callback.request", arguments, f"key of {caller}", caller, facts))
 
 
@@ -56,3 +62,17 @@ async def test_a_moment_is_when_they_are_called_and_words_are_for_the_agent_to_r
     assert moment.due_at == datetime(2026, 3, 2, 10, tzinfo=UTC) and moment.callback_number == "+15035550142"
     assert words.arrival.said == "tomorrow at ten"
     assert not await promising.callbacks.waiting(), "one promise is kept in one place"
+
+
+@pytest.mark.parametrize(("level", "person"), [("likely", "member:10004"), ("unverified", "tel:+15035550142")])
+async def test_who_only_claims_to_be_a_member_has_no_place_of_theirs_called_back_while_the_line_is_away(
+    level: str, person: str
+) -> None:
+    promising = Promising()
+    promising.line.down = True
+    known = {"caller.id": "10004", "caller.name": "Lee", "caller.identity": level}
+    assert (await promising.ask(known=known)).outcome == "ok"
+    promising.line.down = False
+    assert await PromisedCallbacks(promising.callbacks, promising.line, VirtualClock()).take_over() == 1
+    (place,) = promising.line.places.values()
+    assert (place.arrival.person, place.arrival.name, place.state) == (person, "Lee", "callback")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ivr.errors import ConfigError, RecordingUnreadable
-from ivr.recording.container import STEREO_PCMU, Keys, Player, WavFormat, Writer
+from ivr.recording.container import STEREO_PCMU, Extent, Keys, Player, WavFormat, Writer, unwritten
 from tests.recordings import KEY, OTHER_KEY
 
 SECONDS = [bytes([number]) * STEREO_PCMU.second for number in range(4)]
@@ -110,3 +110,24 @@ def test_what_is_no_recording_is_not_played(tmp_path: Path) -> None:
     for path in (tmp_path / "r", tmp_path / "none"):
         with pytest.raises(RecordingUnreadable):
             Player(path, SEALED)
+
+
+@pytest.mark.parametrize("keys", [SEALED, CLEAR], ids=["sealed", "clear"])
+def test_one_that_nobody_writes_any_more_is_as_long_as_its_whole_blocks_whoever_has_the_key(
+    tmp_path: Path, keys: Keys
+) -> None:
+    path = written(tmp_path / "r", keys, last=False)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert unwritten(path) == Extent(3.0, complete=False)
+    assert unwritten(written(tmp_path / "s", keys)) == Extent(4.0 + 3 / STEREO_PCMU.second, complete=True)
+
+
+def test_one_that_is_being_written_is_its_writers(tmp_path: Path) -> None:
+    writer = Writer(tmp_path / "r", STEREO_PCMU, CLEAR)
+    writer.write(SECONDS[0])
+    assert unwritten(tmp_path / "r") is None and unwritten(tmp_path / "elsewhere") is None
+    writer.close()
+    assert unwritten(tmp_path / "r") == Extent(1.0, complete=False)
+    (tmp_path / "empty").touch()
+    with pytest.raises(RecordingUnreadable):
+        unwritten(tmp_path / "empty")

@@ -125,6 +125,42 @@ async def test_both_sides_are_written_down_while_they_talk(tmp_path: Path) -> No
     assert "my broken dis" in said["caller"] and "send you another one" in said["ben"], said
 
 
+class Withdrawn(CallRecording):
+    """``call``: whose caller took their consent back."""
+
+    def __init__(self, speech: WorkerSpeechService, archive: Archive) -> None:
+        super().__init__(speech, archive)
+        self.call: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def withdraw(self, call_id: str) -> None:
+        super().withdraw(call_id)
+        self.call.set_result(call_id)
+
+
+async def test_a_caller_who_says_stop_recording_is_heard_though_nothing_is_written_down(tmp_path: Path) -> None:
+    speech = WorkerSpeechService(SpeechConfig(cache=tmp_path / "cache", workers=1))
+    await speech.start()
+    try:
+        async with (
+            agent_phone() as caller, agent_phone() as ben, archived(tmp_path / "kept", KEY) as archive,
+            house({"ben": ben.uri}) as at,
+        ):  # fmt: skip
+            policy = Withdrawn(speech, archive)
+            bridge, running = await recorded(at, caller, policy, True)
+            await says(caller, speech, "Please stop recording.", 0.5)
+            quiet = [asyncio.create_task(silent(phone)) for phone in (caller, ben)]
+            async with asyncio.timeout(20.0):
+                assert await policy.call == "c1"
+            await bridge.hang_up()
+            await running
+            for task in quiet:
+                task.cancel()
+            (row,) = await archive.of_call("c1")
+    finally:
+        await speech.stop()
+    assert row.ended == "withdrawn" and 0 < row.seconds < 20.0
+
+
 async def says(phone: AgentSockets, speech: WorkerSpeechService, text: str, after_s: float) -> None:
     clip = await speech.render(text, "en-US")
     await phone.invited.wait()
