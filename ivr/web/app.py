@@ -162,7 +162,7 @@ class HttpServer:
 
 
 def own_url(sockets: Sequence[socket.socket]) -> str:
-    """How this process reaches its own server: by the loopback where that listens on every address."""
+    """How this machine reaches the server: by the loopback where that listens on every address."""
     host, port, *_ = sockets[0].getsockname()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
