@@ -137,7 +137,7 @@ async def _serve(
         gc.collect()
         gc.freeze()
         if service.administrator:
-            notices.write(_first_account(service.console_url, service.administrator))
+            notices.write(first_account(service.console_url, service.administrator))
         notices.write(f"ready: sip {service.sip_address}, http {service.http_address}\n")
         await signals.stop.wait()
         if calls := len(service.calls):
@@ -148,7 +148,8 @@ async def _serve(
     return 0
 
 
-def _first_account(console_url: str, token: str) -> str:
+def first_account(console_url: str, token: str) -> str:
+    """What whoever starts a line that nobody has an account at is told, on their terminal only."""
     return (
         f"nobody has an account yet. Make the first one at {console_url}/login\n"
         f"administrator token, told only now: {token}\n"

@@ -129,7 +129,7 @@ async def test_the_console_has_an_address_that_opens(
 ) -> None:
     """Listening on every address, which is none to go to; behind a proxy the one that the world knows."""
     monkeypatch.setenv("TEST_HTTP_TOKEN", "hunter2")
-    everywhere = HttpConfig(listen=Address("0.0.0.0", 0), token=Secret("env:TEST_HTTP_TOKEN"))  # noqa: S104
+    everywhere = HttpConfig(listen=Address("0.0.0.0", 0), token=Secret("env:TEST_HTTP_TOKEN"))
     async with service.running(config.model_copy(update={"http": everywhere}), Lifecycle()) as running:
         _, _, port = running.http_address.rpartition(":")
         assert running.console_url == f"http://127.0.0.1:{port}"
