@@ -113,10 +113,14 @@ class Readiness:
             return "ready" if self.ready else "degraded"
         return self.life.value
 
+    def verdict(self) -> dict[str, Any]:
+        """For everybody: whether, and how far the start is; of no part, trunk or call anything."""
+        starting = {"reasons": list(self.reasons)} if self.life is Life.STARTING else {}
+        return {"status": "ready" if self.ready else "not ready", "state": self.state, **starting}
+
     def to_json(self) -> dict[str, Any]:
         return {
-            "status": "ready" if self.ready else "not ready",
-            "state": self.state,
+            **self.verdict(),
             "reasons": list(self.reasons),
             "calls": self.calls,
             "media": "ok" if self.media else "restarting",

@@ -75,11 +75,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One running line. The addresses are HOST:PORT, with the ports that were bound. ``reload``: on SIGHUP.
+    """One running line. The addresses are HOST:PORT, with the ports that were bound; ``console_url`` opens in a
+    browser: the configured one, or one of this machine. ``reload``: on SIGHUP.
     ``administrator``: the token that makes the first account, where one is needed; else ""."""
 
     sip_address: str
     http_address: str
+    console_url: str
     calls: CallRegistry
     endpoint: SipEndpoint
     lifecycle: Lifecycle
@@ -112,6 +114,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         for each in sockets:
             stack.callback(each.close)
         http_address = f"{listen.host}:{port_of(sockets)}"
+        console_url = config.http.public_url.rstrip("/") or own_url(sockets)
 
         clock, serving, feed = SystemClock(), ServingVersions(), Feed()
         registry = CallRegistry(feed.touch)
@@ -139,7 +142,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             config.desk,
             store.handoffs,
             time_zone=time_zone,
-            base_url=config.http.public_url or f"http://{http_address}",
+            base_url=console_url,
             settings=lambda: settings.current,
         )
         settings = LiveSettings(store.desk_settings, feed.touch)
@@ -369,7 +372,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.reach(Life.SERVING)
         stack.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
-        yield Service(sip_address, http_address, registry, endpoint, lifecycle, reload, authentication.administrator)
+        administrator = authentication.administrator
+        yield Service(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, administrator)
 
 
 def _waiting_rules(line: LineConfig) -> WaitingRules:

@@ -20,15 +20,13 @@ from ivr.company import company_of
 from ivr.config import Config
 from ivr.errors import AccountError, ConfigError
 from ivr.ports import ROLES, Account, Role
+from ivr.ports.accounts import MEANING
 from ivr.store import Store
 from ivr.store.database import missing_file
 
-EPILOG = """\
+EPILOG = f"""\
 roles:
-  agent       takes calls at the desk
-  supervisor  sees the board and the calls, manages accounts
-  designer    tries, publishes and rolls back flows
-  ops         sees everything, changes nothing
+{chr(10).join(f"  {role:<10}  {meaning}" for role, meaning in MEANING.items())}
 
 examples:
   ivr accounts add rosa --display "Rosa Diaz" --role supervisor --role agent

@@ -137,10 +137,7 @@ async def _serve(
         gc.collect()
         gc.freeze()
         if service.administrator:
-            notices.write(
-                f"nobody has an account yet. Make the first one at http://{service.http_address}/login\n"
-                f"administrator token, told only now: {service.administrator}\n"
-            )
+            notices.write(first_account(service.console_url, service.administrator))
         notices.write(f"ready: sip {service.sip_address}, http {service.http_address}\n")
         await signals.stop.wait()
         if calls := len(service.calls):
@@ -149,6 +146,14 @@ async def _serve(
         await _first(drained, signals.stop_now)
         await _cancelled(drained)
     return 0
+
+
+def first_account(console_url: str, token: str) -> str:
+    """What whoever starts a line that nobody has an account at is told, on their terminal only."""
+    return (
+        f"nobody has an account yet. Make the first one at {console_url}/login\n"
+        f"administrator token, told only now: {token}\n"
+    )
 
 
 async def _reload(signals: Signals, written: Log, starting: asyncio.Task[Service], read: Callable[[], Config]) -> None:

@@ -9,6 +9,12 @@ from typing import Any, Literal, Protocol
 
 Role = Literal["agent", "supervisor", "designer", "ops"]
 ROLES: tuple[Role, ...] = ("agent", "supervisor", "designer", "ops")
+MEANING: Mapping[Role, str] = {
+    "agent": "takes calls at the desk",
+    "supervisor": "sees the board and the calls, manages accounts",
+    "designer": "tries, publishes and rolls back flows",
+    "ops": "looks at calls, flows and accounts, changes nothing",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class Gate:
             session = await self.authentication.sessions.find(secret)
             if session is not None:
                 return session
-        if self.token or not from_loopback(self.source(request)) or not addressed_plainly(request):
+        if self.token or not self.local(request):
             return None
         return self.anybody if not await self.authentication.exist() else None
 
@@ -85,10 +85,7 @@ class Gate:
             if not self.opened.take(self.source(request)):
                 await asyncio.sleep(SLOWLY_S)
             return await handler(request)
-        shown = bearer(request)
-        if matches(shown, self.own):
-            return await self._served(request, handler, PROGRAM)
-        wait_s = self.try_token(request, shown) if self.token and shown else -1.0
+        wait_s = self.try_bearer(request)
         if wait_s == 0.0:
             return await self._served(request, handler, PROGRAM)
         session = await self.session(request)
@@ -144,10 +141,21 @@ class Gate:
         """Who asks: the client, behind whatever proxies of ours. Refusals and guesses are counted by it."""
         return source_of(self.proxies.client(request.remote or "", request.headers.getall("X-Forwarded-For", ())))
 
+    def local(self, request: web.Request) -> bool:
+        """Whether it comes from this machine, and from no page of another site."""
+        return from_loopback(self.source(request)) and addressed_plainly(request)
+
     def by_tls(self, request: web.Request) -> bool:
         """Whether the browser's own connection is encrypted: as far as we see, or a proxy of ours says."""
         said = request.headers.get("X-Forwarded-Proto", "") if (request.remote or "") in self.proxies else ""
         return self.secure or (said or request.scheme) == "https"
+
+    def try_bearer(self, request: web.Request) -> float:
+        """As ``try_token``, of what the request bears; what this process shows when it calls itself counts too."""
+        shown = bearer(request)
+        if matches(shown, self.own):
+            return 0.0
+        return self.try_token(request, shown) if self.token and shown else -1.0
 
     def try_token(self, request: web.Request, given: str) -> float:
         """Return 0.0 where ``given`` is the token, -1.0 where it is not, and the seconds to wait where it was not

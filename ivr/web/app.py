@@ -13,13 +13,13 @@ from aiohttp import web
 from ivr.accounts.authentication import Authentication
 from ivr.errors import ConfigError, UnavailableError
 from ivr.limits import descriptors
-from ivr.web import api, live, pages, rendering
+from ivr.web import api, command_socket, live, pages, rendering
 from ivr.web.access import GATE, Gate, needs, roles_of, wants_html
 from ivr.web.backend import BACKEND, Backend
 from ivr.web.bodies import Handler, readable
 from ivr.web.connection import TrustedProxies, factory, watched
 from ivr.web.formats import dumps
-from ivr.web.pages import board, desk, simulator
+from ivr.web.pages import simulator
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +47,7 @@ def application(
     app[BACKEND] = backend
     app[live.FEED] = feed
     app[simulator.OPEN] = {}
-    app[desk.OPEN] = {}
-    app[board.OPEN] = set()
+    app[command_socket.OPEN] = set()
     rendering.prepare(app)
     app.on_shutdown.append(_say_goodbye)
     app.add_routes([*api.ROUTES, *pages.ROUTES, *live.ROUTES, *map(_ruled, resources)])
@@ -68,8 +67,7 @@ async def _say_goodbye(app: web.Application) -> None:
     """Open pages hold connections that would keep the server waiting."""
     app[live.FEED].close()
     await simulator.hang_up(app)
-    await desk.hang_up(app)
-    await board.hang_up(app)
+    await command_socket.hang_up(app)
 
 
 @web.middleware
@@ -164,7 +162,7 @@ class HttpServer:
 
 
 def own_url(sockets: Sequence[socket.socket]) -> str:
-    """How this process reaches its own server: by the loopback where that listens on every address."""
+    """How this machine reaches the server: by the loopback where that listens on every address."""
     host, port, *_ = sockets[0].getsockname()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, tzinfo
-from typing import Any
+from datetime import tzinfo
 
 from ivr.errors import IvrError
 from ivr.ports import Account
 from ivr.web.backend import Board, BoardPhone, in_time
-from ivr.web.desk_commands import LONGEST_SDP, NOTHING, Asked, Told
+from ivr.web.command_socket import LONGEST_SDP, NOTHING, Asked, Told
 
 LONGEST_NAME = 100
 MOST_SKILLS = 50
 
 
 class BoardCommands:
-    """Of one open page. ``zone``: of moments that come without an offset. ``handset``: the page's phone; None where a
-    page can't be one."""
+    """Of one open page: ``command_socket.Commands``. ``zone``: of moments that come without an offset. ``handset``: the
+    page's phone; None where a page can't be one."""
 
     def __init__(self, board: Board, account: Account, zone: tzinfo, handset: BoardPhone | None) -> None:
         self._board = board
@@ -25,22 +23,21 @@ class BoardCommands:
         self._zone = zone
         self._handset = handset
 
-    async def obey(self, do: str, values: Mapping[str, Any]) -> Told:
-        """Raises IvrError for what can't be done, ValueError for what is no command."""
-        asked = Asked(values)
+    async def obey(self, do: str, asked: Asked) -> Told:
         match do:
             case "hours":
-                open_ = None if values.get("open") is None else asked.flag("open")
-                reason, until = asked.text("reason"), self._moment(asked, "until")
+                open_ = asked.flag("open") if asked.given("open") else None
+                reason, until = asked.text("reason"), asked.moment("until", self._zone)
                 await in_time(self._board.set_hours(self._by, open_=open_, until=until, reason=reason))
             case "announce":
-                await in_time(self._board.announce(self._by, asked.text("text"), self._moment(asked, "until")))
+                await in_time(self._board.announce(self._by, asked.text("text"), asked.moment("until", self._zone)))
             case "move":
-                priority = None if values.get("priority") is None else asked.number("priority")
+                priority = asked.number("priority") if asked.given("priority") else None
                 skill = asked.text("skill", LONGEST_NAME)
                 await in_time(self._board.move(self._by, asked.number("place"), skill=skill, priority=priority))
             case "skills":
-                await in_time(self._board.set_skills(self._by, asked.text("agent", LONGEST_NAME), _skills(values)))
+                agent, skills = asked.text("agent", LONGEST_NAME), asked.texts("skills", MOST_SKILLS)
+                await in_time(self._board.set_skills(self._by, agent, skills))
             case "state":
                 state, agent = asked.text("state", 10), asked.text("agent", LONGEST_NAME)
                 if state not in ("idle", "away"):
@@ -68,17 +65,3 @@ class BoardCommands:
         if self._handset is None:
             raise IvrError("this line has no browser phones")
         return self._handset
-
-    def _moment(self, asked: Asked, name: str) -> datetime | None:
-        text = asked.text(name, 40)
-        if not text:
-            return None
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=self._zone)
-
-
-def _skills(values: Mapping[str, Any]) -> list[str]:
-    found = values.get("skills")
-    if not isinstance(found, list) or len(found) > MOST_SKILLS or not all(isinstance(each, str) for each in found):
-        raise ValueError("skills is a list of names")
-    return found

@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from ivr.call_search import CallSearch
 from ivr.desk.seat import Seat
 from ivr.errors import IvrError
 from ivr.web.backend import Backend, in_time
+from ivr.web.command_socket import LONGEST_SDP, NOTHING, Asked, Told
 from ivr.web.formats import phone
 
-LONGEST = 4000
-LONGEST_SDP = 20_000
 MOST_FOUND = 8
 KEYS = frozenset("0123456789*#ABCD")
 TARGETS = ("agent:", "skill:", "tel:", "sip:", "sips:")
 
-Told = Mapping[str, Any]
-NOTHING: Told = {}
-
-
-class Asked:
-    """What came with a command. Each raises ValueError where it is missing or no such thing."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-
-    def text(self, name: str, longest: int = LONGEST) -> str:
-        value = self._values.get(name, "")
-        if not isinstance(value, str) or len(value) > longest:
-            raise ValueError(f"{name} is a text of at most {longest} characters")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._values.get(name)
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} is true or false")
-        return value
-
-    def number(self, name: str) -> int:
-        value = self._values.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"{name} is a number")
-        return value
-
-    def moment(self, name: str) -> datetime | None:
-        """None where it was left empty."""
-        text = self.text(name, 40)
-        if not text:
-            return None
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError(f"{name} is a moment with its offset")
-        return moment
-
-    def target(self) -> str:
-        to = self.text("to", 200)
-        if not to.startswith(TARGETS):
-            raise ValueError("to is agent:NAME, skill:NAME or a number that is allowed")
-        return to
-
-    def keys(self) -> str:
-        keys = self.text("keys", 32)
-        if not keys or not KEYS.issuperset(keys):
-            raise ValueError("keys are 0-9, * and #")
-        return keys
-
 
 class DeskCommands:
-    """Of one page's seat. ``obey`` raises IvrError (what can't be done), ValueError (what can't be read)."""
+    """Of one page's seat: ``command_socket.Commands``."""
 
     def __init__(self, seat: Seat, backend: Backend) -> None:
         self._seat = seat
@@ -81,16 +29,15 @@ class DeskCommands:
             "grant": self._grant,
         }
 
-    async def obey(self, command: str, asked: Asked) -> Told:
-        """What else is to be told beside that it is done."""
-        if (told := self._done.get(command)) is not None:
+    async def obey(self, do: str, asked: Asked) -> Told:
+        if (told := self._done.get(do)) is not None:
             return await told(asked)
-        await (self._sit(command, asked) or self._talk(command, asked))
+        await (self._sit(do, asked) or self._talk(do, asked))
         return NOTHING
 
-    def _sit(self, command: str, asked: Asked) -> Awaitable[None] | None:
+    def _sit(self, do: str, asked: Asked) -> Awaitable[None] | None:
         seat = self._seat
-        match command:
+        match do:
             case "accept":
                 return _at_once(seat.accept, asked.number("place"))
             case "decline":
@@ -110,23 +57,23 @@ class DeskCommands:
                 return seat.undo(asked.text("grant", 80), asked.text("key", 80))
         return None
 
-    def _talk(self, command: str, asked: Asked) -> Awaitable[None]:
+    def _talk(self, do: str, asked: Asked) -> Awaitable[None]:
         bridge = self._seat.bridge()
-        match command:
+        match do:
             case "hold":
                 return bridge.hold(asked.flag("on"))
             case "mute":
                 return bridge.mute(asked.flag("on"))
             case "press":
-                return bridge.press(asked.keys())
+                return bridge.press(_keys(asked))
             case "record":
                 return bridge.record(asked.flag("on"))
             case "withdraw_recording":
                 return bridge.withdraw_recording()
             case "transfer":
-                return bridge.transfer(asked.target())
+                return bridge.transfer(_target(asked))
             case "consult":
-                return bridge.consult(asked.target())
+                return bridge.consult(_target(asked))
             case "complete":
                 return bridge.complete()
             case "conference":
@@ -139,7 +86,7 @@ class DeskCommands:
                 return bridge.hang_up()
             case "on_hang_up":
                 return bridge.on_hang_up("returns" if asked.text("how") == "returns" else "ends")
-        raise ValueError(f"there is no command {command}")
+        raise ValueError(f"there is no command {do}")
 
     async def _phone(self, asked: Asked) -> Told:
         if self._seat.phone is None:
@@ -158,8 +105,23 @@ class DeskCommands:
         }
 
     async def _grant(self, asked: Asked) -> Told:
-        return await self._seat.grant(asked.text("goodwill", 80), asked.text("choice", 80), asked.text("key", 80))
+        given = await self._seat.grant(asked.text("goodwill", 80), asked.text("choice", 80), asked.text("key", 80))
+        return {"grant": given["id"], "label": given["label"], "undo_until": given["undo_until"]}
 
 
 async def _at_once(act: Callable[[int], None], place: int) -> None:
     act(place)
+
+
+def _target(asked: Asked) -> str:
+    to = asked.text("to", 200)
+    if not to.startswith(TARGETS):
+        raise ValueError("to is agent:NAME, skill:NAME or a number that is allowed")
+    return to
+
+
+def _keys(asked: Asked) -> str:
+    keys = asked.text("keys", 32)
+    if not keys or not KEYS.issuperset(keys):
+        raise ValueError("keys are 0-9, * and #")
+    return keys

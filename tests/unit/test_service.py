@@ -139,6 +139,22 @@ async def test_a_line_with_a_token_and_no_accounts_tells_an_administrator_token(
         assert running.administrator == "", "once somebody has an account there is none"
 
 
+async def test_the_console_has_an_address_that_opens(
+    config: Config, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listening on every address, which is none to go to; behind a proxy the one that the world knows."""
+    monkeypatch.setenv("TEST_HTTP_TOKEN", "hunter2")
+    everywhere = HttpConfig(listen=Address("0.0.0.0", 0), token=Secret("env:TEST_HTTP_TOKEN"))
+    async with service.running(config.model_copy(update={"http": everywhere}), Lifecycle()) as running:
+        _, _, port = running.http_address.rpartition(":")
+        assert running.console_url == f"http://127.0.0.1:{port}"
+        async with aiohttp.ClientSession(running.console_url) as client, client.get("/login") as answer:
+            assert answer.status == 200 and "administrator token" in await answer.text()
+    behind = everywhere.model_copy(update={"public_url": "https://line.example/"})
+    async with service.running(config.model_copy(update={"http": behind}), Lifecycle()) as running:
+        assert running.console_url == "https://line.example"
+
+
 async def test_what_had_started_is_stopped_when_a_part_fails(
     config: Config, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import pytest
@@ -14,19 +15,22 @@ from aiohttp import web
 from yarl import URL
 
 from ivr.accounts.authentication import Authentication
+from ivr.desk.seats import Seats
 from ivr.errors import StoreUnavailable
 from ivr.limits.throttle import FREE_GUESSES
-from ivr.ports import ROLES, Role
+from ivr.ports import ROLES, Account, Role
 from ivr.store import Store
 from ivr.web import access
 from ivr.web.access import COOKIE, OPEN_PATHS, roles_of
 from ivr.web.app import application
-from ivr.web.backend import Backend
+from ivr.web.backend import Backend, Board
 from ivr.web.live import Feed
+from ivr.web.navigation import ROOMS, rooms
 from tests.web.console import Console, console
 from tests.web.fakes import FakeCalls, FakeFlows, ready, resources, serving
 from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in
 
+ROOT = Path(__file__).parents[2]
 BROWSER = {"Accept": "text/html"}
 STAFF: dict[str, tuple[Role, ...]] = {
     "rosa": ("supervisor",),
@@ -53,6 +57,13 @@ RULES = {
     ("GET", "/account"): set(STAFF),
     ("POST", "/account"): set(STAFF),
     ("POST", "/logout"): set(STAFF),
+    ("GET", "/desk"): {"agnes"},
+    ("GET", "/desk/socket"): {"agnes"},
+    ("GET", "/desk/recordings/c1"): {"rosa", "agnes"},
+    ("GET", "/board"): {"rosa"},
+    ("GET", "/board/socket"): {"rosa"},
+    ("GET", "/board/day"): {"rosa"},
+    ("GET", "/api/desk/promises"): set(STAFF),
     ("GET", "/events"): set(STAFF),
     ("GET", "/"): set(STAFF),
     ("GET", "/api/members/10001/queue"): {"rosa", "agnes", "otto"},
@@ -80,11 +91,17 @@ async def read(session: aiohttp.ClientSession, url: str) -> tuple[int, str]:
         return answer.status, "" if answer.content_type == "text/event-stream" else await answer.text()
 
 
-async def every_route() -> list[web.AbstractRoute]:
+def whole_console() -> web.Application:
+    """With every room; nobody enters."""
     authentication = Authentication(Store("sqlite+aiosqlite://").accounts)
-    backend = Backend(FakeCalls(), FakeFlows(), ready, FakeCalls().get)
-    app = application(backend, Feed(), authentication=authentication, token="", resources=resources())
-    return list(app.router.routes())
+    backend = Backend(
+        FakeCalls(), FakeFlows(), ready, FakeCalls().get, seats=cast(Seats, object()), board=cast(Board, object())
+    )
+    return application(backend, Feed(), authentication=authentication, token="", resources=resources())
+
+
+async def every_route() -> list[web.AbstractRoute]:
+    return list(whole_console().router.routes())
 
 
 async def test_every_route_has_a_rule_or_is_open_to_everybody() -> None:
@@ -97,12 +114,23 @@ async def test_every_route_has_a_rule_or_is_open_to_everybody() -> None:
 async def test_the_table_above_knows_every_route() -> None:
     known = {(method, re.sub(r"/(c1|main|10001|agnes)(?=/|$)", "/{}", path)) for method, path in RULES}
     known = {(method, path.replace("/{}/roles", "/{}/{}")) for method, path in known}
-    ours = ("/desk", "/board", "/api/desk", "/api/board", "/api/line")  # held by their own tests
     for route in await every_route():
         assert route.resource is not None
         path = route.resource.canonical
-        if route.method != "HEAD" and not path.startswith(OPEN_PATHS) and not path.startswith(ours):
+        if route.method != "HEAD" and not path.startswith(OPEN_PATHS):
             assert (route.method, re.sub(r"\{\w+\}", "{}", path)) in known, f"{route.method} {path}: who may?"
+
+
+async def test_navigation_shows_each_role_its_rooms_as_the_readme_names_them() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8").partition("\nRoles are ")[2].partition(". ")[0]
+    named = {role: set(re.findall(r"\w+", rooms)) for role, rooms in re.findall(r"`(\w+)` \(([^)]*)\)", readme)}
+    assert named.keys() == set(ROLES)
+    app, everything = whole_console(), {name.lower() for _, name in ROOMS}
+    for name, roles in STAFF.items():
+        shown = rooms(app, Account(name, frozenset(roles)))
+        assert {address for address, _ in shown} == {address for address, _ in ROOMS if name in RULES["GET", address]}
+        for role in roles:
+            assert {title.lower() for _, title in shown} == named[role] & everything, role
 
 
 @pytest.mark.parametrize("name", STAFF)
@@ -124,6 +152,20 @@ async def test_each_role_reaches_its_rooms_and_no_others(name: str) -> None:
         )
         shown = set(re.findall(r'href="(/\w+)"', navigation[0])) - {"/desk", "/board"}
         assert shown == {path for path in ("/calls", "/flows", "/accounts") if name in RULES[("GET", path)]}
+
+
+@pytest.mark.parametrize("name", ["rosa", "otto"])
+async def test_no_page_leads_where_its_reader_may_not_go(name: str) -> None:
+    async with serving(people=STAFF) as (base, _), browser() as session:
+        await log_in(session, base, name)
+        for path in [path for (method, path), who in RULES.items() if method == "GET" and name in who]:
+            status, page = await read(session, base + path)
+            if status != 200:
+                continue
+            seen = re.sub(r"<div [^>]* hidden>.*?</div>", "", page, flags=re.S)
+            for address in set(re.findall(r'<a [^>]*href="(/[^"#]+)', seen)):
+                there, text = await read(session, base + address)
+                assert there != 403, f"{path} leads {name} to {address}: {text}"
 
 
 async def test_what_has_no_rule_is_served_to_nobody() -> None:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import aiohttp.web
 import pytest
+from yarl import URL
 
 from ivr.accounts.authentication import Authentication
 from ivr.call_search import CallSearch
-from ivr.errors import ConfigError
+from ivr.errors import ConfigError, StoreUnavailable
+from ivr.limits.throttle import FREE_GUESSES
 from ivr.log_sink import SinkStatus
 from ivr.ports import EngineStatus, RegistrationStatus
 from ivr.readiness import Life
 from ivr.store import Store
+from ivr.web.access import COOKIE
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
+from tests.web.console import console
 from tests.web.fakes import CALL, ENGINE, READY, STATUS, FakeCalls, FakeFlows, serving
 from tests.web.fakes import ready as is_ready
+from tests.web.people import EVERYTHING, browser, log_in
 
 
 async def fetch(url: str, session: aiohttp.ClientSession, **headers: str) -> tuple[int, Any]:
@@ -84,6 +90,79 @@ async def test_health_and_readiness() -> None:
         async with serving(readiness=replace(ready, **change)) as (base, session):
             status, body = await fetch(f"{base}/readyz", session)
             assert (status, body["status"], body["state"], body["reasons"]) == (503, "not ready", state, [reason])
+
+
+STRANGER = {"Host": "line.example"}  # a page of another site, or whoever doesn't sit at this machine
+
+
+@pytest.mark.parametrize(
+    ("change", "started", "status", "verdict"),
+    [
+        ({}, True, 200, {"status": "ready", "state": "ready"}),
+        ({"store": "gone", "calls": 3}, True, 503, {"status": "not ready", "state": "degraded"}),
+        ({"life": Life.DRAINING, "calls": 3}, True, 503, {"status": "not ready", "state": "draining"}),
+        ({"life": Life.STOPPING}, True, 503, {"status": "not ready", "state": "stopping"}),
+        (
+            {"life": Life.STARTING, "step": "rendering prompts, 3 of 9"},
+            False,
+            503,
+            {"status": "not ready", "state": "starting", "reasons": ["starting: rendering prompts, 3 of 9"]},
+        ),
+    ],
+)
+async def test_readiness_tells_strangers_the_verdict_and_nothing_else(
+    change: dict[str, Any], started: bool, status: int, verdict: dict[str, Any]
+) -> None:
+    readiness = replace(READY, **change)
+    async with serving(readiness=readiness, started=started, token="hunter2", people=EVERYTHING) as (base, session):
+        assert await fetch(f"{base}/readyz", session, **STRANGER) == (status, verdict)
+        for token in ("guessed", ""):
+            assert await fetch(f"{base}/readyz", session, **STRANGER, Authorization=f"Bearer {token}") == (
+                status,
+                verdict,
+            )
+        cookie = f"{COOKIE}=invented"
+        assert await fetch(f"{base}/readyz", session, **STRANGER, Cookie=cookie) == (status, verdict)
+
+
+async def test_readiness_tells_its_details_to_who_works_here_and_on_this_machine() -> None:
+    async with serving(token="hunter2", people=EVERYTHING) as (base, session), browser() as rosas, browser() as away:
+        assert "recognisers" in (await fetch(f"{base}/readyz", session))[1], "on this machine"
+        shown = await fetch(f"{base}/readyz", session, **STRANGER, Authorization="Bearer hunter2")
+        assert "recognisers" in shown[1]
+        assert (await log_in(rosas, base)).status == 303
+        secret = rosas.cookie_jar.filter_cookies(URL(base))[COOKIE].value
+        shown = await fetch(f"{base}/readyz", away, **STRANGER, Cookie=f"{COOKIE}={secret}")
+        assert "recognisers" in shown[1]
+
+
+async def test_readiness_behind_a_proxy_looks_at_who_asks(tmp_path: Path) -> None:
+    async with (
+        console(tmp_path, token="hunter2", trusted_proxies=["127.0.0.9"]) as served,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=("127.0.0.9", 0))) as proxy,
+    ):
+        shown = await fetch(f"{served.base}/readyz", proxy, **{"X-Forwarded-For": "203.0.113.5"})
+        assert shown == (200, {"status": "ready", "state": "ready"})
+        shown = await fetch(f"{served.base}/readyz", proxy, **{"X-Forwarded-For": "127.0.0.1"})
+        assert "recognisers" in shown[1]
+
+
+async def test_tokens_are_not_guessed_by_asking_for_readiness() -> None:
+    async with serving(token="hunter2", people=EVERYTHING) as (base, session):
+        for number in range(FREE_GUESSES + 1):
+            await fetch(f"{base}/readyz", session, **STRANGER, Authorization=f"Bearer guess-{number}")
+        shown = await fetch(f"{base}/readyz", session, **STRANGER, Authorization="Bearer hunter2")
+        assert shown == (200, {"status": "ready", "state": "ready"}), "the right one isn't looked at for a while"
+
+
+async def test_while_the_database_is_away_readiness_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: object) -> None:
+        raise StoreUnavailable("stopped")
+
+    monkeypatch.setattr("ivr.accounts.sessions.Sessions.find", gone)
+    async with serving(readiness=replace(READY, store="gone"), token="x", people=EVERYTHING) as (base, session):
+        shown = await fetch(f"{base}/readyz", session, **STRANGER, Cookie=f"{COOKIE}=invented")
+        assert shown == (503, {"status": "not ready", "state": "degraded"})
 
 
 async def test_until_it_has_started_only_the_probes_are_answered() -> None:

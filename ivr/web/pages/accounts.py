@@ -8,17 +8,12 @@ from aiohttp import web
 
 from ivr.errors import AccountError
 from ivr.ports import ROLES, Account, Role
+from ivr.ports.accounts import MEANING
 from ivr.web.access import GATE, account_of, needs
 from ivr.web.backend import in_time
 from ivr.web.bodies import form
 from ivr.web.rendering import page
 
-MEANING: dict[Role, str] = {
-    "agent": "takes calls at the desk",
-    "supervisor": "sees the board and the calls, manages accounts",
-    "designer": "tries, publishes and rolls back flows",
-    "ops": "sees everything, changes nothing",
-}
 CHANGES = ("roles", "disable", "enable", "one-time", "log-out", "remove")
 
 

@@ -5,7 +5,7 @@ The service sends JSON objects:
   ``{"kind": "hello", "now": ISO 8601, "phone": bool}``: the service's clock, once; whether listening is possible.
   ``{"kind": "board", …}``: ``ivr.desk.board.DeskBoard.view``, whole, at once and whenever it changed; ``who`` stands
       for a caller's name and number.
-  ``{"kind": "done", "id", …}`` and ``{"kind": "refused", "id", "why"}``: to each command.
+  ``{"kind": "done", "id", …}`` and ``{"kind": "refused", "id", "why"}``: to each command (``ivr.web.command_socket``).
 
 The page sends ``{"id": NUMBER, "do": COMMAND, …}``; moments without an offset are on the company's wall:
 
@@ -17,34 +17,22 @@ The page sends ``{"id": NUMBER, "do": COMMAND, …}``; moments without an offset
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
-from ivr.errors import IvrError
 from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND, Board, in_time
 from ivr.web.board_commands import BoardCommands
-from ivr.web.bodies import object_of
-from ivr.web.formats import dumps, json_response, phone
-from ivr.web.live import FEED
+from ivr.web.command_socket import CommandSocket, opened
+from ivr.web.formats import json_response, phone
+from ivr.web.live import FEED, Feed
 from ivr.web.rendering import page
 
 HEARTBEAT_S = 2.0
-LONGEST_MESSAGE = 32 * 1024
 AGAIN_S = 1.0  # times pass: who is overdue or due now stands elsewhere without anybody having moved
-
-OPEN: web.AppKey[set[web.WebSocketResponse]] = web.AppKey("boards", set)
-
-
-async def hang_up(app: web.Application) -> None:
-    """Close every board: the service stops."""
-    open_now = app[OPEN]
-    for ws in tuple(open_now):
-        await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
 @needs("supervisor")
@@ -75,17 +63,20 @@ async def promises(request: web.Request) -> web.Response:
 @needs("supervisor")
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """The module's text says what goes to and fro."""
-    found = _board(request)
-    ws = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=LONGEST_MESSAGE)
-    if not ws.can_prepare(request):
-        raise web.HTTPBadRequest(text="this is a WebSocket")
-    await ws.prepare(request)
-    request.app[OPEN].add(ws)
+    backend, account, found = request.app[BACKEND], account_of(request), _board(request)
+    handset = backend.board_phone(account.name) if backend.board_phone is not None else None
     try:
-        await _serve(ws, request, found)
+        async with opened(request, HEARTBEAT_S) as open_page:
+            now = datetime.now(UTC).isoformat()
+            open_page.tell({"kind": "hello", "now": now, "phone": handset is not None})
+            shown = _Shown(open_page, found, mask=backend.mask)
+            open_page.beside(shown.follow(request.app[FEED]))
+            open_page.beside(shown.look_again())
+            await open_page.serve(BoardCommands(found, account, backend.zone, handset))
     finally:
-        request.app[OPEN].discard(ws)
-    return ws
+        if handset is not None:
+            await handset.close()
+    return open_page.response
 
 
 def _board(request: web.Request) -> Board:
@@ -95,48 +86,17 @@ def _board(request: web.Request) -> Board:
     return found
 
 
-async def _serve(ws: web.WebSocketResponse, request: web.Request, found: Board) -> None:
-    backend, account = request.app[BACKEND], account_of(request)
-    handset = backend.board_phone(account.name) if backend.board_phone is not None else None
-    commands = BoardCommands(found, account, backend.zone, handset)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def beside(work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    try:
-        await ws.send_str(dumps({"kind": "hello", "now": datetime.now(UTC).isoformat(), "phone": handset is not None}))
-        shown = _Shown(ws, request, found)
-        beside(shown.follow())
-        beside(shown.look_again())
-        async for message in ws:
-            if message.type is not WSMsgType.TEXT:
-                break
-            beside(_obey(ws, commands, message.data))
-    except ConnectionError:  # the page is gone
-        pass
-    finally:
-        left = list(tasks)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        if handset is not None:
-            await handset.close()
-
-
 class _Shown:
     """What one page shows: told again when it is another."""
 
-    def __init__(self, ws: web.WebSocketResponse, request: web.Request, found: Board) -> None:
-        self._ws = ws
-        self._request = request
+    def __init__(self, socket: CommandSocket, found: Board, *, mask: bool) -> None:
+        self._socket = socket
         self._board = found
-        self._sent = ""
+        self._mask = mask
+        self._told: dict[str, Any] = {}
 
-    async def follow(self) -> None:
-        async for _ in self._request.app[FEED].changes():
+    async def follow(self, feed: Feed) -> None:
+        async for _ in feed.changes():
             await self._look()
 
     async def look_again(self) -> None:
@@ -145,28 +105,11 @@ class _Shown:
             await self._look()
 
     async def _look(self) -> None:
-        mask = self._request.app[BACKEND].mask
-        text = dumps({"kind": "board", **_shown(self._board.view(), mask=mask)})
-        if text != self._sent and not self._ws.closed:
-            self._sent = text
-            with suppress(ConnectionError):
-                await self._ws.send_str(text)
-
-
-async def _obey(ws: web.WebSocketResponse, commands: BoardCommands, text: str) -> None:
-    number: object = None
-    try:
-        asked = object_of(text)
-        number = asked.get("id")
-        told = {"kind": "done", "id": number, **await commands.obey(str(asked.get("do")), asked)}
-    except IvrError as error:
-        told = {"kind": "refused", "id": number, "why": str(error)}
-    except ValueError as error:
-        told = {"kind": "refused", "id": number, "why": f"not understood: {error}"}
-    try:
-        await ws.send_str(dumps(told))
-    except ConnectionError:
-        return
+        now = {"kind": "board", **_shown(self._board.view(), mask=self._mask)}
+        if now != self._told:
+            self._told = now
+            self._socket.tell(now)
+        await self._socket.written()
 
 
 def _shown(view: Mapping[str, Any], *, mask: bool) -> dict[str, Any]:

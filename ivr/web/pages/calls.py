@@ -7,10 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ivr.web.access import account_of, needs
+from ivr.web.access import account_of, may_open, needs
 from ivr.web.backend import BACKEND, in_time
 from ivr.web.call_query import NAMES, call_query
 from ivr.web.live import live_calls
+from ivr.web.pages.flows import flow as flow_page
 from ivr.web.rendering import page
 
 
@@ -52,7 +53,7 @@ async def call(request: web.Request) -> web.Response:
         measures=found.get("canonical") or {},
         recordings=await in_time(kept.of_call(call_id)) if kept and account_of(request).may("supervisor") else (),
         flow=flow,
-        state=state,
+        state=state if may_open(account_of(request), flow_page) else "",  # it leads into the picture
     )
 
 

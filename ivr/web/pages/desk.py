@@ -15,7 +15,7 @@ The service sends JSON objects:
       (transcript, recording), story (see ``ivr.desk.story``).
   ``{"kind": "transcript", "lines": [{by, text, at, unsure, late}], "whole": bool}``: what was said; ``whole`` lines
       replace those before.
-  ``{"kind": "done", "id", …}`` and ``{"kind": "refused", "id", "why"}``: to each command.
+  ``{"kind": "done", "id", …}`` and ``{"kind": "refused", "id", "why"}``: to each command (``ivr.web.command_socket``).
   ``{"kind": "replaced"}``: the agent opened a newer page; this one is closed (4001).
 
 The page sends ``{"id": NUMBER, "do": COMMAND, …}``:
@@ -23,20 +23,18 @@ The page sends ``{"id": NUMBER, "do": COMMAND, …}``:
   available · away {reason} · accept {place} · decline {place} · finish {disposition, then: available|away, reason}
   record {on} · withdraw_recording
   hold {on} · mute {on} · press {keys} · transfer {to} · consult {to} · complete · conference · drop · machine · hang_up
-  on_hang_up {how: ends|returns} · note {text, key} · grant {goodwill, choice, key} -> {id, label, undo_until}
+  on_hang_up {how: ends|returns} · note {text, key} · grant {goodwill, choice, key} -> {grant, label, undo_until}
   undo {grant, key} · call_back {number, due} · find {text} -> {calls, count} · phone.offer {sdp} -> {sdp}
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from ivr.desk.seat import Seat, TranscriptLine
 from ivr.desk.seats import Seats
@@ -44,27 +42,14 @@ from ivr.desk.story import plain
 from ivr.errors import IvrError
 from ivr.web.access import account_of, needs
 from ivr.web.backend import BACKEND
-from ivr.web.bodies import object_of
-from ivr.web.desk_commands import Asked, DeskCommands
-from ivr.web.formats import dumps
-from ivr.web.live import FEED
+from ivr.web.command_socket import CommandSocket, opened
+from ivr.web.desk_commands import DeskCommands
+from ivr.web.live import FEED, Feed
 from ivr.web.rendering import page
-
-log = structlog.get_logger(__name__)
 
 HEARTBEAT_S = 1.4
 SILENT_S = HEARTBEAT_S * 1.5  # a ping after one without a sign of life, and half of one for its answer
-LONGEST_MESSAGE = 32 * 1024
-MOST_UNSENT = 200
 REPLACED = 4001
-
-OPEN: web.AppKey[dict[web.WebSocketResponse, str]] = web.AppKey("desks", dict)
-
-
-async def hang_up(app: web.Application) -> None:
-    """Close every console: the service stops."""
-    for ws in list(app[OPEN].keys()):
-        await ws.close(code=WSCloseCode.GOING_AWAY)
 
 
 @needs("agent")
@@ -77,16 +62,9 @@ async def desk(request: web.Request) -> web.Response:
 async def socket(request: web.Request) -> web.WebSocketResponse:
     """The module's text says what goes to and fro."""
     seats = _seats(request)
-    ws = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=LONGEST_MESSAGE)
-    if not ws.can_prepare(request):
-        raise web.HTTPBadRequest(text="this is a WebSocket")
-    await ws.prepare(request)
-    request.app[OPEN][ws] = account_of(request).name
-    try:
-        await _serve(ws, request, seats)
-    finally:
-        request.app[OPEN].pop(ws, None)
-    return ws
+    async with opened(request, HEARTBEAT_S) as open_page:
+        await _serve(open_page, request, seats)
+    return open_page.response
 
 
 def _seats(request: web.Request) -> Seats:
@@ -96,97 +74,53 @@ def _seats(request: web.Request) -> Seats:
     return seats
 
 
-async def _serve(ws: web.WebSocketResponse, request: web.Request, seats: Seats) -> None:
-    console = _Console(ws)
+async def _serve(socket: CommandSocket, request: web.Request, seats: Seats) -> None:
+    console = _Console(socket)
     try:
         seat = await seats.enter(account_of(request), console)
     except IvrError as error:
-        await ws.close(code=WSCloseCode.TRY_AGAIN_LATER, message=str(error).encode()[:120])
+        await socket.close(WSCloseCode.TRY_AGAIN_LATER, str(error))
         return
-    tasks: set[asyncio.Task[None]] = set()
-
-    def beside(work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
     try:
-        console.tell({"kind": "hello", "now": datetime.now(UTC).isoformat()})
-        beside(console.send())
-        beside(_show(console, request, seats, seat))
-        commands = DeskCommands(seat, request.app[BACKEND])
-        async for message in ws:
-            if message.type is not WSMsgType.TEXT:
-                break
-            beside(_obey(console, commands, message.data))
-    except ConnectionError:  # the page is gone
-        pass
+        socket.tell({"kind": "hello", "now": datetime.now(UTC).isoformat()})
+        socket.beside(_show(console, request.app[FEED], seats, seat))
+        await socket.serve(DeskCommands(seat, request.app[BACKEND]))
     finally:
-        seats.leave(seat, console, silent_s=SILENT_S if isinstance(ws.exception(), TimeoutError) else 0.0)
-        left = list(tasks)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        seats.leave(seat, console, silent_s=SILENT_S if socket.silent else 0.0)
 
 
 class _Console:
     """The page at the other end: ``ivr.desk.seat.Page``."""
 
-    def __init__(self, ws: web.WebSocketResponse) -> None:
-        self._ws = ws
-        self._unsent: asyncio.Queue[str] = asyncio.Queue(MOST_UNSENT)
-
-    def tell(self, told: dict[str, Any]) -> None:
-        try:
-            self._unsent.put_nowait(dumps(told))
-        except asyncio.QueueFull:  # it reads nothing any more: the heartbeat will notice
-            return
+    def __init__(self, socket: CommandSocket) -> None:
+        self.socket = socket
 
     def replaced(self) -> None:
-        self.tell({"kind": "replaced"})
+        self.socket.tell({"kind": "replaced"}, close=REPLACED)
 
     def transcribed(self, line: TranscriptLine) -> None:
-        self.tell({"kind": "transcript", "lines": [plain(asdict(line))], "whole": False})
+        self.said([line], whole=False)
 
-    async def send(self) -> None:
-        while not self._ws.closed:
-            text = await self._unsent.get()
-            try:
-                await self._ws.send_str(text)
-            except ConnectionError:
-                return
-            if text == dumps({"kind": "replaced"}):
-                await self._ws.close(code=REPLACED, message=b"replaced")
+    def said(self, lines: Sequence[TranscriptLine], *, whole: bool) -> None:
+        """``whole`` lines stand for all before."""
+        self.socket.tell({"kind": "transcript", "lines": [plain(asdict(line)) for line in lines], "whole": whole})
 
 
-async def _show(console: _Console, request: web.Request, seats: Seats, seat: Seat) -> None:
-    sent: object = None
+async def _show(console: _Console, feed: Feed, seats: Seats, seat: Seat) -> None:
+    sent: dict[str, Any] = {}
     talk: object = None
-    async for _ in request.app[FEED].changes():
+    async for _ in feed.changes():
         if seat.page is not console:
             return
         state = dict(seats.view(seat))
         now = (state["talk"] or state["wrap"] or {}).get("place")
-        if sent is None or now != talk:
+        if not sent or now != talk:
             talk = now
-            console.tell({"kind": "transcript", "lines": [plain(asdict(line)) for line in seat.lines], "whole": True})
+            console.said(seat.lines, whole=True)
         if state != sent:
             sent = state
-            console.tell(state)
-
-
-async def _obey(console: _Console, commands: DeskCommands, text: str) -> None:
-    number: object = None
-    try:
-        asked = object_of(text)
-        number = asked.get("id")
-        told = await commands.obey(str(asked.get("do")), Asked(asked))
-    except IvrError as error:
-        console.tell({"kind": "refused", "id": number, "why": str(error)})
-    except ValueError as error:
-        console.tell({"kind": "refused", "id": number, "why": f"not understood: {error}"})
-    else:
-        console.tell({"kind": "done", "id": number, **told})
+            console.socket.tell(state)
+        await console.socket.written()
 
 
 ROUTES = (
