@@ -20,7 +20,7 @@ from ivr.config import DeskConfig
 from ivr.desk.duty import PhonesOnDuty
 from ivr.desk.offers import AwaitedOffers
 from ivr.desk.position import ahead, staffed
-from ivr.desk.routing import Rules
+from ivr.desk.routing import Rules, waits_since
 from ivr.errors import StoreUnavailable
 from ivr.ports.clock import Clock
 from ivr.ports.line import (
@@ -215,7 +215,7 @@ class WaitingLine:
         return self._snapshot.at + timedelta(seconds=self._clock.monotonic() - self._read_at)
 
     def _waited(self, place: Place) -> float:
-        return round(max(0.0, (self._now() - place.entered_at).total_seconds()), 1)
+        return round(max(0.0, (self._now() - waits_since(place)).total_seconds()), 1)
 
     def view(self) -> LineView:
         return self._view

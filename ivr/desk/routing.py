@@ -62,7 +62,13 @@ def plays(agent: AgentStatus, place: Place) -> bool:
 
 
 def waited_s(place: Place, now: datetime) -> float:
+    """Since they came, as their place in the line counts."""
     return (now - place.entered_at).total_seconds()
+
+
+def waits_since(place: Place) -> datetime:
+    """From when on it is told how long they have waited: without the time in which nobody could have served them."""
+    return place.waits_since or place.entered_at
 
 
 def is_due(place: Place, now: datetime) -> bool:

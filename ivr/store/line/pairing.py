@@ -188,7 +188,7 @@ class Pairing:
         return query.with_for_update(of=agents, skip_locked=True)
 
 
-def _for(caller: ReadOnlyColumnCollection[str, Any], what: Any) -> Tuple[Any]:
+def _for(caller: ReadOnlyColumnCollection[str, Any], what: Any) -> Tuple:
     """A skill, or an agent, for whoever this is: a caller or a message."""
     return tuple_(what, caller.channel == MESSAGE)
 
