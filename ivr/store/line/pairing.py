@@ -47,6 +47,8 @@ from ivr.store.tables import agent_events, agent_skills, agents, place_events, p
 _at = bindparam("now", type_=Moment)
 _until = bindparam("lease", type_=Moment)
 _line = bindparam("process", type_=places.c.line.type)
+# Written into the statements: only so one plan, made once, is known to need no more than the index of live places.
+_WAITING, _CALLBACK = literal("waiting", literal_execute=True), literal("callback", literal_execute=True)
 
 
 def _there(name: str, *states: ColumnElement[bool]) -> CTE:
@@ -70,7 +72,7 @@ _ON_DUTY, _FREE = _skills(_DUTY), _skills(_IDLE)
 def could(postgres: bool) -> Select[Any]:
     """The moment, with the lock, where somebody waits while an agent is idle; otherwise nothing, and no lock. Whoever
     changes that pairs afterwards."""
-    waits = exists().where(places.c.state.in_(("waiting", "callback")))
+    waits = exists().where(or_(places.c.state == _WAITING, places.c.state == _CALLBACK))
     found: Select[Any] = BEGIN_ALONE if postgres else select(clock(postgres))
     return found.where(waits, exists().where(agents.c.state == "idle"))
 
@@ -141,7 +143,7 @@ class Pairing:
         """SKIP LOCKED: a row that somebody is changing by hand never blocks the line. A message until whose console is
         there lets others go before it."""
         caller = places.c
-        ready = (caller.state == "waiting") | ((caller.state == "callback") & (caller.due_at <= _at))
+        ready = (caller.state == _WAITING) | ((caller.state == _CALLBACK) & (caller.due_at <= _at))
         # Whom nobody on duty is there for: generalists take them, or else whoever there is.
         general, somebody = _for(caller, literal(GENERAL)), (caller.channel == MESSAGE).in_(select(_IDLE.c.message))
         anybody = general.in_(_FREE) | (general.not_in(_ON_DUTY) & somebody)
