@@ -38,6 +38,7 @@ from ivr.desk.scoring import Scoring
 from ivr.desk.seat import TranscriptLine
 from ivr.desk.seats import Seats
 from ivr.desk.settings import LiveSettings
+from ivr.desk.skills import NamedSkills
 from ivr.desk.story import Stories
 from ivr.errors import IvrError
 from ivr.events import RECORDING_ON
@@ -194,6 +195,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             phone=lambda seat: floor.register(seat.account.name, seat),
             subscriber=switchboard.destinations.subscriber,
         )
+        skills = NamedSkills(config.desk, lambda: serving.libraries)
         board = DeskBoard(
             line,
             settings,
@@ -203,6 +205,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             ZoneInfo(time_zone),
             hours=desk.hours_at,
             rules=lambda: waits.rules,
+            skills=skills.now,
             bridge_of=floor.bridge_of,
             on_change=feed.touch,
         )
@@ -344,6 +347,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: store.line.apply(now.desk.line),
                 lambda now: line.apply(now.desk),
                 lambda now: waits.apply(Rules.of(now.desk.line)),
+                lambda now: skills.apply(now.desk),
                 lambda now: switchboard.destinations.apply(now),
                 lambda now: floor.apply(now.desk.agents),
                 lambda now: company_http.apply(now.flows.services),

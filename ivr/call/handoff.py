@@ -134,7 +134,9 @@ class Handoff:
             return await self._by_line(self.place, connect, context, paused, comfort)
         except StoreUnavailable as error:
             log.error("handoff.line_away", error=str(error))
-        destinations = self._services.desk.destinations(context.skill, self._services.clock.now())
+        destinations = list(self._services.desk.destinations(context.skill, self._services.clock.now()))
+        if connect.waits and self._services.waiting().overflow:
+            destinations.append(self._outside())
         if not destinations:
             log.info("handoff.closed", skill=context.skill)
             return "closed"
@@ -150,29 +152,31 @@ class Handoff:
         line = services.line
         if not line.view().fresh:
             raise StoreUnavailable("the line is away", remedy="see that the database runs")
-        if not line.staffed(connect.skill):
+        overflows = connect.waits and bool(rules.overflow)
+        if not line.staffed(connect.skill) and not overflows:
             return await self._unstaffed(connect, context, paused, comfort)
         url = await self.story.stored(context)
         entered = services.clock.monotonic()
-        until = rules.overflow_after_s if connect.waits and rules.overflow else None if connect.waits else PATIENCE_S
+        until = rules.overflow_after_s if overflows else None if connect.waits else PATIENCE_S
         token, number = self.story.token, services.number(context.caller.number) if context.caller.number else ""
         await place.enter(connect, context, token, number)
         try:
             async with comfort if not connect.waits else nullcontext():
                 while True:
                     offer = await place.offered(None if until is None else entered + until)
-                    if offer is None and not line.staffed(connect.skill):
-                        return "failed"
-                    if offer is None and not connect.waits:
-                        return "failed"
-                    if offer is None:
+                    if offer is None and overflows:
                         overflown = await self._overflown(place, connect, context, url, paused)
                         entered = services.clock.monotonic()
-                        if overflown is None:
-                            continue
-                        if not isinstance(overflown, Offer):
+                        if overflown is not None and not isinstance(overflown, Offer):
                             return overflown
                         offer = overflown
+                    if offer is None and not line.staffed(connect.skill):
+                        log.info("handoff.closed", skill=connect.skill)
+                        return "closed"  # nobody is left in a line that nobody serves
+                    if offer is None and overflows:
+                        continue
+                    if offer is None:
+                        return "failed"
                     agent = await self._ringing.answering(offer, context, url, comfort, rings=not connect.waits)
                     if agent is None:
                         continue
@@ -219,13 +223,12 @@ class Handoff:
     async def _overflown(
         self, place: WaitingPlace, connect: Connect, context: HandoffContext, url: str, paused: Pause
     ) -> NotConnected | Offer | None:
-        """To the outside number, for who has waited long enough for the house. None: nobody answers there either. An
-        agent of the house who is free meanwhile is offered them at once, and nobody outside is rung any more."""
-        rules = self._services.waiting()
-        destination = Destination(OVERFLOW, rules.overflow, "bridge", rules.offer_s)
+        """To the outside number, for who has waited long enough for the house, or where nobody of it is there any more.
+        None: nobody answers there either. An agent of the house who is free meanwhile is offered them at once, and
+        nobody outside is rung any more."""
         assert place.place is not None
         reaching: list[Coroutine[Any, Any, Participant | Offer]] = [
-            self._ringing.dialled(destination, context, url, None), self._services.line.offered(place.place.id),
+            self._ringing.dialled(self._outside(), context, url, None), self._services.line.offered(place.place.id),
         ]  # fmt: skip
         try:
             agent = await first_of(*reaching)
@@ -241,6 +244,10 @@ class Handoff:
             return agent
         await place.leave("done")
         return await self.call.run(OVERFLOW, connect, context, paused, agent)
+
+    def _outside(self) -> Destination:
+        rules = self._services.waiting()
+        return Destination(OVERFLOW, rules.overflow, "bridge", rules.offer_s)
 
     # -- by the configured destinations, in turn -----------------------------------------------------------------------
 

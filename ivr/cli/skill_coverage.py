@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from ivr.cli.finding import Finding
 from ivr.config import Config, DeskConfig
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.dialogue.flows.state import Wait
+from ivr.dialogue.flows.skills import skills_wanted
 from ivr.ports.line import GENERAL
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def skills_wanted(library: FlowLibrary) -> Sequence[str]:
-    """Skills that callers may be handed over with, whatever is said; "general" where nothing is."""
-    wanted = {GENERAL, *(risk.skill for risk in library.universals.risks.values())}
-    for flow in library.flows.values():
-        for state in flow.states.values():
-            wanted |= {transition.edge.skill for transition in state.transitions()}
-            if state.handoff is not None:
-                wanted.add(state.handoff.skill)
-            if isinstance(state.wait, Wait):
-                wanted.add(state.wait.skill)
-    return sorted(skill for skill in wanted if skill and "{" not in skill)
 
 
 def skill_coverage(config: Config, library: FlowLibrary, accounts: Collection[str]) -> Iterator[Finding]:
@@ -38,7 +25,7 @@ def skill_coverage(config: Config, library: FlowLibrary, accounts: Collection[st
         remedy = "set [desk.hours] or on_call, or: ivr accounts add NAME --role agent"
         yield Finding("bad", "the line", f"{why}: nobody can ever take a call", remedy)
         return
-    for skill in skills_wanted(library):
+    for skill in sorted({GENERAL, *skills_wanted(library)}):
         takers = [name for name, skills in phones.items() if skill in skills and name not in on_the_console]
         people = [f"{name} (console)" for name, skills in on_the_console.items() if skill in skills]
         if takers or people:

@@ -52,8 +52,8 @@ class LineConfig(Section):
     they know; ``rest_s``: how long a phone without a console is left alone after it did not answer; ``told_every_s``:
     how often a caller is told where they stand; ``handle_s``: how long a conversation lasts, until enough of them were
     seen; ``attempts_min``: minutes between the attempts of a call back; ``callbacks_day``: how many a caller, and a
-    number, are promised in 24 hours; ``overflow``: an outside number for who
-    waited ``overflow_after_s``, "" for none; ``trunk``: which takes calls to members' numbers."""
+    number, are promised in 24 hours; ``overflow``: an outside number for who waited ``overflow_after_s``, and for who
+    waits when nobody is on duty any more, "" for none; ``trunk``: which takes calls to members' numbers."""
 
     offer_s: float = Field(20.0, gt=0)
     wrap_up_s: float = Field(60.0, ge=0)

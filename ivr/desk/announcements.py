@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ivr.desk.estimate import Expected, Sentence, WaitEstimate
 from ivr.desk.position import ahead, sayable, staffed
-from ivr.desk.routing import Rules, is_due, waited_s
+from ivr.desk.routing import Rules, is_due, waits_since
 from ivr.ports.line import AgentStatus, Announced, LineView, Place, Standing
 
 WAITING = ("waiting", "offered")
@@ -115,7 +115,7 @@ class WaitAnnouncements:
 
     def _expected(self, view: LineView, place: Place) -> Expected | None:
         now = self._now()
-        waiting_s = sum(waited_s(other, now) for other in view.places if other.state in WAITING)
+        waiting_s = sum(_waited_s(other, now) for other in view.places if other.state in WAITING)
         agents = len(staffed(view, place, self.rules, now))
         return self._estimate.expect(self._sentence(place), ahead(view, place, self.rules, now), agents, waiting_s)
 
@@ -152,8 +152,8 @@ class WaitAnnouncements:
             self._unknown(place.id)
         if place.state in TAKEN:
             if before is not None and before.state not in TAKEN:
-                if before.state in WAITING and waited_s(place, now) >= HAD_TO_WAIT_S:
-                    self._estimate.ended(waited_s(place, now), gave_up=False)
+                if before.state in WAITING and _waited_s(before, now) >= HAD_TO_WAIT_S:
+                    self._estimate.ended(_waited_s(before, now), gave_up=False)
                 self._true(place.id, now)
                 if place.agent in agents:
                     self._passed(agents[place.agent], place, view, now)
@@ -161,7 +161,7 @@ class WaitAnnouncements:
             if caller is not None:
                 caller.gone = False  # they are back
         elif before is not None and before.state in WAITING:
-            self._left(place, now)
+            self._left(before, now, called_back=place.state == "callback")
 
     def _vanished(self, place: Place, now: datetime) -> None:
         if place.state in WAITING:
@@ -169,10 +169,10 @@ class WaitAnnouncements:
         elif place.state in TAKEN:
             self._callers.pop(place.id, None)
 
-    def _left(self, place: Place, now: datetime) -> None:
+    def _left(self, place: Place, now: datetime, *, called_back: bool = False) -> None:
         """They wait on the line no longer; a call back still takes an agent's time, the others don't."""
-        if waited_s(place, now) >= HAD_TO_WAIT_S:
-            self._estimate.ended(waited_s(place, now), gave_up=place.state != "callback")
+        if _waited_s(place, now) >= HAD_TO_WAIT_S:
+            self._estimate.ended(_waited_s(place, now), gave_up=not called_back)
         if (caller := self._callers.get(place.id)) is not None:
             caller.gone = True
 
@@ -219,3 +219,8 @@ class WaitAnnouncements:
         for caller in [each for each in self._callers.values() if each.place.id not in live]:
             if not caller.told or not on_duty or now - caller.place.entered_at > LOST_AFTER:
                 del self._callers[caller.place.id]
+
+
+def _waited_s(place: Place, now: datetime) -> float:
+    """While they could be served: a call back has not waited until it is due."""
+    return (now - waits_since(place)).total_seconds()

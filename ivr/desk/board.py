@@ -7,7 +7,7 @@ from what to what: ``desk.hours``, ``desk.announcement``, ``desk.move``, ``desk.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import structlog
 from ivr.desk.history import DayHistory, bounds_of
 from ivr.desk.hours import HoursNow
 from ivr.desk.position import queued
-from ivr.desk.routing import Rules, is_due
+from ivr.desk.routing import Rules, is_due, waits_since
 from ivr.desk.settings import LiveSettings
 from ivr.errors import IvrError, StoreUnavailable
 from ivr.plain_text import plain
@@ -54,8 +54,8 @@ class Supervised(Protocol):
 class DeskBoard:
     """Implements ``ivr.web.backend.Board``. Commands raise IvrError: what can't be done, in words for the supervisor.
 
-    ``bridge_of``: the conversation of an agent of this process. ``hours``: what counts at a moment. ``on_change``:
-    somebody should look again."""
+    ``bridge_of``: the conversation of an agent of this process. ``hours``: what counts at a moment. ``skills``: those
+    that the configuration and the flows name, beside what agents have. ``on_change``: somebody should look again."""
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class DeskBoard:
         *,
         hours: Callable[[datetime], HoursNow],
         rules: Callable[[], Rules] = Rules,
+        skills: Callable[[], Iterable[str]] = lambda: (),
         bridge_of: Callable[[str], Supervised | None] = lambda agent: None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
@@ -79,6 +80,7 @@ class DeskBoard:
         self._zone = zone
         self._hours = hours
         self._rules = rules
+        self._named_skills = skills
         self._bridge_of = bridge_of
         self._on_change = on_change
         self._today: Mapping[str, Any] | None = None
@@ -97,10 +99,10 @@ class DeskBoard:
         return {
             "fresh": view.fresh,
             "waiting": len(waiting),
-            "longest_since": min((place.entered_at for place in waiting), default=None),
+            "longest_since": min((waits_since(place) for place in waiting), default=None),
             "callers": [_caller(place, before[place.id] + 1, now) for place in callers],
             "agents": [self._agent(view, agent) for agent in view.agents],
-            "skills": sorted({s for a in view.agents for s in a.skills} | {p.arrival.skill for p in view.places}),
+            "skills": self._skills(view),
             "hours": self._hours_told(now),
             "announcement": self._announcement_told(now),
             "today": self._today,
@@ -131,6 +133,11 @@ class DeskBoard:
                     self._today = figures
                     self._on_change()
             await self._clock.sleep(max(TODAY_EVERY_S, (self._clock.monotonic() - begun) / SHARE))
+
+    def _skills(self, view: LineView) -> list[str]:
+        """All that a caller may wait for, whoever has them now."""
+        theirs = {skill for agent in view.agents for skill in agent.skills}
+        return sorted({*self._named_skills(), *theirs, *(place.arrival.skill for place in view.places)})
 
     def _agent(self, view: LineView, agent: AgentStatus) -> dict[str, Any]:
         talk = next((p for p in view.places if p.state in ("talking", "dialling") and p.agent == agent.name), None)
@@ -188,8 +195,8 @@ class DeskBoard:
 
     async def move(self, by: str, place_id: int, *, skill: str = "", priority: int | None = None) -> None:
         place = self._place(place_id)
-        if skill and skill not in self.view()["skills"]:
-            raise IvrError(f"nobody has the skill {skill}: give it to somebody first")
+        if skill and skill not in (known := self._skills(self._line.view())):
+            raise IvrError(f"there is no skill {skill!r}: choose {', '.join(known)}, or give it to an agent first")
         if priority is not None and not 0 <= priority <= MOST_PRIORITY:
             raise IvrError(f"a priority is 0 to {MOST_PRIORITY}, higher goes first")
         before = {"skill": place.arrival.skill, "priority": place.arrival.priority}
@@ -258,7 +265,8 @@ def _text(text: str) -> str:
 
 
 def _caller(place: Place, position: int, now: datetime) -> dict[str, Any]:
-    told = place.arrival
+    """``since``: they could be served, and wait; None while they don't, ``due`` says when a call back will."""
+    told, waits = place.arrival, place.state in ("offered", "dialling") or is_due(place, now)
     return {
         "place": place.id,
         "state": place.state,
@@ -271,9 +279,9 @@ def _caller(place: Place, position: int, now: datetime) -> dict[str, Any]:
         "name": told.name,
         "number": place.callback_number or told.number,
         "channel": told.channel,
-        "since": place.entered_at,
+        "since": waits_since(place) if waits else None,
         "agent": place.agent or told.named,
         "again": place.again,
-        "due": place.due_at,
+        "due": place.due_at if place.callback_number else None,
         "attempts": place.attempts,
     }

@@ -1,8 +1,7 @@
-"""The line of waiting callers, in one process: what the database keeps, as it is remembered; pairing; who is told.
+"""The line of waiting callers, in one process: what is done to it in the database; pairing; who is told.
 
 Implements ``ivr.ports.Line``. Who changes something pairs at once, and is heard of in every other process by a
-notification; pairing and looking every second is the floor under both. What is remembered is rebuilt after changes, and
-is never the truth: that is what the transactions see.
+notification; pairing and looking every second is the floor under both.
 """
 
 from __future__ import annotations
@@ -10,16 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
 
 from ivr.config import DeskConfig
 from ivr.desk.duty import PhonesOnDuty
+from ivr.desk.memory import LineMemory
 from ivr.desk.offers import AwaitedOffers
-from ivr.desk.position import ahead, staffed
 from ivr.desk.routing import Rules
 from ivr.errors import StoreUnavailable
 from ivr.ports.clock import Clock
@@ -36,13 +34,12 @@ from ivr.ports.line import (
     Release,
     Standing,
 )
-from ivr.ports.line_store import SOON_BACK, LineStore, Snapshot
+from ivr.ports.line_store import LineStore
 
 T = TypeVar("T")
 
 POLL_S = 1.0  # a lost notification costs this, never a caller
 VIEW_S = 0.05  # what is remembered is not read more often
-RETURN_S = 20.0  # for an agent whose page broke
 STRAY_S = 3.0  # a place of a call that is over, which nobody left
 
 log = structlog.get_logger(__name__)
@@ -66,16 +63,10 @@ class WaitingLine:
         self._store = store
         self._clock = clock
         self._phones = PhonesOnDuty(store, open_at)
-        self._estimator = estimator
         self._live = live
-        self.on_change = on_change
-        self._view = LineView((), (), fresh=False)
-        self._snapshot: Snapshot | None = None
-        self._read_at = 0.0  # monotonic
-        self._newer: dict[int, tuple[int, Place]] = {}  # by place: what is known since how many readings
         self._to_pair, self._to_look, self._to_collect = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._shown = asyncio.Event()  # of what comes next
         self._offers = AwaitedOffers(store.line)
+        self._memory = LineMemory(clock, self._offers, estimator, on_change)
         self._arrivals: dict[int, Arrival] = {}  # by place: calls of this process
         self._owed: list[Callable[[], Awaitable[object]]] = []
         self._strays: dict[int, float] = {}
@@ -84,7 +75,7 @@ class WaitingLine:
 
     def apply(self, config: DeskConfig) -> None:
         """Phones and hours count at once."""
-        self._rules = Rules.of(config.line)
+        self._memory.rules = Rules.of(config.line)
         self._phones.apply(config.agents)
         self._wake()
 
@@ -93,7 +84,7 @@ class WaitingLine:
     async def begin(self) -> None:
         """The phones of the configuration are on duty, and the line is known, as far as the database has it."""
         with suppress(StoreUnavailable):
-            await self._phones.look(self._snapshot, self._now())
+            await self._phones.look(self._memory.snapshot, self._memory.now())
             await self._refresh()
 
     async def run(self) -> None:
@@ -124,12 +115,15 @@ class WaitingLine:
             try:
                 while (found := await self._store.pair()) is not None:
                     log.info(
-                        "line.offered", place=found.place.id, agent=found.agent, waited_s=self._waited(found.place)
+                        "line.offered",
+                        place=found.place.id,
+                        agent=found.agent,
+                        waited_s=self._memory.waited(found.place),
                     )
                     self._offers.give(found)
                     self._to_look.set()
             except StoreUnavailable:
-                self._lost_sight()
+                self._memory.lost_sight()
 
     async def _collecting(self) -> None:
         """Offers of this process's callers that another process made."""
@@ -151,7 +145,7 @@ class WaitingLine:
             try:
                 await self._refresh()
             except StoreUnavailable:
-                self._lost_sight()
+                self._memory.lost_sight()
             # A long line, or a machine with much to do: calls come before looking at them.
             await self._clock.sleep(min(max(VIEW_S, 4 * (self._clock.monotonic() - began)), POLL_S))
 
@@ -161,101 +155,38 @@ class WaitingLine:
                 await self._pay()
                 if buried := await self._store.reap():
                     log.warning("line.reaped", places=buried)
-                await self._phones.look(self._snapshot, self._now())
+                await self._phones.look(self._memory.snapshot, self._memory.now())
                 await self._leave_strays()
                 await self._return()
             except StoreUnavailable:
-                self._lost_sight()
+                self._memory.lost_sight()
             await self._clock.sleep(POLL_S)
             self._wake()
 
-    # -- what is remembered -------------------------------------------------------------------------------------------
-
     async def _refresh(self) -> None:
         reading = self._offers.reading()
-        snapshot = await self._store.snapshot()
-        self._read_at = self._clock.monotonic()
-        self._snapshot = snapshot
-        self._lost = self._offers.seen(reading, snapshot.places, snapshot.offers)
-        self._newer = {key: each for key, each in self._newer.items() if each[0] >= reading}
-        view = LineView(snapshot.places, snapshot.agents)
-        self._show(self._with(view, *(place for _, place in self._newer.values())))
+        self._lost = self._memory.read(reading, await self._store.snapshot())
 
-    def _show(self, view: LineView) -> None:
-        if view == self._view:
-            return
-        self._view = view
-        if self._estimator is not None and view.fresh:
-            self._estimator.follow(view)
-        shown, self._shown = self._shown, asyncio.Event()
-        shown.set()
-        self.on_change()
-
-    def _lost_sight(self) -> None:
-        if self._view.fresh:
-            log.warning("line.unavailable", waiting=len(self._view.places))
-            self._show(replace(self._view, fresh=False))
-
-    def _remember(self, place: Place) -> Place:
-        """Before the next look shows it; a look that is under way may not see it yet."""
-        self._newer[place.id] = (self._offers.readings, place)
-        self._show(self._with(self._view, place))
-        return place
-
-    def _with(self, view: LineView, *places: Place) -> LineView:
-        if not places:
-            return view
-        now, known = self._now(), {place.id: place for place in (*view.places, *places)}
-        return replace(view, places=tuple(sorted(known.values(), key=lambda place: self._rules.order(place, now))))
-
-    def _now(self) -> datetime:
-        """By the database's clock, as far as this process knows."""
-        if self._snapshot is None:
-            return self._clock.now()
-        return self._snapshot.at + timedelta(seconds=self._clock.monotonic() - self._read_at)
-
-    def _waited(self, place: Place) -> float:
-        return round(max(0.0, (self._now() - place.entered_at).total_seconds()), 1)
+    # -- what is remembered -------------------------------------------------------------------------------------------
 
     def view(self) -> LineView:
-        return self._view
+        return self._memory.view
 
     def standing(self, place_id: int) -> Standing | None:
-        place = self._place(place_id)
-        if place is None:
-            return None
-        now, view = self._now(), self._view
-        if self._estimator is not None:
-            position, within_s = self._estimator.position(view, place), self._estimator.within_s(view, place)
-        else:
-            position, within_s = ahead(view, place, self._rules, now) + 1, None
-        return Standing(position, within_s, self._waited(place), len(staffed(view, place, self._rules, now)))
+        return self._memory.standing(place_id)
 
     def told(self, place_id: int, standing: Standing) -> None:
-        place = self._place(place_id)
-        if place is not None and self._estimator is not None:
-            self._estimator.told(self._view, place, standing)
+        self._memory.told(place_id, standing)
 
     def staffed(self, skill: str) -> bool:
-        """Generalists take callers whom nobody else is there for, and anybody does before nobody. A phone that did not
-        answer is there again by itself; whose page broke has RETURN_S to be back, before callers hear that nobody is
-        there."""
-        lately = self._now() - timedelta(seconds=RETURN_S)
-        return any(
-            agent.state != "away" or agent.until is not None or (agent.reason in SOON_BACK and agent.since > lately)
-            for agent in self._view.agents
-        )
-
-    def _place(self, place_id: int) -> Place | None:
-        place_id = self._offers.now(place_id)
-        return next((place for place in self._view.places if place.id == place_id), None)
+        return self._memory.staffed()
 
     # -- what calls do ------------------------------------------------------------------------------------------------
 
     async def enter(self, arrival: Arrival) -> Place:
-        place = self._remember(await self._changed(self._seen().enter(arrival)))
+        place = self._memory.remember(await self._changed(self._seen().enter(arrival)))
         self._arrivals[place.id] = arrival
-        waits = sum(each.state == "waiting" for each in self._view.places)
+        waits = sum(each.state == "waiting" for each in self._memory.view.places)
         log.info(
             "line.entered",
             place=place.id,
@@ -269,7 +200,7 @@ class WaitingLine:
     async def leave(self, place_id: int, how: Leaving) -> None:
         place_id = self._offers.now(place_id)
         self._arrivals.pop(place_id, None)
-        waited_s = self._waited(place) if (place := self._place(place_id)) is not None else None
+        waited_s = self._memory.waited(place) if (place := self._memory.place(place_id)) is not None else None
         await self._surely(lambda: self._store.leave(place_id, how))
         log.info("line.left", place=place_id, how=how, waited_s=waited_s)
 
@@ -279,13 +210,13 @@ class WaitingLine:
     async def call_back(self, place_id: int, number: str, due_at: datetime | None = None) -> Place:
         place_id = self._offers.now(place_id)
         self._arrivals.pop(place_id, None)
-        return self._remember(await self._changed(self._seen().call_back(place_id, number, due_at)))
+        return self._memory.remember(await self._changed(self._seen().call_back(place_id, number, due_at)))
 
     async def ask_call_back(self, arrival: Arrival, number: str, due_at: datetime | None = None) -> Place:
-        return self._remember(await self._changed(self._seen().ask_call_back(arrival, number, due_at)))
+        return self._memory.remember(await self._changed(self._seen().ask_call_back(arrival, number, due_at)))
 
     async def leave_message(self, arrival: Arrival, recording: str, transcript: str) -> Place:
-        return self._remember(await self._changed(self._seen().leave_message(arrival, recording, transcript)))
+        return self._memory.remember(await self._changed(self._seen().leave_message(arrival, recording, transcript)))
 
     async def place_of(self, person: str) -> Place | None:
         return await self._seen().place_of(person)
@@ -319,25 +250,16 @@ class WaitingLine:
     async def broken(self, place_id: int, agent: str) -> Place:
         place_id = self._offers.now(place_id)
         log.warning("line.broken", place=place_id, agent=agent)
-        return self._remember(await self._changed(self._store.broken(place_id, agent)))
+        return self._memory.remember(await self._changed(self._store.broken(place_id, agent)))
 
     async def passed(self, place_id: int, agent: str, *, to: str = "", skill: str = "", named: str = "") -> Place:
         place_id = self._offers.now(place_id)
         log.info("line.passed", place=place_id, agent=agent, to=to or named, skill=skill)
         passed = self._store.passed(place_id, agent, to=to, skill=skill, named=named)
-        return self._remember(await self._changed(passed))
+        return self._memory.remember(await self._changed(passed))
 
     async def lapsed(self, offer: Offer) -> None:
-        while self._stands(offer):
-            await self._shown.wait()
-
-    def _stands(self, offer: Offer) -> bool:
-        """As far as it is remembered: what was seen before the offer was made says nothing of it."""
-        place = self._place(offer.place.id)
-        if place is None:
-            return not self._view.fresh
-        held = place.state in ("offered", "dialling", "talking") and place.agent == offer.agent
-        return place.offers < offer.place.offers or (place.offers == offer.place.offers and held)
+        await self._memory.lapsed(offer)
 
     # -- what agents and supervisors do -------------------------------------------------------------------------------
 
@@ -356,13 +278,13 @@ class WaitingLine:
         await self._changed(self._store.set_skills(agent, skills))
 
     async def move(self, place_id: int, *, skill: str = "", priority: int | None = None) -> Place:
-        return self._remember(await self._changed(self._store.move(place_id, skill=skill, priority=priority)))
+        return self._memory.remember(await self._changed(self._store.move(place_id, skill=skill, priority=priority)))
 
     # -- how ----------------------------------------------------------------------------------------------------------
 
     def _seen(self) -> LineStore:
         """Raises StoreUnavailable at once while the database is known to be away: nobody waits for its bound."""
-        if self._snapshot is not None and not self._view.fresh:
+        if self._memory.snapshot is not None and not self._memory.view.fresh:
             raise StoreUnavailable("the line of waiting callers is away with its database")
         return self._store
 
@@ -392,7 +314,7 @@ class WaitingLine:
         if self._live is None:
             return
         live, now = set(self._live()), self._clock.monotonic()
-        mine = [each for each in self._view.places if each.line == self._store.line and not each.callback_number]
+        mine = [each for each in self._memory.view.places if each.line == self._store.line and not each.callback_number]
         gone = {each.id: each for each in mine if each.arrival.channel == "voice" and each.arrival.call_id not in live}
         self._strays = {place_id: self._strays.get(place_id, now) for place_id in gone}
         for place_id, since in list(self._strays.items()):
@@ -406,7 +328,7 @@ class WaitingLine:
         for place_id in lost:
             arrival = self._arrivals.pop(place_id, None)
             if arrival is not None:
-                place = self._remember(await self._store.enter(arrival))
+                place = self._memory.remember(await self._store.enter(arrival))
                 self._offers.move(place_id, place.id)
                 self._arrivals[place.id] = arrival
                 log.warning("line.returned", place=place.id)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from ivr.desk.routing import waits_since
 from ivr.desk.story import Story, plain
 from ivr.events import CALLER_ID, CALLER_NAME
 from ivr.identity import Identity, IdentityLevel
@@ -50,7 +51,7 @@ class Matter:
         return {
             "place": place.id,
             "kind": self.kind,
-            "entered": place.entered_at.isoformat(),
+            "waits_since": waits_since(place).isoformat(),
             "again": place.again or place.offers > 1,
             "attempts": place.attempts,
             "call_back_number": place.callback_number,

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ivr.desk.routing import Rules, is_due
-from ivr.ports.line import AgentStatus, LineView, Place
+from ivr.ports.line import MESSAGE, AgentStatus, LineView, Place
+
+Kind = tuple[str, frozenset[str], bool, str]
+"""Places that the same agents could take: skill, those that are good enough, whether it is a message, who is known."""
 
 
 def staffed(view: LineView, place: Place, rules: Rules, now: datetime) -> tuple[AgentStatus, ...]:
@@ -18,20 +21,21 @@ def staffed(view: LineView, place: Place, rules: Rules, now: datetime) -> tuple[
 def queued(view: LineView, rules: Rules, now: datetime) -> Mapping[int, int]:
     """By place: how many reachable people are before it whom one of its agents could take: they wait, are being
     offered, or their call back is due. While nobody is there for a place, those who wait for the same skill count."""
-    takers: dict[frozenset[str], frozenset[str]] = {}  # names of agents, by the skills that are good enough
-    before: Counter[tuple[str, frozenset[str]]] = Counter()
+    takers: dict[Kind, frozenset[str]] = {}  # names of agents
+    before: Counter[Kind] = Counter()
     found: dict[int, int] = {}
     for place in sorted(view.places, key=lambda each: rules.order(each, now)):
-        skill, enough = place.arrival.skill, rules.good_enough(place, now)
-        if enough not in takers:
-            takers[enough] = frozenset(agent.name for agent in rules.takers(place, view.agents, now))
-        mine = takers[enough]
+        told = place.arrival
+        kind = (told.skill, rules.good_enough(place, now), told.channel == MESSAGE, told.named)
+        if kind not in takers:
+            takers[kind] = frozenset(agent.name for agent in rules.takers(place, view.agents, now))
+        mine = takers[kind]
         found[place.id] = sum(
             count
-            for (other, good), count in before.items()
-            if (not mine.isdisjoint(takers[good]) if mine else other == skill)
+            for other, count in before.items()
+            if (not mine.isdisjoint(takers[other]) if mine else other[0] == told.skill)
         )
-        before[skill, enough] += is_due(place, now) or place.state == "offered"
+        before[kind] += is_due(place, now) or place.state == "offered"
     return found
 
 

@@ -41,34 +41,19 @@ class Rules:
         return frozenset({wanted, *(r.to for r in self.relax if r.skill == wanted and waited >= r.after_s)})
 
     def takers(self, place: Place, agents: Iterable[AgentStatus], now: datetime) -> Sequence[AgentStatus]:
-        """Who on duty could take this place now. Empty where nobody is there, or nobody until its skill relaxes."""
-        agents = [agent for agent in agents if plays(agent, place)]
-        on_duty, enough = [agent for agent in agents if agent.state != "away"], self.good_enough(place, now)
-        if able := [agent for agent in on_duty if not enough.isdisjoint(agent.skills)]:
-            return able
-        wanted = place.arrival.skill
-        if any(r.skill == wanted and r.to in agent.skills for r in self.relax for agent in on_duty):
-            return ()
-        return [agent for agent in on_duty if GENERAL in agent.skills] or on_duty
+        """Who on duty could take this place now, the agent whom they know among them. Empty where nobody is there, or
+        nobody until its skill relaxes."""
+        there = [agent for agent in agents if agent.state != "away" and plays(agent, place)]
+        able = self._skilled(place, there, now)
+        return able + [agent for agent in there if agent.name == place.arrival.named and agent not in able]
 
-    def next_pair(
-        self, places: Iterable[Place], agents: Sequence[AgentStatus], now: datetime
-    ) -> tuple[Place, AgentStatus] | None:
-        """The first caller in order whom an idle agent could take, and which of those agents: what the store's pairing
-        is held to, and what simulated days run on."""
-        if not any(agent.state == "idle" for agent in agents):
-            return None
-        idle = {agent.name for agent in agents if agent.state == "idle"}
-        absent = {agent.name for agent in agents if agent.state != "away"} - idle  # on duty, and not idle
-        for place in sorted((p for p in places if is_due(p, now)), key=lambda p: self.order(p, now)):
-            named, skill = place.arrival.named, place.arrival.skill
-            if named in absent and _servable_s(place, now) < self.named_s:
-                continue
-            able = [a for a in self.takers(place, agents, now) if a.state == "idle"]
-            able += [a for a in agents if a.name == named and a.state == "idle" and plays(a, place) and a not in able]
-            if able:
-                return place, min(able, key=lambda a: (a.name != named, skill not in a.skills, a.since, a.name, a.slot))
-        return None
+    def _skilled(self, place: Place, there: list[AgentStatus], now: datetime) -> list[AgentStatus]:
+        enough, wanted = self.good_enough(place, now), place.arrival.skill
+        if able := [agent for agent in there if not enough.isdisjoint(agent.skills)]:
+            return able
+        if any(r.skill == wanted and r.to in agent.skills for r in self.relax for agent in there):
+            return []
+        return [agent for agent in there if GENERAL in agent.skills] or list(there)
 
 
 def plays(agent: AgentStatus, place: Place) -> bool:
@@ -77,12 +62,13 @@ def plays(agent: AgentStatus, place: Place) -> bool:
 
 
 def waited_s(place: Place, now: datetime) -> float:
+    """Since they came, as their place in the line counts."""
     return (now - place.entered_at).total_seconds()
 
 
-def _servable_s(place: Place, now: datetime) -> float:
-    """How long it could have been served: since it is due, or since they came."""
-    return (now - (place.due_at or place.entered_at)).total_seconds()
+def waits_since(place: Place) -> datetime:
+    """From when on it is told how long they have waited: without the time in which nobody could have served them."""
+    return place.waits_since or place.entered_at
 
 
 def is_due(place: Place, now: datetime) -> bool:

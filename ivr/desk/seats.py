@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from ivr.desk.routing import waits_since
 from ivr.desk.seat import DISPOSITIONS, Page, PagePhone, Seat
 from ivr.desk.story import Stories, plain
 from ivr.errors import StoreUnavailable
@@ -154,7 +155,7 @@ class Seats:
             **seat.view(),
             "line": {
                 "waiting": len(waiting),
-                "since": plain(min((place.entered_at for place in waiting), default=None)),
+                "since": plain(min((waits_since(place) for place in waiting), default=None)),
                 "urgent": sum(place.arrival.priority >= URGENT for place in waiting),
                 "places": [_shown(place) for place in waiting[:MOST_SHOWN]],
                 "fresh": view.fresh,
@@ -182,5 +183,5 @@ def _shown(place: Place) -> Mapping[str, Any]:
         "skill": arrival.skill,
         "urgent": arrival.priority >= URGENT,
         "channel": "call back" if place.callback_number else arrival.channel,
-        "entered": place.entered_at.isoformat(),
+        "waits_since": waits_since(place).isoformat(),
     }

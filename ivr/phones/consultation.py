@@ -24,6 +24,10 @@ from ivr.ports import Party as Identity
 log = structlog.get_logger(__name__)
 
 OUTSIDE_RING_S = 30.0
+INSTEAD = (
+    "or at another process of this line, where nobody can be asked: transfer the caller to them,"
+    " who then waits for them at the old place, with the whole story"
+)
 State = Literal["", "ringing", "private", "conference"]
 
 
@@ -64,7 +68,12 @@ class Consultation:
             raise TransferFailed(409, f"{self.name} is asked already: complete or drop that first")
         if onward.kind == "skill":
             raise TransferFailed(400, "one can be asked: an agent, or a number")
-        self.check(onward)
+        try:
+            self.check(onward)
+        except TransferFailed as error:
+            if not self._placing.waits:
+                raise
+            raise TransferFailed(error.status, f"{error.reason}, {INSTEAD}") from error
         self.name, self.state = onward.name, "ringing"
         self._asking = self._talk.spawn(self._ask(onward, ring, agent), f"consult {onward.name}")
 

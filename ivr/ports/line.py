@@ -56,7 +56,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the line as it is kept. ``line``: the process that has the call, "" where none has."""
+    """A place in the line as it is kept. ``line``: the process that has the call, "" where none has. ``waits_since``:
+    so long ago as it has waited in all while it could be served, of a call back from when it is due; None: since they
+    came."""
 
     id: int
     arrival: Arrival
@@ -72,6 +74,7 @@ class Place:
     first: bool = False  # of its priority: its agent's line broke
     recording: str = ""  # of a message, and its words
     transcript: str = ""
+    waits_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

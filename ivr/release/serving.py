@@ -63,6 +63,12 @@ class ServingVersions:
             raise FlowError("no flows are loaded", remedy="ivr flow check flows")
         return self._live
 
+    @property
+    def libraries(self) -> Sequence[FlowLibrary]:
+        """Those that new calls may get; none before the first is loaded."""
+        trial = (self.canary.library,) if self.canary is not None else ()
+        return (self._live, *trial) if self._live is not None else trial
+
     def choose(self, caller: str, called: str, call_id: str) -> FlowLibrary:
         """The version for a new call."""
         if self.canary is not None and self.canary.serves(caller, called, call_id):

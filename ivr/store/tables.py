@@ -226,6 +226,7 @@ places = Table(
     Column("skill", String(40), nullable=False),
     Column("priority", Integer, nullable=False),  # 10 goes first
     Column("entered_at", Moment, nullable=False),  # written once: that is what keeps a place
+    Column("waits_since", Moment, nullable=True),  # counting only while it could be served; NULL: since entered_at
     Column("state", String(20), nullable=False),
     Column("changed_at", Moment, nullable=False, index=True),
     Column("until", Moment, nullable=True),  # the lease of an offer, or of dialling

@@ -12,6 +12,7 @@ from ivr.desk.position import ahead, staffed
 from ivr.desk.routing import Rules
 from ivr.errors import IvrError, StoreUnavailable
 from ivr.ports import AgentState, AgentStatus, Arrival, LineView, Offer, Place, PlaceState, Release, Standing
+from tests.pairing import next_pair
 
 LIVE = ("waiting", "offered", "talking", "away", "callback", "dialling")
 
@@ -48,7 +49,7 @@ class FakeLine:
         for offer in list(self._running.values()):
             if offer.until <= self._now():
                 self._give_back(offer, "no_answer")
-        while pair := self.rules.next_pair(self.places.values(), self._in_turn(), self._now()):
+        while pair := next_pair(self.rules, self.places.values(), self._in_turn(), self._now()):
             place, agent = pair
             until = self._now() + timedelta(seconds=self.config.offer_s)
             made = self._put(place, "offered", "offered", agent=agent.name, offers=place.offers + 1)

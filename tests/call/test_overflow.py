@@ -1,4 +1,5 @@
-"""Whole calls that have waited long enough for the house, in virtual time: the outside number takes them."""
+"""Whole calls that have waited long enough for the house, or for whom nobody of it is there, in virtual time: the
+outside number takes them."""
 
 from __future__ import annotations
 
@@ -102,6 +103,94 @@ def test_an_agent_who_is_free_while_the_outside_number_rings_gets_them_at_once(l
         return rig
 
     assert run(scenario()).canonical["outcome"] == "handed over"
+
+
+def test_when_the_last_agent_goes_home_the_outside_number_takes_them_at_once(library: FlowLibrary) -> None:
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        async with rig.call():
+            await rig.say("agent", 12)
+            await rig.waiting.set_state("ann", "away", "home")
+            await asyncio.sleep(5)
+            assert rig.rung == [OUTSIDE], "nobody waits two minutes for who is gone"
+            assert rig.with_agent() and rig.state == "done"
+            assert "Nobody is at the desk" not in rig.said
+            await rig.free()
+            await asyncio.sleep(5)
+            assert rig.rung == [OUTSIDE], "no ghost call to who is back"
+        return rig
+
+    assert run(scenario()).canonical["outcome"] == "handed over"
+
+
+def test_who_comes_when_nobody_is_there_gets_the_outside_number(library: FlowLibrary) -> None:
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        await rig.waiting.set_state("ann", "away", "home")
+        async with rig.call():
+            await rig.say("agent", 6)
+            assert rig.rung == [OUTSIDE] and rig.with_agent()
+            assert not rig.told, "there is no place in a line that nobody serves"
+        return rig
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("status", [486, 503, 408])
+def test_with_nobody_there_and_nobody_outside_they_hear_so_and_may_be_called_back(
+    library: FlowLibrary, status: int
+) -> None:
+    """The truth, and a call back: never a line that nobody serves."""
+
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        rig.endpoint.answers = [status]
+        async with rig.call():
+            await rig.say("agent", 12)
+            entered_at = rig.waiting.places[1].entered_at
+            await rig.waiting.set_state("ann", "away", "home")
+            await asyncio.sleep(20)
+            assert rig.rung == [OUTSIDE], "once"
+            assert "Nobody is at the desk right now." in rig.said and "Shall we call you back?" in rig.said
+            assert "Let me try once more" not in rig.said, "nobody is promised what nobody does"
+            assert rig.state == "away"
+            await rig.say("yes", 8)
+            await rig.say("yes", 10)
+            now = rig.waiting.places[1]
+            assert (now.state, now.entered_at) == ("callback", entered_at), "at the old place"
+        return rig
+
+    assert run(scenario()).canonical["outcome"] == "callback"
+
+
+def test_an_agent_who_is_back_while_the_outside_number_rings_has_them(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = OverflowRig(library)
+        rig.endpoint.ring_s = 15.0
+        async with rig.call():
+            await rig.say("agent", 12)
+            await rig.waiting.set_state("ann", "away", "home")
+            await asyncio.sleep(3)
+            assert (rig.rung, rig.with_agent()) == ([OUTSIDE], False)
+            rig.endpoint.ring_s = 1.0
+            await rig.free()
+            await asyncio.sleep(3)
+            assert rig.rung == [OUTSIDE, "sip:ann@test"] and rig.with_agent()
+
+    run(scenario())
+
+
+def test_without_the_database_the_outside_number_comes_after_the_configured_phones(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = OverflowRig(library)
+        rig.waiting.down = True
+        rig.endpoint.answers = [486, 486]
+        async with rig.call():
+            await rig.say("agent", 10)
+            assert rig.rung == ["sip:ann@test", "sip:bob@test", OUTSIDE]
+            assert rig.with_agent()
+
+    run(scenario())
 
 
 def test_an_outside_number_that_breaks_leaves_them_with_the_dialogue(library: FlowLibrary) -> None:

@@ -479,6 +479,7 @@ def test_when_the_last_agent_goes_home_a_call_back_is_offered(library: FlowLibra
             await rig.say("agent", 12)
             await rig.waiting.set_state("ann", "away", "home")
             await asyncio.sleep(20)
-            assert "Shall we call you back" in rig.said
+            assert "Nobody is at the desk right now." in rig.said and "Shall we call you back" in rig.said
+            assert "Let me try once more" not in rig.said and rig.state == "away"
 
     run(scenario())

@@ -89,6 +89,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
         clock,
         ZONE,
         hours=hours,
+        skills=lambda: ("billing", "general"),
         bridge_of=lambda agent: heard if agent == "ann" else None,
         on_change=feed.touch,
     )
@@ -168,6 +169,22 @@ async def test_the_board_shows_who_waits_and_who_works(served: Desk, shown: Wind
     await expect(rows).to_have_count(3)
 
 
+async def test_a_call_back_waits_from_when_it_is_due(served: Desk, shown: Window) -> None:
+    """Tomorrow's has not waited all night; who was cut off is not served, and doesn't wait either."""
+    waits = shown.page.locator('tr[data-place="104"] td[data-of="Waited"]')
+    tomorrow = (datetime.now(ZONE) + timedelta(days=1)).replace(hour=9, minute=30)
+    served.line.places[104] = replace(served.line.places[104], due_at=tomorrow, waits_since=tomorrow)
+    served.line.touch()
+    await expect(waits).to_have_text(re.compile(r"^due at \D+.*0?9[:.]30"))
+    due = datetime.now(UTC) - timedelta(minutes=3)
+    served.line.places[104] = replace(served.line.places[104], due_at=due, waits_since=due)
+    served.line.touch()
+    await expect(waits).to_have_text(re.compile(r"^3:\d\d, due at "))
+    served.line.places[104] = replace(served.line.places[104], state="away", callback_number="")
+    served.line.touch()
+    await expect(waits).to_have_text("–")
+
+
 async def test_promises_and_service_level_of_today(shown: Window) -> None:
     cards = shown.page.locator(".figure-card")
     await expect(cards.filter(has_text="Waits kept").locator(".figure")).to_contain_text("%")
@@ -179,6 +196,8 @@ async def test_a_caller_is_moved(served: Desk, shown: Window) -> None:
     page = shown.page
     await page.get_by_role("button", name="Move Henry Park").click()
     dialog = page.get_by_role("dialog", name="Move Henry Park")
+    skills = dialog.get_by_label("Waits for").locator("option")
+    await expect(skills).to_have_text(["billing (nobody there has it)", "discs", "general", "retention"])
     await dialog.get_by_label("Waits for").select_option("general")
     await dialog.get_by_label("Priority").fill("9")
     await page.keyboard.press("Enter")
@@ -261,7 +280,11 @@ async def test_commands_by_the_socket(served: Desk) -> None:
             assert (await ask(do="supervise", agent="ann", how=how))["kind"] == "done"
         assert served.heard.how == [("local at the board", how) for how in ("listen", "whisper", "barge", "off")]
         assert "no conversation in this process" in (await ask(do="supervise", agent="bo", how="listen"))["why"]
-        assert "nobody has the skill" in (await ask(do="move", place=102, skill="magic"))["why"]
+        assert (await ask(do="move", place=102, skill="magic"))["why"] == (
+            "there is no skill 'magic': choose billing, discs, general, retention, or give it to an agent first"
+        )
+        assert (await ask(do="move", place=102, skill="billing"))["kind"] == "done", "though nobody has it"
+        assert served.line.places[102].arrival.skill == "billing"
         assert "0 to 10" in (await ask(do="move", place=102, priority=11))["why"]
         assert "needs a skill" in (await ask(do="skills", agent="bo", skills=[" "]))["why"]
         assert "time to come" in (await ask(do="hours", open=False, until="2020-01-01T10:00"))["why"]

@@ -185,6 +185,7 @@ async def _made(turn: Turn, arrival: Arrival, kind: str, told: Mapping[str, Any]
         "line": turn.line,
         **values,
     }
+    row["waits_since"] = max(row["entered_at"], row.get("due_at") or row["entered_at"])
     made: Row[Any] = (await turn.connection.execute(insert(places).values(row).returning(places))).one()
     turn.tell(made.id, kind, state=made.state, skill=made.skill, priority=made.priority, call=made.call_id, **told)
     return made

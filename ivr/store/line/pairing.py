@@ -4,7 +4,7 @@ whose turn it is.
 Two statements a pair on PostgreSQL, and nothing of ours between them: one takes the cluster's lock, where there is
 anything to do at all, the other finds the two, offers one to the other, writes it down and notifies. The lock is held
 for that one statement and the commit. SQLite has no statement that writes to two tables; it finds the two with the same
-query, and has one writer anyway. ``ivr.desk.routing`` says in memory what the query says.
+query, and has one writer anyway. ``ivr.desk.routing`` says the same of whom an agent could take, and in which order.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    Tuple,
     and_,
     bindparam,
     case,
@@ -46,17 +47,32 @@ from ivr.store.tables import agent_events, agent_skills, agents, place_events, p
 _at = bindparam("now", type_=Moment)
 _until = bindparam("lease", type_=Moment)
 _line = bindparam("process", type_=places.c.line.type)
+# Written into the statements: only so one plan, made once, is known to need no more than the index of live places.
+_WAITING, _CALLBACK = literal("waiting", literal_execute=True), literal("callback", literal_execute=True)
 
-_of_duty = select(agents.c.name).where(agents.c.state != "away")
-_of_idle = select(agents.c.name).where(agents.c.state == "idle")
-_ON_DUTY = select(agent_skills.c.skill).where(agent_skills.c.agent.in_(_of_duty))
-_IDLE = select(agent_skills.c.skill).where(agent_skills.c.agent.in_(_of_idle))
+
+def _there(name: str, *states: ColumnElement[bool]) -> CTE:
+    """Agents for callers, and for messages: a telephone plays nobody's message, a console does."""
+    callers = select(agents.c.name, false().label("message")).where(*states)
+    heard = select(agents.c.name, true()).where(agents.c.console, agents.c.line != "", *states)
+    return callers.union_all(heard).cte(name)
+
+
+def _skills(there: CTE) -> Select[Any]:
+    """Skills that somebody has, for callers and for messages."""
+    return select(agent_skills.c.skill, there.c.message).join_from(
+        agent_skills, there, agent_skills.c.agent == there.c.name
+    )
+
+
+_DUTY, _IDLE = _there("duty", agents.c.state != "away"), _there("idle", agents.c.state == "idle")
+_ON_DUTY, _FREE = _skills(_DUTY), _skills(_IDLE)
 
 
 def could(postgres: bool) -> Select[Any]:
     """The moment, with the lock, where somebody waits while an agent is idle; otherwise nothing, and no lock. Whoever
     changes that pairs afterwards."""
-    waits = exists().where(places.c.state.in_(("waiting", "callback")))
+    waits = exists().where(or_(places.c.state == _WAITING, places.c.state == _CALLBACK))
     found: Select[Any] = BEGIN_ALONE if postgres else select(clock(postgres))
     return found.where(waits, exists().where(agents.c.state == "idle"))
 
@@ -118,43 +134,43 @@ class Pairing:
             for n, each in enumerate(self._rules.relax)
         ]
 
-    def _served(self, skill: ColumnElement[Any]) -> ColumnElement[bool]:
-        """Somebody on duty has ``skill``, or one that it relaxes to."""
-        relaxes = [(skill == each.skill) & literal(each.to).in_(_ON_DUTY) for each in self._rules.relax]
-        return or_(skill.in_(_ON_DUTY), *relaxes)
+    def _served(self, caller: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+        """Somebody on duty has the skill, or one that it relaxes to."""
+        relaxes = [(caller.skill == each.skill) & _for(caller, each.to).in_(_ON_DUTY) for each in self._rules.relax]
+        return or_(_for(caller, caller.skill).in_(_ON_DUTY), *relaxes)
 
     def _caller(self) -> Select[Any]:
-        """SKIP LOCKED: a row that somebody is changing by hand never blocks the line."""
-        ready = (places.c.state == "waiting") | ((places.c.state == "callback") & (places.c.due_at <= _at))
+        """SKIP LOCKED: a row that somebody is changing by hand never blocks the line. A message until whose console is
+        there lets others go before it."""
+        caller = places.c
+        ready = (caller.state == _WAITING) | ((caller.state == _CALLBACK) & (caller.due_at <= _at))
         # Whom nobody on duty is there for: generalists take them, or else whoever there is.
-        anybody = literal(GENERAL).in_(_IDLE) | (literal(GENERAL).not_in(_ON_DUTY) & exists(_of_idle))
+        general, somebody = _for(caller, literal(GENERAL)), (caller.channel == MESSAGE).in_(select(_IDLE.c.message))
+        anybody = general.in_(_FREE) | (general.not_in(_ON_DUTY) & somebody)
         can_be_taken = or_(
-            places.c.skill.in_(_IDLE),
-            places.c.named.in_(_of_idle),
-            ~self._served(places.c.skill) & anybody,
-            *(when & literal(to).in_(_IDLE) for when, to in self._relaxed(places.c.skill, places.c.entered_at)),
+            _for(caller, caller.skill).in_(_FREE),
+            _for(caller, caller.named).in_(select(_IDLE)),
+            ~self._served(caller) & anybody,
+            *(when & _for(caller, to).in_(_FREE) for when, to in self._relaxed(caller.skill, caller.entered_at)),
         )
-        since = func.coalesce(places.c.due_at, places.c.entered_at)  # they can be served at all
+        since = func.coalesce(caller.due_at, caller.entered_at)  # they can be served at all
         patient = and_(
-            places.c.named.in_(_of_duty),
-            places.c.named.not_in(_of_idle),
+            caller.named.in_(select(_DUTY.c.name)),
+            caller.named.not_in(select(_IDLE.c.name)),
             since > bindparam("patient", type_=Moment),
         )
-        # A telephone plays nobody's message: a console does, and until one is there others go before it.
-        console = select(agents.c.seat).where(agents.c.state == "idle", agents.c.console, self._able(places.c))
-        heard = (places.c.channel != MESSAGE) | exists(console.correlate(places))
-        query = select(places).where(ready, can_be_taken, ~patient, heard)
+        query = select(places).where(ready, can_be_taken, ~patient)
         query = query.order_by(*in_order(bindparam("late", type_=Moment)))
         return query.limit(1).with_for_update(skip_locked=True)
 
     def _able(self, caller: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
-        """Whether an agent may take a place."""
+        """Whether an agent may take a place, who can hear it."""
         has = select(agent_skills.c.agent, agent_skills.c.skill)
         generalist = agents.c.name.in_(select(agent_skills.c.agent).where(agent_skills.c.skill == GENERAL))
         return or_(
             agents.c.name == caller.named,
             tuple_(agents.c.name, caller.skill).in_(has),
-            ~self._served(caller.skill) & (generalist | literal(GENERAL).not_in(_ON_DUTY)),
+            ~self._served(caller) & (generalist | _for(caller, literal(GENERAL)).not_in(_ON_DUTY)),
             *(
                 when & tuple_(agents.c.name, literal(to)).in_(has)
                 for when, to in self._relaxed(caller.skill, caller.entered_at)
@@ -167,11 +183,16 @@ class Pairing:
         locked, and whoever says so wakes the pairing."""
         has = select(agent_skills.c.agent, agent_skills.c.skill)
         very = tuple_(agents.c.name, caller.c.skill).in_(has)
-        able = self._able(caller.c) & ((caller.c.channel != MESSAGE) | agents.c.console)
+        able = self._able(caller.c) & ((caller.c.channel != MESSAGE) | (agents.c.console & (agents.c.line != "")))
         order = (agents.c.name != caller.c.named, ~very, agents.c.idle_at, agents.c.seat)
         query = select(agents).join_from(agents, caller, true())
         query = query.where(agents.c.state == "idle", able).order_by(*order).limit(1)
         return query.with_for_update(of=agents, skip_locked=True)
+
+
+def _for(caller: ReadOnlyColumnCollection[str, Any], what: Any) -> Tuple:
+    """A skill, or an agent, for whoever this is: a caller or a message."""
+    return tuple_(what, caller.channel == MESSAGE)
 
 
 class _Seat:

@@ -24,6 +24,7 @@ from ivr.store.database import clock, fit, moment
 from ivr.store.tables import agent_events, agents, place_events, places
 
 CHANNEL = "ivr_line"  # LISTEN, NOTIFY
+PAUSED = ("away", "talking", "abandoned", "expired")  # nobody waits then
 STANDSTILL_MS = 5000
 _LOCK = 0x49564C4E
 
@@ -101,10 +102,19 @@ class Turn:
         if state not in ("offered", "dialling", "talking"):
             values = {"agent": "", "seat": None, "until": None, **values}
         changed = {"state": state, "changed_at": self.at, "tie": "", **values}
+        changed["waits_since"] = self._waits_since(row, state, changed.get("due_at", row.due_at))
         query = update(places).where(places.c.id == row.id).values(changed).returning(places)
         made: Row[Any] = (await self.connection.execute(query)).one()
         self.tell(row.id, kind, told_agent, state=state, was=row.state, **detail)
         return made
+
+    def _waits_since(self, row: Row[Any], state: str, due_at: datetime | None) -> datetime:
+        """So long ago as the place will have waited in all by now; while a call back is not due, by then."""
+        stopped = row.changed_at if row.state in PAUSED else self.at
+        if row.state == "callback" and row.due_at is not None:
+            stopped = max(stopped, row.due_at)
+        waited: timedelta = stopped - (row.waits_since or row.entered_at)
+        return (max(self.at, due_at) if state == "callback" and due_at is not None else self.at) - waited
 
     # -- agents ------------------------------------------------------------------------------------------------------
 
@@ -168,6 +178,7 @@ def place_of(row: Row[Any], *, again: bool = False) -> Place:
         first=row.first,
         recording=row.recording,
         transcript=row.transcript,
+        waits_since=row.waits_since,
     )
 
 

@@ -17,6 +17,18 @@ export function lasted(ms) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+const zone = document.documentElement.dataset.zone;
+const DAY = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeZone: zone });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", timeZone: zone });
+const LATER = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: zone });
+
+// As long as they could have been served: a call back waits from when it is due.
+function waited(caller, now) {
+  const due = caller.due ? new Date(caller.due) : null;
+  const said = due && `due at ${(DAY.format(due) === DAY.format(new Date(now)) ? CLOCK : LATER).format(due)}`;
+  return [caller.since && lasted(now - Date.parse(caller.since)), said].filter(Boolean).join(", ") || "–";
+}
+
 const words = (reason) => reason.replaceAll(/[-_]/g, " ");
 
 function Figure({ name, value, about }) {
@@ -55,10 +67,10 @@ export function Callers({ board, ask, now }) {
         <td data-of="Why">${caller.urgent && html`<span class="tag urgent">Urgent</span> `}${words(caller.reason)}${
           caller.said && html`<q>${caller.said}</q>`}</td>
         <td data-of="Skill">${caller.skill}</td>
-        <td data-of="Waited" class="figure">${lasted(now - Date.parse(caller.since))}</td>
+        <td data-of="Waited" class="figure">${waited(caller, now)}</td>
         <td><button type="button" onClick=${() => move(caller)} aria-label=${`Move ${caller.who}`}>Move…</button></td>
       </tr>`)}</tbody></table></div>`}
-    ${moved && html`<${Move} caller=${moved} skills=${board.skills} ask=${ask} close=${() => move(null)} />`}
+    ${moved && html`<${Move} caller=${moved} skills=${board.skills} agents=${board.agents} ask=${ask} close=${() => move(null)} />`}
   </section>`;
 }
 
@@ -77,7 +89,8 @@ export function Dialog({ title, close, children }) {
   return html`<dialog ref=${dialog} onClose=${close} aria-labelledby="dialog-title"><h2 id="dialog-title">${title}</h2>${children}</dialog>`;
 }
 
-function Move({ caller, skills, ask, close }) {
+function Move({ caller, skills, agents, ask, close }) {
+  const there = (skill) => agents.some((agent) => agent.state !== "away" && agent.skills.includes(skill));
   const [skill, setSkill] = useState(caller.skill);
   const [priority, setPriority] = useState(caller.priority);
   const move = async (event) => {
@@ -87,7 +100,7 @@ function Move({ caller, skills, ask, close }) {
   };
   return html`<${Dialog} title=${`Move ${caller.who}`} close=${close}><form onSubmit=${move}>
     <p class="field"><label for="move-skill">Waits for</label><select id="move-skill" value=${skill}
-      onChange=${(event) => setSkill(event.target.value)}>${skills.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}</select></p>
+      onChange=${(event) => setSkill(event.target.value)}>${skills.map((each) => html`<option key=${each} value=${each}>${each}${there(each) ? "" : " (nobody there has it)"}</option>`)}</select></p>
     <p class="field"><label for="move-priority">Priority, 0 to 10: higher goes first</label>
       <input id="move-priority" type="number" min="0" max="10" required value=${priority} onInput=${(event) => setPriority(event.target.value)} /></p>
     <p class="go"><button class="primary">Move</button><button type="button" onClick=${close}>Cancel</button></p>

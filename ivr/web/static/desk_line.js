@@ -39,7 +39,7 @@ export function Waiting({ line, me, act }) {
     </dl>
     ${line.places.length === 0 && html`<p class="quiet">Nobody.</p>`}
     <ol class="places" aria-labelledby="waiting">${line.places.map((place) => html`<li key=${place.place} class=${me.skills.includes(place.skill) ? "mine" : ""}>
-      <span class="line"><strong>${place.who}</strong> <${Since} at=${place.entered} act=${act} /></span>
+      <span class="line"><strong>${place.who}</strong> <${Since} at=${place.waits_since} act=${act} /></span>
       <span class="quiet">${place.urgent && html`<span class="tag urgent">urgent</span> `}${place.channel !== "voice" && html`<span class="tag">${place.channel}</span> `}${plainly(place.reason) || place.skill}</span>
     </li>`)}</ol>
     ${line.waiting > line.places.length && html`<p class="quiet">and ${line.waiting - line.places.length} more</p>`}

@@ -32,7 +32,7 @@ export function Offer({ offer, act }) {
     <p class="eyebrow" id="offer-kind">${offer.asked_by ? `${offer.asked_by} asks you about a caller` : KINDS[offer.kind]}</p>
     <h2 id="offer-title">${story.who} ${story.identity !== "unknown" && html`<span class="tag">${story.identity}</span>`}</h2>
     <div id="offer-why"><${Why} story=${story} />
-      <p class="facts-line"><span>${offer.kind === "call" ? "Waiting" : "Since"} <${Since} at=${offer.entered} act=${act} /></span>
+      <p class="facts-line"><span>${offer.kind === "call" ? "Waiting" : "Since"} <${Since} at=${offer.waits_since} act=${act} /></span>
         ${repeated > 0 && html`<span>${repeated === 1 ? "1 earlier call" : `${repeated} earlier calls`}</span>`}
         ${offer.attempts > 0 && html`<span>tried ${offer.attempts} times</span>`}
         ${offer.again && html`<span>has been offered before</span>`}

@@ -11,6 +11,7 @@ from ivr.clock import SystemClock
 from ivr.config import DeskConfig
 from ivr.desk import WaitingLine
 from ivr.ports import Line, LineView
+from ivr.ports.line import Estimator
 
 from .conftest import OneLine, opened
 
@@ -37,12 +38,18 @@ class Process:
 
 @asynccontextmanager
 async def process(
-    url: str, name: str, config: DeskConfig | None = None, *, live: Callable[[], Collection[str]] | None = None
+    url: str,
+    name: str,
+    config: DeskConfig | None = None,
+    *,
+    live: Callable[[], Collection[str]] | None = None,
+    estimator: Estimator | None = None,
+    on_change: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Process]:
     config = config or DeskConfig()
     desk, clock, calls = await opened(url, name), SystemClock(), set[str]()
     desk.line.apply(config.line)
-    waiting = WaitingLine(desk.line, config, clock, live=live)
+    waiting = WaitingLine(desk.line, config, clock, live=live, estimator=estimator, on_change=on_change)
     await waiting.begin()
     made = Process(name, desk, waiting, calls)
     made.tasks = [

@@ -101,17 +101,17 @@ class Estimate:
         self.said.append((place.id, standing))
 
 
-async def test_the_estimator_is_asked_and_shown(here: Process) -> None:
-    estimate = here.waiting._estimator = Estimate()
-    changes: list[LineView] = []
-    here.waiting.on_change = lambda: changes.append(here.line.view())
-    place = await here.line.enter(arrival())
-    standing = here.line.standing(place.id)
-    assert standing is not None and (standing.position, standing.within_minutes) == (7, 2)
-    here.line.told(place.id, standing)
-    assert estimate.said == [(place.id, standing)]
-    assert [each.id for each in estimate.views[-1].places] == [place.id]
-    assert changes
+async def test_the_estimator_is_asked_and_shown(url: str) -> None:
+    estimate, changes = Estimate(), list[int]()
+    async with process(url, "here", estimator=estimate, on_change=lambda: changes.append(1)) as here:
+        changes.clear()
+        place = await here.line.enter(arrival())
+        standing = here.line.standing(place.id)
+        assert standing is not None and (standing.position, standing.within_minutes) == (7, 2)
+        here.line.told(place.id, standing)
+        assert estimate.said == [(place.id, standing)]
+        assert [each.id for each in estimate.views[-1].places] == [place.id]
+        assert changes
 
 
 async def next_of(offers: AsyncIterator[Offer]) -> Offer:

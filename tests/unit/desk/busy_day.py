@@ -20,6 +20,7 @@ from ivr.desk.announcements import WaitAnnouncements
 from ivr.desk.routing import Rules
 from ivr.ports import AgentStatus, Arrival, LineView, Place, Standing
 from ivr.ports.line import Announced
+from tests.pairing import next_pair
 
 OPENS = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 DAY_S = 12 * 3600.0
@@ -138,7 +139,7 @@ class Day:
     def _changed(self) -> None:
         self._estimator.follow(self._view())
         statuses = [seat.status for seat in self._seats]
-        while pair := RULES.next_pair((c.place for c in self._waiting.values()), statuses, self._now()):
+        while pair := next_pair(RULES, (c.place for c in self._waiting.values()), statuses, self._now()):
             place, agent = pair
             self._check_bound(place, agent)
             seat = next(seat for seat in self._seats if seat.status is agent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from ivr.config import Relaxation
 from ivr.desk.position import ahead, sayable
 from ivr.desk.routing import Rules
+from ivr.ports import Place
 from tests.unit.desk.waiting import START, agent, place, view
 
 NOW = START + timedelta(seconds=60)
@@ -73,6 +75,39 @@ def test_skills_relax_by_time() -> None:
     agents = [agent("ann", "general")]
     assert ahead(view(desk, agents, soon), mine, RULES, soon) == 0
     assert ahead(view(desk, agents, later), mine, RULES, later) == 1
+
+
+def _message(number: int, skill: str = "general", *, after: float = 0.0) -> Place:
+    made = place(number, skill, after=after)
+    return replace(made, arrival=replace(made.arrival, channel="message"))
+
+
+def test_a_message_that_no_agent_of_mine_can_play_is_not_before_me() -> None:
+    """Whatever stands first in the line: who takes messages says nothing of who takes callers."""
+    mine = place(3, after=20)
+    desk = [_message(1), place(2, after=10), mine]
+    telephone, console = agent("front"), agent("ann", line="here")
+    assert ahead(view(desk, [telephone], NOW), mine, RULES, NOW) == 1, "the one who waits, and no message"
+    assert ahead(view(desk, [telephone, console], NOW), mine, RULES, NOW) == 2, "ann takes it before me"
+    discs = agent("bo", "discs", line="here")
+    other = [_message(1, "discs"), place(2, after=10), mine]
+    assert ahead(view(other, [telephone, discs], NOW), mine, RULES, NOW) == 1, "bo takes none of mine"
+
+
+def test_a_message_stays_not_before_me_as_it_grows_older() -> None:
+    """Never rising: neither the bound nor relaxing makes a telephone play it."""
+    mine, telephone = place(2, "discs", after=10), agent("front", "discs", "general")
+    for seconds in (60, 200, 700):
+        now = START + timedelta(seconds=seconds)
+        assert ahead(view([_message(1, "discs"), mine], [telephone], now), mine, RULES, now) == 0
+
+
+def test_who_knows_my_agent_is_before_me() -> None:
+    """Though they wait for a skill that the agent lacks."""
+    mine = place(2, "discs", after=10)
+    agents = [agent("ann", "discs"), agent("bo", "general")]
+    assert ahead(view([place(1), mine], agents, NOW), mine, RULES, NOW) == 0
+    assert ahead(view([place(1, named="ann"), mine], agents, NOW), mine, RULES, NOW) == 1
 
 
 def test_never_rising() -> None:

@@ -103,7 +103,7 @@ def test_an_offer_says_why_with_the_words_before_it_is_answered() -> None:
         assert told["who"] == "Ada Moreno" and told["identity"] == "likely: number known" and told["urgent"]
         assert told["said"] == CONTEXT.said
         assert [each["said"] for each in told["also"]] == ["let me talk to a person"]
-        assert offer["entered"] < EPOCH.isoformat() and told["panel"]["name"] == "Ada Moreno"
+        assert offer["waits_since"] < EPOCH.isoformat() and told["panel"]["name"] == "Ada Moreno"
         assert shown(ground, seat)["talk"] is None and not call.done()
 
         seat.accept(offer["place"])

@@ -1,4 +1,4 @@
-"""Who is served next, and by whom."""
+"""Who is served next, and by whom: what the store's pairing is held to says so."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from datetime import timedelta
 from ivr.config import Relaxation
 from ivr.desk.routing import Rules
 from ivr.ports import AgentStatus, Place
+from tests.pairing import next_pair
 from tests.unit.desk.waiting import START, agent, place
 
 RULES = Rules(relax=(Relaxation(skill="discs", to="general", after_s=180.0),))
 
 
 def pair(places: list[Place], agents: list[AgentStatus], seconds: float = 60.0) -> tuple[int, str] | None:
-    found = RULES.next_pair(places, agents, START + timedelta(seconds=seconds))
+    found = next_pair(RULES, places, agents, START + timedelta(seconds=seconds))
     return None if found is None else (found[0].id, found[1].name)
 
 
