@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -58,12 +59,20 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     """What to tell the operator; where there is no SQLite file, only that, unless the command is one that makes it.
 
     Raises StoreUnavailable, ConfigError."""
-    company, zone = company_of(config), ZoneInfo(config.flows.time_zone)
     path = missing_file(config.store.resolved())
     if path and arguments.work is status:
         return f"{path}: there is no database: {UPGRADE}, or mend [store] url"
     if path and arguments.work not in (upgrade, seed):
         raise ConfigError(f"{path}: there is no database", remedy=f"{UPGRADE}, or mend [store] url")
+    async with opened(config) as database:
+        answer: str = await arguments.work(database, arguments)
+        return answer
+
+
+@asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[Opened]:
+    """The database of ``config``, closed afterwards."""
+    company, zone = company_of(config), ZoneInfo(config.flows.time_zone)
     store = Store(
         config.store.resolved(),
         branches=company.branches,
@@ -71,10 +80,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
         spool=config.store.spool_folder,
     )
     try:
-        answer: str = await arguments.work(
-            Opened(store, company.on(store.database, Times(store.now, zone)), zone), arguments
-        )
-        return answer
+        yield Opened(store, company.on(store.database, Times(store.now, zone)), zone)
     finally:
         await store.close()
 
@@ -85,7 +91,7 @@ async def upgrade(opened: Opened, _: argparse.Namespace) -> str:
     return f"{now.database} is at revision {now.revision}"
 
 
-async def seed(opened: Opened, _: argparse.Namespace) -> str:
+async def seed(opened: Opened, _: argparse.Namespace | None = None) -> str:
     await opened.store.upgrade()
     added, held = await opened.company.seed(), await opened.company.counts()
     if not added:

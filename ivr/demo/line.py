@@ -16,8 +16,12 @@ from typing import Any, Self
 import aiohttp
 from watchfiles import awatch
 
+from ivr.accounts.authentication import Authentication
+from ivr.cli.db import opened, seed
+from ivr.config import load_config
 from ivr.errors import UnavailableError
 from ivr.logs import StandardError
+from ivr.ports import Account, Role
 
 READY = re.compile(r"ready: sip (\S+), http (\S+)")
 START_TIMEOUT_S = 180.0
@@ -102,7 +106,8 @@ class RunningLine:
     @classmethod
     @asynccontextmanager
     async def running(cls, setup: LineSetup, *, show_progress: bool = False) -> AsyncIterator[Self]:
-        """Seed its database, start it and stop it. Raises UnavailableError with what it said on the way down."""
+        """Seed its database, start it and stop it. Raises StoreUnavailable, and UnavailableError with what it said on
+        the way down."""
         line = await cls._start(setup, show_progress)
         try:
             yield line
@@ -112,14 +117,14 @@ class RunningLine:
     @classmethod
     async def _start(cls, setup: LineSetup, show_progress: bool) -> Self:
         config = setup.write()
-        environment = {**os.environ, **setup.environment}
-        await _run("db", "seed", "--config", str(config), environment=environment)
+        async with opened(load_config(config)) as database:
+            await seed(database)
         limited = ("sh", "-c", f'ulimit -n {setup.descriptors} && exec "$@"', "sh") if setup.descriptors else ()
         process = await asyncio.create_subprocess_exec(
             *limited,
             *(sys.executable, "-m", "ivr", "serve", "--config", str(config), "--drain", str(setup.drain_s)),
             stderr=asyncio.subprocess.PIPE,
-            env=environment,
+            env={**os.environ, **setup.environment},
         )
         assert process.stderr is not None
         said: list[str] = []
@@ -148,15 +153,11 @@ class RunningLine:
                 await self.process.wait()
         await self._drain
 
-    async def hire(self, name: str, display: str, roles: Sequence[str], password: str) -> None:
-        """An account for its console, known there within a second. Raises UnavailableError."""
-        wanted = [part for role in roles for part in ("--role", role)]
-        config = str(self.setup.folder / "config.toml")
-        await _run(
-            *("accounts", "add", name, "--display", display, *wanted, "--config", config),
-            environment={**os.environ, **self.setup.environment},
-            typed=password,
-        )
+    async def hire(self, name: str, display: str, roles: Sequence[Role], password: str) -> None:
+        """An account for its console, known there within a second. Raises AccountError, StoreUnavailable."""
+        async with opened(load_config(self.setup.folder / "config.toml")) as database:
+            authentication = Authentication(database.store.accounts, now=database.store.now)
+            await authentication.add(Account(name, frozenset(roles), display), "demo", password)
 
     # -- its API ---------------------------------------------------------------------------------------------
 
@@ -183,16 +184,3 @@ class RunningLine:
     @property
     def log(self) -> Path:
         return self.setup.folder / "ivr.log"
-
-
-async def _run(*arguments: str, environment: Mapping[str, str], typed: str = "") -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ivr", *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=environment,
-    )
-    out, _ = await process.communicate(f"{typed}\n".encode())
-    if process.returncode:
-        raise UnavailableError(f"ivr {' '.join(arguments)} failed:\n{out.decode(errors='replace')}")

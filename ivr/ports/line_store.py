@@ -14,11 +14,8 @@ from ivr.ports.line import AgentStatus, Offer, Place, Places
 CLOSED, LINE_LOST, RESTED = "closed", "line lost", "rested"
 BY_ITSELF = (CLOSED, LINE_LOST, RESTED)
 SIGNED_IN, SIGNED_OUT, LOST = "signed in", "signed out", "lost"
-SOON_BACK = (
-    SIGNED_IN,
-    SIGNED_OUT,
-    LOST,
-)  # nobody said that they go: a page that broke is loaded again
+# Nobody said that they go: a page that broke is loaded again, a phone is looked after by another process.
+SOON_BACK = (SIGNED_IN, SIGNED_OUT, LOST, LINE_LOST)
 
 
 @dataclass(frozen=True, slots=True)

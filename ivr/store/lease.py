@@ -51,11 +51,22 @@ class LineLease(TableGroup):
         self._sip = ""
         self._reached: Mapping[str, str] = {}
         self._beating_since: float | None = None
-        self.steady = False  # it has beaten for so long that any other that lives has, too
+        self._monotonic: Callable[[], float] = lambda: 0.0  # once it runs, its clock's
 
     @property
     def line(self) -> str:
         return self._line
+
+    @property
+    def steady(self) -> bool:
+        """It has beaten for so long that any other that lives has, too, and did until now: what has stood still until
+        this moment says nothing of anybody, itself included."""
+        now = self._monotonic()
+        return (
+            self._beating_since is not None
+            and now - self._looked <= 3 * BEAT_S
+            and now - self._beating_since >= SILENT_S
+        )
 
     @property
     def silent(self) -> Collection[str]:
@@ -83,6 +94,7 @@ class LineLease(TableGroup):
 
     async def run(self, clock: Clock, live: Callable[[], Iterable[str]]) -> None:
         """Beat, and watch the others; until cancelled. ``live``: ids of the calls in progress here."""
+        self._monotonic = clock.monotonic
         while True:
             await clock.sleep(BEAT_S)
             try:
@@ -96,12 +108,11 @@ class LineLease(TableGroup):
                 self._gone -= dead
             except (StoreUnavailable, SQLAlchemyError):
                 self._seen.clear()  # nobody could be seen to beat meanwhile
-                self._beating_since, self.steady = None, False
+                self._beating_since = None
 
     def _beat_well(self, now: float) -> None:
         if self._beating_since is None or now - self._looked > 3 * BEAT_S:
             self._beating_since = now  # after an outage of the database, or a standstill of this process
-        self.steady = now - self._beating_since >= SILENT_S
 
     async def tidy(self, live: Callable[[], Iterable[str]]) -> None:
         """End the calls of this line that are over, though nothing could keep their end."""

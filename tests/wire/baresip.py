@@ -54,7 +54,7 @@ class Baresip:
         body = json.dumps({"command": name, "params": parameters}).encode()
         self._writer.write(b"%d:%s," % (len(body), body))
         await self._writer.drain()
-        answer = await asyncio.wait_for(self._answers.get(), 5)
+        answer = await asyncio.wait_for(self._answers.get(), 30)
         if not answer.get("ok"):
             raise AssertionError(f"baresip refused {name} {parameters}: {answer}")
         return str(answer.get("data", ""))
@@ -64,7 +64,7 @@ class Baresip:
         for key in keys:
             await self.command("sndcode", key)
 
-    async def wait(self, kind: str, timeout_s: float = 10.0) -> dict[str, Any]:
+    async def wait(self, kind: str, timeout_s: float = 30.0) -> dict[str, Any]:
         """The first event of this type. Raises TimeoutError."""
         async with self._changed, asyncio.timeout(timeout_s):
             await self._changed.wait_for(lambda: any(event.get("type") == kind for event in self.events))

@@ -46,7 +46,7 @@ class Kamailio:
         found = [re.search(rf"line (up|down): sip:{re.escape(line)}$", said) for said in self.said]
         return next((match[1] for match in reversed(found) if match), "up")
 
-    async def until(self, state: str, line: str, timeout_s: float = 15.0) -> None:
+    async def until(self, state: str, line: str, timeout_s: float = 60.0) -> None:
         """The line is "up" or "down" in its eyes. Raises AssertionError with the log."""
         try:
             async with asyncio.timeout(timeout_s), self._changed:

@@ -123,10 +123,10 @@ class LineTables(TableGroup):
     async def reap(self, *, silent: bool | None = None) -> int:
         """Whatever is over; how many places dead processes had. ``silent``: also those that only were not heard of for
         a while; None: where this process itself could have heard them."""
-        silent = silent if silent is not None else self._lease is not None and self._lease.steady
 
         async def work(turn: Turn) -> int:
-            buried = await reaping.bury(turn, silent=silent)
+            steady = self._lease is not None and self._lease.steady  # asked when the turn has its moment
+            buried = await reaping.bury(turn, silent=steady if silent is None else silent)
             await reaping.expire(turn)
             return buried
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,45 @@ async def test_a_process_that_is_silent_for_long(desk: OneLine, other: OneLine) 
     assert await desk.states() == {"ann": "away", "bob": "idle"}
     again = await desk.enter("member:1", call_id="another")
     assert (again.id, again.entered_at, again.again) == (waiting.id, waiting.entered_at, True)
+
+
+class Beats:
+    """A clock under which a process beats so often, and then stands still."""
+
+    def __init__(self, beats: int) -> None:
+        self._left, self.passed, self.still = beats, 0.0, asyncio.Event()
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        if not self._left:
+            self.still.set()
+            await asyncio.get_running_loop().create_future()
+        self._left -= 1
+        self.passed += seconds
+
+
+async def test_who_stood_still_buries_nobody(desk: OneLine, other: OneLine) -> None:
+    """Neither itself nor those who stood still with it: it has not beaten, and could not hear them either."""
+    await desk.phones(phone("front"))
+    theirs, ours = await other.enter("member:1"), await desk.enter("member:2")
+    clock = Beats(10)
+    assert desk.store._lease is not None
+    running = asyncio.create_task(desk.store._lease.run(clock, tuple))
+    await clock.still.wait()
+    for process in ("here", "there"):
+        await desk.silence(process, 12.0)
+    clock.passed += 12.0
+    assert await desk.line.reap() == 0
+    assert await desk.states() == {"front": "idle"}
+    assert {(await desk.place(place.id))["state"] for place in (theirs, ours)} == {"waiting"}
+    clock.passed -= 12.0  # had it gone on listening, it would have known of them
+    assert await desk.line.reap() == 2
+    running.cancel()
 
 
 async def test_who_dials_again_before_anybody_noticed(desk: OneLine, other: OneLine) -> None:

@@ -81,6 +81,17 @@ async def test_where_callers_stand(here: Process) -> None:
     assert not here.line.staffed("general")
 
 
+async def test_a_phone_whose_process_was_taken_for_dead_is_soon_back(url: str) -> None:
+    """Nobody hears that nobody is there meanwhile: whose configuration has it looks after it within a second."""
+    async with process(url, "here", DeskConfig(agents=(PHONE,))) as here, process(url, "there") as there:
+        await until(there.line, lambda view: any(each.state == "idle" for each in view.agents))
+        here.kill()
+        await there.desk.silence("here", 12.0)
+        assert await there.desk.line.reap(silent=True) == 0
+        await until(there.line, lambda view: bool(view.agents) and all(each.state == "away" for each in view.agents))
+        assert there.line.staffed("general")
+
+
 class Estimate:
     """Implements ``ivr.ports.Estimator``."""
 

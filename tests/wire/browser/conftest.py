@@ -84,7 +84,7 @@ class Desk:
         found = await self.page.evaluate("heard()")
         return found["hertz"], found["level"]
 
-    async def hears(self, hertz: float, *, within: float = 5.0) -> float:
+    async def hears(self, hertz: float, *, within: float = 30.0) -> float:
         """Wait until the page hears that tone; its level."""
         end = time.monotonic() + within
         while time.monotonic() < end:

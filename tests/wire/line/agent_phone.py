@@ -97,7 +97,7 @@ class AgentSockets(asyncio.DatagramProtocol):
         self, method: str, headers: Mapping[str, str] | None = None, *, sdp: bool = False
     ) -> SipResponse:
         """In the call, not before it is settled (RFC 3261 section 14.1); the final answer."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.acknowledged.wait()
         self._version += 1
         request = self._inside(method)
@@ -106,7 +106,7 @@ class AgentSockets(asyncio.DatagramProtocol):
         if sdp:
             request.carry_sdp(self._sdp())
         self._send(request)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self._answers.get()
 
     def _inside(self, method: str) -> SipRequest:

@@ -67,7 +67,7 @@ async def test_a_second_service_of_the_same_configuration(closed: RunningLine, t
     )
     assert second.stderr is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not (ready := READY.search((await second.stderr.readline()).decode())):
                 assert second.returncode is None
         assert ready[1] != closed.sip and f"http://{ready[2]}" != closed.http
@@ -106,7 +106,7 @@ async def test_a_service_told_to_stop_lets_its_callers_finish(closed: RunningLin
         await reached_state(closed, "queue.menu", call, since=since)
         await caller.prompt_begin()
         assert closed.process.returncode is None
-    assert await asyncio.wait_for(closed.process.wait(), 20) == 0, "and ends when the last caller has"
+    assert await asyncio.wait_for(closed.process.wait(), 60) == 0, "and ends when the last caller has"
     ended = await logged(closed, "call.end", since=since, call_id=call)
     assert ended["ended_by"] == "caller"
     assert not any('"service.drain_incomplete"' in text for text in closed.log.read_text().splitlines())
@@ -114,12 +114,12 @@ async def test_a_service_told_to_stop_lets_its_callers_finish(closed: RunningLin
 
 async def refusal(phone: Softphone, uri: str) -> DialFailed:
     """How the line turns down a call. A drain begins a moment after its signal: a call that slips in is ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while True:
             await phone.call(uri, from_number=HENRY)
             try:
-                await phone.wait_answered(10)
+                await phone.wait_answered(30)
             except DialFailed as refused:
                 return refused
             await phone.hangup()
-            await phone.wait_ended(5)
+            await phone.wait_ended(30)

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope
 
 WALTER, JUNE = "5035550102", "5035550103"
 HELLO = "This is Sam at the desk. How can I help?"
-GAP_S = 3.0  # with a loaded machine in mind; a new process is up in half a second
+GAP_S = 6.0  # with a loaded machine in mind; a new process is up in half a second
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from ivr.errors import DialFailed
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.voices import CallerVoice
+from tests.wire.line.reloading import edited, reloaded
 from tests.wire.line.watching import call_of, logged, mark, processes, readiness, ready_when, until, with_human
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -110,27 +111,6 @@ async def logged_in_new_file(line: RunningLine, event: str) -> dict[str, Any]:
 
 
 # -- SIGHUP ------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def edited(line: RunningLine, *changes: tuple[str, str]) -> Iterator[None]:
-    """The line's configuration file with ``changes``, for a while."""
-    path = line.setup.folder / "config.toml"
-    before = text = path.read_text()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    path.write_text(text)
-    try:
-        yield
-    finally:
-        path.write_text(before)
-
-
-async def reloaded(line: RunningLine, event: str = "config.reloaded") -> dict[str, Any]:
-    since = mark(line)
-    line.process.send_signal(signal.SIGHUP)
-    return await logged(line, event, since=since)
 
 
 async def test_a_reload_says_what_more_calls_lack(operated: RunningLine) -> None:

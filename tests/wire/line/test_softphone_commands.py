@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ivr.demo.line import AgentPhone, LineSetup, RunningLine
+from ivr.demo.line import AgentPhone, RunningLine
 from ivr.softphone.phone import Softphone
+from tests.wire.line.reloading import with_agents
 from tests.wire.line.watching import logged
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="session")]
@@ -87,10 +88,8 @@ async def port() -> int:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(tmp_path_factory: pytest.TempPathFactory, port: int) -> AsyncIterator[RunningLine]:
-    folder = tmp_path_factory.mktemp("commands")
-    agents = [AgentPhone(f"sip:phone@127.0.0.1:{port}")]
-    async with RunningLine.running(LineSetup(folder, agents=agents)) as line:
+async def desk(line: RunningLine, port: int) -> AsyncIterator[RunningLine]:
+    async with with_agents(line, [AgentPhone(f"sip:phone@127.0.0.1:{port}", name="terminal")]):
         yield line
 
 

@@ -188,7 +188,7 @@ async def test_a_drain_is_told_kept_and_cut_short(tmp_path: Path) -> None:
                     await late.wait_answered(10)
             assert phone.ended is None
             process.send_signal(signal.SIGINT)
-            assert (await phone.wait_ended(5)).by == "remote"
+            assert (await phone.wait_ended(30)).by == "remote"
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)
         assert process.stderr is not None

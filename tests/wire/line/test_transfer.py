@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ivr.demo.line import AgentPhone, LineSetup, RunningLine
+from ivr.demo.line import AgentPhone, RunningLine
 from ivr.errors import DialFailed
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
+from tests.wire.line.reloading import with_agents
 from tests.wire.line.watching import logged, mark
 from tests.wire.sipp import run_sipp
 
@@ -22,12 +23,10 @@ WALTER, JUNE = "5035550102", "5035550103"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningLine]:
+async def small(line: RunningLine) -> AsyncIterator[RunningLine]:
     """Room for one call; its agents sit behind somebody else's switch."""
-    agents = [AgentPhone("sip:agents@192.0.2.20", mode="refer")]
-    setup = LineSetup(Path(tmp_path_factory.mktemp("small")), agents=agents, max_calls=1)
-    async with RunningLine.running(setup) as running:
-        yield running
+    async with with_agents(line, [AgentPhone("sip:agents@192.0.2.20", name="switch", mode="refer")], max_calls=1):
+        yield line
 
 
 async def test_a_transfer_that_succeeds_ends_our_part(small: RunningLine, tmp_path: Path) -> None:

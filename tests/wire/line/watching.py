@@ -51,7 +51,7 @@ async def with_human(line: RunningLine, phones: Sequence[Softphone], call: str, 
     """The call is joined with an agent: the line says so, and one of the phones was rung for it and answered."""
     await logged(line, "handoff.connected", since=since, call_id=call)
     (phone,) = [p for p in phones if p.incoming is not None and p.incoming.headers["x-ivr-call-id"] == call]
-    await phone.wait_answered(1)
+    await phone.wait_answered(30)
     return phone
 
 
@@ -71,7 +71,7 @@ def processes(line: RunningLine, *words_wanted: str) -> list[int]:
     return found
 
 
-async def until(met: Callable[[], Awaitable[bool]], timeout_s: float = 10.0) -> None:
+async def until(met: Callable[[], Awaitable[bool]], timeout_s: float = 30.0) -> None:
     """Returns once ``met``, which nothing announces. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while True:
@@ -85,7 +85,7 @@ async def readiness(http: str) -> tuple[int, dict[str, Any]]:
         return answer.status, await answer.json()
 
 
-async def ready_when(http: str, met: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> tuple[int, Any]:
+async def ready_when(http: str, met: Callable[[dict[str, Any]], bool], timeout_s: float = 60.0) -> tuple[int, Any]:
     """What /readyz says once ``met``."""
     async with asyncio.timeout(timeout_s):
         while True:

@@ -36,7 +36,7 @@ class Log:
             self.all.append(event)
             self._fresh.set()
 
-    async def first(self, kind: type[E], count: int = 1, *, within: float = 6.0) -> list[E]:
+    async def first(self, kind: type[E], count: int = 1, *, within: float = 30.0) -> list[E]:
         """The first ``count`` events of ``kind``."""
         async with asyncio.timeout(within):
             while len(self.of(kind)) < count:
@@ -47,7 +47,7 @@ class Log:
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.all if isinstance(event, kind)]
 
-    async def ended(self, *, within: float = 6.0) -> None:
+    async def ended(self, *, within: float = 30.0) -> None:
         async with asyncio.timeout(within):
             await self.task
 

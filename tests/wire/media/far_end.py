@@ -114,7 +114,7 @@ class FarEnd(asyncio.DatagramProtocol):
             self.send(body, payload_type=payload_type, timestamp=start)
         self.timestamp += 160 * (updates + 1)
 
-    async def received(self, count: int, *, within: float = 5.0) -> list[Arrival]:
+    async def received(self, count: int, *, within: float = 30.0) -> list[Arrival]:
         """The first ``count`` arrivals since the last ``forget``."""
         async with asyncio.timeout(within):
             while len(self.arrivals) < count:

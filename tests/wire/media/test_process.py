@@ -190,7 +190,7 @@ async def test_a_hung_process_is_replaced() -> None:
     hung = engine.pid
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
-    assert (await log.first(MediaLost, within=20))[0].reason == "the media process hung"
+    assert (await log.first(MediaLost))[0].reason == "the media process hung"
     await leg.close()
     again = await engine.open("again", None)
     assert engine.pid != hung

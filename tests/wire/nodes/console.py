@@ -84,7 +84,7 @@ class Console(asyncio.DatagramProtocol):
         assert answer["kind"] == "done", answer
         return answer
 
-    async def until(self, name: str, *, within_s: float = 20.0) -> dict[str, Any]:
+    async def until(self, name: str, *, within_s: float = 30.0) -> dict[str, Any]:
         """``offer``, ``talk`` or ``wrap``, once there is one."""
         async with asyncio.timeout(within_s):
             while not self.state.get(name):
@@ -92,20 +92,20 @@ class Console(asyncio.DatagramProtocol):
                 await self._fresh.wait()
         return dict(self.state[name])
 
-    async def until_free(self, *, within_s: float = 20.0) -> None:
+    async def until_free(self, *, within_s: float = 30.0) -> None:
         async with asyncio.timeout(within_s):
             while self.state.get("talk") or self.state.get("offer"):
                 self._fresh.clear()
                 await self._fresh.wait()
 
-    async def is_(self, state: str, *, within_s: float = 10.0) -> None:
+    async def is_(self, state: str, *, within_s: float = 30.0) -> None:
         """The agent is idle, in wrap_up, …"""
         async with asyncio.timeout(within_s):
             while self.state.get("me", {}).get("state") != state:
                 self._fresh.clear()
                 await self._fresh.wait()
 
-    async def joined(self, *, within_s: float = 20.0) -> dict[str, Any]:
+    async def joined(self, *, within_s: float = 30.0) -> dict[str, Any]:
         """The conversation."""
         async with asyncio.timeout(within_s):
             while not (self.state.get("talk") or {}).get("joined"):
@@ -113,7 +113,7 @@ class Console(asyncio.DatagramProtocol):
                 await self._fresh.wait()
         return dict(self.state["talk"])
 
-    async def hears(self, hertz: float, *, within_s: float = 8.0) -> None:
+    async def hears(self, hertz: float, *, within_s: float = 30.0) -> None:
         """Raises AssertionError with what was heard instead."""
         self._heard.clear()
         end = asyncio.get_running_loop().time() + within_s

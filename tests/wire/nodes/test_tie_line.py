@@ -70,7 +70,7 @@ async def speaking(phone: Softphone) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def caller_hears(phone: Softphone, hertz: float, *, within_s: float = 10.0) -> None:
+async def caller_hears(phone: Softphone, hertz: float, *, within_s: float = 30.0) -> None:
     heard: deque[bytes] = deque(maxlen=15)
     last = 0.0
     try:
@@ -87,7 +87,7 @@ async def caller_hears(phone: Softphone, hertz: float, *, within_s: float = 10.0
 
 async def caller_hears_music(phone: Softphone) -> None:
     heard: list[bytes] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for sound in phone.listen():
             heard.append(sound.pcm)
             if len(heard) == 50:
@@ -122,7 +122,7 @@ async def test_both_hear_each_other_hold_and_the_agent_hangs_up(house: House) ->
             await console.done("mute", on=False)
             await caller_hears(phone, HERTZ)
         await console.done("hang_up")
-        over = await phone.wait_ended(5)
+        over = await phone.wait_ended(30)
         assert over.by == "remote"
         await until(is_(house, place, "done"))
         await console.until("wrap")
@@ -138,7 +138,7 @@ async def test_the_caller_hangs_up(house: House) -> None:
             await console.done("accept", place=offer["place"])
             await console.joined()
             await phone.hangup()
-            await console.until("wrap", within_s=5)
+            await console.until("wrap")
         await until(is_(house, offer["place"], "done"))
         await console.is_("wrap_up")
 
@@ -150,15 +150,19 @@ async def test_an_agent_declines_and_the_caller_keeps_the_place(house: House) ->
         await console.done("decline", place=offer["place"])
         released = await logged(house.near, "line.released", since=since, place=offer["place"])
         assert released["why"] == "declined"
-        row = await house.place(offer["place"])
-        assert row["state"] in ("waiting", "offered", "talking") and row["agent"] != "local"
+
+        async def with_others() -> bool:
+            row = await house.place(offer["place"])
+            return row["state"] in ("waiting", "offered", "talking") and row["agent"] != "local"
+
+        await until(with_others)  # it is said before it is written down
 
 
 async def test_who_leaves_while_it_rings_is_taken_off_the_console(house: House) -> None:
     async with available(house) as console:
         async with asking(house):
             await console.until("offer")
-        await console.until_free(within_s=5)
+        await console.until_free()
         await console.is_("idle")
 
 
@@ -185,7 +189,7 @@ async def test_a_transfer_to_a_skill_waits_at_the_old_place(house: House) -> Non
         since = mark(house.near)
         await console.done("transfer", to="skill:discs")
         await logged(house.near, "line.passed", since=since, place=place, skill="discs")
-        await console.until_free(within_s=5)
+        await console.until_free()
         # not by what the phone says of its last call, which may be one that was withdrawn before
         await logged(house.near, "handoff.connected", since=since, destination="front")
         await until(is_(house, place, "talking"))
@@ -200,7 +204,7 @@ async def test_back_to_the_machine(house: House) -> None:
         since = mark(house.near)
         await console.done("machine")
         await logged(house.near, "handoff.returned", since=since, how="machine", call_id=call)
-        await console.until_free(within_s=5)
+        await console.until_free()
         assert phone.ended is None
         await until(is_(house, place, "done"))
 

@@ -97,14 +97,14 @@ async def speaking(**phones: AgentSockets) -> AsyncIterator[None]:
         await asyncio.gather(*speeches, return_exceptions=True)
 
 
-async def voices(far: FarEnd, within: float = 3.0) -> set[str]:
+async def voices(far: FarEnd, within: float = 30.0) -> set[str]:
     """Who is heard here in the next half second; "music" for whatever sounds and is nobody's voice."""
     far.forget()
     arrivals = await far.received(25, within=within)
     return heard_in(np.concatenate([np.asarray(frame, dtype=np.float64) for frame in far.signal(arrivals)]), TONES)
 
 
-async def hears(far: FarEnd, *names: str, within: float = 5.0) -> None:
+async def hears(far: FarEnd, *names: str, within: float = 30.0) -> None:
     """Returns once exactly these are heard here. Raises AssertionError with who was heard instead."""
     heard: set[str] = set()
     try:

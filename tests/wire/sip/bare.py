@@ -44,7 +44,7 @@ class BarePeer(asyncio.DatagramProtocol):
         self._transport.sendto(data, (self._goal.host, self._goal.port))
 
     async def next(self) -> SipRequest | SipResponse:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             return await self._arrived.get()
 
     @property

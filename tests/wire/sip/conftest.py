@@ -60,12 +60,12 @@ class Line:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait for calls and events to make ``true`` so."""
-        async with asyncio.timeout(8), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(true)
 
     async def finished(self) -> None:
         """Every call ended, and its engine with it; an engine's exception is raised here."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.gather(*self.tasks)
 
     def kinds(self, index: int = 0) -> list[str]:

@@ -107,7 +107,7 @@ async def test_an_agent_behind_the_pbx_is_called_through_the_proxy(line: Start, 
     async with behind(line, pbx=f"{run.host}:{run.port}") as (up, proxy):
         agent = f"sip:3001@{proxy.target}"
         leg = await up.agent.dial(
-            agent, LOCAL, caller=Party("5035550142"), headers={"X-IVR-Note": "queue=7"}, ring_timeout_s=8.0
+            agent, LOCAL, caller=Party("5035550142"), headers={"X-IVR-Note": "queue=7"}, ring_timeout_s=30.0
         )
         await leg.hangup()
         messages = (await run.result()).check().messages

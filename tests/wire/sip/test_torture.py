@@ -157,7 +157,7 @@ async def refused(start: Start, data: bytes) -> bytes:
     try:
         host = "{}:{}".format(*transport.get_extra_info("sockname"))
         transport.sendto(data.replace(b"{host}", host.encode()))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await arrived.get()
     finally:
         transport.close()
