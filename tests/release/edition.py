@@ -119,7 +119,7 @@ class Desk:
 
     async def until_that(self, condition: object) -> None:
         assert callable(condition)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()

@@ -58,7 +58,7 @@ class ListenedTo(FakeMediaLeg):
         self.spoke.set()
 
     async def hears_out(self, text: str, times: int) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while sum(text in said for said in self.heard) < times:
                 self.spoke.clear()
                 await self.spoke.wait()
@@ -96,7 +96,7 @@ class Caller:
             await media.hears_out("Still edition", self.turns)
             await media.hears_out("What would you like?", self.turns + 1)
             try:
-                await asyncio.wait_for(self._enough.wait(), 0.5)
+                await asyncio.wait_for(self._enough.wait(), 1.0)
             except TimeoutError:
                 continue
         self.leg.end()
@@ -117,7 +117,7 @@ class Caller:
 @pytest.mark.slow
 async def test_reloading_two_hundred_times_disturbs_no_call(tmp_path: Path) -> None:
     press = Press(tmp_path / "flows")
-    desk = Desk(press.folder, tmp_path / "ivr.sqlite3")
+    desk = Desk(press.folder, tmp_path / "ivr.sqlite3", poll_s=2.0)
     media, speech, records = Exchange(), FastSpeech(), FakeRecords()
     shared = services(media=media, speech=speech, records=records, clock=SystemClock())
     numbers = itertools.count(1)

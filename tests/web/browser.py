@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from playwright.async_api import Browser, Page
 
 from ivr.demo.chromium import chromium
 
-__all__ = ["Window", "chromium", "window"]
+__all__ = ["PATIENCE_MS", "Window", "chromium", "window"]
+
+PATIENCE_MS = 30_000  # a page on a busy machine
 
 
 @dataclass
@@ -28,16 +29,14 @@ async def window(
     width: int = 1300,
     height: int = 850,
     zone: str = "UTC",
-    scheme: Literal["light", "dark"] = "light",
     permissions: Sequence[str] = (),
 ) -> AsyncIterator[Window]:
     context = await browser.new_context(
         viewport={"width": width, "height": height},
         timezone_id=zone,
-        color_scheme=scheme,
         permissions=list(permissions) or None,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     opened = Window(await context.new_page())
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.page.on(

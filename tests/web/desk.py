@@ -131,4 +131,3 @@ EARLIER = (
     EarlierCall("e1", ago(days=3), "resolved", "a disc came damaged", 140.0),
     EarlierCall("e2", ago(days=20), "with agent", "thinking of cancelling", 410.0),
 )
-AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")

@@ -14,6 +14,7 @@ from ivr.accounts.authentication import Authentication
 from ivr.call_search import CallSearch, CallsFound, CallTotals, summed
 from ivr.company import Times
 from ivr.errors import StoreUnavailable
+from ivr.limits.throttle import Budgets
 from ivr.ports import EngineStatus, Recordings
 from ivr.readiness import Readiness
 from ivr.reference import COMPANY, deliveries
@@ -21,6 +22,7 @@ from ivr.reference.backend import MemberProfile
 from ivr.reference.company import OpenFilms, queue_routes
 from ivr.store import Store
 from ivr.store.memory import MemoryLedger
+from ivr.web.access import GATE
 from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, FlowSummary, Trial
 from ivr.web.live import Feed
@@ -131,8 +133,10 @@ async def serving(
     people: Roles | None = None,
     authentication: Authentication | None = None,
     recordings: Recordings | None = None,
+    budgets: Budgets | None = None,
 ) -> AsyncIterator[tuple[str, aiohttp.ClientSession]]:
-    """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account."""
+    """Where it listens, and a client. The hand-over's token is "right". ``people``: who has an account. ``budgets``:
+    how much a source may ask before it has to wait, where that is not the gate's own."""
 
     async def now() -> Readiness:
         return readiness
@@ -151,6 +155,8 @@ async def serving(
     authentication = authentication or Authentication(store.accounts)
     await hire(authentication, people or {})
     app = application(backend, Feed(), authentication=authentication, token=token, resources=resources())
+    if budgets is not None:
+        app[GATE].opened = app[GATE].refused = budgets
     sockets = bound("127.0.0.1", 0)
     server = HttpServer(app, sockets)
     await server.start()

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.web.browser import chromium, window
+from tests.web.accessibility import violations
+from tests.web.browser import window
 from tests.web.console import console
-from tests.web.desk import AXE
 from tests.web.people import EVERYTHING, PASSWORD
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 PICTURES = os.environ.get("IVR_PICTURES", "")  # a folder, to look at the pages
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 async def enter(page: Page, base: str, name: str, password: str) -> None:
@@ -105,27 +98,21 @@ async def test_who_only_looks_sees_a_flow_without_its_simulator(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_the_pages_fit_every_screen(
-    tmp_path: Path, browser: Browser, width: int, theme: Literal["light", "dark"]
-) -> None:
+async def test_the_pages_fit_every_screen(tmp_path: Path, browser: Browser, width: int) -> None:
     people = {**EVERYTHING, "agnes-with-a-rather-long-name": ("agent", "ops"), "sam": ("agent",)}
     async with console(tmp_path, token="hunter2", people=people) as served, window(browser, width) as opened:  # type: ignore[arg-type]
         page = opened.page
-        await page.emulate_media(color_scheme=theme)
         await served.authentication.store.set_disabled("sam", True, "rosa")
 
         async def looked_at(name: str) -> None:
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-            await page.evaluate(AXE)
-            found = await page.evaluate("async () => (await axe.run()).violations")
-            assert not [(each["id"], each["nodes"][0]["html"]) for each in found], name
+            assert not await violations(page), name
             unnamed = (
                 "[...document.querySelectorAll('input:not([type=hidden]):not(.hidden)')].filter(e => !e.labels.length)"
             )
             assert await page.evaluate(f"{unnamed}.length") == 0, name
             if PICTURES:
-                await page.screenshot(path=f"{PICTURES}/{name}-{theme}-{width}.png", full_page=True)
+                await page.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
 
         await enter(page, served.base, "rosa", "wrong words")
         await expect(page.get_by_role("alert")).to_be_visible()

@@ -13,7 +13,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
 from ivr.accounts.authentication import Authentication
 from ivr.clock import SystemClock
@@ -28,12 +29,13 @@ from ivr.web.app import HttpServer, application, bound, port_of
 from ivr.web.backend import Backend, BoardPhone
 from ivr.web.live import Feed
 from tests.films import ZONE
-from tests.web.browser import Window, chromium, window
+from tests.web.accessibility import SERIOUS, violations
+from tests.web.browser import Window, window
 from tests.web.desk_day import BusyDays, DayLine, Heard
 from tests.web.fakes import FakeCalls, FakeFlows, ready
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ALWAYS = Calendar(Hours(**dict.fromkeys(WEEKDAYS, "00:00-24:00")), ZONE)
-AXE = Path(__file__).parent / "axe" / "axe.min.js"
 
 
 class Handset:
@@ -120,7 +122,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
 
 
 async def until(so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not so():  # noqa: ASYNC110 - what another task does tells nobody
             await asyncio.sleep(0.02)
 
@@ -129,19 +131,13 @@ async def _no_context(token: str) -> None:
     return None
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def served(tmp_path: Path) -> AsyncIterator[Desk]:
     async with desk(tmp_path) as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def shown(browser: Browser, served: Desk) -> AsyncIterator[Window]:
     async with window(browser, 1440, 900) as opened:
         await opened.page.goto(f"{served.base}/board")
@@ -268,7 +264,7 @@ async def test_commands_by_the_socket(served: Desk) -> None:
 
         async def ask(**asked: object) -> dict[str, Any]:
             await ws.send_json({"id": 1, **asked})
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while (told := await ws.receive_json())["kind"] not in ("done", "refused"):
                     pass
             return dict(told)
@@ -341,14 +337,10 @@ async def test_the_history_of_a_day_for_programs(served: Desk) -> None:
             assert (await answer.json())["waits"]["made"] == 240
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-async def test_it_fits_and_axe_finds_nothing_serious(
-    served: Desk, browser: Browser, theme: Any, width: int, height: int
-) -> None:
+async def test_it_fits_and_axe_finds_nothing_serious(served: Desk, browser: Browser, width: int, height: int) -> None:
     async with window(browser, width, height) as opened:
         page = opened.page
-        await page.emulate_media(color_scheme=theme)
         await page.goto(f"{served.base}/board")
         await expect(page.locator(".plots canvas")).to_have_count(3)
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
@@ -358,13 +350,7 @@ async def test_it_fits_and_axe_finds_nothing_serious(
                 return width && (width < 24 || height < 24); }).map((e) => e.outerHTML)"""
         )
         assert small == []
-        assert await _serious(page) == []
-
-
-async def _serious(page: Page) -> list[str]:
-    await page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = await page.evaluate("async () => (await axe.run()).violations")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
+        assert await violations(page, *SERIOUS) == []
 
 
 async def test_the_keyboard_alone_closes_the_desk(served: Desk, shown: Window) -> None:

@@ -6,34 +6,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from ivr.limits.throttle import FREE_GUESSES
-from tests.web.browser import Window, chromium, window
+from tests.web.browser import Window, window
 from tests.web.console import Console, console
 from tests.web.fakes import serving
 from tests.web.people import EVERYTHING, PASSWORD
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 STARTED_MS = 30_000  # the simulator's process, on a busy machine
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def served(tmp_path: Path) -> AsyncIterator[Console]:
     async with console(tmp_path) as running:
         yield running
-
-
-@pytest.fixture
-async def shown(browser: Browser) -> AsyncIterator[Window]:
-    async with window(browser) as opened:
-        yield opened
-        assert not opened.complaints, "scripts failed, or the policy forbade something of ours"
 
 
 async def test_live_calls_move_as_they_talk(served: Console, shown: Window) -> None:
@@ -81,9 +70,9 @@ async def test_a_flow_is_a_picture_with_the_live_calls_on_it(served: Console, sh
     assert await frame.evaluate("e => getComputedStyle(e).strokeWidth") == "3px", "the picture's style is allowed"
 
 
-async def test_a_designer_talks_to_the_flow(served: Console, shown: Window) -> None:
+async def test_a_designer_talks_to_the_flow(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     await page.get_by_role("button", name="Call", exact=True).click()
     talk = page.locator("#talk")
     await expect(talk.locator(".prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
@@ -112,9 +101,9 @@ async def _say(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
-async def test_broken_parts_bring_a_human_in_the_simulator(served: Console, shown: Window) -> None:
+async def test_broken_parts_bring_a_human_in_the_simulator(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     await page.get_by_role("button", name="Call", exact=True).click()
     await expect(page.locator("#talk .prompt").last).to_contain_text("What can I do for you?", timeout=STARTED_MS)
     await page.get_by_label("recogniser").check()
@@ -189,9 +178,9 @@ async def _log_in(page: Page, name: str, password: str) -> None:
     await page.get_by_role("button", name="Log in").click()
 
 
-async def test_an_agent_reads_the_whole_story(served: Console, shown: Window) -> None:
+async def test_an_agent_reads_the_whole_story(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/handoff/right")
+    await page.goto(f"{standing.base}/handoff/right")
     await expect(page.locator("h1")).to_have_text("Rosa Diaz")
     await expect(page.locator(".reason")).to_contain_text("cancellation risk")
     await expect(page.locator(".story .heard")).to_contain_text("<b>cancelling</b>")
@@ -199,18 +188,21 @@ async def test_an_agent_reads_the_whole_story(served: Console, shown: Window) ->
 
 
 @pytest.mark.parametrize("path", ["/calls", "/flows", "/flows/main", "/handoff/right", "/nowhere"])
-async def test_a_phone_shows_it_without_scrolling_sideways(served: Console, browser: Browser, path: str) -> None:
-    served.call()
+async def test_a_phone_shows_it_without_scrolling_sideways(standing: Console, browser: Browser, path: str) -> None:
+    caller = standing.call()
     async with window(browser, 360, 740) as opened:
-        await opened.page.goto(served.base + path)
+        await opened.page.goto(standing.base + path)
         await expect(opened.page.locator("h1")).to_be_visible()
         assert await opened.page.evaluate("document.documentElement.scrollWidth") <= 360
+    await caller.hang_up()
 
 
 @pytest.mark.parametrize("path", ["/calls", "/flows", "/flows/main"])
-async def test_the_keyboard_reaches_everything_and_shows_where_it_is(served: Console, shown: Window, path: str) -> None:
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(
+    standing: Console, shown: Window, path: str
+) -> None:
     page = shown.page
-    await page.goto(served.base + path)
+    await page.goto(standing.base + path)
     await page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to content")
     await expect(skip).to_be_focused()

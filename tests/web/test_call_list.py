@@ -10,16 +10,18 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
-from tests.web.browser import chromium, window
+from tests.web.browser import window
 from tests.web.console import Console, console
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KNOWN = {"caller.name": "Rosa Diaz", "member.number": "10001"}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def served(tmp_path: Path) -> AsyncIterator[Console]:
     async with console(tmp_path, mask=False) as running:
         yield running
@@ -90,13 +92,13 @@ async def test_programs_search_filter_and_page(served: Console) -> None:
         "to=2026-13-01", "from=0001-01-01", "to=9999-12-31", f"q={'a' * 300}", "from=%00", "to=2026-03-01T25:00",
     ],
 )  # fmt: skip
-async def test_what_cannot_be_asked_is_said(served: Console, query: str) -> None:
-    assert "must" in (await asked(served, f"?{query}", 400))["error"] or "%00" in query
+async def test_what_cannot_be_asked_is_said(standing: Console, query: str) -> None:
+    assert "must" in (await asked(standing, f"?{query}", 400))["error"] or "%00" in query
 
 
-async def test_people_search_and_page(served: Console) -> None:
+async def test_people_search_and_page(served: Console, browser: Browser) -> None:
     await kept(served, 130)
-    async with chromium() as browser, window(browser) as shown:
+    async with window(browser) as shown:
         page = shown.page
         await page.goto(f"{served.base}/calls")
         await expect(page.locator("#found tbody tr")).to_have_count(50)
@@ -128,9 +130,9 @@ async def test_people_search_and_page(served: Console) -> None:
         assert not shown.complaints
 
 
-async def test_the_facts_of_a_call_that_ended_are_shown(served: Console) -> None:
+async def test_the_facts_of_a_call_that_ended_are_shown(served: Console, browser: Browser) -> None:
     caller = served.call("5035550101")
-    async with chromium() as browser, window(browser) as shown:
+    async with window(browser) as shown:
         page = shown.page
         await page.goto(f"{served.base}/calls/{caller.call_id}")
         await expect(page.locator(".story .prompt").last).to_contain_text("What can I do for you?")

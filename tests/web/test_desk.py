@@ -8,23 +8,26 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from ivr.desk.seat import TranscriptLine
 from tests.seats import SKILLS, FakePhone
-from tests.web.browser import Window, chromium, window
-from tests.web.desk import AXE, EARLIER, FLAGS, Desk, desk, far_end, seated
+from tests.web.accessibility import SERIOUS, violations
+from tests.web.browser import PATIENCE_MS, Window, chromium, window
+from tests.web.desk import EARLIER, FLAGS, Desk, desk, far_end, seated
 from tests.web.people import Roles, log_in
 from tests.web.people import browser as logged_in
 
-SERIOUS = ("serious", "critical")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PATIENCE_S = PATIENCE_MS / 1000
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium(*FLAGS) as running:
         yield running
@@ -32,13 +35,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def at_work(
-    browser: Browser, *, width: int = 1440, height: int = 900, scheme: Literal["light", "dark"] = "light"
+    browser: Browser, *, width: int = 1440, height: int = 900
 ) -> AsyncIterator[tuple[Desk, Window, Page]]:
     """A desk, an agent's window at it, and the page that plays the line's media."""
     async with (
         desk(earlier=EARLIER) as served,
         far_end(browser, served) as media,
-        window(browser, width, height, scheme=scheme, permissions=("microphone",)) as opened,
+        window(browser, width, height, permissions=("microphone",)) as opened,
     ):
         yield served, opened, media
         assert not opened.complaints, "scripts failed, or the policy forbade something of ours"
@@ -76,7 +79,7 @@ async def test_a_day_by_keyboard_alone(browser: Browser) -> None:
         await expect(offer).to_be_focused()
         await expect(offer).to_contain_text("Thinking of cancelling")
         await expect(offer).to_contain_text("“honestly I am thinking of cancelling the whole thing”")
-        await expect(offer).to_contain_text("Waiting 3:4")
+        await expect(offer).to_contain_text(re.compile(r"Waiting [34]:\d\d"))
         await expect(offer).to_contain_text("2 earlier calls")
         assert (await page.title()).startswith("● Call: Ada Moreno")
         await keys.press("Enter")
@@ -206,7 +209,7 @@ async def test_an_offer_rings_on_the_chosen_device_in_the_title_and_as_a_notific
         whole = page.locator("html")
         await expect(whole).to_have_attribute("data-tones", "4")  # it lets hear where it rings
         call = served.floor.call()
-        await expect(whole).to_have_attribute("data-tones", re.compile("^(8|1.|2.)$"))
+        await expect(whole).to_have_attribute("data-tones", re.compile(r"^(8|\d\d+)$"))
         await expect(whole).to_have_attribute("data-sink", await choice.input_value())
         assert (await page.title()).startswith("● Call: Ada Moreno")
         assert await page.evaluate("notes.map((n) => [n.title, n.body])") == [["Ada Moreno", "thinking of cancelling"]]
@@ -267,18 +270,19 @@ async def until_heard(media: Page, *, loud: bool) -> None:
       }
       return most;
     }"""
-    most = float(await media.evaluate(level))
-    assert (most > 0.01) is loud, most
+    async with asyncio.timeout(PATIENCE_S):
+        while (await media.evaluate(level) > 0.01) is not loud:
+            pass
 
 
 async def test_how_it_sounds_is_a_word_and_a_lost_connection_is_made_anew(browser: Browser) -> None:
     async with at_work(browser) as (served, opened, media):
         page = await seated(opened, served)
         await talking(page, served)
-        await expect(page.locator(".quality")).to_have_text(re.compile("^Sound: (good|fair|bad)$"), timeout=15_000)
+        await expect(page.locator(".quality")).to_have_text(re.compile("^Sound: (good|fair|bad)$"))
         await media.evaluate("window.legs.close()")
         phone = served.floor.phones["local"]
-        await served.floor.until(lambda: len(phone.offers) == 2, within_s=25.0)
+        await served.floor.until(lambda: len(phone.offers) == 2, within_s=60.0)
         await expect(page.locator(".phone-state")).to_have_text("Phone ready")
         await expect(page.locator("#talk-title")).to_contain_text("Ada Moreno")
         await until_heard(media, loud=True)
@@ -292,7 +296,9 @@ async def test_a_closed_tab_brings_the_caller_back_in_line(browser: Browser) -> 
         await page.keyboard.press("Enter")
         await served.floor.until(lambda: bool(served.floor.bridges))
         await page.close()
-        async with asyncio.timeout(10):  # within two and a half seconds, which tests/unit/desk holds by a clock of its own
+        async with asyncio.timeout(
+            10
+        ):  # within two and a half seconds, which tests/unit/desk holds by a clock of its own
             assert await call == "dropped"
         assert served.floor.line.places[1].state == "waiting"
 
@@ -440,7 +446,6 @@ def states() -> States:
     async def offered(page: Page, served: Desk) -> None:
         served.floor.call(waited_s=221)
         await expect(page.get_by_role("alertdialog")).to_be_visible()
-        await page.wait_for_timeout(350)  # it arrives by fading in; half transparent is no contrast
 
     async def talks(page: Page, served: Desk) -> None:
         await page.keyboard.press("Enter")
@@ -500,22 +505,17 @@ def states() -> States:
     return [(state.__name__, state) for state in told]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
-async def test_axe_finds_nothing_in_any_state(
-    browser: Browser, scheme: Literal["light", "dark"], width: int, height: int
-) -> None:
-    async with at_work(browser, width=width, height=height, scheme=scheme) as (served, opened, _):
+async def test_axe_finds_nothing_in_any_state(browser: Browser, width: int, height: int) -> None:
+    async with at_work(browser, width=width, height=height) as (served, opened, _):
         page = opened.page
         served.waits("Rosa Diaz", "asked", 222.0)
         served.waits("Yuki Tanaka", "comparing with a competitor", 12.0, priority=8, skill="retention")
         await page.goto(f"{served.base}/desk")
-        found: dict[str, Any] = {}
+        found: dict[str, list[str]] = {}
         for name, reach in states():
             await reach(page, served)
-            await page.evaluate(AXE)
-            result = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-            if wrong := [_told(each) for each in result["violations"] if each["impact"] in SERIOUS]:
+            if wrong := await violations(page, *SERIOUS):
                 found[name] = wrong
             wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{name} scrolls sideways by {wide} px"
@@ -528,10 +528,6 @@ SMALL = """[...document.querySelectorAll('#desk :is(button, input, select, label
   const box = (each.closest('label.check') ?? each).getBoundingClientRect();
   return box.width && (box.width < 24 || box.height < 24);
 }).map((each) => each.outerHTML.slice(0, 80))"""
-
-
-def _told(violation: dict[str, Any]) -> dict[str, Any]:
-    return {"rule": violation["id"], "where": [node["html"][:160] for node in violation["nodes"][:4]]}
 
 
 # -- who may --------------------------------------------------------------------------------------------------
@@ -580,7 +576,7 @@ async def wired(*, autoping: bool = True) -> AsyncIterator[tuple[Desk, aiohttp.C
 
 
 async def told(ws: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             message = await ws.receive_json()
             if message["kind"] == kind:
@@ -643,13 +639,24 @@ async def test_what_goodwill_gave_is_told_to_the_command_that_gave_it() -> None:
         assert (await told(ws, "done"))["id"] == 5
 
 
+async def lived(event: Awaitable[object]) -> float:
+    """Seconds until ``event``, of those that this process had: on a busy machine it gets fewer than the wall shows."""
+    awaited, steps = asyncio.ensure_future(event), 0
+    async with asyncio.timeout(PATIENCE_S):
+        while not awaited.done():
+            await asyncio.wait({awaited}, timeout=0.05)
+            steps += 1
+    await awaited
+    return steps * 0.05
+
+
 async def test_a_page_that_answers_no_ping_is_gone_within_two_and_a_half_seconds() -> None:
     async with wired(autoping=False) as (served, ws):
         await told(ws, "state")
         await ws.send_json({"id": 1, "do": "available"})
         await told(ws, "done")
-        # two and a half seconds from the last sign of life, and what a busy machine adds
-        await served.floor.until(lambda: served.floor.line.agents["local"].state == "away", within_s=2.9)
+        gone = served.floor.until(lambda: served.floor.line.agents["local"].state == "away", within_s=PATIENCE_S)
+        assert await lived(gone) < 2.6, "from the last sign of life, which is a moment ago"
 
 
 async def test_the_page_says_why_nothing_is_recorded_and_the_agent_may_pause_or_end_it(browser: Browser) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.web.browser import Window, chromium, window
-from tests.web.console import Console, console
+from tests.web.browser import Window, window
+from tests.web.console import Console
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 LEAST_PX = 11.0
 LABELS = """() => [...document.querySelectorAll("#canvas svg text")].map((text) =>
     [text.textContent, parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a])"""
@@ -22,34 +21,17 @@ IN_VIEW = """(element) => { const c = document.getElementById("canvas").getBound
     return b.left >= c.left - 1 && b.top >= c.top - 1 && b.left < c.right && b.top < c.bottom; }"""
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Console]:
-    async with console(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def shown(browser: Browser) -> AsyncIterator[Window]:
-    async with window(browser) as opened:
-        yield opened
-        assert not opened.complaints, "scripts failed, or the policy forbade something of ours"
-
-
 async def view(page: Page) -> Any:
     return await page.evaluate(VIEW)
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (360, 640), (844, 390), (1300, 850), (2560, 1300)])
-async def test_every_label_is_readable_as_it_opens(served: Console, browser: Browser, width: int, height: int) -> None:
+async def test_every_label_is_readable_as_it_opens(
+    standing: Console, browser: Browser, width: int, height: int
+) -> None:
     async with window(browser, width, height) as opened:
-        for flow in served.serving.live.flows:
-            await opened.page.goto(f"{served.base}/flows/{flow}")
+        for flow in standing.serving.live.flows:
+            await opened.page.goto(f"{standing.base}/flows/{flow}")
             labels = await opened.page.evaluate(LABELS)
             assert labels and not [label for label in labels if label[1] < LEAST_PX]
             start = opened.page.locator("#canvas .card.start")
@@ -58,9 +40,9 @@ async def test_every_label_is_readable_as_it_opens(served: Console, browser: Bro
         assert not opened.complaints
 
 
-async def test_mouse_and_buttons(served: Console, shown: Window) -> None:
+async def test_mouse_and_buttons(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     first = await view(page)
     box = await page.locator("#canvas").bounding_box()
     assert box is not None
@@ -88,9 +70,9 @@ async def test_mouse_and_buttons(served: Console, shown: Window) -> None:
     assert (await view(page))["scale"] == pytest.approx(first["scale"], rel=0.01)
 
 
-async def test_the_overview_shows_and_moves_what_is_seen(served: Console, shown: Window) -> None:
+async def test_the_overview_shows_and_moves_what_is_seen(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     overview = page.locator("#overview")
     await expect(overview).to_be_visible()
     cards = await page.locator("#canvas g.card:not(.member)").count()
@@ -106,9 +88,9 @@ async def test_the_overview_shows_and_moves_what_is_seen(served: Console, shown:
     assert seen == pytest.approx(after["left"] / after["scale"], abs=2)
 
 
-async def test_the_keyboard_moves_and_zooms(served: Console, shown: Window) -> None:
+async def test_the_keyboard_moves_and_zooms(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     first = await view(page)
     await page.locator("#canvas").focus()
     await page.keyboard.press("+")
@@ -121,10 +103,10 @@ async def test_the_keyboard_moves_and_zooms(served: Console, shown: Window) -> N
     await page.wait_for_function(f"document.getElementById('canvas').scrollLeft > {left}")
 
 
-async def test_two_fingers_zoom(served: Console, browser: Browser) -> None:
+async def test_two_fingers_zoom(standing: Console, browser: Browser) -> None:
     context = await browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = await context.new_page()
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     first = await view(page)
     devtools = await context.new_cdp_session(page)
     box = await page.locator("#canvas").bounding_box()
@@ -143,11 +125,11 @@ async def test_two_fingers_zoom(served: Console, browser: Browser) -> None:
     await context.close()
 
 
-async def test_a_state_is_found(served: Console, shown: Window) -> None:
+async def test_a_state_is_found(standing: Console, shown: Window) -> None:
     page = shown.page
-    await page.goto(f"{served.base}/flows/main")
+    await page.goto(f"{standing.base}/flows/main")
     find = page.get_by_label("Find a state")
-    names = list(served.serving.live.flows["main"].states)
+    names = list(standing.serving.live.flows["main"].states)
     await find.fill(names[-1])
     chosen = page.locator(".chosen")
     await expect(chosen).to_have_attribute("data-state", f"main.{names[-1]}")

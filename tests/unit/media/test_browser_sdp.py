@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.media.browser_sdp import read_offer
@@ -129,7 +129,6 @@ def test_a_browser_without_g711_has_no_codec_in_common() -> None:
         read_offer(OFFER.replace("0 8 111 126", "111 126"))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80), st.integers(0, len(OFFER)), st.integers(0, 200))
 def test_anything_is_an_offer_or_a_reason(noise: str, at: int, cut: int) -> None:
     try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.workshop.picture.layout import Box, Link, layered, ranks_of
+from tests.unit.examples import examples
 
 
 @st.composite
@@ -22,7 +23,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[Box], list[Link]]:
     return boxes, links
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(graphs())
 def test_boxes_never_overlap_and_lines_join_them(graph: tuple[list[Box], list[Link]]) -> None:
     boxes, links = graph

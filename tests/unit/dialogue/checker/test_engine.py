@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.dialogue.engine.contract import (
@@ -31,6 +31,7 @@ from ivr.dialogue.flows.library import load_library
 from ivr.events import ActionResult
 from ivr.record import Entered, Failed
 from tests.unit.dialogue.checker.brute import SIGNATURES, Verdict, as_files, random_flows, search
+from tests.unit.examples import examples
 
 TURNS = 25
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -96,7 +97,7 @@ def clean(truth: Verdict) -> bool:
     return not (truth.loops or truth.unfilled or truth.nothing_before or truth.no_else)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(300)
 @given(st.integers(0, 2**48))
 def test_a_call_goes_only_where_the_checker_has_been(seed: int) -> None:
     visited, broken, truth = run(seed)

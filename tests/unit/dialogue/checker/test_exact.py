@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.dialogue.checker.facts import LineFacts
@@ -13,6 +13,7 @@ from ivr.dialogue.checker.reaches_human import check_reaches_human
 from ivr.dialogue.flows.finding import Finding
 from ivr.dialogue.flows.library import load_library
 from tests.unit.dialogue.checker.brute import SIGNATURES, Spec, as_files, line_of, random_flows, search
+from tests.unit.examples import examples
 
 
 def findings_of(flows: dict[str, Spec]) -> list[Finding]:
@@ -28,7 +29,7 @@ def states(flows: dict[str, Spec], findings: list[Finding], code: str) -> set[tu
     return {where[f.file, f.line] for f in findings if f.code == code}
 
 
-@settings(max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(400)
 @given(st.integers(0, 2**48))
 def test_checker_and_search_agree(seed: int) -> None:
     flows = random_flows(seed)
@@ -54,7 +55,7 @@ def test_checker_and_search_agree(seed: int) -> None:
     assert (not any(f.code in codes for f in said)) == every_state_reaches_a_human
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.integers(0, 2**48))
 def test_counter_examples_are_paths_of_the_flow(seed: int) -> None:
     """Each step of a path the checker shows leads from one of its states to the next."""

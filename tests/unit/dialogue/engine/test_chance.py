@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.dialogue.engine.contract import (
@@ -30,6 +30,7 @@ from ivr.dialogue.engine.contract import (
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.events import Accept, ActionResult, Cause, Hypothesis, Manner, Recognition, Term
 from tests.unit.dialogue.talk import NOW, Talk, reference, small
+from tests.unit.examples import examples
 
 SENTENCES = (
     "move Vertigo to the top",
@@ -133,7 +134,7 @@ def meant_goodbye(event: DialogueEvent, talk: Talk) -> bool:
 
 
 @pytest.mark.parametrize("which", LIBRARIES)
-@settings(max_examples=300, deadline=None)
+@examples(80)
 @given(script=st.lists(events, max_size=25), open_now=st.booleans())
 def test_nothing_raises_and_only_the_caller_ends_the_call(
     which: str, script: list[DialogueEvent], open_now: bool
@@ -155,7 +156,7 @@ def test_nothing_raises_and_only_the_caller_ends_the_call(
 
 
 @pytest.mark.parametrize("which", LIBRARIES)
-@settings(max_examples=200, deadline=None)
+@examples(60)
 @given(script=st.lists(events, max_size=15))
 def test_zero_brings_a_human_from_wherever_the_call_is(which: str, script: list[DialogueEvent]) -> None:
     library, entry = LIBRARIES[which]
@@ -176,7 +177,7 @@ def test_zero_brings_a_human_from_wherever_the_call_is(which: str, script: list[
     assert len(talk.connects) > before and not talk.ends
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(script=st.lists(st.sampled_from(SENTENCES[:18]), max_size=8))
 def test_snapshots_round_trip(script: list[str]) -> None:
     talk = Talk(entry="resume", perform=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.source import read_directory
 from ivr.dialogue.flows.yaml_tree import read_tree
 from tests.unit.dialogue.checker.brute import as_files, random_flows
+from tests.unit.examples import examples
 
 FLOWS = Path(__file__).parents[4] / "flows"
 
@@ -68,7 +69,7 @@ def test_reference_flows_are_laid_out_and_mean_the_same(name: str) -> None:
     assert format_text(name, once.text).text == once.text
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15)
 @given(st.integers(0, 2**32), st.sampled_from(["", "# note\n", "\n\n\n# note\n\n"]))
 def test_any_flow_keeps_its_meaning(seed: int, comment: str) -> None:
     for name, text in as_files(random_flows(seed)).items():

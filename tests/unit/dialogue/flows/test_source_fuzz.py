@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ivr.dialogue.checker.check import check_sources
@@ -18,11 +18,11 @@ from ivr.dialogue.flows.format import format_text
 from ivr.dialogue.flows.schema import flow_schema
 from ivr.dialogue.flows.source import Parsed, parse, read_directory
 from tests.unit.dialogue.checker.corpus import SIGNATURES, good
+from tests.unit.examples import examples
 
 FLOWS = Path(__file__).parents[4] / "flows"
 REFERENCE = read_directory(FLOWS) or good()
 FUZZED = LineFacts(SIGNATURES, skills=("general",), services=())
-SLOW = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KEYS = sorted({field for body in flow_schema()["$defs"].values() for field in body.get("properties", {})})
 
 
@@ -38,7 +38,7 @@ def sound(parsed: Parsed, text: str) -> None:
         assert finding.render()
 
 
-@SLOW
+@examples(100)
 @given(st.text(max_size=300))
 @example("\ufeff")
 @example("%YAML 9.9\n---\nflow: x")
@@ -54,14 +54,14 @@ def test_any_text(text: str) -> None:
     sound(parse("x.yaml", text), text)
 
 
-@SLOW
+@examples(100)
 @given(st.binary(max_size=300))
 def test_any_bytes(raw: bytes) -> None:
     text = raw.decode("utf-8", "surrogateescape")
     sound(parse("x.yaml", text), text)
 
 
-@SLOW
+@examples(100)
 @given(st.integers(0, 2**48))
 def test_mutated_reference_flows(seed: int) -> None:
     dice = random.Random(seed)
@@ -86,7 +86,7 @@ def test_mutated_reference_flows(seed: int) -> None:
     sound(parse(name, text), text)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(st.integers(0, 2**48))
 def test_checking_a_directory_with_a_mutated_file(seed: int) -> None:
     """Lines left out, doubled or swapped: often still a flow, seldom a right one."""
@@ -123,7 +123,7 @@ values = st.recursive(
 )
 
 
-@SLOW
+@examples(100)
 @given(st.sampled_from(["flow", "fragment", "wording", "universals"]), st.dictionaries(st.sampled_from(KEYS), values))
 def test_any_structure(kind: str, body: dict[str, object]) -> None:
     text = json.dumps({kind: "x", "start": "a", **body})

@@ -6,11 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.media.process.dtls_srtp import Association, Identities, Identity
 from ivr.media.process.rtp import Packet, build
+from tests.unit.examples import examples
 from tests.wire.media.browser_peer import BrowserPeer
 
 IDENTITY = Identity(datetime.now(UTC))
@@ -202,7 +203,7 @@ def test_the_browsers_end_is_noticed_and_ours_is_told() -> None:
     assert other.ended
 
 
-@settings(deadline=None, max_examples=60)
+@examples(30)
 @given(st.lists(st.binary(min_size=1, max_size=120), max_size=6), st.booleans())
 def test_garbage_after_the_handshake_ends_nothing(noise: list[bytes], as_records: bool) -> None:
     peer = BrowserPeer()

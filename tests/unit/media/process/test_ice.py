@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.media.process import ice
@@ -143,7 +143,6 @@ def test_passwords_are_nobodys_guess() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, len(REQUEST)))
 def test_garbage_is_nothing(noise: bytes, kept: int) -> None:
     end = IceLite("theirs")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.media.process.jitter import JitterBuffer, PayloadClock
+from tests.unit.examples import examples
 
 BASE = 0xFFFFFF00  # so that every test crosses the wrap of the timestamp
 
@@ -136,7 +137,7 @@ def test_other_packet_lengths_come_out_in_frames() -> None:
         assert bytes(out[:usable]) == whole[:usable], length
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.lists(st.tuples(st.integers(0, 0xFFFFFFFF), st.binary(max_size=400)), max_size=300))
 def test_any_packets_at_all_cost_little_and_come_out_as_frames(packets: list[tuple[int, bytes]]) -> None:
     buffer = JitterBuffer()

@@ -7,13 +7,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
 from ivr.speech.recognisers.beam import Lattice, Path, Place, search
 from ivr.speech.recognisers.trie import Tokens, Tries, digits_in, ordinal_figure, runs, spellings
+from tests.unit.examples import examples
 
 VOCABULARY = 400
 END = 2
@@ -171,7 +172,7 @@ def test_an_empty_grammar_finds_nothing() -> None:
     assert search(favouring((5,)), made(Letters(), ()), END) == []
 
 
-@settings(max_examples=150, deadline=None)
+@examples(100)
 @given(
     st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=6, unique=True),
     st.integers(0, 2**32 - 1),
@@ -278,7 +279,7 @@ WORDS = st.sampled_from(["a", "b", "ab", "two", "twenty", "one"])
 SAID = st.lists(WORDS, min_size=1, max_size=2).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(SAID, max_size=3, unique=True),
     st.lists(st.lists(st.one_of(WORDS, st.sampled_from(["{x}", "{y}"])), min_size=1, max_size=3), max_size=3),
