@@ -296,9 +296,7 @@ async def test_a_closed_tab_brings_the_caller_back_in_line(browser: Browser) -> 
         await page.keyboard.press("Enter")
         await served.floor.until(lambda: bool(served.floor.bridges))
         await page.close()
-        async with asyncio.timeout(
-            10
-        ):  # within two and a half seconds, which tests/unit/desk holds by a clock of its own
+        async with asyncio.timeout(PATIENCE_S):  # the 2.5 s are held in tests/unit/desk, by a clock of its own
             assert await call == "dropped"
         assert served.floor.line.places[1].state == "waiting"
 
