@@ -1,7 +1,7 @@
 """A flood of SIP, as a process of its own: ``python -m tests.wire.sip.flood HOST PORT KIND RATE SECONDS SOURCES``.
 
-It prints how many datagrams it sent: LEAST at any rate, however long a busy machine takes. SOURCES: how many addresses of 127.0.0.0/8 they come from, beginning with
-127.0.0.1."""
+It prints how many datagrams it sent: LEAST in any case, however long a busy machine takes. SOURCES: how many addresses
+of 127.0.0.0/8 they come from, beginning with 127.0.0.1."""
 
 from __future__ import annotations
 
