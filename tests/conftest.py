@@ -1,4 +1,4 @@
-"""How the suite is spread over processes: a file stays together, and the files that live in real time begin first.
+"""How the suite is spread over processes: a file stays together, and the files that take longest begin first.
 
 What talks to real processes, browsers, databases and sockets shares its machine with whoever else is on it: there, and
 only there, a failed test is run once more, and the summary names it (``1 rerun``, ``RERUN …``): twice is a failure."""
@@ -12,15 +12,19 @@ import structlog
 
 HERE = Path(__file__).parent
 # Calls over real SIP and RTP wait more than they compute: begun first, they end while the rest keeps the cores busy.
-REAL_TIME = (HERE / "acceptance", HERE / "wire")
-REAL_PEERS = (*REAL_TIME, HERE / "contract", HERE / "release", HERE / "web")
+# Then what takes a minute a file (a line, a browser, two databases), so that short files even out the end.
+REAL_PEERS = [HERE / folder for folder in ("acceptance", "wire", "release", "web", "contract")]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not any(folder in item.path.parents for folder in REAL_TIME))
+    items.sort(key=_turn)
     for item in items:
-        if any(folder in item.path.parents for folder in REAL_PEERS):
+        if _turn(item) < len(REAL_PEERS):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def _turn(item: pytest.Item) -> int:
+    return next((turn for turn, folder in enumerate(REAL_PEERS) if folder in item.path.parents), len(REAL_PEERS))
 
 
 @pytest.fixture(autouse=True)

@@ -86,7 +86,7 @@ async def start_sipp(
     service: str = "ivr",
     transport: str = "u1",
     rate: float = 50.0,
-    deadline_s: float = 20.0,
+    deadline_s: float = 60.0,
     keys: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
 ) -> SippRun:
@@ -134,7 +134,7 @@ async def run_sipp(scenario: Path | str, folder: Path, *, target: str, **options
 async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
     """Wait until the process has its port (read from /proc: a probe of our own could take it away)."""
     tables = [table for table in (Path("/proc/net/udp"), Path("/proc/net/tcp")) if table.exists()]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while tables and process.returncode is None:
             if any(f":{port:04X} 00000000:0000" in table.read_text() for table in tables):
                 return

@@ -31,7 +31,7 @@ async def small(line: RunningLine) -> AsyncIterator[RunningLine]:
 
 async def test_a_transfer_that_succeeds_ends_our_part(small: RunningLine, tmp_path: Path) -> None:
     since = mark(small)
-    done = await run_sipp(SCENARIOS / "refer_done.xml", tmp_path, target=small.sip, service="line", deadline_s=30)
+    done = await run_sipp(SCENARIOS / "refer_done.xml", tmp_path, target=small.sip, service="line", deadline_s=60)
     done.check()
     ended = await logged(small, "call.end", since=since)
     assert (ended["outcome"], ended["end_reason"]) == ("handed over", "transferred")
@@ -41,7 +41,7 @@ async def test_a_transfer_that_succeeds_ends_our_part(small: RunningLine, tmp_pa
 async def test_a_transfer_that_fails_returns_to_the_flow(small: RunningLine, tmp_path: Path) -> None:
     """Twice refused, the caller is still with us: keys work, and they say goodbye themselves."""
     since = mark(small)
-    done = await run_sipp(SCENARIOS / "refer_failed.xml", tmp_path, target=small.sip, service="line", deadline_s=40)
+    done = await run_sipp(SCENARIOS / "refer_failed.xml", tmp_path, target=small.sip, service="line", deadline_s=60)
     done.check()
     ended = await logged(small, "call.end", since=since)
     assert ended["handoff_reason"] == "asked"
@@ -56,7 +56,7 @@ async def test_a_full_line_says_when_to_call_again(small: RunningLine) -> None:
             await caller.prompt_begin()
             await second.call(small.uri, from_number=JUNE)
             with pytest.raises(DialFailed) as refused:
-                await second.wait_answered(10)
+                await second.wait_answered(30)
             assert refused.value.status == 486
             answer = next(m.text for m in second.messages if m.direction == "in" and m.text.startswith("SIP/2.0 486"))
             assert "retry-after: 30" in answer.lower()

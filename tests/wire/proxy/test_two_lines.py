@@ -51,7 +51,7 @@ class Cluster:
     async def arriving(self, folder: Path, calls: int, rate: float) -> SippRun:
         options = ("-d", "500", "-trace_rtt", "-rtt_freq", "1")
         target = self.proxy.target
-        return await start_sipp(SPREAD, folder, target=target, calls=calls, rate=rate, deadline_s=40, options=options)
+        return await start_sipp(SPREAD, folder, target=target, calls=calls, rate=rate, deadline_s=90, options=options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ async def taken(line: RunningLine, calls: int, since: int) -> None:
     """So many calls have come to the line after ``since``."""
     with line.log.open(encoding="utf-8") as stream:
         stream.seek(since)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for text in follow(line.log, stream):
                 calls -= json.loads(text)["event"] == "sip.invite"
                 if calls <= 0:
@@ -144,7 +144,7 @@ async def test_a_draining_node_loses_no_call_and_with_none_left_callers_hear_503
         await logged(line, "dialogue.key", since=since, call_id=call)
         await phone.command("hangup")
         assert (await logged(line, "call.end", since=since, call_id=call))["ended_by"] == "caller"
-        await asyncio.wait_for(line.process.wait(), 20)
+        await asyncio.wait_for(line.process.wait(), 60)
 
 
 async def the_other_drains_too(cluster: Cluster, address: str, folder: Path) -> None:
