@@ -129,7 +129,7 @@ async def console(
     administrator: str = "",
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Console]:
-    """``clock``: of the waits of those who guess; ``stopped`` for guesses one after another, however busy the machine."""
+    """``clock``: of the waits of those who guess; ``stopped`` where a test guesses, however busy the machine."""
     flows_folder = folder / "flows"
     shutil.copytree(FLOWS, flows_folder)
     config = Config(
