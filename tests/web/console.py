@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,11 @@ CONTEXT: dict[str, Any] = {
     "flow": "main",
     "state": "ask",
 }
+
+
+def stopped() -> float:
+    """A clock that stands."""
+    return 1000.0
 
 
 class Caller:
@@ -121,7 +127,9 @@ async def console(
     trusted_proxies: Sequence[str] = (),
     people: Roles | None = None,
     administrator: str = "",
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[Console]:
+    """``clock``: of the waits of those who guess; ``stopped`` where a test guesses, however busy the machine."""
     flows_folder = folder / "flows"
     shutil.copytree(FLOWS, flows_folder)
     config = Config(
@@ -153,7 +161,7 @@ async def console(
     async def context(secret: str) -> Mapping[str, Any] | None:
         return CONTEXT if secret == "right" else None
 
-    authentication = Authentication(store.accounts, administrator=administrator)
+    authentication = Authentication(store.accounts, clock=clock, administrator=administrator)
     await hire(authentication, people or {})
     app = application(
         Backend(CallHistory(registry, store.calls, store.audit.of_call), workshop, ready, context, mask),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -100,6 +101,21 @@ async def test_programs_roll_back_with_a_bearer(guarded: Console, client: aiohtt
         body = await answer.json()
     assert body["version"] == guarded.serving.live.version
     assert body["findings"] == [] and len(body["flows"]) == len(guarded.serving.live.flows)
+
+
+async def test_going_back_may_take_longer_than_the_store(
+    guarded: Console, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version is checked and its prompts are rendered: nobody is told that the store does not answer."""
+    monkeypatch.setattr("ivr.web.backend.STORE_TIMEOUT_S", 0.01)
+
+    async def rendering(by: str, version: str) -> str:
+        await asyncio.sleep(0.2)
+        return version
+
+    monkeypatch.setattr(guarded.workshop, "roll_back", rendering)
+    async with client.post(f"{guarded.base}/api/flows/rollback", json={"version": "v1"}, headers=BEARER) as answer:
+        assert (answer.status, await answer.json()) == (200, {"version": "v1"})
 
 
 async def test_what_is_not_there(open_one: Console, client: aiohttp.ClientSession) -> None:

@@ -26,7 +26,7 @@ from ivr.web.app import application
 from ivr.web.backend import Backend, Board
 from ivr.web.live import Feed
 from ivr.web.navigation import ROOMS, rooms
-from tests.web.console import Console, console
+from tests.web.console import Console, console, stopped
 from tests.web.fakes import FakeCalls, FakeFlows, ready, resources, serving
 from tests.web.people import EVERYTHING, PASSWORD, browser, hire, log_in
 
@@ -228,7 +228,7 @@ async def test_streams_that_needed_no_log_in_end_with_the_first_account(monkeypa
     async with serving(authentication=authentication) as (base, session), session.get(f"{base}/events") as events:
         assert (await events.content.readline()).startswith(b"data:")
         await hire(authentication, EVERYTHING)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             with suppress(aiohttp.ClientError):
                 while await events.content.readline():
                     pass
@@ -315,9 +315,13 @@ async def test_a_change_of_password_ends_the_others(guarded: Console) -> None:
         assert (await log_in(other, base, password="entirely new words")).status == 303
 
 
-async def test_a_stranger_locks_nobody_out_of_the_browser_they_use(guarded: Console) -> None:
-    base = guarded.base
-    async with browser() as rosas, browser() as stranger:
+async def test_a_stranger_locks_nobody_out_of_the_browser_they_use(tmp_path: Path) -> None:
+    async with (
+        console(tmp_path, token="hunter2", people=EVERYTHING, clock=stopped) as guarded,
+        browser() as rosas,
+        browser() as stranger,
+    ):
+        base = guarded.base
         assert (await log_in(rosas, base)).status == 303
         statuses = [(await log_in(stranger, base, password=f"guess {n}")).status for n in range(130)]
         assert statuses[:FREE_GUESSES] == [401] * FREE_GUESSES and statuses[-1] == 429
@@ -331,8 +335,11 @@ async def test_a_stranger_locks_nobody_out_of_the_browser_they_use(guarded: Cons
         assert 1 <= len([each for each in trail if each["action"] == "login_refused"]) <= 3, "nobody fills the trail"
 
 
-async def test_whoever_guesses_at_the_same_moment_guesses_no_more(guarded: Console) -> None:
-    async with browser() as session:
+async def test_whoever_guesses_at_the_same_moment_guesses_no_more(tmp_path: Path) -> None:
+    async with (
+        console(tmp_path, token="hunter2", people=EVERYTHING, clock=stopped) as guarded,
+        browser() as session,
+    ):
         tries = [log_in(session, guarded.base, password=f"guess {n}") for n in range(30)]
         statuses = [answer.status for answer in await asyncio.gather(*tries)]
     assert statuses.count(401) <= FREE_GUESSES + 1
@@ -361,7 +368,7 @@ async def test_open_streams_and_conversations_end_with_the_session(
         async with session.get(f"{guarded.base}/events") as events:
             assert (await events.content.readline()).startswith(b"data:")
             await guarded.authentication.log_out_everywhere("rosa", "test")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 with suppress(aiohttp.ClientError):  # however it ends
                     while await events.content.readline():
                         pass

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from ivr.limits.throttle import FREE_GUESSES
 from tests.web.browser import Window, window
-from tests.web.console import Console, console
+from tests.web.console import Console, console, stopped
 from tests.web.fakes import serving
 from tests.web.people import EVERYTHING, PASSWORD
 
@@ -138,9 +138,9 @@ async def test_going_back_to_an_earlier_version(served: Console, shown: Window) 
     await expect(rows).to_have_count(2)
     await expect(rows.first).to_contain_text("main")
     await page.get_by_role("button", name=f"Go back to {first}").click()
+    await expect(rows.first).to_contain_text("rollback")
     await expect(page.locator("h1")).to_contain_text(first)
     assert served.serving.live.version == first
-    await expect(rows.first).to_contain_text("rollback")
 
 
 async def test_name_and_password_are_asked_for_once(tmp_path: Path, browser: Browser) -> None:
@@ -164,7 +164,10 @@ async def test_name_and_password_are_asked_for_once(tmp_path: Path, browser: Bro
 
 
 async def test_guessing_a_password_takes_longer_and_longer(tmp_path: Path, browser: Browser) -> None:
-    async with console(tmp_path, token="hunter2", people=EVERYTHING) as served, window(browser) as opened:
+    async with (
+        console(tmp_path, token="hunter2", people=EVERYTHING, clock=stopped) as served,
+        window(browser) as opened,
+    ):
         page = opened.page
         await page.goto(f"{served.base}/login")
         for number in range(FREE_GUESSES + 2):

@@ -184,7 +184,7 @@ class Asker:
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[Asker]:
     """Guarded by a token; or open to this machine, where a token says nothing."""
     heads = (BEARER, b"", HTML + BEARER) if request.param else (b"", HTML)
-    generous = Budgets(1e6, 1e6, time.monotonic)  # who asks so much is made to wait: test_access has that
+    generous = Budgets(1e6, 1e6, time.monotonic)  # whoever asks so much is made to wait a second each time
     async with serving(token=request.param, people=EVERYTHING if request.param else None, budgets=generous) as (
         base,
         _,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -69,7 +69,7 @@ async def line(
 ) -> AsyncIterator[Store]:
     """A store that serves calls, with what runs beside them."""
     store = films_store(url, timeout_s=1.0, line=name, node=f"node of {name}", spool=spool, **options)
-    await store.begin()
+    await answered(store.begin)
     beside = asyncio.create_task(store.run(SystemClock(), lambda: live))
     try:
         yield store
@@ -79,12 +79,27 @@ async def line(
         await store.close()
 
 
+async def answered(ask: Callable[[], Awaitable[object]]) -> None:
+    """Asks until the database answers: its bound is short here, and a busy disk misses it."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await ask()
+            except StoreUnavailable:
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
 async def written(store: Store, *, lost: int = 0) -> None:
     """Nothing waits any more."""
-    async with asyncio.timeout(20):
+
+    async def all_of_it() -> None:
         await store.ping()
-        while store.waiting:
-            await store.ping()
+        if store.waiting:
+            raise StoreUnavailable("it has not got everything yet")
+
+    await answered(all_of_it)
     assert store.lost == lost
 
 

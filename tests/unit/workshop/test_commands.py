@@ -237,33 +237,31 @@ async def test_a_call_typed_on_a_terminal(desk: Path) -> None:
     assert "connected front-desk: asked" in human.decode()
 
 
-async def test_a_flow_that_returns_can_be_tried_alone(desk: Path) -> None:
-    code, out, _ = await run("flow", "simulate", "hold", typed="July fourth\n1\n")
+def test_a_flow_that_returns_can_be_tried_alone(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = asyncio.run(run("flow", "simulate", "hold", typed="July fourth\n1\n"))
     assert code == 0
     assert "returned done" in out
-    code, _, err = await run("flow", "simulate", "nosuch")
-    assert code == 1
-    assert "no flow nosuch" in err
+    assert main(["flow", "simulate", "nosuch"]) == 1
+    assert "no flow nosuch" in capsys.readouterr().err
 
 
-async def test_simulate_save_record_and_replay(desk: Path) -> None:
+def test_simulate_save_record_and_replay(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     database = f"sqlite+aiosqlite:///{desk / 'kept.sqlite3'}"
     options = ("--at", MORNING, "--database", database, "--save", "call.json")
-    code, out, _ = await run("flow", "simulate", "main", *options, typed="what's next\n/silence\n0\n")
+    code, out, _ = asyncio.run(run("flow", "simulate", "main", *options, typed="what's next\n/silence\n0\n"))
     assert code == 0
     call_id = out.splitlines()[-1].removeprefix("kept as call ")
-    code, from_file, err = await run("flow", "test", "flows", "--record-simulation", "call.json", "--name", "kept")
-    assert (code, err) == (0, "")
-    code, from_store, err = await run(
-        "flow", "test", "flows", "--record", call_id, "--database", database, "--name", "kept"
-    )
-    assert (code, err) == (0, "")
+    assert main(["flow", "test", "flows", "--record-simulation", "call.json", "--name", "kept"]) == 0
+    from_file, err = capsys.readouterr()
+    assert err == ""
+    assert main(["flow", "test", "flows", "--record", call_id, "--database", database, "--name", "kept"]) == 0
+    from_store, err = capsys.readouterr()
+    assert err == ""
     assert from_store == from_file
     recorded = desk / "flows" / "kept.test.yaml"
     recorded.write_text(from_store)
-    code, out, _ = await run("flow", "test", "flows/kept.test.yaml")
-    assert code == 0, out
-    assert "1 call, none failed" in out
+    assert main(["flow", "test", "flows/kept.test.yaml"]) == 0
+    assert "1 call, none failed" in capsys.readouterr().out
 
 
 # --- watch ---------------------------------------------------------------------------------------------------
