@@ -16,7 +16,7 @@ import pytest_asyncio
 from ivr.demo.line import AgentPhone, RunningLine
 from ivr.softphone.phone import Softphone
 from tests.wire.line.reloading import with_agents
-from tests.wire.line.watching import logged
+from tests.wire.line.watching import logged, mark
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="session")]
 
@@ -97,12 +97,13 @@ async def test_an_agent_answers_and_sees_why(desk: RunningLine, port: int, tmp_p
     recording = tmp_path / "agent.wav"
     take = ("answer", f"127.0.0.1:{port}", "--deaf", "--once", "--after", "0.2", "--record", str(recording))
     dial = ("call", desk.uri, "--deaf", "--from", ADA, "--interrupt", "--press", "0", "--stay")
+    since = mark(desk)
     async with terminal(*take) as agent:
         await agent.until(lambda line: "waiting for calls" in line)
         async with terminal(*dial) as caller:
             await agent.until(lambda line: "reason: asked" in line)
             assert any("everything so far: http://" in line for line in agent.printed)
-            await logged(desk, "handoff.connected")
+            await logged(desk, "handoff.connected", since=since)
             caller.process.send_signal(signal.SIGINT)
             assert await caller.ended() == 130
         assert await agent.ended() == 0
