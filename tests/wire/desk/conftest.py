@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -16,7 +14,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from tests.web.browser import window
 from tests.wire.desk.agent_page import speaking_browser
-from tests.wire.line.watching import logged, mark
+from tests.wire.line.watching import forget_resume_points, logged, mark
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -79,5 +77,4 @@ async def undisturbed(line: RunningLine, cleo: Softphone) -> AsyncIterator[None]
     await away(line, "cleo")  # who took a call that was passed to her is available after it
     yield
     await line.until_idle()
-    with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=10)) as database, database:
-        database.execute("DELETE FROM resume_points")
+    forget_resume_points(line)

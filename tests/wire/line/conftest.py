@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest_asyncio
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.voices import CallerVoice
+from tests.wire.line.watching import forget_resume_points
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -38,8 +37,7 @@ async def undisturbed(line: RunningLine, agent: Softphone) -> AsyncIterator[None
     await agent.set_incoming("answer", after_s=0.3)
     yield
     await line.until_idle()
-    with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=10)) as database, database:
-        database.execute("DELETE FROM resume_points")
+    forget_resume_points(line)
 
 
 @pytest.fixture(scope="session")

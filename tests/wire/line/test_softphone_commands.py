@@ -102,7 +102,7 @@ async def test_an_agent_answers_and_sees_why(desk: RunningLine, port: int, tmp_p
         await agent.until(lambda line: "waiting for calls" in line)
         async with terminal(*dial) as caller:
             await agent.until(lambda line: "reason: asked" in line)
-            assert any("everything so far: http://" in line for line in agent.printed)
+            await agent.until(lambda line: "everything so far: http://" in line)
             await logged(desk, "handoff.connected", since=since)
             caller.process.send_signal(signal.SIGINT)
             assert await caller.ended() == 130

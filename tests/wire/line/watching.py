@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from ivr.cli.tail import follow
 from ivr.demo.line import RunningLine
 from ivr.numbering import NumberingPlan
 from ivr.softphone.phone import Softphone
+from ivr.softphone.timing import joined_at
 
 
 def mark(line: RunningLine) -> int:
@@ -55,6 +58,16 @@ async def with_human(line: RunningLine, phones: Sequence[Softphone], call: str, 
     return phone
 
 
+async def heard_by(listener: Softphone, speaker: Softphone, words: bytes) -> None:
+    """The one hears what the other says (16-bit PCM); said again where a busy machine garbled it."""
+    for _ in range(5):
+        since = speaker.timeline.until
+        await speaker.say(words)
+        if joined_at(listener.timeline, speaker.timeline, since) is not None:
+            return
+    raise AssertionError("nothing of it was heard")
+
+
 def processes(line: RunningLine, *words_wanted: str) -> list[int]:
     """Children of this line whose command line has all these words."""
     found = []
@@ -69,6 +82,12 @@ def processes(line: RunningLine, *words_wanted: str) -> list[int]:
         if parent == line.process.pid and set(words_wanted) <= set(words):
             found.append(int(entry.name))
     return found
+
+
+def forget_resume_points(line: RunningLine) -> None:
+    """No call of before is taken up again."""
+    with closing(sqlite3.connect(line.setup.folder / "ivr.sqlite3", timeout=30)) as database, database:
+        database.execute("DELETE FROM resume_points")
 
 
 async def until(met: Callable[[], Awaitable[bool]], timeout_s: float = 30.0) -> None:
