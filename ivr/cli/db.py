@@ -59,6 +59,7 @@ async def run(config: Config, arguments: argparse.Namespace) -> str:
     """What to tell the operator; where there is no SQLite file, only that, unless the command is one that makes it.
 
     Raises StoreUnavailable, ConfigError."""
+    company_of(config)  # a wrong one is told first, whether or not there is a database
     path = missing_file(config.store.resolved())
     if path and arguments.work is status:
         return f"{path}: there is no database: {UPGRADE}, or mend [store] url"

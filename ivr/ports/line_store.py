@@ -14,8 +14,9 @@ from ivr.ports.line import AgentStatus, Offer, Place, Places
 CLOSED, LINE_LOST, RESTED = "closed", "line lost", "rested"
 BY_ITSELF = (CLOSED, LINE_LOST, RESTED)
 SIGNED_IN, SIGNED_OUT, LOST = "signed in", "signed out", "lost"
-# Nobody said that they go: a page that broke is loaded again, a phone is looked after by another process.
-SOON_BACK = (SIGNED_IN, SIGNED_OUT, LOST, LINE_LOST)
+# Nobody said that they go: a page that broke is loaded again, a phone is looked after within a second, if by another
+# process, and so is one whose rest is over.
+SOON_BACK = (SIGNED_IN, SIGNED_OUT, LOST, LINE_LOST, RESTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -38,15 +39,16 @@ async def test_a_transfer_that_succeeds_ends_our_part(small: RunningLine, tmp_pa
     await small.until_idle()
 
 
-async def test_a_transfer_that_fails_returns_to_the_flow(small: RunningLine, tmp_path: Path) -> None:
-    """Twice refused, the caller is still with us: keys work, and they say goodbye themselves."""
+async def test_a_transfer_that_fails_leaves_the_caller_with_us(small: RunningLine, tmp_path: Path) -> None:
+    """Refused, they wait in line; the phone is tried again when it has rested; keys work all the while."""
     since = mark(small)
     done = await run_sipp(SCENARIOS / "refer_failed.xml", tmp_path, target=small.sip, service="line", deadline_s=60)
     done.check()
     ended = await logged(small, "call.end", since=since)
     assert ended["handoff_reason"] == "asked"
-    assert (ended["state"], ended["outcome"]) == ("human.no_callback", "closed")
-    assert [await logged(small, "handoff.unanswered", since=since, status=503)]
+    assert ended["state"] == "main.ask", "three went on with the machine"
+    entries = [json.loads(line) for line in small.log.read_bytes()[since:].splitlines()]
+    assert [each["status"] for each in entries if each["event"] == "handoff.unanswered"] == [503, 503]
     await small.until_idle()
 
 
