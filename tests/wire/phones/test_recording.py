@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,31 +97,57 @@ async def test_without_consent_there_is_no_file(tmp_path: Path) -> None:
         assert await archive.of_call("c1") == [] and list(tmp_path.iterdir()) == []
 
 
-async def test_both_sides_are_written_down_while_they_talk(tmp_path: Path) -> None:
-    """Spoken by the line's own voice, over real RTP, recognised by real workers behind the callers'."""
-    speech = WorkerSpeechService(SpeechConfig(cache=tmp_path / "cache", workers=1))
-    lines: list[SpokenLine] = []
-    told: asyncio.Queue[SpokenLine] = asyncio.Queue()
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A house in which people are understood: the caller's phone, Ben's, and where they are recorded."""
+
+    speech: WorkerSpeechService
+    caller: AgentSockets
+    ben: AgentSockets
+    archive: Archive
+    at: House
+
+    @asynccontextmanager
+    async def quiet(self, bridge: Bridge, running: asyncio.Task[object]) -> AsyncIterator[None]:
+        """Both say nothing meanwhile; then the call ends."""
+        tasks = [asyncio.create_task(silent(phone)) for phone in (self.caller, self.ben)]
+        yield
+        await bridge.hang_up()
+        await running
+        for task in tasks:
+            task.cancel()
+
+
+@asynccontextmanager
+async def spoken(folder: Path) -> AsyncIterator[Spoken]:
+    """Real workers, real RTP."""
+    speech = WorkerSpeechService(SpeechConfig(cache=folder / "cache", workers=1))
     await speech.start()
     try:
         async with (
-            agent_phone() as caller, agent_phone() as ben, archived(tmp_path / "kept", KEY) as archive,
+            agent_phone() as caller, agent_phone() as ben, archived(folder / "kept", KEY) as archive,
             house({"ben": ben.uri}) as at,
         ):  # fmt: skip
-            policy = CallRecording(speech, archive, transcribe=True, on_line=told.put_nowait)
-            bridge, running = await recorded(at, caller, policy, True)
-            await asyncio.gather(says(caller, speech, CALLER_SAYS, 0.5), says(ben, speech, BEN_SAYS, 5.0))
-            quiet = [asyncio.create_task(silent(phone)) for phone in (caller, ben)]
+            yield Spoken(speech, caller, ben, archive, at)
+    finally:
+        await speech.stop()
+
+
+async def test_both_sides_are_written_down_while_they_talk(tmp_path: Path) -> None:
+    """Spoken by the line's own voice, over real RTP, recognised by real workers behind the callers'."""
+    lines: list[SpokenLine] = []
+    told: asyncio.Queue[SpokenLine] = asyncio.Queue()
+    async with spoken(tmp_path) as there:
+        policy = CallRecording(there.speech, there.archive, transcribe=True, on_line=told.put_nowait)
+        bridge, running = await recorded(there.at, there.caller, policy, True)
+        await asyncio.gather(
+            says(there.caller, there.speech, CALLER_SAYS, 0.5), says(there.ben, there.speech, BEN_SAYS, 5.0)
+        )
+        async with there.quiet(bridge, running):
             with suppress(TimeoutError):
                 async with asyncio.timeout(20.0):
                     while {line.by for line in lines} != {"caller", "ben"}:
                         lines.append(await told.get())
-            await bridge.hang_up()
-            await running
-            for task in quiet:
-                task.cancel()
-    finally:
-        await speech.stop()
     said = {who: " ".join(line.text.lower() for line in lines if line.by == who) for who in ("caller", "ben")}
     assert "my broken dis" in said["caller"] and "send you another one" in said["ben"], said
 
@@ -138,26 +165,13 @@ class Withdrawn(CallRecording):
 
 
 async def test_a_caller_who_says_stop_recording_is_heard_though_nothing_is_written_down(tmp_path: Path) -> None:
-    speech = WorkerSpeechService(SpeechConfig(cache=tmp_path / "cache", workers=1))
-    await speech.start()
-    try:
-        async with (
-            agent_phone() as caller, agent_phone() as ben, archived(tmp_path / "kept", KEY) as archive,
-            house({"ben": ben.uri}) as at,
-        ):  # fmt: skip
-            policy = Withdrawn(speech, archive)
-            bridge, running = await recorded(at, caller, policy, True)
-            await says(caller, speech, "Please stop recording.", 0.5)
-            quiet = [asyncio.create_task(silent(phone)) for phone in (caller, ben)]
-            async with asyncio.timeout(20.0):
-                assert await policy.call == "c1"
-            await bridge.hang_up()
-            await running
-            for task in quiet:
-                task.cancel()
-            (row,) = await archive.of_call("c1")
-    finally:
-        await speech.stop()
+    async with spoken(tmp_path) as there:
+        policy = Withdrawn(there.speech, there.archive)
+        bridge, running = await recorded(there.at, there.caller, policy, True)
+        await says(there.caller, there.speech, "Please stop recording.", 0.5)
+        async with there.quiet(bridge, running), asyncio.timeout(20.0):
+            assert await policy.call == "c1"
+        (row,) = await there.archive.of_call("c1")
     assert row.ended == "withdrawn" and 0 < row.seconds < 20.0
 
 
