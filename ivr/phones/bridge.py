@@ -20,7 +20,7 @@ from ivr.phones.conference import Party
 from ivr.phones.consultation import Consultation
 from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
-from ivr.phones.participant import Participant
+from ivr.phones.participant import Participant, to_the_end
 from ivr.phones.placing import Placing
 from ivr.phones.supervision import SupervisedTalk
 from ivr.phones.switchboard import Switchboard
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 # An agent's BYE sooner than this after the join is a dropped call, not the end of a conversation.
 CONVERSATION_S = 8.0
+TURN_S = 2.0  # what is under way when it is over is done first, unless it takes too long
 KEYS = frozenset("0123456789*#ABCD")
 
 
@@ -69,7 +70,8 @@ class Bridge:
         self._consultation = Consultation(self._talk, switchboard, floor, self._placing, self)
         self._supervision = SupervisedTalk(self._talk, floor)
         self._turn = asyncio.Lock()  # one thing at a time: commands, and what phones do
-        self._begun = self._closed = False
+        self._begun = False
+        self._closing: asyncio.Task[None] | None = None
         self._hold_asked = self._phone_holds = False
         self._transferring = ""
         self._trouble = ""
@@ -87,15 +89,26 @@ class Bridge:
             await self.close()
 
     async def close(self) -> None:
-        """Everybody but the caller is let go of, and the line is told; nothing happens where it is done."""
-        if not self._closed:
-            self._closed = True
+        """Everybody but the caller is let go of, and the line is told, whoever is cancelled meanwhile; once."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="bridge close")
+        await to_the_end(self._closing)
+
+    async def _close(self) -> None:
+        """Once what is under way is done, or takes too long."""
+        turn = asyncio.create_task(self._turn.acquire())
+        await asyncio.wait([turn], timeout=TURN_S)
+        try:
             self._floor.parted(self._agent.name, self)
             await self._consultation.end("the conversation is over")
             await self._talk.close()
             if not self._begun:
                 await self._agent.participant.let_go("not joined")
             await self._placing.finished(self._agent.name)
+        finally:
+            turn.cancel()
+            if turn.done() and not turn.cancelled():
+                self._turn.release()
 
     # -- what consoles command ---------------------------------------------------------------------------------
 
@@ -286,6 +299,8 @@ class Bridge:
             self._over.set_exception(error)
 
     def _check(self) -> None:
+        if self._over.done() or self._closing is not None:
+            raise TransferFailed(410, "the conversation is over")
         if self._transferring:
             raise TransferFailed(409, f"the caller is being transferred to {self._transferring}")
 
@@ -317,8 +332,8 @@ class Bridge:
         await self._dropped("")
         self._transferring, self._trouble = onward.name, ""
         if by is None:
-            await self._talk.part(self._agent, "transferred")
             self._floor.parted(self._agent.name, self)
+            await self._talk.part(self._agent, "transferred")
         await self._settle()
         self._talk.spawn(self._carried_over(onward, replaces), f"transfer to {onward.name}")
 
@@ -337,11 +352,18 @@ class Bridge:
                 else:
                     await self._unreached(f"{onward.name}: {error}")
             return
-        await agent.participant.leg.notify(200)
-        async with self._turn:
+        try:
+            await agent.participant.leg.notify(200)
+            await self._turn.acquire()
+        except asyncio.CancelledError:  # the caller left
+            await target.participant.let_go("the caller left")
+            raise
+        try:
             self._transferring = ""
             self._talk.admit(target)
             await self._succeeded_by(target)
+        finally:
+            self._turn.release()
 
     async def _unreached(self, why: str) -> None:
         """Nobody has the caller: they wait again at their old place."""
@@ -359,9 +381,16 @@ class Bridge:
         party.role = "agent"
         self._consultation.forget()
         self._ring = self._ring_for(party.name)
-        await self._talk.part(before, "transferred")
         self._floor.parted(before.name, self)
-        await self._taken_up()
+        try:
+            await self._talk.part(before, "transferred")
+            await self._taken_up()
+        finally:
+            await to_the_end(self._passed(before, party))
+        log.info("bridge.transferred", agent=before.name, to=party.name, outside=party.outside)
+
+    async def _passed(self, before: Party, party: Party) -> None:
+        """The line is told who has the place."""
         try:
             await (
                 self._placing.finished(before.name)
@@ -370,7 +399,6 @@ class Bridge:
             )
         except IvrError as error:
             log.error("line.untold", what="passed", error=str(error))
-        log.info("bridge.transferred", agent=before.name, to=party.name, outside=party.outside)
 
 
 def _status(error: IvrError) -> int:

@@ -138,20 +138,26 @@ class Consultation:
 
     async def _ask(self, onward: Onward, ring: Ring, agent: Party) -> None:
         ringback = MusicOnHold(agent.participant.media, [RINGBACK])
+        party: Party | None = None
         try:
-            party = await self.reach(onward, replace(ring, asked_by=agent.name), ringback.start)
+            try:
+                party = await self.reach(onward, replace(ring, asked_by=agent.name), ringback.start)
+            finally:
+                await ringback.stop()
         except (DialFailed, TransferFailed, MediaUnavailable, CallEnded) as error:
             log.info("bridge.unconsulted", who=onward.name, why=str(error))
             await self._bridge.unconsulted(f"{onward.name}: {error}")
             return
-        finally:
-            await ringback.stop()
+        except asyncio.CancelledError:
+            if party is not None:
+                await party.participant.let_go("nobody asks them any more")
+            raise
         self.party, self.state = party, "private"
         self._asking = None
         self._talk.admit(party)
         if not party.outside:
-            await self._placing.asked(party.name, agent.name)
             self.aside = ConsultedBridge(self._bridge, party)
+            await self._placing.asked(party.name, agent.name)
             self._floor.joined(replace(ring, offer=replace(ring.offer, agent=party.name, line="")), self.aside)
         await self._bridge.consulted()
 

@@ -14,7 +14,7 @@ from ivr.media.description import held
 from ivr.phones.browser_phone import joinable
 from ivr.phones.conference import Party, hears
 from ivr.phones.music import MusicOnHold
-from ivr.phones.participant import Participant, first_of
+from ivr.phones.participant import Participant, first_of, to_the_end
 from ivr.phones.recording import ConversationRecording
 from ivr.ports import Clip, MediaChanged, MediaLeg, TransferAsked
 
@@ -65,16 +65,13 @@ class Conversation:
         self._watching[party] = self.spawn(self._watch(party), f"watch {party.name}")
 
     async def part(self, party: Party, reason: str) -> None:
-        """They leave, and their phone is hung up."""
+        """They leave, and their phone is hung up, whoever is cancelled meanwhile."""
         if party not in self.parties:
             return
         self.parties.remove(party)
         self._hear.pop(party, None)
         watching = self._watching.pop(party)
-        if watching is not asyncio.current_task():
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-        await party.participant.let_go(reason)
+        await to_the_end(_parted(party, watching if watching is not asyncio.current_task() else None, reason))
 
     async def mix(self, *, held: bool, conference: bool) -> None:
         """Everybody hears whom they are to hear now; music starts and stops with ``held``."""
@@ -133,6 +130,13 @@ class Conversation:
                 case TransferAsked():
                     await self._watched.transfer_asked(party, event)
         return CallEnded("network", "the leg is gone")
+
+
+async def _parted(party: Party, watching: asyncio.Task[None] | None, reason: str) -> None:
+    if watching is not None:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    await party.participant.let_go(reason)
 
 
 async def _audio(party: Party) -> CallEnded:

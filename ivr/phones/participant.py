@@ -148,15 +148,31 @@ async def close_media(media: MediaLeg) -> LegStats:
 
 
 async def first_of(*coroutines: Coroutine[Any, Any, T]) -> T:
-    """The result of the first to end; the rest are cancelled."""
+    """The result of the first to end, of several by now the first named; the rest are cancelled."""
     tasks = [asyncio.create_task(c) for c in coroutines]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return next(task for task in tasks if task in done).result()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task.done()).result()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
+    """The result of ``work``, which no cancelling breaks off: whoever waits is cancelled once it is done."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()
+        raise cancelled
+    return task.result()
 
 
 async def _end_of(events: AsyncIterator[object]) -> CallEnded:

@@ -32,6 +32,7 @@ COMMANDS_S, COMMANDS_AT_ONCE = 20.0, 60.0  # whoever types keys of a telephone f
 LONGEST_MESSAGE = 32 * 1024  # characters
 MOST_BYTES = 8 * LONGEST_MESSAGE  # what is taken off the wire at all
 MOST_UNSENT = 200
+OBEYED_S = 10.0  # what a page asked for before it was gone is done, and that takes no longer
 LONGEST_NAME = 40  # of a command
 LONGEST_TEXT = 4000
 LONGEST_SDP = 20_000
@@ -158,11 +159,18 @@ class CommandSocket:
             await asyncio.sleep(0)  # the others' turn, however much of this page's waits to be read
 
     async def end(self) -> None:
-        """The page is gone: what ran beside it ends."""
-        left = list(self._tasks)
-        for task in left:
+        """The page is gone: what ran beside it ends, and what it asked for is done: half a transfer is none."""
+        beside = self._tasks - self._under_way
+        for task in beside:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*beside, return_exceptions=True)
+        while not self._unsent.empty():  # nobody reads the answers
+            self._unsent.get_nowait()
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=OBEYED_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         if self._too_many:
             log.warning("page.commands_refused", account=self._by, commands=self._too_many)
 
@@ -187,7 +195,8 @@ class CommandSocket:
 
     async def _say(self, told: Told) -> None:
         """An answer: a page that doesn't read its answers isn't read either."""
-        await self._unsent.put((dumps(told), 0))
+        if not self.response.closed:
+            await self._unsent.put((dumps(told), 0))
 
     async def _send(self) -> None:
         while True:

@@ -24,6 +24,7 @@ from tests.call.told_line import ToldLine
 from tests.call.virtual import run
 
 OUTSIDE = "tel:+15035550199"
+AWAY_AND_BACK = [("state", "cleo", "away"), ("state", "cleo", "idle")]
 CONFIG = Config.model_validate(
     {
         "sip": {"trunks": [{"name": "out", "allow": ["192.0.2.10"], "gateway": "sip:192.0.2.10"}]},
@@ -219,6 +220,73 @@ def test_a_caller_who_leaves_frees_the_agent() -> None:
 
     _, line = talking(scenario)
     assert line.log == [("finished", 7, "ben")]
+
+
+@pytest.mark.parametrize("turns", range(16))
+def test_who_leaves_while_a_conversation_is_closed_costs_no_agent_their_phone(turns: int) -> None:
+    """Both ends hang up at once: the loop's turns between the two decide how far the closing has come."""
+
+    async def scenario(talk: Talk, line: ToldLine) -> None:
+        await talk.bridge.hang_up()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        talk.running.cancel()
+        await talk.bridge.close()
+        assert talk.phone.hung_up
+        assert talk.agent.closed
+        assert talk.caller.hears == []
+
+    _, line = talking(scenario)
+    assert line.log == [("finished", 7, "ben")]
+
+
+@pytest.mark.parametrize("turns", range(24))
+@pytest.mark.parametrize("ends", ["complete", "drop"])
+def test_who_leaves_while_another_takes_over_frees_both(ends: str, turns: int) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
+        eve = await talk.desktop("eve")
+        await talk.bridge.consult("agent:eve")
+        await asyncio.sleep(1)
+        command = asyncio.create_task(talk.bridge.complete() if ends == "complete" else talk.bridge.drop())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        talk.running.cancel()
+        await talk.bridge.close()
+        await asyncio.gather(command, return_exceptions=True)
+        assert talk.phone.hung_up
+        assert talk.agent.closed
+        assert eve.seen[-1] == "parted"
+        phone = talk.floor.phone_of("eve")
+        assert phone is not None
+        leg, _ = await phone.ring(talk.ring)  # not "they talk with somebody"
+        await leg.hangup("done")
+        assert talk.floor.bridge_of("ben") is None
+        assert talk.floor.bridge_of("eve") is None
+
+    _, line = talking(scenario)
+    finished = [told for told in line.log if told[0] == "finished"]
+    passed = ("passed", "ben", "eve") in line.log
+    assert finished == [("finished", 7, "eve" if passed else "ben")]
+
+
+@pytest.mark.parametrize("how", ["transfer", "consult", "consult and drop"])
+@pytest.mark.parametrize("turns", range(12))
+def test_who_leaves_while_somebody_answers_leaves_no_call_behind(how: str, turns: int) -> None:
+    async def scenario(talk: Talk, line: ToldLine) -> None:
+        await (talk.bridge.transfer(OUTSIDE) if how == "transfer" else talk.bridge.consult("agent:cleo"))
+        await asyncio.sleep(talk.endpoint.ring_s)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if how == "consult and drop":
+            await talk.bridge.drop()
+            assert [party.name for party in talk.bridge._talk.parties] == ["Ada", "ben"]
+        else:
+            talk.running.cancel()
+            await asyncio.gather(talk.running, return_exceptions=True)
+        assert all(leg.hung_up for leg in talk.endpoint.legs)
+
+    _, line = talking(scenario)
+    assert [told for told in line.log if told[0] == "state"] in ([], AWAY_AND_BACK)
 
 
 @pytest.mark.parametrize(("to", "name"), [("skill:retention", "retention"), ("agent:cleo", "cleo")])

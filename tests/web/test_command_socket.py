@@ -244,7 +244,28 @@ async def test_a_bug_is_told_plainly_and_logged(served: Line, client: aiohttp.Cl
     assert failed["command"] == "break"
 
 
-async def test_what_runs_beside_a_page_ends_with_it(served: Line, client: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_what_a_page_asked_for_before_it_was_gone_is_done(
+    served: Line, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """But not for ever."""
+    if late:
+        monkeypatch.setattr(command_socket, "OBEYED_S", 0.05)
+    async with page(served, client) as ws:
+        for number in range(3):
+            await ws.send_json({"id": number, "do": "wait"})
+            await served.waiting.acquire()
+    if not late:
+        assert served.cut_short == 0
+        served.go.set()
+    await served.ended.acquire()
+    assert served.cut_short == (3 if late else 0)
+
+
+async def test_what_runs_beside_a_page_ends_with_it(
+    served: Line, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_socket, "OBEYED_S", 0.05)
     cut = asyncio.Event()
 
     async def beside() -> None:
