@@ -17,7 +17,7 @@ from ivr.errors import CallEnded, DialFailed, IvrError, MediaUnavailable, StoreU
 from ivr.logs import bind_call
 from ivr.phones.bridge import Bridge
 from ivr.phones.music import MusicOnHold
-from ivr.phones.participant import Participant, first_of
+from ivr.phones.participant import Participant, first_of, or_let_go
 from ivr.phones.tones import BUSY, RINGBACK
 from ivr.ports import BridgeEnd, LegStats, Line, Offer, Party, Ring
 from ivr.record import HandedOver, Happening
@@ -102,7 +102,7 @@ class CallBackCall:
         """Never raises but on cancellation."""
         services = self._services
         bind_call(self._recorder.fields)
-        await services.registry.enter(self)
+        await or_let_go(self._agent, services.registry.enter(self))
         place = self._offer.place
         extra = {"direction": "outbound", "place": place.id, "call_back_of": self._ring.context.call_id}
         self._journal.begin(self._number, self._own, self._started_at, extra)
@@ -175,10 +175,13 @@ class CallBackCall:
         works: list[Coroutine[Any, Any, Participant | Lapsed | CallEnded]] = [
             dialled(), self._agents.lapsed(self._offer), self._agent.left(),
         ]  # fmt: skip
+        reached: Participant | Lapsed | CallEnded | None = None
         try:
-            return await first_of(*works)
+            reached = await first_of(*works)
         finally:
-            await ringback.stop()
+            stopping = ringback.stop()
+            await (or_let_go(reached, stopping) if isinstance(reached, Participant) else stopping)
+        return reached
 
     async def _regret(self) -> None:
         """The agent hears that nobody answered."""
@@ -204,7 +207,7 @@ class CallBackCall:
             self._waits = True
             ring, agent = await self._next()
             self._waits = False
-            await music.stop()
+            await or_let_go(agent, music.stop())
 
     async def _next(self) -> tuple[Ring, Participant]:
         """Whoever takes the member next, from their old place in the line: they wait in it with this call."""
@@ -216,7 +219,7 @@ class CallBackCall:
             offer = self._mine(await self._line.offered(place.id))
             if (taken := await self._agents.taken(offer)) is None:
                 continue
-            if await self._told(self._line.answered(offer), True):
+            if await or_let_go(taken[1], self._told(self._line.answered(offer), True)):
                 self._recorder.record(HandedOver(offer.agent, self._ring.context.reason))
                 return taken
             await taken[1].let_go("the offer had run out")

@@ -27,7 +27,7 @@ from ivr.errors import (
     TransferFailed,
 )
 from ivr.events import TransferProgress
-from ivr.phones.participant import Participant, first_of
+from ivr.phones.participant import Participant, first_of, or_let_go, to_the_end
 from ivr.ports import Destination, HandoffContext, Offer
 
 log = structlog.get_logger(__name__)
@@ -242,7 +242,7 @@ class Handoff:
         if isinstance(agent, Offer):
             log.info("handoff.overflow_withdrawn", agent=agent.agent)
             return agent
-        await place.leave("done")
+        await or_let_go(agent, place.leave("done"))
         return await self.call.run(OVERFLOW, connect, context, paused, agent)
 
     def _outside(self) -> Destination:
@@ -259,11 +259,19 @@ class Handoff:
         paused: Pause,
         comfort: Comfort,
     ) -> NotConnected:
-        async with comfort:
-            reached = await self._reached(destinations, context, comfort)
+        agent: Participant | None = None
+        entered = False
+        try:
+            async with comfort:
+                reached = await self._reached(destinations, context, comfort)
+                if reached is not None:
+                    destination, agent = reached
+            entered = True
+        finally:
+            if agent is not None and not entered:
+                await to_the_end(agent.let_go("the other side left"))
         if reached is None:
             return "failed"
-        destination, agent = reached
         return await self.call.run(destination.name, connect, context, paused, agent) or "dropped"
 
     async def _reached(

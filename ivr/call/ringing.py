@@ -11,7 +11,7 @@ from ivr.call.blind_transfer import BlindTransfer
 from ivr.call.comfort import Comfort
 from ivr.call.registry import CallServices
 from ivr.errors import CallEnded, DialFailed, MediaUnavailable, StoreUnavailable, TransferFailed
-from ivr.phones.participant import Participant
+from ivr.phones.participant import Participant, or_let_go
 from ivr.phones.sip_phone import SipPhone
 from ivr.ports import Arrival, Destination, HandoffContext, Offer, Place, Release, Ring
 
@@ -49,7 +49,7 @@ class Ringing:
                 return destination
             async with asyncio.timeout(rules.offer_s):
                 agent = await self._rung(self.ring_of(offer, context, url), comfort.ringing if rings else None)
-            if await self._taken(offer):
+            if await or_let_go(agent, self._taken(offer)):
                 return agent
             log.info("handoff.too_late", agent=offer.agent)
             await agent.let_go("somebody else has the caller")

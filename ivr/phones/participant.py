@@ -175,6 +175,18 @@ async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
     return task.result()
 
 
+async def or_let_go(participant: Participant, work: Coroutine[Any, Any, T]) -> T:
+    """The result of ``work``; whatever breaks it off lets go of ``participant``, whom nobody else has yet."""
+    done = False
+    try:
+        result = await work
+        done = True
+        return result
+    finally:
+        if not done:
+            await to_the_end(participant.let_go("the other side left"))
+
+
 async def _end_of(events: AsyncIterator[object]) -> CallEnded:
     async for event in events:
         if isinstance(event, CallEnded):

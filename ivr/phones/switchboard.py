@@ -10,7 +10,7 @@ from ivr.errors import DialFailed, SpeechUnavailable
 from ivr.phones.destinations import Destinations
 from ivr.phones.introduction import Introduction
 from ivr.phones.music import tune
-from ivr.phones.participant import Participant, close_media
+from ivr.phones.participant import Participant, close_media, to_the_end
 from ivr.phones.recording import CallRecording
 from ivr.ports import Clip, Desk, HandoffContext, MediaEngine, Party, SipEndpoint, SpeechService
 
@@ -69,9 +69,9 @@ class Switchboard:
             return answered
         finally:
             whisper.cancel()
-            await asyncio.gather(whisper, return_exceptions=True)
             if not ready:
-                await (answered.let_go("not joined") if answered is not None else close_media(media))
+                await to_the_end(answered.let_go("not joined") if answered is not None else close_media(media))
+                await asyncio.gather(whisper, return_exceptions=True)
 
     async def _whisper(self, context: HandoffContext | None) -> Sequence[Clip]:
         if context is None:

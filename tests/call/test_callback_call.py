@@ -219,6 +219,26 @@ def test_a_member_who_gives_up_waiting_for_the_next_agent_leaves_the_line() -> N
     assert calling(scenario).line.log[-1] == ("leave", 7, "away")
 
 
+@pytest.mark.parametrize("tenths", range(0, 90))
+def test_whenever_the_service_stops_nobody_is_left_on_the_phone(tenths: int) -> None:
+    """While the agent is rung, the member dialled, the two talk, and the next agent takes over."""
+
+    async def scenario(office: Office) -> None:
+        office.line.takes_s = 0.3
+        office.offer()
+        stops = asyncio.get_running_loop().call_later(tenths / 10 + 0.05, office.working.cancel)
+        await asyncio.sleep(5)
+        for leg in office.endpoint.legs[:1]:
+            leg.end("network", "no audio")
+        office.line.offers.put_nowait(office.line.offer("cleo"))
+        await asyncio.sleep(5)
+        assert stops.when() < asyncio.get_running_loop().time()
+
+    office = calling(scenario)
+    ended = {leg.id for leg in office.endpoint.legs if not leg._queue.empty()}
+    assert all(leg.hung_up or leg.id in ended or leg is office.endpoint.legs[0] for leg in office.endpoint.legs)
+
+
 def test_nothing_is_dialled_that_is_no_members_number() -> None:
     for number in ("+19005550101", "112", "+15035550101;phone-context=evil", "+882123456789", ""):
 

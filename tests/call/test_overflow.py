@@ -9,6 +9,7 @@ import pytest
 
 from ivr.call.waiting import WaitingRules
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.ports import Offer
 from tests.call.test_session import library
 from tests.call.test_waiting import WaitingRig
 from tests.call.virtual import run
@@ -206,3 +207,38 @@ def test_an_outside_number_that_breaks_leaves_them_with_the_dialogue(library: Fl
         return rig
 
     run(scenario())
+
+
+@pytest.mark.parametrize("hundredths", range(0, 200, 4))
+@pytest.mark.parametrize("who", ["ann", "outside", "without the database"])
+def test_whenever_the_caller_leaves_nobody_is_left_on_the_phone(
+    library: FlowLibrary, who: str, hundredths: int
+) -> None:
+    """While it rings, while the line is told who answered, and after that."""
+
+    async def scenario() -> OverflowRig:
+        rig = OverflowRig(library)
+        if who == "outside":
+            del rig.waiting.agents["ann"]
+        answered, leave = rig.waiting.answered, rig.waiting.leave
+
+        async def slowly_answered(offer: Offer) -> bool:
+            await asyncio.sleep(0.2)
+            return await answered(offer)
+
+        async def slowly_left(place: int, how: str) -> None:
+            await asyncio.sleep(0.2)
+            await leave(place, how)
+
+        async with rig.call():
+            rig.waiting.answered, rig.waiting.leave = slowly_answered, slowly_left  # type: ignore[method-assign]
+            rig.waiting.down = who == "without the database"
+            await rig.say("agent", 0.1)
+            if who == "ann":
+                await rig.waiting.set_state("ann", "idle")
+            await asyncio.sleep(hundredths / 100)
+        return rig
+
+    rig = run(scenario())
+    assert all(leg.hung_up for leg in rig.endpoint.legs)
+    assert all(leg.closed for leg in rig.media.legs)

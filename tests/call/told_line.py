@@ -26,6 +26,7 @@ class ToldLine:
         self.log: list[tuple[object, ...]] = []
         self._noted: dict[tuple[object, ...], list[asyncio.Event]] = {}
         self.down = False
+        self.takes_s = 0.0  # until it has written down who has answered, or is being dialled
         self.stale = False  # a call back is not wanted any more when its agent has accepted
         self.after_no_answer: PlaceState = "callback"
         self.offers: asyncio.Queue[Offer] = asyncio.Queue()
@@ -78,6 +79,7 @@ class ToldLine:
         return self.place
 
     async def answered(self, offer: Offer) -> bool:
+        await asyncio.sleep(self.takes_s)
         self._note("answered", offer.agent)
         self.calls.append(offer.place.arrival.call_id)
         return True
@@ -86,6 +88,7 @@ class ToldLine:
         self._note("released", offer.agent, why)
 
     async def dialling(self, offer: Offer) -> bool:
+        await asyncio.sleep(self.takes_s)
         self._note("dialling", offer.agent)
         return not self.stale
 
