@@ -231,7 +231,7 @@ def test_whenever_the_caller_leaves_nobody_is_left_on_the_phone(
             await leave(place, how)
 
         async with rig.call():
-            rig.waiting.answered, rig.waiting.leave = slowly_answered, slowly_left  # type: ignore[method-assign]
+            rig.waiting.answered, rig.waiting.leave = slowly_answered, slowly_left  # type: ignore[method-assign, assignment]
             rig.waiting.down = who == "without the database"
             await rig.say("agent", 0.1)
             if who == "ann":
