@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import functools
 import itertools
 import math
 from collections.abc import Sequence
 
+from ivr.errors import MediaUnavailable
 from ivr.ports import Clip, MediaLeg
 
 _FIRST_TOKEN = 2_000_001  # far from the mouth's, the whisper's and the comfort's
@@ -61,6 +63,10 @@ class MusicOnHold:
             await self._media.stop_playing()
 
     async def _play(self) -> None:
+        with contextlib.suppress(MediaUnavailable):  # gone, which its events say
+            await self._play_on()
+
+    async def _play_on(self) -> None:
         once = sum(clip.seconds for clip in self._clips)
         order = list(self._clips) * max(1, round(_ORDERED_S / once))
         seconds = sum(clip.seconds for clip in order)
