@@ -16,8 +16,9 @@ from ivr.errors import ConfigError, SpeechUnavailable
 from ivr.events import EarEvent, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import vendors, wire
+from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
-from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
+from ivr.speech.wire import GRAMMAR, Close, Grammar, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
 from ivr.workers.frames import Life
 from ivr.workers.process import Role, Worker
 
@@ -44,6 +45,7 @@ class SpeechProcess:
     ) -> None:
         self.role = role
         self.loaded = Ready((), False)
+        self._grammars: KnownGrammars[bool] = KnownGrammars()  # that the process keeps
         self._setup = setup
         self._on_message = on_message
         self._on_lost = on_lost
@@ -74,6 +76,14 @@ class SpeechProcess:
         """Never dropped; to a dead worker it is nobody's."""
         kind, body = wire.encode(message)
         self.worker.send(kind, session, body)
+
+    def send_grammar(self, grammar: SpeechGrammar, pack: Callable[[SpeechGrammar], bytes]) -> None:
+        """Before whatever names it; nothing is sent to a process that knows it."""
+        if self._grammars.get(grammar.key):
+            return
+        kind, body = wire.encode(Grammar(grammar.key, pack(grammar)))
+        if self.worker.send(kind, 0, body):
+            self._grammars.put(grammar.key, True)
 
     def send_audio(self, session: int, at: float, pcm: bytes) -> bool:
         """False: dropped, the worker is behind or gone."""
@@ -107,6 +117,7 @@ class SpeechProcess:
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """Its sessions are lost."""
         self.loaded = Ready((), False)
+        self._grammars.clear()
         if restart_in_s is not None:
             log.error("worker.died", role=self.role, pid=self.worker.pid, reason=reason, restart_in_s=restart_in_s)
         self._on_lost(self, reason)
@@ -136,8 +147,9 @@ class WorkerEars:
         if request is None:
             self.worker.send(self.session, Listen())
             return
-        grammar, packed = request.grammar, self._pack(request.grammar)
-        self.worker.send(self.session, Listen(grammar.key, request.hangover_s, request.max_utterance_s, packed))
+        self.worker.send_grammar(request.grammar, self._pack)
+        listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s)
+        self.worker.send(self.session, listen)
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
@@ -239,8 +251,8 @@ class WorkerSpeechService:
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
         worker = await self._least_loaded(grammar.language)
-        packed = self._pack(grammar)
-        reply = await worker.ask(Recognise(grammar.key, len(packed), packed + pcm), timeout_s=_RECOGNISE_S)
+        worker.send_grammar(grammar, self._pack)
+        reply = await worker.ask(Recognise(grammar.key, pcm), timeout_s=_RECOGNISE_S)
         return wire.RECOGNITION.validate_json(reply)
 
     async def render(

@@ -18,10 +18,11 @@ from ivr.errors import IvrError, SpeechUnavailable
 from ivr.events import Cause, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
+from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
-from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Grammar, Listen, Open, Ready, Recognise, Setup
 from ivr.speech.worker.endpointing import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector, measure
@@ -35,7 +36,6 @@ _THREADS = max(2, os.cpu_count() or 2)
 _HUNG_S = 8.0  # a recognition that takes longer will not return: the worker gives itself up
 _BEHIND_NICE = 15
 _LAPSE_S = 1.0  # a loop that ticks later than this was held up itself
-_GRAMMARS = 128
 
 
 def build_recognisers(kind: str, models: Path) -> list[Recogniser]:
@@ -60,7 +60,7 @@ class RecognitionWorker:
         self._recognisers: list[Recogniser] = []
         self._vad: SileroModel | None = None
         self._sessions: dict[int, UtteranceDetector] = {}
-        self._grammars: dict[str, SpeechGrammar] = {}  # by key, the last used last
+        self._grammars: KnownGrammars[SpeechGrammar] = KnownGrammars()
         self._running: dict[object, float] = {}  # began (the loop's time)
         self._loop = asyncio.get_running_loop()
 
@@ -92,14 +92,16 @@ class RecognitionWorker:
                 self._pool.submit(self._load, recogniser, Path(models))
             case Open(language, background):
                 self._open(number, language, background)
+            case Grammar(key, blob):
+                self._grammars.put(key, GRAMMAR.validate_json(blob))
             case Listen() as listen:
                 self._listen(number, listen)
             case Close():
                 detector = self._sessions.pop(number, None)
                 if detector is not None:
                     detector.close()
-            case Recognise(key, size, blob):
-                self._recognise_whole(asking, blob[size:], self._grammar(key, blob[:size]))
+            case Recognise(key, pcm):
+                self._recognise_whole(asking, pcm, self._known(key))
 
     def close(self) -> None:
         """The line is gone."""
@@ -146,21 +148,21 @@ class RecognitionWorker:
             lambda detector, attempt: self._submit(recogniser, detector, attempt, background),
         )
 
-    def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
-        grammar = self._grammars.pop(key, None) or GRAMMAR.validate_json(packed)
-        self._grammars[key] = grammar
-        if len(self._grammars) > _GRAMMARS:
-            del self._grammars[next(iter(self._grammars))]
+    def _known(self, key: str) -> SpeechGrammar:
+        """The grammar of that key; before anything else, whoever asks: the line keeps the same account."""
+        grammar = self._grammars.get(key)
+        if grammar is None:
+            raise LookupError(f"the grammar {key} was never sent")
         return grammar
 
     def _listen(self, session: int, listen: Listen) -> None:
+        grammar = self._known(listen.key) if listen.key else None
         detector = self._sessions.get(session)
         if detector is None:
             return
-        if not listen.key:
+        if grammar is None:
             detector.listen(None)
             return
-        grammar = self._grammar(listen.key, listen.blob)
         self._compile(grammar)
         detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
 
