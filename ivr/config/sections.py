@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Collection, Iterator
@@ -98,10 +99,16 @@ class MediaConfig(Section):
 class SpeechConfig(Section):
     recogniser: Literal["auto", "moonshine", "vosk"] = "auto"
     synthesiser: Literal["auto", "hibari", "pyttsx3"] = "auto"
-    workers: int = Field(1, ge=1, le=32)
+    workers: int = Field(0, ge=0, le=64)
+    nice: int = Field(0, ge=0, le=19)
     vosk_models: Path = Path("models")
     recordings: Path = Path("audio")
     cache: Path = Path("audio/.cache")
+
+    @property
+    def processes(self) -> int:
+        """How many recognise: as configured, or one for each core that we may use."""
+        return self.workers or min(64, len(os.sched_getaffinity(0)))
 
 
 class NumberPlan(Section):

@@ -18,6 +18,10 @@ class KnownGrammars(Generic[T]):
         self._most = most
         self._values: dict[str, T] = {}
 
+    def __contains__(self, key: str) -> bool:
+        """Whether it is known; nothing is changed by asking."""
+        return key in self._values
+
     def get(self, key: str) -> T | None:
         """None: unknown, or forgotten."""
         value = self._values.pop(key, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 
@@ -26,6 +25,8 @@ log = structlog.get_logger()
 _START_S = 90.0  # loading models on a busy machine
 _HUNG_S = 5.0  # its calls are deaf meanwhile, and better off with a human
 _BEHIND = 256 * 1024  # bytes of unsent audio: 16 s of speech
+# Recognisers are forked, and threads that a library starts by itself don't live on in a child.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _OPEN_S = 2.0  # a new call waits so long for a worker that is being restarted
 _RECOGNISE_S = 15.0
 _RENDER_S = 20.0
@@ -41,7 +42,7 @@ class SpeechProcess:
         role: str,
         setup: Setup,
         on_message: Callable[[int, Message], None] = lambda *_: None,
-        on_lost: Callable[[SpeechProcess, str], None] = lambda *_: None,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.role = role
         self.loaded = Ready((), False)
@@ -58,6 +59,7 @@ class SpeechProcess:
                 remedy="see worker.* in the log",
                 start_s=_START_S,
                 hung_after_s=_HUNG_S,
+                variables=_ONE_THREAD,
             ),
             self,
         )
@@ -120,7 +122,7 @@ class SpeechProcess:
         self._grammars.clear()
         if restart_in_s is not None:
             log.error("worker.died", role=self.role, pid=self.worker.pid, reason=reason, restart_in_s=restart_in_s)
-        self._on_lost(self, reason)
+        self._on_lost(reason)
 
 
 class WorkerEars:
@@ -197,13 +199,15 @@ class WorkerSpeechService:
         self._synthesiser_offers = vendors.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._making: dict[str, asyncio.Future[Clip]] = {}
-        setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
-        self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
+        setup = Setup(
+            config.recogniser, str(config.vosk_models.absolute()), processes=config.processes, nice=config.nice
+        )
+        self.listener = SpeechProcess("listen", setup, self._take, self._lost)
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
-        self.speaker = SpeechProcess("speak", Setup(preload=preload))
+        self.speaker = SpeechProcess("speak", Setup(preload=preload, nice=config.nice))
 
-    def _lost(self, worker: SpeechProcess, reason: str) -> None:
-        for ears in [e for e in self._sessions.values() if e.worker is worker]:
+    def _lost(self, reason: str) -> None:
+        for ears in list(self._sessions.values()):
             ears.take(RecogniserFailed(f"the speech worker died: {reason}"))
 
     def _take(self, session: int, message: Message) -> None:
@@ -213,46 +217,40 @@ class WorkerSpeechService:
 
     async def start(self) -> None:
         """Returns when the workers are ready, or have shown that they cannot be (see the statuses)."""
-        await asyncio.gather(*(w.start() for w in (*self.listeners, self.speaker)))
+        await asyncio.gather(*(w.start() for w in (self.listener, self.speaker)))
         for status in (*self.recognisers(), *self.synthesisers()):
             log.info("engine.status", engine=status.name, healthy=status.healthy, detail=status.detail)
 
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
             await ears.close()
-        await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
+        await asyncio.gather(*(w.worker.stop() for w in (self.listener, self.speaker)))
 
     async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
         if vendors.recogniser_for(self._recogniser_offers, language) is None:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
-        worker = await self._least_loaded(language)
-        session = next(self._numbers)
+        await self._hearing(language)
+        worker, session = self.listener, next(self._numbers)
         ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
         worker.send(session, Open(language, background))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
 
-    async def _least_loaded(self, language: str) -> SpeechProcess:
-        deadline = time.monotonic() + _OPEN_S
-        while True:
-            able = [w for w in self.listeners if w.worker.up and served(language, w.languages)]
-            if able:
-                break
-            left = deadline - time.monotonic()
-            if left <= 0 or all(w.loaded.complete for w in self.listeners):
-                raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
-            waits = [asyncio.create_task(w.worker.wait_changed()) for w in self.listeners]
-            try:
-                await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-        return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
+    async def _hearing(self, language: str) -> None:
+        """Until the worker hears ``language``, where it is being restarted. Raises SpeechUnavailable."""
+        listener = self.listener
+
+        def settled() -> bool:
+            return served(language, listener.languages) or listener.loaded.complete
+
+        await listener.worker.wait_until(settled, _OPEN_S)
+        if not listener.worker.up or not served(language, listener.languages):
+            raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
-        worker = await self._least_loaded(grammar.language)
-        worker.send_grammar(grammar, self._pack)
-        reply = await worker.ask(Recognise(grammar.key, pcm), timeout_s=_RECOGNISE_S)
+        await self._hearing(grammar.language)
+        self.listener.send_grammar(grammar, self._pack)
+        reply = await self.listener.ask(Recognise(grammar.key, pcm), timeout_s=_RECOGNISE_S)
         return wire.RECOGNITION.validate_json(reply)
 
     async def render(
@@ -333,11 +331,10 @@ class WorkerSpeechService:
         return [task.result() for task in made]
 
     def recognisers(self) -> Sequence[EngineStatus]:
-        running = {(e.name, e.languages): e for w in self.listeners for e in w.loaded.engines}
-        alive = any(w.worker.up for w in self.listeners)
+        running, alive = self.listener.loaded.engines, self.listener.worker.up
         statuses = []
         for offer in self._recogniser_offers:
-            mine = [e for e in running.values() if e.name == offer.name]
+            mine = [e for e in running if e.name == offer.name]
             broken = next((e.detail for e in mine if e.detail), "")
             detail = offer.detail or broken or ("" if alive else "its worker is not running")
             heard = tuple(language for e in mine if not e.detail for language in e.languages)

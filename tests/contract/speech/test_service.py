@@ -75,7 +75,7 @@ async def reopened(service: WorkerSpeechService) -> Ears:
             try:
                 return await service.open("again", "en-US")
             except SpeechUnavailable:
-                await service.listeners[0].worker.wait_up(PATIENCE_S)
+                await service.listener.worker.wait_up(PATIENCE_S)
 
 
 async def test_is_a_speech_service(service: WorkerSpeechService) -> None:
@@ -159,7 +159,7 @@ async def test_a_language_without_a_recogniser_is_led_by_keys(service: WorkerSpe
 async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: WorkerSpeechService) -> None:
     ears, idle = await service.open("doomed", "en-US"), await service.open("idle", "en-US")
     await ears.listen(ListenRequest(GRAMMAR))
-    before = service.listeners[0].worker.pid
+    before = service.listener.worker.pid
     assert before is not None
     os.kill(before, signal.SIGKILL)
     for victim in (ears, idle):
@@ -170,7 +170,7 @@ async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: Wo
     await ears.listen(ListenRequest(GRAMMAR))
     await ears.close()
     again = await reopened(service)
-    assert service.listeners[0].worker.pid != before
+    assert service.listener.worker.pid != before
     await again.listen(ListenRequest(GRAMMAR))
     feeding = asyncio.create_task(speak(again, await service.render("Agent.", "en-US")))
     heard = (await until(again, Heard))[-1]
@@ -190,12 +190,12 @@ async def _rest(ears: Ears) -> AsyncIterator[EarEvent]:
 @pytest.mark.slow
 async def test_a_hung_worker_is_killed(service: WorkerSpeechService) -> None:
     ears = await service.open("hung", "en-US")
-    hung = service.listeners[0].worker.pid
+    hung = service.listener.worker.pid
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
     assert isinstance((await until(ears, RecogniserFailed))[-1], RecogniserFailed)
     await (await reopened(service)).close()
-    assert service.listeners[0].worker.pid != hung
+    assert service.listener.worker.pid != hung
 
 
 async def test_a_killed_synthesis_worker_comes_back(service: WorkerSpeechService) -> None:
@@ -223,7 +223,7 @@ async def test_a_secret_prompt_is_spoken_and_not_kept(service: WorkerSpeechServi
 
 async def test_a_feed_that_outruns_a_stopped_worker_is_dropped_and_counted(service: WorkerSpeechService) -> None:
     ears = await service.open("flood", "en-US")
-    pid = service.listeners[0].worker.pid
+    pid = service.listener.worker.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
