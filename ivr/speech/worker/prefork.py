@@ -24,7 +24,7 @@ from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
 from ivr.speech.wire import Engine, Ready, Setup
 from ivr.speech.worker.endpointing import SileroModel
 from ivr.speech.worker.engines import Recogniser
-from ivr.speech.worker.recogniser_process import RecogniserProcess
+from ivr.speech.worker.recogniser_process import RecogniserProcess, give_back_memory
 from ivr.workers.frames import Life
 
 LARGEST = 1 << 16  # bytes of a message between the two
@@ -129,6 +129,7 @@ class Prefork:
                 self._generation += 1
                 gc.collect()
                 gc.freeze()  # what is shared stays shared: no collection writes to it
+                give_back_memory()
                 for _ in range(self._setup.processes):
                     self._fork()
             self._tell(Ready(tuple(engines), not left))
@@ -148,7 +149,9 @@ class Prefork:
                     each.close()
                 for watched in self._children:
                     os.close(watched)
-                RecogniserProcess(theirs, self._recognisers, self._vad).run()
+                process = RecogniserProcess(theirs, self._recognisers, self._vad)
+                process.own_log()
+                process.run()
             finally:
                 os._exit(0)
         theirs.close()

@@ -3,6 +3,8 @@ worker. Whatever arrives while it works means that nobody waits for the result a
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import select
 import socket
@@ -28,6 +30,7 @@ from ivr.workers.frames import FIRST, Life, Splitter, frame
 
 OUTCOME = TypeAdapter(Outcome)
 _READ = 1 << 18  # bytes
+_IDLE_S = 1.0
 
 
 class Order(IntEnum):
@@ -68,19 +71,27 @@ class RecogniserProcess:
         self._poll = select.poll()
         self._poll.register(end, select.POLLIN)
 
-    def run(self) -> None:
+    def own_log(self) -> None:
+        """Log over the socket from now on: the line writes the log."""
         structlog.configure(processors=[structlog.processors.format_exc_info, self._log])
-        while True:
-            while not self._arrived:
-                if self._over:
-                    return
-                self._read()
-            kind, number, body = self._arrived.popleft()
-            if kind == Order.GRAMMAR:
-                grammar = GRAMMAR.validate_json(body)
-                self._grammars.put(grammar.key, grammar)
-            elif kind != Order.CANCEL:  # else it came when the job was done already
-                self._answer(number, *self._worked(kind, body))
+
+    def run(self) -> None:
+        with contextlib.suppress(ConnectionError):  # it is gone, and we had something to say
+            while (order := self._next()) is not None:
+                kind, number, body = order
+                if kind == Order.GRAMMAR:
+                    grammar = GRAMMAR.validate_json(body)
+                    self._grammars.put(grammar.key, grammar)
+                elif kind != Order.CANCEL:  # else it came when the job was done already
+                    self._answer(number, *self._worked(kind, body))
+
+    def _next(self) -> tuple[int, int, bytes] | None:
+        """What to do next; None once the worker is gone. Who waits long enough gives back what memory it needs not."""
+        if not self._arrived and not self._over and not self._poll.poll(1000 * _IDLE_S):
+            give_back_memory()
+        while not self._arrived and not self._over:
+            self._read()
+        return self._arrived.popleft() if self._arrived else None
 
     def _worked(self, kind: int, body: bytes) -> tuple[Order, bytes]:
         key, _, pcm = body.partition(KEY_END)
@@ -135,6 +146,12 @@ class RecogniserProcess:
     def _log(self, _: object, method: str, event: Any) -> str:
         self._answer(0, Life.LOG, json.dumps([method, {k: str(v) for k, v in event.items()}]).encode())
         raise structlog.DropEvent
+
+
+def give_back_memory() -> None:
+    """A recognition needs some 50 MB for a moment; the C library keeps them, each process its own."""
+    with contextlib.suppress(AttributeError):  # glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def samples_of(pcm: bytes) -> Samples:

@@ -213,5 +213,5 @@ def judge(sessions: Sequence[Session]) -> None:
             return
         sessions = [session for session, _ in asked]
         found = SileroStream.probabilities([session.vad for session in sessions], [window for _, window in asked])
-        for session, probability in zip(sessions, found, strict=True):
-            session.detector.judged(probability)
+        for (session, window), probability in zip(asked, found, strict=True):
+            session.detector.judged(window, probability)

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -29,7 +30,7 @@ from ivr.workers.link import Link
 from ivr.workers.process import Attention
 
 log = structlog.get_logger()
-_HUNG_S = 8.0  # a recognition that takes longer will not return: its process is killed
+_HUNG_S = 8.0  # of processor time, or asleep at it: a recognition that takes longer will not return
 _LAPSE_S = 1.0  # a loop that looks later than this was held up itself
 _TRIES = 2
 
@@ -37,10 +38,12 @@ _TRIES = 2
 class Job(Protocol):
     """What is asked of a recogniser process (``recognition_queue.Waiting``). ``order``: RECOGNISE or SEARCH."""
 
-    grammar: SpeechGrammar
-    order: Order
-    pcm: bytes
-
+    @property
+    def grammar(self) -> SpeechGrammar: ...
+    @property
+    def order(self) -> Order: ...
+    @property
+    def pcm(self) -> bytes: ...
     @property
     def rank(self) -> Rank: ...
     @property
@@ -61,6 +64,24 @@ class Process:
     task: Task | None = None
     began: float = 0.0  # the task (the loop's time)
     cancelled: bool = False  # the task is
+    overdue_at: float | None = None  # seconds of processor time it had taken when the task was late
+
+    def hangs(self) -> bool:
+        """Asked once its task is late: whether it sleeps over it, or goes on for ever. Who only gets no processor is
+        slow, not hung."""
+        state, spent_s = _scheduled(self.forked.pid)
+        if self.overdue_at is None:
+            self.overdue_at = spent_s
+        return state in "ST" or spent_s - self.overdue_at > _HUNG_S
+
+
+def _scheduled(pid: int) -> tuple[str, float]:
+    """State ("R" runs or could, "S" sleeps, "T" is stopped) and seconds of processor time of a process (proc(5))."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:  # gone: its socket tells
+        return "R", 0.0
+    return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True, eq=False)
@@ -170,7 +191,7 @@ class RecognitionPool:
                 continue
             if not process.task.wanted:
                 self._break_off(process)
-            if now - max(process.began, self._attention.since) > _HUNG_S:
+            if now - max(process.began, self._attention.since) > _HUNG_S and process.hangs():
                 process.task.tries = _TRIES  # it would hang another one, too
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.forked.pid, signal.SIGKILL)
@@ -198,7 +219,8 @@ class RecognitionPool:
             process.link.send(Order.GRAMMAR, 0, GRAMMAR.dump_json(grammar))
         elif job is None:
             return  # it was prepared by a recognition
-        process.task, process.began, process.cancelled = task, self._loop.time(), False
+        process.task, process.began = task, self._loop.time()
+        process.cancelled, process.overdue_at = False, None
         task.tries += 1
         order, pcm = (job.order, job.pcm) if job is not None else (Order.PREPARE, b"")
         process.link.send(order, next(self._numbers) & 0xFFFFFFFF, grammar.key.encode() + KEY_END + pcm)

@@ -215,13 +215,13 @@ class UtteranceDetector:
         del self._pending[: 2 * WINDOW]
         return window if self._request is not None else self.window()
 
-    def judged(self, probability: float) -> None:
-        """How likely the window that was taken last is speech."""
+    def judged(self, window: bytes, probability: float) -> None:
+        """How likely the ``window`` that was taken last is speech."""
         self._step(probability)
 
     def _judge(self) -> None:
         while (window := self.window()) is not None:
-            self.judged(self.vad.probability(window))
+            self.judged(window, self.vad.probability(window))
 
     def tick(self, now: float) -> None:
         """Time passes: the closed gate sends nothing, which is silence too."""
