@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 
@@ -12,11 +13,12 @@ import structlog
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, SpeechUnavailable
-from ivr.events import EarEvent, RecogniserFailed, Recognition
-from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
+from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded
+from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar, SpeechLoad
 from ivr.speech import vendors, wire
 from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
+from ivr.speech.saturation import Saturation
 from ivr.speech.wire import GRAMMAR, Close, Grammar, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
 from ivr.workers.frames import Life
 from ivr.workers.process import Role, Worker
@@ -138,6 +140,7 @@ class WorkerEars:
         self.session = session
         self.worker = worker
         self.dropped = 0
+        self.resting = False  # somebody else has the call
         self._pack = pack
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
@@ -146,6 +149,7 @@ class WorkerEars:
     async def listen(self, request: ListenRequest | None) -> None:
         if self._closed:
             return
+        self.resting = request is None
         if request is None:
             self.worker.send(self.session, Listen())
             return
@@ -199,6 +203,8 @@ class WorkerSpeechService:
         self._synthesiser_offers = vendors.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._making: dict[str, asyncio.Future[Clip]] = {}
+        self._background: set[int] = set()  # sessions that nobody waits for
+        self._saturation = Saturation(config.most_talkers, config.keys_led, config.late_s, time.monotonic)
         setup = Setup(
             config.recogniser, str(config.vosk_models.absolute()), processes=config.processes, nice=config.nice
         )
@@ -212,8 +218,14 @@ class WorkerSpeechService:
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
-        if ears is not None and isinstance(message, EarEvent):
-            ears.take(message)
+        if ears is None or not isinstance(message, EarEvent):
+            return
+        if session not in self._background:
+            if isinstance(message, SpeechEnded):
+                self._saturation.spoken(session)
+            elif isinstance(message, Heard):
+                self._saturation.read(session)
+        ears.take(message)
 
     async def start(self) -> None:
         """Returns when the workers are ready, or have shown that they cannot be (see the statuses)."""
@@ -231,10 +243,21 @@ class WorkerSpeechService:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         await self._hearing(language)
         worker, session = self.listener, next(self._numbers)
-        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
+        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._forget)
+        if background:
+            self._background.add(session)
         worker.send(session, Open(language, background))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
+
+    def _forget(self, session: int) -> None:
+        del self._sessions[session]
+        self._background.discard(session)
+        self._saturation.gone(session)
+
+    def load(self, calls: int) -> SpeechLoad:
+        resting = sum(e.resting for e in self._sessions.values() if e.session not in self._background)
+        return self._saturation.load(calls - resting)
 
     async def _hearing(self, language: str) -> None:
         """Until the worker hears ``language``, where it is being restarted. Raises SpeechUnavailable."""
