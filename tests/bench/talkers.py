@@ -24,6 +24,8 @@ import numpy as np
 
 from ivr.config import SpeechConfig
 from ivr.demo.line import ROOT, LineSetup, RunningLine
+from ivr.media.process.codec import PCMU
+from ivr.media.process.sender import Recording
 from ivr.softphone.g711 import encode
 from ivr.softphone.voices import CallerVoice
 from ivr.speech.service import WorkerSpeechService
@@ -70,7 +72,7 @@ async def murmur() -> frozenset[bytes]:
         clip = await speech.render(MURMUR, "en-US")
     finally:
         await speech.speaker.worker.stop()
-    return frozenset(frame for frame in frames_of(clip.pcm) if sounds(frame))
+    return frozenset(frame for frame in Recording(clip.pcm).payloads(PCMU) if sounds(frame))
 
 
 async def measured(plan: Plan, setup: LineSetup) -> tuple[Heard, Spent, dict[str, Any]]:
