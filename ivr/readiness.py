@@ -10,7 +10,15 @@ from typing import Any, Protocol
 
 from ivr.errors import StoreUnavailable
 from ivr.log_sink import SinkStatus
-from ivr.ports import EngineStatus, MediaEngine, RegistrationStatus, SignallingLoad, SipEndpoint, SpeechService
+from ivr.ports import (
+    EngineStatus,
+    MediaEngine,
+    RegistrationStatus,
+    SignallingLoad,
+    SipEndpoint,
+    SpeechLoad,
+    SpeechService,
+)
 
 PING_S = 2.5  # whoever asks is told so late at the latest
 FRESH_S = 0.2
@@ -70,6 +78,7 @@ class Readiness:
     registrations: Sequence[RegistrationStatus]
     flows: Mapping[str, Any]
     sip: SignallingLoad = field(default_factory=SignallingLoad)
+    speech: SpeechLoad = field(default_factory=SpeechLoad)
     life: Life = Life.SERVING
     step: str = ""
     log: SinkStatus = field(default_factory=SinkStatus)
@@ -102,6 +111,8 @@ class Readiness:
         if not any(recogniser.healthy for recogniser in self.recognisers):
             details = {r.detail for r in self.recognisers if r.detail}
             yield "recognisers: " + ("; ".join(sorted(details)) or "there is none")
+        if self.speech.refuses:
+            yield f"speech: {self.speech.refuses}"
         for each in self.registrations:
             if each.state != "registered":
                 yield f"trunk {each.trunk}: {each.state}" + (f", {each.detail}" if each.detail else "")
@@ -134,6 +145,7 @@ class Readiness:
                 {**asdict(r), "expires_at": r.expires_at and r.expires_at.isoformat()} for r in self.registrations
             ],
             "sip": asdict(self.sip),
+            "speech": asdict(self.speech),
             "flow_version": self.flows.get("version", ""),
             "flows": self.flows,
         }
@@ -207,6 +219,7 @@ class Parts:
             self.endpoint.registrations(),
             self.flows() if life is not Life.STARTING else {},
             self.endpoint.load(),
+            self.speech.load(len(self.calls)),
             life,
             str(self.lifecycle.step),
             self.log(),

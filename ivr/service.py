@@ -138,7 +138,11 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             browser_addresses=config.media.browser_addresses,
         )
         speech = WorkerSpeechService(config.speech)
-        endpoint = SipUserAgent(config.sip, config.media.codecs, config.flows.numbering, near=store.ties.near)
+        endpoint = SipUserAgent(
+            *(config.sip, config.media.codecs, config.flows.numbering),
+            near=store.ties.near,
+            full=lambda calls: speech.load(calls).refuses,
+        )
         desk = ConfiguredDesk(
             config.desk,
             store.handoffs,

@@ -81,7 +81,7 @@ MOST_RESTORED = 3  # losses of media in a minute, after which a person is the be
 
 
 class Conductor:
-    """The loop of one call. What takes time runs in tasks beside it, which end with it."""
+    """The loop of one call. What takes time runs in tasks beside it, which end with it. ``deaf``: led by keys."""
 
     def __init__(
         self,
@@ -91,6 +91,8 @@ class Conductor:
         handoff: Handoff,
         recorder: Recorder,
         services: CallServices,
+        *,
+        deaf: bool = False,
     ) -> None:
         self._caller = caller
         self._dialogue = dialogue
@@ -99,7 +101,7 @@ class Conductor:
         self._services = services
         self._inbox = inbox = Inbox()
         self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler)
-        self._ears = CallEars(caller.media, services.speech, call_id, inbox)
+        self._ears = CallEars(caller.media, services.speech, call_id, inbox, deaf=deaf)
         self._timers = InputTimers(inbox)
         self._barge_in = BargeIn(self._mouth, recorder)
         self._tasks = asyncio.TaskGroup()
@@ -311,7 +313,7 @@ class Conductor:
             return
         log.warning("recognition.late", step=step)
         if step == 0:
-            await self._mouth.fill()
+            await self._mouth.murmur()
         else:
             await self._tell(RecognitionLate(given_up=last))
         if not last:

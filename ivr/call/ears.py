@@ -19,10 +19,14 @@ RECOVER_S = 0.5  # longer would be silence, and keys that nobody takes
 
 class CallEars:
     """Open from the first Listen on; without a recogniser for its language they are deaf and the call is led by keys.
+    ``deaf``: they stay closed, the recognisers have enough to do.
 
     Posts what is heard, and RecogniserFailed once when a session is gone."""
 
-    def __init__(self, media: MediaLeg, speech: SpeechService, call_id: str, inbox: Inbox) -> None:
+    def __init__(
+        self, media: MediaLeg, speech: SpeechService, call_id: str, inbox: Inbox, *, deaf: bool = False
+    ) -> None:
+        self._deaf = deaf
         self._media = media
         self._speech = speech
         self._call_id = call_id
@@ -37,7 +41,7 @@ class CallEars:
         """Ears for ``language`` in place of those there are; why there are none, "" when there are."""
         await self.close()
         self._language = language
-        if language in self._broken:
+        if self._deaf or language in self._broken:
             return ""  # that they are gone was told when it happened
         try:
             self._ears = await self._speech.open(self._call_id, language)

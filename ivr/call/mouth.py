@@ -40,6 +40,7 @@ class Mouth:
         self._queue: asyncio.Queue[_Saying] = asyncio.Queue()
         self._sayings: dict[int, _Saying] = {}
         self._owner: dict[int, _Saying] = {}
+        self._filled = False  # nothing was said since the last filler
         self._tokens = itertools.count(1)  # of our plays; those of comfort, whisper and music are far from them
 
     @property
@@ -54,9 +55,15 @@ class Mouth:
     async def say(self, say: Say) -> None:
         if say.cut:
             await self.stop()
+        self._filled = False
         saying = _Saying(say)
         self._sayings[say.token] = saying
         self._queue.put_nowait(saying)
+
+    async def murmur(self) -> None:
+        """A word for who was heard and waits for the answer; not twice in a row."""
+        if not self._filled:
+            await self.fill()
 
     async def fill(self) -> None:
         """A word for who waits; none while anything is being said, or where it would have to be synthesised first."""
@@ -72,6 +79,7 @@ class Mouth:
         except (SpeechUnavailable, OSError):  # too slow, too
             return
         if clips and not self._owner:
+            self._filled = True
             await self._media.play(clips, token=next(self._tokens), stop_on_key=True)
 
     async def stop(self) -> None:

@@ -155,13 +155,15 @@ class CallSession:
         """Returns never: raises CallEnded."""
         services, recorder = self._services, self._recorder
         speech = services.speech
-        installed = Installed(_served(speech.recognisers()), _served(speech.synthesisers()))
+        crowded = speech.load(len(services.registry)).crowded
+        recognised = frozenset[str]() if crowded else _served(speech.recognisers())
+        installed = Installed(recognised, _served(speech.synthesisers()))
         dialogue = self._opening(self.call_id, self._leg, installed)
         recorder.opened(dialogue)
         handoff = Handoff(self.call_id, caller, dialogue, recorder, services)
         self._answered = Answered(dialogue, handoff)
         try:
-            await Conductor(self.call_id, caller, dialogue, handoff, recorder, services).run()
+            await Conductor(self.call_id, caller, dialogue, handoff, recorder, services, deaf=crowded).run()
         except ExceptionGroup as group:
             if group.subgroup(EXPECTED) is not None:
                 raise

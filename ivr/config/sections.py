@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Collection, Iterator
@@ -95,13 +96,35 @@ class MediaConfig(Section):
         return callers_served(port_pairs(*self.port_range)[1])
 
 
+_TALKERS_A_CORE = 60  # who say a sentence every eight seconds
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 class SpeechConfig(Section):
     recogniser: Literal["auto", "moonshine", "vosk"] = "auto"
     synthesiser: Literal["auto", "hibari", "pyttsx3"] = "auto"
-    workers: int = Field(1, ge=1, le=32)
+    workers: int = Field(0, ge=0, le=64)
+    nice: int = Field(0, ge=0, le=19)
+    talkers: int = Field(0, ge=0)
+    keys_led: int = Field(0, ge=0)
+    late_s: float = Field(0.9, gt=0)
     vosk_models: Path = Path("models")
     recordings: Path = Path("audio")
     cache: Path = Path("audio/.cache")
+
+    @property
+    def processes(self) -> int:
+        """How many recognise: as configured, or one for each core that we may use."""
+        return self.workers or min(64, _cores())
+
+    @property
+    def most_talkers(self) -> int:
+        """How many callers may talk at once: as configured, or what these processes have been measured to serve."""
+        return self.talkers or _TALKERS_A_CORE * min(self.processes, _cores())
 
 
 class NumberPlan(Section):

@@ -57,6 +57,7 @@ class LineSetup:
     allow: str = "127.0.0.1/32"  # who may call
     gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
     descriptors: int = 0
+    speech: str = ""  # lines of [speech]
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,7 +70,7 @@ class LineSetup:
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
             f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"',
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
-            f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"',
+            f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"\n{self.speech}',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             '[[flows.services]]\nname = "deliveries"\nurl = "/api"',
             f'[store]\nurl = "{self.database or sqlite}"',
@@ -166,6 +167,11 @@ class RunningLine:
         url = path if path.startswith("http") else self.http + path
         async with self._session.get(url, raise_for_status=True) as response:
             return await response.json()
+
+    async def ready(self) -> dict[str, Any]:
+        """What /readyz says, ready or not."""
+        async with self._session.get(f"{self.http}/readyz") as response:
+            return dict(await response.json())
 
     async def queue(self, member: str) -> list[str]:
         return [entry["title"] for entry in (await self.get(f"/api/members/{member}/queue"))["queue"]]

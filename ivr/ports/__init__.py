@@ -76,6 +76,7 @@ from ivr.ports.records import ResumePoints as ResumePoints
 from ivr.ports.speech import Ears as Ears
 from ivr.ports.speech import EngineStatus as EngineStatus
 from ivr.ports.speech import ListenRequest as ListenRequest
+from ivr.ports.speech import SpeechLoad as SpeechLoad
 from ivr.ports.speech import SpeechService as SpeechService
 from ivr.ports.telephony import Leg as Leg
 from ivr.ports.telephony import LegEvent as LegEvent

@@ -49,6 +49,20 @@ class EngineStatus:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechLoad:
+    """How busy the recognisers are: ``talkers`` of ``most``, and what the slowest tenth of them waited lately.
+
+    ``refuses``: why no further call is taken, "" while there is room. ``crowded``: who was taken all the same is better
+    led by keys."""
+
+    talkers: int = 0
+    most: int = 0
+    waited_s: float = 0.0
+    refuses: str = ""
+    crowded: bool = False
+
+
 class SpeechService(Protocol):
     """The speech workers, seen from the line. Restarts dead workers; their sessions get RecogniserFailed."""
 
@@ -75,3 +89,5 @@ class SpeechService(Protocol):
 
     def recognisers(self) -> Sequence[EngineStatus]: ...
     def synthesisers(self) -> Sequence[EngineStatus]: ...
+    def load(self, calls: int) -> SpeechLoad:
+        """``calls``: how many are in progress, the one in question included if it was taken already."""

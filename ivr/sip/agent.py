@@ -57,9 +57,11 @@ class SipUserAgent:
         numbering: NumberingPlan = NumberingPlan(),  # noqa: B008 - frozen
         *,
         near: Callable[[str], bool] = lambda host: False,
+        full: Callable[[int], str] = lambda calls: "",
         network: Callable[[Callable[[bytes, Peer], None], Callable[[Peer, str], None]], Network] = Network,
     ) -> None:
         self._config = config
+        self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
         self._network = network(self._received, self._unreachable)
         self._network.standing = self._standing
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near)
@@ -307,13 +309,14 @@ class SipUserAgent:
         if unknown := request.tokens("require") - set(EXTENSIONS):
             return refusal(request, 420, Unsupported=", ".join(sorted(unknown)))
         if self._draining is not None:
-            status, retry_after_s = self._draining
+            reason, (status, retry_after_s) = "draining", self._draining
         elif len(self._inbound) >= self._config.max_calls:
-            status, retry_after_s = self._config.busy_status, self._config.retry_after_s
+            reason, status, retry_after_s = "busy", self._config.busy_status, self._config.retry_after_s
+        elif reason := self._full_of(len(self._inbound)):
+            status, retry_after_s = 503, self._config.retry_after_s
         else:
             return None
         if request.method == "INVITE":
-            reason = "draining" if self._draining else "busy"
             self._refusals.note(source, reason=reason, sip_call_id=request.call_id)
         return refusal(request, status, Retry_After=str(retry_after_s))
 

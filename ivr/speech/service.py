@@ -13,11 +13,13 @@ import structlog
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, SpeechUnavailable
-from ivr.events import EarEvent, RecogniserFailed, Recognition
-from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
+from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnded
+from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar, SpeechLoad
 from ivr.speech import vendors, wire
+from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
-from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
+from ivr.speech.saturation import Saturation
+from ivr.speech.wire import GRAMMAR, Close, Grammar, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
 from ivr.workers.frames import Life
 from ivr.workers.process import Role, Worker
 
@@ -25,6 +27,8 @@ log = structlog.get_logger()
 _START_S = 90.0  # loading models on a busy machine
 _HUNG_S = 5.0  # its calls are deaf meanwhile, and better off with a human
 _BEHIND = 256 * 1024  # bytes of unsent audio: 16 s of speech
+# Recognisers are forked, and threads that a library starts by itself don't live on in a child.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _OPEN_S = 2.0  # a new call waits so long for a worker that is being restarted
 _RECOGNISE_S = 15.0
 _RENDER_S = 20.0
@@ -40,10 +44,11 @@ class SpeechProcess:
         role: str,
         setup: Setup,
         on_message: Callable[[int, Message], None] = lambda *_: None,
-        on_lost: Callable[[SpeechProcess, str], None] = lambda *_: None,
+        on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.role = role
         self.loaded = Ready((), False)
+        self._grammars: KnownGrammars[bool] = KnownGrammars()  # that the process keeps
         self._setup = setup
         self._on_message = on_message
         self._on_lost = on_lost
@@ -56,6 +61,7 @@ class SpeechProcess:
                 remedy="see worker.* in the log",
                 start_s=_START_S,
                 hung_after_s=_HUNG_S,
+                variables=_ONE_THREAD,
             ),
             self,
         )
@@ -74,6 +80,14 @@ class SpeechProcess:
         """Never dropped; to a dead worker it is nobody's."""
         kind, body = wire.encode(message)
         self.worker.send(kind, session, body)
+
+    def send_grammar(self, grammar: SpeechGrammar, pack: Callable[[SpeechGrammar], bytes]) -> None:
+        """Before whatever names it; nothing is sent to a process that knows it."""
+        if self._grammars.get(grammar.key):
+            return
+        kind, body = wire.encode(Grammar(grammar.key, pack(grammar)))
+        if self.worker.send(kind, 0, body):
+            self._grammars.put(grammar.key, True)
 
     def send_audio(self, session: int, at: float, pcm: bytes) -> bool:
         """False: dropped, the worker is behind or gone."""
@@ -107,9 +121,10 @@ class SpeechProcess:
     def lost(self, reason: str, restart_in_s: float | None) -> None:
         """Its sessions are lost."""
         self.loaded = Ready((), False)
+        self._grammars.clear()
         if restart_in_s is not None:
             log.error("worker.died", role=self.role, pid=self.worker.pid, reason=reason, restart_in_s=restart_in_s)
-        self._on_lost(self, reason)
+        self._on_lost(reason)
 
 
 class WorkerEars:
@@ -125,6 +140,7 @@ class WorkerEars:
         self.session = session
         self.worker = worker
         self.dropped = 0
+        self.resting = False  # somebody else has the call
         self._pack = pack
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
@@ -133,11 +149,13 @@ class WorkerEars:
     async def listen(self, request: ListenRequest | None) -> None:
         if self._closed:
             return
+        self.resting = request is None
         if request is None:
             self.worker.send(self.session, Listen())
             return
-        grammar, packed = request.grammar, self._pack(request.grammar)
-        self.worker.send(self.session, Listen(grammar.key, request.hangover_s, request.max_utterance_s, packed))
+        self.worker.send_grammar(request.grammar, self._pack)
+        listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s)
+        self.worker.send(self.session, listen)
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
@@ -185,62 +203,77 @@ class WorkerSpeechService:
         self._synthesiser_offers = vendors.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._making: dict[str, asyncio.Future[Clip]] = {}
-        setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
-        self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
+        self._background: set[int] = set()  # sessions that nobody waits for
+        self._saturation = Saturation(config.most_talkers, config.keys_led, config.late_s, time.monotonic)
+        setup = Setup(
+            config.recogniser, str(config.vosk_models.absolute()), processes=config.processes, nice=config.nice
+        )
+        self.listener = SpeechProcess("listen", setup, self._take, self._lost)
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
-        self.speaker = SpeechProcess("speak", Setup(preload=preload))
+        self.speaker = SpeechProcess("speak", Setup(preload=preload, nice=config.nice))
 
-    def _lost(self, worker: SpeechProcess, reason: str) -> None:
-        for ears in [e for e in self._sessions.values() if e.worker is worker]:
+    def _lost(self, reason: str) -> None:
+        for ears in list(self._sessions.values()):
             ears.take(RecogniserFailed(f"the speech worker died: {reason}"))
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
-        if ears is not None and isinstance(message, EarEvent):
-            ears.take(message)
+        if ears is None or not isinstance(message, EarEvent):
+            return
+        if session not in self._background:
+            if isinstance(message, SpeechEnded):
+                self._saturation.spoken(session)
+            elif isinstance(message, Heard):
+                self._saturation.read(session)
+        ears.take(message)
 
     async def start(self) -> None:
         """Returns when the workers are ready, or have shown that they cannot be (see the statuses)."""
-        await asyncio.gather(*(w.start() for w in (*self.listeners, self.speaker)))
+        await asyncio.gather(*(w.start() for w in (self.listener, self.speaker)))
         for status in (*self.recognisers(), *self.synthesisers()):
             log.info("engine.status", engine=status.name, healthy=status.healthy, detail=status.detail)
 
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
             await ears.close()
-        await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
+        await asyncio.gather(*(w.worker.stop() for w in (self.listener, self.speaker)))
 
     async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
         if vendors.recogniser_for(self._recogniser_offers, language) is None:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
-        worker = await self._least_loaded(language)
-        session = next(self._numbers)
-        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
+        await self._hearing(language)
+        worker, session = self.listener, next(self._numbers)
+        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._forget)
+        if background:
+            self._background.add(session)
         worker.send(session, Open(language, background))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
 
-    async def _least_loaded(self, language: str) -> SpeechProcess:
-        deadline = time.monotonic() + _OPEN_S
-        while True:
-            able = [w for w in self.listeners if w.worker.up and served(language, w.languages)]
-            if able:
-                break
-            left = deadline - time.monotonic()
-            if left <= 0 or all(w.loaded.complete for w in self.listeners):
-                raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
-            waits = [asyncio.create_task(w.worker.wait_changed()) for w in self.listeners]
-            try:
-                await asyncio.wait(waits, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
-        return min(able, key=lambda w: sum(e.worker is w for e in self._sessions.values()))
+    def _forget(self, session: int) -> None:
+        del self._sessions[session]
+        self._background.discard(session)
+        self._saturation.gone(session)
+
+    def load(self, calls: int) -> SpeechLoad:
+        resting = sum(e.resting for e in self._sessions.values() if e.session not in self._background)
+        return self._saturation.load(calls - resting)
+
+    async def _hearing(self, language: str) -> None:
+        """Until the worker hears ``language``, where it is being restarted. Raises SpeechUnavailable."""
+        listener = self.listener
+
+        def settled() -> bool:
+            return served(language, listener.languages) or listener.loaded.complete
+
+        await listener.worker.wait_until(settled, _OPEN_S)
+        if not listener.worker.up or not served(language, listener.languages):
+            raise SpeechUnavailable(f"no recogniser for {language} runs now", remedy="see worker.* in the log")
 
     async def recognise(self, pcm: bytes, grammar: SpeechGrammar) -> Recognition:
-        worker = await self._least_loaded(grammar.language)
-        packed = self._pack(grammar)
-        reply = await worker.ask(Recognise(grammar.key, len(packed), packed + pcm), timeout_s=_RECOGNISE_S)
+        await self._hearing(grammar.language)
+        self.listener.send_grammar(grammar, self._pack)
+        reply = await self.listener.ask(Recognise(grammar.key, pcm), timeout_s=_RECOGNISE_S)
         return wire.RECOGNITION.validate_json(reply)
 
     async def render(
@@ -321,11 +354,10 @@ class WorkerSpeechService:
         return [task.result() for task in made]
 
     def recognisers(self) -> Sequence[EngineStatus]:
-        running = {(e.name, e.languages): e for w in self.listeners for e in w.loaded.engines}
-        alive = any(w.worker.up for w in self.listeners)
+        running, alive = self.listener.loaded.engines, self.listener.worker.up
         statuses = []
         for offer in self._recogniser_offers:
-            mine = [e for e in running.values() if e.name == offer.name]
+            mine = [e for e in running if e.name == offer.name]
             broken = next((e.detail for e in mine if e.detail), "")
             detail = offer.detail or broken or ("" if alive else "its worker is not running")
             heard = tuple(language for e in mine if not e.detail for language in e.languages)

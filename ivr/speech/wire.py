@@ -25,11 +25,14 @@ Blob = Annotated[bytes, Field(exclude=True)]  # goes beside the JSON
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What to load: recognisers (``recogniser`` and ``vosk_models`` as configured) or synthesisers (``preload``)."""
+    """What to load: recognisers (``recogniser`` and ``vosk_models`` as configured, ``processes`` that hear by them) or
+    synthesisers (``preload``); and how ``nice`` to be to other programs."""
 
     recogniser: str = "auto"
     vosk_models: str = ""
     preload: tuple[str, ...] = ()
+    processes: int = 1
+    nice: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,20 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Grammar:
+    """A grammar, named by its ``key`` from now on: sent once (``KnownGrammars``). The blob: all of it."""
+
+    key: str
+    blob: Blob = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
-    """Detect utterances as ``ports.ListenRequest`` says; without a ``key``, stop. The blob: the grammar, which a worker
-    that knows its key need not parse."""
+    """Detect utterances as ``ports.ListenRequest`` says; without a ``key``, stop."""
 
     key: str = ""
     hangover_s: float = 0.0
     max_utterance_s: float = 0.0
-    blob: Blob = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +84,9 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Recognise:
-    """A request: one finished utterance. The blob: the grammar, ``size`` bytes, then PCM."""
+    """A request: one finished utterance under a known grammar. The blob: PCM."""
 
     key: str
-    size: int
     blob: Blob = b""
 
 
@@ -99,9 +107,9 @@ class Level:
     blob: Blob = b""
 
 
-Message = Setup | Ready | Open | Listen | Close | Recognise | Render | Level | EarEvent
+Message = Setup | Ready | Open | Grammar | Listen | Close | Recognise | Render | Level | EarEvent
 _MESSAGES: tuple[type[Message], ...] = (
-    *(Open, Listen, Close, Recognise, Render, Level),  # line to worker
+    *(Open, Grammar, Listen, Close, Recognise, Render, Level),  # line to worker
     *(SpeechStarted, SpeechEnded, Heard, RecogniserFailed),  # worker to line
 )
 _KINDS: dict[type[Message], int] = {Setup: Life.SETUP, Ready: Life.READY}
@@ -124,7 +132,7 @@ def decode(kind: int, body: bytes) -> tuple[Message, int]:
     asking, body = asked(body) if kind in _REQUESTS else (0, body)
     end = _SIZE.size + _SIZE.unpack_from(body)[0]
     message: Message = _BODIES[kind].validate_json(body[_SIZE.size : end])
-    if isinstance(message, Listen | Recognise | Level):
+    if isinstance(message, Grammar | Recognise | Level):
         message = replace(message, blob=body[end:])
     return message, asking
 

@@ -68,6 +68,7 @@ from ivr.ports import (
     RegistrationStatus,
     SignallingLoad,
     SipEndpoint,
+    SpeechLoad,
     SpeechService,
 )
 from ivr.record import Entry
@@ -389,6 +390,7 @@ class FakeSpeech:
         self.raises: Exception | None = None
         self.deaf = False
         self.slow_s = 0.0  # to synthesise what was not synthesised before
+        self.talkers = 1000  # beyond, calls are led by keys
 
     async def start(self) -> None:
         return None
@@ -424,6 +426,9 @@ class FakeSpeech:
 
     def synthesisers(self) -> Sequence[EngineStatus]:
         return [EngineStatus("fake", self.voices, not self.mute)]
+
+    def load(self, calls: int) -> SpeechLoad:
+        return SpeechLoad(calls, self.talkers, crowded=calls > self.talkers)
 
     async def stop(self) -> None:
         return None

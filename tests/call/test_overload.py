@@ -43,6 +43,42 @@ def test_a_slow_reading_brings_a_word_at_once_then_keys_then_a_human(library: Fl
     run(scenario())
 
 
+def test_who_is_still_unanswered_when_they_speak_again_hears_no_second_word(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            rig.speech.ears[-1].speak()
+            await asyncio.sleep(1.0)
+            rig.speech.ears[-1].speak()
+            await asyncio.sleep(0.7)
+            assert rig.caller.heard.count(WORD) == 1
+            for _ in range(2):
+                rig.speech.ears[-1].read("put Vertigo first")
+            await asyncio.sleep(8)
+            rig.speech.ears[-1].speak()
+            await asyncio.sleep(1.0)
+            assert rig.caller.heard.count(WORD) == 2, "something else was said in between"
+
+    run(scenario())
+
+
+def test_a_call_that_comes_while_the_recognisers_are_crowded_is_led_by_keys(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        rig.speech.talkers = 0
+        async with rig.call():
+            assert rig.speech.ears == [], "nothing is asked of them"
+            await rig.press("5", settle_s=4)
+            assert (
+                "Key its place in your queue, or the first letters of its name, then press pound." in rig.caller.heard
+            )
+            assert not rig.with_agent()
+            await rig.press("0", settle_s=6)
+            assert rig.with_agent()
+
+    run(scenario())
+
+
 def test_a_reading_that_is_nearly_in_time_costs_nothing(library: FlowLibrary) -> None:
     async def scenario() -> None:
         rig = Rig(library)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ivr.errors import StoreUnavailable
+from ivr.ports import SpeechLoad
 from ivr.readiness import FRESH_S, PING_S, Life, Lifecycle, Step, StoreProbe
 from tests.call.virtual import run
+from tests.web.fakes import READY
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,10 @@ def test_a_life_never_goes_back() -> None:
     for life in (Life.SERVING, Life.DRAINING, Life.SERVING):
         lifecycle.reach(life)
     assert lifecycle.life is Life.DRAINING
+
+
+def test_no_room_for_another_talker_is_a_reason() -> None:
+    full = SpeechLoad(60, 60, 0.2, "60 callers at once, the most that are taken", True)
+    readiness = replace(READY, speech=full)
+    assert readiness.reasons == ("speech: 60 callers at once, the most that are taken",)
+    assert readiness.to_json()["speech"]["talkers"] == 60

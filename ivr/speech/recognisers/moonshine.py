@@ -109,6 +109,7 @@ class Graph:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = False
 
         def open_session(name: str) -> Any:
             return onnxruntime.InferenceSession(str(directory / name), options, providers=["CPUExecutionProvider"])

@@ -1,7 +1,7 @@
 """A speech worker's command line, ``python -m ivr.speech.worker ROLE FD``: ROLE is "listen" or "speak".
 
-The loop runs voice activity for all its calls; recognition and synthesis run in threads (the libraries release the
-GIL), so that one call's recognition never delays another's voice activity.
+The listening worker's loop runs voice activity for all its calls; recognition runs in processes of their own. Synthesis
+runs in threads (the libraries release the GIL).
 """
 
 from __future__ import annotations
@@ -9,20 +9,29 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
+from socket import socket
 
-from ivr.speech.worker.recognition import RecognitionWorker
-from ivr.speech.worker.synthesis import SynthesisWorker
 from ivr.workers.frames import inherited
-from ivr.workers.link import serve
+from ivr.workers.link import Link, Work, serve
 
-_NICENESS = 5  # media and the line go first
-_SWITCH_S = 0.001  # Python threads yield to the voice-activity loop sooner than the default 5 ms
+
+def work(role: str, end: socket) -> Callable[[Link], Work]:
+    """What makes the worker. Forks before there is a loop or a thread."""
+    if role == "speak":
+        from ivr.speech.worker.synthesis import SynthesisWorker
+
+        return SynthesisWorker
+    from ivr.speech.worker.prefork import forked
+    from ivr.speech.worker.recognition import RecognitionWorker
+
+    prefork = forked([end])
+    return lambda line: RecognitionWorker(line, prefork)
 
 
 def main() -> None:
-    os.nice(_NICENESS)
-    sys.setswitchinterval(_SWITCH_S)
-    asyncio.run(serve(inherited(), RecognitionWorker if sys.argv[1] == "listen" else SynthesisWorker))
+    end = inherited()
+    asyncio.run(serve(end, work(sys.argv[1], end)))
     os._exit(0)  # threads deep inside a model must not keep a worker alive that nobody listens to
 
 

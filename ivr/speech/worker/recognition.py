@@ -1,231 +1,217 @@
-"""The speech recognition worker: voice activity for all its calls on the loop, recognition in a small thread pool."""
+"""The listening worker (MRCP's speechrecog): every call's session, voice activity of all of them together; recognition
+is given to a pool of processes."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
+import socket
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import structlog
 
 from ivr.dialogue.spoken.language import served
-from ivr.errors import IvrError, SpeechUnavailable
-from ivr.events import Cause, RecogniserFailed, Recognition
+from ivr.events import Cause, EarEvent, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
-from ivr.speech.recognisers.moonshine import MoonshineRecogniser
-from ivr.speech.recognisers.vosk import VoskRecogniser
-from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
-from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup
-from ivr.speech.worker.endpointing import SileroModel, SileroStream, speech_span
-from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
-from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector, measure
+from ivr.speech.known_grammars import KnownGrammars
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup
+from ivr.speech.worker.endpointing import SileroModel, SileroStream
+from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.prefork import LARGEST, Forked, parse
+from ivr.speech.worker.recogniser_process import Order
+from ivr.speech.worker.recognition_pool import RecognitionPool
+from ivr.speech.worker.recognition_queue import Rank
+from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector
+from ivr.workers.frames import REQUEST, Life, refusal
 from ivr.workers.link import Link
-from ivr.workers.process import Attention
 
 log = structlog.get_logger()
-R = TypeVar("R")
-_TICK_S = 0.02
-_THREADS = max(2, os.cpu_count() or 2)
-_HUNG_S = 8.0  # a recognition that takes longer will not return: the worker gives itself up
-_BEHIND_NICE = 15
-_LAPSE_S = 1.0  # a loop that ticks later than this was held up itself
-_GRAMMARS = 128
+_TICK_S = 0.01
 
 
-def build_recognisers(kind: str, models: Path) -> list[Recogniser]:
-    """In the order of preference: Moonshine for English first, then a Vosk model a language."""
-    found: list[Recogniser] = []
-    if kind in ("auto", "moonshine"):
-        found.append(MoonshineRecogniser())
-    if kind in ("auto", "vosk"):
-        for language, directory in vosk_models(models).items():
-            if kind == "vosk" or not served(language, MOONSHINE_LANGUAGES):
-                found.append(VoskRecogniser(directory, language))
-    return found
+class Session:
+    """One call's ears. ``background``: nobody waits for what it hears."""
+
+    def __init__(self, worker: RecognitionWorker, number: int, vad: SileroStream, *, background: bool) -> None:
+        self.vad = vad
+        self._pool = worker.pool
+        self._background = background
+        self.detector = UtteranceDetector(
+            vad, lambda event: worker.tell(number, event), lambda _, attempt: self._submit(attempt), shared=True
+        )
+
+    def _submit(self, attempt: Attempt) -> None:
+        self._pool.submit(Spoken(self.detector, attempt, self._background, asyncio.get_running_loop().time()))
+
+
+class Spoken:
+    """A job: what a caller said, or has said so far."""
+
+    order = Order.RECOGNISE
+
+    def __init__(self, detector: UtteranceDetector, attempt: Attempt, background: bool, came: float) -> None:
+        self.grammar, self.pcm = attempt.grammar, attempt.pcm
+        self._detector = detector
+        self._attempt = attempt
+        self._background = background
+        self._came = came
+
+    @property
+    def rank(self) -> Rank:
+        if self._background:
+            return Rank.BACKGROUND
+        return Rank.ENDED if self._attempt.ending is not None else Rank.SPECULATIVE
+
+    @property
+    def since(self) -> float:
+        return self._attempt.ending[0] if self._attempt.ending is not None else self._came
+
+    @property
+    def wanted(self) -> bool:
+        return not self._attempt.cancelled()
+
+    def done(self, outcome: Outcome) -> None:
+        self._detector.done(self._attempt, outcome)
+
+    def failed(self, why: str) -> None:
+        log.error("recognition.failed", error=why)
+        failed = Recognition(Cause.ERROR, duration_s=len(self.pcm) / 2 / TELEPHONE_RATE)
+        self.done(Outcome(failed, Measured()))
+
+
+class Asked:
+    """A job: a whole recording, for whoever sent the request."""
+
+    order, rank, wanted = Order.SEARCH, Rank.ENDED, True
+
+    def __init__(self, line: Link, asking: int, pcm: bytes, grammar: SpeechGrammar, came: float) -> None:
+        self.grammar, self.pcm, self.since = grammar, pcm, came
+        self._line = line
+        self._asking = asking
+
+    def done(self, outcome: Outcome) -> None:
+        self._answer(Life.REPLY, RECOGNITION.dump_json(outcome.recognition))
+
+    def failed(self, why: str) -> None:
+        self._answer(Life.REFUSED, refusal(RuntimeError(why)))
+
+    def _answer(self, kind: int, body: bytes) -> None:
+        self._line.send(kind, 0, REQUEST.pack(self._asking) + body)
 
 
 class RecognitionWorker:
-    """Answers the line's messages. Every method but those given to threads runs on the loop."""
+    """Answers the line's messages, all on one loop. ``prefork``: the socket to the process that forks recognisers."""
 
-    def __init__(self, line: Link) -> None:
+    def __init__(self, line: Link, prefork: socket.socket) -> None:
+        self.pool = RecognitionPool(lambda body: line.send(Life.LOG, 0, body), self._in_use)
         self._line = line
-        self._pool = ThreadPoolExecutor(_THREADS, "recognise")
-        self._behind = ThreadPoolExecutor(1, "transcribe", initializer=_step_back)
-        self._recognisers: list[Recogniser] = []
-        self._vad: SileroModel | None = None
-        self._sessions: dict[int, UtteranceDetector] = {}
-        self._grammars: dict[str, SpeechGrammar] = {}  # by key, the last used last
-        self._running: dict[object, float] = {}  # began (the loop's time)
+        self._prefork = prefork
+        self._ready = Ready((), False)
+        self._vad = SileroModel()
+        self._sessions: dict[int, Session] = {}
+        self._grammars: KnownGrammars[SpeechGrammar] = KnownGrammars()
         self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(prefork, self._forked)
 
     async def run(self) -> None:
-        """Tick the detectors against deadlines; give the worker up when a recognition hangs."""
+        """Judge what has come and tick the detectors, against deadlines."""
         due = self._loop.time()
-        attention = Attention(due, _LAPSE_S)
         while True:
             due = max(due + _TICK_S, self._loop.time())
             await asyncio.sleep(due - self._loop.time())
+            sessions = list(self._sessions.values())
+            judge(sessions)
             now = self._loop.time()
-            attention.look(now)
-            for detector in list(self._sessions.values()):
-                detector.tick(now)
-            began = list(self._running.values())  # one step: the threads change it meanwhile
-            if began and now - max(min(began), attention.since) > _HUNG_S:
-                os._exit(70)  # the line sees the socket close, tells the calls and starts another worker
+            for session in sessions:
+                session.detector.tick(now)
+            self.pool.tick(now)
 
     def received(self, kind: int, number: int, body: bytes) -> None:
         """One frame of the line's."""
         if kind == wire.AUDIO:
-            detector = self._sessions.get(number)
-            if detector is not None:
-                detector.feed(*wire.parse_audio(body), self._loop.time())
+            if (session := self._sessions.get(number)) is not None:
+                session.detector.feed(*wire.parse_audio(body), self._loop.time())
             return
         message, asking = wire.decode(kind, body)
         match message:
-            case Setup(recogniser, models):
-                self._pool.submit(self._load, recogniser, Path(models))
+            case Setup(nice=nice):
+                self._prefork.send(body)
+                os.nice(nice)
             case Open(language, background):
                 self._open(number, language, background)
+            case Grammar(key, blob):
+                self._grammars.put(key, GRAMMAR.validate_json(blob))
             case Listen() as listen:
                 self._listen(number, listen)
             case Close():
-                detector = self._sessions.pop(number, None)
-                if detector is not None:
-                    detector.close()
-            case Recognise(key, size, blob):
-                self._recognise_whole(asking, blob[size:], self._grammar(key, blob[:size]))
+                if (session := self._sessions.pop(number, None)) is not None:
+                    session.detector.close()
+            case Recognise(key, pcm):
+                self.pool.submit(Asked(self._line, asking, pcm, self._known(key), self._loop.time()))
 
     def close(self) -> None:
         """The line is gone."""
-        for pool in (self._pool, self._behind):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._loop.remove_reader(self._prefork)
+        self._prefork.close()
+        self.pool.close()
 
-    def _load(self, kind: str, models: Path) -> None:
-        """In a thread: models take their time."""
-        loaded: list[Recogniser] = []
-        engines: list[Engine] = []
-        vad = SileroModel()
-        for recogniser in build_recognisers(kind, models):
-            detail = ""
-            try:
-                recogniser.load()
-                loaded.append(recogniser)
-            except (IvrError, OSError, RuntimeError) as error:
-                detail = str(error) or repr(error)
-            engines.append(Engine(recogniser.name, tuple(recogniser.languages), detail))
-            # Each language is served as soon as it can be: a big model must not keep the others waiting.
-            self._loop.call_soon_threadsafe(self._loaded, list(loaded), vad, Ready(tuple(engines), False))
-        self._loop.call_soon_threadsafe(self._loaded, loaded, vad, Ready(tuple(engines), True))
-
-    def _loaded(self, recognisers: list[Recogniser], vad: SileroModel, ready: Ready) -> None:
-        self._recognisers, self._vad = recognisers, vad
-        self._tell(0, ready)
-
-    def _tell(self, session: int, message: wire.Message) -> None:
+    def tell(self, session: int, message: EarEvent | Ready) -> None:
         kind, body = wire.encode(message)
         self._line.send(kind, session, body)
 
-    def _recogniser(self, language: str) -> Recogniser | None:
-        able = [r for r in self._recognisers if served(language, r.languages)]
-        return max(able, key=lambda r: language in r.languages, default=None)  # the first, unless one is exact
-
-    def _open(self, session: int, language: str, background: bool) -> None:
-        recogniser = self._recogniser(language)
-        if recogniser is None or self._vad is None:
-            self._tell(session, RecogniserFailed(f"no recogniser for {language}"))
+    def _forked(self) -> None:
+        """Something came from prefork."""
+        packet, ends, _, _ = socket.recv_fds(self._prefork, LARGEST, 1)
+        if not packet:  # without it the dead have no successors: the line starts another worker
+            self._loop.remove_reader(self._prefork)
+            self._line.close()
             return
-        self._sessions[session] = UtteranceDetector(
-            SileroStream(self._vad),
-            lambda event: self._tell(session, event),
-            lambda detector, attempt: self._submit(recogniser, detector, attempt, background),
-        )
+        message = parse(packet)
+        if isinstance(message, Forked):
+            self.pool.join(socket.socket(fileno=ends[0]), message)
+        else:
+            self._ready = message
+            self.tell(0, message)
 
-    def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
-        grammar = self._grammars.pop(key, None) or GRAMMAR.validate_json(packed)
-        self._grammars[key] = grammar
-        if len(self._grammars) > _GRAMMARS:
-            del self._grammars[next(iter(self._grammars))]
+    def _in_use(self) -> Iterator[SpeechGrammar]:
+        """What callers may be speaking under now."""
+        for session in self._sessions.values():
+            if (grammar := session.detector.grammar) is not None:
+                yield grammar
+
+    def _open(self, number: int, language: str, background: bool) -> None:
+        if not any(served(language, engine.languages) for engine in self._ready.engines if not engine.detail):
+            self.tell(number, RecogniserFailed(f"no recogniser for {language}"))
+            return
+        self._sessions[number] = Session(self, number, SileroStream(self._vad), background=background)
+
+    def _known(self, key: str) -> SpeechGrammar:
+        """The grammar of that key; before anything else, whoever asks: the line keeps the same account."""
+        grammar = self._grammars.get(key)
+        if grammar is None:
+            raise LookupError(f"the grammar {key} was never sent")
         return grammar
 
-    def _listen(self, session: int, listen: Listen) -> None:
-        detector = self._sessions.get(session)
-        if detector is None:
+    def _listen(self, number: int, listen: Listen) -> None:
+        grammar = self._known(listen.key) if listen.key else None
+        session = self._sessions.get(number)
+        if session is None:
             return
-        if not listen.key:
-            detector.listen(None)
+        if grammar is None:
+            session.detector.listen(None)
             return
-        grammar = self._grammar(listen.key, listen.blob)
-        self._compile(grammar)
-        detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
-
-    def _compile(self, grammar: SpeechGrammar) -> None:
-        recogniser = self._recogniser(grammar.language)
-        if recogniser is not None:
-            self._pool.submit(_compile, recogniser, grammar)
-
-    def _submit(self, recogniser: Recogniser, detector: UtteranceDetector, attempt: Attempt, background: bool) -> None:
-        def work() -> Outcome:
-            if attempt.cancelled():
-                raise Cancelled
-            speech = samples_of(attempt.pcm)
-            return Outcome(recogniser.recognise(speech, attempt.grammar, attempt.cancelled), measure(speech))
-
-        def ready(future: Future[Outcome]) -> None:
-            error = future.exception()
-            if error is None:
-                detector.done(attempt, future.result())
-            elif not isinstance(error, Cancelled):
-                log.error("recognition.failed", engine=recogniser.name, error=repr(error))
-                duration_s = len(attempt.pcm) / 2 / TELEPHONE_RATE
-                failed = Recognition(Cause.ERROR, duration_s=duration_s, engine=recogniser.name)
-                detector.done(attempt, Outcome(failed, Measured()))
-
-        future = self._behind.submit(work) if background else self._start(attempt, work)
-        future.add_done_callback(lambda f: self._loop.call_soon_threadsafe(ready, f))
-
-    def _start(self, key: object, work: Callable[[], R]) -> Future[R]:
-        def timed() -> R:
-            self._running[key] = self._loop.time()  # a plain dict: one key a thread
-            try:
-                return work()
-            finally:
-                self._running.pop(key, None)
-
-        return self._pool.submit(timed)
-
-    def _recognise_whole(self, asking: int, pcm: bytes, grammar: SpeechGrammar) -> None:
-        recogniser, vad = self._recogniser(grammar.language), self._vad
-
-        def heard() -> Recognition:
-            if recogniser is None or vad is None:
-                raise SpeechUnavailable(f"no recogniser for {grammar.language}", remedy="ivr models get NAME")
-            span = speech_span(vad, pcm)
-            if span is None:
-                return Recognition(
-                    Cause.NO_INPUT_TIMEOUT, duration_s=len(pcm) / 2 / TELEPHONE_RATE, engine=recogniser.name
-                )
-            return recogniser.recognise(samples_of(pcm[2 * span[0] : 2 * span[1]]), grammar)
-
-        self._line.answer(asking, self._start(object(), lambda: RECOGNITION.dump_json(heard())))
+        self.pool.prepare(grammar)
+        session.detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
 
 
-def _step_back() -> None:
-    """This thread takes what processor time the others leave (on Linux a thread has a priority of its own)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BEHIND_NICE)
-
-
-def _compile(recogniser: Recogniser, grammar: SpeechGrammar) -> None:
-    unknown = recogniser.compile(grammar)
-    if unknown:
-        log.warning("grammar.words_unknown", engine=recogniser.name, grammar=grammar.key, count=len(unknown))
-
-
-def samples_of(pcm: bytes) -> Samples:
-    """16-bit PCM as samples of -1..1."""
-    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768.0)
+def judge(sessions: Sequence[Session]) -> None:
+    """The windows that came, of all callers in as few runs as who has most of them has."""
+    while True:
+        asked = [(session, window) for session in sessions if (window := session.detector.window()) is not None]
+        if not asked:
+            return
+        sessions = [session for session, _ in asked]
+        found = SileroStream.probabilities([session.vad for session in sessions], [window for _, window in asked])
+        for (session, window), probability in zip(asked, found, strict=True):
+            session.detector.judged(window, probability)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -35,7 +36,8 @@ class SynthesisWorker:
         """One frame of the line's."""
         message, asking = wire.decode(kind, body)
         match message:
-            case Setup(preload=names):
+            case Setup(preload=names, nice=nice):
+                os.nice(nice)
                 for name in names:  # the first prompt of a call must not wait for a model
                     self._threads[name].submit(self._ready, name)
                 kind, body = wire.encode(Ready((), True))

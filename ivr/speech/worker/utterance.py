@@ -139,11 +139,19 @@ class Attempt:
 
 
 class UtteranceDetector:
-    """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop."""
+    """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop.
+
+    ``shared``: whoever feeds it takes each ``window``, of many callers at a time, and says how it was ``judged``."""
 
     def __init__(
-        self, vad: Probability, emit: Callable[[EarEvent], None], submit: Callable[[UtteranceDetector, Attempt], None]
+        self,
+        vad: Probability,
+        emit: Callable[[EarEvent], None],
+        submit: Callable[[UtteranceDetector, Attempt], None],
+        *,
+        shared: bool = False,
     ) -> None:
+        self._shared = shared
         self.vad = vad
         self._emit = emit
         self._submit = submit
@@ -160,6 +168,11 @@ class UtteranceDetector:
     @property
     def speaking(self) -> bool:
         return self._endpointer.speaking
+
+    @property
+    def grammar(self) -> SpeechGrammar | None:
+        """What it listens under now."""
+        return self._request.grammar if self._request is not None else None
 
     def listen(self, request: ListenRequest | None) -> None:
         self._request = request
@@ -179,6 +192,7 @@ class UtteranceDetector:
         if self._at_end is not None:
             gap = at - self._at_end
             if gap > _JITTER_S or gap < -_JUMP_S:
+                self._judge()  # what came before the gap
                 self._silence(gap if gap > 0 else _JUMP_S)
             elif gap < -_JITTER_S:  # the gate's pre-roll repeats what we have
                 skip = min(len(pcm), int(-gap * TELEPHONE_RATE) * 2)
@@ -188,13 +202,26 @@ class UtteranceDetector:
         self._at_end = at + len(pcm) / _BYTES_A_SECOND
         self._audio += pcm
         self._pending += pcm
-        while len(self._pending) >= 2 * WINDOW:
-            window = bytes(self._pending[: 2 * WINDOW])
-            del self._pending[: 2 * WINDOW]
-            if self._request is not None:
-                self._step(self.vad.probability(window))
+        if not self._shared:
+            self._judge()
         if not self._endpointer.speaking:
             del self._audio[:-_KEPT]
+
+    def window(self) -> bytes | None:
+        """The next window to be judged."""
+        if len(self._pending) < 2 * WINDOW:
+            return None
+        window = bytes(self._pending[: 2 * WINDOW])
+        del self._pending[: 2 * WINDOW]
+        return window if self._request is not None else self.window()
+
+    def judged(self, window: bytes, probability: float) -> None:
+        """How likely the ``window`` that was taken last is speech."""
+        self._step(probability)
+
+    def _judge(self) -> None:
+        while (window := self.window()) is not None:
+            self.judged(window, self.vad.probability(window))
 
     def tick(self, now: float) -> None:
         """Time passes: the closed gate sends nothing, which is silence too."""

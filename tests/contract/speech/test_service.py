@@ -8,7 +8,7 @@ import os
 import signal
 import time
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ async def reopened(service: WorkerSpeechService) -> Ears:
             try:
                 return await service.open("again", "en-US")
             except SpeechUnavailable:
-                await service.listeners[0].worker.wait_up(PATIENCE_S)
+                await service.listener.worker.wait_up(PATIENCE_S)
 
 
 async def test_is_a_speech_service(service: WorkerSpeechService) -> None:
@@ -159,7 +159,7 @@ async def test_a_language_without_a_recogniser_is_led_by_keys(service: WorkerSpe
 async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: WorkerSpeechService) -> None:
     ears, idle = await service.open("doomed", "en-US"), await service.open("idle", "en-US")
     await ears.listen(ListenRequest(GRAMMAR))
-    before = service.listeners[0].worker.pid
+    before = service.listener.worker.pid
     assert before is not None
     os.kill(before, signal.SIGKILL)
     for victim in (ears, idle):
@@ -170,13 +170,63 @@ async def test_a_killed_worker_ends_its_sessions_and_serves_new_ones(service: Wo
     await ears.listen(ListenRequest(GRAMMAR))
     await ears.close()
     again = await reopened(service)
-    assert service.listeners[0].worker.pid != before
+    assert service.listener.worker.pid != before
     await again.listen(ListenRequest(GRAMMAR))
     feeding = asyncio.create_task(speak(again, await service.render("Agent.", "en-US")))
     heard = (await until(again, Heard))[-1]
     await feeding
     assert isinstance(heard, Heard) and heard.recognition.nbest[0].text == "agent"
     await again.close()
+
+
+async def seen(met: Callable[[], bool]) -> None:
+    """Processes come and go without telling us: we look."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not met():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def children(pid: int | None) -> list[int]:
+    """Process ids, the eldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def recognisers(service: WorkerSpeechService) -> list[int]:
+    """The processes that recognise: children of the one that the listening worker forked."""
+    (prefork,) = children(service.listener.worker.pid)
+    return children(prefork)
+
+
+async def test_a_killed_recogniser_costs_no_session_and_not_even_the_utterance(service: WorkerSpeechService) -> None:
+    clip = await service.render("What's next?", "en-US")
+    listener, before = service.listener.worker.pid, recognisers(service)
+    ears = await service.open("unhurt", "en-US")
+    await ears.listen(ListenRequest(GRAMMAR))
+    for pid in before:
+        os.kill(pid, signal.SIGSTOP)  # whichever gets the utterance is at it when it dies
+    feeding = asyncio.create_task(speak(ears, clip))
+    await until(ears, SpeechEnded)
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    (heard,) = await until(ears, Heard)
+    await feeding
+    assert isinstance(heard, Heard) and heard.recognition.nbest[0].text == "what's next"
+    assert service.listener.worker.pid == listener
+    await seen(lambda: len(recognisers(service)) == len(before))
+    assert not set(before) & set(recognisers(service))
+    await ears.close()
+
+
+async def test_without_the_process_that_forks_them_the_listening_worker_is_replaced(
+    service: WorkerSpeechService,
+) -> None:
+    ears, before = await service.open("forsaken", "en-US"), service.listener.worker.pid
+    left = recognisers(service)
+    os.kill(children(before)[0], signal.SIGKILL)
+    assert isinstance((await until(ears, RecogniserFailed))[-1], RecogniserFailed)
+    await (await reopened(service)).close()
+    assert service.listener.worker.pid != before
+    await seen(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left))
 
 
 async def _rest(ears: Ears) -> AsyncIterator[EarEvent]:
@@ -190,12 +240,12 @@ async def _rest(ears: Ears) -> AsyncIterator[EarEvent]:
 @pytest.mark.slow
 async def test_a_hung_worker_is_killed(service: WorkerSpeechService) -> None:
     ears = await service.open("hung", "en-US")
-    hung = service.listeners[0].worker.pid
+    hung = service.listener.worker.pid
     assert hung is not None
     os.kill(hung, signal.SIGSTOP)
     assert isinstance((await until(ears, RecogniserFailed))[-1], RecogniserFailed)
     await (await reopened(service)).close()
-    assert service.listeners[0].worker.pid != hung
+    assert service.listener.worker.pid != hung
 
 
 async def test_a_killed_synthesis_worker_comes_back(service: WorkerSpeechService) -> None:
@@ -223,7 +273,7 @@ async def test_a_secret_prompt_is_spoken_and_not_kept(service: WorkerSpeechServi
 
 async def test_a_feed_that_outruns_a_stopped_worker_is_dropped_and_counted(service: WorkerSpeechService) -> None:
     ears = await service.open("flood", "en-US")
-    pid = service.listeners[0].worker.pid
+    pid = service.listener.worker.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -67,8 +67,11 @@ class Fabric(Network):
 
 
 @asynccontextmanager
-async def user_agent(**settings: Any) -> AsyncIterator[tuple[SipUserAgent, Fabric, asyncio.Queue[Leg]]]:
-    """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports."""
+async def user_agent(
+    *, full: Callable[[int], str] = lambda calls: "", **settings: Any
+) -> AsyncIterator[tuple[SipUserAgent, Fabric, asyncio.Queue[Leg]]]:
+    """A started agent that admits 192.0.2.0/24, its fabric, and the legs it reports; ``full`` as SipUserAgent takes it,
+    other ``settings`` as its configuration has them."""
     fabrics: list[Fabric] = []
 
     def weave(receive: Callable[[bytes, Peer], None], unreachable: Callable[[Peer, str], None]) -> Network:
@@ -76,7 +79,7 @@ async def user_agent(**settings: Any) -> AsyncIterator[tuple[SipUserAgent, Fabri
         return fabrics[0]
 
     settings.setdefault("trunks", [{"name": "far", "allow": ["192.0.2.0/24"]}])
-    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave)
+    agent = SipUserAgent(SipConfig.model_validate(settings), network=weave, full=full)
     legs: asyncio.Queue[Leg] = asyncio.Queue()
     await agent.start(legs.put_nowait)
     try:

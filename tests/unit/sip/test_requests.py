@@ -419,6 +419,24 @@ def test_a_draining_agent_refuses_but_serves_what_it_has() -> None:
     run(main())
 
 
+def test_a_call_that_another_part_has_no_room_for_goes_elsewhere() -> None:
+    async def main() -> None:
+        def full(calls: int) -> str:
+            return "1 talks already" if calls else ""
+
+        async with user_agent(full=full, retry_after_s=7) as (_, fabric, legs):
+            _, tag = await answered(fabric, legs)
+            with structlog.testing.capture_logs() as logs:
+                refused = await reply(fabric, request("INVITE", body=OFFER))
+            assert (refused.status_code, refused.headers.get("retry-after")) == (503, ["7"])
+            assert [e["reason"] for e in logs if e["event"] == "sip.call_refused"] == ["1 talks already"]
+            assert (await reply(fabric, request("OPTIONS"))).status_code == 503, "a proxy in front is told"
+            await reply(fabric, request("BYE", call_id="call", number=2, to_tag=tag))
+            assert (await reply(fabric, request("OPTIONS"))).status_code == 200
+
+    run(main())
+
+
 def test_numbers_that_are_withheld_or_asserted() -> None:
     async def main() -> None:
         async with user_agent() as (_, fabric, legs):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ivr.speech.worker.endpointing import End, Endpointer, Start
+import numpy as np
+
+from ivr.speech.worker.endpointing import WINDOW, End, Endpointer, SileroModel, SileroStream, Start
 
 W = 0.032
 
@@ -72,3 +74,25 @@ def test_a_longer_hangover_set_in_mid_utterance_holds_at_once() -> None:
     endpointer.hangover_s = 0.8
     assert run(endpointer, [0.1] * 10) == []
     assert len(run(endpointer, [0.1] * 10)) == 1
+
+
+def test_windows_of_many_callers_in_one_run_get_the_figures_of_each_alone() -> None:
+    model = SileroModel()
+    rng = np.random.default_rng(1)
+    tones = [np.sin(np.arange(40 * WINDOW) * (0.1 + 0.05 * n)) * 9000 * n for n in range(5)]
+    callers = [(tone + rng.normal(0, 300, len(tone))).astype("<i2").tobytes() for tone in tones]
+
+    def windows(pcm: bytes) -> list[bytes]:
+        return [pcm[at : at + 2 * WINDOW] for at in range(0, len(pcm), 2 * WINDOW)]
+
+    alone = []
+    for pcm in callers:
+        stream = SileroStream(model)
+        alone.append([stream.probability(window) for window in windows(pcm)])
+    streams = [SileroStream(model) for _ in callers]
+    together = []
+    for step, several in enumerate(zip(*map(windows, callers), strict=True)):
+        late = step % 3 == 2  # one of them has nothing to be judged now, and catches up
+        first = SileroStream.probabilities(streams[late:], several[late:])
+        together.append(([streams[0].probability(several[0])] if late else []) + first)
+    np.testing.assert_allclose(np.array(together).T, alone, atol=1e-6)

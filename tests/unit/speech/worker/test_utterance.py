@@ -28,10 +28,13 @@ class LoudIsVoice:
 
 
 class Rig:
-    def __init__(self, hangover_s: float = 0.5, max_utterance_s: float = 12.0) -> None:
+    def __init__(self, hangover_s: float = 0.5, max_utterance_s: float = 12.0, *, shared: bool = False) -> None:
         self.events: list[EarEvent] = []
         self.attempts: list[Attempt] = []
-        self.detector = UtteranceDetector(LoudIsVoice(), self.events.append, lambda _, a: self.attempts.append(a))
+        self.vad = LoudIsVoice()
+        self.detector = UtteranceDetector(
+            self.vad, self.events.append, lambda _, a: self.attempts.append(a), shared=shared
+        )
         self.now = 1000.0
         self.at = 50.0
         self.request = ListenRequest(GRAMMAR, hangover_s, max_utterance_s)
@@ -40,6 +43,8 @@ class Rig:
     def feed(self, frame: bytes, count: int) -> None:
         for _ in range(count):
             self.detector.feed(self.at, frame, self.now)
+            while (window := self.detector.window()) is not None:  # where it shares its voice activity
+                self.detector.judged(window, self.vad.probability(window))
             self.at += 0.02
             self.now += 0.02
             self.detector.tick(self.now)
@@ -269,3 +274,15 @@ def test_a_peaky_prompt_is_not_clipped_to_reach_the_loudness() -> None:
     clicks = np.zeros(8000, np.float32)
     clicks[::800] = 0.5
     assert np.abs(np.frombuffer(prompt_pcm(clicks, 8000), "<i2")).max() < 30000
+
+
+def test_a_detector_that_shares_its_voice_activity_tells_the_same_events() -> None:
+    alone, shared = Rig(), Rig(shared=True)
+    for rig in (alone, shared):
+        rig.feed(QUIET, 20)
+        rig.feed(VOICE, 40)
+        rig.wait(0.3)
+        rig.feed(VOICE, 20)
+        rig.feed(QUIET, 40)
+        rig.finish(rig.attempts[-1])
+    assert shared.events == alone.events and len(alone.events) == 3

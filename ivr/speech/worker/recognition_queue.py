@@ -1,0 +1,58 @@
+"""The recognition queue: which of those who wait for a recogniser is next. Pure.
+
+Somebody waits for what they have said: the one who ended first goes first. Guesses in a pause come after all of them,
+then grammars to be prepared, then what nobody waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Generic, Protocol, TypeVar
+
+
+class Rank(IntEnum):
+    """How urgent a job is, the most urgent first."""
+
+    ENDED = 0  # an utterance that is over: the caller waits
+    SPECULATIVE = 1  # the caller pauses, and may go on
+    PREPARATION = 2  # of a grammar, before anybody speaks under it
+    BACKGROUND = 3  # nobody waits for it
+
+
+class Waiting(Protocol):
+    """A job in the queue. All of it may change while it waits."""
+
+    @property
+    def rank(self) -> Rank: ...
+    @property
+    def since(self) -> float:
+        """When it became what ``rank`` says: the end of the utterance, else when it came."""
+
+    @property
+    def wanted(self) -> bool: ...
+
+
+J = TypeVar("J", bound=Waiting)
+
+
+class RecognitionQueue(Generic[J]):
+    """Looked through at each turn: a few hundred at most, and ranks change while they wait."""
+
+    def __init__(self) -> None:
+        self._jobs: list[J] = []
+
+    def put(self, job: J) -> None:
+        self._jobs.append(job)
+
+    def take(self, able: Callable[[J], bool] = lambda job: True) -> J | None:
+        """The next job that ``able`` says can be done now; those that nobody wants any more are dropped."""
+        self._jobs = [job for job in self._jobs if job.wanted]
+        found = min(filter(able, self._jobs), key=lambda job: (job.rank, job.since), default=None)
+        if found is not None:
+            self._jobs.remove(found)
+        return found
+
+    def waiting(self, rank: Rank) -> int:
+        """How many wanted jobs of that rank, or a more urgent one, wait."""
+        return sum(job.wanted and job.rank <= rank for job in self._jobs)
