@@ -66,6 +66,7 @@ from ivr.sip.agent import SipUserAgent
 from ivr.sip.party import tie_token
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
+from ivr.store.writer import GATHER_S
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -127,6 +128,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             line=secrets.token_hex(16),
             spool=config.store.spool_folder,
             spool_mb=config.store.spool_mb,
+            gather_s=GATHER_S,
         )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         media = ProcessMediaEngine(

@@ -297,6 +297,9 @@ class TableGroup:
         self._database = database
         self._now = now
 
+    async def _settled(self) -> None:
+        """Before a read: what was to be written so far is."""
+
 
 def reads(
     method: Callable[Concatenate[G, AsyncConnection, P], Awaitable[T]],
@@ -305,6 +308,7 @@ def reads(
 
     @wraps(method)
     async def run(self: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        await self._settled()
         return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
 
     return run

@@ -1,0 +1,106 @@
+"""The CPU that a line's processes took, by what each does, and what others on the machine took meanwhile.
+
+Times are the scheduler's own (schedstat of every thread, nanoseconds): ticks of 10 ms would hide a short call.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+LINE = "line"
+ROLES = {"ivr.media.process": "media", "listen": "listening", "speak": "speaking"}
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all its threads that live, and of the process as a whole where that is more (threads that ended); 0.0 for one
+    that is gone."""
+    nanoseconds = 0
+    for thread in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            nanoseconds += int((thread / "schedstat").read_text().split()[0])
+        except OSError:  # it ended
+            continue
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return nanoseconds / 1e9
+    ended = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return max(nanoseconds / 1e9, ended - 0.02)  # ticks are no finer
+
+
+def descendants(pid: int) -> Iterator[int]:
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found = [int(child) for child in children.read_text().split()]
+        except OSError:
+            continue
+        for child in found:
+            yield child
+            yield from descendants(child)
+
+
+def roles(pid: int) -> dict[int, str]:
+    """What each process of the line ``pid`` is there for."""
+    found = {pid: LINE}
+    for child in descendants(pid):
+        try:
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        found[child] = next((role for word, role in ROLES.items() if word in words), "others")
+    return found
+
+
+def _machine() -> tuple[float, float]:
+    """Seconds that all cores worked, and had in all."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    hertz = os.sysconf("SC_CLK_TCK")
+    return (sum(ticks) - idle) / hertz, sum(ticks) / hertz
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Between two looks: seconds of CPU by role, cores that everybody else had, and the load average at the end."""
+
+    seconds: Mapping[str, float]
+    others_cores: float
+    load: float
+
+    @property
+    def together(self) -> float:
+        return sum(self.seconds.values())
+
+
+@dataclass(slots=True)
+class Watch:
+    """Begins to count when made. ``own``: processes that are neither the line nor a neighbour (who calls it)."""
+
+    pid: int
+    own: list[int] = field(default_factory=list)
+    _began: dict[int, float] = field(default_factory=dict)
+    _own_began: dict[int, float] = field(default_factory=dict)
+    _machine: float = 0.0
+    _at: float = 0.0
+
+    @classmethod
+    def on(cls, pid: int, *own: int) -> Self:
+        watch = cls(pid, [os.getpid(), *own])
+        watch._began = {each: cpu_seconds(each) for each in roles(pid)}
+        watch._own_began = {each: cpu_seconds(each) for each in watch.own}
+        watch._machine, watch._at = _machine()[0], time.monotonic()
+        return watch
+
+    def spent(self) -> Spent:
+        """A process that came meanwhile counts from its beginning; what one took that went, does not."""
+        seconds: dict[str, float] = {}
+        for pid, role in roles(self.pid).items():
+            seconds[role] = seconds.get(role, 0.0) + cpu_seconds(pid) - self._began.get(pid, 0.0)
+        mine = sum(seconds.values()) + sum(cpu_seconds(pid) - began for pid, began in self._own_began.items())
+        others = (_machine()[0] - self._machine - mine) / max(time.monotonic() - self._at, 1e-9)
+        return Spent(seconds, max(others, 0.0), os.getloadavg()[0])
