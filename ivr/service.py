@@ -268,6 +268,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             trusted_proxies=config.http.trusted_proxies,
             secure=config.http.public_url.lower().startswith("https:"),
         )
+        # Their processes load while this one reads and proves the flows.
+        media_up, speech_up = _ahead(stack, media.start(), media.stop), _ahead(stack, speech.start(), speech.stop)
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
         stack.push_async_callback(seats.stop)  # once the pages are closed
@@ -285,11 +287,12 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("checking the flows")
         library = await flows.start()
         lifecycle.begin("starting the media process")
-        await _begin(stack, media.start(), media.stop)
+        await media_up
         lifecycle.begin("loading recogniser and voices")
-        await _begin(stack, speech.start(), speech.stop)
+        await speech_up
         lifecycle.begin("rendering prompts")
-        await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
+        await prompts.begin(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
+        _beside(stack, prompts.go_on(library), "prompts")
 
         await line.begin()
         _beside(stack, line.run(), "line")
@@ -390,6 +393,21 @@ async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable
     """``stop`` also mends what a failed ``start`` left behind."""
     stack.push_async_callback(_stopped, stop)
     await start
+
+
+def _ahead(
+    stack: AsyncExitStack, start: Coroutine[Any, Any, object], stop: Callable[[], Awaitable[object]]
+) -> asyncio.Task[object]:
+    """The same, begun now and to be awaited later."""
+    task = asyncio.create_task(start)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await _stopped(stop)
+
+    stack.push_async_callback(end)
+    return task
 
 
 async def _stopped(stop: Callable[[], Awaitable[object]]) -> None:

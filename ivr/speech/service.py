@@ -206,6 +206,10 @@ class WorkerSpeechService:
         for status in (*self.recognisers(), *self.synthesisers()):
             log.info("engine.status", engine=status.name, healthy=status.healthy, detail=status.detail)
 
+    async def start_speaking(self) -> None:
+        """Only what renders prompts."""
+        await self.speaker.start()
+
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
             await ears.close()
