@@ -68,10 +68,7 @@ def _international(dialled: str, country: str) -> str:
     if national is not None and phonenumbers.is_valid_number(national):
         return _e164(national)
     return (
-        _foreign(dialled, _valid)
-        or _valid(_parsed("+" + dialled, None))
-        or _e164(national)
-        or _foreign(dialled, _e164)
+        _foreign(dialled, _valid) or _valid(_parsed("+" + dialled, None)) or _e164(national) or _foreign(dialled, _e164)
     )
 
 

@@ -1,6 +1,7 @@
 """The prompt cache: rendered prompts on disk and in memory by text, voice and engine version; and where recordings are.
 
-What was said once is known without asking the disk, for as long as the recordings stay as they are. A cache entry is a WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew.
+What was said once is known without asking the disk, for as long as the recordings stay as they are. A cache entry is a
+WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew.
 """
 
 from __future__ import annotations

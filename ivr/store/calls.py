@@ -92,7 +92,9 @@ class CallLog(ResumePointLog):
             opening = CallOpening("", "", at - timedelta(seconds=_seconds(canonical)), {})
         told = {"canonical": dict(canonical), **searchable(canonical)}
         ended = {"outcome": fit(outcome, 60), "ended_at": at.isoformat(), **told}
-        await self._writer.write(Write("finish", {"call_id": call_id, "row": self._row(call_id, opening), "ended": ended}))
+        await self._writer.write(
+            Write("finish", {"call_id": call_id, "row": self._row(call_id, opening), "ended": ended})
+        )
 
     def _row(self, call_id: str, opening: CallOpening) -> dict[str, Any]:
         return {

@@ -32,7 +32,7 @@ class Cursor:
     async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> Self:
         return await self._run(lambda connection: connection.execute(sql, tuple(parameters)))
 
-    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> Self:
+    async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Self:
         return await self._run(lambda connection: connection.executemany(sql, parameters))
 
     async def _run(self, statement: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> Self:
@@ -62,7 +62,8 @@ class Connection(aiosqlite.Connection):
     async def done(self, statement: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> tuple[Any, int, int | None, Any]:
         """Its description, row count, last row's number and rows. Raises sqlite3.Error."""
         beginning, self._beginning = self._beginning, ""
-        found: tuple[Any, int, int | None, Any] = await self._execute(partial(_done, self._conn, beginning, statement))
+        work = partial(_done, self._conn, beginning, statement)
+        found: tuple[Any, int, int | None, Any] = await self._execute(work)  # type: ignore[no-untyped-call]
         return found
 
     async def commit(self) -> None:

@@ -37,9 +37,7 @@ async def floor(sinks: Sinks, seconds: float) -> tuple[Report, float]:
     return sinks.end(), cpu
 
 
-async def load(
-    line: RunningLine, sinks: Sinks, seconds: float, folder: Path
-) -> tuple[Report, Spent, SippResult]:
+async def load(line: RunningLine, sinks: Sinks, seconds: float, folder: Path) -> tuple[Report, Spent, SippResult]:
     calls = len(sinks.ports)
     ports = folder / "ports.csv"
     ports.write_text("SEQUENTIAL\n" + "".join(f"{port};\n" for port in sinks.ports))

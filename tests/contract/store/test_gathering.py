@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
@@ -96,7 +95,9 @@ async def test_the_end_of_the_service_waits_for_what_was_gathered(url: str, now:
 
 async def test_a_write_that_no_database_takes_harms_no_other(gathering: Store, now: Time) -> None:
     writer = gathering.calls._writer
-    wrong = Write("append", {"call_id": "call-1", "rows": [{"call_id": "call-1", "at": now().isoformat(), "kind": None}]})
+    wrong = Write(
+        "append", {"call_id": "call-1", "rows": [{"call_id": "call-1", "at": now().isoformat(), "kind": None}]}
+    )
     results = await asyncio.gather(
         gathering.calls.begin("call-1", "1", "2", now(), {}),
         writer.write(wrong),
