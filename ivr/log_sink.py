@@ -15,6 +15,7 @@ from pathlib import Path
 
 MOST_LINES = 20_000
 MOST_CHARACTERS = 16 << 20
+BLOCK_S = 0.05  # from one block to the next: a line after a pause goes at once, those of many calls go together
 RETRY_S = 1.0
 LOOK_S = 1.0  # how often the file's name is looked at: whoever renames or removes it gets a new one
 SLOW_S = 3.0
@@ -66,6 +67,8 @@ class LogSink:
         self._writing_since: float | None = None
         self._changed = threading.Condition()  # re-entrant: a finaliser may log in the middle of our own work
         self._closing = threading.Event()
+        self._idle = False  # the thread waits for a line
+        self._hurry = threading.Event()  # this block doesn't wait for more
         try:
             self._open()
         except OSError as error:
@@ -86,8 +89,13 @@ class LogSink:
             else:
                 self._tell_of_losses()
                 self._append(data)
-            self._changed.notify()
+            if self._idle:
+                self._changed.notify()
         return len(text)
+
+    def hurry(self) -> None:
+        """What was written so far may be the last that this process says."""
+        self._hurry.set()
 
     def flush(self) -> None:
         """Nothing waits for the disk."""
@@ -115,6 +123,7 @@ class LogSink:
             self._target = self._target if target is None else target
             self._reopen = True
             self._changed.notify()
+        self._hurry.set()
 
     def close(self, timeout_s: float = 2.0) -> bool:
         """Write what waits, for at most ``timeout_s``; whether all of it was written."""
@@ -122,6 +131,7 @@ class LogSink:
             self._closed = True
             self._changed.notify()
         self._closing.set()
+        self._hurry.set()
         self._thread.join(timeout_s)
         return not self._waiting
 
@@ -145,6 +155,9 @@ class LogSink:
                     return
             if trouble:
                 self._closing.wait(RETRY_S)
+            else:
+                self._hurry.wait(BLOCK_S)
+                self._hurry.clear()
 
     def _work(self) -> bool:
         """Waits for some; False once there will be none."""
@@ -155,7 +168,9 @@ class LogSink:
                     return bool(self._waiting)
                 if self._reopen:
                     return True
+                self._idle = True
                 self._changed.wait()
+                self._idle = False
 
     def _look(self) -> None:
         """Open the file anew where that is wanted, or where its name belongs to another file. Raises OSError."""

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -32,8 +32,10 @@ TEXT_KEYS = frozenset(
 )
 DIGIT_KEYS = frozenset({"key", "keys", "digits"})
 SECRET_KEYS = frozenset({"password", "token", "authorization", "secret"})
+_PRIVATE_KEYS = NUMBER_KEYS | TEXT_KEYS | DIGIT_KEYS | SECRET_KEYS
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
 _LEVELS |= {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "msg": logging.INFO}
+_ADDRESS = re.compile(r"(?i)sip:|tel:")
 _USER = re.compile(r"(?i)(?<=sip:)[^@;>\s]+(?=@)|(?<=tel:)[^;>\s]+")  # of a SIP URI, or a tel URI (RFC 3966)
 
 
@@ -71,6 +73,17 @@ class Redaction:
         return {key: self._value(key, value) for key, value in event.items()}
 
     def _value(self, key: str, value: Any) -> Any:
+        if key in _PRIVATE_KEYS:
+            return self._private(key, value)
+        if not self.enabled:
+            return value
+        if isinstance(value, Mapping):
+            return self._mapping(value)
+        if isinstance(value, str) and ":" in value and _ADDRESS.search(value):
+            return _USER.sub(lambda m: mask_number(m.group()), value)
+        return value
+
+    def _private(self, key: str, value: Any) -> Any:
         if key in SECRET_KEYS:
             return "[secret]"
         if not self.enabled or value is None or value == "":
@@ -79,13 +92,10 @@ class Redaction:
             return mask_number(str(value))
         if key in DIGIT_KEYS:
             return [_mask_keys(str(each)) for each in value] if isinstance(value, list) else _mask_keys(str(value))
-        if key in TEXT_KEYS:
-            return mask_text(value)
-        if isinstance(value, Mapping):
-            return self._mapping(value)
-        if isinstance(value, str) and ("sip:" in value.lower() or "tel:" in value.lower()):
-            return _USER.sub(lambda m: mask_number(m.group()), value)
-        return value
+        return mask_text(value)
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class Line:
@@ -93,7 +103,7 @@ class Line:
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> str:
         try:
-            return json.dumps(event, ensure_ascii=False, default=str)
+            return _encoded(event)
         except (TypeError, ValueError, RecursionError):  # keys that are no text, circles
             return json.dumps({str(key): _plain(value) for key, value in event.items()}, ensure_ascii=False)
 
@@ -153,10 +163,11 @@ class Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
         ]
+        lines = _Lines(self._out)
         structlog.configure(
             processors=[self._loud_enough, *shared, self._redaction, Line()],
             wrapper_class=_guarded(self),
-            logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, self._out)),
+            logger_factory=lambda *_: lines,
             cache_logger_on_first_use=False,
         )
         formatter = structlog.stdlib.ProcessorFormatter(
@@ -187,6 +198,24 @@ def _guarded(log: Log) -> type[Any]:
     return Guarded
 
 
+class _Lines:
+    """What structlog writes a line with. An error may be the last that this process says: it waits for no others."""
+
+    def __init__(self, out: LogSink | StandardError | TextIO) -> None:
+        self._write = out.write
+        self._hurry = out.hurry if isinstance(out, LogSink) else out.flush
+
+    def info(self, line: str) -> None:
+        self._write(line + "\n")
+
+    def error(self, line: str) -> None:
+        self._write(line + "\n")
+        self._hurry()
+
+    debug = msg = log = warn = warning = info
+    exception = critical = fatal = error
+
+
 class _Handler(logging.Handler):
     """The standard library's loggers, on the same terms."""
 
@@ -198,6 +227,8 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._out.write(self.format(record) + "\n")
+            if record.levelno >= logging.ERROR and isinstance(self._out, LogSink):
+                self._out.hurry()
         except Exception:
             self._log.lose()
 

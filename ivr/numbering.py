@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 import phonenumbers
@@ -14,6 +15,7 @@ _SEPARATORS = re.compile(r"[-\u2010-\u2015\u2212.()/\s\u200b-\u200f\u202a-\u202e
 _SCHEME = re.compile(r"(?i)^(?:tel|sips?):")
 _DIALLED = re.compile(r"\+?[0-9]+")
 _TRUNK_ZERO = re.compile(r"^(\s*\+.*)\(0\)")  # "+44 (0)20 …": the zero is for those who dial without the 44
+_KNOWN = 2000  # numbers that are remembered
 _SHORTEST = 7  # digits: below, it is an extension, a service or an emergency number, and stays what it is
 LEAST_DIGITS = 6  # that two numbers of different length must have in common
 # Who is called earns by it, or it is no person's: toll fraud lives there.
@@ -44,7 +46,7 @@ class NumberingPlan:
         context = _SEPARATORS.sub("", _parameters(rest).get("phone-context", ""))
         if not bare.startswith("+") and _DIALLED.fullmatch(context) and context.startswith("+"):
             bare = context + bare
-        return self._international(bare) or text
+        return _international(bare, self.country) or text
 
     def callable(self, number: str, *, premium: bool = False) -> bool:
         """Whether ``number`` (E.164) is one that a subscriber may have, and calling it costs what calls cost: nothing
@@ -54,26 +56,26 @@ class NumberingPlan:
             return False
         return premium or phonenumbers.number_type(parsed) not in _CHARGED
 
-    def _international(self, dialled: str) -> str:
-        """``dialled``: digits, perhaps after a plus. "" where they are no number of any country."""
-        if len(dialled.lstrip("+")) < _SHORTEST:
-            return ""
-        if dialled.startswith("+"):
-            return _e164(_parsed(dialled, None)) or self._foreign(dialled[1:], _e164) or dialled
-        national = _parsed(dialled, self.country)
-        if national is not None and phonenumbers.is_valid_number(national):
-            return _e164(national)
-        return (
-            self._foreign(dialled, _valid)
-            or _valid(_parsed("+" + dialled, None))
-            or _e164(national)
-            or self._foreign(dialled, _e164)
-        )
 
-    def _foreign(self, dialled: str, written: Callable[[PhoneNumber | None], str]) -> str:
-        """What follows an international prefix, as ``written`` has it; "" where none is in front."""
-        numbers = (dialled.removeprefix(p) for p in _FURTHER_INTERNATIONAL if dialled.startswith(p))
-        return next(filter(None, (written(_parsed("+" + number, None)) for number in numbers)), "")
+@lru_cache(_KNOWN)  # it is asked several times a call, and parsing takes as long as a SIP message does
+def _international(dialled: str, country: str) -> str:
+    """``dialled``: digits, perhaps after a plus. "" where they are no number of any country."""
+    if len(dialled.lstrip("+")) < _SHORTEST:
+        return ""
+    if dialled.startswith("+"):
+        return _e164(_parsed(dialled, None)) or _foreign(dialled[1:], _e164) or dialled
+    national = _parsed(dialled, country)
+    if national is not None and phonenumbers.is_valid_number(national):
+        return _e164(national)
+    return (
+        _foreign(dialled, _valid) or _valid(_parsed("+" + dialled, None)) or _e164(national) or _foreign(dialled, _e164)
+    )
+
+
+def _foreign(dialled: str, written: Callable[[PhoneNumber | None], str]) -> str:
+    """What follows an international prefix, as ``written`` has it; "" where none is in front."""
+    numbers = (dialled.removeprefix(p) for p in _FURTHER_INTERNATIONAL if dialled.startswith(p))
+    return next(filter(None, (written(_parsed("+" + number, None)) for number in numbers)), "")
 
 
 def digits_of(text: str) -> str:

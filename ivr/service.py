@@ -66,6 +66,7 @@ from ivr.sip.agent import SipUserAgent
 from ivr.sip.party import tie_token
 from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
+from ivr.store.writer import GATHER_S
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
 from ivr.web.backend import Backend
 from ivr.web.live import Feed
@@ -127,6 +128,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             line=secrets.token_hex(16),
             spool=config.store.spool_folder,
             spool_mb=config.store.spool_mb,
+            gather_s=GATHER_S,
         )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
         media = ProcessMediaEngine(
@@ -270,6 +272,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             trusted_proxies=config.http.trusted_proxies,
             secure=config.http.public_url.lower().startswith("https:"),
         )
+        # Their processes load while this one reads and proves the flows.
+        media_up, speech_up = _ahead(stack, media.start(), media.stop), _ahead(stack, speech.start(), speech.stop)
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
         stack.push_async_callback(seats.stop)  # once the pages are closed
@@ -287,11 +291,12 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("checking the flows")
         library = await flows.start()
         lifecycle.begin("starting the media process")
-        await _begin(stack, media.start(), media.stop)
+        await media_up
         lifecycle.begin("loading recogniser and voices")
-        await _begin(stack, speech.start(), speech.stop)
+        await speech_up
         lifecycle.begin("rendering prompts")
-        await prompts.prepare(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
+        await prompts.begin(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
+        _beside(stack, prompts.go_on(library), "prompts")
 
         await line.begin()
         _beside(stack, line.run(), "line")
@@ -392,6 +397,21 @@ async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable
     """``stop`` also mends what a failed ``start`` left behind."""
     stack.push_async_callback(_stopped, stop)
     await start
+
+
+def _ahead(
+    stack: AsyncExitStack, start: Coroutine[Any, Any, object], stop: Callable[[], Awaitable[object]]
+) -> asyncio.Task[object]:
+    """The same, begun now and to be awaited later."""
+    task = asyncio.create_task(start)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await _stopped(stop)
+
+    stack.push_async_callback(end)
+    return task
 
 
 async def _stopped(stop: Callable[[], Awaitable[object]]) -> None:

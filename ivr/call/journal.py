@@ -6,7 +6,7 @@ A slow or dead database never holds up a caller."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -47,8 +47,8 @@ class Journal:
     def __init__(self, records: CallRecords, call_id: str) -> None:
         self._records = records
         self._call_id = call_id
-        self._queue: asyncio.Queue[Callable[[], Awaitable[None]] | None] = asyncio.Queue(BACKLOG)
-        self._entries: list[Entry] = []  # appended since the writer last looked: one transaction for all
+        self._waiting: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in order
+        self._entries: list[Entry] = []  # appended since the journal last looked: written together
         self._appended = 0
         self._opening: CallOpening | None = None  # as the call's row has it
         self._place = _NOWHERE  # as it is now
@@ -60,7 +60,6 @@ class Journal:
 
     def begin(self, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
         self._opening = CallOpening(caller, called, at, extra)
-        self._task = asyncio.get_running_loop().create_task(self._write(), name=f"journal {self._call_id}")
         self._put(lambda: self._records.begin(self._call_id, caller, called, at, extra))
 
     def append(self, entry: Entry) -> None:
@@ -77,7 +76,7 @@ class Journal:
         try:
             await self._records.append_all(self._call_id, entries, first)
         except BaseException:
-            self.lost += len(entries) - 1  # the writer counts one
+            self.lost += len(entries) - 1  # one is counted for the write
             raise
 
     def update(self, **changes: Any) -> None:
@@ -122,35 +121,42 @@ class Journal:
     async def finish(self, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
         """Write the rest, then the end of the call. Returns once written, or given up."""
         self._put_place()
-        self._put(lambda: self._records.finish(self._call_id, outcome, at, canonical, self._opening))
-        self._put(None)
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        self._waiting.append(lambda: self._records.finish(self._call_id, outcome, at, canonical, self._opening))
+        await asyncio.wait({self._writing()})
 
-    def _put(self, write: Callable[[], Awaitable[None]] | None) -> None:
-        try:
-            self._queue.put_nowait(write)
-        except asyncio.QueueFull:
+    def _put(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if len(self._waiting) >= BACKLOG:
             self.lost += 1
-            if write is None and self._task is not None:
-                self._task.cancel()
+            return
+        self._waiting.append(write)
+        self._writing()
+
+    def _writing(self) -> asyncio.Task[None]:
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._write(), name=f"journal {self._call_id}")
+        return self._task
 
     async def _write(self) -> None:
+        """All that waits goes to the store at once, which keeps its order: what comes meanwhile goes next."""
         failing = False
-        while (write := await self._queue.get()) is not None:
-            try:
-                async with asyncio.timeout(WRITE_TIMEOUT_S):
-                    await write()
-                failing = False
-            except (IvrError, TimeoutError, OSError) as error:
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            writes = [asyncio.ensure_future(write()) for write in waiting]
+            done, late = await asyncio.wait(writes, timeout=WRITE_TIMEOUT_S)
+            for write in late:
+                write.cancel()
+            for write in writes:
+                error = write.exception() if write in done else TimeoutError()
+                if error is None:
+                    failing = False
+                    continue
                 self.lost += 1
-                if not failing:
+                if not isinstance(error, IvrError | TimeoutError | OSError):
+                    # Whatever a store raises, the call goes on, and its end is told.
+                    log.error("journal.raised", error=type(error).__name__, exc_info=error)
+                elif not failing:
                     log.warning("journal.failed", error=str(error) or "timeout")
                 failing = True
-            except Exception as error:
-                # Whatever a store raises, the call goes on, and its end is told.
-                self.lost += 1
-                log.exception("journal.raised", error=type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def handle(arguments: argparse.Namespace) -> int:
 
     async def run() -> bytes:
         service = WorkerSpeechService(config.speech)
-        await service.start()
+        await service.start_speaking()
         try:
             return (await service.render(arguments.text, arguments.language, arguments.voice)).pcm
         finally:

@@ -35,7 +35,8 @@ class CallOpening:
 
 
 class CallRecords(ResumePoints, Protocol):
-    """What is kept about calls. Methods raise StoreUnavailable when something is not kept and never will be."""
+    """What is kept about calls, in the order in which it is asked for, waited for or not. Methods raise
+    StoreUnavailable when something is not kept and never will be."""
 
     async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
     async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:

@@ -75,11 +75,12 @@ class CallEntry:
         """(language, persona) of everybody who can call, to render prompts ahead.
 
         ``chosen``: languages that callers may choose on the way. ``config``: what will count, if not what does."""
-        config = config or self._config
-        plans = [(config.language, config.persona)]
-        plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
-        plans += [(language, config.persona) for language in chosen]
-        return list(dict.fromkeys(plans))
+        return voices(config or self._config, chosen)
+
+    @property
+    def flows(self) -> list[str]:
+        """Those that calls begin in."""
+        return list(dict.fromkeys((self._config.entry, *(n.entry for n in self._config.numbers if n.entry))))
 
     async def load_vocabularies(self, actions: Actions) -> None:
         """Raises ActionError."""
@@ -106,19 +107,57 @@ class PromptPreparation:
     async def prepare(
         self,
         library: FlowLibrary,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         config: FlowsConfig | None = None,
+        flows: Collection[str] | None = None,
     ) -> None:
-        """``progress`` hears (done, total); ``config``: what will count, if not what does. Raises UnavailableError."""
-        prompts = [
-            (words.text, words.language or language, voice)
-            for language, persona in self._entry.voices(self._choosable(library), config)
-            for words, voice in fixed_words(library, language, persona)
-            if words.text
-        ]
+        """``config``: what will count, if not what does; ``flows``: only what is said in these. Raises
+        UnavailableError."""
+        plans = self._entry.voices(choosable(library, self._speech), config)
+        prompts = prompts_of(library, plans, flows)
         await self._media.preload(await self._speech.render_all(prompts, progress))
 
-    def _choosable(self, library: FlowLibrary) -> list[str]:
-        """Languages that callers may choose and that something here can speak."""
-        spoken = [lang for status in self._speech.synthesisers() if status.healthy for lang in status.languages]
-        return [language for language in library.universals.languages if served(language, spoken)]
+    async def begin(self, library: FlowLibrary, progress: Progress) -> None:
+        """As much as the first words of a call need. Raises UnavailableError."""
+        await self.prepare(library, progress, flows=[name for name in self._entry.flows if name in library.flows])
+
+    async def go_on(self, library: FlowLibrary) -> None:
+        """The rest, behind the calls: what one needs meanwhile is rendered for it, and not twice."""
+        for language, persona in self._entry.voices(choosable(library, self._speech)):
+            for prompt in prompts_of(library, [(language, persona)]):
+                try:
+                    await self._media.preload(await self._speech.render_all([prompt]))
+                except IvrError as error:  # it is tried again when a call wants to hear it
+                    log.warning("prompts.unprepared", language=prompt[1], error=str(error))
+        log.info("prompts.prepared", flow_version=library.version)
+
+
+Progress = Callable[[int, int], None]
+"""Hears (done, total)."""
+
+
+def voices(config: FlowsConfig, chosen: Collection[str] = ()) -> list[tuple[str, str]]:
+    """(language, persona) of everybody who can call, and of ``chosen`` languages."""
+    plans = [(config.language, config.persona)]
+    plans += [(n.language or config.language, n.persona or config.persona) for n in config.numbers]
+    plans += [(language, config.persona) for language in chosen]
+    return list(dict.fromkeys(plans))
+
+
+def choosable(library: FlowLibrary, speech: SpeechService) -> list[str]:
+    """Languages that callers may choose and that something here can speak."""
+    spoken = [lang for status in speech.synthesisers() if status.healthy for lang in status.languages]
+    return [language for language in library.universals.languages if served(language, spoken)]
+
+
+def prompts_of(
+    library: FlowLibrary, plans: Collection[tuple[str, str]], flows: Collection[str] | None = None
+) -> list[tuple[str, str, str]]:
+    """(text, language, voice) of all that is said to callers of these languages and personas, whoever they are;
+    ``flows``: in these."""
+    return [
+        (words.text, words.language or language, voice)
+        for language, persona in plans
+        for words, voice in fixed_words(library, language, persona, flows)
+        if words.text
+    ]

@@ -1,6 +1,7 @@
 """The prompt cache: rendered prompts on disk and in memory by text, voice and engine version; and where recordings are.
 
-A cache entry is a WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew.
+What was said once is known without asking the disk, for as long as the recordings stay as they are. A cache entry is a
+WAV of 8 kHz, 16 bit, mono. One that does not read back is dropped and made anew.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import hashlib
 import os
 import re
 import threading
+import time
 import tomllib
 import unicodedata
 import wave
 from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -27,6 +31,8 @@ _RENDERING = "2"  # raise when trimming, levelling or wording change: old entrie
 _RATE = 8000
 _MEMORY_BYTES = 64 * 1024 * 1024
 _SLUG_LENGTH = 60
+LOOK_S = 2.0  # how old what is known of the recordings' folder may be
+_SAID = 4096  # prompts whose clips are known
 
 
 def slug(text: str) -> str:
@@ -57,6 +63,23 @@ class Recordings:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._seen: frozenset[tuple[str, int, int]] | None = None
+        self._looked_at = float("-inf")
+        self.edition = 0  # another number once anything was added, changed or removed
+
+    @property
+    def stale(self) -> bool:
+        """It is time to ``look``."""
+        return time.monotonic() - self._looked_at >= LOOK_S
+
+    def look(self) -> int:
+        """The edition as it is on disk now. Raises OSError."""
+        self._looked_at = time.monotonic()
+        seen = frozenset(_files(self._root))
+        if seen != self._seen:
+            self._seen = seen
+            self.edition += 1
+        return self.edition
 
     def find(self, text: str, language: str, name: str = "") -> Path | None:
         """``name``: the recording that a flow's ``audio`` asks for; else the text's own."""
@@ -79,6 +102,47 @@ class Recordings:
                 return folder / str(named)
         path = folder / f"{slug(text)}.wav"
         return path if slug(text) and path.is_file() else None
+
+
+def _files(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Each file of ``root`` and of its languages: path, size, when it was changed. Hidden ones are no recordings."""
+    if not root.is_dir():
+        return
+    for entry in os.scandir(root):
+        if entry.name.startswith("."):
+            continue
+        for file in os.scandir(entry) if entry.is_dir() else (entry,):
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                status = file.stat()
+                yield file.path, status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a prompt's clip depends on, beside the recordings."""
+
+    text: str
+    language: str
+    voice: str
+    recording: str
+
+
+class Said:
+    """Which clip a prompt was said with last, in which edition of the recordings."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Saying, tuple[int, str]] = OrderedDict()
+
+    def key(self, saying: Saying, edition: int) -> str:
+        """ "": not known, or no longer."""
+        then, key = self._known.get(saying, (edition, ""))
+        return key if then == edition else ""
+
+    def remember(self, saying: Saying, edition: int, key: str) -> None:
+        self._known[saying] = edition, key
+        self._known.move_to_end(saying)
+        while len(self._known) > _SAID:
+            self._known.popitem(last=False)
 
 
 class PromptCache:

@@ -17,7 +17,7 @@ from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition, SpeechEnd
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar, SpeechLoad
 from ivr.speech import vendors, wire
 from ivr.speech.known_grammars import KnownGrammars
-from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
+from ivr.speech.prompt_cache import PromptCache, Recordings, Said, Saying, clip_key, recording_key
 from ivr.speech.saturation import Saturation
 from ivr.speech.wire import GRAMMAR, Close, Grammar, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
 from ivr.workers.frames import Life
@@ -196,6 +196,7 @@ class WorkerSpeechService:
     def __init__(self, config: SpeechConfig) -> None:
         self._recordings = Recordings(config.recordings)
         self._cache = PromptCache(config.cache)
+        self._said = Said()
         self._sessions: dict[int, WorkerEars] = {}
         self._numbers = itertools.count(1)
         self._pack: Callable[[SpeechGrammar], bytes] = lru_cache(_PACKED)(GRAMMAR.dump_json)
@@ -232,6 +233,10 @@ class WorkerSpeechService:
         await asyncio.gather(*(w.start() for w in (self.listener, self.speaker)))
         for status in (*self.recognisers(), *self.synthesisers()):
             log.info("engine.status", engine=status.name, healthy=status.healthy, detail=status.detail)
+
+    async def start_speaking(self) -> None:
+        """Only what renders prompts."""
+        await self.speaker.start()
 
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
@@ -279,9 +284,31 @@ class WorkerSpeechService:
     async def render(
         self, text: str, language: str, voice: str = "", recording: str = "", *, keep: bool = True
     ) -> Clip:
-        recorded = await self._recorded(text, language, recording)
+        saying = Saying(text, language, voice, recording)
+        edition = await self._edition()
+        clip = self._cache.recall(self._said.key(saying, edition))
+        if clip is not None:
+            return clip
+        clip, again = await self._clip(saying, keep=keep)
+        if again and clip.key:
+            self._said.remember(saying, edition, clip.key)
+        return clip
+
+    async def _edition(self) -> int:
+        """Of the recordings, as of a moment ago."""
+        if self._recordings.stale:
+            try:
+                return await asyncio.to_thread(self._recordings.look)
+            except OSError as error:
+                log.error("recording.unreadable", error=str(error))
+        return self._recordings.edition
+
+    async def _clip(self, saying: Saying, *, keep: bool) -> tuple[Clip, bool]:
+        """The clip, and whether it would be the same again: not where another voice stands in."""
+        text, language, voice = saying.text, saying.language, saying.voice
+        recorded = await self._recorded(text, language, saying.recording)
         if recorded is not None:
-            return recorded
+            return recorded, True
         able = vendors.synthesisers_for(self._synthesiser_offers, language, voice)
         if not able:
             raise SpeechUnavailable(f"nothing here speaks {language}", remedy="pip install 'ivr[espeak]', or record it")
@@ -291,8 +318,9 @@ class WorkerSpeechService:
                 spoken_by = vendors.voice_of(offer, voice)
                 order = Render(offer.name, text, language, spoken_by)
                 if not keep:
-                    return await self._spoken("", order)  # without a key it is shared with nobody
-                return await self._made(clip_key(text, language, offer.name, offer.version, spoken_by), order)
+                    return await self._spoken("", order), False  # without a key it is shared with nobody
+                key = clip_key(text, language, offer.name, offer.version, spoken_by)
+                return await self._made(key, order), not problem
             except SpeechUnavailable as error:
                 problem = str(error)
                 self._failures[offer.name] = problem

@@ -73,8 +73,9 @@ async def _requested(connection: AsyncConnection, values: Mapping[str, Any]) -> 
     return int((await once(connection, stamp, effect))["id"])
 
 
-async def _request(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    await _requested(connection, values)
+async def _request(connection: AsyncConnection, requests: Sequence[Mapping[str, Any]]) -> None:
+    for values in requests:
+        await _requested(connection, values)
 
 
 RULES: Mapping[str, Rule] = {"callback": _request}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, null, or_, select, update
+from sqlalchemy import bindparam, func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.call_search import CallSearch, CallsFound
@@ -55,7 +55,7 @@ class CallLog(ResumePointLog):
             }
             for place, entry in enumerate(entries)
         ]
-        await self._writer.write(Write("append", {"rows": rows}))
+        await self._writer.write(Write("append", {"call_id": call_id, "rows": rows}))
 
     async def update(self, /, call_id: str, **changes: Any) -> None:
         """Merge ``changes`` into the call; an unknown call is left alone."""
@@ -92,7 +92,9 @@ class CallLog(ResumePointLog):
             opening = CallOpening("", "", at - timedelta(seconds=_seconds(canonical)), {})
         told = {"canonical": dict(canonical), **searchable(canonical)}
         ended = {"outcome": fit(outcome, 60), "ended_at": at.isoformat(), **told}
-        await self._writer.write(Write("finish", {"row": self._row(call_id, opening), "ended": ended}))
+        await self._writer.write(
+            Write("finish", {"call_id": call_id, "row": self._row(call_id, opening), "ended": ended})
+        )
 
     def _row(self, call_id: str, opening: CallOpening) -> dict[str, Any]:
         return {
@@ -174,28 +176,54 @@ def _seconds(canonical: Mapping[str, Any]) -> float:
 # -- how it is written -----------------------------------------------------------------------------------------
 
 
-async def _begin(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    row = {**values, "started_at": datetime.fromisoformat(values["started_at"])}
-    await connection.execute(insert_new(connection, calls, calls.c.call_id).values(row))
+# Made once: building and hashing a statement takes longer than running it.
+_THIS = calls.c.call_id == bindparam("this")
+_KNOWN = select(calls.c.call_id, calls.c.details).where(calls.c.call_id.in_(bindparam("these", expanding=True)))
+_CHANGE = update(calls).where(_THIS)
+_END = _CHANGE.where(calls.c.canonical.is_(null()))
 
 
-async def _append(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    rows = [{**row, "at": datetime.fromisoformat(row["at"])} for row in values["rows"]]
+async def _begin(connection: AsyncConnection, begun: Sequence[Mapping[str, Any]]) -> None:
+    rows = [{**row, "started_at": datetime.fromisoformat(row["started_at"])} for row in begun]
+    for alike in _alike(rows):
+        await connection.execute(insert_new(connection, calls, calls.c.call_id), alike)
+
+
+async def _append(connection: AsyncConnection, appended: Sequence[Mapping[str, Any]]) -> None:
+    rows = [{**row, "at": datetime.fromisoformat(row["at"])} for values in appended for row in values["rows"]]
     await connection.execute(insert_new(connection, call_entries, call_entries.c.call_id, call_entries.c.number), rows)
 
 
-async def _update(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    this = calls.c.call_id == values["call_id"]
-    details = (await connection.execute(select(calls.c.details).where(this).with_for_update())).scalar_one_or_none()
-    if details is not None:
-        await connection.execute(update(calls).where(this).values(details={**details, **values["changes"]}))
+async def _update(connection: AsyncConnection, updates: Sequence[Mapping[str, Any]]) -> None:
+    changes: dict[str, dict[str, Any]] = {}
+    for values in updates:
+        changes.setdefault(values["call_id"], {}).update(values["changes"])
+    known = await connection.execute(_KNOWN.with_for_update(), {"these": sorted(changes)})
+    merged = [{"this": row.call_id, "details": {**row.details, **changes[row.call_id]}} for row in known]
+    if merged:
+        await connection.execute(_CHANGE, merged)
 
 
-async def _finish(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    await _begin(connection, values["row"])
-    unfinished = (calls.c.call_id == values["row"]["call_id"]) & calls.c.canonical.is_(null())
-    ended = {**values["ended"], "ended_at": datetime.fromisoformat(values["ended"]["ended_at"])}
-    await connection.execute(update(calls).where(unfinished).values(ended))
+async def _finish(connection: AsyncConnection, finished: Sequence[Mapping[str, Any]]) -> None:
+    await _begin(connection, [values["row"] for values in finished])
+    ends = [
+        {
+            **values["ended"],
+            "ended_at": datetime.fromisoformat(values["ended"]["ended_at"]),
+            "this": values["row"]["call_id"],
+        }
+        for values in finished
+    ]
+    for alike in _alike(ends):
+        await connection.execute(_END, alike)
+
+
+def _alike(rows: Sequence[Mapping[str, Any]]) -> Collection[Sequence[Mapping[str, Any]]]:
+    """``rows`` by the columns that they have: those of one statement."""
+    shapes: dict[frozenset[str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        shapes.setdefault(frozenset(row), []).append(row)
+    return shapes.values()
 
 
 RULES: Mapping[str, Rule] = {"begin": _begin, "append": _append, "update": _update, "finish": _finish}

@@ -33,6 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ivr.errors import ConfigError, StoreUnavailable
+from ivr.store import sqlite_driver
 from ivr.store.columns import Moment
 from ivr.store.faults import REMEDY, Unreachable, fault
 
@@ -150,7 +151,7 @@ class Database:
             if self.sqlite:
                 if self.url.database and not self.in_memory and not self.url.database.startswith("file:"):
                     Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-                options = {"timeout": self.timeout_s * 0.75}
+                options = {"timeout": self.timeout_s * 0.75, "async_creator_fn": sqlite_driver.connected}
                 engine = create_async_engine(self.url, json_serializer=_dumps, connect_args=options)
                 event.listen(engine.sync_engine, "connect", _prepare_sqlite)
                 event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -297,6 +298,9 @@ class TableGroup:
         self._database = database
         self._now = now
 
+    async def _settled(self) -> None:
+        """Before a read: what was to be written so far is."""
+
 
 def reads(
     method: Callable[Concatenate[G, AsyncConnection, P], Awaitable[T]],
@@ -305,6 +309,7 @@ def reads(
 
     @wraps(method)
     async def run(self: G, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        await self._settled()
         return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
 
     return run
@@ -348,5 +353,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite_driver.Connection)
     immediate = connection.get_execution_options().get("ivr_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    driver.begin("BEGIN IMMEDIATE" if immediate else "BEGIN")

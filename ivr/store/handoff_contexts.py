@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +48,10 @@ class HandoffContexts(TableGroup):
         return payload
 
 
-async def _context(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    moments = {name: datetime.fromisoformat(values[name]) for name in ("expires_at", "created_at")}
-    insert = insert_new(connection, handoff_contexts, handoff_contexts.c.token_hash)
-    await connection.execute(insert.values({**values, **moments}))
+async def _context(connection: AsyncConnection, contexts: Sequence[Mapping[str, Any]]) -> None:
+    moments = ("expires_at", "created_at")
+    rows = [values | {name: datetime.fromisoformat(values[name]) for name in moments} for values in map(dict, contexts)]
+    await connection.execute(insert_new(connection, handoff_contexts, handoff_contexts.c.token_hash), rows)
 
 
 RULES: Mapping[str, Rule] = {"context": _context}

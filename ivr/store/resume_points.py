@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,9 @@ class ResumePointLog(TableGroup):
         super().__init__(database, now)
         self._writer = writer
         self._lease = lease
+
+    async def _settled(self) -> None:
+        await self._writer.settled()
 
     async def save_resume_point(
         self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
@@ -90,20 +93,27 @@ def _claim(ids: Collection[int], newest: datetime) -> Any:
 # -- how it is written -----------------------------------------------------------------------------------------
 
 
-async def _place(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    row = {**values, "at": datetime.fromisoformat(values["at"])}
+async def _place(connection: AsyncConnection, places: Sequence[Mapping[str, Any]]) -> None:
+    rows = [{**values, "at": datetime.fromisoformat(values["at"])} for values in places]
     insert = insert_new(connection, resume_points)
-    if values["call_id"] is not None:
-        insert = insert.on_conflict_do_update(index_elements=[resume_points.c.call_id], set_=row)
-    await connection.execute(insert.values(row))
+    newer = {name: insert.excluded[name] for name in ("member", "snapshot", "at")}
+    of_calls = insert.on_conflict_do_update(index_elements=[resume_points.c.call_id], set_=newer)
+    for statement, those in (
+        (of_calls, [row for row in rows if row["call_id"] is not None]),
+        (insert, [row for row in rows if row["call_id"] is None]),
+    ):
+        if those:
+            await connection.execute(statement, those)
 
 
-async def _no_place(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    await connection.execute(delete(resume_points).where(resume_points.c.call_id == values["call_id"]))
+async def _no_place(connection: AsyncConnection, gone: Sequence[Mapping[str, Any]]) -> None:
+    these = [values["call_id"] for values in gone]
+    await connection.execute(delete(resume_points).where(resume_points.c.call_id.in_(these)))
 
 
-async def _claimed(connection: AsyncConnection, values: Mapping[str, Any]) -> None:
-    await connection.execute(_claim(values["ids"], datetime.fromisoformat(values["at"])))
+async def _claimed(connection: AsyncConnection, claimed: Sequence[Mapping[str, Any]]) -> None:
+    for values in claimed:
+        await connection.execute(_claim(values["ids"], datetime.fromisoformat(values["at"])))
 
 
 RULES: Mapping[str, Rule] = {"place": _place, "no place": _no_place, "claimed": _claimed}

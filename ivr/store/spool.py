@@ -183,12 +183,12 @@ class Spool:
         self.filled.set()
         return True
 
-    async def keep(self, write: Write) -> bool:
-        """True when it is kept: on disk, or held in memory while the disk takes nothing."""
-        if not self.hold(write):
-            return False
-        await self.flush()
-        return True
+    async def keep(self, writes: Sequence[Write]) -> Sequence[bool]:
+        """Which of them are kept: on disk, or held in memory while the disk takes nothing."""
+        kept = [self.hold(write) for write in writes]
+        if any(kept):
+            await self.flush()
+        return kept
 
     async def promise(self, write: Write) -> bool:
         """True only once it is on disk; otherwise it is not kept at all."""

@@ -57,7 +57,7 @@ class Store:
     ``branches``: migrations of tables beside the store's own. ``node``: this service, among those that share the
     database. ``line``: this process, where it serves calls: it ``begin``s after the upgrade and is ``run``; "" for one
     that only looks. ``spool``: the folder where writes of lines wait for a database that is away, at most ``spool_mb``
-    for each; None for nowhere."""
+    for each; None for nowhere. ``gather_s``: what calls have to write goes into one transaction in so many seconds."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Store:
         line: str = "",
         spool: Path | None = None,
         spool_mb: int = 64,
+        gather_s: float = 0.0,
     ) -> None:
         self.database = Database(url, timeout_s=timeout_s)
         self.now = now
@@ -79,7 +80,7 @@ class Store:
             Spool(self.spool_folder, line, spool_mb * 1_000_000) if line and self.spool_folder is not None else None
         )
         self._lease = LineLease(self.database, now, line, node) if line else None
-        self._writer = writer = Writer(self.database, RULES, self._spool)
+        self._writer = writer = Writer(self.database, RULES, self._spool, gather_s)
         self.calls = CallLog(self.database, now, writer, node, self._lease)
         self.handoffs = HandoffContexts(self.database, now, writer)
         self.flow_versions = FlowVersions(self.database, now)
@@ -181,6 +182,7 @@ class Store:
 
     async def close(self) -> None:
         """The line serves no longer; what the database did not take waits in the spool."""
+        await self._writer.close()
         if self._lease is not None:
             with suppress(StoreUnavailable):
                 await self._lease.close()

@@ -1,13 +1,15 @@
-"""The writer: what must be in the database in the end goes there at once, or into the spool and there later, in order.
+"""The writer: what must be in the database in the end goes there soon, or into the spool and there later, in order.
 
-While anything waits, everything that comes joins the queue: nobody waits for a database that is away, and nothing
-overtakes what happened before it.
+What many calls ask for is gathered: one transaction for all of it, at most one in every ``gather_s``. While anything
+waits for a database that is away, everything that comes joins the queue: nobody waits for it, and nothing overtakes
+what happened before it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,49 +22,133 @@ from ivr.store.database import Database
 from ivr.store.faults import is_of_the_write
 from ivr.store.spool import Batch, Spool, Write
 
-Rule = Callable[[AsyncConnection, Mapping[str, Any]], Awaitable[None]]
-"""How writes of one kind are written; twice is once."""
+Rule = Callable[[AsyncConnection, Sequence[Mapping[str, Any]]], Awaitable[None]]
+"""How writes of one kind are written, in their order; twice is once."""
 
-TOGETHER = 50  # writes in one transaction
+GATHER_S = 0.1  # of a line
+TOGETHER = 50  # writes in one transaction, of what waited
 TOGETHER_S = 10.0
+GATHERED = 500  # writes in one transaction, of what comes
+SETTLE_S = 0.3  # who reads waits so long for what is under way
 RETRY_S = (0.5, 1.0, 2.0, 5.0)  # the last again and again
 TELL_EVERY = 1000
 
 log = structlog.get_logger(__name__)
 
 
-class Writer:
-    """``spool`` None: what the database does not take is refused."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A write, and who waits for it."""
 
-    def __init__(self, database: Database, rules: Mapping[str, Rule], spool: Spool | None = None) -> None:
+    write: Write
+    done: asyncio.Future[None]
+
+    def settle(self, error: Exception | None = None) -> None:
+        if self.done.done():  # nobody waits any more
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+
+class Writer:
+    """``spool`` None: what the database does not take is refused. ``gather_s``: from the beginning of one transaction
+    to that of the next; a write that comes after a pause goes at once."""
+
+    def __init__(
+        self, database: Database, rules: Mapping[str, Rule], spool: Spool | None = None, gather_s: float = 0.0
+    ) -> None:
         self._database = database
         self._rules = rules
         self._spool = spool
+        self._gather_s = gather_s
+        self._gathered: list[_Asked] = []
+        self._under_way: Sequence[_Asked] = ()
+        self._began = float("-inf")
+        self._wanted = asyncio.Event()  # somebody does not want to wait for the gathering
+        self._task: asyncio.Task[None] | None = None
 
     async def write(self, write: Write) -> None:
-        """Raises StoreUnavailable when neither the database nor the spool takes it."""
+        """Returns once it is kept. Writes are made in the order in which they are asked for, also when nobody waits
+        for them any more. Raises StoreUnavailable when neither the database nor the spool takes it."""
+        loop = asyncio.get_running_loop()
+        asked = _Asked(write, loop.create_future())
+        self._gathered.append(asked)
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._run(), name="journal")
+        await asked.done
+
+    async def settled(self, within_s: float = SETTLE_S) -> None:
+        """What was asked for so far is written now, or as good as: for whoever reads it."""
+        waiting = [asked.done for asked in (*self._under_way, *self._gathered)]
+        if waiting and not self.behind:
+            self._wanted.set()
+            await asyncio.wait(waiting, timeout=within_s)
+
+    async def close(self) -> None:
+        """All that was asked for is kept, or refused."""
+        while self._task is not None and not self._task.done():
+            self._wanted.set()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._gathered:
+                await self._pause(self._began + self._gather_s - loop.time())
+                self._began = loop.time()
+                self._under_way, self._gathered = self._gathered[:GATHERED], self._gathered[GATHERED:]
+                await self._keep(self._under_way)
+                self._under_way = ()
+        except asyncio.CancelledError:
+            if self._spool is not None:
+                for asked in (*self._under_way, *self._gathered):
+                    self._spool.hold(asked.write)
+            raise
+
+    async def _pause(self, seconds: float) -> None:
+        self._wanted.clear()
+        if seconds > 0:
+            waking = asyncio.get_running_loop().call_later(seconds, self._wanted.set)
+            await self._wanted.wait()
+            waking.cancel()
+
+    async def _keep(self, asked: Sequence[_Asked]) -> None:
         spool = self._spool
-        if spool is None:
-            await self._now([write])
-            return
-        if not spool.waiting:
-            try:
-                await self._now([write])
-            except (StoreUnavailable, SQLAlchemyError) as error:
-                log.warning("journal.spooled", error=str(error), folder=str(spool.folder))
-            except asyncio.CancelledError:
-                spool.hold(write)
-                raise
-            else:
+        if spool is None or not spool.waiting:
+            problem = await self._tried(asked)
+            if problem is None:
                 return
-        if not await spool.keep(write):
-            raise StoreUnavailable("neither the database nor the spool takes anything", remedy=REMEDY)
+            if len(asked) > 1 and not _away(problem):  # one of them is wrong: the others must not suffer for it
+                for one in asked:
+                    await self._keep([one])
+                return
+            if spool is None or not isinstance(problem, StoreUnavailable | SQLAlchemyError):
+                for one in asked:
+                    one.settle(problem)
+                return
+            log.warning("journal.spooled", error=str(problem), folder=str(spool.folder), writes=len(asked))
+        assert spool is not None
+        kept = await spool.keep([one.write for one in asked])
+        for one, is_kept in zip(asked, kept, strict=True):
+            one.settle(None if is_kept else StoreUnavailable(REFUSED, remedy=REMEDY))
+
+    async def _tried(self, asked: Sequence[_Asked]) -> Exception | None:
+        """Why the database did not take them; None: it did."""
+        try:
+            await self._now([one.write for one in asked])
+        except Exception as error:  # whatever a driver raises, those who wait are told
+            return error
+        for one in asked:
+            one.settle()
+        return None
 
     async def promise(self, write: Write) -> None:
         """Returns once it is on disk, for a database that is away. Raises StoreUnavailable: then it is not kept."""
         spool = self._spool
         if spool is None or not await spool.promise(write):
-            raise StoreUnavailable("neither the database nor the spool takes anything", remedy=REMEDY)
+            raise StoreUnavailable(REFUSED, remedy=REMEDY)
         log.warning("journal.spooled", kind=write.kind, folder=str(spool.folder))
 
     @property
@@ -72,8 +158,8 @@ class Writer:
 
     async def _now(self, writes: Sequence[Write], timeout_s: float | None = None) -> None:
         async def work(connection: AsyncConnection) -> None:
-            for write in writes:
-                await self._rules[write.kind](connection, write.values)
+            for kind, values in grouped(writes):
+                await self._rules[kind](connection, values)
 
         await self._database.write(work, timeout_s=timeout_s)
 
@@ -139,4 +225,31 @@ class Writer:
             tries += 1
 
 
+def grouped(writes: Sequence[Write]) -> Sequence[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """``writes`` by kind, in an order that no call can tell from theirs: a write joins those of its kind before it
+    unless another kind of the same call came between. One that belongs to no call stays where it is."""
+    groups: list[tuple[str, list[Mapping[str, Any]]]] = []
+    last: dict[object, int] = {}  # call -> the group of its last write
+    barrier = 0
+    for write in writes:
+        call = write.values.get("call_id")
+        if call is None:
+            groups.append((write.kind, [write.values]))
+            barrier = len(groups)
+            continue
+        earliest = max(barrier, last.get(call, 0))
+        place = next((n for n in range(earliest, len(groups)) if groups[n][0] == write.kind), len(groups))
+        if place == len(groups):
+            groups.append((write.kind, []))
+        groups[place][1].append(write.values)
+        last[call] = place
+    return groups
+
+
+def _away(error: Exception) -> bool:
+    """It says nothing about what was to be written."""
+    return isinstance(error, StoreUnavailable) and not is_of_the_write(error.__cause__)
+
+
+REFUSED = "neither the database nor the spool takes anything"
 REMEDY = "see that the database runs, and that [store] spool has room and may be written"

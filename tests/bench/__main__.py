@@ -41,6 +41,10 @@ BENCHES = {
     ),
     "line_load": Bench("100 calls to a whole line, against a bare timer loop", ("--calls", "30", "--seconds", "5")),
     "talkers": Bench("callers who talk to a whole line, against the aims", ("--callers", "10", "--seconds", "25")),
+    "short_calls": Bench(
+        "CPU of a call that hangs up at once, by process, against its aim and SIPp's own answering side",
+        ("--rates", "10", "--seconds", "4"),
+    ),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
     "speech_main": Bench("recognition under the grammar of the open question", ()),
     "spoken_calls": Bench(

@@ -19,30 +19,13 @@ from pathlib import Path
 from watchfiles import awatch
 
 from ivr.demo.line import LineSetup, RunningLine
+from tests.bench.process_tree import Spent, Watch
 from tests.bench.rtp_sinks import Report, Sinks, bare_loop
 from tests.wire.sipp import SippResult, start_sipp
 
 SCENARIO = Path(__file__).with_name("uac_listens.xml")
 AIM_P99_MS = 30.0
 RATE = 20.0  # calls a second
-ROLES = {"ivr.media.process": "media", "listen": "listening", "speak": "speaking"}
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def roles(line: RunningLine) -> dict[str, int]:
-    """Process ids of the line by what they do."""
-    found = {"line": line.process.pid}
-    for child in Path(f"/proc/{line.process.pid}/task").glob("*/children"):
-        for pid in child.read_text().split():
-            words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-            name = next((role for word, role in ROLES.items() if word in words), "")
-            if name:
-                found[name] = int(pid)
-    return found
 
 
 async def floor(sinks: Sinks, seconds: float) -> tuple[Report, float]:
@@ -54,9 +37,7 @@ async def floor(sinks: Sinks, seconds: float) -> tuple[Report, float]:
     return sinks.end(), cpu
 
 
-async def load(
-    line: RunningLine, sinks: Sinks, seconds: float, folder: Path
-) -> tuple[Report, dict[str, float], SippResult]:
+async def load(line: RunningLine, sinks: Sinks, seconds: float, folder: Path) -> tuple[Report, Spent, SippResult]:
     calls = len(sinks.ports)
     ports = folder / "ports.csv"
     ports.write_text("SEQUENTIAL\n" + "".join(f"{port};\n" for port in sinks.ports))
@@ -76,13 +57,11 @@ async def load(
             async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True):
                 if len((await line.get(f"/api/calls?live=true&limit={calls}"))["calls"]) >= calls:
                     break
-        pids = roles(line)
-        began = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        watch = Watch.on(line.process.pid, sipp.process.pid)
         sinks.begin()
         await asyncio.sleep(seconds)
         report = sinks.end()
-        cpu = {name: cpu_seconds(pid) - began[name] for name, pid in pids.items()}
-        return report, cpu, await sipp.result()
+        return report, watch.spent(), await sipp.result()
     finally:
         await sipp.stop()
 
@@ -100,9 +79,10 @@ async def measure(calls: int, seconds: float) -> bool:
     )
     print(f"{floor_report.line('bare loop')}   CPU {1000 * floor_cpu / span:.2f} ms per call-second")
     print(f"{report.line('the line')}")
-    parts = "  ".join(f"{name} {1000 * used / span:.2f}" for name, used in cpu.items())
-    total = sum(cpu.values())
+    parts = "  ".join(f"{name} {1000 * used / span:.2f}" for name, used in cpu.seconds.items())
+    total = cpu.together
     print(f"{'':14} CPU in ms per call-second: {parts}  together {1000 * total / span:.2f}")
+    print(f"{'':14} load {cpu.load:.1f}, others had {cpu.others_cores:.2f} cores")
     print(f"{'':14} calls lost: {lost} of {calls}" + (f"\n{sipp.errors[-800:]}" if lost else ""))
     ratio_p99, ratio_cpu = report.p99 / max(floor_report.p99, 1e-9), total / max(floor_cpu, 1e-9)
     met = report.p99 < AIM_P99_MS and not lost and not report.missing

@@ -62,6 +62,28 @@ def test_lines_of_many_threads_come_whole_and_in_order(tmp_path: Path) -> None:
         assert [int(number) for speaker, number in lines if speaker == str(who)] == list(range(500))
 
 
+@pytest.mark.usefixtures("restored")
+def test_lines_go_in_blocks_and_an_error_takes_along_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_sink, "BLOCK_S", 2 * PATIENCE_S)
+    path = tmp_path / "ivr.log"
+    logs = configure_logging(path=str(path), level="info", redact=True)
+    log = structlog.get_logger()
+
+    def events() -> list[str]:
+        return [json.loads(line)["event"] for line in path.read_text().splitlines()]
+
+    log.info("line.alone")
+    until(lambda: events() == ["line.alone"])
+    log.info("line.waiting")
+    log.error("call.crashed")
+    until(lambda: events() == ["line.alone", "line.waiting", "call.crashed"])
+    log.info("line.last")
+    logs.close()
+    assert events()[-1] == "line.last", "what waits is written at the end"
+
+
 def test_a_full_disk_costs_nothing_while_lines_can_wait(tmp_path: Path) -> None:
     path = tmp_path / "ivr.log"
     path.symlink_to("/dev/full")

@@ -89,10 +89,12 @@ async def start_sipp(
     deadline_s: float = 60.0,
     keys: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    traces: Sequence[str] = ("stat", "err", "logs", "msg"),
 ) -> SippRun:
     """Start ``scenario`` (a file, or the name of one built in: "uac", "uas") in ``folder``, which collects its logs.
 
-    ``target``: HOST:PORT to call, "" to wait for calls. ``keys`` fill [name] keywords in the scenario.
+    ``target``: HOST:PORT to call, "" to wait for calls. ``keys`` fill [name] keywords in the scenario; without the
+    trace "stat" nothing is counted.
     """
     program = shutil.which("sipp")
     if program is None:
@@ -102,7 +104,7 @@ async def start_sipp(
     arguments = ["-sf", str(scenario)] if isinstance(scenario, Path) else ["-sn", scenario]
     arguments += ["-i", host, "-mi", host, "-p", str(port), "-m", str(calls), "-l", str(max(calls, 1)), "-s", service]
     arguments += ["-r", str(rate), "-t", transport, "-nostdin", "-timeout", f"{deadline_s:.0f}s", "-timeout_error"]
-    for name in ("stat", "err", "logs", "msg"):
+    for name in traces:
         arguments += [f"-trace_{name}"]
     arguments += ["-stf", "stat.csv", "-fd", "1", "-error_file", "errors.log", "-log_file", "logs.log"]
     arguments += ["-message_file", "messages.log"]

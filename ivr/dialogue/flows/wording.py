@@ -179,13 +179,15 @@ def _holds(condition: str, scope: Scope) -> bool:
         return False  # the checker refuses such a file; a prompt is not worth a call
 
 
-def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tuple[Words, str], ...]:
+def fixed_words(
+    library: FlowLibrary, language: str, persona: str, flows: Collection[str] | None = None
+) -> tuple[tuple[Words, str], ...]:
     """(words, voice) pairs, each once, as Say effects will carry them; texts with {slots} are left out.
 
-    Words with a ``language`` of their own are spoken in that."""
+    Words with a ``language`` of their own are spoken in that. ``flows``: only what is said in these."""
     wordings = Wordings(library, language, persona)
     found: dict[tuple[str, str, str, str], tuple[Words, str]] = {}
-    for owner, prompt_id, tapered in _prompts(library, wordings):
+    for owner, prompt_id, tapered in _prompts(library, wordings, library.flows if flows is None else flows):
         for prompt in tapered.values():
             for item in prompt:
                 other = item.language if item.language != language else ""
@@ -197,14 +199,16 @@ def fixed_words(library: FlowLibrary, language: str, persona: str) -> tuple[tupl
     return tuple(found.values())
 
 
-def _prompts(library: FlowLibrary, wordings: Wordings) -> Iterator[tuple[str, str, TaperedPrompt]]:
-    for name, flow in library.flows.items():
-        for sid, state in flow.states.items():
+def _prompts(
+    library: FlowLibrary, wordings: Wordings, flows: Collection[str]
+) -> Iterator[tuple[str, str, TaperedPrompt]]:
+    for name in flows:
+        for sid, state in library.flows[name].states.items():
             for said in state.prompts():
                 prompt_id = said.id_in(sid)
                 yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, said.prompt)
     for name in SYSTEM_PROMPTS:
-        for owner in (UNIVERSALS_FILE, *library.flows):  # the line speaks with the voice of the flow it is in
+        for owner in (UNIVERSALS_FILE, *flows):  # the line speaks with the voice of the flow it is in
             yield owner, f"system.{name}", wordings.system(name)
 
 

@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 
 
 @lru_cache(maxsize=256)
+@lru_cache(1024)  # asked of every language that anything here speaks, several times a call
 def primary(tag: str) -> str:
     """The primary subtag: "en" of "en-US" and of "EN_gb"."""
     return tag.replace("_", "-").partition("-")[0].lower()
@@ -30,7 +31,7 @@ def same_language(one: str, other: str) -> bool:
 
 def served(wanted: str, offered: Iterable[str] | None) -> bool:
     """Whether something offered in these languages serves ``wanted``. None: offered in any."""
-    return offered is None or any(same_language(wanted, one) for one in offered)
+    return offered is None or primary(wanted) in map(primary, offered)
 
 
 def _no_forms(n: int) -> tuple[str, ...]:

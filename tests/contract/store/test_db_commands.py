@@ -158,7 +158,7 @@ async def test_what_waits_for_the_database_is_told_and_nothing_is_made(url: str,
     assert not (tmp_path / "spool").exists()
     line = Store(url, line="line", spool=tmp_path / "spool")
     assert line.spool_folder is not None
-    await Spool(line.spool_folder, "dead", 10_000).keep(Write("update", {"call_id": "call-1", "changes": {}}))
+    await Spool(line.spool_folder, "dead", 10_000).keep([Write("update", {"call_id": "call-1", "changes": {}})])
     assert f"1 writes wait for it in {line.spool_folder}" in await db.run(config, asked)
     await line.close()
     another = StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/other.sqlite3", spool=str(tmp_path / "spool"))

@@ -11,7 +11,7 @@ import pytest
 
 from ivr.errors import ConfigError
 from ivr.ports import Clip
-from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key, slug
+from ivr.speech.prompt_cache import PromptCache, Recordings, Said, Saying, clip_key, recording_key, slug
 
 KEY = clip_key("Hello", "en-US", "hibari", "1", "")
 
@@ -140,3 +140,26 @@ def test_a_recording_named_by_the_flow_wins_over_the_texts_own(tmp_path: Path) -
     assert recordings.find("Hello!", "en-US") == hello
     assert recordings.find("Hello!", "en-US", "welcome by Sam") == sam
     assert recordings.find("Hello!", "en-US", "never recorded") == hello
+
+
+def test_a_change_of_the_recordings_is_another_edition(tmp_path: Path) -> None:
+    recordings = Recordings(tmp_path)
+    assert recordings.stale
+    empty = recordings.look()
+    assert not recordings.stale and recordings.look() == empty
+    take = write(tmp_path / "en-US" / "hello.wav")
+    added = recordings.look()
+    os.utime(write(take, b"RIFX"), ns=(0, 1))
+    changed = recordings.look()
+    write(tmp_path / ".cache" / "00" / "x.wav")
+    assert recordings.look() == changed, "the cache is no recording"
+    take.unlink()
+    assert len({empty, added, changed, recordings.look()}) == 4
+
+
+def test_what_was_said_counts_for_its_edition_only() -> None:
+    said, hello = Said(), Saying("Hello", "en-US", "", "")
+    assert said.key(hello, 1) == ""
+    said.remember(hello, 1, KEY)
+    assert said.key(hello, 1) == KEY and said.key(hello, 2) == ""
+    assert said.key(Saying("Hello", "en-US", "emma", ""), 1) == ""

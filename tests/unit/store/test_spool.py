@@ -32,7 +32,7 @@ async def taken(spool: Spool) -> list[str]:
 
 async def test_in_order_out_in_order_and_nothing_stays(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "deep" / "spool", "me", BIG)
-    await asyncio.gather(*(spool.keep(write(n)) for n in range(200)))
+    await asyncio.gather(*(spool.keep([write(n)]) for n in range(200)))
     assert (spool.waiting, waiting_in(spool.folder)) == (200, 200)
     assert await taken(spool) == [f"call-{n}" for n in range(200)]
     assert (spool.waiting, spool.lost, spool.filled.is_set()) == (0, 0, False)
@@ -43,7 +43,7 @@ async def test_in_order_out_in_order_and_nothing_stays(tmp_path: Path) -> None:
 
 async def test_only_the_service_reads_it(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", "me", BIG)
-    assert await spool.keep(write(1))
+    assert await spool.keep([write(1)]) == [True]
     assert spool.folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in spool.folder.iterdir()} == {0o600}
     await spool.close()
@@ -51,10 +51,10 @@ async def test_only_the_service_reads_it(tmp_path: Path) -> None:
 
 async def test_what_comes_while_the_oldest_is_written_waits_behind_it(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "me", BIG)
-    await spool.keep(write(1))
+    await spool.keep([write(1)])
     batch = await spool.oldest()
     assert batch is not None
-    await spool.keep(write(2))
+    await spool.keep([write(2)])
     assert (await spool.oldest()) == batch, "the same again until it is done"
     await spool.done(batch)
     assert await taken(spool) == ["call-2"]
@@ -62,11 +62,11 @@ async def test_what_comes_while_the_oldest_is_written_waits_behind_it(tmp_path: 
 
 async def test_the_bound_holds_and_what_has_no_room_is_counted(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "me", 10 * len(write(1).line()))
-    kept = [await spool.keep(write(n)) for n in range(15)]
+    kept = await spool.keep([write(n) for n in range(15)])
     assert kept == [True] * 10 + [False] * 5
     assert (spool.waiting, spool.lost) == (10, 5)
     assert len(await taken(spool)) == 10
-    assert await spool.keep(write(99)), "there is room again"
+    assert await spool.keep([write(99)]) == [True], "there is room again"
 
 
 class Full:
@@ -88,9 +88,9 @@ class Full:
 async def test_a_full_disk_raises_nothing_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = Full(monkeypatch)
     spool = Spool(tmp_path, "me", BIG)
-    await spool.keep(write(1))
+    await spool.keep([write(1)])
     disk.full = True
-    assert await spool.keep(write(2)), "in memory for as long as the disk takes nothing"
+    assert await spool.keep([write(2)]) == [True], "in memory for as long as the disk takes nothing"
     assert not await spool.promise(write(3)), "a promise is only what is on disk"
     assert (spool.waiting, spool.lost) == (2, 0)
     first = await spool.oldest()
@@ -106,7 +106,7 @@ async def test_a_full_disk_raises_nothing_and_loses_nothing(tmp_path: Path, monk
 
 async def test_half_a_line_spoils_nothing(tmp_path: Path) -> None:
     dead = Spool(tmp_path, "dead", BIG)
-    await dead.keep(write(1))
+    await dead.keep([write(1)])
     (file,) = tmp_path.glob("dead.*.jsonl")
     with file.open("ab") as stream:
         stream.write(write(2).line()[:20])
@@ -121,7 +121,7 @@ async def test_two_that_live_leave_each_other_alone(tmp_path: Path) -> None:
     one, other = Spool(tmp_path, "one", BIG), Spool(tmp_path, "other", BIG)
     await one.adopt()
     await other.adopt()
-    await one.keep(write(1))
+    await one.keep([write(1)])
     assert await other.adopt() == []
     assert (await taken(other), await taken(one)) == ([], ["call-1"])
     await one.close()
@@ -136,7 +136,7 @@ async def main():
     spool = Spool(Path(sys.argv[1]), "dead", 10**7)
     await spool.adopt()
     for n in range(3):
-        await spool.keep(Write("update", {"call_id": f"call-{n}"}))
+        await spool.keep([Write("update", {"call_id": f"call-{n}"})])
     print("kept", flush=True)
     await asyncio.Event().wait()
 asyncio.run(main())
@@ -155,7 +155,7 @@ async def test_what_a_killed_process_left_is_adopted_once(tmp_path: Path) -> Non
     await process.wait()
     adopted = await asyncio.gather(*(heir.adopt() for heir in heirs))
     assert sorted(map(list, adopted)) == [[], ["dead"]]
-    await heirs[0].keep(write(9))
+    await heirs[0].keep([write(9)])
     assert sorted([*await taken(heirs[0]), *await taken(heirs[1])]) == ["call-0", "call-1", "call-2", "call-9"]
     for heir in heirs:
         await heir.close()
@@ -164,7 +164,7 @@ async def test_what_a_killed_process_left_is_adopted_once(tmp_path: Path) -> Non
 
 async def test_what_waited_too_long_is_deleted(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "me", BIG)
-    await spool.keep(write(1))
+    await spool.keep([write(1)])
     now = datetime.now(UTC)
     assert purge(tmp_path, now - timedelta(days=1)) == 0
     assert purge(tmp_path, now + timedelta(seconds=5)) == 1
@@ -173,10 +173,10 @@ async def test_what_waited_too_long_is_deleted(tmp_path: Path) -> None:
 
 async def test_what_was_purged_leaves_room(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "me", len(write(1).line()) + 10)
-    assert await spool.keep(write(1)) and not await spool.keep(write(2))
+    assert (await spool.keep([write(1)]), await spool.keep([write(2)])) == ([True], [False])
     assert purge(tmp_path, datetime.now(UTC) + timedelta(seconds=5)) == 1
     assert await taken(spool) == []
-    assert await spool.keep(write(3))
+    assert await spool.keep([write(3)]) == [True]
     assert await taken(spool) == ["call-3"]
 
 
@@ -190,8 +190,8 @@ async def test_a_broken_promise_is_not_kept_by_the_next_write(tmp_path: Path, mo
         append(data)
 
     monkeypatch.setattr(spool, "_append", full_once)
-    promised, kept = await asyncio.gather(spool.promise(write(1)), spool.keep(write(2)))
-    assert (promised, kept) == (False, True)
+    promised, kept = await asyncio.gather(spool.promise(write(1)), spool.keep([write(2)]))
+    assert (promised, kept) == (False, [True])
     assert await taken(spool) == ["call-2"]
     assert (spool.waiting, spool.lost) == (0, 0)
 
@@ -200,7 +200,7 @@ async def test_a_folder_that_cannot_be_made_is_no_fall(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     spool = Spool(tmp_path / "file" / "spool", "me", BIG)
     assert await spool.adopt() == ()
-    assert await spool.keep(write(1))
+    assert await spool.keep([write(1)]) == [True]
     assert not await spool.promise(write(2))
     assert await taken(spool) == ["call-1"], "from memory"
     await spool.close()

@@ -1,0 +1,53 @@
+"""`ivr prompts`: render what the flows say, so that the line starts at once and says nothing for the first time."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
+from ivr.config import Config
+from ivr.dialogue.flows.library import FlowLibrary
+from ivr.errors import FlowError
+from ivr.line_facts import line_facts
+from ivr.release.candidate import examine_folder
+from ivr.release.entry import choosable, prompts_of, voices
+from ivr.speech.service import WorkerSpeechService
+
+EPILOG = """\
+Prompts are kept in [speech] cache by their text, voice and the synthesiser's version: what is there is left alone,
+and what changes is rendered again. Installing runs this; the line renders by itself what is missing.
+"""
+
+
+def add(commands: Subparsers) -> None:
+    add_config(command(commands, "prompts", "render the flows' prompts ahead", EPILOG, handle))
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments)
+    folder = config.flows.directory
+    candidate = examine_folder(folder, line_facts(config))
+    if candidate.library is None:
+        raise FlowError(
+            "\n".join(finding.render() for finding in candidate.errors),
+            remedy=f"mend the files; ivr flow check {folder} checks them",
+        )
+    began = time.monotonic()
+    count = asyncio.run(_rendered(config, candidate.library))
+    print(f"{count} prompts are ready in {config.speech.cache} ({time.monotonic() - began:.0f} s)")
+    return 0
+
+
+async def _rendered(config: Config, library: FlowLibrary) -> int:
+    """How many there are. Raises SpeechUnavailable."""
+    speech = WorkerSpeechService(config.speech)
+    try:
+        await speech.start_speaking()
+        prompts = prompts_of(library, voices(config.flows, choosable(library, speech)))
+        with progress_bar("rendering prompts") as show:
+            await speech.render_all(prompts, show)
+    finally:
+        await speech.stop()
+    return len(prompts)
