@@ -13,11 +13,12 @@ import structlog
 from ivr.config import SpeechConfig
 from ivr.dialogue.spoken.language import served
 from ivr.errors import ConfigError, SpeechUnavailable
-from ivr.events import EarEvent, RecogniserFailed, Recognition
+from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import vendors, wire
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
-from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
+from ivr.speech.second_ear import SecondEar, SecondedReadings
+from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup, Unsure
 from ivr.workers.frames import Life
 from ivr.workers.process import Role, Worker
 
@@ -121,6 +122,8 @@ class WorkerEars:
         worker: SpeechProcess,
         pack: Callable[[SpeechGrammar], bytes],
         forget: Callable[[int], object],
+        second_ear: SecondEar,
+        language: str,
     ) -> None:
         self.session = session
         self.worker = worker
@@ -129,6 +132,8 @@ class WorkerEars:
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
         self._forget = forget
+        self._readings = SecondedReadings(second_ear, language, self._events.put_nowait)
+        self._grammar: SpeechGrammar | None = None  # listened for now
 
     async def listen(self, request: ListenRequest | None) -> None:
         if self._closed:
@@ -137,6 +142,7 @@ class WorkerEars:
             self.worker.send(self.session, Listen())
             return
         grammar, packed = request.grammar, self._pack(request.grammar)
+        self._grammar = grammar
         self.worker.send(self.session, Listen(grammar.key, request.hangover_s, request.max_utterance_s, packed))
 
     def feed(self, pcm: bytes, at: float) -> None:
@@ -156,13 +162,22 @@ class WorkerEars:
     async def close(self) -> None:
         if not self._closed:
             self.worker.send(self.session, Close())
+            self._readings.close()
             self._end()
 
-    def take(self, event: EarEvent) -> None:
+    def take(self, event: EarEvent | Unsure) -> None:
         """What the worker says of this session, or that it is lost."""
-        self._events.put_nowait(event)
-        if isinstance(event, RecogniserFailed):
-            self._end()
+        match event:
+            case Unsure(heard, pcm):
+                self._readings.take(heard, pcm, self._grammar)
+            case Heard():
+                self._readings.take(event)
+            case RecogniserFailed():
+                self._readings.give_up()
+                self._events.put_nowait(event)
+                self._end()
+            case _:
+                self._events.put_nowait(event)
 
     def _end(self) -> None:
         self._closed = True
@@ -185,6 +200,7 @@ class WorkerSpeechService:
         self._synthesiser_offers = vendors.synthesiser_offers(config)
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._making: dict[str, asyncio.Future[Clip]] = {}
+        self._second_ear = SecondEar(config.second_ear)
         setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
         self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
@@ -196,8 +212,12 @@ class WorkerSpeechService:
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
-        if ears is not None and isinstance(message, EarEvent):
+        if ears is not None and isinstance(message, EarEvent | Unsure):
             ears.take(message)
+
+    def apply(self, config: SpeechConfig) -> None:
+        """What of it may change while calls go on: the second ear."""
+        self._second_ear.apply(config.second_ear)
 
     async def start(self) -> None:
         """Returns when the workers are ready, or have shown that they cannot be (see the statuses)."""
@@ -208,6 +228,7 @@ class WorkerSpeechService:
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
             await ears.close()
+        await self._second_ear.aclose()
         await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
 
     async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
@@ -215,8 +236,9 @@ class WorkerSpeechService:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         worker = await self._least_loaded(language)
         session = next(self._numbers)
-        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._sessions.pop)
-        worker.send(session, Open(language, background))
+        ears = WorkerEars(session, worker, self._pack, self._sessions.pop, self._second_ear, language)
+        self._sessions[session] = ears
+        worker.send(session, Open(language, background, not background and self._second_ear.serves(language)))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
 
@@ -331,6 +353,10 @@ class WorkerSpeechService:
             heard = tuple(language for e in mine if not e.detail for language in e.languages)
             statuses.append(EngineStatus(offer.name, heard or offer.languages, bool(heard) and not detail, detail))
         return statuses
+
+    def endpoints(self) -> Sequence[EngineStatus]:
+        second_ear = self._second_ear.status()
+        return [second_ear] if second_ear is not None else []
 
     def synthesisers(self) -> Sequence[EngineStatus]:
         statuses = []

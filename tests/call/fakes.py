@@ -425,6 +425,9 @@ class FakeSpeech:
     def synthesisers(self) -> Sequence[EngineStatus]:
         return [EngineStatus("fake", self.voices, not self.mute)]
 
+    def endpoints(self) -> Sequence[EngineStatus]:
+        return []
+
     async def stop(self) -> None:
         return None
 

@@ -90,8 +90,8 @@ class RecognitionWorker:
         match message:
             case Setup(recogniser, models):
                 self._pool.submit(self._load, recogniser, Path(models))
-            case Open(language, background):
-                self._open(number, language, background)
+            case Open() as opened:
+                self._open(number, opened)
             case Listen() as listen:
                 self._listen(number, listen)
             case Close():
@@ -135,15 +135,16 @@ class RecognitionWorker:
         able = [r for r in self._recognisers if served(language, r.languages)]
         return max(able, key=lambda r: language in r.languages, default=None)  # the first, unless one is exact
 
-    def _open(self, session: int, language: str, background: bool) -> None:
-        recogniser = self._recogniser(language)
+    def _open(self, session: int, opened: Open) -> None:
+        recogniser = self._recogniser(opened.language)
         if recogniser is None or self._vad is None:
-            self._tell(session, RecogniserFailed(f"no recogniser for {language}"))
+            self._tell(session, RecogniserFailed(f"no recogniser for {opened.language}"))
             return
         self._sessions[session] = UtteranceDetector(
             SileroStream(self._vad),
             lambda event: self._tell(session, event),
-            lambda detector, attempt: self._submit(recogniser, detector, attempt, background),
+            lambda detector, attempt: self._submit(recogniser, detector, attempt, opened.background),
+            (lambda heard, pcm: self._tell(session, wire.Unsure(heard, pcm))) if opened.unsure else None,
         )
 
     def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:

@@ -269,3 +269,25 @@ def test_a_peaky_prompt_is_not_clipped_to_reach_the_loudness() -> None:
     clicks = np.zeros(8000, np.float32)
     clicks[::800] = 0.5
     assert np.abs(np.frombuffer(prompt_pcm(clicks, 8000), "<i2")).max() < 30000
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_is_unsure_is_told_with_its_audio_where_that_is_wanted(wanted: bool) -> None:
+    rig = Rig()
+    told: list[tuple[Heard, bytes]] = []
+    if wanted:
+        rig.detector = UtteranceDetector(
+            LoudIsVoice(),
+            rig.events.append,
+            lambda _, attempt: rig.attempts.append(attempt),
+            lambda heard, pcm: told.append((heard, pcm)),
+        )
+        rig.detector.listen(rig.request)
+    for cause in (Cause.NO_MATCH, Cause.SUCCESS):
+        rig.feed(VOICE, 30)
+        rig.feed(QUIET, 40)
+        rig.finish(rig.attempts[-1], cause=cause)
+    heard = [event for event in rig.events if isinstance(event, Heard)]
+    assert [(h.recognition.cause, pcm) for h, pcm in told] == [(Cause.NO_MATCH, rig.attempts[0].pcm)] * wanted
+    assert [h.recognition.cause for h in heard] == [Cause.NO_MATCH] * (not wanted) + [Cause.SUCCESS]
+    assert len(rig.attempts[0].pcm) >= 30 * len(VOICE)
