@@ -17,6 +17,7 @@ from ivr.events import EarEvent, Heard, RecogniserFailed, Recognition
 from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar
 from ivr.speech import vendors, wire
 from ivr.speech.prompt_cache import PromptCache, Recordings, clip_key, recording_key
+from ivr.speech.prompt_voices import PromptVoices
 from ivr.speech.second_ear import SecondEar, SecondedReadings
 from ivr.speech.wire import GRAMMAR, Close, Level, Listen, Message, Open, Ready, Recognise, Render, Setup, Unsure
 from ivr.workers.frames import Life
@@ -201,6 +202,7 @@ class WorkerSpeechService:
         self._failures: dict[str, str] = {}  # synthesiser -> why it failed last
         self._making: dict[str, asyncio.Future[Clip]] = {}
         self._second_ear = SecondEar(config.second_ear)
+        self._prompt_voices = PromptVoices(config.prompt_voices, self._cache, lambda wav: self._asked(Level(wav)))
         setup = Setup(config.recogniser, str(config.vosk_models.absolute()))
         self.listeners = [SpeechProcess("listen", setup, self._take, self._lost) for _ in range(config.workers)]
         preload = tuple(o.name for o in self._synthesiser_offers if o.languages)[:1]
@@ -229,6 +231,7 @@ class WorkerSpeechService:
         for ears in list(self._sessions.values()):
             await ears.close()
         await self._second_ear.aclose()
+        await self._prompt_voices.aclose()
         await asyncio.gather(*(w.worker.stop() for w in (*self.listeners, self.speaker)))
 
     async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
@@ -271,6 +274,8 @@ class WorkerSpeechService:
         recorded = await self._recorded(text, language, recording)
         if recorded is not None:
             return recorded
+        if keep and (fixed := await self._prompt_voices.clip(text, language, voice, make=False)) is not None:
+            return fixed
         able = vendors.synthesisers_for(self._synthesiser_offers, language, voice)
         if not able:
             raise SpeechUnavailable(f"nothing here speaks {language}", remedy="pip install 'ivr[espeak]', or record it")
@@ -318,10 +323,19 @@ class WorkerSpeechService:
         return await asyncio.to_thread(self._cache.store, await self._spoken(key, order))
 
     async def _spoken(self, key: str, order: Render | Level) -> Clip:
-        pcm = await self.speaker.ask(order, timeout_s=_RENDER_S)
+        pcm = await self._asked(order)
         if isinstance(order, Render):
             self._failures.pop(order.engine, None)
         return Clip(key, pcm)
+
+    async def _asked(self, order: Render | Level) -> bytes:
+        return await self.speaker.ask(order, timeout_s=_RENDER_S)
+
+    async def _fixed(self, text: str, language: str, voice: str = "") -> Clip:
+        """A fixed prompt, spoken elsewhere where that is configured and works; recordings win."""
+        clip = await self._recorded(text, language, "")
+        clip = clip or await self._prompt_voices.clip(text, language, voice, make=True)
+        return clip or await self.render(text, language, voice)
 
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
@@ -332,7 +346,7 @@ class WorkerSpeechService:
         async def one(prompt: tuple[str, str, str]) -> Clip:
             nonlocal done
             async with gate:
-                clip = await self.render(*prompt)
+                clip = await self._fixed(*prompt)
             done += 1
             if progress is not None:
                 progress(done, len(prompts))
@@ -356,7 +370,7 @@ class WorkerSpeechService:
 
     def endpoints(self) -> Sequence[EngineStatus]:
         second_ear = self._second_ear.status()
-        return [second_ear] if second_ear is not None else []
+        return [*([second_ear] if second_ear is not None else []), *self._prompt_voices.statuses()]
 
     def synthesisers(self) -> Sequence[EngineStatus]:
         statuses = []
