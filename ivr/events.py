@@ -71,7 +71,9 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """A finished recognition: MRCP cause, n-best (best first) and the unconstrained transcript."""
+    """A finished recognition: MRCP cause, n-best (best first) and the unconstrained transcript.
+
+    ``seconded``: what a second, independent recogniser read, best first; empty where none was asked, or answered."""
 
     cause: Cause
     nbest: tuple[Hypothesis, ...] = ()
@@ -80,6 +82,15 @@ class Recognition:
     took_s: float = 0.0
     engine: str = ""
     manner: Manner = field(default_factory=Manner)
+    seconded: tuple[str, ...] = ()
+
+    @property
+    def unsure(self) -> bool:
+        """Something was said, and the recogniser would not act on it without a question."""
+        if self.cause not in (Cause.SUCCESS, Cause.NO_MATCH, Cause.RECOGNITION_TIMEOUT):
+            return False
+        best = self.nbest[0].verdict if self.nbest else Accept.REJECT
+        return best is Accept.CONFIRM or (best is Accept.REJECT and bool(self.transcript.strip()))
 
 
 # --- what the ears, the keypad and the mouth report ----------------------------------------------------

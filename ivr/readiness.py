@@ -68,7 +68,7 @@ class Lifecycle:
 class Readiness:
     """``store``: "ok", or what is wrong with it; ``spooled``: how many writes wait for it; ``unkept``: how many
     will never be written; ``calls``: how many are in progress; ``flows``: what serves; ``log``: whether its lines are
-    written, which no caller depends on."""
+    written; ``endpoints``: recognisers and voices that are asked elsewhere; no caller depends on these two."""
 
     calls: int
     media: bool
@@ -84,6 +84,7 @@ class Readiness:
     log: SinkStatus = field(default_factory=SinkStatus)
     spooled: int = 0
     unkept: int = 0
+    endpoints: Sequence[EngineStatus] = ()
 
     @property
     def ready(self) -> bool:
@@ -141,6 +142,7 @@ class Readiness:
             "log_lines_lost": self.log.lost,
             "recognisers": [_engine(status) for status in self.recognisers],
             "synthesisers": [_engine(status) for status in self.synthesisers],
+            **({"endpoints": [_engine(status) for status in self.endpoints]} if self.endpoints else {}),
             "registrations": [
                 {**asdict(r), "expires_at": r.expires_at and r.expires_at.isoformat()} for r in self.registrations
             ],
@@ -225,4 +227,5 @@ class Parts:
             self.log(),
             self.store.store.waiting,
             self.store.store.lost,
+            self.speech.endpoints(),
         )

@@ -24,6 +24,7 @@ LIVE = frozenset(
             "desk.hours",
             "desk.agents",
             "desk.line",
+            "speech.second_ear",
             "retention.calls_days",
             "recording.days",
             "logs.path",

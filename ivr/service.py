@@ -359,6 +359,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 lambda now: skills.apply(now.desk),
                 lambda now: switchboard.destinations.apply(now),
                 lambda now: floor.apply(now.desk.agents),
+                lambda now: speech.apply(now.speech),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),

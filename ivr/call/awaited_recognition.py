@@ -94,6 +94,7 @@ class AwaitedRecognition:
             confidence=best and round(best.confidence, 3),
             verdict=best and best.verdict.value,
             hypotheses=len(recognition.nbest),
+            seconded=len(recognition.seconded),
             speech_s=round(recognition.duration_s, 2),
             took_s=round(recognition.took_s, 3),
             since_speech_s=round(self._clock.monotonic() - heard.speech_ended_at, 3),

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ivr.cli import accounts, db
+from ivr.cli.endpoint_findings import endpoint_findings
 from ivr.cli.finding import Finding
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.cli.skill_coverage import skill_coverage
@@ -43,7 +44,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = configuration(arguments)
     console = Console(highlight=False, soft_wrap=True)
     stored, agents = asyncio.run(_stored(config))
-    findings = [*examine(config, agents), *stored]
+    findings = [*examine(config, agents), *asyncio.run(endpoint_findings(config.speech)), *stored]
     for finding in findings:
         mark, style = MARKS[finding.state]
         line = Text(f"{mark} {finding.subject}: ", style=style)

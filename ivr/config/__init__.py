@@ -20,6 +20,7 @@ from ivr.config.sections import (
     StoreConfig,
     Trunk,
 )
+from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
 
 __all__ = [
     "TIE_LINE",
@@ -36,9 +37,11 @@ __all__ = [
     "LogsConfig",
     "MediaConfig",
     "NumberPlan",
+    "PromptVoiceConfig",
     "RecordingConfig",
     "Relaxation",
     "RetentionConfig",
+    "SecondEarConfig",
     "Secret",
     "SipConfig",
     "SpeechConfig",

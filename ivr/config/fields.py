@@ -176,6 +176,15 @@ def _service_url(value: str) -> str:
     return value
 
 
+def _endpoint_url(value: str) -> str:
+    parts = urlsplit(value)
+    whole = parts.scheme in ("http", "https", "ws", "wss") and parts.hostname and (parts.port is None or parts.port > 0)
+    if not whole or parts.query or parts.fragment or parts.username or not value.isprintable() or " " in value:
+        shown = "this" if "@" in value or "?" in value else repr(value)  # a secret may be in it
+        raise ValueError(f"{shown} is not http(s)://HOST:PORT/PATH or ws(s)://HOST:PORT, without key or password")
+    return value
+
+
 SecretField = Annotated[Secret, BeforeValidator(_secret)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -187,3 +196,4 @@ SipTarget = Annotated[str, AfterValidator(_sip_target)]
 OutsideNumber = Annotated[str, AfterValidator(_outside)]
 Registrar = Annotated[str, AfterValidator(_registrar)]
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+EndpointUrl = Annotated[str, AfterValidator(_endpoint_url)]

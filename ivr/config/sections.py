@@ -26,6 +26,7 @@ from ivr.config.fields import (
     TimeZoneName,
 )
 from ivr.config.section import Section
+from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
 from ivr.media.description import callers_served, port_pairs
@@ -115,6 +116,16 @@ class SpeechConfig(Section):
     vosk_models: Path = Path("models")
     recordings: Path = Path("audio")
     cache: Path = Path("audio/.cache")
+    second_ear: SecondEarConfig | None = None
+    prompt_voices: tuple[PromptVoiceConfig, ...] = ()
+
+    @property
+    def endpoints(self) -> Iterator[tuple[str, SecondEarConfig | PromptVoiceConfig]]:
+        """Everything that is asked elsewhere, with the name of its section."""
+        if self.second_ear is not None:
+            yield "speech.second_ear", self.second_ear
+        for voice in self.prompt_voices:
+            yield "speech.prompt_voices", voice
 
     @property
     def processes(self) -> int:
@@ -306,6 +317,9 @@ class Config(Section):
                 yield f"trunk {trunk.name}", trunk.password
         for service in self.flows.services:
             yield from ((f"service {service.name}, {name}", secret) for name, secret in service.secrets.items())
+        for name, endpoint in self.speech.endpoints:
+            if endpoint.api_key.source:
+                yield f"{name}.api_key", endpoint.api_key
         for secret in (self.recording.key, *self.recording.former_keys):
             if secret.source:
                 yield "recording.key", secret

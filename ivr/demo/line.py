@@ -58,6 +58,7 @@ class LineSetup:
     gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
     descriptors: int = 0
     speech: str = ""  # lines of [speech]
+    cache: Path = ROOT / "audio" / ".cache"  # of rendered prompts
     extra: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,7 +71,7 @@ class LineSetup:
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
             f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"',
             f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
-            f'[speech]\nrecordings = "{audio}"\ncache = "{audio / ".cache"}"\n{self.speech}',
+            f'[speech]\nrecordings = "{audio}"\ncache = "{self.cache}"\n{self.speech}',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             '[[flows.services]]\nname = "deliveries"\nurl = "/api"',
             f'[store]\nurl = "{self.database or sqlite}"',

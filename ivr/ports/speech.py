@@ -91,3 +91,6 @@ class SpeechService(Protocol):
     def synthesisers(self) -> Sequence[EngineStatus]: ...
     def load(self, calls: int) -> SpeechLoad:
         """``calls``: how many are in progress, the one in question included if it was taken already."""
+
+    def endpoints(self) -> Sequence[EngineStatus]:
+        """What is asked elsewhere besides, and no call depends on; nothing where nothing is configured."""

@@ -18,8 +18,23 @@ from ivr.ports import Clip, Ears, EngineStatus, ListenRequest, SpeechGrammar, Sp
 from ivr.speech import vendors, wire
 from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.prompt_cache import PromptCache, Recordings, Said, Saying, clip_key, recording_key
+from ivr.speech.prompt_voices import PromptVoices
 from ivr.speech.saturation import Saturation
-from ivr.speech.wire import GRAMMAR, Close, Grammar, Level, Listen, Message, Open, Ready, Recognise, Render, Setup
+from ivr.speech.second_ear import SecondEar, SecondedReadings
+from ivr.speech.wire import (
+    GRAMMAR,
+    Close,
+    Grammar,
+    Level,
+    Listen,
+    Message,
+    Open,
+    Ready,
+    Recognise,
+    Render,
+    Setup,
+    Unsure,
+)
 from ivr.workers.frames import Life
 from ivr.workers.process import Role, Worker
 
@@ -136,6 +151,8 @@ class WorkerEars:
         worker: SpeechProcess,
         pack: Callable[[SpeechGrammar], bytes],
         forget: Callable[[int], object],
+        second_ear: SecondEar,
+        language: str,
     ) -> None:
         self.session = session
         self.worker = worker
@@ -145,6 +162,8 @@ class WorkerEars:
         self._events: asyncio.Queue[EarEvent | None] = asyncio.Queue()
         self._closed = False
         self._forget = forget
+        self._readings = SecondedReadings(second_ear, language, self._events.put_nowait)
+        self._grammar: SpeechGrammar | None = None  # listened for now
 
     async def listen(self, request: ListenRequest | None) -> None:
         if self._closed:
@@ -153,6 +172,7 @@ class WorkerEars:
         if request is None:
             self.worker.send(self.session, Listen())
             return
+        self._grammar = request.grammar
         self.worker.send_grammar(request.grammar, self._pack)
         listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s)
         self.worker.send(self.session, listen)
@@ -174,13 +194,22 @@ class WorkerEars:
     async def close(self) -> None:
         if not self._closed:
             self.worker.send(self.session, Close())
+            self._readings.close()
             self._end()
 
-    def take(self, event: EarEvent) -> None:
+    def take(self, event: EarEvent | Unsure) -> None:
         """What the worker says of this session, or that it is lost."""
-        self._events.put_nowait(event)
-        if isinstance(event, RecogniserFailed):
-            self._end()
+        match event:
+            case Unsure(heard, pcm):
+                self._readings.take(heard, pcm, self._grammar)
+            case Heard():
+                self._readings.take(event)
+            case RecogniserFailed():
+                self._readings.give_up()
+                self._events.put_nowait(event)
+                self._end()
+            case _:
+                self._events.put_nowait(event)
 
     def _end(self) -> None:
         self._closed = True
@@ -206,6 +235,8 @@ class WorkerSpeechService:
         self._making: dict[str, asyncio.Future[Clip]] = {}
         self._background: set[int] = set()  # sessions that nobody waits for
         self._saturation = Saturation(config.most_talkers, config.keys_led, config.late_s, time.monotonic)
+        self._second_ear = SecondEar(config.second_ear)
+        self._prompt_voices = PromptVoices(config.prompt_voices, self._cache, lambda wav: self._asked(Level(wav)))
         setup = Setup(
             config.recogniser, str(config.vosk_models.absolute()), processes=config.processes, nice=config.nice
         )
@@ -219,14 +250,18 @@ class WorkerSpeechService:
 
     def _take(self, session: int, message: Message) -> None:
         ears = self._sessions.get(session)
-        if ears is None or not isinstance(message, EarEvent):
+        if ears is None or not isinstance(message, EarEvent | Unsure):
             return
         if session not in self._background:
             if isinstance(message, SpeechEnded):
                 self._saturation.spoken(session)
-            elif isinstance(message, Heard):
+            elif isinstance(message, Heard | Unsure):
                 self._saturation.read(session)
         ears.take(message)
+
+    def apply(self, config: SpeechConfig) -> None:
+        """What of it may change while calls go on: the second ear."""
+        self._second_ear.apply(config.second_ear)
 
     async def start(self) -> None:
         """Returns when the workers are ready, or have shown that they cannot be (see the statuses)."""
@@ -241,6 +276,8 @@ class WorkerSpeechService:
     async def stop(self) -> None:
         for ears in list(self._sessions.values()):
             await ears.close()
+        await self._second_ear.aclose()
+        await self._prompt_voices.aclose()
         await asyncio.gather(*(w.worker.stop() for w in (self.listener, self.speaker)))
 
     async def open(self, call_id: str, language: str, *, background: bool = False) -> Ears:
@@ -248,10 +285,11 @@ class WorkerSpeechService:
             raise SpeechUnavailable(f"no recogniser serves {language}", remedy="ivr models get NAME, or keys only")
         await self._hearing(language)
         worker, session = self.listener, next(self._numbers)
-        ears = self._sessions[session] = WorkerEars(session, worker, self._pack, self._forget)
+        ears = WorkerEars(session, worker, self._pack, self._forget, self._second_ear, language)
+        self._sessions[session] = ears
         if background:
             self._background.add(session)
-        worker.send(session, Open(language, background))
+        worker.send(session, Open(language, background, not background and self._second_ear.serves(language)))
         log.debug("ears.opened", call_id=call_id, session=session, worker=worker.worker.pid)
         return ears
 
@@ -309,6 +347,8 @@ class WorkerSpeechService:
         recorded = await self._recorded(text, language, saying.recording)
         if recorded is not None:
             return recorded, True
+        if keep and (fixed := await self._prompt_voices.clip(text, language, voice, make=False)) is not None:
+            return fixed, True
         able = vendors.synthesisers_for(self._synthesiser_offers, language, voice)
         if not able:
             raise SpeechUnavailable(f"nothing here speaks {language}", remedy="pip install 'ivr[espeak]', or record it")
@@ -320,7 +360,7 @@ class WorkerSpeechService:
                 if not keep:
                     return await self._spoken("", order), False  # without a key it is shared with nobody
                 key = clip_key(text, language, offer.name, offer.version, spoken_by)
-                return await self._made(key, order), not problem
+                return await self._made(key, order), not problem and not self._prompt_voices.speaks(language, voice)
             except SpeechUnavailable as error:
                 problem = str(error)
                 self._failures[offer.name] = problem
@@ -357,10 +397,19 @@ class WorkerSpeechService:
         return await asyncio.to_thread(self._cache.store, await self._spoken(key, order))
 
     async def _spoken(self, key: str, order: Render | Level) -> Clip:
-        pcm = await self.speaker.ask(order, timeout_s=_RENDER_S)
+        pcm = await self._asked(order)
         if isinstance(order, Render):
             self._failures.pop(order.engine, None)
         return Clip(key, pcm)
+
+    async def _asked(self, order: Render | Level) -> bytes:
+        return await self.speaker.ask(order, timeout_s=_RENDER_S)
+
+    async def _fixed(self, text: str, language: str, voice: str = "") -> Clip:
+        """A fixed prompt, spoken elsewhere where that is configured and works; recordings win."""
+        clip = await self._recorded(text, language, "")
+        clip = clip or await self._prompt_voices.clip(text, language, voice, make=True)
+        return clip or await self.render(text, language, voice)
 
     async def render_all(
         self, prompts: Sequence[tuple[str, str, str]], progress: Callable[[int, int], None] | None = None
@@ -371,7 +420,7 @@ class WorkerSpeechService:
         async def one(prompt: tuple[str, str, str]) -> Clip:
             nonlocal done
             async with gate:
-                clip = await self.render(*prompt)
+                clip = await self._fixed(*prompt)
             done += 1
             if progress is not None:
                 progress(done, len(prompts))
@@ -391,6 +440,10 @@ class WorkerSpeechService:
             heard = tuple(language for e in mine if not e.detail for language in e.languages)
             statuses.append(EngineStatus(offer.name, heard or offer.languages, bool(heard) and not detail, detail))
         return statuses
+
+    def endpoints(self) -> Sequence[EngineStatus]:
+        second_ear = self._second_ear.status()
+        return [*([second_ear] if second_ear is not None else []), *self._prompt_voices.statuses()]
 
     def synthesisers(self) -> Sequence[EngineStatus]:
         statuses = []

@@ -54,10 +54,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A call's session begins. ``background``: after those that somebody waits for."""
+    """A call's session begins. ``background``: after those that somebody waits for. ``unsure``: what was not surely
+    recognised is told as Unsure, with its audio."""
 
     language: str
     background: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,18 @@ class Level:
     blob: Blob = b""
 
 
-Message = Setup | Ready | Open | Grammar | Listen | Close | Recognise | Render | Level | EarEvent
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """``heard``, which the recogniser is unsure of. The blob: the utterance, PCM."""
+
+    heard: Heard
+    blob: Blob = b""
+
+
+Message = Setup | Ready | Open | Grammar | Listen | Close | Recognise | Render | Level | Unsure | EarEvent
 _MESSAGES: tuple[type[Message], ...] = (
     *(Open, Grammar, Listen, Close, Recognise, Render, Level),  # line to worker
-    *(SpeechStarted, SpeechEnded, Heard, RecogniserFailed),  # worker to line
+    *(SpeechStarted, SpeechEnded, Heard, Unsure, RecogniserFailed),  # worker to line
 )
 _KINDS: dict[type[Message], int] = {Setup: Life.SETUP, Ready: Life.READY}
 _KINDS |= {message: kind for kind, message in enumerate(_MESSAGES, AUDIO + 1)}
@@ -132,7 +142,7 @@ def decode(kind: int, body: bytes) -> tuple[Message, int]:
     asking, body = asked(body) if kind in _REQUESTS else (0, body)
     end = _SIZE.size + _SIZE.unpack_from(body)[0]
     message: Message = _BODIES[kind].validate_json(body[_SIZE.size : end])
-    if isinstance(message, Grammar | Recognise | Level):
+    if isinstance(message, Grammar | Recognise | Level | Unsure):
         message = replace(message, blob=body[end:])
     return message, asking
 

@@ -430,6 +430,9 @@ class FakeSpeech:
     def load(self, calls: int) -> SpeechLoad:
         return SpeechLoad(calls, self.talkers, crowded=calls > self.talkers)
 
+    def endpoints(self) -> Sequence[EngineStatus]:
+        return []
+
     async def stop(self) -> None:
         return None
 

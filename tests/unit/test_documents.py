@@ -84,7 +84,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def uncommented() -> str:
     """The shipped file with everything that is commented out switched on."""
-    return re.sub(r"^# (?=\[\[|\w+ = )", "", CONFIG.read_text("utf-8"), flags=re.M)
+    return re.sub(r"^# (?=\[+[a-z]|\w+ = )", "", CONFIG.read_text("utf-8"), flags=re.M)
 
 
 def _given(value: object, prefix: str = "") -> Iterator[str]:

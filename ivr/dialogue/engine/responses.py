@@ -18,6 +18,7 @@ from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
+from ivr.dialogue.understanding.second_ear import SECOND
 from ivr.events import Cause, Recognition
 from ivr.record import Keyed, Understood
 
@@ -58,7 +59,8 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
 def _record(call: Conversation, gather: Gather, recognition: Recognition, found: Interpretation) -> None:
     best = found.best
     hidden = call.hides(best, found.rival)
-    said = recognition.transcript or (best.text if best is not None else "")
+    transcript = recognition.seconded[0] if found.how == SECOND else recognition.transcript
+    said = transcript or (best.text if best is not None else "")
     if hidden or gather.secret:  # a phrase of the flows' own, word for word, is no secret
         said = best.text if best is not None and _is_phrase(best, found) and not hidden else MASK
     intent = requests.named(best.meaning.intent) if best is not None else ""

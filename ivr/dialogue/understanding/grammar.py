@@ -142,7 +142,8 @@ class Reading:
 class Interpretation:
     """``best`` None: not understood. ``rival``: nearly as likely and something else; the caller decides.
 
-    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "dictation", "risk", "nothing"."""
+    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "dictation", "risk",
+    "nothing"; "two-ears" where a second recogniser agreed, "second-ear" where only that one understood it."""
 
     best: Reading | None
     rival: Reading | None = None

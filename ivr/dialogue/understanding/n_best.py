@@ -17,6 +17,7 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
+from ivr.dialogue.understanding.second_ear import weighed
 from ivr.dialogue.understanding.slots import digited
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
@@ -28,6 +29,17 @@ MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
 
 def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
     """What was meant. Pure; never raises for anything a recogniser may say."""
+    found = _heard(recognition, grammar, risks)
+    if not recognition.seconded:
+        return found
+    second = recognition.seconded[0]
+    read = _typed(second, words_of(second, grammar.language), grammar, risks)
+    words = words_of(recognition.transcript, grammar.language)
+    denied = found.best is not None and negated(words, grammar.language) and not _denies(found.best, grammar)
+    return weighed(found, read, denied=denied)
+
+
+def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) -> Interpretation:
     if recognition.cause in (Cause.ERROR, Cause.NO_INPUT_TIMEOUT):
         return NOTHING
     words = words_of(recognition.transcript, grammar.language)
@@ -49,10 +61,13 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
             return Interpretation(seconded, how="transcript")
         else:
             return Interpretation(best, replace(seconded, sure=False), "grammar")
-    denies = best.meaning.intent == "no" or negated(fold(best.text, grammar.language), grammar.language)
-    if best.sure and words and negated(words, grammar.language) and not denies:
+    if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar):
         best = best.doubted(best.confidence)
     return Interpretation(best, did_you_mean(heard), "grammar")
+
+
+def _denies(reading: Reading, grammar: StateGrammar) -> bool:
+    return reading.meaning.intent == "no" or negated(fold(reading.text, grammar.language), grammar.language)
 
 
 def dictated(found: Interpretation, recognition: Recognition, grammar: StateGrammar, variable: str) -> Interpretation:

@@ -15,7 +15,7 @@ from ivr.events import Cause, EarEvent, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
 from ivr.speech.known_grammars import KnownGrammars
-from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup
+from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup, Unsure
 from ivr.speech.worker.endpointing import SileroModel, SileroStream
 from ivr.speech.worker.engines import TELEPHONE_RATE
 from ivr.speech.worker.prefork import LARGEST, Forked, parse
@@ -31,14 +31,18 @@ _TICK_S = 0.01
 
 
 class Session:
-    """One call's ears. ``background``: nobody waits for what it hears."""
+    """One call's ears, as they were ``opened``."""
 
-    def __init__(self, worker: RecognitionWorker, number: int, vad: SileroStream, *, background: bool) -> None:
+    def __init__(self, worker: RecognitionWorker, number: int, vad: SileroStream, opened: Open) -> None:
         self.vad = vad
         self._pool = worker.pool
-        self._background = background
+        self._background = opened.background
         self.detector = UtteranceDetector(
-            vad, lambda event: worker.tell(number, event), lambda _, attempt: self._submit(attempt), shared=True
+            vad,
+            lambda event: worker.tell(number, event),
+            lambda _, attempt: self._submit(attempt),
+            (lambda heard, pcm: worker.tell(number, Unsure(heard, pcm))) if opened.unsure else None,
+            shared=True,
         )
 
     def _submit(self, attempt: Attempt) -> None:
@@ -138,8 +142,8 @@ class RecognitionWorker:
             case Setup(nice=nice):
                 self._prefork.send(body)
                 os.nice(nice)
-            case Open(language, background):
-                self._open(number, language, background)
+            case Open() as opened:
+                self._open(number, opened)
             case Grammar(key, blob):
                 self._grammars.put(key, GRAMMAR.validate_json(blob))
             case Listen() as listen:
@@ -156,7 +160,7 @@ class RecognitionWorker:
         self._prefork.close()
         self.pool.close()
 
-    def tell(self, session: int, message: EarEvent | Ready) -> None:
+    def tell(self, session: int, message: EarEvent | Unsure | Ready) -> None:
         kind, body = wire.encode(message)
         self._line.send(kind, session, body)
 
@@ -180,11 +184,12 @@ class RecognitionWorker:
             if (grammar := session.detector.grammar) is not None:
                 yield grammar
 
-    def _open(self, number: int, language: str, background: bool) -> None:
+    def _open(self, number: int, opened: Open) -> None:
+        language = opened.language
         if not any(served(language, engine.languages) for engine in self._ready.engines if not engine.detail):
             self.tell(number, RecogniserFailed(f"no recogniser for {language}"))
             return
-        self._sessions[number] = Session(self, number, SileroStream(self._vad), background=background)
+        self._sessions[number] = Session(self, number, SileroStream(self._vad), opened)
 
     def _known(self, key: str) -> SpeechGrammar:
         """The grammar of that key; before anything else, whoever asks: the line keeps the same account."""

@@ -141,13 +141,15 @@ class Attempt:
 class UtteranceDetector:
     """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop.
 
-    ``shared``: whoever feeds it takes each ``window``, of many callers at a time, and says how it was ``judged``."""
+    ``unsure``: gets what the recogniser is unsure of, and its audio, in place of ``emit``. ``shared``: whoever feeds it
+    takes each ``window``, of many callers at a time, and says how it was ``judged``."""
 
     def __init__(
         self,
         vad: Probability,
         emit: Callable[[EarEvent], None],
         submit: Callable[[UtteranceDetector, Attempt], None],
+        unsure: Callable[[Heard, bytes], None] | None = None,
         *,
         shared: bool = False,
     ) -> None:
@@ -155,6 +157,7 @@ class UtteranceDetector:
         self.vad = vad
         self._emit = emit
         self._submit = submit
+        self._unsure = unsure
         self._request: ListenRequest | None = None
         self._endpointer = Endpointer()
         self._audio = bytearray()  # idle: the pre-roll; speaking: the utterance from its pre-roll on
@@ -318,4 +321,8 @@ class UtteranceDetector:
             cause = recognition.cause
             if capped and cause is Cause.NO_MATCH:
                 cause = Cause.RECOGNITION_TIMEOUT
-            self._emit(Heard(replace(recognition, cause=cause, manner=manner), ended_at))
+            heard = Heard(replace(recognition, cause=cause, manner=manner), ended_at)
+            if self._unsure is not None and heard.recognition.unsure:
+                self._unsure(heard, attempt.pcm)
+            else:
+                self._emit(heard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -35,6 +35,7 @@ from ivr.speech.wire import (
     Recognise,
     Render,
     Setup,
+    Unsure,
 )
 from ivr.workers.frames import REQUEST
 
@@ -56,6 +57,7 @@ RECOGNITION_OF_YES = Recognition(
         Setup("vosk", "/models", ("hibari",)),
         Ready((Engine("moonshine", ("en",)), Engine("vosk", ("es-ES",), "no model")), complete=True),
         Open("en-US"),
+        Open("en-US", unsure=True),
         Listen(),
         Grammar("k", PACKED),
         Listen("k", 0.5, 12.0),
@@ -66,6 +68,8 @@ RECOGNITION_OF_YES = Recognition(
         SpeechStarted(12.5),
         SpeechEnded(13.0),
         Heard(RECOGNITION_OF_YES, 13.0),
+        Heard(replace(RECOGNITION_OF_YES, seconded=("Yes.", "yeah"))),
+        Unsure(Heard(RECOGNITION_OF_YES, 13.0), bytes(range(256))),
         RecogniserFailed("it died"),
     ],
 )

@@ -286,3 +286,25 @@ def test_a_detector_that_shares_its_voice_activity_tells_the_same_events() -> No
         rig.feed(QUIET, 40)
         rig.finish(rig.attempts[-1])
     assert shared.events == alone.events and len(alone.events) == 3
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_is_unsure_is_told_with_its_audio_where_that_is_wanted(wanted: bool) -> None:
+    rig = Rig()
+    told: list[tuple[Heard, bytes]] = []
+    if wanted:
+        rig.detector = UtteranceDetector(
+            LoudIsVoice(),
+            rig.events.append,
+            lambda _, attempt: rig.attempts.append(attempt),
+            lambda heard, pcm: told.append((heard, pcm)),
+        )
+        rig.detector.listen(rig.request)
+    for cause in (Cause.NO_MATCH, Cause.SUCCESS):
+        rig.feed(VOICE, 30)
+        rig.feed(QUIET, 40)
+        rig.finish(rig.attempts[-1], cause=cause)
+    heard = [event for event in rig.events if isinstance(event, Heard)]
+    assert [(h.recognition.cause, pcm) for h, pcm in told] == [(Cause.NO_MATCH, rig.attempts[0].pcm)] * wanted
+    assert [h.recognition.cause for h in heard] == [Cause.NO_MATCH] * (not wanted) + [Cause.SUCCESS]
+    assert len(rig.attempts[0].pcm) >= 30 * len(VOICE)

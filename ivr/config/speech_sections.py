@@ -1,0 +1,78 @@
+"""Sections of [speech] for recognisers and synthesisers that run elsewhere and are asked over the network."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from ivr.config.fields import EndpointUrl, Secret, SecretField
+from ivr.config.section import Section
+
+_SCHEMES = {"openai": ("http", "https"), "vosk_server": ("ws", "wss")}
+_ONLY_OPENAI = ("model", "prompt", "response_format")
+
+
+def _languages(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or not all(tag and tag.isprintable() and " " not in tag for tag in value):
+        raise ValueError('name the languages it serves, e.g. ["en"] or ["en-US", "es"]')
+    return value
+
+
+class SecondEarConfig(Section):
+    """A recogniser elsewhere that is asked about what our own is unsure of.
+
+    ``kind``: "openai", an endpoint that speaks the OpenAI API (``url`` is its base, ending in /v1), or "vosk_server".
+    ``timeout_s``: how long a caller may wait for it. ``at_once``: utterances it is asked about at the same time.
+    ``prompt``: what an OpenAI model is told of the subject; ``response_format``: "verbose_json" where it can, to know
+    silence from speech. ``vocabulary``: a Vosk server hears only the words that are wanted just then."""
+
+    kind: Literal["openai", "vosk_server"]
+    url: EndpointUrl
+    model: str = ""
+    languages: tuple[str, ...] = ("en",)
+    api_key: SecretField = Secret("")
+    timeout_s: float = Field(0.7, ge=0.05, le=3.0)
+    at_once: int = Field(4, ge=1, le=64)
+    prompt: str = Field("", max_length=800)
+    response_format: Literal["json", "verbose_json"] = "json"
+    vocabulary: bool = False
+
+    _named = field_validator("languages")(_languages)
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> SecondEarConfig:
+        schemes = _SCHEMES[self.kind]
+        if urlsplit(self.url).scheme not in schemes:
+            raise ValueError(f'url: kind = "{self.kind}" is asked by {" or ".join(schemes)}, not {self.url}')
+        if self.kind == "openai" and not self.model:
+            raise ValueError("model: name the one that the endpoint serves, e.g. whisper-1")
+        if self.kind == "openai" and self.vocabulary:
+            raise ValueError('vocabulary is for kind = "vosk_server"; prompt tells an OpenAI model what is spoken of')
+        if self.kind == "vosk_server" and (given := [key for key in _ONLY_OPENAI if key in self.model_fields_set]):
+            raise ValueError(f"{', '.join(given)}: a Vosk server has its model, and takes no such key: remove it")
+        return self
+
+
+class PromptVoiceConfig(Section):
+    """An endpoint that speaks the OpenAI API and renders the fixed prompts of ``languages``, each once.
+
+    ``url``: its base, ending in /v1. ``response_format``: "pcm" is taken as 24 kHz, as the API says."""
+
+    url: EndpointUrl
+    model: str = Field(min_length=1)
+    voice: str = Field(min_length=1)
+    languages: tuple[str, ...] = ("en",)
+    api_key: SecretField = Secret("")
+    timeout_s: float = Field(15.0, ge=0.5, le=120.0)
+    response_format: Literal["wav", "pcm"] = "wav"
+
+    _named = field_validator("languages")(_languages)
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError(f"{url} is not http(s)://HOST:PORT/v1")
+        return url

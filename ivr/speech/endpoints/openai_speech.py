@@ -1,0 +1,93 @@
+"""Text-to-speech by an OpenAI-compatible endpoint: POST {url}/audio/speech, answered with a WAV file or bare PCM.
+
+Endpoints stream their WAV files with a header written before its sizes are known: 0, or as large as can be.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import wave
+
+from ivr.config import PromptVoiceConfig
+from ivr.speech.endpoints.connection import EndpointFailed, HttpConnection
+
+_LARGEST = 16 * 1024 * 1024
+_PCM_RATE = 24000  # of bare PCM, 16 bits, as the API says
+_CHUNK = struct.Struct("<4sI")
+_RIFF = 12  # bytes before the first chunk
+
+
+class OpenAiSpeech:
+    """One endpoint, model and voice. ``version``: whatever sounds different has another one."""
+
+    def __init__(self, config: PromptVoiceConfig) -> None:
+        self._config = config
+        self._connection = HttpConnection(config, _LARGEST)
+        self.version = " ".join((config.url.rstrip("/"), config.model, config.response_format))
+
+    async def speak(self, text: str) -> bytes:
+        """A WAV file. Raises EndpointFailed."""
+        config = self._config
+        order = {
+            "model": config.model,
+            "voice": config.voice,
+            "input": text,
+            "response_format": config.response_format,
+        }
+        answer = await self._connection.post("/audio/speech", order)
+        return whole_wav(answer) if config.response_format == "wav" else pcm_wav(answer)
+
+    async def aclose(self) -> None:
+        await self._connection.aclose()
+
+
+def pcm_wav(pcm: bytes) -> bytes:
+    """16-bit mono PCM as the API defines it. Raises EndpointFailed for what can't be that."""
+    pcm = pcm[: len(pcm) & ~1]
+    if pcm[:4] in (b"RIFF", b"ID3\x03", b"ID3\x04", b"OggS", b"fLaC") or pcm.lstrip()[:1] in (b"{", b"<"):
+        raise EndpointFailed("its answer is no bare PCM", remedy='try response_format = "wav"')
+    return _checked(_file(pcm, 1, 2, _PCM_RATE))
+
+
+def whole_wav(answer: bytes) -> bytes:
+    """The WAV file with the sizes that it really has. Raises EndpointFailed."""
+    at, size = _RIFF, 0
+    if answer[:4] != b"RIFF" or answer[8:12] != b"WAVE":
+        raise EndpointFailed("its answer is no WAV file", remedy='try response_format = "pcm"')
+    while at + _CHUNK.size <= len(answer):
+        name, size = _CHUNK.unpack_from(answer, at)
+        if name == b"data":
+            break
+        at += _CHUNK.size + size + (size & 1)
+    else:
+        raise EndpointFailed("its WAV file holds no audio", remedy="see its log")
+    there = len(answer) - at - _CHUNK.size
+    if size == 0 or size > there:
+        answer = answer[:at] + _CHUNK.pack(b"data", there) + answer[at + _CHUNK.size :]
+    return _checked(answer[:4] + struct.pack("<I", len(answer) - 8) + answer[8:])
+
+
+def _checked(file: bytes) -> bytes:
+    """``file``, if there is sound in it. Raises EndpointFailed."""
+    try:
+        with wave.open(io.BytesIO(file)) as opened:
+            frame = opened.getnchannels() * opened.getsampwidth()
+            pcm = opened.readframes(opened.getnframes())
+            shape = opened.getnchannels(), opened.getsampwidth(), opened.getframerate()
+    except (wave.Error, EOFError) as error:
+        raise EndpointFailed(f"its answer is no WAV file of PCM ({error})", remedy="see its log") from error
+    pcm = pcm[: len(pcm) // frame * frame]  # a stream may break off within a frame
+    if not pcm.strip(b"\0"):
+        raise EndpointFailed("it made nothing but silence", remedy="check model and voice")
+    return _file(pcm, *shape)
+
+
+def _file(pcm: bytes, channels: int, width: int, rate: int) -> bytes:
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(rate)
+        file.writeframes(pcm)
+    return written.getvalue()
