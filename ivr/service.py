@@ -272,14 +272,14 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             trusted_proxies=config.http.trusted_proxies,
             secure=config.http.public_url.lower().startswith("https:"),
         )
-        # Their processes load while this one reads and proves the flows.
-        media_up, speech_up = _ahead(stack, media.start(), media.stop), _ahead(stack, speech.start(), speech.stop)
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
         stack.push_async_callback(seats.stop)  # once the pages are closed
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
+        # Their processes load while this one reads and proves the flows.
+        media_up, speech_up = _ahead(stack, media.start(), media.stop), _ahead(stack, speech.start(), speech.stop)
         stack.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
