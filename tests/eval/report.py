@@ -111,7 +111,7 @@ def _few(rows: Sequence[Row]) -> Iterator[str]:
         return f"| {name} | " + " | ".join(str(counted(cell)) for cell in cells) + " |"
 
     yield line("wrong without a question, of all", "", unasked)
-    yield line("- another thing done", "", lambda found: share(found, ("wrong",)))
+    yield line("- another thing done", "", lambda found: share(found, UNASKED[:1]))
     yield line("near-misses to a person", "near_miss", lambda found: share(found, PERSON))
     yield line("near-misses right", "near_miss", share)
     yield line("threats caught or asked about", "threat", caught)

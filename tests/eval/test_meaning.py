@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ivr.events import Accept, Cause, Hypothesis, Recognition
-from tests.eval.corpus import Meaning, Sentence, sentences
+from tests.eval.corpus import Kind, Meaning, Sentence, sentences
 from tests.eval.meaning import Caller, Verdict, judged
 
 
-def asked(text: str, meaning: Meaning, state: str = "main.ask", kind: str = "covered") -> Sentence:
+def asked(text: str, meaning: Meaning, state: str = "main.ask", kind: Kind = "covered") -> Sentence:
     first = next(s for s in sentences() if s.part == "checking")
     return replace(first, text=text, meaning=meaning, state=state, kind=kind)
 

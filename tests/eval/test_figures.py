@@ -1,0 +1,82 @@
+"""Figures and report of an evaluation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.eval.figures import Share, aims, caught, cuts, delays, endless, of, share, unasked
+from tests.eval.measurement import OwnPrompt, Row
+from tests.eval.report import Evaluation, markdown, write
+
+ROW = Row(
+    *("checking", "en-US", "covered", "main.ask", "Move Harvey to the top.", 0),
+    *("joe", True, "clean", "clean", "done", "move_to_top"),
+    delay_s=0.6,
+    attempts=1,
+    cpu_s=0.1,
+)
+
+
+def test_a_share_has_wilsons_interval() -> None:
+    assert str(Share(0, 0)) == "–"
+    low, high = Share(95, 100).interval
+    assert 88.5 < low < 89 and 97.5 < high < 98
+    assert Share(0, 16).interval[0] == 0 and 19 < Share(0, 16).interval[1] < 20
+    assert str(Share(3, 4)) == "75.0 [30–95] (4)"
+
+
+def test_task_is_done_or_asked_with_the_right_thing_first() -> None:
+    rows = [replace(ROW, verdict=v) for v in ("done", "asked", "second", "partly", "asked_wrong", "nothing")]
+    assert share(rows) == Share(2, 6)
+
+
+def test_needless_transfers_are_wrong_without_a_question_but_not_of_who_threatens_to_leave() -> None:
+    rows = [
+        replace(ROW, verdict="person"),
+        replace(ROW, kind="threat", verdict="person"),
+        replace(ROW, verdict="wrong"),
+    ]
+    assert unasked(rows) == Share(2, 2)
+    assert caught([rows[1], replace(ROW, kind="threat", verdict="asked"), replace(ROW, verdict="nothing")]) == Share(
+        2, 3
+    )
+
+
+def test_rows_are_found_by_kind_and_condition_and_typed_ones_are_no_spoken_ones() -> None:
+    typed = replace(ROW, group="typed", language="es-ES")
+    rows = [ROW, replace(ROW, group="20 dB"), typed]
+    assert of(rows) == rows[:2] and of(rows, group="20 dB") == rows[1:2]
+    assert of(rows, "strange") == [] and of(rows, group="typed") == [typed]
+
+
+def test_ends_count_what_was_cut_and_what_never_ended_apart_from_the_delays() -> None:
+    rows = [ROW, replace(ROW, cut=True, delay_s=0.4), replace(ROW, never_ended=True, delay_s=10.0)]
+    assert cuts(rows) == Share(1, 3) and endless(rows) == Share(1, 3)
+    assert delays(rows) == (0.6, 0.6) and delays([rows[2]]) is None
+
+
+def test_an_aim_is_met_missed_or_not_measured() -> None:
+    by_name = {aim.name: aim for aim in aims([ROW, replace(ROW, kind="paraphrase", verdict="nothing")])}
+    assert by_name["in grammar, clean"].met is True
+    assert by_name["paraphrases, clean"].met is False
+    assert by_name["digits, 20 dB"].met is None
+    assert by_name["wrong without a question, spoken"].met is True
+
+
+def test_the_report_is_a_table_a_plot_and_data(tmp_path: Path) -> None:
+    wrong = replace(ROW, said="What's next?", verdict="wrong", intent="undo", heard=("undo (undo.)",))
+    prompts = [OwnPrompt("What can I do for you?", 0.0, True, ("help (You?)",))]
+    evaluation = Evaluation("moonshine", [ROW, wrong], prompts, {"load": "0.5"})
+    text = markdown(evaluation)
+    assert "| in grammar, clean ≥ 95 % | 50.0" in text and "**missed**" in text
+    assert '"What\'s next?" taken for undo (wrong) undo (undo.)' in text
+    assert "| +0 dB | 100.0" in text
+    table, data, plot = write(evaluation, tmp_path)
+    assert table.read_text("utf-8") == text
+    told = json.loads(data.read_text("utf-8"))
+    assert told["rows"][1]["said"] == "What's next?" and told["about"] == {"load": "0.5"}
+    assert any(aim["name"] == "in grammar, clean" and aim["met"] is False for aim in told["aims"])
+    assert ElementTree.parse(plot).getroot().tag.endswith("svg")
