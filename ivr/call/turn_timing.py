@@ -7,7 +7,7 @@ actions, rendering, the way to the far end; what is left (queues, journal, log) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -37,8 +37,6 @@ class _Turn:
     rendering_s: float = 0.0
     asked_at: float = 0.0  # the media process to play
     token: int = 0  # of the first play
-    filler_s: float | None = None
-    fillers: dict[int, float] = field(default_factory=dict)
 
 
 class LastSound:
@@ -70,6 +68,8 @@ class TurnTiming:
         self._sound = LastSound()
         self._ended_at = 0.0
         self._turn: _Turn | None = None
+        self._fillers: dict[int, float] = {}  # asked for at; they may come before anything was recognised
+        self._filled_at = 0.0  # when the last one began to sound
         self._acting_since: float | None = None
         self._rendering_since: float | None = None
 
@@ -109,10 +109,10 @@ class TurnTiming:
     def playing(self, token: int, *, filler: bool = False) -> None:
         """The media process is asked to play; ``filler``: a word for who has to wait, which is no answer."""
         turn, now = self._turn, self._clock.monotonic()
-        if turn is None or turn.token:
-            return
         if filler:
-            turn.fillers[token] = now
+            self._fillers[token] = now
+            return
+        if turn is None or turn.token:
             return
         if self._rendering_since is not None:
             turn.rendering_s = now - self._rendering_since
@@ -120,20 +120,17 @@ class TurnTiming:
 
     def played(self, done: PlayDone) -> None:
         """A play is over: it began as long ago as it lasted."""
-        turn = self._turn
-        if turn is None:
-            return
-        began = self._clock.monotonic() - done.played_s
-        if (asked := turn.fillers.pop(done.token, None)) is not None and turn.filler_s is None and done.played_s:
-            turn.filler_s = max(asked, began) - turn.sound_at
-        if done.token != turn.token:
+        turn, began = self._turn, self._clock.monotonic() - done.played_s
+        if (asked := self._fillers.pop(done.token, None)) is not None and done.played_s:
+            self._filled_at = max(asked, began)
+        if turn is None or done.token != turn.token:
             return
         self._turn = None
         if done.played_s:
-            _tell(turn, max(turn.asked_at, began))
+            _tell(turn, max(turn.asked_at, began), self._filled_at)
 
 
-def _tell(turn: _Turn, first_sound_at: float) -> None:
+def _tell(turn: _Turn, first_sound_at: float, filled_at: float) -> None:
     steps = {
         "voice_s": turn.let_go_at - turn.sound_at,
         "hangover_s": turn.ended_at - turn.let_go_at,
@@ -146,6 +143,6 @@ def _tell(turn: _Turn, first_sound_at: float) -> None:
     whole = first_sound_at - turn.sound_at
     steps["other_s"] = max(0.0, whole - sum(steps.values()))
     told = {name: round(value, 4) for name, value in steps.items()}
-    if turn.filler_s is not None:
-        told["filler_s"] = round(turn.filler_s, 4)
+    if filled_at > turn.let_go_at:
+        told["filler_s"] = round(filled_at - turn.sound_at, 4)
     log.info("turn.answered", answer_s=round(whole, 4), recogniser_s=round(turn.recogniser_s, 4), **told)

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
+from ivr.__main__ import main
 from ivr.call.turn_timing import LastSound, TurnTiming
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.source import read_directory
 from ivr.events import Audio, Cause, Heard, PlayDone, Recognition, SpeechEnded, SpeechStarted
+from ivr.logs import configure_logging
 from ivr.reference import COMPANY
 from tests.call.test_session import FLOWS, Rig
 from tests.call.virtual import run
@@ -82,15 +85,21 @@ def test_a_word_for_who_waits_is_told_beside_the_answer_and_is_none() -> None:
     clock = Hands()
     timing = TurnTiming(clock)
     with capture_logs() as logs:
-        timing.heard(heard(99.5))
-        timing.playing(1, filler=True)
+        timing.playing(1, filler=True)  # before anything was recognised
         clock.time = 100.7
         timing.played(PlayDone(1, True, 0.6))
+        timing.heard(heard(99.5))
         timing.playing(2)
         clock.time = 103.0
         timing.played(PlayDone(2, True, 1.0))
-    (turn,) = turns(logs)
+        clock.time = 110.0
+        timing.heard(heard(109.5))
+        timing.playing(3)
+        clock.time = 111.0
+        timing.played(PlayDone(3, True, 0.5))
+    turn, after = turns(logs)
     assert turn["filler_s"] == pytest.approx(0.6) and turn["answer_s"] == pytest.approx(2.5)
+    assert "filler_s" not in after
 
 
 def test_what_was_cut_before_it_sounded_and_what_answers_no_speech_are_no_turns() -> None:
@@ -145,3 +154,30 @@ def test_a_session_logs_each_answer_with_its_steps_and_none_of_the_words(library
     assert turn["answer_s"] == pytest.approx(sum(turn[step] for step in STEPS), abs=1e-3)
     assert turn["answer_s"] >= 0.65
     assert not any("next" in str(value) for value in turn.values())
+
+
+def test_the_log_of_a_session_is_what_the_timeline_command_reads(
+    library: FlowLibrary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call():
+            for text in ("what's next", "move Casablanca to the top"):
+                now = asyncio.get_running_loop().time()
+                ears = rig.speech.ears[-1]
+                ears._queue.put_nowait(SpeechStarted(now - 1.0))
+                await asyncio.sleep(0.5)
+                ears._queue.put_nowait(SpeechEnded(now))
+                ears._queue.put_nowait(Heard(Recognition(Cause.SUCCESS, transcript=text), now))
+                await asyncio.sleep(9)
+
+    path = tmp_path / "ivr.log"
+    log = configure_logging(path=str(path), level="info", redact=True)
+    try:
+        run(scenario())
+    finally:
+        log.close()
+        structlog.reset_defaults()
+    assert main(["speech", "timeline", str(path), "--call", "c0ff", "--svg", str(tmp_path / "turns.svg")]) == 0
+    assert "2 turns of 1 call" in capsys.readouterr().out
+    assert (tmp_path / "turns.svg").read_text("utf-8").count("main.ask") >= 1
