@@ -24,7 +24,7 @@ from tests.eval.measurement import TYPED, Amount, own_prompts, plan, spoken, sur
 from tests.eval.report import Evaluation, markdown, write
 from tests.eval.voices import CACHE, missing
 
-QUICK = Amount(8)
+QUICK = Amount(12)
 LANGUAGE = "en-US"
 EPILOG = """\
 examples:
