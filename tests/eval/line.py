@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from ivr.call.ears import CallEars
 from ivr.call.inbox import Inbox
@@ -26,13 +26,21 @@ from ivr.speech.worker.engines import Cancelled, Recogniser
 from ivr.speech.worker.recognition import samples_of
 from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector, measure
 from tests.eval.conditions import FRAME, Clip
-from tests.eval.meaning import Caller, Turn
+from tests.eval.meaning import Turn
 
 FRAME_S = 0.02
 NEVER_S = 3.0  # after the last sound: what was not decided by then kept the caller waiting
 _FAR = ("192.0.2.1", 4000)
 _FORMATS = {"PCMU": PCMU, "PCMA": PCMA}
 _AFTER_S = 1.2  # of quiet, once all is told: nothing more will come
+
+
+class Hearer(Protocol):
+    """What the dialogue's half needs to be."""
+
+    @property
+    def listen(self) -> Listen: ...
+    def hears(self, recognition: Recognition) -> Turn: ...
 
 
 @dataclass(slots=True)
@@ -68,7 +76,7 @@ class Line:
         self._activity = SileroModel()
         self._took_s = took_s
 
-    async def hear(self, clip: Clip, caller: Caller) -> Trial:
+    async def hear(self, clip: Clip, caller: Hearer) -> Trial:
         """One clip, said to the line where the caller is."""
         return await _Session(self, clip, caller).run()
 
@@ -88,7 +96,7 @@ class Line:
 class _Session:
     """One clip on its way. The ears are the call's own, over a session that is the detector."""
 
-    def __init__(self, line: Line, clip: Clip, caller: Caller) -> None:
+    def __init__(self, line: Line, clip: Clip, caller: Hearer) -> None:
         self._line = line
         self._clip = clip
         self._caller = caller

@@ -20,7 +20,7 @@ from ivr.dialogue.spoken.normalisation import fold
 from ivr.events import ActionResult, Cause, Recognition
 from ivr.record import Understood
 from ivr.reference import COMPANY
-from tests.eval.corpus import TITLES, Meaning, Sentence
+from tests.eval.corpus import TITLES, Meaning, Sentence, Titles
 from tests.unit.dialogue.talk import Talk, terms
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -85,8 +85,10 @@ class Turn:
 class Caller:
     """One member in conversation, brought to the state that a sentence belongs to."""
 
-    def __init__(self, sentence: Sentence) -> None:
+    def __init__(self, sentence: Sentence, titles: Titles | None = None) -> None:
+        """``titles``: in place of those of the sentence's part."""
         self._sentence = sentence
+        self._titles = titles or TITLES[sentence.part]
         if sentence.state == "main.which_number":
             self._talk = self._stranger(sentence.digits or 5)
         else:
@@ -124,7 +126,7 @@ class Caller:
         return self.hears(Recognition(Cause.SUCCESS, transcript=self._sentence.text))
 
     def _member(self) -> Talk:
-        titles = TITLES[self._sentence.part]
+        titles = self._titles
         language = self._sentence.language
         talk = Talk(library(), entry="main", queue=titles.queue, perform=False, language=language)
         facts = {

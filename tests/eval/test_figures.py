@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
+from ivr.errors import ConfigError
+from tests.eval.__main__ import consented, main
 from tests.eval.figures import Share, aims, caught, cuts, delays, endless, of, share, unasked
 from tests.eval.measurement import OwnPrompt, Row
 from tests.eval.report import Evaluation, markdown, write
@@ -80,3 +85,26 @@ def test_the_report_is_a_table_a_plot_and_data(tmp_path: Path) -> None:
     assert told["rows"][1]["said"] == "What's next?" and told["about"] == {"load": "0.5"}
     assert any(aim["name"] == "in grammar, clean" and aim["met"] is False for aim in told["aims"])
     assert ElementTree.parse(plot).getroot().tag.endswith("svg")
+
+
+def test_the_command_measures_what_is_typed_without_any_voice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--only", "typed", "--quick", "--out", str(tmp_path)]) == 0
+    assert "| paraphrases, typed" in capsys.readouterr().out
+    told = json.loads((tmp_path / "typed.json").read_text("utf-8"))
+    assert {row["group"] for row in told["rows"]} == {"typed"} and told["recogniser"] == "typed"
+    again = tmp_path / "again"
+    assert main(["--only", "typed", "--quick", "--out", str(again)]) == 0
+    assert json.loads((again / "typed.json").read_text("utf-8"))["rows"] == told["rows"]
+
+
+def test_a_recogniser_that_is_not_there_and_calls_without_a_database_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--recogniser", "nobody", "--models", str(tmp_path)]) == 1
+    assert "no recogniser nobody" in capsys.readouterr().err
+    config = tmp_path / "config.toml"
+    config.write_text(f'[store]\nurl = "sqlite+aiosqlite:///{tmp_path}/none.sqlite3"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="no database"):
+        asyncio.run(consented(config))
