@@ -41,7 +41,6 @@ BENCHES = {
     ),
     "line_load": Bench("100 calls to a whole line, against a bare timer loop", ("--calls", "30", "--seconds", "5")),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
-    "speech_main": Bench("recognition under the grammar of the open question", ()),
     "spoken_calls": Bench(
         "reorders spoken in real calls: right ends and waits, against the aims", ("--sentences", "3")
     ),

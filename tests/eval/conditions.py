@@ -53,6 +53,7 @@ class Condition:
     echo: bool = False
 
 
+NOISY_PAUSE = "20 dB, pause"
 CONDITIONS = (
     Condition("clean", "clean"),
     Condition("A-law", "A-law", law="PCMA"),
@@ -60,6 +61,7 @@ CONDITIONS = (
     *(Condition(f"{noise} 10 dB", "10 dB", noise, 10.0) for noise in _NOISES),
     Condition("2 % loss", "2 % loss", loss=0.02),
     *(Condition(f"pause {pause} s", f"pause {pause} s", pause_s=pause) for pause in (0.2, 0.3, 0.5)),
+    *(Condition(f"pink 20 dB, pause {pause} s", NOISY_PAUSE, "pink", 20.0, pause_s=pause) for pause in (0.2, 0.3, 0.5)),
     Condition("own echo", "own echo", echo=True),
 )
 

@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from tests.eval.conditions import NOISY_PAUSE
 from tests.eval.meaning import TASK, UNASKED, Verdict
 from tests.eval.measurement import TYPED, OwnPrompt, Row
 
 IN_GRAMMAR = ("covered",)
 PAUSES = ("pause 0.2 s", "pause 0.3 s", "pause 0.5 s")
-SPOKEN_GROUPS = ("clean", "A-law", "20 dB", "10 dB", "2 % loss", *PAUSES, "own echo")
+SPOKEN_GROUPS = ("clean", "A-law", "20 dB", "10 dB", "2 % loss", *PAUSES, NOISY_PAUSE, "own echo")
 PERSON: tuple[Verdict, ...] = ("person",)
 _Z = 1.96
 
@@ -123,8 +124,16 @@ def aims(rows: Sequence[Row]) -> list[Aim]:
         Aim("threats caught or asked about, clean", caught(of(rows, "threat", group="clean")), 75),
         Aim("out of domain accepted, spoken", share(strange, UNASKED), 1, at_least=False),
         Aim("early cuts, clean", cuts(of(rows, group="clean")), 1, at_least=False),
-        Aim("early cuts, pauses of 0.2 to 0.5 s", cuts(paused), 3, at_least=False),
+        Aim("early cuts, clean, pauses of 0.2 to 0.5 s", cuts(paused), 1, at_least=False),
+        Aim("early cuts, 20 dB, pauses of 0.2 to 0.5 s", cuts(of(rows, group=NOISY_PAUSE)), 3, at_least=False),
+        Aim("another thing done for what was cut", acted_in_a_pause(rows), 0, at_least=False),
     ]
+
+
+def acted_in_a_pause(rows: Sequence[Row]) -> Share:
+    """Of all that was said with a pause: cut in it, and something else done."""
+    paused = [row for row in rows if row.group in (*PAUSES, NOISY_PAUSE)]
+    return Share(sum(row.cut and row.verdict == "wrong" for row in paused), len(paused))
 
 
 def cuts(rows: Sequence[Row]) -> Share:
