@@ -135,15 +135,14 @@ async def consented(path: Path) -> list[Conversation]:
 
 def arguments() -> argparse.ArgumentParser:
     groups = (*dict.fromkeys(condition.group for condition in CONDITIONS), TYPED)
+    told = f"of {', '.join(groups)}".replace("%", "%%")
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="python -m tests.eval", description=__doc__, epilog=EPILOG, formatter_class=raw
     )
     parser.add_argument("--quick", action="store_true", help=f"every {QUICK.step}th sentence of each kind")
     parser.add_argument("--part", choices=PARTS, default="checking", help="default: checking, which nobody tunes to")
-    parser.add_argument(
-        "--only", nargs="+", choices=groups, metavar="GROUP", default=[], help=f"of {', '.join(groups)}"
-    )
+    parser.add_argument("--only", nargs="+", choices=groups, metavar="GROUP", default=[], help=told)
     parser.add_argument(
         "--recogniser", default="", metavar="NAME", help="only this one; default: all that hear English"
     )

@@ -99,6 +99,12 @@ def test_the_command_measures_what_is_typed_without_any_voice(
     assert json.loads((again / "typed.json").read_text("utf-8"))["rows"] == told["rows"]
 
 
+def test_the_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "2 % loss" in capsys.readouterr().out
+
+
 def test_a_recogniser_that_is_not_there_and_calls_without_a_database_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
