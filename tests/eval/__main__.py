@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ivr.config import load_config
@@ -30,7 +31,7 @@ from tests.eval.corpus import PARTS, Part
 from tests.eval.line import Line
 from tests.eval.measurement import TYPED, Amount, own_prompts, plan, spoken, surroundings, typed
 from tests.eval.recorded import Conversation, agreed, labelled, overheard, said, summary, told_apart
-from tests.eval.report import Evaluation, markdown, write
+from tests.eval.report import Evaluation, markdown, read, write
 from tests.eval.voices import CACHE, missing
 
 QUICK = Amount(12)
@@ -43,6 +44,7 @@ examples:
   python -m tests.eval --part tuning                 to try things out: these may be tuned to
   python -m tests.eval --only typed                  understanding alone, in seconds
   python -m tests.eval --only clean "10 dB"          two groups of conditions
+  python -m tests.eval --against eval-out/moonshine.json --out new    what a change brought, and what it cost
   python -m tests.eval --from-calls                  conversations in the configured archive, of callers who agreed
   python -m tests.eval --recordings FOLDER           WAV files and their labels.csv: file,state,meaning,titles
 """
@@ -148,6 +150,8 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--models", type=Path, default=Path("models"), help="where `ivr models` keeps them")
     parser.add_argument("--out", type=Path, default=Path("eval-out"), metavar="FOLDER", help="default: eval-out")
+    parser.add_argument("--against", nargs="+", type=Path, metavar="FILE", help="earlier runs' .json: what changed")
+    parser.add_argument("--report", nargs="+", type=Path, metavar="FILE", help="only tell earlier runs' .json, as one")
     parser.add_argument("--from-calls", action="store_true", help="recorded conversations, with consent")
     parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="WAV files with a labels.csv")
     parser.add_argument("--config", type=Path, default=Path("config.toml"), metavar="FILE", help="for --from-calls")
@@ -159,17 +163,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = arguments().parse_args(argv)
     amount = Amount(QUICK.step if options.quick else 1, frozenset(options.only))
     heard: list[Recogniser | None] = []
+    if options.report:
+        evaluation = replace(read(options.report), before=read(options.against).rows if options.against else ())
+        print(markdown(evaluation))
+        write(evaluation, options.out)
+        return 0
     if amount.groups != {TYPED} or options.from_calls or options.recordings:
         heard += recognisers(options.recogniser, options.models)
         if not heard:
             print(f"no recogniser {options.recogniser or 'for English'} is installed: see ivr doctor", file=sys.stderr)
             return 1
+    before = read(options.against).rows if options.against else ()
     if options.from_calls or options.recordings:
         for recogniser in filter(None, heard):
             evaluate_recorded(recogniser, options)
         return 0
     for each in heard or [None]:
-        evaluation = evaluate(each, options.part, amount, options.cache)
+        evaluation = replace(evaluate(each, options.part, amount, options.cache), before=before)
         print(markdown(evaluation))
         print("written: " + ", ".join(map(str, write(evaluation, options.out))))
     return 0

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ivr.errors import ConfigError
 from tests.eval.figures import (
     IN_GRAMMAR,
     PERSON,
@@ -27,7 +28,7 @@ from tests.eval.figures import (
     spanish,
     unasked,
 )
-from tests.eval.meaning import UNASKED, Verdict
+from tests.eval.meaning import TASK, UNASKED, Verdict
 from tests.eval.measurement import TYPED, OwnPrompt, Row, as_json
 
 _COLUMNS: tuple[Verdict, ...] = ("done", "asked", "second", "partly", "asked_wrong", "nothing", "person", "wrong")
@@ -46,6 +47,7 @@ class Evaluation:
     rows: Sequence[Row]
     prompts: Sequence[OwnPrompt] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    before: Sequence[Row] = ()  # of an earlier run that this one is held against
 
 
 def markdown(evaluation: Evaluation) -> str:
@@ -59,11 +61,14 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     yield "; ".join(f"{name} {value}" for name, value in evaluation.about.items())
     yield ""
     yield "Task: done, or asked about with the right thing first. Cells are small: read the intervals."
-    yield from ("", "## Aims", "", "| aim | is | met |", "|---|---|---|")
+    was = {aim.name: str(aim.share) for aim in aims(evaluation.before)} if evaluation.before else {}
+    yield from ("", "## Aims", "", f"| aim | is |{' was |' * bool(was)} met |", "|---" * (3 + bool(was)) + "|")
     for aim in aims(rows):
         sign = "≥" if aim.at_least else "≤"
         met = {True: "met", False: "**missed**", None: "not measured"}[aim.met]
-        yield f"| {aim.name} {sign} {aim.percent:g} % | {aim.share} | {met} |"
+        before = f" {was[aim.name]} |" if was else ""
+        yield f"| {aim.name} {sign} {aim.percent:g} % | {aim.share} |{before} {met} |"
+    yield from _changes(evaluation)
     for title, kinds in (
         ("Requests in the grammar, word for word", IN_GRAMMAR),
         ("Answers: which title, place, day, film, what happened; yes and no in all shades", ("answer", "confirm")),
@@ -77,6 +82,28 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     yield from _ends(rows)
     yield from _own(evaluation.prompts)
     yield from _told(rows)
+
+
+def _changes(evaluation: Evaluation) -> Iterator[str]:
+    """The same clips then and now, where what came of them is not the same."""
+    now = {_clip(row): row for row in evaluation.rows}
+    both = [(row, now[_clip(row)]) for row in evaluation.before if _clip(row) in now]
+    if not both:
+        return
+    gained = sum(then.verdict not in TASK and row.verdict in TASK for then, row in both)
+    lost = [(then, row) for then, row in both if then.verdict in TASK and row.verdict not in TASK]
+    yield from (
+        "",
+        f"Of {len(both)} that were said before, {gained} are right now and were not, {len(lost)} the other way:",
+    )
+    yield ""
+    for then, row in lost:
+        who = f"{row.voice or TYPED}, {row.condition}"
+        yield f"- {who}: {row.said!r} was {then.verdict}, is {row.verdict} ({row.intent})"
+
+
+def _clip(row: Row) -> tuple[str, ...]:
+    return row.language, row.state, row.said, row.voice, row.condition
 
 
 def _table(title: str, rows: Sequence[Row], kinds: Sequence[str]) -> Iterator[str]:
@@ -132,9 +159,14 @@ def _voices(rows: Sequence[Row]) -> Iterator[str]:
         name = f"{voice} (natural)" if mine[0].natural else voice
         cells = of(mine, *IN_GRAMMAR, group="clean"), of(mine, *IN_GRAMMAR), of(mine, "paraphrase", group="clean")
         yield f"| {name} | " + " | ".join(str(share(cell)) for cell in cells) + " |"
+    yield from ("", "## By condition, in the grammar", "", "| | task | never ended |", "|---|---|---|")
+    for condition in dict.fromkeys(row.condition for row in of(rows, *IN_GRAMMAR)):
+        found = [row for row in of(rows, *IN_GRAMMAR) if row.condition == condition]
+        yield f"| {condition} | {share(found)} | {endless(found)} |"
     natural = [row for row in rows if row.natural]
     for group in ("clean", "20 dB", "10 dB", "2 % loss"):
-        yield f"| natural, {group} | | {share(of(natural, *IN_GRAMMAR, group=group))} | |"
+        found = of(natural, *IN_GRAMMAR, group=group)
+        yield f"| natural voices, {group} | {share(found)} | {endless(found)} |"
 
 
 def _ends(rows: Sequence[Row]) -> Iterator[str]:
@@ -196,6 +228,22 @@ def as_data(evaluation: Evaluation) -> dict[str, Any]:
         "rows": [as_json(row) for row in evaluation.rows],
         "own_prompts": [as_json(each) for each in evaluation.prompts],
     }
+
+
+def read(files: Sequence[Path]) -> Evaluation:
+    """Earlier runs, as one. Raises ConfigError for what is none."""
+    rows: list[Row] = []
+    prompts: list[OwnPrompt] = []
+    names: dict[str, None] = {}
+    for file in files:
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+            names[data["recogniser"]] = None
+            rows += [Row(**row) for row in data["rows"]]
+            prompts += [OwnPrompt(**{"heard": (), **each}) for each in data["own_prompts"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{file}: no data of an evaluation: {error}", remedy="name a .json of --out") from error
+    return Evaluation("+".join(names), rows, prompts, {"runs": ", ".join(map(str, files))})
 
 
 def write(evaluation: Evaluation, folder: Path) -> list[Path]:

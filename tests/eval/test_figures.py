@@ -14,7 +14,7 @@ from ivr.errors import ConfigError
 from tests.eval.__main__ import consented, main
 from tests.eval.figures import Share, aims, caught, cuts, delays, endless, of, share, unasked
 from tests.eval.measurement import OwnPrompt, Row
-from tests.eval.report import Evaluation, markdown, write
+from tests.eval.report import Evaluation, markdown, read, write
 
 ROW = Row(
     *("checking", "en-US", "covered", "main.ask", "Move Harvey to the top.", 0),
@@ -97,6 +97,22 @@ def test_the_command_measures_what_is_typed_without_any_voice(
     again = tmp_path / "again"
     assert main(["--only", "typed", "--quick", "--out", str(again)]) == 0
     assert json.loads((again / "typed.json").read_text("utf-8"))["rows"] == told["rows"]
+
+
+def test_earlier_runs_are_read_as_one_and_held_against(tmp_path: Path) -> None:
+    other = replace(ROW, said="What's next?", group="20 dB", condition="pink 20 dB", verdict="nothing")
+    first, second = (write(Evaluation("moonshine", [row]), tmp_path / row.group)[1] for row in (ROW, other))
+    before = read([first, second])
+    assert list(before.rows) == [ROW, other] and before.recogniser == "moonshine"
+    now = Evaluation(
+        "moonshine", [replace(ROW, verdict="nothing"), replace(other, verdict="asked")], before=before.rows
+    )
+    text = markdown(now)
+    assert "| in grammar, clean ≥ 95 % | 0.0" in text and "| 100.0 [21–100] (1) | **missed** |" in text
+    assert "Of 2 that were said before, 1 are right now and were not, 1 the other way:" in text
+    assert "'Move Harvey to the top.' was done, is nothing" in text
+    with pytest.raises(ConfigError, match="no data"):
+        read([tmp_path / "gone.json"])
 
 
 def test_the_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
