@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check bench serve fmt clean system-packages chromium
+.PHONY: help demo test check bench eval eval-voices serve fmt clean system-packages chromium
 
 help:            ## what there is to run
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -38,6 +38,12 @@ check: $(STAMP)  ## types, lint, import rules
 bench: $(STAMP) system-packages ## measure: pacing under 100 calls, speech accuracy, checker and script speed
 	@$(BIN)/python -m tests.bench
 
+eval: $(STAMP) eval-voices ## measure hearing and understanding: voices, noise, pauses, paraphrases (EVAL="--quick" for a taste)
+	@$(BIN)/python -m tests.eval $(EVAL)
+
+eval-voices:     ## the Debian packages with more callers' voices for the evaluation (flite, festival)
+	@bash tests/system_packages.sh flite festival festvox-us-slt-hts festvox-kdlpc16k
+
 serve: $(STAMP)  ## answer calls with config.toml
 	@$(BIN)/ivr serve
 
@@ -46,4 +52,4 @@ fmt: $(STAMP)
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) var audio/.cache demo-out .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) var audio/.cache demo-out eval-out .mypy_cache .ruff_cache .pytest_cache

@@ -16,7 +16,7 @@ from ivr.log_sink import claim_standard_streams
 from ivr.logs import StandardError, configure_logging
 
 COMMANDS = (
-    *("serve", "call", "answer", "say", "prompts", "tail", "flow", "db", "recordings"),
+    *("serve", "call", "answer", "say", "prompts", "tail", "speech", "flow", "db", "recordings"),
     *("accounts", "deploy", "models", "doctor"),
 )
 EPILOG = """\

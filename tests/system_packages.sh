@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the wire and browser tests need from Debian, where it can; says loudly what is missing where it cannot.
-# With names of packages as arguments: those only ("chromium" is all that the demo needs).
+# With names of packages as arguments: those only ("chromium" is all that the demo needs). The voices of the evaluation
+# come only where they are named.
 set -u
 missing=()
 need() { # PROGRAMS PACKAGE: any of the programs will do
@@ -9,11 +10,18 @@ need() { # PROGRAMS PACKAGE: any of the programs will do
   for program in $1; do PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null && return 0; done
   missing+=("$2")
 }
+need_voice() { # FILE PACKAGE
+  [[ " $wanted " == *" $2 "* && ! -e "$1" ]] && missing+=("$2")
+}
 wanted="$*"
 need sipp sip-tester
 need "chromium chromium-browser google-chrome" chromium
 need baresip baresip-core
 need kamailio kamailio
+need_voice /usr/bin/flite flite
+need_voice /usr/bin/text2wave festival
+need_voice /usr/share/festival/voices/us/cmu_us_slt_arctic_hts festvox-us-slt-hts
+need_voice /usr/share/festival/voices/english/ked_diphone festvox-kdlpc16k
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "Needed from Debian, and installed now: ${missing[*]}"
 if command -v apt-get >/dev/null; then

@@ -25,8 +25,10 @@ from ivr.call.journal import Recorder, resume_point
 from ivr.call.message import MessageRecording
 from ivr.call.mouth import Mouth
 from ivr.call.registry import CallServices
+from ivr.call.turn_timing import TurnTiming
 from ivr.call.waiting_music import WaitingMusic
 from ivr.dialogue.engine.contract import (
+    ActionDone,
     AgentComing,
     AskPlace,
     Connect,
@@ -100,7 +102,8 @@ class Conductor:
         self._recorder = recorder
         self._services = services
         self._inbox = inbox = Inbox()
-        self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler)
+        self._timing = TurnTiming(services.clock)
+        self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler, self._timing)
         self._ears = CallEars(caller.media, services.speech, call_id, inbox, deaf=deaf)
         self._timers = InputTimers(inbox)
         self._barge_in = BargeIn(self._mouth, recorder)
@@ -168,6 +171,7 @@ class Conductor:
                 self._message.feed(event)
                 self._ears.feed(event)
                 self._recognition.frame(event.pcm)
+                self._timing.frame(event.pcm, event.at)
             elif isinstance(event, CallEnded) and event.by == "service":
                 await self._handoff.without_media()
                 raise event
@@ -183,6 +187,7 @@ class Conductor:
             case KeyReleased():
                 self._keys.released(event.key, self._services.clock.monotonic())
             case PlayDone():
+                self._timing.played(event)
                 self._mouth.played(event)
             case MediaLost():
                 await self._media_lost()
@@ -191,6 +196,7 @@ class Conductor:
             case SpeechStarted():
                 await self._speech_started(event)
             case SpeechEnded():
+                self._timing.ended()
                 self._recognition.ended()
             case EarsBehind():
                 await self._ears_behind()
@@ -240,7 +246,12 @@ class Conductor:
         await self._tell(AgentComing(self._connecting.token))
 
     async def _tell(self, event: DialogueEvent) -> None:
-        await self._carry_out(self._dialogue.handle(event, self._services.local_time()))
+        if isinstance(event, ActionDone):
+            self._timing.acted()
+        began = self._services.clock.monotonic()
+        effects = self._dialogue.handle(event, self._services.local_time())
+        self._timing.understood(self._services.clock.monotonic() - began)
+        await self._carry_out(effects)
 
     async def _digit(self, digit: Digit) -> None:
         now = self._services.clock.monotonic()
@@ -271,6 +282,7 @@ class Conductor:
         wanted = self._recognition.read(heard)
         if self._message.heard(heard) or self._paused or self._listen is None or not wanted:
             return
+        self._timing.heard(heard)
         agitated = self._agitation.heard(heard.recognition, self._services.clock.monotonic())
         await self._tell(SpeechHeard(heard.recognition, self._listen.token))
         if agitated is not None:
@@ -347,6 +359,7 @@ class Conductor:
                     self._message.prepare()
                     self._tasks.create_task(self._message.run(effect, self._facts, self._dialogue.language))
                 case Perform():
+                    self._timing.acting()
                     self._tasks.create_task(self._invocation.run(effect, self._facts))
                 case Connect():
                     await self._connecting.start(effect, self._dialogue.language)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from ivr.call.inbox import Inbox
+from ivr.call.turn_timing import TurnTiming
 from ivr.dialogue.engine.contract import PartFailed, Said, Say, Words
 from ivr.errors import SpeechUnavailable
 from ivr.events import PlayDone
@@ -32,11 +33,14 @@ class _Saying:
 class Mouth:
     """One caller's prompts. Posts Said exactly once for every Say, and PartFailed when nothing can be rendered."""
 
-    def __init__(self, media: MediaLeg, speech: SpeechService, inbox: Inbox, filler: Callable[[], Say]) -> None:
+    def __init__(
+        self, media: MediaLeg, speech: SpeechService, inbox: Inbox, filler: Callable[[], Say], timing: TurnTiming
+    ) -> None:
         self._media = media
         self._speech = speech
         self._inbox = inbox
         self._filler = filler
+        self._timing = timing
         self._queue: asyncio.Queue[_Saying] = asyncio.Queue()
         self._sayings: dict[int, _Saying] = {}
         self._owner: dict[int, _Saying] = {}
@@ -80,7 +84,9 @@ class Mouth:
             return
         if clips and not self._owner:
             self._filled = True
-            await self._media.play(clips, token=next(self._tokens), stop_on_key=True)
+            token = next(self._tokens)
+            self._timing.playing(token, filler=True)
+            await self._media.play(clips, token=token, stop_on_key=True)
 
     async def stop(self) -> None:
         """Silence now: what plays is cut, what waits is dropped; each reports ``completed=False``."""
@@ -107,6 +113,7 @@ class Mouth:
         for words in say.words:
             if not words.text and not words.audio:
                 continue
+            self._timing.rendering()
             try:
                 clip = await self._rendered(words, saying)
             except SpeechUnavailable as error:
@@ -123,6 +130,7 @@ class Mouth:
             token = next(self._tokens)
             saying.parts.add(token)
             self._owner[token] = saying
+            self._timing.playing(token)
             await self._media.play([clip], token=token, stop_on_key=True)
         saying.all_queued = True
         if not saying.parts:

@@ -11,6 +11,12 @@ CLOSED_S = 0.3  # without a frame: the gate has closed
 LOUD = 0.12  # of the burst's loudest frame
 
 
+def loudest(pcm: bytes) -> int:
+    """The highest sample of 16-bit PCM, either way; at least one sample."""
+    samples = memoryview(pcm)[: len(pcm) & ~1].cast("h")
+    return max(max(samples), -min(samples))
+
+
 class VoiceBurst:
     """One caller's. ``ended`` is called at the end of each burst that may have been speech."""
 
@@ -24,8 +30,7 @@ class VoiceBurst:
         """16-bit PCM that came through the media's voice gate."""
         if len(pcm) < 2:
             return
-        samples = memoryview(pcm)[: len(pcm) & ~1].cast("h")
-        peak = max(max(samples), -min(samples))
+        peak = loudest(pcm)
         loop = asyncio.get_running_loop()
         now, before = loop.time(), self._frame_at
         self._frame_at = now

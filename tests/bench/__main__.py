@@ -46,7 +46,6 @@ BENCHES = {
         ("--rates", "10", "--seconds", "4"),
     ),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
-    "speech_main": Bench("recognition under the grammar of the open question", ()),
     "spoken_calls": Bench(
         "reorders spoken in real calls: right ends and waits, against the aims", ("--sentences", "3")
     ),

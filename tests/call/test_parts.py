@@ -17,6 +17,7 @@ from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.journal import WRITE_TIMEOUT_S, Counts, Journal, Recorder
 from ivr.call.mouth import Mouth
 from ivr.call.registry import CallRegistry
+from ivr.call.turn_timing import TurnTiming
 from ivr.dialogue.engine.contract import Listen, PartFailed, Said, Say, Words
 from ivr.dialogue.understanding.grammar_compiler import Outline, StateGrammar
 from ivr.errors import StoreUnavailable
@@ -39,7 +40,8 @@ class Bench:
         self.said: list[tuple[int, bool]] = []
         self.failures: list[str] = []
         self._inbox = Inbox()
-        self.mouth = Mouth(self.media, self.speech, self._inbox, lambda: FILLER)
+        timing = TurnTiming(VirtualClock())
+        self.mouth = Mouth(self.media, self.speech, self._inbox, lambda: FILLER, timing)
 
     async def __aenter__(self) -> Bench:
         work = (self.mouth.run(), self._pump(), self._take())

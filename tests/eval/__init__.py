@@ -1,0 +1,1 @@
+"""The evaluation of hearing and understanding: ``make eval``, ``python -m tests.eval``."""

@@ -1,0 +1,50 @@
+"""The evaluation corpus keeps its two parts apart, and says what it says it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.eval.corpus import LANGUAGES, PARTS, TITLES, sentences
+from tests.eval.meaning import Caller, judged
+from tests.eval.voices import VOICES
+
+
+def test_the_parts_share_no_sentence_no_title_and_no_throat() -> None:
+    tuning, checking = (set(TITLES[part].queue + TITLES[part].films + TITLES[part].discs) for part in PARTS)
+    assert not tuning & checking
+    for language in LANGUAGES:
+        said = {part: {s.text for s in sentences(language) if s.part == part} for part in PARTS}
+        assert not said["tuning"] & said["checking"]
+        written = {part: {s.text for s in sentences(language) if s.part == part and s.titles} for part in PARTS}
+        assert all(written.values())
+    throats = {part: {(v.engine, v.variant.partition("@")[0]) for v in VOICES if v.part == part} for part in PARTS}
+    assert not throats["tuning"] & throats["checking"]
+    assert all(any(v.natural for v in VOICES if v.part == part) for part in PARTS)
+
+
+def test_there_is_enough_of_every_kind_to_measure() -> None:
+    english = sentences("en-US")
+    kinds = Counter(sentence.kind for sentence in english)
+    assert len(english) >= 250
+    assert kinds["threat"] >= 16 and kinds["near_miss"] >= 18 and kinds["strange"] >= 40 and kinds["paraphrase"] >= 60
+    assert {sentence.digits for sentence in english if sentence.digits} == {1, 4, 6, 8}
+    checking = Counter(sentence.kind for sentence in english if sentence.part == "checking")
+    assert all(checking[kind] > kinds[kind] - checking[kind] for kind in ("covered", "paraphrase", "threat", "strange"))
+    assert len(sentences("es-ES")) >= 40
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_has_a_state_that_a_call_gets_to_and_titles_in_turn(language: str) -> None:
+    for sentence in sentences(language):
+        assert "{" not in sentence.text
+        assert Caller(sentence).listen.grammar.language == language
+    drawn = Counter(title for s in sentences(language) if s.kind == "paraphrase" for title in s.titles)
+    assert len(drawn) > 5
+
+
+def test_what_is_called_covered_is_understood_word_for_word() -> None:
+    for sentence in sentences("en-US"):
+        if sentence.kind in ("covered", "digits"):
+            assert judged([Caller(sentence).types()], sentence) == "done", sentence

@@ -1,0 +1,108 @@
+"""Timelines of turns: read from a log of real lines, told as a table, drawn."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from ivr.__main__ import main
+from ivr.cli.speech.timeline import moment
+from ivr.workshop.timeline.drawing import svg
+from ivr.workshop.timeline.turns import STEPS, quantile, table, turns
+
+SVG = "{http://www.w3.org/2000/svg}"
+LINE: Mapping[str, Any] = {
+    "event": "turn.answered",
+    "at": "2026-03-01T15:30:00.000000Z",
+    "level": "info",
+    "call_id": "c0ffee",
+    "state": "main.ask",
+    **{"voice_s": 0.12, "hangover_s": 0.5, "recognition_s": 0.04, "understanding_s": 0.01, "action_s": 0.004},
+    **{"rendering_s": 0.03, "media_s": 0.02, "other_s": 0.006, "answer_s": 0.73, "recogniser_s": 0.09},
+}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Two calls; the second one's answer was late, and a word came before it."""
+    late = {**LINE, "call_id": "beef", "at": "2026-03-01T16:30:00Z", "recognition_s": 1.54, "answer_s": 2.23}
+    lines = [{"event": "call.start", "call_id": "c0ffee"}, LINE, {**late, "filler_s": 1.1}, {"event": "call.end"}]
+    path = tmp_path / "ivr.log"
+    broken = json.dumps({**LINE, "answer_s": "soon"})
+    path.write_text("\n".join([*map(json.dumps, lines), broken, "not JSON", "[]"]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_turns_are_read_with_their_steps_and_what_is_none_is_passed_over(log: Path) -> None:
+    found = list(turns(json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")))
+    first, second = found
+    assert sum(first.steps) == pytest.approx(first.answer_s) and len(first.steps) == len(STEPS)
+    assert (first.state, first.filler_s, first.first_sound_s) == ("main.ask", None, 0.73)
+    assert (second.filler_s, second.first_sound_s) == (1.1, 1.1)
+    since = datetime(2026, 3, 1, 16, tzinfo=UTC)
+    assert next(turns([LINE, {**LINE, "at": "2026-03-01T16:30:00Z"}], since)).at > since
+
+
+def test_the_table_has_the_quantiles_of_each_step_in_milliseconds() -> None:
+    found = list(
+        turns({**LINE, "recognition_s": number / 100, "answer_s": 0.69 + number / 100} for number in range(20))
+    )
+    lines = {line[:34].strip(): line[34:].split() for line in table(found).splitlines()}
+    assert lines["recognition"] == ["100", "190", "190"]
+    assert lines["last sound to answer"] == ["790", "880", "880"]
+    assert quantile([], 0.5) == 0.0
+
+
+def test_the_drawing_has_a_bar_a_turn_in_which_the_steps_follow_each_other() -> None:
+    found = list(turns([LINE, {**LINE, "filler_s": 0.7}]))
+    root = ElementTree.fromstring(svg(found, "a <title> & more"))
+    bars = [rect for rect in root.iter(f"{SVG}rect") if rect.get("height") == "16"]
+    rows = sorted({float(str(rect.get("y"))) for rect in bars})
+    assert len(rows) == 4  # p50, p95, two turns
+    for y in rows:
+        row = [(float(str(r.get("x"))), float(str(r.get("width")))) for r in bars if float(str(r.get("y"))) == y]
+        assert len(row) == len(STEPS)
+        assert all(abs(x + width - after) <= 0.11 for (x, width), (after, _) in pairwise(row))
+    assert [path.find(f"{SVG}title").text for path in root.iter(f"{SVG}path")] == ["one moment"]  # type: ignore[union-attr]
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert "a <title> & more" in texts and "ms since the last sound" in texts and "730" in texts
+
+
+def test_the_command_prints_and_draws(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = tmp_path / "turns.svg"
+    assert main(["speech", "timeline", str(log), str(log), "--svg", str(drawn)]) == 0
+    told = capsys.readouterr().out
+    assert "4 turns of 2 calls; 2 heard" in told and "hang-over" in told
+    assert ElementTree.parse(drawn).getroot().tag == f"{SVG}svg"
+
+
+def test_one_call_or_a_while_is_chosen_and_none_found_is_said(
+    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["speech", "timeline", str(log), "--call", "beef"]) == 0
+    assert "1 turn of 1 call;" in capsys.readouterr().out
+    assert main(["speech", "timeline", str(log), "--since", "2026-03-01T16:00"]) == 0
+    assert "1 turn of 1 call;" in capsys.readouterr().out
+    assert main(["speech", "timeline", str(log), "--since", "1m"]) == 1
+    assert "no turn.answered" in capsys.readouterr().err
+    assert main(["speech", "timeline", str(log), "--call", "abcdef"]) == 1
+    assert "matches 'abcdef'" in capsys.readouterr().err
+    assert main(["speech", "timeline", str(log.with_name("gone.log"))]) == 2
+    assert "no log there" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO(log.read_text()))
+    assert main(["speech", "timeline", "-"]) == 0
+
+
+def test_a_moment_is_a_time_or_how_long_ago() -> None:
+    assert moment("2026-03-01T15:30") == datetime(2026, 3, 1, 15, 30, tzinfo=UTC)
+    assert abs(datetime.now(UTC) - timedelta(hours=2) - moment("2h")) < timedelta(seconds=5)
+    with pytest.raises(Exception, match="is no time"):
+        moment("soon")
