@@ -137,7 +137,8 @@ class WorkerEars:
             self.worker.send(self.session, Listen())
             return
         grammar, packed = request.grammar, self._pack(request.grammar)
-        self.worker.send(self.session, Listen(grammar.key, request.hangover_s, request.max_utterance_s, packed))
+        how = request.hangover_s, request.max_utterance_s, request.early
+        self.worker.send(self.session, Listen(grammar.key, *how, packed))
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""

@@ -229,7 +229,7 @@ class Listen:
     """Listen from now on (also during the prompt). The silence timer starts when all that is being said has ended.
 
     ``timeout_s`` None: no silence timer (e.g. while an action runs). ``hotword``: speech stops a prompt only once it
-    was recognised. ``interdigit_s`` is 0 where single keys decide."""
+    was recognised. ``interdigit_s`` is 0 where single keys decide. ``dictation``: any words are an answer."""
 
     token: int
     grammar: StateGrammar
@@ -238,6 +238,7 @@ class Listen:
     max_utterance_s: float = 12.0
     hotword: bool = False
     interdigit_s: float = 0.0
+    dictation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

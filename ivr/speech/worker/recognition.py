@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,9 @@ from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
 from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup
 from ivr.speech.worker.endpointing import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
-from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector, measure
+from ivr.speech.worker.manner import Measured, measure
+from ivr.speech.worker.openness import Openness
+from ivr.speech.worker.utterance import SPECULATE_S, Attempt, Outcome, UtteranceDetector
 from ivr.workers.link import Link
 from ivr.workers.process import Attention
 
@@ -36,6 +39,7 @@ _HUNG_S = 8.0  # a recognition that takes longer will not return: the worker giv
 _BEHIND_NICE = 15
 _LAPSE_S = 1.0  # a loop that ticks later than this was held up itself
 _GRAMMARS = 128
+_BUSY_S = 0.25  # of silence before a recognition is begun while another runs: it may be for nothing
 
 
 def build_recognisers(kind: str, models: Path) -> list[Recogniser]:
@@ -61,6 +65,7 @@ class RecognitionWorker:
         self._vad: SileroModel | None = None
         self._sessions: dict[int, UtteranceDetector] = {}
         self._grammars: dict[str, SpeechGrammar] = {}  # by key, the last used last
+        self._openness = lru_cache(_GRAMMARS)(Openness)
         self._running: dict[object, float] = {}  # began (the loop's time)
         self._loop = asyncio.get_running_loop()
 
@@ -144,6 +149,8 @@ class RecognitionWorker:
             SileroStream(self._vad),
             lambda event: self._tell(session, event),
             lambda detector, attempt: self._submit(recogniser, detector, attempt, background),
+            self._openness,
+            lambda: _BUSY_S if self._running else SPECULATE_S,
         )
 
     def _grammar(self, key: str, packed: bytes) -> SpeechGrammar:
@@ -162,12 +169,13 @@ class RecognitionWorker:
             return
         grammar = self._grammar(listen.key, listen.blob)
         self._compile(grammar)
-        detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
+        detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s, listen.early))
 
     def _compile(self, grammar: SpeechGrammar) -> None:
         recogniser = self._recogniser(grammar.language)
         if recogniser is not None:
             self._pool.submit(_compile, recogniser, grammar)
+            self._pool.submit(self._openness, grammar)
 
     def _submit(self, recogniser: Recogniser, detector: UtteranceDetector, attempt: Attempt, background: bool) -> None:
         def work() -> Outcome:

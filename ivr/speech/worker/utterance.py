@@ -1,10 +1,10 @@
 """Utterances of one call: gated audio in; SpeechStarted, SpeechEnded and Heard (with the manner, prosody) out.
 
-All but ``measure`` runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only
-while its gate is open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts
-speculatively a quarter of a second into a silence and is reused when the silence lasts until the hang-over. Manner is
-weak evidence, only ever to bring a human sooner; loudness is relative to the caller's own first utterances, so that a
-loud telephone is not an angry caller.
+All runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only while its gate is
+open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts as soon as somebody falls silent,
+and what it gives says which silence ends the utterance (``openness``): what is said and can't go on is answered at
+once. The price of that is paid here too: a tail ("... of my queue") that comes after the answer was begun is no
+utterance of its own, and what was not understood is heard again together with what follows at once.
 """
 
 from __future__ import annotations
@@ -15,101 +15,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ivr.events import Cause, EarEvent, Heard, Manner, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import Accept, Cause, EarEvent, Heard, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Start
-from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
+from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.manner import Baseline, Measured
+from ivr.speech.worker.openness import Openness
 
-SPECULATE_S = 0.25
+SPECULATE_S = 0.12
 _BYTES_A_SECOND = 2 * TELEPHONE_RATE
-_TAIL_S = 0.25  # silence left after the speech for the recogniser
+_SILENCE_S = 0.25  # left after the speech for the recogniser, or added
 _KEPT = int((PREROLL_S + 0.2) * _BYTES_A_SECOND) & ~1
 _JITTER_S = 0.04  # smaller gaps are scheduling, not silence
 _LATE_S = 0.08  # after so long without a frame the gate has closed
 _JUMP_S = 1.0  # ``at`` running back further than this is another stream
-_FRAME = 240  # 30 ms
-_BASELINE = 3  # utterances that make the caller's own normal
-_LOWEST_HZ, _HIGHEST_HZ = 70.0, 400.0
-_VOICING = 0.5  # normalised autocorrelation that makes a frame voiced
-_FLOOR = 1e-5
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Of one utterance: levels in dB full scale, pitch in Hz (0: no voiced frame), seconds of speech."""
-
-    level_db: float = 0.0
-    snr_db: float = 0.0
-    pitch_hz: float = 0.0
-    speech_s: float = 0.0
-
-
-def measure(speech: Samples) -> Measured:
-    """``speech``: one utterance at 8 kHz with some silence around it."""
-    count = len(speech) // _FRAME
-    if count < 2:
-        return Measured()
-    frames = speech[: count * _FRAME].reshape(count, _FRAME)
-    rms = np.sqrt((frames.astype(np.float64) ** 2).mean(1))
-    heard = rms[rms > _FLOOR]  # exact silence is a closed gate, not the caller's room
-    if len(heard) < 2:
-        return Measured()
-    noise = float(np.percentile(heard, 10))
-    loud = rms > max(float(heard.max()) * 0.1, noise * 1.5)
-    if not loud.any():
-        loud = rms >= np.median(heard)
-    level = float(np.sqrt((rms[loud] ** 2).mean()))
-    return Measured(_db(level), max(0.0, _db(level) - _db(noise)), _pitch(frames[loud]), float(loud.sum()) * 0.03)
-
-
-def _db(value: float) -> float:
-    return 20.0 * float(np.log10(max(value, _FLOOR)))
-
-
-def _pitch(frames: NDArray[np.float32]) -> float:
-    """Median over voiced frames of the autocorrelation's first peak between 70 and 400 Hz."""
-    frames = frames[:100]
-    spectrum = np.fft.rfft(frames - frames.mean(1, keepdims=True), 2 * _FRAME)
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, :_FRAME]
-    energy = correlation[:, :1]
-    shortest, longest = int(TELEPHONE_RATE / _HIGHEST_HZ), int(TELEPHONE_RATE / _LOWEST_HZ)
-    taper = 1.0 - np.arange(_FRAME) / _FRAME  # fewer samples overlap at longer lags
-    window = (correlation / np.maximum(energy, 1e-9) / taper)[:, shortest:longest]
-    peaks = window.max(1)
-    # The first lag almost as good as the best one: otherwise a multiple of the period may win (an octave down).
-    lags = (window >= 0.9 * peaks[:, None]).argmax(1)
-    for row, lag in enumerate(lags):
-        while lag + 1 < window.shape[1] and window[row, lag + 1] > window[row, lag]:
-            lag += 1
-        lags[row] = lag
-    voiced = peaks >= _VOICING
-    if not voiced.any():
-        return 0.0
-    return float(np.median(TELEPHONE_RATE / (lags[voiced] + shortest)))
-
-
-class Baseline:
-    """One caller's normal."""
-
-    def __init__(self) -> None:
-        self._levels: list[float] = []
-
-    def manner(self, measured: Measured, words: int) -> Manner:
-        """The manner of an utterance of ``words`` words; the first ones also make the baseline."""
-        if measured.speech_s <= 0:
-            return Manner()
-        loudness = measured.level_db - float(np.mean(self._levels)) if self._levels else 0.0
-        if len(self._levels) < _BASELINE:
-            self._levels.append(measured.level_db)
-        return Manner(
-            loudness_db=round(loudness, 1),
-            words_per_second=round(words / max(measured.speech_s, 0.2), 2),
-            pitch_hz=round(measured.pitch_hz, 1),
-            snr_db=round(measured.snr_db, 1),
-        )
+_TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
+_TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
+_CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
+_FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
+_RANKS = (Accept.REJECT, Accept.CONFIRM, Accept.ACCEPT)
 
 
 class Probability(Protocol):
@@ -124,37 +48,97 @@ class Outcome:
     recognition: Recognition
     measured: Measured
 
+    @property
+    def rank(self) -> int:
+        nbest = self.recognition.nbest
+        return _RANKS.index(nbest[0].verdict) if nbest and self.recognition.cause is Cause.SUCCESS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was ended early, ``at``, on the strength of its words."""
+
+    at: float
+    openness: Openness
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What ``began`` so soon after that it may be the rest of it: told only if it is understood as more."""
+
+    began: float
+    answered: Answered
+
 
 class Attempt:
-    """A recognition under way. ``cancel``: nobody wants it any more; ``cancelled`` is asked from the recognising
-    thread."""
+    """A recognition of ``pcm`` under way. ``cancel``: nobody wants it any more; ``cancelled`` is asked from the
+    recognising thread.
 
-    def __init__(self, pcm: bytes, grammar: SpeechGrammar) -> None:
-        self.pcm = pcm
+    One of a fragment and its continuation is made of both first, and again of the ``continuation`` alone where that
+    isn't accepted."""
+
+    def __init__(self, pcm: bytes, grammar: SpeechGrammar, fragment: bytes = b"") -> None:
+        self.pcm = fragment + pcm
         self.grammar = grammar
         self.outcome: Outcome | None = None
         self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
+        self.tail: Tail | None = None
+        self.whole = self.pcm
+        self._continuation = pcm if fragment else b""
+        self._joined: Outcome | None = None
         event = threading.Event()
         self.cancel, self.cancelled = event.set, event.is_set
 
+    def concluded(self, outcome: Outcome) -> bool:
+        """``pcm`` was recognised. False: there is another one to be, now."""
+        if self._continuation and outcome.rank < _RANKS.index(Accept.ACCEPT):
+            self._joined, self.pcm, self._continuation = outcome, self._continuation, b""
+            return False
+        self.outcome = outcome if self._joined is None or outcome.rank > self._joined.rank else self._joined
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Fragment:
+    """What was said until ``ended_at``, and not understood."""
+
+    pcm: bytes
+    ended_at: float
+    grammar: SpeechGrammar
+
 
 class UtteranceDetector:
-    """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop."""
+    """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop.
+
+    ``patience`` gives the silence after which recognising is worth a try: longer while others wait for the processor.
+    ``openness`` is asked once an utterance, and best kept by grammar."""
 
     def __init__(
-        self, vad: Probability, emit: Callable[[EarEvent], None], submit: Callable[[UtteranceDetector, Attempt], None]
+        self,
+        vad: Probability,
+        emit: Callable[[EarEvent], None],
+        submit: Callable[[UtteranceDetector, Attempt], None],
+        openness: Callable[[SpeechGrammar], Openness] = Openness,
+        patience: Callable[[], float] = lambda: SPECULATE_S,
     ) -> None:
         self.vad = vad
         self._emit = emit
         self._submit = submit
+        self._openness = openness
+        self._patience = patience
         self._request: ListenRequest | None = None
         self._endpointer = Endpointer()
         self._audio = bytearray()  # idle: the pre-roll; speaking: the utterance from its pre-roll on
         self._pending = bytearray()  # less than one window
         self._at_end: float | None = None  # time of the sample after the last one
         self._arrived = 0.0
+        self._began = 0.0  # the utterance
         self._attempt: Attempt | None = None
         self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
+        self._answered: Answered | None = None
+        self._tail: Tail | None = None  # what is being said, as long as it may be one
+        self._fragment: _Fragment | None = None
         self._baseline = Baseline()
 
     @property
@@ -166,12 +150,13 @@ class UtteranceDetector:
         if request is None:
             self._abandon()
             self._endpointer.reset()
+            self._answered = self._tail = self._fragment = None
             del self._audio[:-_KEPT]
             return
-        self._endpointer.hangover_s = request.hangover_s
         self._endpointer.max_utterance_s = request.max_utterance_s
         if self._attempt is not None and self._attempt.grammar.key != request.grammar.key:
             self._abandon()
+        self._await_end()
 
     def feed(self, at: float, pcm: bytes, now: float) -> None:
         """``now``: the worker's clock on arrival, for noticing that nothing arrives any more."""
@@ -217,7 +202,7 @@ class UtteranceDetector:
     def _silence(self, gap: float) -> None:
         """A gap in the stream, before the audio after it is taken in."""
         if self._endpointer.speaking and self._request is not None:
-            fill = min(gap, self._request.hangover_s)
+            fill = min(gap, self._endpointer.hangover_s)
             end = self._endpointer.push(0.0, gap)
             if isinstance(end, End):
                 self._end(End(max(0.0, end.ago_s - gap), end.capped))
@@ -235,10 +220,13 @@ class UtteranceDetector:
         if isinstance(edge, Start):
             keep = int((edge.ago_s + beyond + PREROLL_S) * TELEPHONE_RATE) * 2
             del self._audio[:-keep]
-            self._emit(SpeechStarted(self._time(edge.ago_s + beyond)))
+            self._start(self._time(edge.ago_s + beyond))
         elif isinstance(edge, End):
             self._end(End(edge.ago_s + beyond, edge.capped))
         elif self._endpointer.speaking:
+            if self._tail is not None and self._endpointer.length_s > _TAIL_LENGTH_S:
+                self._emit(SpeechStarted(self._tail.began))
+                self._tail = None
             if self._endpointer.silence_s == 0.0:
                 self._abandon()  # they went on: what was guessed is out of date
             else:
@@ -247,14 +235,27 @@ class UtteranceDetector:
     def _time(self, ago_s: float) -> float:
         return (self._at_end or 0.0) - ago_s
 
+    def _start(self, began: float) -> None:
+        self._began = began
+        if self._answered is not None and began - self._answered.at < _TAIL_S:
+            self._tail = Tail(began, self._answered)
+            return
+        self._answered = None
+        self._emit(SpeechStarted(began))
+
     def _speculate(self, unheard_s: float) -> None:
         pause = self._endpointer.silence_s + unheard_s
-        if self._attempt is None and self._request is not None and pause >= SPECULATE_S:
+        if self._attempt is None and self._request is not None and pause >= SPECULATE_S and pause >= self._patience():
             self._begin(self._endpointer.silence_s, self._request.grammar)
 
     def _begin(self, silence_s: float, grammar: SpeechGrammar) -> Attempt:
-        surplus = int(max(0.0, silence_s - _TAIL_S) * TELEPHONE_RATE) * 2
-        attempt = self._attempt = Attempt(bytes(self._audio[: len(self._audio) - surplus]), grammar)
+        change = int((_SILENCE_S - silence_s) * TELEPHONE_RATE) * 2
+        pcm = bytes(self._audio) + bytes(change) if change > 0 else bytes(self._audio[: len(self._audio) + change])
+        before = self._fragment
+        continued = before is not None and before.grammar.key == grammar.key and self._tail is None
+        if before is None or not continued or self._began - before.ended_at > _CONTINUED_S:
+            before = None
+        attempt = self._attempt = Attempt(pcm, grammar, b"" if before is None else before.pcm)
         self._submit(self, attempt)
         return attempt
 
@@ -262,21 +263,45 @@ class UtteranceDetector:
         if self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
+            self._await_end()
+
+    def _await_end(self) -> None:
+        """Set the silence that ends this utterance, by what is known of it so far."""
+        request, attempt = self._request, self._attempt
+        if request is None:
+            return
+        wanted = request.hangover_s
+        if request.early and attempt is not None and attempt.outcome is not None:
+            wanted = self._openness(attempt.grammar).silence_s(attempt.outcome.recognition, wanted)
+        self._endpointer.hangover_s = wanted
 
     def _end(self, end: End) -> None:
         assert self._request is not None
         ended_at = self._time(end.ago_s)
-        self._emit(SpeechEnded(ended_at))
+        tail, self._tail = self._tail, None
+        if tail is None:
+            self._emit(SpeechEnded(ended_at))
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
-        attempt.ending = ended_at, end.capped
+        attempt.ending, attempt.tail = (ended_at, end.capped), tail
+        if attempt.outcome is not None and self._endpointer.hangover_s < self._request.hangover_s:  # early
+            best = attempt.outcome.recognition.nbest[0].text
+            self._answered = Answered(self._time(0.0), self._openness(attempt.grammar), best)
         self._attempt = None  # the next utterance makes its own
+        self._await_end()
         self._finishing.append(attempt)
         del self._audio[:-_KEPT]
         self._report()
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
         """The recognising thread is ready (called on the loop)."""
-        attempt.outcome = outcome
+        if not attempt.concluded(outcome):
+            self._submit(self, attempt)
+            return
+        if attempt is self._attempt:
+            self._await_end()
+            end = self._endpointer.due()
+            if end is not None:
+                self._end(end)
         self._report()
 
     def _report(self) -> None:
@@ -286,9 +311,18 @@ class UtteranceDetector:
             assert attempt.outcome is not None and attempt.ending is not None
             ended_at, capped = attempt.ending
             recognition = attempt.outcome.recognition
-            best = recognition.nbest[0].text if recognition.nbest and recognition.cause is Cause.SUCCESS else ""
+            understood = recognition.cause is Cause.SUCCESS
+            if (tail := attempt.tail) is not None:
+                if not understood or tail.answered.openness.goes_on(tail.answered.text, recognition.transcript):
+                    continue
+                self._emit(SpeechStarted(tail.began))
+                self._emit(SpeechEnded(ended_at))
+            best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
             cause = recognition.cause
             if capped and cause is Cause.NO_MATCH:
                 cause = Cause.RECOGNITION_TIMEOUT
+            self._fragment = None
+            if cause is Cause.NO_MATCH and len(attempt.whole) <= _FRAGMENT:
+                self._fragment = _Fragment(attempt.whole, ended_at, attempt.grammar)
             self._emit(Heard(replace(recognition, cause=cause, manner=manner), ended_at))

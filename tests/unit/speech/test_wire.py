@@ -56,7 +56,7 @@ RECOGNITION_OF_YES = Recognition(
         Ready((Engine("moonshine", ("en",)), Engine("vosk", ("es-ES",), "no model")), complete=True),
         Open("en-US"),
         Listen(),
-        Listen("k", 0.5, 12.0, PACKED),
+        Listen("k", 0.5, 12.0, False, PACKED),
         Close(),
         Recognise("k", len(PACKED), PACKED + bytes(range(256))),
         Render("hibari", "¿Qué? “{x}”", "es-US", ""),
