@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.similarity import bare_words, likeness
 from ivr.dialogue.understanding.grammar import Pieces, SpeechGrammar, slot_name
 from ivr.events import Accept, Recognition
 
 EARLY_S = 0.19  # of silence: six windows of voice activity, which is what pauses between words stay under
-DETACHED_S = 0.35
+DETACHED_S = 0.35  # of a word alone, a "no" (corrections begin with one), or what only another sentence may follow
 BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
@@ -38,6 +39,8 @@ class Openness:
 
     def __init__(self, grammar: SpeechGrammar) -> None:
         self._digits = grammar.digits
+        spoken = words_for(grammar.language)
+        self._assents, self._denials = frozenset(spoken.assents), frozenset(spoken.denials)
         plain = (tuple(phrase.split()) for phrase in grammar.phrases)
         sentences = [each for each in zip((*plain, *grammar.templates), grammar.means, strict=False) if each[0]]
         self._sentences = frozenset(pieces for pieces, _ in sentences)
@@ -59,8 +62,12 @@ class Openness:
         brief = len(best.text.split()) <= _BRIEF
         if best.verdict is not Accept.ACCEPT or (brief and said != best.text):
             return hangover_s
-        wanted = {Completion.CLOSED: EARLY_S, Completion.DETACHED: DETACHED_S}
-        return min(hangover_s, wanted.get(self.completion(best.text), hangover_s))
+        completion = self.completion(best.text)
+        if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
+            return min(hangover_s, EARLY_S)
+        # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").
+        short = completion <= Completion.DETACHED or best.text in self._denials
+        return min(hangover_s, DETACHED_S) if short else hangover_s
 
     def completion(self, text: str) -> Completion:
         """Of ``text``, as the grammar spells it."""

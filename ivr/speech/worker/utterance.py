@@ -1,10 +1,10 @@
 """Utterances of one call: gated audio in; SpeechStarted, SpeechEnded and Heard (with the manner, prosody) out.
 
-All runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only while its gate is
-open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts as soon as somebody falls silent,
-and what it gives says which silence ends the utterance (``openness``): what is said and can't go on is answered at
-once. The price of that is paid here too: a tail ("... of my queue") that comes after the answer was begun is no
-utterance of its own, and what was not understood is heard again together with what follows at once.
+All runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only while its gate
+is open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts as soon as somebody falls
+silent, and what it gives says which silence ends the utterance (``openness``): what can't go on is answered at once.
+The price of that is paid here too: a tail ("... of my queue") that comes after the answer was begun is no utterance of
+its own. And what was not understood is heard again together with what follows it soon.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Protocol
 
 from ivr.events import Accept, Cause, EarEvent, Heard, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
-from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Start
+from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
 from ivr.speech.worker.engines import TELEPHONE_RATE
 from ivr.speech.worker.manner import Baseline, Measured
 from ivr.speech.worker.openness import Openness
@@ -128,6 +128,7 @@ class UtteranceDetector:
         self._openness = openness
         self._patience = patience
         self._request: ListenRequest | None = None
+        self._levels = Levels()
         self._endpointer = Endpointer()
         self._audio = bytearray()  # idle: the pre-roll; speaking: the utterance from its pre-roll on
         self._pending = bytearray()  # less than one window
@@ -177,7 +178,7 @@ class UtteranceDetector:
             window = bytes(self._pending[: 2 * WINDOW])
             del self._pending[: 2 * WINDOW]
             if self._request is not None:
-                self._step(self.vad.probability(window))
+                self._step(self._levels.heard(self.vad.probability(window), window))
         if not self._endpointer.speaking:
             del self._audio[:-_KEPT]
 
