@@ -73,6 +73,13 @@ SENTENCES = {
     ),
 }
 ANSWERS = {"fit": "Yes.|No.|Yes please.|No thanks.", "check": "Yeah.|Nope.|That's right.|No, what's next?"}
+TALK = (
+    "I think the dog is barking at the mailman again, isn't he?",
+    "Tonight on channel five, the weather is going to change dramatically.",
+    "Could we get two more coffees and the bill please?",
+    "And the home team scores again in the second half.",
+)
+OTHERS = ("espeak:en-gb-scotland", "espeak:en-us+m3@150", "hibari@1.1", "joe@1.15")
 VOICES = {"fit": ("joe", "hibari"), "check": ("joe@1.1", "hibari@0.93", "espeak:en-us+f3")}
 
 
@@ -226,6 +233,21 @@ def _pink(rng: np.random.Generator, length: int) -> Signal:
     spectrum = np.fft.rfft(rng.standard_normal(length))
     noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.fft.rfftfreq(length, 1 / 8000), 100.0)), length)
     return np.asarray(noise / noise.std(), float)
+
+
+def background(length: int, seed: int, people: int) -> Signal:
+    """People who talk somewhere else: one is a television, several a café. Its RMS is 1."""
+    rng = np.random.default_rng(seed)
+    made = np.zeros(length)
+    for person in range(people):
+        at = -int(rng.integers(0, 8000))
+        while at < length:
+            voice = CallerVoice(OTHERS[(person + seed) % len(OTHERS)])
+            said = np.frombuffer(voice.speak(TALK[int(rng.integers(len(TALK)))]), "<i2").astype(float)
+            begin, end = max(0, at), min(length, at + len(said))
+            made[begin:end] += said[begin - at : end - at]
+            at += len(said) + int(rng.integers(800, 3000))
+    return made / made.std()
 
 
 def _meaning(listen: Listen, text: str) -> Meaning | None:

@@ -157,7 +157,7 @@ class Levels:
         if not self._low:
             self._low = sum(self._lows) >= _MOSTLY and sum(self._masked) >= _LOW // 2  # else the model hears it itself
             self._back = 0
-        elif level >= self._line and probability >= ON:  # a loud syllable in the background ends it as little as a click
+        elif level >= self._line and probability >= ON:  # one loud syllable in the background is no end of it
             self._back += 1
             self._low = self._back < (_ONSET if sum(self._masked) >= _LOW // 2 else 1)
         else:
