@@ -42,11 +42,12 @@ from ivr.softphone.g711 import encode
 from ivr.softphone.timing import summary
 from ivr.softphone.voices import CallerVoice
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
+from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.endpointing import SileroModel, SileroStream
 from ivr.speech.worker.manner import measure
 from ivr.speech.worker.openness import Openness
 from ivr.speech.worker.recognition import samples_of
-from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector
+from ivr.speech.worker.utterance import UtteranceDetector
 from tests.acceptance.line import InnerLine
 from tests.films import actions_on, films_on, films_store
 

@@ -179,7 +179,10 @@ class PartFailed:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """For a while the caller heard nothing and was not heard; now it goes on."""
+    """For a while the caller heard nothing and was not heard; now it goes on. ``by_noise``: a prompt was stopped for
+    what turned out to be nobody."""
+
+    by_noise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _APART = 40  # windows of silence: longer than any hang-over, so that what comes
 _LOUD, _NOISE = 92, 75  # percentiles: of an utterance's levels, and of those before it
 _DURING = 150  # windows of it that are looked at
 _NEAR_DB = 3.0  # so near to loud is the caller: what was before that was not
+_FULL_DB = 20 * math.log10(32768)
 _LOOK = 4  # windows between two looks at all levels
 
 
@@ -130,6 +131,11 @@ class Levels:
             self._during.clear()
             self._voiced.clear()
         return probability
+
+    @property
+    def loudest_db(self) -> float:
+        """Of the windows of what is being said, dB full scale."""
+        return max(self._during, default=0.0) - _FULL_DB
 
     def _begin(self) -> None:
         self._during.extend(self._before.pop() for _ in range(min(_ONSET_OF, len(self._before))))

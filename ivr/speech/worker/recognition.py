@@ -23,11 +23,12 @@ from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.recognisers.vosk import VoskRecogniser
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
 from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Engine, Listen, Open, Ready, Recognise, Setup
+from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.endpointing import SileroModel, SileroStream, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
 from ivr.speech.worker.manner import Measured, measure
 from ivr.speech.worker.openness import Openness
-from ivr.speech.worker.utterance import SPECULATE_S, Attempt, Outcome, UtteranceDetector
+from ivr.speech.worker.utterance import SPECULATE_S, UtteranceDetector
 from ivr.workers.link import Link
 from ivr.workers.process import Attention
 

@@ -9,14 +9,14 @@ its own. And what was not understood is heard again together with what follows i
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from ivr.events import Accept, Cause, EarEvent, Heard, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import Cause, EarEvent, Heard, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
+from ivr.speech.worker.attempt import ACCEPTED, Answered, Attempt, Doubtful, Fragment, Outcome
 from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
 from ivr.speech.worker.engines import TELEPHONE_RATE
 from ivr.speech.worker.manner import Baseline, Measured
@@ -33,79 +33,14 @@ _TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
 _TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
-_RANKS = (Accept.REJECT, Accept.CONFIRM, Accept.ACCEPT)
+_USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
+_FAINT_DB = 8.0  # below the caller's own: somebody else,
+_UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
 
 
 class Probability(Protocol):
     def probability(self, window: bytes) -> float: ...
     def reset(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What recognising one utterance gave: the recognition and the voice's measures."""
-
-    recognition: Recognition
-    measured: Measured
-
-    @property
-    def rank(self) -> int:
-        nbest = self.recognition.nbest
-        return _RANKS.index(nbest[0].verdict) if nbest and self.recognition.cause is Cause.SUCCESS else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What was ended early, ``at``, on the strength of its words."""
-
-    at: float
-    openness: Openness
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """What ``began`` so soon after that it may be the rest of it: told only if it is understood as more."""
-
-    began: float
-    answered: Answered
-
-
-class Attempt:
-    """A recognition of ``pcm`` under way. ``cancel``: nobody wants it any more; ``cancelled`` is asked from the
-    recognising thread.
-
-    One of a fragment and its continuation is made of both first, and again of the ``continuation`` alone where that
-    isn't accepted."""
-
-    def __init__(self, pcm: bytes, grammar: SpeechGrammar, fragment: bytes = b"") -> None:
-        self.pcm = fragment + pcm
-        self.grammar = grammar
-        self.outcome: Outcome | None = None
-        self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
-        self.tail: Tail | None = None
-        self.whole = self.pcm
-        self._continuation = pcm if fragment else b""
-        self._joined: Outcome | None = None
-        event = threading.Event()
-        self.cancel, self.cancelled = event.set, event.is_set
-
-    def concluded(self, outcome: Outcome) -> bool:
-        """``pcm`` was recognised. False: there is another one to be, now."""
-        if self._continuation and outcome.rank < _RANKS.index(Accept.ACCEPT):
-            self._joined, self.pcm, self._continuation = outcome, self._continuation, b""
-            return False
-        self.outcome = outcome if self._joined is None or outcome.rank > self._joined.rank else self._joined
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Fragment:
-    """What was said until ``ended_at``, and not understood."""
-
-    pcm: bytes
-    ended_at: float
-    grammar: SpeechGrammar
 
 
 class UtteranceDetector:
@@ -138,8 +73,10 @@ class UtteranceDetector:
         self._attempt: Attempt | None = None
         self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
         self._answered: Answered | None = None
-        self._tail: Tail | None = None  # what is being said, as long as it may be one
-        self._fragment: _Fragment | None = None
+        self._doubtful: Doubtful | None = None  # what is being said, as long as it is
+        self._caller_db = _USUAL_DB
+        self._unheeded = 0  # faint utterances in a row that nothing came of
+        self._fragment: Fragment | None = None
         self._baseline = Baseline()
 
     @property
@@ -151,7 +88,7 @@ class UtteranceDetector:
         if request is None:
             self._abandon()
             self._endpointer.reset()
-            self._answered = self._tail = self._fragment = None
+            self._answered = self._doubtful = self._fragment = None
             del self._audio[:-_KEPT]
             return
         self._endpointer.max_utterance_s = request.max_utterance_s
@@ -179,6 +116,7 @@ class UtteranceDetector:
             del self._pending[: 2 * WINDOW]
             if self._request is not None:
                 self._step(self._levels.heard(self.vad.probability(window), window))
+                self._heed()
         if not self._endpointer.speaking:
             del self._audio[:-_KEPT]
 
@@ -225,9 +163,9 @@ class UtteranceDetector:
         elif isinstance(edge, End):
             self._end(End(edge.ago_s + beyond, edge.capped))
         elif self._endpointer.speaking:
-            if self._tail is not None and self._endpointer.length_s > _TAIL_LENGTH_S:
-                self._emit(SpeechStarted(self._tail.began))
-                self._tail = None
+            tail = self._doubtful is not None and self._doubtful.answered is not None
+            if tail and self._endpointer.length_s > _TAIL_LENGTH_S:
+                self._tell()
             if self._endpointer.silence_s == 0.0:
                 self._abandon()  # they went on: what was guessed is out of date
             else:
@@ -239,10 +177,27 @@ class UtteranceDetector:
     def _start(self, began: float) -> None:
         self._began = began
         if self._answered is not None and began - self._answered.at < _TAIL_S:
-            self._tail = Tail(began, self._answered)
+            self._doubtful = Doubtful(began, self._answered)
             return
         self._answered = None
-        self._emit(SpeechStarted(began))
+        self._doubtful = Doubtful(began)
+        self._heed()
+
+    def _heed(self) -> None:
+        """Once it is as loud as this caller, it is the caller."""
+        doubtful = self._doubtful
+        if (
+            doubtful is not None
+            and doubtful.answered is None
+            and self._levels.loudest_db >= self._caller_db - _FAINT_DB
+        ):
+            self._tell()
+
+    def _tell(self) -> None:
+        """That speech began, which was in doubt so far."""
+        doubtful, self._doubtful = self._doubtful, None
+        if doubtful is not None:
+            self._emit(SpeechStarted(doubtful.began))
 
     def _speculate(self, unheard_s: float) -> None:
         pause = self._endpointer.silence_s + unheard_s
@@ -253,7 +208,7 @@ class UtteranceDetector:
         change = int((_SILENCE_S - silence_s) * TELEPHONE_RATE) * 2
         pcm = bytes(self._audio) + bytes(change) if change > 0 else bytes(self._audio[: len(self._audio) + change])
         before = self._fragment
-        continued = before is not None and before.grammar.key == grammar.key and self._tail is None
+        continued = before is not None and before.grammar.key == grammar.key and self._doubtful is None
         if before is None or not continued or self._began - before.ended_at > _CONTINUED_S:
             before = None
         attempt = self._attempt = Attempt(pcm, grammar, b"" if before is None else before.pcm)
@@ -279,11 +234,11 @@ class UtteranceDetector:
     def _end(self, end: End) -> None:
         assert self._request is not None
         ended_at = self._time(end.ago_s)
-        tail, self._tail = self._tail, None
-        if tail is None:
+        doubtful, self._doubtful = self._doubtful, None
+        if doubtful is None:
             self._emit(SpeechEnded(ended_at))
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
-        attempt.ending, attempt.tail = (ended_at, end.capped), tail
+        attempt.ending, attempt.doubtful = (ended_at, end.capped), doubtful
         if attempt.outcome is not None and self._endpointer.hangover_s < self._request.hangover_s:  # early
             best = attempt.outcome.recognition.nbest[0].text
             self._answered = Answered(self._time(0.0), self._openness(attempt.grammar), best)
@@ -313,17 +268,33 @@ class UtteranceDetector:
             ended_at, capped = attempt.ending
             recognition = attempt.outcome.recognition
             understood = recognition.cause is Cause.SUCCESS
-            if (tail := attempt.tail) is not None:
-                if not understood or tail.answered.openness.goes_on(tail.answered.text, recognition.transcript):
+            if (doubtful := attempt.doubtful) is not None:
+                if not understood or _continues(doubtful.answered, recognition.transcript):
+                    self._forget(doubtful, attempt.outcome.measured)
                     continue
-                self._emit(SpeechStarted(tail.began))
+                self._emit(SpeechStarted(doubtful.began))
                 self._emit(SpeechEnded(ended_at))
+            if attempt.outcome.rank == ACCEPTED:
+                self._caller_db, self._unheeded = attempt.outcome.measured.level_db, 0
             best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
             cause = recognition.cause
-            if capped and cause is Cause.NO_MATCH:
+            if cause is Cause.NO_MATCH and not attempt.outcome.spoken:
+                cause = Cause.NO_INPUT_TIMEOUT
+            elif capped and cause is Cause.NO_MATCH:
                 cause = Cause.RECOGNITION_TIMEOUT
             self._fragment = None
             if cause is Cause.NO_MATCH and len(attempt.whole) <= _FRAGMENT:
-                self._fragment = _Fragment(attempt.whole, ended_at, attempt.grammar)
+                self._fragment = Fragment(attempt.whole, ended_at, attempt.grammar)
             self._emit(Heard(replace(recognition, cause=cause, manner=manner), ended_at))
+
+    def _forget(self, doubtful: Doubtful, measured: Measured) -> None:
+        """Nothing came of it; faint ones again and again are a caller who is farther away than before."""
+        if doubtful.answered is None and measured.speech_s >= _UNHEEDED_S:
+            self._unheeded += 1
+            if self._unheeded >= _UNHEEDED:
+                self._caller_db, self._unheeded = measured.level_db, 0
+
+
+def _continues(answered: Answered | None, transcript: str) -> bool:
+    return answered is not None and answered.openness.goes_on(answered.text, transcript)

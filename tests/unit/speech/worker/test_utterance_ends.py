@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ivr.events import Accept, Cause, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
+from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.manner import Measured
-from ivr.speech.worker.utterance import Attempt, Outcome
 from tests.unit.speech.worker.test_utterance import QUIET, VOICE, Rig
 
 GRAMMAR = SpeechGrammar(
@@ -203,3 +203,54 @@ def test_what_comes_late_or_under_another_grammar_continues_nothing() -> None:
         rig.feed(VOICE, 25)
         rig.feed(QUIET, 8)
         assert len(rig.attempts[-1].pcm) < 16000 * 1.2
+
+
+FAINT = (300).to_bytes(2, "little") * 160  # 41 dB below full scale
+
+
+def test_who_is_much_fainter_than_the_caller_stops_nothing_and_is_heard_if_understood() -> None:
+    rig = TalkingRig()
+    rig.feed(FAINT, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("stop it now", Accept.REJECT)
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == []
+    rig.feed(FAINT, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("what's next")
+    rig.feed(QUIET, 20)
+    assert rig.kinds() == TOLD and rig.texts == ["what's next"]
+
+
+def test_a_caller_who_begins_softly_is_told_once_they_are_loud() -> None:
+    rig = TalkingRig()
+    rig.feed(FAINT, 15)
+    assert rig.kinds() == []
+    rig.feed(VOICE, 2)
+    assert rig.kinds() == [SpeechStarted]
+    started = rig.events[0]
+    assert isinstance(started, SpeechStarted) and abs(started.at - 50.0) < 0.06
+
+
+def test_a_caller_who_moved_away_from_the_telephone_is_not_unheeded_for_ever() -> None:
+    rig = TalkingRig()
+    for _ in range(2):
+        rig.feed(FAINT, 40)
+        rig.feed(QUIET, 8)
+        found = Recognition(Cause.NO_MATCH, (), "Whatever.")
+        rig.detector.done(rig.attempts[-1], Outcome(found, Measured(-41.0, 30.0, 120.0, 0.8)))
+        rig.feed(QUIET, 60)
+    assert rig.kinds() == []
+    rig.feed(FAINT, 10)
+    assert rig.kinds() == [SpeechStarted]
+
+
+def test_a_noise_that_sounded_like_speech_is_no_attempt_at_saying_anything() -> None:
+    for transcript, pitch in (("", 120.0), ("Bye.", 0.0)):
+        rig = TalkingRig()
+        rig.feed(VOICE, 25)
+        rig.feed(QUIET, 8)
+        found = Recognition(Cause.NO_MATCH, (), transcript)
+        rig.detector.done(rig.attempts[-1], Outcome(found, Measured(-20.0, 30.0, pitch, 0.5)))
+        rig.feed(QUIET, 40)
+        assert [e.recognition.cause for e in rig.events if isinstance(e, Heard)] == [Cause.NO_INPUT_TIMEOUT]
