@@ -42,6 +42,8 @@ BENCHES = {
     "line_load": Bench("100 calls to a whole line, against a bare timer loop", ("--calls", "30", "--seconds", "5")),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
     "speech_main": Bench("recognition under the grammar of the open question", ()),
+    "turn_ends": Bench("how soon turns end, and how often too soon, against the aims", ("--every", "12", "--snr")),
+    "barge_in": Bench("what stops a prompt: callers at once, its own echo and noise never"),
     "spoken_calls": Bench(
         "reorders spoken in real calls: right ends and waits, against the aims", ("--sentences", "3")
     ),

@@ -81,7 +81,7 @@ class Line:
             packet = Packet(0, False, number, number * FRAME, 77, payload[number * FRAME : (number + 1) * FRAME])
             receiver.datagram(build(packet), ("192.0.2.1", 4000), now)
             if self._guarded:
-                echo.played(power(sent[number * FRAME : (number + 1) * FRAME]))
+                echo.played(power(sent[number * FRAME : (number + 1) * FRAME].astype(np.int16)))
             if receiver.tick() and receiver.payload is not None:
                 decoded = PCMU.decode(receiver.payload)
                 receiver.decoded(decoded, power(decoded))
@@ -144,7 +144,7 @@ def _band(signal: Signal, centre: float, width: float) -> Signal:
 
 def at_level(signal: Signal, level_db: float) -> Signal:
     loud = signal[np.abs(signal) > np.abs(signal).max() * 0.05]
-    return signal * (32768 * 10 ** (level_db / 20) / np.sqrt((loud**2).mean()))
+    return np.asarray(signal * (32768 * 10 ** (level_db / 20) / np.sqrt((loud**2).mean())), float)
 
 
 def beside(prompt: Signal, sound: Signal, at_s: float = AT_S) -> Signal:

@@ -248,7 +248,7 @@ def background(length: int, seed: int, people: int) -> Signal:
             begin, end = max(0, at), min(length, at + len(said))
             made[begin:end] += said[begin - at : end - at]
             at += len(said) + int(rng.integers(800, 3000))
-    return made / made.std()
+    return np.asarray(made / made.std(), float)
 
 
 def _meaning(listen: Listen, text: str) -> Meaning | None:
