@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was ended early, ``at``, on the strength of its words."""
+    """What was understood and ended, ``at``, though more of it may follow."""
 
     at: float
     openness: Openness

@@ -59,6 +59,8 @@ class Openness:
         if self._digits is not None and best.phrase is None and best.text.isdecimal():
             full = len(best.text) >= self._digits.maximum
             return min(hangover_s, EARLY_S) if full and best.verdict is Accept.ACCEPT else max(hangover_s, DIGITS_S)
+        if self._trailing(best.text, said):
+            return max(hangover_s, BEGUN_S)
         brief = len(best.text.split()) <= _BRIEF
         if best.verdict is not Accept.ACCEPT or (brief and said != best.text):
             return hangover_s
@@ -87,16 +89,26 @@ class Openness:
         return found
 
     def goes_on(self, text: str, rest: str) -> bool:
-        """Whether ``rest``, a transcript, is (or begins) what may follow ``text`` without meaning anything else."""
+        """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it."""
         said = bare_words(rest)
+        count = said.count(" ") + 1
+        parts = {" ".join(part) for onward in self.rests(text) for part in (onward[:count], onward[-count:])}
+        return any(likeness(said, part) >= _ALIKE for part in parts)
+
+    def rests(self, text: str) -> list[Pieces]:
+        """What may follow ``text`` without meaning anything else."""
         ways = list(self._ways(text.split()))
         senses = {sense for onward, cut, sense in ways if not onward and not cut}
-        for onward, cut, sense in ways:
-            if onward and not cut and sense in senses and not any(map(slot_name, onward)):
-                beginning = " ".join(onward[: max(1, said.count(" ") + 1)])
-                if likeness(said, beginning) >= _ALIKE:
-                    return True
-        return False
+        return [
+            onward
+            for onward, cut, sense in ways
+            if onward and not cut and sense in senses and not any(map(slot_name, onward))
+        ]
+
+    def _trailing(self, text: str, said: str) -> bool:
+        """Whether what was heard ends with a word of what may still follow: "... to the top of"."""
+        last = said.rpartition(" ")[2]
+        return bool(last) and last != text.rpartition(" ")[2] and any(last in rest[:-1] for rest in self.rests(text))
 
     def _ways(self, words: Sequence[str]) -> Iterator[tuple[Pieces, bool, Sense]]:
         """Each way in which a sentence begins with ``words``: what is left of it, whether they end within a value of a

@@ -239,9 +239,11 @@ class UtteranceDetector:
             self._emit(SpeechEnded(ended_at))
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
         attempt.ending, attempt.doubtful = (ended_at, end.capped), doubtful
-        if attempt.outcome is not None and self._endpointer.hangover_s < self._request.hangover_s:  # early
-            best = attempt.outcome.recognition.nbest[0].text
-            self._answered = Answered(self._time(0.0), self._openness(attempt.grammar), best)
+        if attempt.outcome is not None and attempt.outcome.rank:
+            best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
+            early = self._endpointer.hangover_s < self._request.hangover_s
+            if early or (self._request.early and openness.rests(best)):
+                self._answered = Answered(self._time(0.0), openness, best)
         self._attempt = None  # the next utterance makes its own
         self._await_end()
         self._finishing.append(attempt)

@@ -77,6 +77,9 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
         (heard("move alien to the top"), EARLY_S),
         (heard("move alien to the top", Accept.CONFIRM), 0.5),
         (heard("move alien"), 0.5),
+        (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
+        (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
+        (heard("move alien to the top", Accept.ACCEPT, "Move alien to the tub."), EARLY_S),
         (heard("remove the godfather"), 0.5),
         (heard("yes"), EARLY_S),
         (heard("no"), DETACHED_S),
@@ -112,6 +115,7 @@ def test_a_rest_that_changes_nothing_is_known_by_its_words_however_badly_written
     assert openness.goes_on("move alien to the top", "of my queue.")
     assert openness.goes_on("move alien to the top", "Of my cue.")
     assert openness.goes_on("remove alien", "From my")
+    assert openness.goes_on("remove alien", "My cue.")
     assert not openness.goes_on("move alien to the top", "No, what's next?")
     assert not openness.goes_on("move alien", "to number two")
     assert not openness.goes_on("move alien to the top", "")
