@@ -283,8 +283,12 @@ class Conductor:
         if self._message.heard(heard) or self._paused or self._listen is None or not wanted:
             return
         self._timing.heard(heard)
-        agitated = self._agitation.heard(heard.recognition, self._services.clock.monotonic())
-        await self._tell(SpeechHeard(heard.recognition, self._listen.token))
+        agitated = None
+        if not self._barge_in.mistaken(heard.recognition):
+            agitated = self._agitation.heard(heard.recognition, self._services.clock.monotonic())
+            await self._tell(SpeechHeard(heard.recognition, self._listen.token))
+        elif self._barge_in.taken_back():
+            await self._tell(Interrupted(by_noise=True))
         if agitated is not None:
             await self._tell(agitated)
         self._await_input()

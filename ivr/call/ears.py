@@ -66,7 +66,8 @@ class CallEars:
             await self._media.listen(False)
             await self._ears.listen(None)
             return ""
-        await self._ears.listen(ListenRequest(listen.grammar.speech, listen.hangover_s, listen.max_utterance_s))
+        how = listen.hangover_s, listen.max_utterance_s, not listen.dictation
+        await self._ears.listen(ListenRequest(listen.grammar.speech, *how))
         await self._media.listen(True)
         return ""
 

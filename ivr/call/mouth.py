@@ -52,6 +52,11 @@ class Mouth:
         return bool(self._sayings)
 
     @property
+    def text(self) -> str:
+        """What is being said now."""
+        return " ".join(words.text for saying in self._sayings.values() for words in saying.say.words)
+
+    @property
     def bargein(self) -> bool:
         """May speech stop what is being said now?"""
         return all(s.say.bargein for s in self._sayings.values())

@@ -117,11 +117,11 @@ def figures(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
     """What callers wait for, beside what we aim at."""
     rows = []
     if times := summary(seconds for o in outcomes for _, seconds in o.turns):
-        rows.append((f"end of speech to first sound, p50 of {times.count} turns", f"{times.p50:.2f} s", "0.9 s"))
-        rows.append(("… p95", f"{times.p95:.2f} s", "1.3 s"))
+        rows.append((f"end of speech to first sound, p50 of {times.count} turns", f"{times.p50:.2f} s", "0.45 s"))
+        rows.append(("… p95", f"{times.p95:.2f} s", "0.8 s"))
     for name, values, aim in (
         ("key to silence", [s for o in outcomes for s in o.key_silences], "60 ms"),
-        ("first word to silence", [s for o in outcomes for s in o.speech_silences], "300 ms"),
+        ("first word to silence", [s for o in outcomes for s in o.speech_silences], "250 ms"),
     ):
         if found := summary(values):
             rows.append((f"{name}, worst of {found.count}", f"{found.worst * 1000:.0f} ms", aim))

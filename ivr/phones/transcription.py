@@ -96,7 +96,7 @@ class Transcription:
         """Until the recogniser fails; why."""
         feeding = asyncio.create_task(self._send(ears))
         try:
-            await ears.listen(ListenRequest(free_grammar(self._language), hangover_s=0.7, max_utterance_s=15.0))
+            await ears.listen(ListenRequest(free_grammar(self._language), 0.7, 15.0, early=False))
             async for event in ears.events():
                 if isinstance(event, RecogniserFailed):
                     return event.reason or "the recogniser failed"

@@ -13,11 +13,15 @@ from ivr.media.clip import Clip
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
-    """How to listen now. ``hangover_s``: silence that ends an utterance; ``max_utterance_s``: cap on its length."""
+    """How to listen now. ``hangover_s``: silence that ends an utterance; ``max_utterance_s``: cap on its length.
+
+    ``early``: less silence ends what is complete in the grammar, and more what it only begins; not for dictation, where
+    anything may follow."""
 
     grammar: SpeechGrammar
     hangover_s: float = 0.5
     max_utterance_s: float = 12.0
+    early: bool = True
 
 
 class Ears(Protocol):

@@ -27,7 +27,7 @@ from ivr.errors import ConfigError
 from ivr.ports import Clip
 
 log = structlog.get_logger()
-_RENDERING = "2"  # raise when trimming, levelling or wording change: old entries are then made anew
+_RENDERING = "3"  # raise when trimming, levelling or wording change: old entries are then made anew
 _RATE = 8000
 _MEMORY_BYTES = 64 * 1024 * 1024
 _SLUG_LENGTH = 60

@@ -174,7 +174,7 @@ class WorkerEars:
             return
         self._grammar = request.grammar
         self.worker.send_grammar(request.grammar, self._pack)
-        listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s)
+        listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s, request.early)
         self.worker.send(self.session, listen)
 
     def feed(self, pcm: bytes, at: float) -> None:

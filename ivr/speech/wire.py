@@ -77,6 +77,7 @@ class Listen:
     key: str = ""
     hangover_s: float = 0.0
     max_utterance_s: float = 0.0
+    early: bool = True
 
 
 @dataclass(frozen=True, slots=True)

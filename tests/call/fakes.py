@@ -363,6 +363,10 @@ class FakeEars:
         self.begin()
         self._queue.put_nowait(SpeechEnded())
 
+    def noise(self) -> None:
+        """What sounded like speech was none."""
+        self._queue.put_nowait(Heard(Recognition(Cause.NO_INPUT_TIMEOUT)))
+
     def read(self, text: str, manner: Manner | None = None) -> None:
         cause = Cause.SUCCESS if text else Cause.NO_MATCH
         self._queue.put_nowait(Heard(Recognition(cause, (), text, 1.0, manner=manner or Manner())))

@@ -367,6 +367,38 @@ def test_speech_stops_the_prompt(library: FlowLibrary) -> None:
     run(scenario())
 
 
+def test_a_noise_is_no_turn_and_the_question_that_it_cut_short_is_asked_again(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call(1.0):
+            ears = rig.speech.ears[-1]
+            ears.speak()
+            await asyncio.sleep(0.01)
+            assert rig.caller.cut and rig.caller.cut[0].startswith("Hello")
+            asked = len(rig.caller.heard)
+            ears.noise()
+            await asyncio.sleep(4)
+            assert len(rig.caller.heard) > asked and "Sorry" not in rig.said and "What can I do" in rig.said
+            before = list(rig.caller.heard)
+            ears.speak()
+            ears.noise()
+            await asyncio.sleep(2)
+            assert rig.caller.heard == before  # nothing was cut short, and nothing was said
+
+    run(scenario())
+
+
+def test_our_own_words_are_not_the_caller(library: FlowLibrary) -> None:
+    async def scenario() -> None:
+        rig = Rig(library)
+        async with rig.call(1.0):
+            rig.speech.ears[-1].hear(" ".join(rig.caller.heard[0].split()[:7]))
+            await asyncio.sleep(9)
+            assert "Sorry" not in rig.said
+
+    run(scenario())
+
+
 def test_a_key_by_info_counts_as_one_by_rtp(library: FlowLibrary) -> None:
     async def scenario() -> None:
         rig = Rig(library)

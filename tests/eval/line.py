@@ -21,10 +21,12 @@ from ivr.media.process.codec import coder, power
 from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp import Packet, build
 from ivr.ports import Ears, ListenRequest, MediaLeg, SpeechService
+from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.endpointing import SileroModel, SileroStream
 from ivr.speech.worker.engines import Cancelled, Recogniser
+from ivr.speech.worker.manner import measure
 from ivr.speech.worker.recogniser_process import samples_of
-from ivr.speech.worker.utterance import Attempt, Outcome, UtteranceDetector, measure
+from ivr.speech.worker.utterance import UtteranceDetector
 from tests.eval.conditions import FRAME, Clip
 from tests.eval.meaning import Turn
 

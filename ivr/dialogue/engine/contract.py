@@ -179,7 +179,10 @@ class PartFailed:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """For a while the caller heard nothing and was not heard; now it goes on."""
+    """For a while the caller heard nothing and was not heard; now it goes on. ``by_noise``: a prompt was stopped for
+    what turned out to be nobody."""
+
+    by_noise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class Listen:
     """Listen from now on (also during the prompt). The silence timer starts when all that is being said has ended.
 
     ``timeout_s`` None: no silence timer (e.g. while an action runs). ``hotword``: speech stops a prompt only once it
-    was recognised. ``interdigit_s`` is 0 where single keys decide."""
+    was recognised. ``interdigit_s`` is 0 where single keys decide. ``dictation``: any words are an answer."""
 
     token: int
     grammar: StateGrammar
@@ -238,6 +241,7 @@ class Listen:
     max_utterance_s: float = 12.0
     hotword: bool = False
     interdigit_s: float = 0.0
+    dictation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,8 @@ class Dialogue:
                 return part_failure.recognition_late(call, given_up=given_up)
             case SpeechLost():
                 return part_failure.speech_lost(call)
-            case Interrupted():
-                return part_failure.interrupted(call)
+            case Interrupted(by_noise):
+                return part_failure.interrupted(call, by_noise=by_noise)
             case Agitated(evidence=evidence, weight=weight):
                 call.temper.agitated(evidence, weight)
                 call.outbox.record(Decided("agitated", evidence, {"level": round(call.temper.level, 2)}))

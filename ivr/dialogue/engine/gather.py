@@ -80,6 +80,7 @@ def listen(call: Conversation, gather: Gather) -> None:
             gather.hangover_s,
             hotword=gather.hotword,
             interdigit_s=INTERDIGIT_S if patient else 0.0,
+            dictation=bool(gather.dictation),
         )
     )
 

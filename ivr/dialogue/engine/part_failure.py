@@ -48,13 +48,16 @@ def speech_lost(call: Conversation) -> Next:
     return Ask(gather)
 
 
-def interrupted(call: Conversation) -> Next:
-    """Ask again what was asked; who waits for an answer hears that."""
-    call.outbox.record(Failed("media", "interrupted"))
+def interrupted(call: Conversation, *, by_noise: bool = False) -> Next:
+    """Ask again what was asked; who waits for an answer hears that. ``by_noise``: nothing failed, and nothing is said
+    of it."""
+    if not by_noise:
+        call.outbox.record(Failed("media", "interrupted"))
     gather = call.gather
     if gather is None or call.waiting is not None:
         return STAY
-    call.say(call.system("interrupted"))
+    if not by_noise:
+        call.say(call.system("interrupted"))
     return say_again(call, gather)
 
 

@@ -60,6 +60,7 @@ class _Fixed:
     templates: tuple[Pieces, ...]
     intents: tuple[str, ...]
     slots: tuple[str, ...]
+    means: tuple[int, ...]
     digest: bytes
 
 
@@ -93,13 +94,17 @@ class Outline:
                     phrases.setdefault(" ".join(variant), Meaning(entry.intent))
                 elif len(set(names)) == len(names):  # a slot that is filled twice is never read
                     templates.setdefault(variant, entry.intent)
-        text = "\n".join((*phrases, "", *(" ".join(template) for template in templates)))
+        asked = [*(meaning.intent for meaning in phrases.values()), *templates.values()]
+        numbers = {intent: number for number, intent in enumerate(dict.fromkeys(asked))}
+        means = tuple(numbers[intent] for intent in asked)
+        text = "\n".join((repr(means), *phrases, "", *(" ".join(template) for template in templates)))
         return _Fixed(
             tuple(phrases),
             tuple(phrases.values()),
             tuple(templates),
             tuple(templates.values()),
             tuple(name for name in self.slots if any(f"{{{name}}}" in template for template in templates)),
+            means,
             hashlib.blake2s(text.encode(), digest_size=12).digest(),
         )
 
@@ -199,6 +204,7 @@ class StateGrammar:
             fixed.templates,
             tuple((name, forms.said) for name, forms in spoken.items()),
             frozenset(name for name in spoken if isinstance(self.slots[name], NumberSlot)),
+            fixed.means,
         )
 
     def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:

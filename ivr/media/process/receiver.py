@@ -14,6 +14,7 @@ from ivr.media.description import MediaDescription
 from ivr.media.process.codec import FRAME, FRAME_S, SILENCE, Coder, Samples, coder, power
 from ivr.media.process.dtmf_event import EventReceiver, KeyChange
 from ivr.media.process.dtmf_tone import ToneDetector
+from ivr.media.process.echo import EchoGuard
 from ivr.media.process.jitter import HISTORY, LONGEST, JitterBuffer, PayloadClock, conceal, resumed
 from ivr.media.process.latch import Address, Latch, SourceLatch
 from ivr.media.process.rtcp import Reception
@@ -35,6 +36,8 @@ _RISE = 10 ** (7 / 10)  # above the noise floor
 _FAINTEST = 10 ** (-54 / 10)  # of full scale; quieter than any telephone voice
 _OPENING = 2  # loud frames of the last three
 _HANGOVER = 60  # frames, 1.2 s: longer than the longest endpointing pause behind it
+_ONSET = 5  # frames before the gate opens that may be a soft beginning, though they are no louder than an echo
+_TALKING = 8  # frames that may be as soft between two loud ones of somebody who talks over a prompt
 _BLOCK = 25  # frames, 0.5 s
 _BLOCKS = 6  # the noise floor is the quietest moment of the last 3 s
 
@@ -57,8 +60,10 @@ class VoiceGate:
         """Whether the last frame was no louder than the noise."""
         return not self._loud & 1
 
-    def frame(self, power: float) -> bool:
-        """Whether this frame is to pass. The first True comes after up to PRE_ROLL frames worth replaying."""
+    def frame(self, power: float, *, echo: bool = False) -> bool:
+        """Whether this frame is to pass; ``echo``: it may be that of a prompt, which opens no gate.
+
+        The first True comes after up to PRE_ROLL frames worth replaying."""
         self._smooth += (power - self._smooth) * (0.5 if self._count or self._blocks else 1.0)
         self._minimum = min(self._minimum, self._smooth)
         self._count += 1
@@ -68,7 +73,7 @@ class VoiceGate:
             self._minimum, self._count = 1.0, 0
         elif self._minimum < self.floor:
             self.floor = self._minimum
-        loud = power > max(self.floor * _RISE, _FAINTEST)
+        loud = not echo and power > max(self.floor * _RISE, _FAINTEST)
         self._loud = (self._loud << 1 | loud) & 0b111
         if self._loud.bit_count() >= _OPENING:
             self.open = True
@@ -82,7 +87,9 @@ class VoiceGate:
 class Receiver:
     """What the far end sends. After ``tick``, ``payload`` and ``signal`` hold this tick's 20 ms, None for nothing."""
 
-    def __init__(self, preferences: Sequence[str], on_key: OnKey, latch: Latch | None = None) -> None:
+    def __init__(
+        self, preferences: Sequence[str], on_key: OnKey, latch: Latch | None = None, echo: EchoGuard | None = None
+    ) -> None:
         self.latch = latch or SourceLatch()
         self.reception = Reception()
         self.jitter = JitterBuffer()
@@ -106,7 +113,9 @@ class Receiver:
         self._tone = ("", 0.0)  # the last key by tone, and until when
         self._clock = PayloadClock()
         self._gate = VoiceGate()
-        self._pre_roll: deque[Samples] = deque(maxlen=PRE_ROLL)
+        self._echo = echo or EchoGuard()
+        self._voiced = 0  # ticks since the last one that wasn't echo
+        self._pre_roll: deque[tuple[Samples, bool]] = deque(maxlen=PRE_ROLL)  # and whether it may be echo
         self._history: deque[Samples] = deque([SILENCE] * (HISTORY // FRAME), maxlen=HISTORY // FRAME)
         self._lost = 0
 
@@ -266,7 +275,10 @@ class Receiver:
         signal = self.signal
         at = self._at = self._time(now) if self.listening else 0.0
         gate = self._gate
-        is_open = gate.frame(gate.floor if signal is None else self.power)
+        heard = gate.floor if signal is None else self.power
+        echo = self.listening and self._echo.playing and self._echo.heard(heard, gate.floor)
+        is_open = gate.frame(heard, echo=echo)
+        self._voiced = 0 if not gate.quiet else self._voiced + 1
         if signal is None:
             if not is_open:
                 return []
@@ -274,14 +286,16 @@ class Receiver:
         elif self._tones is not None and self._tones.pressed:
             signal = SILENCE  # a key is no speech
         if not (is_open and self.listening):
-            self._pre_roll.append(signal)
+            self._pre_roll.append((signal, echo))
             return []
         frames: Speech = []
         if self._pre_roll:
             count = len(self._pre_roll)
-            frames = [(at - (count - i) * FRAME_S, frame.tobytes()) for i, frame in enumerate(self._pre_roll)]
+            for i, (frame, echoed) in enumerate(self._pre_roll):
+                kept = SILENCE if echoed and count - i > _ONSET else frame
+                frames.append((at - (count - i) * FRAME_S, kept.tobytes()))
             self._pre_roll.clear()
-        frames.append((at, signal.tobytes()))
+        frames.append((at, (SILENCE if echo and self._voiced > _TALKING else signal).tobytes()))
         return frames
 
     def _time(self, now: float) -> float:

@@ -14,6 +14,7 @@ from ivr.media.clip import LegStats
 from ivr.media.description import MediaDescription, expects_audio, negotiate
 from ivr.media.process import rtcp
 from ivr.media.process.dtmf_event import KeyChange
+from ivr.media.process.echo import EchoGuard
 from ivr.media.process.latch import Address
 from ivr.media.process.mixing import Mix, Voice
 from ivr.media.process.receiver import Receiver
@@ -54,7 +55,8 @@ class RtpSession:
         self.dropped_tap_frames = 0
         self.failed_packets = 0
         self.sender = Sender(transport.send, self._done)
-        self.receiver = Receiver(preferences, self._key, transport.latch)
+        self._echo = EchoGuard()
+        self.receiver = Receiver(preferences, self._key, transport.latch, self._echo)
         self._preferences = preferences
         self._host = host
         self._timeout_s = timeout_s
@@ -90,6 +92,7 @@ class RtpSession:
     def send(self, now: float) -> None:
         """This tick's packet, from whatever there is to send."""
         self.sender.tick(self.receiver.latch.source, self.voice, now)
+        self._echo.played(self.sender.power)
 
     def watch(self, now: float) -> None:
         """After the tick's urgent work: RTCP, and whether the far end still sends."""

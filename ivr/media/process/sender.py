@@ -12,7 +12,20 @@ from typing import TypeAlias
 import numpy as np
 
 from ivr.media.description import MediaDescription, held, preferred
-from ivr.media.process.codec import FRAME, FRAME_S, RATE, SILENCE, Coder, Samples, clipped, coder, faded, mixed, samples
+from ivr.media.process.codec import (
+    FRAME,
+    FRAME_S,
+    RATE,
+    SILENCE,
+    Coder,
+    Samples,
+    clipped,
+    coder,
+    faded,
+    mixed,
+    powers,
+    samples,
+)
 from ivr.media.process.dtmf_event import EventSender
 from ivr.media.process.dtmf_tone import tones
 from ivr.media.process.latch import Address
@@ -37,6 +50,7 @@ class Recording:
         self.frames = -(-len(signal) // FRAME)
         self.signal: Samples = np.pad(signal, (0, self.frames * FRAME - len(signal)))
         self.seconds = len(signal) / RATE
+        self.powers: list[float] = powers(self.signal.reshape(-1, FRAME)).tolist() if self.frames else []
         self._payloads: dict[str, list[bytes]] = {}
 
     def samples(self, index: int) -> Samples:
@@ -112,6 +126,11 @@ class PlayQueue:
             self._tracks.popleft()
             self._done(track.token, True, track.played)
         return False
+
+    @property
+    def power(self) -> float:
+        """Of what is played in these 20 ms, while ``next`` says that there is something."""
+        return 0.0 if self._recording is None else self._recording.powers[self._index]
 
     def payload(self, coder: Coder) -> bytes:
         """These 20 ms in ``coder``'s codec, mostly ready-made."""
@@ -191,6 +210,7 @@ class Sender:
         self.packets = 0
         self.octets = 0
         self.held = False
+        self.power = 0.0  # of the prompt in this tick
         self.coder: Coder | None = None
         self.relay = Relay()
         self._send = send
@@ -265,6 +285,7 @@ class Sender:
 
     def tick(self, target: Address | None, voice: Voice | None, now: float) -> None:
         """Send this tick's packet to ``target``; ``voice`` is what is heard of other legs."""
+        self.power = 0.0
         relay = self.relay
         if relay.fresh:  # these 20 ms have been sent on
             relay.fresh = False
@@ -310,6 +331,7 @@ class Sender:
             return coder.encode(self._tones.popleft())
         queue = self.queue
         if queue.next():
+            self.power = queue.power
             if voice is not None and voice.signal is not None:
                 return coder.encode(mixed(queue.signal(), voice.signal))
             return queue.payload(coder)

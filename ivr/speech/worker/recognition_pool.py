@@ -21,10 +21,10 @@ import structlog
 from ivr.ports import SpeechGrammar
 from ivr.speech.known_grammars import KnownGrammars
 from ivr.speech.wire import GRAMMAR
+from ivr.speech.worker.attempt import Outcome
 from ivr.speech.worker.prefork import Forked
 from ivr.speech.worker.recogniser_process import KEY_END, OUTCOME, Order
 from ivr.speech.worker.recognition_queue import Rank, RecognitionQueue
-from ivr.speech.worker.utterance import Outcome
 from ivr.workers.frames import Life
 from ivr.workers.link import Link
 from ivr.workers.process import Attention

@@ -59,7 +59,7 @@ class SynthesisWorker:
             raise
         except (RuntimeError, ValueError, OSError) as error:
             raise SpeechUnavailable(f"{order.engine}: {error!r}", remedy="see the log") from error
-        return prompt_pcm(samples, rate)
+        return prompt_pcm(samples, rate, brisk=True)
 
     def close(self) -> None:
         """The line is gone."""

@@ -1,115 +1,41 @@
 """Utterances of one call: gated audio in; SpeechStarted, SpeechEnded and Heard (with the manner, prosody) out.
 
-All but ``measure`` runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only
-while its gate is open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts
-speculatively a quarter of a second into a silence and is reused when the silence lasts until the hang-over. Manner is
-weak evidence, only ever to bring a human sooner; loudness is relative to the caller's own first utterances, so that a
-loud telephone is not an angry caller.
+All runs on the worker's loop; recognition is handed to ``submit``. The media process sends audio only while its gate
+is open: a gap in ``at`` is silence, and so is nothing arriving at all. Recognition starts as soon as somebody falls
+silent, and what it gives says which silence ends the utterance (``openness``): what can't go on is answered at once.
+The price of that is paid here too: a tail ("... of my queue") that comes after the answer was begun is no utterance of
+its own. And what was not understood is heard again together with what follows it soon.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ivr.events import Cause, EarEvent, Heard, Manner, Recognition, SpeechEnded, SpeechStarted
+from ivr.events import Cause, EarEvent, Heard, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
-from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Start
-from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
+from ivr.speech.worker.attempt import ACCEPTED, Answered, Attempt, Doubtful, Fragment, Outcome
+from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
+from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.manner import Baseline, Measured
+from ivr.speech.worker.openness import Openness
 
-SPECULATE_S = 0.25
+SPECULATE_S = 0.12
 _BYTES_A_SECOND = 2 * TELEPHONE_RATE
-_TAIL_S = 0.25  # silence left after the speech for the recogniser
+_SILENCE_S = 0.25  # left after the speech for the recogniser, or added
 _KEPT = int((PREROLL_S + 0.2) * _BYTES_A_SECOND) & ~1
 _JITTER_S = 0.04  # smaller gaps are scheduling, not silence
 _LATE_S = 0.08  # after so long without a frame the gate has closed
 _JUMP_S = 1.0  # ``at`` running back further than this is another stream
-_FRAME = 240  # 30 ms
-_BASELINE = 3  # utterances that make the caller's own normal
-_LOWEST_HZ, _HIGHEST_HZ = 70.0, 400.0
-_VOICING = 0.5  # normalised autocorrelation that makes a frame voiced
-_FLOOR = 1e-5
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Of one utterance: levels in dB full scale, pitch in Hz (0: no voiced frame), seconds of speech."""
-
-    level_db: float = 0.0
-    snr_db: float = 0.0
-    pitch_hz: float = 0.0
-    speech_s: float = 0.0
-
-
-def measure(speech: Samples) -> Measured:
-    """``speech``: one utterance at 8 kHz with some silence around it."""
-    count = len(speech) // _FRAME
-    if count < 2:
-        return Measured()
-    frames = speech[: count * _FRAME].reshape(count, _FRAME)
-    rms = np.sqrt((frames.astype(np.float64) ** 2).mean(1))
-    heard = rms[rms > _FLOOR]  # exact silence is a closed gate, not the caller's room
-    if len(heard) < 2:
-        return Measured()
-    noise = float(np.percentile(heard, 10))
-    loud = rms > max(float(heard.max()) * 0.1, noise * 1.5)
-    if not loud.any():
-        loud = rms >= np.median(heard)
-    level = float(np.sqrt((rms[loud] ** 2).mean()))
-    return Measured(_db(level), max(0.0, _db(level) - _db(noise)), _pitch(frames[loud]), float(loud.sum()) * 0.03)
-
-
-def _db(value: float) -> float:
-    return 20.0 * float(np.log10(max(value, _FLOOR)))
-
-
-def _pitch(frames: NDArray[np.float32]) -> float:
-    """Median over voiced frames of the autocorrelation's first peak between 70 and 400 Hz."""
-    frames = frames[:100]
-    spectrum = np.fft.rfft(frames - frames.mean(1, keepdims=True), 2 * _FRAME)
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, :_FRAME]
-    energy = correlation[:, :1]
-    shortest, longest = int(TELEPHONE_RATE / _HIGHEST_HZ), int(TELEPHONE_RATE / _LOWEST_HZ)
-    taper = 1.0 - np.arange(_FRAME) / _FRAME  # fewer samples overlap at longer lags
-    window = (correlation / np.maximum(energy, 1e-9) / taper)[:, shortest:longest]
-    peaks = window.max(1)
-    # The first lag almost as good as the best one: otherwise a multiple of the period may win (an octave down).
-    lags = (window >= 0.9 * peaks[:, None]).argmax(1)
-    for row, lag in enumerate(lags):
-        while lag + 1 < window.shape[1] and window[row, lag + 1] > window[row, lag]:
-            lag += 1
-        lags[row] = lag
-    voiced = peaks >= _VOICING
-    if not voiced.any():
-        return 0.0
-    return float(np.median(TELEPHONE_RATE / (lags[voiced] + shortest)))
-
-
-class Baseline:
-    """One caller's normal."""
-
-    def __init__(self) -> None:
-        self._levels: list[float] = []
-
-    def manner(self, measured: Measured, words: int) -> Manner:
-        """The manner of an utterance of ``words`` words; the first ones also make the baseline."""
-        if measured.speech_s <= 0:
-            return Manner()
-        loudness = measured.level_db - float(np.mean(self._levels)) if self._levels else 0.0
-        if len(self._levels) < _BASELINE:
-            self._levels.append(measured.level_db)
-        return Manner(
-            loudness_db=round(loudness, 1),
-            words_per_second=round(words / max(measured.speech_s, 0.2), 2),
-            pitch_hz=round(measured.pitch_hz, 1),
-            snr_db=round(measured.snr_db, 1),
-        )
+_TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
+_TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
+_CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
+_FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
+_USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
+_FAINT_DB = 8.0  # below the caller's own: somebody else,
+_UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
 
 
 class Probability(Protocol):
@@ -117,32 +43,13 @@ class Probability(Protocol):
     def reset(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What recognising one utterance gave: the recognition and the voice's measures."""
-
-    recognition: Recognition
-    measured: Measured
-
-
-class Attempt:
-    """A recognition under way. ``cancel``: nobody wants it any more; ``cancelled`` is asked from the recognising
-    thread."""
-
-    def __init__(self, pcm: bytes, grammar: SpeechGrammar) -> None:
-        self.pcm = pcm
-        self.grammar = grammar
-        self.outcome: Outcome | None = None
-        self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
-        event = threading.Event()
-        self.cancel, self.cancelled = event.set, event.is_set
-
-
 class UtteranceDetector:
     """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop.
 
-    ``unsure``: gets what the recogniser is unsure of, and its audio, in place of ``emit``. ``shared``: whoever feeds it
-    takes each ``window``, of many callers at a time, and says how it was ``judged``."""
+    ``unsure``: gets what the recogniser is unsure of, and its audio, in place of ``emit``. ``openness`` is asked once
+    an utterance, and best kept by grammar. ``patience`` gives the silence after which recognising is worth a try:
+    longer while others wait for the processor. ``shared``: whoever feeds it takes each ``window``, of many callers at
+    a time, and says how it was ``judged``."""
 
     def __init__(
         self,
@@ -151,6 +58,8 @@ class UtteranceDetector:
         submit: Callable[[UtteranceDetector, Attempt], None],
         unsure: Callable[[Heard, bytes], None] | None = None,
         *,
+        openness: Callable[[SpeechGrammar], Openness] = Openness,
+        patience: Callable[[], float] = lambda: SPECULATE_S,
         shared: bool = False,
     ) -> None:
         self._shared = shared
@@ -158,14 +67,23 @@ class UtteranceDetector:
         self._emit = emit
         self._submit = submit
         self._unsure = unsure
+        self._openness = openness
+        self._patience = patience
         self._request: ListenRequest | None = None
+        self._levels = Levels()
         self._endpointer = Endpointer()
         self._audio = bytearray()  # idle: the pre-roll; speaking: the utterance from its pre-roll on
         self._pending = bytearray()  # less than one window
         self._at_end: float | None = None  # time of the sample after the last one
         self._arrived = 0.0
+        self._began = 0.0  # the utterance
         self._attempt: Attempt | None = None
         self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
+        self._answered: Answered | None = None
+        self._doubtful: Doubtful | None = None  # what is being said, as long as it is
+        self._caller_db = _USUAL_DB
+        self._unheeded = 0  # faint utterances in a row that nothing came of
+        self._fragment: Fragment | None = None
         self._baseline = Baseline()
 
     @property
@@ -182,12 +100,13 @@ class UtteranceDetector:
         if request is None:
             self._abandon()
             self._endpointer.reset()
+            self._answered = self._doubtful = self._fragment = None
             del self._audio[:-_KEPT]
             return
-        self._endpointer.hangover_s = request.hangover_s
         self._endpointer.max_utterance_s = request.max_utterance_s
         if self._attempt is not None and self._attempt.grammar.key != request.grammar.key:
             self._abandon()
+        self._await_end()
 
     def feed(self, at: float, pcm: bytes, now: float) -> None:
         """``now``: the worker's clock on arrival, for noticing that nothing arrives any more."""
@@ -220,7 +139,8 @@ class UtteranceDetector:
 
     def judged(self, window: bytes, probability: float) -> None:
         """How likely the ``window`` that was taken last is speech."""
-        self._step(probability)
+        self._step(self._levels.heard(probability, window))
+        self._heed()
 
     def _judge(self) -> None:
         while (window := self.window()) is not None:
@@ -247,7 +167,7 @@ class UtteranceDetector:
     def _silence(self, gap: float) -> None:
         """A gap in the stream, before the audio after it is taken in."""
         if self._endpointer.speaking and self._request is not None:
-            fill = min(gap, self._request.hangover_s)
+            fill = min(gap, self._endpointer.hangover_s)
             end = self._endpointer.push(0.0, gap)
             if isinstance(end, End):
                 self._end(End(max(0.0, end.ago_s - gap), end.capped))
@@ -265,10 +185,13 @@ class UtteranceDetector:
         if isinstance(edge, Start):
             keep = int((edge.ago_s + beyond + PREROLL_S) * TELEPHONE_RATE) * 2
             del self._audio[:-keep]
-            self._emit(SpeechStarted(self._time(edge.ago_s + beyond)))
+            self._start(self._time(edge.ago_s + beyond))
         elif isinstance(edge, End):
             self._end(End(edge.ago_s + beyond, edge.capped))
         elif self._endpointer.speaking:
+            tail = self._doubtful is not None and self._doubtful.answered is not None
+            if tail and self._endpointer.length_s > _TAIL_LENGTH_S:
+                self._tell()
             if self._endpointer.silence_s == 0.0:
                 self._abandon()  # they went on: what was guessed is out of date
             else:
@@ -277,14 +200,44 @@ class UtteranceDetector:
     def _time(self, ago_s: float) -> float:
         return (self._at_end or 0.0) - ago_s
 
+    def _start(self, began: float) -> None:
+        self._began = began
+        if self._answered is not None and began - self._answered.at < _TAIL_S:
+            self._doubtful = Doubtful(began, self._answered)
+            return
+        self._answered = None
+        self._doubtful = Doubtful(began)
+        self._heed()
+
+    def _heed(self) -> None:
+        """Once it is as loud as this caller, it is the caller."""
+        doubtful = self._doubtful
+        if (
+            doubtful is not None
+            and doubtful.answered is None
+            and self._levels.loudest_db >= self._caller_db - _FAINT_DB
+        ):
+            self._tell()
+
+    def _tell(self) -> None:
+        """That speech began, which was in doubt so far."""
+        doubtful, self._doubtful = self._doubtful, None
+        if doubtful is not None:
+            self._emit(SpeechStarted(doubtful.began))
+
     def _speculate(self, unheard_s: float) -> None:
         pause = self._endpointer.silence_s + unheard_s
-        if self._attempt is None and self._request is not None and pause >= SPECULATE_S:
+        if self._attempt is None and self._request is not None and pause >= SPECULATE_S and pause >= self._patience():
             self._begin(self._endpointer.silence_s, self._request.grammar)
 
     def _begin(self, silence_s: float, grammar: SpeechGrammar) -> Attempt:
-        surplus = int(max(0.0, silence_s - _TAIL_S) * TELEPHONE_RATE) * 2
-        attempt = self._attempt = Attempt(bytes(self._audio[: len(self._audio) - surplus]), grammar)
+        change = int((_SILENCE_S - silence_s) * TELEPHONE_RATE) * 2
+        pcm = bytes(self._audio) + bytes(change) if change > 0 else bytes(self._audio[: len(self._audio) + change])
+        before = self._fragment
+        continued = before is not None and before.grammar.key == grammar.key and self._doubtful is None
+        if before is None or not continued or self._began - before.ended_at > _CONTINUED_S:
+            before = None
+        attempt = self._attempt = Attempt(pcm, grammar, b"" if before is None else before.pcm)
         self._submit(self, attempt)
         return attempt
 
@@ -292,21 +245,47 @@ class UtteranceDetector:
         if self._attempt is not None:
             self._attempt.cancel()
             self._attempt = None
+            self._await_end()
+
+    def _await_end(self) -> None:
+        """Set the silence that ends this utterance, by what is known of it so far."""
+        request, attempt = self._request, self._attempt
+        if request is None:
+            return
+        wanted = request.hangover_s
+        if request.early and attempt is not None and attempt.outcome is not None:
+            wanted = self._openness(attempt.grammar).silence_s(attempt.outcome.recognition, wanted)
+        self._endpointer.hangover_s = wanted
 
     def _end(self, end: End) -> None:
         assert self._request is not None
         ended_at = self._time(end.ago_s)
-        self._emit(SpeechEnded(ended_at))
+        doubtful, self._doubtful = self._doubtful, None
+        if doubtful is None:
+            self._emit(SpeechEnded(ended_at))
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
-        attempt.ending = ended_at, end.capped
+        attempt.ending, attempt.doubtful = (ended_at, end.capped), doubtful
+        if attempt.outcome is not None and attempt.outcome.rank:
+            best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
+            early = self._endpointer.hangover_s < self._request.hangover_s
+            if early or (self._request.early and openness.rests(best)):
+                self._answered = Answered(self._time(0.0), openness, best)
         self._attempt = None  # the next utterance makes its own
+        self._await_end()
         self._finishing.append(attempt)
         del self._audio[:-_KEPT]
         self._report()
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:
         """The recognising thread is ready (called on the loop)."""
-        attempt.outcome = outcome
+        if not attempt.concluded(outcome):
+            self._submit(self, attempt)
+            return
+        if attempt is self._attempt:
+            self._await_end()
+            end = self._endpointer.due()
+            if end is not None:
+                self._end(end)
         self._report()
 
     def _report(self) -> None:
@@ -316,13 +295,38 @@ class UtteranceDetector:
             assert attempt.outcome is not None and attempt.ending is not None
             ended_at, capped = attempt.ending
             recognition = attempt.outcome.recognition
-            best = recognition.nbest[0].text if recognition.nbest and recognition.cause is Cause.SUCCESS else ""
+            understood = recognition.cause is Cause.SUCCESS
+            if (doubtful := attempt.doubtful) is not None:
+                if not understood or _continues(doubtful.answered, recognition.transcript):
+                    self._forget(doubtful, attempt.outcome.measured)
+                    continue
+                self._emit(SpeechStarted(doubtful.began))
+                self._emit(SpeechEnded(ended_at))
+            if attempt.outcome.rank == ACCEPTED:
+                self._caller_db, self._unheeded = attempt.outcome.measured.level_db, 0
+            best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
             cause = recognition.cause
-            if capped and cause is Cause.NO_MATCH:
+            if cause is Cause.NO_MATCH and not attempt.outcome.spoken:
+                cause = Cause.NO_INPUT_TIMEOUT
+            elif capped and cause is Cause.NO_MATCH:
                 cause = Cause.RECOGNITION_TIMEOUT
+            self._fragment = None
+            if cause is Cause.NO_MATCH and len(attempt.whole) <= _FRAGMENT:
+                self._fragment = Fragment(attempt.whole, ended_at, attempt.grammar)
             heard = Heard(replace(recognition, cause=cause, manner=manner), ended_at)
             if self._unsure is not None and heard.recognition.unsure:
-                self._unsure(heard, attempt.pcm)
+                self._unsure(heard, attempt.whole)
             else:
                 self._emit(heard)
+
+    def _forget(self, doubtful: Doubtful, measured: Measured) -> None:
+        """Nothing came of it; faint ones again and again are a caller who is farther away than before."""
+        if doubtful.answered is None and measured.speech_s >= _UNHEEDED_S:
+            self._unheeded += 1
+            if self._unheeded >= _UNHEEDED:
+                self._caller_db, self._unheeded = measured.level_db, 0
+
+
+def _continues(answered: Answered | None, transcript: str) -> bool:
+    return answered is not None and answered.openness.goes_on(answered.text, transcript)

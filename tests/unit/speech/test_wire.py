@@ -60,7 +60,7 @@ RECOGNITION_OF_YES = Recognition(
         Open("en-US", unsure=True),
         Listen(),
         Grammar("k", PACKED),
-        Listen("k", 0.5, 12.0),
+        Listen("k", 0.5, 12.0, False),
         Close(),
         Recognise("k", bytes(range(256))),
         Render("hibari", "¿Qué? “{x}”", "es-US", ""),

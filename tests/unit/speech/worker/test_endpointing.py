@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ivr.speech.worker.endpointing import WINDOW, End, Endpointer, SileroModel, SileroStream, Start
+from ivr.speech.worker.endpointing import WINDOW, End, Endpointer, Levels, SileroModel, SileroStream, Start
 
 W = 0.032
 
@@ -96,3 +96,42 @@ def test_windows_of_many_callers_in_one_run_get_the_figures_of_each_alone() -> N
         first = SileroStream.probabilities(streams[late:], several[late:])
         together.append(([streams[0].probability(several[0])] if late else []) + first)
     np.testing.assert_allclose(np.array(together).T, alone, atol=1e-6)
+
+
+def window(db: float) -> bytes:
+    """256 samples at this level above the smallest step."""
+    return np.full(256, 10 ** (db / 20)).astype("<i2").tobytes()
+
+
+def judged(levels: Levels, steps: list[tuple[int, float, float]]) -> list[float]:
+    """What comes of windows: (how many, level, what the model says)."""
+    return [levels.heard(p, window(db)) for count, db, p in steps for _ in range(count)]
+
+
+def test_voices_in_the_background_are_silence_once_the_caller_has_been_quiet_for_long_enough() -> None:
+    after = judged(Levels(), [(30, 58.0, 0.9), (40, 72.0, 0.95), (40, 58.0, 0.9)])[70:]
+    silent = next(i for i, p in enumerate(after) if p == 0.0)
+    assert 17 <= silent <= 22  # two thirds of a second, not at once: it may be a pause
+    assert set(after[silent:]) == {0.0}
+
+
+def test_a_pause_in_the_sentence_changes_nothing_in_noise() -> None:
+    assert 0.0 not in judged(Levels(), [(30, 58.0, 0.3), (30, 72.0, 0.95), (14, 58.0, 0.6), (30, 72.0, 0.95)])
+
+
+def test_a_loud_syllable_in_the_background_is_not_the_caller_and_a_word_of_theirs_is() -> None:
+    levels = Levels()
+    judged(levels, [(30, 58.0, 0.9), (40, 72.0, 0.95), (40, 58.0, 0.9)])
+    assert judged(levels, [(2, 71.0, 0.9), (4, 58.0, 0.9)]) == [0.0] * 6
+    assert judged(levels, [(6, 72.0, 0.9)])[-3:] == [0.9] * 3
+
+
+def test_on_a_quiet_line_the_model_alone_decides() -> None:
+    steps = [(30, 10.0, 0.02), (40, 72.0, 0.95), (30, 50.0, 0.9), (20, 10.0, 0.02)]
+    assert judged(Levels(), steps) == [p for count, _, p in steps for _ in range(count)]
+
+
+def test_each_utterance_is_measured_by_itself() -> None:
+    levels = Levels()
+    judged(levels, [(30, 58.0, 0.1), (40, 72.0, 0.95), (60, 58.0, 0.1)])
+    assert 0.0 not in judged(levels, [(40, 66.0, 0.9)])  # somebody quieter, later

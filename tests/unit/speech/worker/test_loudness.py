@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ivr.errors import SpeechUnavailable
-from ivr.speech.worker.loudness import levelled, read_wav
+from ivr.speech.worker.loudness import levelled, prompt_pcm, read_wav
 
 TONE = [0.4 * np.sin(i / 3) for i in range(4000)]
 
@@ -41,3 +41,20 @@ def test_a_recording_becomes_a_prompt_of_its_length() -> None:
 def test_an_unreadable_recording_is_refused(wav: bytes) -> None:
     with pytest.raises(SpeechUnavailable, match="not a recording"):
         levelled(wav)
+
+
+def spoken(*parts: tuple[float, float]) -> np.ndarray:
+    """(seconds, level) of tones and silences one after the other."""
+    return np.concatenate([level * np.sin(np.arange(int(s * 8000)) / 3) for s, level in parts]).astype(np.float32)
+
+
+def test_a_prompt_begins_with_sound() -> None:
+    pcm = np.frombuffer(prompt_pcm(spoken((0.3, 0.0), (0.1, 0.002), (0.5, 0.4)), 8000), "<i2")
+    assert int(np.flatnonzero(np.abs(pcm) > 300)[0]) <= 0.016 * 8000
+
+
+def test_pauses_between_sentences_are_shortened_in_what_is_synthesised_and_left_in_recordings() -> None:
+    said = spoken((0.5, 0.4), (0.9, 0.0), (0.5, 0.4), (0.3, 0.0), (0.5, 0.4))
+    assert len(prompt_pcm(said, 8000, brisk=True)) / 16000 == pytest.approx(2.2, abs=0.03)
+    assert len(prompt_pcm(said, 8000)) / 16000 == pytest.approx(2.7, abs=0.03)
+    assert len(levelled(wav_of([float(x) for x in said]))) / 16000 == pytest.approx(2.7, abs=0.03)

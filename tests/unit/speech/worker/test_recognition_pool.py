@@ -16,13 +16,13 @@ import structlog
 
 from ivr.events import Cause, Recognition
 from ivr.ports import SpeechGrammar
+from ivr.speech.worker.attempt import Outcome
 from ivr.speech.worker.endpointing import SileroModel
 from ivr.speech.worker.engines import Cancelled, Samples, never
 from ivr.speech.worker.prefork import Forked
 from ivr.speech.worker.recogniser_process import Order, RecogniserProcess, samples_of
 from ivr.speech.worker.recognition_pool import RecognitionPool
 from ivr.speech.worker.recognition_queue import Rank
-from ivr.speech.worker.utterance import Outcome
 
 GRAMMAR = SpeechGrammar("g", "en-US", ("yes", "no"))
 PATIENCE_S = 20.0

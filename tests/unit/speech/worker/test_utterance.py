@@ -7,9 +7,11 @@ import pytest
 
 from ivr.events import Accept, Cause, EarEvent, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
+from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.engines import Samples
 from ivr.speech.worker.loudness import active_level_db, prompt_pcm
-from ivr.speech.worker.utterance import Attempt, Baseline, Measured, Outcome, UtteranceDetector, measure
+from ivr.speech.worker.manner import Baseline, Measured, measure
+from ivr.speech.worker.utterance import UtteranceDetector
 
 VOICE = b"\x10\x27" * 160  # 20 ms, loud
 QUIET = bytes(320)

@@ -1,0 +1,62 @@
+"""Echo of our own prompts (acoustic: a speakerphone): what of the far end's sound is no louder than that may be. Pure.
+
+No canceller: while a prompt plays, whoever talks over it is louder than its echo, or else nobody could tell. How loud
+the echo is on this telephone is learnt while it is heard; until then only a voice near to the prompt's own is a
+caller's. Powers are in units of full scale squared, a number a tick of 20 ms.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+DELAY = 30  # ticks, 0.6 s: the network there and back, and the room
+AUDIBLE = 10 ** (-45 / 10)
+_LOUDEST = 10 ** (-9 / 10)  # echo, of the prompt: what is louder is somebody
+_MARGIN = 10 ** (10 / 10)  # above the echo that was measured
+_NOISE = 3.0  # times the noise floor is still noise
+_SPOKEN = 20  # of the ticks of DELAY with sound in them: then its echo, if any, is there by now
+_BLOCK = 25  # ticks; the caller rarely speaks through one,
+_BLOCKS = 6  # and hardly ever through so many
+
+
+class EchoGuard:
+    """One leg's. ``played`` and, while the far end is listened to, ``heard`` are called once a tick, in this order."""
+
+    def __init__(self) -> None:
+        self._sent: deque[float] = deque([0.0] * DELAY, maxlen=DELAY)
+        self._audible = 0  # of them
+        self._most = 0.0  # echo of the prompt in this block
+        self._count = 0
+        self._blocks: deque[float] = deque(maxlen=_BLOCKS)
+
+    @property
+    def playing(self) -> bool:
+        """Whether there may be an echo now."""
+        return self._audible > 0
+
+    def played(self, power: float) -> None:
+        """What was sent in this tick; 0 for silence."""
+        sent = self._sent
+        self._audible += (power > AUDIBLE) - (sent[0] > AUDIBLE)
+        sent.append(power)
+
+    def heard(self, power: float, floor: float) -> bool:
+        """Whether what came in with ``power`` over a noise of ``floor`` may be our echo."""
+        if not self._audible:
+            return False
+        loudest = max(self._sent)
+        share = max(0.0, power - _NOISE * floor) / loudest
+        if self._audible >= _SPOKEN:
+            self._learn(share)
+        return share < self._limit
+
+    def _learn(self, share: float) -> None:
+        self._most = max(self._most, share)
+        self._count += 1
+        if self._count >= _BLOCK:
+            self._blocks.append(self._most)
+            self._most, self._count = 0.0, 0
+
+    @property
+    def _limit(self) -> float:
+        return min(_LOUDEST, min(self._blocks) * _MARGIN) if self._blocks else _LOUDEST

@@ -1,0 +1,87 @@
+"""Attempts at recognising an utterance, what they give, and what is known of the utterances they are of."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from ivr.events import Accept, Cause, Recognition
+from ivr.ports import SpeechGrammar
+from ivr.speech.worker.manner import Measured
+from ivr.speech.worker.openness import Openness
+
+RANKS = (Accept.REJECT, Accept.CONFIRM, Accept.ACCEPT)
+ACCEPTED = RANKS.index(Accept.ACCEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What recognising one utterance gave: the recognition and the voice's measures."""
+
+    recognition: Recognition
+    measured: Measured
+
+    @property
+    def spoken(self) -> bool:
+        """Whether there were words, and a voice: not a cough, or a lorry."""
+        return bool(self.recognition.transcript.strip()) and self.measured.pitch_hz > 0
+
+    @property
+    def rank(self) -> int:
+        nbest = self.recognition.nbest
+        return RANKS.index(nbest[0].verdict) if nbest and self.recognition.cause is Cause.SUCCESS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was understood and ended, ``at``, though more of it may follow."""
+
+    at: float
+    openness: Openness
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """What ``began`` so soon after ``answered`` that it may be the rest of it, or is too faint to be this caller: told
+    only if it is understood, and not as that."""
+
+    began: float
+    answered: Answered | None = None
+
+
+class Attempt:
+    """A recognition of ``pcm`` under way. ``cancel``: nobody wants it any more; ``cancelled`` is asked from the
+    recognising thread.
+
+    One of a fragment and its continuation is made of both first, and again of the ``continuation`` alone where that
+    isn't accepted."""
+
+    def __init__(self, pcm: bytes, grammar: SpeechGrammar, fragment: bytes = b"") -> None:
+        self.pcm = fragment + pcm
+        self.grammar = grammar
+        self.outcome: Outcome | None = None
+        self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
+        self.doubtful: Doubtful | None = None
+        self.whole = self.pcm
+        self._continuation = pcm if fragment else b""
+        self._joined: Outcome | None = None
+        event = threading.Event()
+        self.cancel, self.cancelled = event.set, event.is_set
+
+    def concluded(self, outcome: Outcome) -> bool:
+        """``pcm`` was recognised. False: there is another one to be, now."""
+        if self._continuation and outcome.rank < ACCEPTED:
+            self._joined, self.pcm, self._continuation = outcome, self._continuation, b""
+            return False
+        self.outcome = outcome if self._joined is None or outcome.rank > self._joined.rank else self._joined
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What was said until ``ended_at``, and not understood."""
+
+    pcm: bytes
+    ended_at: float
+    grammar: SpeechGrammar

@@ -1,0 +1,149 @@
+"""Openness of a sentence: may it go on so that it means something else ("move Casablanca" ... "to the top")? Pure.
+
+Words only, no sounds: a grammar's phrases and templates, their intents and the values of their slots. What a silence
+after a sentence is worth follows from it, so that who has said all is answered at once and who hasn't is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum
+
+from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.similarity import bare_words, likeness
+from ivr.dialogue.understanding.grammar import Pieces, SpeechGrammar, slot_name
+from ivr.events import Accept, Recognition
+
+EARLY_S = 0.19  # of silence: six windows of voice activity, which is what pauses between words stay under
+DETACHED_S = 0.35  # of a word alone, a "no" (corrections begin with one), or what only another sentence may follow
+BEGUN_S = 0.8
+DIGITS_S = 0.8  # people group long numbers
+_BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
+_ALIKE = 70.0  # 0..100: a rest of a sentence, as it may be written by a recogniser that doesn't know what came before
+
+Sense = tuple[int, frozenset[tuple[str, str]]]  # intent; slot and spoken value
+
+
+class Completion(IntEnum):
+    """What may still come. DETACHED: only what can be said alone as well ("no" ... "what's next")."""
+
+    CLOSED = 0
+    DETACHED = 1
+    OPEN = 2
+    BEGUN = 3
+    NONE = 4
+
+
+class Openness:
+    """Of one grammar. One without ``means`` is open throughout."""
+
+    def __init__(self, grammar: SpeechGrammar) -> None:
+        self._digits = grammar.digits
+        spoken = words_for(grammar.language)
+        self._assents, self._denials = frozenset(spoken.assents), frozenset(spoken.denials)
+        plain = (tuple(phrase.split()) for phrase in grammar.phrases)
+        sentences = [each for each in zip((*plain, *grammar.templates), grammar.means, strict=False) if each[0]]
+        self._sentences = frozenset(pieces for pieces, _ in sentences)
+        self._by_first: dict[str, list[tuple[Pieces, int]]] = {}
+        for pieces, intent in sentences:
+            self._by_first.setdefault("" if slot_name(pieces[0]) else pieces[0], []).append((pieces, intent))
+        self._values = {name: frozenset(values) for name, values in grammar.slots}
+        self._begun = {name: _beginnings(values) for name, values in grammar.slots}
+
+    def silence_s(self, recognition: Recognition, hangover_s: float) -> float:
+        """The silence that ends an utterance recognised so, where ``hangover_s`` ends any other."""
+        best = recognition.nbest[0] if recognition.nbest else None
+        said = bare_words(recognition.transcript)
+        if best is None or best.verdict is Accept.REJECT:
+            return max(hangover_s, BEGUN_S) if self.completion(said) is Completion.BEGUN else hangover_s
+        if self._digits is not None and best.phrase is None and best.text.isdecimal():
+            full = len(best.text) >= self._digits.maximum
+            return min(hangover_s, EARLY_S) if full and best.verdict is Accept.ACCEPT else max(hangover_s, DIGITS_S)
+        if self._trailing(best.text, said):
+            return max(hangover_s, BEGUN_S)
+        brief = len(best.text.split()) <= _BRIEF
+        if best.verdict is not Accept.ACCEPT or (brief and said != best.text):
+            return hangover_s
+        completion = self.completion(best.text)
+        if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
+            return min(hangover_s, EARLY_S)
+        # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").
+        short = completion <= Completion.DETACHED or best.text in self._denials
+        return min(hangover_s, DETACHED_S) if short else hangover_s
+
+    def completion(self, text: str) -> Completion:
+        """Of ``text``, as the grammar spells it."""
+        words = text.split()
+        ways = list(self._ways(words))
+        senses = {sense for rest, cut, sense in ways if not rest and not cut}
+        onward = [(rest, cut, sense) for rest, cut, sense in ways if rest or cut]
+        if not senses:
+            return Completion.BEGUN if onward else Completion.NONE
+        found = Completion.CLOSED
+        for rest, cut, sense in onward:
+            if sense in senses and not cut and not any(map(slot_name, rest)):
+                continue  # "... of my queue"
+            if cut or rest not in self._sentences:
+                return Completion.OPEN
+            found = Completion.DETACHED
+        return found
+
+    def goes_on(self, text: str, rest: str) -> bool:
+        """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it."""
+        said = bare_words(rest)
+        count = said.count(" ") + 1
+        parts = {" ".join(part) for onward in self.rests(text) for part in (onward[:count], onward[-count:])}
+        return any(likeness(said, part) >= _ALIKE for part in parts)
+
+    def rests(self, text: str) -> list[Pieces]:
+        """What may follow ``text`` without meaning anything else."""
+        ways = list(self._ways(text.split()))
+        senses = {sense for onward, cut, sense in ways if not onward and not cut}
+        return [
+            onward
+            for onward, cut, sense in ways
+            if onward and not cut and sense in senses and not any(map(slot_name, onward))
+        ]
+
+    def _trailing(self, text: str, said: str) -> bool:
+        """Whether what was heard ends with a word of what may still follow: "... to the top of"."""
+        last = said.rpartition(" ")[2]
+        return bool(last) and last != text.rpartition(" ")[2] and any(last in rest[:-1] for rest in self.rests(text))
+
+    def _ways(self, words: Sequence[str]) -> Iterator[tuple[Pieces, bool, Sense]]:
+        """Each way in which a sentence begins with ``words``: what is left of it, whether they end within a value of a
+        slot, and what is said so far."""
+        if not words:
+            return
+        for first in (words[0], ""):
+            for pieces, intent in self._by_first.get(first, ()):
+                yield from self._along(pieces, words, {}, intent)
+
+    def _along(
+        self, pieces: Pieces, words: Sequence[str], filled: Mapping[str, str], intent: int
+    ) -> Iterator[tuple[Pieces, bool, Sense]]:
+        if not words:
+            yield pieces, False, (intent, frozenset(filled.items()))
+            return
+        if not pieces:
+            return
+        name = slot_name(pieces[0])
+        if name is None:
+            if pieces[0] == words[0]:
+                yield from self._along(pieces[1:], words[1:], filled, intent)
+            return
+        if " ".join(words) in self._begun.get(name, ()):
+            yield pieces[1:], True, (intent, frozenset(filled.items()))
+        known = self._values.get(name, frozenset())
+        for end in range(1, len(words) + 1):
+            if (value := " ".join(words[:end])) in known:
+                yield from self._along(pieces[1:], words[end:], {**filled, name: value}, intent)
+
+
+def _beginnings(values: Sequence[str]) -> frozenset[str]:
+    """Every strict beginning, in whole words, of a value of more than one."""
+    made: set[str] = set()
+    for value in values:
+        words = value.split()
+        made.update(" ".join(words[:n]) for n in range(1, len(words)))
+    return frozenset(made)

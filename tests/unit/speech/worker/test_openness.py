@@ -1,0 +1,121 @@
+"""Which sentences may go on, and what silence ends an utterance accordingly."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.ports import DigitRun, SpeechGrammar
+from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, Completion, Openness
+
+TOP, REMOVE, NEXT, YES, NO, BYE, PLACE = range(7)
+GRAMMAR = SpeechGrammar(
+    "g",
+    "en-US",
+    ("what's next", "what is next", "yes", "yes please", "no", "no what's next", "no thanks", "bye"),
+    templates=(
+        ("move", "{title}", "to", "the", "top"),
+        ("move", "{title}", "to", "the", "top", "of", "my", "queue"),
+        ("move", "{title}", "to", "number", "{position}"),
+        ("move", "{title}"),
+        ("remove", "{title}"),
+        ("remove", "{title}", "from", "my", "queue"),
+    ),
+    slots=(
+        ("title", ("alien", "aliens", "the godfather", "the godfather part two")),
+        ("position", ("two", "twenty two")),
+    ),
+    means=(NEXT, NEXT, YES, YES, NO, NEXT, BYE, BYE, TOP, TOP, PLACE, PLACE, REMOVE, REMOVE),
+)
+
+
+def heard(text: str, verdict: Accept = Accept.ACCEPT, transcript: str | None = None) -> Recognition:
+    cause = Cause.NO_MATCH if verdict is Accept.REJECT else Cause.SUCCESS
+    said = text.capitalize() + "." if transcript is None else transcript
+    return Recognition(cause, (Hypothesis(text, 0.9, None, verdict),), said)
+
+
+@pytest.mark.parametrize(
+    ("text", "completion"),
+    [
+        ("move alien to the top", Completion.CLOSED),  # "... of my queue" is the same
+        ("move alien to the top of my queue", Completion.CLOSED),
+        ("remove alien", Completion.CLOSED),
+        ("what's next", Completion.CLOSED),
+        ("yes", Completion.CLOSED),
+        ("move alien", Completion.OPEN),  # one more value
+        ("remove the godfather", Completion.OPEN),  # the middle of a longer value
+        ("remove the godfather part two", Completion.CLOSED),
+        ("move alien to number two", Completion.CLOSED),
+        ("no", Completion.OPEN),  # "no thanks" ends the call
+        ("move", Completion.BEGUN),
+        ("move the", Completion.BEGUN),
+        ("move alien to number", Completion.BEGUN),
+        ("move alien to number twenty", Completion.BEGUN),
+        ("good morning", Completion.NONE),
+        ("", Completion.NONE),
+    ],
+)
+def test_completion(text: str, completion: Completion) -> None:
+    assert Openness(GRAMMAR).completion(text) is completion
+
+
+def test_what_only_another_sentence_may_follow_is_detached() -> None:
+    phrases = ("no", "no what's next", "what's next")
+    assert Openness(SpeechGrammar("d", "en-US", phrases, means=(0, 1, 1))).completion("no") is Completion.DETACHED
+
+
+def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
+    openness = Openness(SpeechGrammar("n", "en-US", ("yes", "no")))
+    assert openness.completion("yes") is Completion.NONE
+    assert openness.silence_s(heard("yes"), 0.5) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("recognition", "silence_s"),
+    [
+        (heard("move alien to the top"), EARLY_S),
+        (heard("move alien to the top", Accept.CONFIRM), 0.5),
+        (heard("move alien"), 0.5),
+        (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
+        (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
+        (heard("move alien to the top", Accept.ACCEPT, "Move alien to the tub."), EARLY_S),
+        (heard("remove the godfather"), 0.5),
+        (heard("yes"), EARLY_S),
+        (heard("no"), DETACHED_S),
+        (heard("bye"), DETACHED_S),  # a word alone may be the first of many
+        (heard("bye", transcript="I"), 0.5),  # and a transcript that says something else is no agreement
+        (heard("yes please", transcript="Yes, please!"), EARLY_S),
+        (heard("remove alien", Accept.REJECT, "Move."), BEGUN_S),
+        (heard("remove alien", Accept.REJECT, "Mooing"), 0.5),
+        (Recognition(Cause.NO_MATCH, (), "move the"), BEGUN_S),
+        (Recognition(Cause.NO_MATCH), 0.5),
+    ],
+)
+def test_silence(recognition: Recognition, silence_s: float) -> None:
+    assert Openness(GRAMMAR).silence_s(recognition, 0.5) == silence_s
+
+
+def test_a_flow_that_asks_for_less_silence_gets_it() -> None:
+    assert Openness(GRAMMAR).silence_s(heard("yes"), 0.1) == 0.1
+    assert Openness(GRAMMAR).silence_s(heard("no"), 0.3) == 0.3
+
+
+def test_digits_of_a_known_length_end_at_once_and_others_are_waited_for() -> None:
+    known = Openness(SpeechGrammar("five", "en-US", (), DigitRun(5, 5), means=(0,)))
+    assert known.silence_s(heard("12345"), 0.8) == EARLY_S
+    assert known.silence_s(heard("12345", Accept.CONFIRM), 0.8) == 0.8
+    assert known.silence_s(heard("1234"), 0.5) == DIGITS_S
+    unknown = Openness(SpeechGrammar("some", "en-US", (), DigitRun(1, 8), means=(0,)))
+    assert unknown.silence_s(heard("12345"), 0.5) == DIGITS_S
+
+
+def test_a_rest_that_changes_nothing_is_known_by_its_words_however_badly_written() -> None:
+    openness = Openness(GRAMMAR)
+    assert openness.goes_on("move alien to the top", "of my queue.")
+    assert openness.goes_on("move alien to the top", "Of my cue.")
+    assert openness.goes_on("remove alien", "From my")
+    assert openness.goes_on("remove alien", "My cue.")
+    assert not openness.goes_on("move alien to the top", "No, what's next?")
+    assert not openness.goes_on("move alien", "to number two")
+    assert not openness.goes_on("move alien to the top", "")

@@ -1,0 +1,256 @@
+"""When an utterance ends by what was said in it, what becomes of a tail, and of what is said in two pieces."""
+
+from __future__ import annotations
+
+from ivr.events import Accept, Cause, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
+from ivr.ports import ListenRequest, SpeechGrammar
+from ivr.speech.worker.attempt import Attempt, Outcome
+from ivr.speech.worker.manner import Measured
+from tests.unit.speech.worker.test_utterance import QUIET, VOICE, Rig
+
+GRAMMAR = SpeechGrammar(
+    "g",
+    "en-US",
+    ("stop it now", "stop it now please", "what's next"),
+    templates=(("move", "{title}", "up"), ("move", "{title}", "up", "in", "my", "queue"), ("move", "{title}")),
+    slots=(("title", ("alien", "jaws")),),
+    means=(0, 0, 1, 2, 2, 3),
+)
+OTHER = SpeechGrammar("h", "en-US", ("no", "yes"), means=(0, 1))
+TOLD = [SpeechStarted, SpeechEnded, Heard]
+
+
+class TalkingRig(Rig):
+    def __init__(self, *, early: bool = True) -> None:
+        super().__init__()
+        self.request = ListenRequest(GRAMMAR, 0.5, 12.0, early)
+        self.detector.listen(self.request)
+
+    def hears(self, text: str, verdict: Accept = Accept.ACCEPT, attempt: Attempt | None = None) -> None:
+        """The last attempt gives this."""
+        cause = Cause.NO_MATCH if verdict is Accept.REJECT else Cause.SUCCESS
+        found = Recognition(cause, (Hypothesis(text, 0.9, None, verdict),), text.capitalize() + ".")
+        self.detector.done(attempt or self.attempts[-1], Outcome(found, Measured(-20.0, 30.0, 120.0, 0.5)))
+
+    def says(self, text: str, verdict: Accept = Accept.ACCEPT, *, quiet: int = 50) -> None:
+        """Half a second of speech that is recognised as soon as it can be, then ``quiet`` frames."""
+        self.feed(VOICE, 25)
+        self.feed(QUIET, 8)
+        self.hears(text, verdict)
+        self.feed(QUIET, quiet - 8)
+
+    @property
+    def silence_s(self) -> float:
+        """What had passed since the speech when its end was told."""
+        return self.at - next(e.at for e in reversed(self.events) if isinstance(e, SpeechEnded))
+
+    @property
+    def texts(self) -> list[str]:
+        return [e.recognition.nbest[0].text for e in self.events if isinstance(e, Heard)]
+
+
+def until_told(rig: TalkingRig) -> None:
+    for _ in range(100):
+        if Heard in rig.kinds():
+            return
+        rig.feed(QUIET, 1)
+    raise AssertionError("never heard")
+
+
+def test_what_is_complete_and_certain_ends_after_a_fifth_of_a_second() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=8)
+    assert rig.kinds() == [SpeechStarted]
+    until_told(rig)
+    assert rig.kinds() == TOLD and 0.18 <= rig.silence_s <= 0.24
+
+
+def test_a_recognition_that_comes_later_ends_it_at_once() -> None:
+    rig = TalkingRig()
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 17)
+    assert rig.kinds() == [SpeechStarted]
+    rig.hears("move alien up")
+    assert rig.kinds() == TOLD
+
+
+def test_what_is_open_uncertain_or_dictated_waits_for_the_hangover() -> None:
+    for early, text, verdict in (
+        (True, "move alien", Accept.ACCEPT),
+        (True, "move alien up", Accept.CONFIRM),
+        (False, "move alien up", Accept.ACCEPT),
+    ):
+        rig = TalkingRig(early=early)
+        rig.says(text, verdict, quiet=8)
+        until_told(rig)
+        assert 0.48 <= rig.silence_s <= 0.56
+
+
+def test_what_only_begins_a_sentence_is_waited_for() -> None:
+    rig = TalkingRig()
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("move", Accept.REJECT)
+    rig.feed(QUIET, 28)  # 0.7 s
+    assert rig.kinds() == [SpeechStarted]
+    rig.says("move alien up")
+    assert rig.kinds() == TOLD and rig.texts == ["move alien up"]
+
+
+def test_the_first_guess_sets_no_silence_for_what_is_said_after_it() -> None:
+    rig = TalkingRig()
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("move", Accept.REJECT)
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 28)  # nothing is known of the whole yet: the hang-over ends it
+    assert rig.kinds() == [SpeechStarted, SpeechEnded]
+
+
+def test_a_tail_that_changes_nothing_is_not_told() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    assert rig.kinds() == TOLD
+    rig.detector.listen(ListenRequest(OTHER))
+    rig.feed(VOICE, 25)
+    assert rig.kinds() == TOLD  # it stops no prompt
+    rig.feed(QUIET, 8)
+    rig.hears("in my queue", Accept.REJECT)
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == TOLD
+    rig.says("no", quiet=40)  # and what comes after it is an utterance like any other
+    assert rig.kinds() == TOLD * 2 and rig.texts[-1] == "no"
+
+
+def test_a_tail_taken_for_something_else_by_the_next_grammar_is_still_a_tail() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.detector.listen(ListenRequest(OTHER))
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    found = Recognition(Cause.SUCCESS, (Hypothesis("no", 0.6, 0, Accept.CONFIRM),), "In my cue.")
+    rig.detector.done(rig.attempts[-1], Outcome(found, Measured()))
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == TOLD
+
+
+def test_a_correction_right_after_counts_with_the_time_at_which_it_began() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.detector.listen(ListenRequest(OTHER))
+    began = rig.at
+    rig.says("no", quiet=40)
+    assert rig.kinds() == TOLD * 2 and rig.texts == ["move alien up", "no"]
+    started = rig.events[3]
+    assert isinstance(started, SpeechStarted) and abs(started.at - began) < 0.06
+
+
+def test_nobody_ends_a_sentence_for_long() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.feed(VOICE, 110)
+    assert rig.kinds() == [*TOLD, SpeechStarted]
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == [*TOLD, SpeechStarted, SpeechEnded]
+
+
+def test_speech_well_after_an_early_end_is_told_at_once() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=70)
+    rig.feed(VOICE, 10)
+    assert rig.kinds() == [*TOLD, SpeechStarted]
+
+
+def test_a_fragment_is_heard_again_with_what_continues_it() -> None:
+    rig = TalkingRig()
+    rig.says("move", Accept.REJECT, quiet=50)  # 1 s: longer than anything waits
+    assert rig.kinds() == TOLD
+    alone = len(rig.attempts[-1].pcm)
+    rig.says("move alien up", quiet=20)
+    assert len(rig.attempts) == 2 and len(rig.attempts[-1].pcm) > 2 * alone - 9600
+    assert rig.texts == ["move", "move alien up"]
+
+
+def test_a_fragment_that_does_not_fit_spoils_nothing() -> None:
+    rig = TalkingRig()
+    rig.says("alien", Accept.REJECT, quiet=40)
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    both = rig.attempts[-1]
+    rig.hears("move alien", Accept.CONFIRM)  # of both; now what was said last is tried alone
+    assert rig.attempts[-1] is both and len(rig.attempts) == 3
+    rig.hears("what's next")
+    rig.feed(QUIET, 10)
+    assert rig.texts == ["alien", "what's next"]
+
+
+def test_what_was_doubted_of_both_is_better_than_nothing_of_one() -> None:
+    rig = TalkingRig()
+    rig.says("alien", Accept.REJECT, quiet=40)
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("move alien", Accept.CONFIRM)
+    rig.hears("jaws", Accept.REJECT)
+    rig.feed(QUIET, 30)
+    assert rig.texts == ["alien", "move alien"]
+
+
+def test_what_comes_late_or_under_another_grammar_continues_nothing() -> None:
+    for quiet, grammar in ((110, GRAMMAR), (45, OTHER)):
+        rig = TalkingRig()
+        rig.says("move", Accept.REJECT, quiet=quiet)
+        rig.detector.listen(ListenRequest(grammar))
+        rig.feed(VOICE, 25)
+        rig.feed(QUIET, 8)
+        assert len(rig.attempts[-1].pcm) < 16000 * 1.2
+
+
+FAINT = (300).to_bytes(2, "little") * 160  # 41 dB below full scale
+
+
+def test_who_is_much_fainter_than_the_caller_stops_nothing_and_is_heard_if_understood() -> None:
+    rig = TalkingRig()
+    rig.feed(FAINT, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("stop it now", Accept.REJECT)
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == []
+    rig.feed(FAINT, 25)
+    rig.feed(QUIET, 8)
+    rig.hears("what's next")
+    rig.feed(QUIET, 20)
+    assert rig.kinds() == TOLD and rig.texts == ["what's next"]
+
+
+def test_a_caller_who_begins_softly_is_told_once_they_are_loud() -> None:
+    rig = TalkingRig()
+    rig.feed(FAINT, 15)
+    assert rig.kinds() == []
+    rig.feed(VOICE, 2)
+    assert rig.kinds() == [SpeechStarted]
+    started = rig.events[0]
+    assert isinstance(started, SpeechStarted) and abs(started.at - 50.0) < 0.06
+
+
+def test_a_caller_who_moved_away_from_the_telephone_is_not_unheeded_for_ever() -> None:
+    rig = TalkingRig()
+    for _ in range(2):
+        rig.feed(FAINT, 40)
+        rig.feed(QUIET, 8)
+        found = Recognition(Cause.NO_MATCH, (), "Whatever.")
+        rig.detector.done(rig.attempts[-1], Outcome(found, Measured(-41.0, 30.0, 120.0, 0.8)))
+        rig.feed(QUIET, 60)
+    assert rig.kinds() == []
+    rig.feed(FAINT, 10)
+    assert rig.kinds() == [SpeechStarted]
+
+
+def test_a_noise_that_sounded_like_speech_is_no_attempt_at_saying_anything() -> None:
+    for transcript, pitch in (("", 120.0), ("Bye.", 0.0)):
+        rig = TalkingRig()
+        rig.feed(VOICE, 25)
+        rig.feed(QUIET, 8)
+        found = Recognition(Cause.NO_MATCH, (), transcript)
+        rig.detector.done(rig.attempts[-1], Outcome(found, Measured(-20.0, 30.0, pitch, 0.5)))
+        rig.feed(QUIET, 40)
+        assert [e.recognition.cause for e in rig.events if isinstance(e, Heard)] == [Cause.NO_INPUT_TIMEOUT]
