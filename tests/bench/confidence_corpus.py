@@ -46,10 +46,6 @@ _STRANGE = {
     "Please turn down the radio.|Is that the one with the boat?|We had dinner at eight.|Do you sell gift cards?|"
     "I need a taxi to the airport.|Who won the game last night?|She never answers the telephone.|Just a moment, please.",
 }
-_YES_NO = {
-    "fit": "yes|no|yes please|no thanks|yeah|nope|sure|that's right",
-    "check": "yes|no|yep|no thank you|okay|nah|that's correct|yes it is",
-}
 _FLITE = {"fit": ("slt", "kal"), "check": ("awb", "rms")}
 
 
@@ -94,7 +90,7 @@ def corpus(part: str) -> Corpus:
     rng = random.Random(zlib.crc32(part.encode()))
     answers = [*_sampled("ask", grammars["ask"], part, 60, rng), *_sampled("place", grammars["place"], part, 8, rng)]
     answers += [_covered("title", grammars["title"], text) for text in queue[:14]]
-    answers += [_covered("confirm", grammars["confirm"], text) for text in _YES_NO[part].split("|") * 2]
+    answers += [_covered("confirm", grammars["confirm"], text) for text in yes_or_no(grammars["confirm"], part)]
     fixed = number_grammar(number)
     for i in range(16):
         length = (4, 5, 6, 8)[i % 4]
@@ -112,6 +108,17 @@ def corpus(part: str) -> Corpus:
     return Corpus(grammars, speech, tuple(answers))
 
 
+def yes_or_no(grammar: StateGrammar, part: str) -> list[str]:
+    """The two words themselves, twice, and the other ways to say them that fall to this part."""
+    fixed = grammar.outline.fixed
+    ways = [p for p, m in zip(fixed.phrases, fixed.meanings, strict=True) if m.intent in ("yes", "no")]
+    return ["yes", "no"] * 2 + [way for way in ways if way not in ("yes", "no") and _falls_to(part, way)][:12]
+
+
+def _falls_to(part: str, text: str) -> bool:
+    return zlib.crc32(text.encode()) % 2 == ("fit", "check").index(part)
+
+
 def number_grammar(talk: Talk) -> StateGrammar:
     """Where the membership number is asked for."""
     from ivr.dialogue.engine.contract import ActionDone, Perform
@@ -125,16 +132,11 @@ def number_grammar(talk: Talk) -> StateGrammar:
 
 def _sampled(state: str, grammar: StateGrammar, part: str, count: int, rng: random.Random) -> Iterator[Answer]:
     """Sentences of the grammar, a third of them fixed; those whose text falls to this part."""
-    mine = 0 if part == "fit" else 1
     speech = grammar.speech
-    values = {name: [v for v in known if zlib.crc32(v.encode()) % 2 == mine] for name, known in speech.slots}
+    values = {name: [v for v in known if _falls_to(part, v)] for name, known in speech.slots}
     values.update((name, known) for name, known in speech.slots if name.rpartition(".")[2] in ("title", "other", "kind"))
-    phrases = [p for p in speech.phrases if zlib.crc32(p.encode()) % 2 == mine]
-    templates = [
-        t
-        for t in speech.templates
-        if zlib.crc32(" ".join(t).encode()) % 2 == mine and all(values.get(n) for n in slot_names(t))
-    ]
+    phrases = [p for p in speech.phrases if _falls_to(part, p)]
+    templates = [t for t in speech.templates if _falls_to(part, " ".join(t)) and all(map(values.get, slot_names(t)))]
     for i in range(count):
         if i % 3 == 0 or not templates:
             yield _covered(state, grammar, rng.choice(phrases))

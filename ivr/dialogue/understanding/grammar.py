@@ -45,8 +45,8 @@ class SpeechGrammar:
     template whose slot has no values says nothing. What came through a template carries phrase=None and the whole
     phrase as its text. ``slots``: (name, values), the likeliest value first; ``counted``: slots of numbers,
     which get rarer as they grow. ``digits``: also accept digit strings
-    (such hypotheses carry phrase=None and a text of digits only). ``senses``: for each phrase, then for each template, a
-    number: those that share it mean the same, with the same values; empty: who knows."""
+    (such hypotheses carry phrase=None and a text of digits only). ``means``: a number of each phrase's and then of each
+    template's intent, the same for the same; empty where nobody knows."""
 
     key: str
     language: str
@@ -55,7 +55,7 @@ class SpeechGrammar:
     templates: tuple[Pieces, ...] = ()
     slots: tuple[tuple[str, tuple[str, ...]], ...] = ()
     counted: frozenset[str] = frozenset()
-    senses: tuple[int, ...] = ()
+    means: tuple[int, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SpeechGrammar) and other.key == self.key

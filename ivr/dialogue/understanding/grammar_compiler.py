@@ -53,14 +53,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """What of a compiled grammar is the outline's alone. ``slots``: those that templates use; ``senses``: as SpeechGrammar's."""
+    """What of a compiled grammar is the outline's alone. ``slots``: those that templates use."""
 
     phrases: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     templates: tuple[Pieces, ...]
     intents: tuple[str, ...]
     slots: tuple[str, ...]
-    senses: tuple[int, ...]
+    means: tuple[int, ...]
     digest: bytes
 
 
@@ -94,17 +94,17 @@ class Outline:
                     phrases.setdefault(" ".join(variant), Meaning(entry.intent))
                 elif len(set(names)) == len(names):  # a slot that is filled twice is never read
                     templates.setdefault(variant, entry.intent)
-        intents = (*(meaning.intent for meaning in phrases.values()), *templates.values())
-        numbers = {intent: number for number, intent in enumerate(dict.fromkeys(intents))}
-        senses = tuple(numbers[intent] for intent in intents)
-        text = "\n".join((*phrases, "", *(" ".join(template) for template in templates), repr(senses)))
+        asked = [*(meaning.intent for meaning in phrases.values()), *templates.values()]
+        numbers = {intent: number for number, intent in enumerate(dict.fromkeys(asked))}
+        means = tuple(numbers[intent] for intent in asked)
+        text = "\n".join((repr(means), *phrases, "", *(" ".join(template) for template in templates)))
         return _Fixed(
             tuple(phrases),
             tuple(phrases.values()),
             tuple(templates),
             tuple(templates.values()),
             tuple(name for name in self.slots if any(f"{{{name}}}" in template for template in templates)),
-            senses,
+            means,
             hashlib.blake2s(text.encode(), digest_size=12).digest(),
         )
 
@@ -204,7 +204,7 @@ class StateGrammar:
             fixed.templates,
             tuple((name, forms.said) for name, forms in spoken.items()),
             frozenset(name for name in spoken if isinstance(self.slots[name], NumberSlot)),
-            fixed.senses,
+            fixed.means,
         )
 
     def ways(self, intent: str, labels: Mapping[str, str]) -> Iterator[str]:

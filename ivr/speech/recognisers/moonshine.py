@@ -182,12 +182,12 @@ def _evidence(
 
 
 def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | None:
-    if not grammar.senses:
+    if not grammar.means:
         return None
     if phrase is not None:
-        return grammar.senses[phrase], frozenset()
+        return grammar.means[phrase], frozenset()
     named = zip(slot_names(path.ending.template), path.emitted, strict=True)
-    number = grammar.senses[len(grammar.phrases) + grammar.templates.index(path.ending.template)]
+    number = grammar.means[len(grammar.phrases) + grammar.templates.index(path.ending.template)]
     return number, frozenset((name, gist(value)) for name, value in named)
 
 
