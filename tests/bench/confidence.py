@@ -23,14 +23,26 @@ from ivr.dialogue.understanding.grammar import Meaning
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.n_best import did_you_mean, readings
 from ivr.events import Accept, Hypothesis, Recognition
-from ivr.speech.recognisers.judgement import CLEAR, DIGITS, WORDS, Curve, Evidence, alike, confidence, judge, margin
+from ivr.speech.recognisers.judgement import (
+    DIGITS,
+    WORDS,
+    Curve,
+    Evidence,
+    acceptable,
+    alike,
+    confidence,
+    judge,
+    margin,
+)
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from tests.bench.confidence_corpus import CONDITIONS, Answer, corpus, spoken
 
+NAMES = ("constant", "v", "llr", "margin", "likeness", "bias")
 Vector = NDArray[np.float64]
 _RIDGE = 0.02
 _RIGHT_OF_ASKED = 0.3  # of what is asked about at the lowest confidence, this share is right
-_SAFETY = 0.3  # nats above the surest wrong one, to accept
+_SAFETY = 0.3  # nats above the surest wrong one, to accept,
+_LEAST_WORDS, _LEAST_DIGITS = 0.97, 0.9  # and never less sure than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +87,8 @@ def meaning(text: str, phrase: int | None, grammar: StateGrammar) -> Meaning | N
 
 
 def features(one: Evidence, others: Sequence[Evidence], transcript: str) -> list[float]:
-    bias = 0.0 if one.digits else one.bias
-    return [1.0, one.v, one.llr, margin(one, others), alike(one, transcript), bias]
+    words = [0.0, 0.0] if one.digits else [alike(one, transcript), one.bias]  # neither says anything of digits
+    return [1.0, one.v, one.llr, margin(one, others), *words]
 
 
 def logistic(x: Vector, y: Vector) -> Vector:
@@ -101,7 +113,7 @@ def auc(sure: Vector, right: Vector) -> float:
 
 
 def calibration_error(sure: Vector, right: Vector, bins: int = 10) -> float:
-    """Mean distance of confidence and share of right ones, over ten parts of equal size (expected calibration error)."""
+    """Mean distance of confidence and share of right ones, over parts of equal size."""
     parts = np.array_split(np.argsort(sure), bins)
     return float(sum(len(p) * abs(sure[p].mean() - right[p].mean()) for p in parts if len(p)) / max(len(sure), 1))
 
@@ -120,31 +132,51 @@ def tops(
 
 
 def fitted(observations: Sequence[Observation], grammars: dict[str, StateGrammar], digits: bool) -> Curve:
+    """The curve, and the thresholds: nothing wrong is accepted, and of what is asked about enough is right."""
     rows = tops(observations, grammars, digits)
+    best = [o.evidence[0] for o, _ in rows]
     x = np.array([features(o.evidence[0], o.evidence, o.transcript) for o, _ in rows])
     y = np.array([float(right) for _, right in rows])
     weights = logistic(x, y)
-    z = x @ weights
-    sure = 1 / (1 + np.exp(-z))
-    acceptable = np.array([features(o.evidence[0], o.evidence, "")[3] >= CLEAR and not o.evidence[0].twin for o, _ in rows])
-    wrong = z[(y == 0) & acceptable]
-    least = float(wrong.max()) + _SAFETY if len(wrong) else 0.0
-    order = np.argsort(sure)
-    confirm = 0.5
-    for i in range(len(order) - 20):  # the lowest confidence around which enough are right
-        if y[order[i : i + 20]].mean() >= _RIGHT_OF_ASKED:
-            confirm = float(sure[order[i]])
-            break
-    print(
-        f"{'digits' if digits else 'words'}: {len(rows)} clips, {y.mean():.1%} right on top; calibration error "
-        f"{calibration_error(sure, y):.3f}, AUC {auc(sure, y):.3f}"
-    )
-    worst = sorted(((float(s), o) for s, o, r in zip(z, [o for o, _ in rows], y, strict=True) if not r), key=lambda p: -p[0])
-    for s, o in worst[:6]:
-        print(f"   surest wrong: {s:5.2f} {o.voice} {o.condition} {o.answer.text!r} as {o.evidence[0].text!r} ({o.transcript!r})")
-    curve = Curve(*(round(float(w), 2) for w in weights), round(1 / (1 + float(np.exp(-least))), 3), round(confirm, 2))
-    print(f"   {'DIGITS' if digits else 'WORDS'} = {curve}")
+    sure = 1 / (1 + np.exp(-x @ weights))
+    name = "digits" if digits else "words"
+    print(f"{name}: {len(rows)} clips, {y.mean():.1%} right on top; {quality(sure, y)}")
+    may = np.array([acceptable(o.evidence[0], margin(o.evidence[0], o.evidence), agreed(o)) for o, _ in rows])
+    single = np.array([" " not in one.text for one in best])
+    for i in [i for i in np.argsort(-sure) if may[i] and not y[i]][:6]:
+        o = rows[i][0]
+        heard = f"{o.answer.text!r} as {best[i].text!r} (free: {o.transcript!r})"
+        print(f"   surest wrong: {sure[i]:.3f} {o.voice} {o.condition} {heard}")
+    named = dict(zip(NAMES, (round(float(w), 2) for w in weights), strict=True))
+    wrong, least = (y == 0) & may, _LEAST_DIGITS if digits else _LEAST_WORDS
+    accept, alone = (above(sure[wrong & of], least) for of in (single if digits else ~single, single))
+    curve = Curve(**named, accept=accept, alone=max(accept, alone), confirm=worth_asking(sure, y))
+    print(f"   {name.upper()} = {curve}")
     return curve
+
+
+def agreed(o: Observation) -> float:
+    return alike(o.evidence[0], o.transcript)
+
+
+def above(wrong: Vector, least: float) -> float:
+    """A confidence that lies above all of these, and by something; at least ``least``."""
+    surest = float(wrong.max()) if len(wrong) else 0.0
+    odds = np.log(max(surest, 1e-3) / (1 - min(surest, 0.9999))) + _SAFETY
+    return round(max(least, float(1 / (1 + np.exp(-odds)))), 3)
+
+
+def worth_asking(sure: Vector, right: Vector) -> float:
+    """The lowest confidence around which enough are right."""
+    order, window = np.argsort(sure), max(8, len(sure) // 20)
+    for i in range(len(order) - window):
+        if right[order[i : i + window]].mean() >= _RIGHT_OF_ASKED:
+            return round(float(sure[order[i : i + window]].mean()), 2)
+    return 0.5
+
+
+def quality(sure: Vector, right: Vector) -> str:
+    return f"calibration error {calibration_error(sure, right):.3f}, AUC {auc(sure, right):.3f}"
 
 
 # -- checking ---------------------------------------------------------------------------------------------------------
@@ -171,7 +203,9 @@ def rival(kept: Sequence[Hypothesis], grammar: StateGrammar) -> Meaning | None:
     found = did_you_mean(heard) if heard else None
     if found is None:
         return None
-    return Meaning("digits " + found.text) if found.text.isdecimal() and grammar.digit_slot is not None else found.meaning
+    return (
+        Meaning("digits " + found.text) if found.text.isdecimal() and grammar.digit_slot is not None else found.meaning
+    )
 
 
 def report(observations: Sequence[Observation], grammars: dict[str, StateGrammar]) -> int:
@@ -189,7 +223,10 @@ def report(observations: Sequence[Observation], grammars: dict[str, StateGrammar
             count = Counter(outcome(o, grammars[o.answer.state]) for o in rows)
             task = count["done"] + count["asked"]
             shares = [100 * count[kind] / max(len(rows), 1) for kind in kinds]
-            print(f"{name:9}{condition:9}{len(rows):5}{100 * task / max(len(rows), 1):7.1f}" + "".join(f"{s:13.1f}" for s in shares))
+            print(
+                f"{name:9}{condition:9}{len(rows):5}{100 * task / max(len(rows), 1):7.1f}"
+                + "".join(f"{s:13.1f}" for s in shares)
+            )
     wrong = [o for o in observations if outcome(o, grammars[o.answer.state]) == "WRONG"]
     for o in wrong:
         print(f"WRONG: {o.voice} {o.condition} {o.answer.text!r} as {o.evidence[0].text!r} (free: {o.transcript!r})")
@@ -199,11 +236,10 @@ def report(observations: Sequence[Observation], grammars: dict[str, StateGrammar
 def calibrated(observations: Sequence[Observation], grammars: dict[str, StateGrammar]) -> None:
     for name, digits, curve in (("words", False, WORDS), ("digits", True, DIGITS)):
         rows = tops(observations, grammars, digits)
-        sure = np.array(
-            [confidence(curve, o.evidence[0], margin(o.evidence[0], o.evidence), alike(o.evidence[0], o.transcript)) for o, _ in rows]
-        )
+        best = [(o, o.evidence[0]) for o, _ in rows]
+        sure = [confidence(curve, one, margin(one, o.evidence), alike(one, o.transcript)) for o, one in best]
         right = np.array([float(r) for _, r in rows])
-        print(f"{name}: calibration error {calibration_error(sure, right):.3f}, AUC {auc(sure, right):.3f}, n {len(rows)}")
+        print(f"{name}, the curve as it is: {quality(np.array(sure), right)}, n {len(rows)}")
 
 
 def main() -> int:

@@ -21,8 +21,11 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from ivr.dialogue.engine.contract import ActionDone, Perform
 from ivr.dialogue.understanding.grammar import DigitRun, Meaning, SpeechGrammar, filled, slot_names
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.n_best import words_of
+from ivr.events import ActionResult
 from ivr.speech.worker.endpointing import SileroModel, speech_span
 from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
 from tests.bench.dialogue_turns import identified
@@ -33,18 +36,22 @@ CONDITIONS = ("clean", "20 dB", "10 dB", "loss")
 _SNR = {"clean": 55.0, "20 dB": 20.0, "10 dB": 10.0, "loss": 55.0}
 _PACKET = TELEPHONE_RATE // 50
 _QUEUES = {
-    "fit": "Casablanca|Vertigo|Alien|Aliens|The Third Man|Rear Window|North by Northwest|Toy Story|Toy Story 2|Psycho|"
-    "Metropolis|Nosferatu|Singin' in the Rain|His Girl Friday|Citizen Kane|King Kong|Up|Heat|Gravity|The Apartment",
-    "check": "The Maltese Falcon|Sunset Boulevard|Charade|The Lady Vanishes|Duck Soup|City Lights|Rebecca|Notorious|Rope|"
-    "High Noon|The General|Modern Times|It Happened One Night|The Big Sleep|Laura|Se7en|Predator|Predators|Big|Jaws",
+    "fit": "Casablanca|Vertigo|Alien|Aliens|The Third Man|Rear Window|North by Northwest|Toy Story|Toy Story 2|"
+    "Psycho|Metropolis|Nosferatu|Singin' in the Rain|His Girl Friday|Citizen Kane|King Kong|Up|Heat|Gravity|"
+    "The Apartment",
+    "check": "The Maltese Falcon|Sunset Boulevard|Charade|The Lady Vanishes|Duck Soup|City Lights|Rebecca|Notorious|"
+    "Rope|High Noon|The General|Modern Times|It Happened One Night|The Big Sleep|Laura|Se7en|Predator|"
+    "Predators|Big|Jaws",
 }
 _STRANGE = {
-    "fit": "I would like to order a pizza.|What time do you open tomorrow?|The weather is lovely today.|Hold on a second.|"
-    "My brother lives in Portland.|Can you send the bill to my office?|Where did I put my glasses?|It's raining again.|"
-    "Somebody is at the door.|Tell him I'll be late.|Eleven people came to the party.|I was just reading the newspaper.",
-    "check": "Can you tell me a joke?|How much does it cost?|I think the dog is barking at the mailman.|Let me think about it.|"
-    "Please turn down the radio.|Is that the one with the boat?|We had dinner at eight.|Do you sell gift cards?|"
-    "I need a taxi to the airport.|Who won the game last night?|She never answers the telephone.|Just a moment, please.",
+    "fit": "I would like to order a pizza.|What time do you open tomorrow?|The weather is lovely today.|"
+    "Hold on a second.|My brother lives in Portland.|Can you send the bill to my office?|"
+    "Where did I put my glasses?|It's raining again.|Somebody is at the door.|Tell him I'll be late.|"
+    "Eleven people came to the party.|I was just reading the newspaper.",
+    "check": "Can you tell me a joke?|How much does it cost?|I think the dog is barking at the mailman.|"
+    "Let me think about it.|Please turn down the radio.|Is that the one with the boat?|"
+    "We had dinner at eight.|Do you sell gift cards?|I need a taxi to the airport.|"
+    "Who won the game last night?|She never answers the telephone.|Just a moment, please.",
 }
 _FLITE = {"fit": ("slt", "kal"), "check": ("awb", "rms")}
 
@@ -121,9 +128,6 @@ def _falls_to(part: str, text: str) -> bool:
 
 def number_grammar(talk: Talk) -> StateGrammar:
     """Where the membership number is asked for."""
-    from ivr.dialogue.engine.contract import ActionDone, Perform
-    from ivr.events import ActionResult
-
     while talk.dialogue.waiting == "action":
         under_way = next(e for e in reversed(talk.effects) if isinstance(e, Perform))
         talk.send(ActionDone(under_way.token, ActionResult("unknown")))
@@ -133,8 +137,10 @@ def number_grammar(talk: Talk) -> StateGrammar:
 def _sampled(state: str, grammar: StateGrammar, part: str, count: int, rng: random.Random) -> Iterator[Answer]:
     """Sentences of the grammar, a third of them fixed; those whose text falls to this part."""
     speech = grammar.speech
-    values = {name: [v for v in known if _falls_to(part, v)] for name, known in speech.slots}
-    values.update((name, known) for name, known in speech.slots if name.rpartition(".")[2] in ("title", "other", "kind"))
+    values = {
+        name: [v for v in known if name.rpartition(".")[2] in ("title", "other", "kind") or _falls_to(part, v)]
+        for name, known in speech.slots
+    }
     phrases = [p for p in speech.phrases if _falls_to(part, p)]
     templates = [t for t in speech.templates if _falls_to(part, " ".join(t)) and all(map(values.get, slot_names(t)))]
     for i in range(count):
@@ -150,8 +156,6 @@ def _sampled(state: str, grammar: StateGrammar, part: str, count: int, rng: rand
 
 
 def _covered(state: str, grammar: StateGrammar, text: str) -> Answer:
-    from ivr.dialogue.understanding.n_best import words_of
-
     read = grammar.read(words_of(text, grammar.language))
     assert read, (state, text)
     return Answer(state, text, read[0].meaning)

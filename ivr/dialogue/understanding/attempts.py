@@ -43,13 +43,15 @@ def attempt(
     taken = tuple(r.meaning for r in (found.best, found.rival) if r is not None)
     if found.best is not None and found.rival is None and found.best.sure and not found.best.doubtful:
         return None
-    heard = tuple((meaning, h.confidence) for h, meaning in _meanings(recognition.nbest, grammar) if meaning is not None)
+    heard = tuple(
+        (meaning, h.confidence) for h, meaning in _meanings(recognition.nbest, grammar) if meaning is not None
+    )
     denied = before.denied if before is not None and before.where == where else ()
     return Attempt(where, heard, taken, denied)
 
 
 def fused(before: Attempt | None, where: str, recognition: Recognition, grammar: StateGrammar) -> Recognition:
-    """``recognition`` of an answer at ``where``, with what an attempt before it makes likely, without what it denied."""
+    """``recognition`` of an answer at ``where``: with what the attempt before makes likely, without what was denied."""
     if before is None or recognition.cause not in (Cause.SUCCESS, Cause.NO_MATCH) or not recognition.nbest:
         return recognition
     known = list(_meanings(recognition.nbest, grammar))

@@ -2,16 +2,17 @@
 
 ``v`` is a phrase's log-probability per token along the grammar; ``llr`` its distance to the free transcript's (0: the
 recogniser would have written just that); ``margin`` how far it ranks above the best phrase that means something else;
-``likeness`` of the transcript to it; ``bias`` what the decoder would give it without hearing anything, per token. Weights
-and thresholds are fitted on one set of clips and hold on another: ``python -m tests.bench.confidence``. A wrong
-acceptance costs more than a question, so that acceptance also demands a clear margin (Alien is not Aliens).
+``likeness`` of the transcript to it; ``bias`` what the decoder would give it without hearing anything, per token.
+Weights and thresholds are fitted on one set of clips and hold on another: ``python -m tests.bench.confidence``. A wrong
+acceptance costs more than a question, so that acceptance also demands a clear margin (Alien is not Aliens), more of one
+word alone than of a sentence, and that what was written freely does not fit much better.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
@@ -22,7 +23,8 @@ from ivr.speech.recognisers.trie import digits_in
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A logistic curve over the evidence, and the confidences from which on a hypothesis is accepted or asked about."""
+    """A logistic curve over the evidence, and the confidences from which on a hypothesis is accepted (one word
+    ``alone``: much else sounds like it) or asked about."""
 
     constant: float
     v: float
@@ -31,16 +33,25 @@ class Curve:
     likeness: float
     bias: float
     accept: float
+    alone: float
     confirm: float
 
 
 # Fitted by tests/bench/confidence.py, which prints these lines.
-WORDS = Curve(constant=-0.63, v=1.28, llr=0.85, margin=0.85, likeness=0.47, bias=-0.87, accept=0.95, confirm=0.35)
-DIGITS = Curve(constant=1.85, v=1.76, llr=0.73, margin=2.36, likeness=1.0, bias=0.0, accept=0.93, confirm=0.5)
-CLEAR = 0.3  # margin to accept
+WORDS = Curve(
+    constant=-4.51, v=0.72, llr=1.19, margin=2.27, likeness=1.17, bias=-1.21, accept=0.97, alone=0.978, confirm=0.25
+)
+DIGITS = Curve(
+    constant=1.75, v=1.87, llr=1.29, margin=4.08, likeness=0.0, bias=0.0, accept=0.9, alone=0.9, confirm=0.32
+)
+CLEAR = 0.3  # margin to accept,
+WRITTEN = -0.6  # and llr
 _DISTANT = 1.5  # a margin beyond this adds nothing: in a grammar of two phrases there is always one
 _RIVAL = 0.15  # a margin below which the second is offered, too,
 _BEHIND = 0.03  # and how far behind the first it then is
+_DIGITS_WRITTEN, _DIGITS_UNWRITTEN = -0.7, -0.35  # v to accept digits that the free transcript holds, or doesn't
+_HALF = 0.5  # of the digits are in the transcript
+_LOOP = 4  # digits, and only one or two different ones
 _DIGIT_S = 0.14  # nobody says digits faster
 _NBEST = 5
 Sense = tuple[int, frozenset[tuple[str, tuple[str, ...]]]]  # what it means, and with which values
@@ -50,7 +61,8 @@ Sense = tuple[int, frozenset[tuple[str, tuple[str, ...]]]]  # what it means, and
 class Evidence:
     """One finished path. ``phrase``: its index; None for filled templates and digit strings. ``twin``: another phrase
     sounds just like it. ``digits``: ``text`` is a digit string. ``bias``: its score over silence, a token;
-    ``above``: how much better than by ``v`` it ranks for that. ``sense``: None where nobody knows."""
+    ``above``: how much better than by ``v`` it ranks for that and for how likely its values are. ``sense``:
+    None where nobody knows."""
 
     text: str
     phrase: int | None
@@ -93,35 +105,56 @@ def confidence(curve: Curve, one: Evidence, clear: float, like: float) -> float:
     return 1.0 / (1.0 + math.exp(-z))
 
 
-def verdict(curve: Curve, one: Evidence, sure: float, clear: float, duration_s: float) -> Accept:
-    if one.digits and len(one.text) * _DIGIT_S > duration_s:
-        return Accept.REJECT
-    if sure >= curve.accept and clear >= CLEAR and not one.twin:
+def acceptable(one: Evidence, clear: float, like: float) -> bool:
+    """Whether it may be accepted at all, however sure. Digits that nobody wrote freely must be heard well."""
+    if one.digits and one.v < (_DIGITS_WRITTEN if like >= _HALF else _DIGITS_UNWRITTEN):
+        return False
+    return clear >= CLEAR and one.llr >= WRITTEN and not one.twin
+
+
+def possible(one: Evidence, like: float, duration_s: float) -> bool:
+    """Digits score high on nearly anything: not faster than anyone speaks, nor a loop that only the grammar hears."""
+    if not one.digits:
+        return True
+    loop = len(one.text) >= _LOOP and len(set(one.text)) <= 2 and like < _HALF
+    return len(one.text) * _DIGIT_S <= duration_s and not loop
+
+
+def verdict(curve: Curve, one: Evidence, sure: float, clear: float, like: float) -> Accept:
+    if sure >= (curve.accept if " " in one.text else curve.alone) and acceptable(one, clear, like):
         return Accept.ACCEPT
     return Accept.CONFIRM if sure >= curve.confirm else Accept.REJECT
 
 
 def judge(found: Sequence[Evidence], transcript: str, duration_s: float, took_s: float, engine: str) -> Recognition:
     """The recognition of one utterance, its n-best list judged. ``found`` is best first: only the first is ever
-    accepted, and its confidence bounds the others'. Where that is asked about, a close second is asked about, too."""
+    accepted, and confidences fall. Where the first is asked about, a close second that means something else is, too."""
     heard = bool(bare_words(transcript))  # it would have written nothing: there was no speech
-    nbest: list[Hypothesis] = []
+    judged: list[tuple[Evidence, Hypothesis]] = []
     for one in found[:_NBEST]:
         curve = DIGITS if one.digits else WORDS
-        clear = margin(one, found)
-        sure = confidence(curve, one, clear, alike(one, transcript)) if heard else 0.0
-        opinion = verdict(curve, one, sure, clear, duration_s) if heard else Accept.REJECT
-        if nbest:
-            best = nbest[0]
-            if best.verdict is Accept.CONFIRM and found[0].rank - one.rank < _RIVAL and not one.means(found[0]):
-                sure, opinion = max(sure, best.confidence - _BEHIND), Accept.CONFIRM
-            if opinion is Accept.ACCEPT or best.verdict is Accept.REJECT:
-                opinion = best.verdict if best.verdict is Accept.REJECT else Accept.CONFIRM
-            sure = min(sure, nbest[-1].confidence)
-        elif opinion is not Accept.ACCEPT:
+        clear, like = margin(one, found), alike(one, transcript)
+        sure, opinion = 0.0, Accept.REJECT
+        if heard and possible(one, like, duration_s):
+            sure = confidence(curve, one, clear, like)
+            opinion = verdict(curve, one, sure, clear, like)
+        if opinion is not Accept.ACCEPT:
             sure = min(sure, curve.accept - 0.01)
-        nbest.append(Hypothesis(one.text, round(sure, 3), one.phrase, opinion))
+        judged.append((one, Hypothesis(one.text, sure, one.phrase, opinion)))
+    judged.sort(key=lambda pair: pair[1].verdict is Accept.REJECT)  # the order is kept within
+    nbest: list[Hypothesis] = []
+    for one, h in judged:
+        sure, opinion = h.confidence, h.verdict
+        if nbest:
+            if nbest[0].verdict is Accept.CONFIRM and h.confidence > 0.0 and _close(judged[0][0], one):
+                sure, opinion = max(sure, nbest[0].confidence - _BEHIND), Accept.CONFIRM
+            sure = min(sure, nbest[-1].confidence)
+        nbest.append(replace(h, confidence=round(sure, 3), verdict=opinion))
     return concluded(nbest, transcript, duration_s, took_s, engine)
+
+
+def _close(best: Evidence, one: Evidence) -> bool:
+    return best.rank - one.rank < _RIVAL and not one.means(best)
 
 
 def concluded(

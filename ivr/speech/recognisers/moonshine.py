@@ -29,7 +29,7 @@ from ivr.speech.recognisers.beam import search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
 from ivr.speech.recognisers.judgement import Evidence, Sense, judge
 from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Graph, Transcription, Utterance
-from ivr.speech.recognisers.trie import Ending, Tokens
+from ivr.speech.recognisers.trie import Ending, Tokens, in_figures
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
@@ -39,7 +39,7 @@ _WIDTH = 8
 _FUZZY = 6
 _CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing better can be near it
 _LANGUAGE = 0.5  # how much of the score over silence is taken off; 0.3 to 0.7 do nearly the same
-_RANKED = 6  # candidates it is taken off of: what lies further down won't rise
+_RANKED = 6  # candidates that are weighed: what lies further down won't rise
 _KNOWN = 20_000  # phrases whose score over silence is kept
 
 
@@ -108,7 +108,7 @@ class MoonshineRecogniser:
         graph = Graph.load(directory)
         # First runs allocate: not in a caller's turn.
         silence = Utterance(graph, np.zeros(RATE, np.float32))
-        unheard = lru_cache(_KNOWN)(lambda tokens: silence.score([tokens])[0])
+        unheard = lru_cache(_KNOWN)(lambda tokens: silence.score([tokens])[0] / (len(tokens) + 1))
         self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, unheard)
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
@@ -145,20 +145,31 @@ class MoonshineRecogniser:
         transcript, free = model.tokenizer.decode(transcription.tokens), transcription.per_token
         if not found or found[0].v - free < _CERTAIN_LLR:
             found = _joined(model.tokenizer, utterance, compiled, found, transcript)
-        found = sorted((_weighed(path, compiled) for path in found), key=lambda path: -path.v)[:_RANKED]
+        found = sorted(found, key=lambda path: -path.v)[:_RANKED]
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
-        evidence = [_evidence(path, numbers, grammar, compiled, free, model.unheard(path.tokens)) for path in found]
-        return sorted(_ranked(evidence), key=lambda one: -one.rank), transcript
+        evidence = [_evidence(path, numbers, grammar, compiled, free, model.bias(path)) for path in found]
+        # Digits have no words to prefer: where they compete, nothing is taken off.
+        language = 0.0 if any(one.digits for one in evidence) else _LANGUAGE
+        evidence = [replace(one, above=one.above - language * one.bias) for one in evidence]
+        return sorted(evidence, key=lambda one: -one.rank), transcript
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """``unheard``: a phrase's log-probability over a second of silence, its end included."""
+    """``unheard``: log-probability over a second of silence, a token."""
 
     tokenizer: Tokenizer
     compiler: Compiler
     graph: Graph
     unheard: Callable[[Tokens], float]
+
+    def bias(self, path: Found) -> float:
+        """What the decoder would give the phrase without hearing anything: numbers as it would write them, too, since
+        it would rather write "18th", and does so where it hears well."""
+        found = self.unheard(path.tokens)
+        if path.ending.digits or (figures := in_figures(path.text)) == path.text:
+            return found
+        return max(found, self.unheard(self.tokenizer.encode(figures[:1].upper() + figures[1:] + ".")))
 
 
 def _evidence(
@@ -167,18 +178,19 @@ def _evidence(
     grammar: SpeechGrammar,
     compiled: Compiled,
     free: float,
-    unheard: float,
+    bias: float,
 ) -> Evidence:
-    llr, bias = path.v - free, unheard / path.length
+    llr = path.v - free
     if path.ending.digits:
-        return Evidence(path.text, None, path.v, llr, digits=True, bias=bias)
-    known = numbers.get(path.text)
+        return Evidence(path.text, None, path.v, llr, digits=True)
+    known, prior = numbers.get(path.text), 0.0
     if known is not None:
         twin = compiled.nearness.twin(path.text)
     else:
         twin = compiled.nearness.twins(path.ending.template, path.emitted)
+        prior = compiled.likelihood(path.ending.template, path.emitted) / path.length
     sense = _sense(path, known, grammar)
-    return Evidence(path.text, known, path.v, llr, twin, bias=bias, sense=sense)
+    return Evidence(path.text, known, path.v, llr, twin, bias=bias, above=prior, sense=sense)
 
 
 def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | None:
@@ -189,13 +201,6 @@ def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | N
     named = zip(slot_names(path.ending.template), path.emitted, strict=True)
     number = grammar.means[len(grammar.phrases) + grammar.templates.index(path.ending.template)]
     return number, frozenset((name, gist(value)) for name, value in named)
-
-
-def _ranked(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """Digits have no words to prefer: where they compete, nothing is taken off."""
-    if any(one.digits for one in evidence):
-        return list(evidence)
-    return [replace(one, above=-_LANGUAGE * one.bias) for one in evidence]
 
 
 def _joined(
@@ -215,12 +220,6 @@ def _joined(
             best[near.text] = path
     joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
     return sorted(joined, key=lambda p: -p.v)
-
-
-def _weighed(path: Found, compiled: Compiled) -> Found:
-    """``path`` with what speaks for or against its values beside the sound."""
-    prior = compiled.likelihood(path.ending.template, path.emitted) if path.ending.template else 0.0
-    return replace(path, logprob=path.logprob + prior) if prior else path
 
 
 def _written_like(phrase: str, transcript: str) -> tuple[str, ...]:
