@@ -49,6 +49,7 @@ WRITTEN = -0.6  # and llr
 _DISTANT = 1.5  # a margin beyond this adds nothing: in a grammar of two phrases there is always one
 _RIVAL = 0.15  # a margin below which the second is offered, too,
 _BEHIND = 0.03  # and how far behind the first it then is
+_PLAIN = -0.25  # v
 _DIGITS_WRITTEN, _DIGITS_UNWRITTEN = -0.7, -0.35  # v to accept digits that the free transcript holds, or doesn't
 _HALF = 0.5  # of the digits are in the transcript
 _LOOP = 4  # digits, and only one or two different ones
@@ -112,6 +113,11 @@ def acceptable(one: Evidence, clear: float, like: float) -> bool:
     return clear >= CLEAR and one.llr >= WRITTEN and not one.twin
 
 
+def plain(one: Evidence, like: float) -> bool:
+    """Heard well, and word for word what would be written freely: "Yep." (0 wrong of 273 such clips, fit and check)."""
+    return not one.digits and like >= 1.0 and one.v >= _PLAIN
+
+
 def possible(one: Evidence, like: float, duration_s: float) -> bool:
     """Digits score high on nearly anything: not faster than anyone speaks, nor a loop that only the grammar hears."""
     if not one.digits:
@@ -121,7 +127,8 @@ def possible(one: Evidence, like: float, duration_s: float) -> bool:
 
 
 def verdict(curve: Curve, one: Evidence, sure: float, clear: float, like: float) -> Accept:
-    if sure >= (curve.accept if " " in one.text else curve.alone) and acceptable(one, clear, like):
+    enough = curve.accept if " " in one.text else curve.alone
+    if (sure >= enough or plain(one, like)) and acceptable(one, clear, like):
         return Accept.ACCEPT
     return Accept.CONFIRM if sure >= curve.confirm else Accept.REJECT
 
@@ -138,8 +145,8 @@ def judge(found: Sequence[Evidence], transcript: str, duration_s: float, took_s:
         if heard and possible(one, like, duration_s):
             sure = confidence(curve, one, clear, like)
             opinion = verdict(curve, one, sure, clear, like)
-        if opinion is not Accept.ACCEPT:
-            sure = min(sure, curve.accept - 0.01)
+        accepted = opinion is Accept.ACCEPT
+        sure = max(sure, curve.accept) if accepted else min(sure, curve.accept - 0.01)
         judged.append((one, Hypothesis(one.text, sure, one.phrase, opinion)))
     judged.sort(key=lambda pair: pair[1].verdict is Accept.REJECT)  # the order is kept within
     nbest: list[Hypothesis] = []

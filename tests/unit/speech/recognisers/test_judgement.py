@@ -71,8 +71,17 @@ def test_what_was_written_freely_and_fits_much_better_is_asked_about() -> None:
 
 def test_one_word_alone_must_be_surer_than_a_sentence() -> None:
     between = (WORDS.accept + WORDS.alone) / 2
-    assert verdict(WORDS, clear("okay"), between, 1.5, 1.0) is Accept.CONFIRM
-    assert verdict(WORDS, clear("all right"), between, 1.5, 1.0) is Accept.ACCEPT
+    assert verdict(WORDS, clear("okay"), between, 1.5, 0.9) is Accept.CONFIRM
+    assert verdict(WORDS, clear("all right"), between, 1.5, 0.9) is Accept.ACCEPT
+
+
+def test_what_was_heard_well_and_written_word_for_word_is_accepted() -> None:
+    """However much the decoder would have liked to say it anyway."""
+    usual = replace(clear("yep", v=-0.1), bias=-2.5)
+    assert judged(usual, transcript="Yep.")[1] == [Accept.ACCEPT]
+    assert judged(usual, transcript="Yeah.")[1] == [Accept.CONFIRM]
+    assert judged(replace(usual, v=-0.5), transcript="Yep.")[1] == [Accept.CONFIRM]
+    assert judged(replace(usual, twin=True), transcript="Yep.")[1] == [Accept.CONFIRM]
 
 
 def test_what_would_be_said_unheard_is_taken_off() -> None:
