@@ -22,6 +22,7 @@ from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import at_count, interpolated, masking, words_of
 from ivr.dialogue.spoken.language import served
 from ivr.dialogue.spoken.normalisation import fold
+from ivr.dialogue.understanding.attempts import Attempt
 from ivr.dialogue.understanding.grammar import Reading, SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, lexicon
 from ivr.dialogue.understanding.risk import Temper
@@ -86,6 +87,7 @@ class Conversation:
         self.failures = 0  # noinput and nomatch since the last progress
         self.kept: Recognition | None = None  # said while an action ran and nobody could take it up
         self.keyed_ahead = ""  # keyed before there was a question
+        self.attempt: Attempt | None = None  # at a question, which may be asked again
         self.requests: tuple[Reading, ...] = ()  # understood at another question (two: close readings of one)
         self.temper = Temper()
         self.intent_doubt = False
@@ -191,6 +193,10 @@ class Conversation:
         waiting, self.gather, self.waiting = self.waiting, None, None
         if waiting is not None and (effect := waiting.given_up(for_good=for_good)) is not None:
             self.outbox.put(effect)
+
+    def denied(self) -> None:
+        """The caller said no to what their last answer was taken for: it isn't offered again."""
+        self.attempt = self.attempt.denying() if self.attempt is not None else None
 
     # -- what is secret -----------------------------------------------------------------------------------------
 

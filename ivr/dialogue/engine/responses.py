@@ -15,6 +15,7 @@ from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
 from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question, wait
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
+from ivr.dialogue.understanding.attempts import attempt, fused, undenied
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, Interpretation, Meaning, Reading
 from ivr.dialogue.understanding.n_best import dictated, understand, words_of
 from ivr.dialogue.understanding.out_of_vocabulary import unknown_title
@@ -28,9 +29,14 @@ from ivr.record import Keyed, Understood
 def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if recognition.cause is Cause.NO_INPUT_TIMEOUT:
         return silent(call, gather)
+    before = call.attempt if gather.mode == Mode.QUESTION else None
+    recognition = fused(before, call.here, recognition, gather.grammar)
     found = understand(recognition, gather.grammar, call.words.risks)
     if gather.dictation:
         found = dictated(found, recognition, gather.grammar, gather.dictation)
+    if gather.mode == Mode.QUESTION:
+        found = undenied(found, before.denied if before is not None else ())
+        call.attempt = attempt(call.here, recognition, found, gather.grammar, before)
     best = found.best
     _record(call, gather, recognition, found)
     call.temper.heard(recognition.manner)
@@ -160,6 +166,8 @@ def paused(call: Conversation, gather: Gather) -> Next:
 
 
 def _keyed(call: Conversation, gather: Gather, pressed: Pressed) -> Next:
+    if gather.mode == Mode.QUESTION:
+        call.attempt = None  # what is keyed is sure
     match pressed:
         case Universal(name):
             return universal(call, gather, name)

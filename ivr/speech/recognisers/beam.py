@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.speech.recognisers.trie import Ending, Node
+from ivr.speech.recognisers.trie import Ending, Node, Tokens
 
 
 class Place:
@@ -90,14 +90,18 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A finished path: its ending and whole text, the values (or digits) chosen, its total log-probability, and its
-    tokens including the end."""
+    """A finished path: its ending and whole text, the values (or digits) chosen, its total log-probability, its end
+    included, and its tokens without that."""
 
     ending: Ending
     text: str
     emitted: tuple[str, ...]
     logprob: float
-    length: int
+    tokens: Tokens
+
+    @property
+    def length(self) -> int:
+        return len(self.tokens) + 1
 
     @property
     def v(self) -> float:
@@ -129,7 +133,7 @@ def search(
 
     ``patience``: how far below the best finished path, per token, a live prefix may lie and still be followed;
     ``spread``: how far below the best live one, in all. Clear speech then costs few rows, and noise all of them."""
-    live: list[tuple[float, Place, tuple[str, ...]]] = [(0.0, lattice.root, ())]
+    live: list[tuple[float, Place, tuple[str, ...], Tokens]] = [(0.0, lattice.root, (), ())]
     rows = scorer.first()
     finished: dict[str, Path] = {}
     best = -math.inf
@@ -137,13 +141,13 @@ def search(
         if cancelled is not None and cancelled():
             return []
         candidates: dict[tuple[Place, tuple[str, ...]], tuple[float, int, int, Place, tuple[str, ...]]] = {}
-        for row, (score, place, chosen_so_far) in enumerate(live):
+        for row, (score, place, chosen_so_far, spelt) in enumerate(live):
             state = lattice.opened(place)
             for ending, emitted in state.ends:
                 values = chosen_so_far + emitted
                 if ending.repeats(values):
                     continue
-                path = Path(ending, ending.text(values), values, score + float(rows[row, end]), length)
+                path = Path(ending, ending.text(values), values, score + float(rows[row, end]), spelt)
                 known = finished.get(path.text)
                 if known is None or path.v > known.v:
                     finished[path.text] = path
@@ -165,5 +169,5 @@ def search(
         if not chosen or length == longest:
             break
         rows = scorer.advance([c[1] for c in chosen], [c[2] for c in chosen])
-        live = [(c[0], c[3], c[4]) for c in chosen]
+        live = [(c[0], c[3], c[4], (*live[c[1]][3], c[2])) for c in chosen]
     return sorted(finished.values(), key=lambda p: -p.v)

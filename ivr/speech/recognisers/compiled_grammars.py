@@ -6,7 +6,7 @@ They are kept with their parts: the trunk of templates and each slot's values ou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -24,6 +24,8 @@ _GRAMMARS = 64
 _TRUNKS = 64
 _VALUES = 256
 _LIKELY = 12
+_OWN = 50  # no caller has more titles of their own than this, or says so
+_FAMILIAR = 0.5  # how much of what the number of a slot's values says against each of them counts
 _FEW = 5  # values of a slot that are tried in its templates
 _FAINT = 40.0  # a value less like anything that was heard isn't
 
@@ -65,11 +67,10 @@ class Spoken:
         best = np.maximum(letters.max(0), sounds.max(0))
         return [self.phrases[i] for i in np.argsort(-best, kind="stable")[:count] if best[i] > 0]
 
-    def twin(self, phrase: str) -> bool:
-        """Whether another one that says something else sounds the same, or is a minimal pair with it."""
-        if any(gist(other) != gist(phrase) for other in self._by_sound.get(sound(phrase), ())):
-            return True
-        return not self._known.isdisjoint(minimal_pairs(phrase))
+    def twins(self, phrase: str) -> set[str]:
+        """The others that say something else and sound the same, or are minimal pairs with it."""
+        alike = {other for other in self._by_sound.get(sound(phrase), ()) if gist(other) != gist(phrase)}
+        return alike | (self._known & minimal_pairs(phrase))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +83,23 @@ class Near:
 
 
 class Nearness:
-    """What of a grammar is near to a free transcript, and what has a twin. ``slots``: each slot's values."""
+    """What of a grammar is near to a free transcript, and what has a twin. ``slots``: each slot's values; ``means``: as
+    SpeechGrammar's."""
 
     def __init__(
-        self, phrases: Sequence[str], templates: Sequence[Pieces] = (), slots: Mapping[str, Spoken] | None = None
+        self,
+        phrases: Sequence[str],
+        templates: Sequence[Pieces] = (),
+        slots: Mapping[str, Spoken] | None = None,
+        means: Sequence[int] = (),
     ) -> None:
         self._phrases = Spoken(phrases)
         self._slots = {name: values for name, values in (slots or {}).items() if values.phrases}
         self._known = frozenset(templates)
         self._templates = [t for t in templates if all(name in self._slots for name in slot_names(t))]
-        self._literal = Spoken([" ".join(t) for t in templates])
+        literal = [" ".join(t) for t in templates]
+        self._literal = Spoken(literal)
+        self._means = dict(zip((*phrases, *literal), means, strict=False))
 
     def nearest(self, transcript: str, count: int) -> list[Near]:
         """The ``count`` nearest phrases, best of both measures first."""
@@ -121,11 +129,17 @@ class Nearness:
 
     def twin(self, phrase: str) -> bool:
         """Of one of the plain phrases."""
-        return self._phrases.twin(phrase)
+        return self._differs(phrase, self._phrases.twins(phrase))
+
+    def _differs(self, phrase: str, twins: Iterable[str]) -> bool:
+        """Whether one of them means something else ("no" and "nah" don't)."""
+        mine = self._means.get(phrase)
+        return any(mine is None or self._means.get(twin) != mine for twin in twins)
 
     def twins(self, template: Pieces, chosen: Sequence[str]) -> bool:
         """Of a filled template: by its own words, or by a value of what may stand in the same place."""
-        if self._literal.twin(" ".join(template)):
+        literal = " ".join(template)
+        if self._differs(literal, self._literal.twins(literal)):
             return True
         following = iter(chosen)
         for i, piece in enumerate(template):
@@ -133,7 +147,7 @@ class Nearness:
                 value = next(following)
                 for name, values in self._slots.items():
                     here = (*template[:i], f"{{{name}}}", *template[i + 1 :])
-                    if here in self._known and values.twin(value):
+                    if here in self._known and values.twins(value):
                         return True
         return False
 
@@ -154,15 +168,19 @@ class Likelihood:
             for name, values in grammar.slots
             if name in grammar.counted
         }
+        sizes = {name: len(values) for name, values in grammar.slots if name not in grammar.counted}
+        self._spread = {n: -_FAMILIAR * math.log(size / _OWN) for n, size in sizes.items() if size > _OWN}
 
     def __call__(self, template: Pieces, chosen: Sequence[str]) -> float:
-        """Log-probability, 0 for what is likely. Places far down a list are rarely named in one breath with what goes
-        there (Zipf's law from the first dozen on); a number asked for alone may be any."""
+        """Log-probability, 0 for what is likely. One title of a whole catalogue is less likely than one of the caller's
+        own. Places far down a list are rarely named in one breath with what goes there (Zipf's law from the first dozen
+        on); a number asked for alone may be any."""
         names = slot_names(template)
+        among = sum(self._spread.get(name, 0.0) for name in names)
         if len(names) < 2 or not self._ranks:
-            return 0.0
+            return among
         ranks = (self._ranks.get(name, {}).get(value, 1) for name, value in zip(names, chosen, strict=True))
-        return -sum(math.log(max(1.0, rank / _LIKELY)) for rank in ranks)
+        return among - sum(math.log(max(1.0, rank / _LIKELY)) for rank in ranks)
 
 
 class Compiler:
@@ -178,5 +196,6 @@ class Compiler:
         slots = {name: self._values(values) for name, values in grammar.slots if values}
         trunk = self._trunk(grammar.phrases, grammar.templates, grammar.digits)
         lattice = Lattice(trunk, {name: node for name, (node, _) in slots.items()})
-        nearness = Nearness(grammar.phrases, grammar.templates, {name: spoken for name, (_, spoken) in slots.items()})
+        spoken = {name: values for name, (_, values) in slots.items()}
+        nearness = Nearness(grammar.phrases, grammar.templates, spoken, grammar.means)
         return Compiled(lattice, nearness, Likelihood(grammar))

@@ -1,9 +1,10 @@
 """Speech recognition by Moonshine tiny-en on onnxruntime, constrained to the grammar of the current state.
 
 The weights ship in the wheel ``moonshine-voice``; the package itself is never imported (its own streaming front end
-serialises callers and clips short words). Graph: the encoder takes 16 kHz samples and gives [1, T, 288]; the decoder
-is merged (with and without cache), [B, 8, len, 36] keys and values for six layers, 32,768 tokens, BOS 1, EOS 2. Its
-``encoder_attention_mask`` counts samples, not frames: a mask of frames crashes beyond nine seconds.
+serialises callers and clips short words).
+
+A decoder has a language model inside, and in noise prefers what is often written to what was said. What it would say
+without hearing anything, its score over a second of silence, is in part taken off before candidates are ranked.
 """
 
 from __future__ import annotations
@@ -11,36 +12,35 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 import soxr
-from numpy.typing import NDArray
 
+from ivr.dialogue.spoken.similarity import gist
+from ivr.dialogue.understanding.grammar import slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Recognition
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import Path as Found
 from ivr.speech.recognisers.beam import search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
-from ivr.speech.recognisers.judgement import Evidence, judge
-from ivr.speech.recognisers.trie import Ending, Tokens
+from ivr.speech.recognisers.judgement import Evidence, Sense, judge
+from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Graph, Transcription, Utterance
+from ivr.speech.recognisers.trie import Ending, Tokens, in_figures
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
 from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 
-BOS, EOS = 1, 2
 _BYTES = 3  # ids of the 256 byte tokens start here
-_RATE = 16000
-_FRAME = 384  # samples of 16 kHz audio behind one encoder frame
 _TOKENS_PER_SECOND = 6.5  # Moonshine's own bound against endless loops
 _WIDTH = 8
 _FUZZY = 6
 _CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing better can be near it
-Row = NDArray[np.float32]
+_LANGUAGE = 0.5  # how much of the score over silence is taken off; 0.3 to 0.7 do nearly the same
+_RANKED = 6  # candidates that are weighed: what lies further down won't rise
+_KNOWN = 20_000  # phrases whose score over silence is kept
 
 
 class Tokenizer:
@@ -93,119 +93,6 @@ class Tokenizer:
         return b"".join(pieces).decode("utf-8", "replace").replace("\u2581", " ").strip()
 
 
-def _normalised(logits: Row) -> Row:
-    """Log-softmax over the last axis."""
-    top = logits.max(-1, keepdims=True)
-    shifted = logits - top
-    out: Row = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return out
-
-
-class Graph:
-    """The two ONNX sessions. Thread-safe; one thread an utterance is fastest (spinning off)."""
-
-    def __init__(self, directory: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        options.enable_cpu_mem_arena = False
-
-        def open_session(name: str) -> Any:
-            return onnxruntime.InferenceSession(str(directory / name), options, providers=["CPUExecutionProvider"])
-
-        self._encoder = open_session("encoder_model.ort")
-        self._decoder = open_session("decoder_model_merged.ort")
-        self._past = [i.name for i in self._decoder.get_inputs() if i.name.startswith("past")]
-        shape = next(i.shape for i in self._decoder.get_inputs() if i.name.startswith("past"))
-        self._empty = np.zeros((1, shape[1], 0, shape[3]), np.float32)
-        outputs = [o.name for o in self._decoder.get_outputs()][1:]
-        if [n.replace("past_key_values", "present") for n in self._past] != outputs:
-            raise SpeechUnavailable("the Moonshine graph has another shape", remedy="install moonshine-voice==0.0.73")
-        self.own = [".decoder." in n for n in self._past]  # the others are the encoder's, and stay
-
-    def encode(self, samples: Samples) -> Row:
-        batch = samples[None]
-        feed = {"input_values": batch, "attention_mask": np.ones(batch.shape, np.int64)}
-        out: Row = self._encoder.run(None, feed)[0]
-        return out
-
-    def decode(self, ids: NDArray[np.int64], states: Row, past: Sequence[Row] | None) -> tuple[Row, list[Row]]:
-        batch = len(ids)
-        feed: dict[str, Any] = {
-            "input_ids": ids,
-            "encoder_hidden_states": states,
-            "use_cache_branch": np.array([past is not None]),
-            "encoder_attention_mask": np.ones((batch, states.shape[1] * _FRAME), np.int64),
-        }
-        if past is None:
-            past = [np.repeat(self._empty, batch, 0)] * len(self._past)
-        feed.update(zip(self._past, past, strict=True))
-        logits, *present = self._decoder.run(None, feed)
-        return logits, present
-
-
-class Utterance:
-    """One encoded utterance, and the beam's Scorer over it."""
-
-    def __init__(self, graph: Graph, samples: Samples) -> None:
-        self._graph = graph
-        self.states = graph.encode(samples)
-        logits, past = graph.decode(np.array([[BOS]], np.int64), self.states, None)
-        self._first = _normalised(logits[:, -1])
-        self._initial = past
-        self._wide: dict[int, tuple[Row, list[Row]]] = {}
-        self._past = past
-
-    def first(self) -> Row:
-        self._past = self._initial
-        return self._first
-
-    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Row:
-        width = len(parents)
-        if width not in self._wide:  # every row hears the same audio: repeat its keys once per width
-            repeated = [
-                p if own else np.repeat(p, width, 0) for p, own in zip(self._initial, self._graph.own, strict=True)
-            ]
-            self._wide[width] = np.repeat(self.states, width, 0), repeated
-        states, heard = self._wide[width]
-        rows = list(parents)
-        past = [p[rows] if own else h for p, h, own in zip(self._past, heard, self._graph.own, strict=True)]
-        logits, self._past = self._graph.decode(np.array(tokens, np.int64)[:, None], states, past)
-        return _normalised(logits[:, -1])
-
-    def greedy(self, longest: int, cancelled: Callable[[], bool] = never) -> tuple[Tokens, float]:
-        """The free transcript's tokens and its total log-probability. Raises Cancelled."""
-        row, total = self.first(), 0.0
-        tokens: list[int] = []
-        while True:
-            if cancelled():
-                raise Cancelled
-            token = int(row[0].argmax())
-            total += float(row[0, token])
-            if token == EOS or len(tokens) >= longest:
-                return tuple(tokens), total
-            tokens.append(token)
-            row = self.advance([0], [token])
-
-    def score(self, candidates: Sequence[Tokens]) -> list[float]:
-        """Teacher forcing: the total log-probability of each, its end included."""
-        if not candidates:
-            return []
-        length = max(len(c) for c in candidates) + 1
-        ids = np.full((len(candidates), length), EOS, np.int64)
-        ids[:, 0] = BOS
-        for row, candidate in enumerate(candidates):
-            ids[row, 1 : len(candidate) + 1] = candidate
-        logits, _ = self._graph.decode(ids, np.repeat(self.states, len(candidates), 0), None)
-        totals = []
-        for row, candidate in enumerate(candidates):
-            wanted = [*candidate, EOS]
-            scores = _normalised(logits[row, : len(wanted)])
-            totals.append(float(scores[np.arange(len(wanted)), wanted].sum()))
-        return totals
-
-
 class MoonshineRecogniser:
     """English. Beam along the grammar, joined by the phrases nearest to the free transcript, re-scored together."""
 
@@ -213,57 +100,107 @@ class MoonshineRecogniser:
     languages = MOONSHINE_LANGUAGES
 
     def __init__(self) -> None:
-        self._loaded: tuple[Tokenizer, Compiler, Graph] | None = None
+        self._loaded: _Model | None = None
 
     def load(self) -> None:
         directory = moonshine_weights()
         tokenizer = Tokenizer((directory / "tokenizer.bin").read_bytes())
-        graph = Graph(directory)
-        graph.encode(np.zeros(_RATE // 4, np.float32))  # first runs allocate: not in a caller's turn
-        self._loaded = tokenizer, Compiler(tokenizer), graph
+        graph = Graph.load(directory)
+        # First runs allocate: not in a caller's turn.
+        silence = Utterance(graph, np.zeros(RATE, np.float32))
+        unheard = lru_cache(_KNOWN)(lambda tokens: silence.score([tokens])[0] / (len(tokens) + 1))
+        self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, unheard)
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
-        _, compiler, _ = self._parts()
-        compiler.compiled(grammar)
+        self._model().compiler.compiled(grammar)
         return ()
 
-    def _parts(self) -> tuple[Tokenizer, Compiler, Graph]:
+    def _model(self) -> _Model:
         if self._loaded is None:
             raise SpeechUnavailable("moonshine is not loaded", remedy="call load first")
         return self._loaded
 
     def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
-        tokenizer, compiler, graph = self._parts()
         started = time.perf_counter()
-        duration = len(speech) / TELEPHONE_RATE
-        compiled = compiler.compiled(grammar)
-        samples = np.ascontiguousarray(soxr.resample(speech, TELEPHONE_RATE, _RATE), dtype=np.float32)
-        if len(samples) < _RATE // 4:
-            samples = np.pad(samples, (0, _RATE // 4 - len(samples)))
-        utterance = Utterance(graph, samples)
-        longest = max(6, int(duration * _TOKENS_PER_SECOND))
-        tokens, total = utterance.greedy(longest, cancelled)
-        transcript = tokenizer.decode(tokens)
-        free = total / (len(tokens) + 1)
-        found = search(utterance, compiled.lattice, EOS, width=_WIDTH, cancelled=cancelled)
+        evidence, transcript = self.evidence(speech, grammar, cancelled)
+        duration_s = len(speech) / TELEPHONE_RATE
+        return judge(evidence, transcript, duration_s, time.perf_counter() - started, self.name)
+
+    def evidence(
+        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never
+    ) -> tuple[list[Evidence], str]:
+        """What speaks for each candidate, best first, and the free transcript. Raises Cancelled."""
+        model = self._model()
+        compiled = model.compiler.compiled(grammar)
+        samples = np.ascontiguousarray(soxr.resample(speech, TELEPHONE_RATE, RATE), dtype=np.float32)
+        if len(samples) < RATE // 4:
+            samples = np.pad(samples, (0, RATE // 4 - len(samples)))
+        utterance = Utterance(model.graph, samples)
+        longest = max(6, int(len(speech) / TELEPHONE_RATE * _TOKENS_PER_SECOND))
+        transcription = Transcription(utterance, longest)
+        found = search(transcription, compiled.lattice, EOS, width=_WIDTH, cancelled=cancelled)
+        transcription.finish(cancelled)
         if cancelled():
             raise Cancelled
+        transcript, free = model.tokenizer.decode(transcription.tokens), transcription.per_token
         if not found or found[0].v - free < _CERTAIN_LLR:
-            found = _joined(tokenizer, utterance, compiled, found, transcript)
-        found = sorted((_weighed(path, compiled) for path in found), key=lambda path: -path.v)
+            found = _joined(model.tokenizer, utterance, compiled, found, transcript)
+        found = sorted(found, key=lambda path: -path.v)[:_RANKED]
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
-        evidence = [_evidence(path, numbers, compiled, free) for path in found]
-        return judge(evidence, transcript, duration, time.perf_counter() - started, self.name)
+        evidence = [_evidence(path, numbers, grammar, compiled, free, model.bias(path)) for path in found]
+        # Digits have no words to prefer: where they compete, nothing is taken off.
+        language = 0.0 if any(one.digits for one in evidence) else _LANGUAGE
+        evidence = [replace(one, above=one.above - language * one.bias) for one in evidence]
+        return sorted(evidence, key=lambda one: -one.rank), transcript
 
 
-def _evidence(path: Found, numbers: Mapping[str, int], compiled: Compiled, free: float) -> Evidence:
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """``unheard``: log-probability over a second of silence, a token."""
+
+    tokenizer: Tokenizer
+    compiler: Compiler
+    graph: Graph
+    unheard: Callable[[Tokens], float]
+
+    def bias(self, path: Found) -> float:
+        """What the decoder would give the phrase without hearing anything: numbers as it would write them, too, since
+        it would rather write "18th", and does so where it hears well."""
+        found = self.unheard(path.tokens)
+        if path.ending.digits or (figures := in_figures(path.text)) == path.text:
+            return found
+        return max(found, self.unheard(self.tokenizer.encode(figures[:1].upper() + figures[1:] + ".")))
+
+
+def _evidence(
+    path: Found,
+    numbers: Mapping[str, int],
+    grammar: SpeechGrammar,
+    compiled: Compiled,
+    free: float,
+    bias: float,
+) -> Evidence:
     llr = path.v - free
     if path.ending.digits:
         return Evidence(path.text, None, path.v, llr, digits=True)
-    if path.text in numbers:
-        return Evidence(path.text, numbers[path.text], path.v, llr, compiled.nearness.twin(path.text))
-    twin = compiled.nearness.twins(path.ending.template, path.emitted)
-    return Evidence(path.text, None, path.v, llr, twin)
+    known, prior = numbers.get(path.text), 0.0
+    if known is not None:
+        twin = compiled.nearness.twin(path.text)
+    else:
+        twin = compiled.nearness.twins(path.ending.template, path.emitted)
+        prior = compiled.likelihood(path.ending.template, path.emitted) / path.length
+    sense = _sense(path, known, grammar)
+    return Evidence(path.text, known, path.v, llr, twin, bias=bias, above=prior, sense=sense)
+
+
+def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | None:
+    if not grammar.means:
+        return None
+    if phrase is not None:
+        return grammar.means[phrase], frozenset()
+    named = zip(slot_names(path.ending.template), path.emitted, strict=True)
+    number = grammar.means[len(grammar.phrases) + grammar.templates.index(path.ending.template)]
+    return number, frozenset((name, gist(value)) for name, value in named)
 
 
 def _joined(
@@ -278,17 +215,11 @@ def _joined(
             spelt.extend((near, tokenizer.encode(t) + tokenizer.glued(".")) for t in texts)
     best: dict[str, Found] = {}
     for (near, ids), total in zip(spelt, utterance.score([ids for _, ids in spelt]), strict=True):
-        path = Found(Ending(template=near.template, words=near.text), near.text, near.values, total, len(ids) + 1)
+        path = Found(Ending(template=near.template, words=near.text), near.text, near.values, total, ids)
         if near.text not in best or path.v > best[near.text].v:
             best[near.text] = path
     joined = [p for p in [*found, *best.values()] if math.isfinite(p.logprob)]
     return sorted(joined, key=lambda p: -p.v)
-
-
-def _weighed(path: Found, compiled: Compiled) -> Found:
-    """``path`` with what speaks for or against its values beside the sound."""
-    prior = compiled.likelihood(path.ending.template, path.emitted) if path.ending.template else 0.0
-    return replace(path, logprob=path.logprob + prior) if prior else path
 
 
 def _written_like(phrase: str, transcript: str) -> tuple[str, ...]:

@@ -101,6 +101,30 @@ def runs(words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
         i = max(j, i + 1)
 
 
+def in_figures(phrase: str) -> str:
+    """Numbers as they are written: "the twenty first" -> "the 21st", "number three" -> "number 3"."""
+    words = phrase.split()
+    out: list[str] = []
+    i = 0
+    while i < len(words):
+        unit = words[i + 1] if i + 1 < len(words) else ""
+        tens = _TENS.get(words[i])
+        if tens is not None and 0 < _ONES.get(unit, 0) < 10:
+            out.append(str(tens + _ONES[unit]))
+            i += 1
+        elif tens is not None and 0 < _ORDINALS.get(unit, 0) < 10:
+            out.append(ordinal_figure(tens + _ORDINALS[unit]))
+            i += 1
+        elif (n := _ONES.get(words[i], tens)) is not None:
+            out.append(str(n))
+        elif (n := _ORDINALS.get(words[i])) is not None:
+            out.append(ordinal_figure(n))
+        else:
+            out.append(words[i])
+        i += 1
+    return " ".join(out)
+
+
 def digits_in(text: str) -> tuple[str, bool]:
     """The digits that ``text`` writes, in figures or words ("Eight double two, 7" -> "8227"), and whether it holds
     nothing else but what people put in front of a number ("two to five" holds a word that may be a digit)."""

@@ -173,6 +173,33 @@ def test_moonshine_asks_about_minimal_pairs(english: Subject) -> None:
         assert best.text == said or best.verdict is not Accept.ACCEPT
 
 
+def test_moonshine_is_sure_of_a_plain_yes_and_no(english: Subject) -> None:
+    """Also where other words for them sound alike."""
+    words = ("yes", "no", "nah", "nope", "yeah", "no thanks")
+    grammar = SpeechGrammar("yes-no", "en-US", words, means=(0, 1, 1, 1, 0, 1))
+    for said in ("Yes.", "No.", "No thanks."):
+        best = english.recogniser.recognise(english.say(said), grammar).nbest[0]
+        assert (best.text, best.verdict) == (said.strip(".").lower(), Accept.ACCEPT)
+
+
+@pytest.mark.parametrize("said", ["thirteen", "thirty", "fifteen", "fifty", "three", "third"])
+def test_moonshine_never_takes_one_number_for_another(english: Subject, said: str) -> None:
+    numbers = ("three", "thirteen", "thirty", "fifteen", "fifty", "the third", "third", "five", "fifth")
+    grammar = SpeechGrammar("numbers", "en-US", (), None, (("move", "vertigo", "to", "{n}"),), (("n", numbers),))
+    noise = np.random.default_rng(4).normal(0, 0.015, 80_000).astype(np.float32)
+    for level in (0.0, 1.0):
+        speech = english.say(f"Move Vertigo to {said}.")
+        best = english.recogniser.recognise(speech + level * noise[: len(speech)], grammar).nbest[0]
+        assert best.text == f"move vertigo to {said}" or best.verdict is not Accept.ACCEPT
+
+
+def test_moonshine_writes_the_same_whatever_is_listened_for(english: Subject) -> None:
+    """The free transcript is decoded beside the beam, in its batches."""
+    others = SpeechGrammar("others", "en-US", ("swap casablanca and metropolis", "what's on", "a gent"))
+    for phrase in english.grammar.phrases[:6]:
+        assert english.recogniser.recognise(english.say(phrase), others).transcript == english.hear(phrase).transcript
+
+
 def test_moonshine_takes_thousands_of_phrases(english: Subject) -> None:
     words = [
         "red",

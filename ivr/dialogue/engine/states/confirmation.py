@@ -92,6 +92,7 @@ def declined(call: Conversation, reading: Reading) -> Next:
         call.outbox.record(Decided("corrected", sorted(reading.meaning.slots)))
         return ask(call)
     call.outbox.record(Decided("confirmed", False))
+    call.denied()
     call.intent_doubt = False
     no = call.state.transition("no")
     return BACK if no is None else Take(no)

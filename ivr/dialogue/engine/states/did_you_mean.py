@@ -68,7 +68,10 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
         option = gather.options[int(picked)]
         doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
         return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful))
-    return NoMatch(gather.base, neither=True) if reading.sure else NoMatch(gather)
+    if not reading.sure:
+        return NoMatch(gather)
+    call.denied()
+    return NoMatch(gather.base, neither=True)
 
 
 def _keyed(call: Conversation, gather: Gather, index: int) -> Next:

@@ -41,6 +41,14 @@ def test_places_far_down_are_less_likely_beside_a_title_only() -> None:
     assert likelihood(PLACE, ("n80",)) == likelihood(SWAP, ("alien", "vertigo")) == 0.0
 
 
+def test_a_title_of_the_catalogue_is_less_likely_than_one_of_the_callers_own() -> None:
+    catalogue = tuple(f"film {n}" for n in range(538))
+    slots = (("title", TITLES), ("film", catalogue))
+    likelihood = Likelihood(SpeechGrammar("own", "en-US", (), None, (("put", "{title}"), ("put", "{film}")), slots))
+    assert likelihood(("put", "{title}"), ("alien",)) == 0.0
+    assert -2.0 < likelihood(("put", "{film}"), ("film 3",)) < -0.5
+
+
 def test_expanded_phrases_are_the_product() -> None:
     every = list(expanded(grammar("a", *TITLES), 8000))
     assert len(every) == len(set(every)) == 3 * 99 + 3 * 2 + 99

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
 from ivr.speech.recognisers.beam import Lattice, Path, Place, search
-from ivr.speech.recognisers.trie import Tokens, Tries, digits_in, ordinal_figure, runs, spellings
+from ivr.speech.recognisers.trie import Tokens, Tries, digits_in, in_figures, ordinal_figure, runs, spellings
 from tests.unit.examples import examples
 
 VOCABULARY = 400
@@ -93,6 +93,27 @@ def test_finds_what_is_written_in_any_casing_and_punctuation() -> None:
         ("What's next", 2),
     ):
         assert best(written, phrases).text == phrases[phrase]
+
+
+def test_a_path_keeps_its_tokens() -> None:
+    letters = Letters()
+    said = letters.sentence("Remove alien")
+    whole = search(favouring(said), made(letters, ("remove alien", "remove aliens")), END)[0]
+    assert (whole.tokens, whole.length) == (said, len(said) + 1)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "written"),
+    [
+        ("move alien to number three", "move alien to number 3"),
+        ("until july the twenty first", "until july the 21st"),
+        ("forty two to the eighteenth", "42 to the 18th"),
+        ("twenty", "20"),
+        ("what's next", "what's next"),
+    ],
+)
+def test_numbers_as_they_are_written(phrase: str, written: str) -> None:
+    assert in_figures(phrase) == written
 
 
 def test_punctuation_costs_nothing_in_the_grammar() -> None:
