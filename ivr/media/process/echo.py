@@ -25,6 +25,8 @@ class EchoGuard:
     def __init__(self) -> None:
         self._sent: deque[float] = deque([0.0] * DELAY, maxlen=DELAY)
         self._audible = 0  # of them
+        self._loudest = 0.0  # of them
+        self._limit = _LOUDEST  # echo, of the prompt
         self._most = 0.0  # echo of the prompt in this block
         self._count = 0
         self._blocks: deque[float] = deque(maxlen=_BLOCKS)
@@ -37,15 +39,19 @@ class EchoGuard:
     def played(self, power: float) -> None:
         """What was sent in this tick; 0 for silence."""
         sent = self._sent
-        self._audible += (power > AUDIBLE) - (sent[0] > AUDIBLE)
+        gone = sent[0]
+        self._audible += (power > AUDIBLE) - (gone > AUDIBLE)
         sent.append(power)
+        if power >= self._loudest:
+            self._loudest = power
+        elif gone >= self._loudest:
+            self._loudest = max(sent)
 
     def heard(self, power: float, floor: float) -> bool:
         """Whether what came in with ``power`` over a noise of ``floor`` may be our echo."""
         if not self._audible:
             return False
-        loudest = max(self._sent)
-        share = max(0.0, power - _NOISE * floor) / loudest
+        share = max(0.0, power - _NOISE * floor) / self._loudest
         if self._audible >= _SPOKEN:
             self._learn(share)
         return share < self._limit
@@ -55,8 +61,5 @@ class EchoGuard:
         self._count += 1
         if self._count >= _BLOCK:
             self._blocks.append(self._most)
+            self._limit = min(_LOUDEST, min(self._blocks) * _MARGIN)
             self._most, self._count = 0.0, 0
-
-    @property
-    def _limit(self) -> float:
-        return min(_LOUDEST, min(self._blocks) * _MARGIN) if self._blocks else _LOUDEST
