@@ -7,13 +7,17 @@ runs in threads (the libraries release the GIL).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from socket import socket
 
 from ivr.workers.frames import inherited
 from ivr.workers.link import Link, Work, serve
+
+_PATIENCE_S = 1
 
 
 def work(role: str, end: socket) -> Callable[[Link], Work]:
@@ -32,6 +36,10 @@ def work(role: str, end: socket) -> Callable[[Link], Work]:
 def main() -> None:
     end = inherited()
     asyncio.run(serve(end, work(sys.argv[1], end)))
+    if sys.argv[1] == "listen":
+        signal.alarm(_PATIENCE_S)  # prefork may be deep inside loading a model
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
     os._exit(0)  # threads deep inside a model must not keep a worker alive that nobody listens to
 
 

@@ -112,6 +112,7 @@ class Prefork:
         finally:
             for pid, _, _ in self._children.values():
                 os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
     def _load(self) -> None:
         """Fork as soon as somebody can be heard, and once more when all is loaded: a big model keeps nobody waiting."""

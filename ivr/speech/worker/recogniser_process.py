@@ -31,7 +31,7 @@ from ivr.workers.frames import FIRST, Life, Splitter, frame
 
 OUTCOME = TypeAdapter(Outcome)
 _READ = 1 << 18  # bytes
-_IDLE_S = 1.0
+_IDLE_S = 10  # sooner, and the next caller would wait for the pages to come back
 
 
 class Order(IntEnum):
