@@ -112,6 +112,10 @@ def _risk_words(findings: Findings) -> None:
             findings.add(
                 "no-phrases", place, f"the risk {name} has neither phrases nor keywords", "add what callers say"
             )
+        if (risk.phrases or risk.keywords) and not risk.question:
+            why = f"the risk {name} has no question: whoever only hints at it could not be asked"
+            remedy = "add question: “Would you like to talk to somebody about …?”"
+            findings.add("no-question", findings.universals("risks", name, key=True), why, remedy)
         known = findings.facts.skills
         if known is not None and risk.skill not in known:
             place = findings.universals("risks", name, "skill")

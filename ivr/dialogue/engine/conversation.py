@@ -88,6 +88,7 @@ class Conversation:
         self.keyed_ahead = ""  # keyed before there was a question
         self.requests: tuple[Reading, ...] = ()  # understood at another question (two: close readings of one)
         self.temper = Temper()
+        self.declined: set[str] = set()  # risks that the caller was asked about, and said no
         self.intent_doubt = False
         self.request_open = False
         self.resolved = 0

@@ -96,6 +96,13 @@ class Language:
     concepts: Mapping[str, str] = field(default_factory=dict)  # a concept, and the words that mean it
     misheard: Mapping[str, str] = field(default_factory=dict)  # what recognisers write for a word -> that word
     negations: WordSet = frozenset()
+    denies: WordSet = frozenset()  # of those, what takes back what comes right after it, and makes doubtful what follows
+    hedges: WordSet = frozenset()  # and what may
+    subjects: WordSet = frozenset()  # with which somebody begins to say what they do
+    remarks: WordSet = frozenset()  # and with which something is said of what is there: "this is ridiculous"
+    naming: WordSet = frozenset()  # after which a name comes
+    clause_starts: WordSet = frozenset()  # with which another thought begins,
+    clause_tails: WordSet = frozenset()  # and what a thought may end with that changes nothing about it
     leads: tuple[Phrase, ...] = ()  # politeness in front of a request,
     trails: tuple[Phrase, ...] = ()  # and after it
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of

@@ -133,9 +133,19 @@ class Reading:
         return self.meaning.intent.startswith((REQUEST, INSTEAD))
 
     @property
+    def risk(self) -> str:
+        """The risk's name; "" for anything else."""
+        return self.meaning.intent.removeprefix(RISK) if self.meaning.intent.startswith(RISK) else ""
+
+    @property
+    def human(self) -> bool:
+        """The wish for a human: taken even on suspicion."""
+        return self.meaning.intent == HUMAN
+
+    @property
     def leads_out(self) -> bool:
-        """To a human: taken even on suspicion."""
-        return self.meaning.intent == HUMAN or self.meaning.intent.startswith(RISK)
+        """To a human at once: a wish for one, or a risk that is sure; a risk in doubt is asked about."""
+        return self.human or (self.sure and bool(self.risk))
 
 
 @dataclass(frozen=True, slots=True)

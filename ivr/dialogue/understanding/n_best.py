@@ -2,7 +2,7 @@
 
 The rule of the house: a wrong change is worse than a question. What a recogniser accepted is accepted; whatever else is
 understood is understood with doubt, two readings that are close are both offered, and a sentence that denies something
-is never taken for its opposite. Only the way to a human is taken on suspicion.
+is never taken for its opposite. Only the wish for a human is taken on suspicion; a risk in doubt is asked about.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
-from ivr.dialogue.understanding.slots import digited
+from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot, digited
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
+_BARE = frozenset(("yes", "no"))
+_COUNTED = (NumberSlot, DigitSlot, DateSlot)
 MOST_CHARACTERS = 600
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
 
@@ -37,22 +39,34 @@ def understand(recognition: Recognition, grammar: StateGrammar, risks: RiskWords
     if not heard:
         return _free(words, grammar, risks)
     best = heard[0]
-    if (way_out := next((r for r in rivals(heard) if r.leads_out), None)) is not None:
-        return Interpretation(way_out, how="grammar")
-    if not best.sure and (danger := risks.found(words, grammar)) is not None:
-        return Interpretation(danger, how="risk")
-    if not best.sure and (exact := grammar.read(words)):
-        seconded = exact[0]
-        if seconded.meaning == best.meaning:
-            best = replace(best, sure=True, doubtful=seconded.doubtful)  # two independent ears agree
-        elif seconded.leads_out:
-            return Interpretation(seconded, how="transcript")
-        else:
-            return Interpretation(best, replace(seconded, sure=False), "grammar")
+    if (human := next((r for r in rivals(heard) if r.human), None)) is not None:
+        return Interpretation(human, how="grammar")
+    rival = did_you_mean(heard)
+    if not best.sure:
+        if (wish := risks.wished(words, grammar)) is not None:
+            return Interpretation(wish, how="risk")
+        if (danger := risks.said(words, grammar)) is not None:
+            return Interpretation(danger.doubted(danger.confidence), how="risk")
+        if exact := grammar.read(words):
+            seconded = exact[0]
+            if seconded.meaning == best.meaning:
+                sure = _told_apart(best.meaning, grammar)  # two independent ears agree
+                best = replace(best, sure=sure, doubtful=seconded.doubtful if sure else best.doubtful)
+            else:
+                return Interpretation(best, replace(seconded, sure=False), "grammar")
+        elif (hint := risks.hinted(words, grammar)) is not None and hint.meaning != best.meaning:
+            return Interpretation(best, hint, "risk")
     denies = best.meaning.intent == "no" or negated(fold(best.text, grammar.language), grammar.language)
     if best.sure and words and negated(words, grammar.language) and not denies:
         best = best.doubted(best.confidence)
-    return Interpretation(best, did_you_mean(heard), "grammar")
+    if best.sure and best.risk and risks.contradicts(best, words, grammar):
+        best = best.doubted(best.confidence)
+    return Interpretation(best, rival, "grammar")
+
+
+def _told_apart(meaning: Meaning, grammar: StateGrammar) -> bool:
+    """Whether the free transcript is a second ear for this: not where a number decides, which both mishear alike."""
+    return not any(isinstance(grammar.slots.get(name), _COUNTED) for name in meaning.slots)
 
 
 def dictated(found: Interpretation, recognition: Recognition, grammar: StateGrammar, variable: str) -> Interpretation:
@@ -73,7 +87,7 @@ def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: 
         found = _covered(fold_digits(transcript[:MOST_CHARACTERS], grammar.language)[:MOST_WORDS], grammar)
     if found:
         return Interpretation(found[0], found[1] if len(found) > 1 else None, "grammar")
-    return _free(words, grammar, risks)
+    return _free(words, grammar, risks, typed=True)
 
 
 def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
@@ -85,18 +99,34 @@ def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
     return [replace(reading, confidence=0.95) for reading in grammar.read(bare)]
 
 
-def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Interpretation:
-    """The free transcript: heard with doubt whatever it says; a risk or the wish for a human goes first."""
+def _free(
+    words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, typed: bool = False
+) -> Interpretation:
+    """Free speech: in doubt, but for the wish for a human, which goes first, and for whole phrases of risks that were
+    typed, not heard."""
     if not words:
         return NOTHING
     if found := _covered(words, grammar):
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
-    if (danger := risks.found(words, grammar)) is not None:
-        return Interpretation(danger, how="risk")
+    if (wish := risks.wished(words, grammar)) is not None:
+        return Interpretation(wish, how="risk")
+    if (danger := risks.said(words, grammar)) is not None:
+        return Interpretation(danger if typed else danger.doubted(danger.confidence), how="risk")
     denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+    return _guessed(words, denied, grammar, risks.hinted(words, grammar))
+
+
+def _guessed(
+    words: Sequence[str], denied: Sequence[str], grammar: StateGrammar, hint: Reading | None
+) -> Interpretation:
+    """The last resort: what the words are like. ``hint`` is a risk that may be meant; a request beside it is offered
+    first, anything else gives way to it."""
     guesses = likely(words, grammar) or [guess for guess in likely(denied, grammar) if guess.request]
+    if hint is not None and not (guesses and guesses[0].human):
+        beside = next((guess for guess in guesses if not guess.universal and guess.meaning.intent not in _BARE), None)
+        return Interpretation(hint, how="risk") if beside is None else Interpretation(beside, hint, "risk")
     if not guesses:
         return NOTHING
     return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")

@@ -88,7 +88,7 @@ def test_back_forgets_the_answer_it_goes_back_to() -> None:
 
 
 def test_risks_go_to_a_human_with_their_reason() -> None:
-    talk = Talk().say("well I guess I would rather cancel the whole thing")
+    talk = Talk().say("well I guess I'm thinking of leaving")
     assert (talk.connect.reason, talk.connect.skill, talk.connect.priority) == (
         "thinking of cancelling",
         "retention",
@@ -129,8 +129,7 @@ def test_start_over_in_the_human_flow_stays_there() -> None:
     ("language", "said"),
     [
         ("en-US", "what the fuck"),
-        ("en-US", "this shit does not work"),
-        ("en-US", "put fucking casablanca first"),
+        ("en-US", "well this is bullshit you know"),
         ("es-ES", "esto es una mierda"),
         ("es-ES", "no me joda"),
     ],
