@@ -29,7 +29,11 @@ def base_prompts() -> dict[tuple[str, str], TaperedPrompt]:
         for part, prompt, _ in state.prompts()
     }
     universals = library().universals
-    found |= {(UNIVERSALS_FILE, f"{RISK_PROMPT}{name}"): risk.question for name, risk in universals.risks.items()}
+    found |= {
+        (UNIVERSALS_FILE, f"{RISK_PROMPT}{name}"): risk.question
+        for name, risk in universals.risks.items()
+        if risk.question
+    }
     return {**found, **{(UNIVERSALS_FILE, name): prompt for name, prompt in universals.prompts.items()}}
 
 

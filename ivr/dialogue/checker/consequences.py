@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.dialogue.checker.condition import names_of
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
+from ivr.dialogue.flows.condition import names_of
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES

@@ -44,8 +44,8 @@ class Mode(StrEnum):
 class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
-    ``beneath`` is what a side question (CHOOSE, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a variable
-    that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``beneath`` is what a side question (CHOOSE, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a
+    variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
     ``options``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, RESUME, RISK and LANGUAGE offer, ``said`` what
     led to it."""
 

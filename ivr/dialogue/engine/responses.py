@@ -52,6 +52,8 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         if not running and (unknown := _unknown_title(call, gather, recognition)):
             return reprompt.unknown_title(call, gather, unknown)
         return reprompt.nomatch(call, gather)
+    if best.lacks and found.rival is None and (unknown := _unknown_title(call, gather, recognition)):
+        call.say(reprompt.unknown_title_words(call, unknown))  # the request is kept, and asks which title
     if found.rival is None or best.human or (best.risk and _on_the_way(call)):
         return answer(call, gather, best)
     if found.rival.human or (found.rival.risk and _on_the_way(call)):

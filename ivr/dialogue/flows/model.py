@@ -153,8 +153,8 @@ class Universal(Node):
 
 
 class Risk(Node):
-    """Words that only ever bring a human sooner, in every state: whole phrases at once; keywords spotted in free speech,
-    and whatever is merely like a phrase, by the ``question``, of which ``label`` names the yes.
+    """Words that only ever bring a human sooner, in every state: whole phrases at once; keywords spotted in free
+    speech, and whatever is merely like a phrase, by the ``question``, of which ``label`` names the yes.
 
     The risk called ``agitation`` stands for a manner (loud, fast, mashed keys) and may do without words."""
 

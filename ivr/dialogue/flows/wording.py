@@ -90,7 +90,9 @@ class Wordings:
         return self._translated(flow, lambda overlay: overlay.prompts.get(prompt_id)) or base or {}
 
     def system(self, name: str) -> TaperedPrompt:
-        risk = self.library.universals.risks.get(name.removeprefix(RISK_PROMPT)) if name.startswith(RISK_PROMPT) else None
+        risk = (
+            self.library.universals.risks.get(name.removeprefix(RISK_PROMPT)) if name.startswith(RISK_PROMPT) else None
+        )
         own = risk.question if risk is not None else self.library.universals.prompts.get(name, {})
         translated = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.prompts.get(name))
         if prompt := translated or (self._universals and own):

@@ -106,13 +106,15 @@ OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
 class Reading:
     """One way to take an utterance: ``text`` as the phrase it is, ``confidence`` 0..1.
 
-    ``doubtful`` names the slots heard with doubt; ``sure`` is False when the whole of it is in doubt."""
+    ``doubtful`` names the slots heard with doubt; ``sure`` is False when the whole of it is in doubt. ``lacks``: a slot
+    of its phrase was not understood; it will be asked for."""
 
     meaning: Meaning
     text: str
     confidence: float
     sure: bool = True
     doubtful: frozenset[str] = frozenset()
+    lacks: bool = False
 
     @classmethod
     def guess(cls, meaning: Meaning, text: str, confidence: float) -> Reading:

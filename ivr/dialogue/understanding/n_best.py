@@ -25,6 +25,7 @@ CLOSE_GUESSES = 0.1  # and those of paraphrases
 _BARE = frozenset(("yes", "no"))
 _COUNTED = (NumberSlot, DigitSlot, DateSlot)
 MOST_CHARACTERS = 600
+MOST_REPAIRED = 15  # words that may be taken back
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
 
 
@@ -91,17 +92,55 @@ def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: 
 
 
 def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    """What a phrase has word for word, or does once politeness, hesitation and what was taken back are left out."""
     if found := grammar.read(words):
         return found
+    spoken = words_for(grammar.language)
     bare = without_politeness(words, grammar.language)
-    if bare == tuple(words):
+    if bare == tuple(words) or not (found := grammar.read(bare)):
+        fluent = tuple(word for word in words if word not in spoken.hesitations)
+        bare = without_politeness(fluent, grammar.language)
+        found = (grammar.read(bare) if fluent != tuple(words) else []) or _repaired(fluent, grammar)
+    vague = not spoken.maybes.isdisjoint(words)
+    return [
+        reading.doubted(0.6) if vague and reading.meaning.intent == "yes" else replace(reading, confidence=0.95)
+        for reading in found
+    ]
+
+
+def _repaired(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    """ "move Casablanca, no, I mean Vertigo, to the top": what comes after the last repair, by itself or in place of
+    what it is most likely to replace, the latest words that make a phrase."""
+    at, end = _last_repair(words, grammar.language)
+    said, meant = tuple(words[:at]), without_politeness(tuple(words[end:]), grammar.language)
+    if not meant or not end or not words_for(grammar.language).denies.isdisjoint(said):  # "don't actually …"
         return []
-    return [replace(reading, confidence=0.95) for reading in grammar.read(bare)]
+    if found := grammar.read(meant):
+        return found
+    said = without_politeness(said, grammar.language)
+    for width in range(len(said), -1, -1) if len(said) < MOST_REPAIRED else ():
+        if found := grammar.read((*said[:width], *meant)):
+            return found
+    for start in range(len(said) - 1, -1, -1) if len(said) < MOST_REPAIRED else ():
+        for stop in range(start + 1, len(said)):
+            if found := grammar.read((*said[:start], *meant, *said[stop:])):
+                return [reading.doubted(0.8) for reading in found]
+    return []
 
 
-def _free(
-    words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, typed: bool = False
-) -> Interpretation:
+def _last_repair(words: Sequence[str], language: str) -> tuple[int, int]:
+    """From where to where it goes; (0, 0) where there is none. Of those that end together the longest."""
+    found = [
+        (at + len(repair), -at)
+        for repair in words_for(language).repairs
+        for at in range(len(words) - len(repair) + 1)
+        if tuple(words[at : at + len(repair)]) == repair
+    ]
+    end, begin = max(found, default=(0, 0))
+    return -begin, end
+
+
+def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, typed: bool = False) -> Interpretation:
     """Free speech: in doubt, but for the wish for a human, which goes first, and for whole phrases of risks that were
     typed, not heard."""
     if not words:
@@ -125,7 +164,8 @@ def _guessed(
     first, anything else gives way to it."""
     guesses = likely(words, grammar) or [guess for guess in likely(denied, grammar) if guess.request]
     if hint is not None and not (guesses and guesses[0].human):
-        beside = next((guess for guess in guesses if not guess.universal and guess.meaning.intent not in _BARE), None)
+        whole = (guess for guess in guesses if not (guess.universal or guess.lacks))
+        beside = next((guess for guess in whole if guess.meaning.intent not in _BARE), None)
         return Interpretation(hint, how="risk") if beside is None else Interpretation(beside, hint, "risk")
     if not guesses:
         return NOTHING
@@ -153,7 +193,7 @@ def rivals(heard: Sequence[Reading], close: float = CLOSE) -> Iterator[Reading]:
 
 def did_you_mean(heard: Sequence[Reading], close: float = CLOSE) -> Reading | None:
     """A close rival of the best that means something else: the caller decides between the two."""
-    return next((r for r in rivals(heard, close) if r.meaning != heard[0].meaning), None)
+    return next((r for r in rivals(heard, close) if r.meaning != heard[0].meaning and not r.lacks), None)
 
 
 def words_of(text: str, language: str) -> tuple[str, ...]:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ivr.dialogue.engine.compilation import answer_entries, entries
+from ivr.dialogue.engine.compilation import answer_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import DtmfEntry, Entered, Picked
 from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar, with_human
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
-from ivr.dialogue.engine.requests import awaited, open_questions, request_entries, takes_requests
+from ivr.dialogue.engine.requests import (
+    OpenQuestion,
+    awaited,
+    choice_entries,
+    open_questions,
+    request_entries,
+    takes_requests,
+)
 from ivr.dialogue.engine.states import did_you_mean, risk_question
 from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
 from ivr.dialogue.flows.state import Transition
@@ -48,7 +55,9 @@ def enter(call: Conversation) -> Next:
             call.outbox.record(Decided("taken_up", text, {"intent": reading.meaning.intent}))
             said, call.kept = "" if call.in_private else call.kept.transcript, None
             _asked(call)
-            return risk_question.ask(call, gather, reading.risk, said) if reading.risk else filled(call, gather, reading)
+            return (
+                risk_question.ask(call, gather, reading.risk, said) if reading.risk else filled(call, gather, reading)
+            )
     if call.keyed_ahead and (answered_ahead := keyed_ahead(call)) is not None:
         return answered_ahead
     return ask(call)
@@ -141,7 +150,7 @@ def question(call: Conversation) -> Gather:
             intent = state.choices[index].intent
             builtin = intent in ("yes", "no") and intent not in call.flow.intents
             phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
-            yield from entries(intent, phrases, call.language)
+            yield from choice_entries(call, OpenQuestion(call.frame.flow, call.frame.state), intent, phrases)
         if spec is not None and spec.type != "text":
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)

@@ -69,7 +69,7 @@ PARAPHRASES: list[tuple[str, str, Slots]] = [
     ),
     ("place rear window in slot four", "move_to_position", {"title": "Rear Window", "position": "four"}),
     ("move nosferato to number to", "move_to_position", {"title": "Nosferatu", "position": "two"}),
-    ("I want metropolis fourth", "move_to_position", {"title": "Metropolis", "place": "fourth"}),
+    ("I want metropolis fourth", "move_to_position", {"title": "Metropolis", "position": "four"}),
     ("push metropolis down to the bottom", "move_to_end", {"title": "Metropolis"}),
     ("what is in my cue", "hear_queue", {}),
     ("read me the list", "hear_queue", {}),
