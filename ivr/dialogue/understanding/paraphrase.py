@@ -113,7 +113,7 @@ def _gapped(shape: _Shape) -> Iterator[_Shape]:
     if not shape.broad or not meant or not (len(meant) > 1 or meant == list(shape.concepts[:1])):
         return
     verb_first = not shape.concepts[0].startswith("<")
-    for kept in shape.entry.fillings:
+    for kept in sorted(shape.entry.fillings, key=lambda kept: [name not in kept for name in shape.slots]):
         if kept < set(shape.slots) and (kept or verb_first):
             marks = tuple(c if not c.startswith("<") or c[1:-1] in kept else GAP for c in shape.concepts)
             slots = tuple(name for name in shape.slots if name in kept)
@@ -206,6 +206,8 @@ def _values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[di
     for name, slot in grammar.slots.items():
         if isinstance(slot, TitleSlot) or (pronoun and isinstance(slot, NumberSlot)):
             continue  # "move that one"
+        if slot.type == "number" and grammar.concepts.of(words[at]).isupper():
+            continue  # "put first": to the top
         fill = next(slot.fills(words, at), None)
         if fill is None and isinstance(slot, ChoiceSlot) and words[at] not in grammar.concepts.empty:
             told = slot.told_by(words[at])

@@ -13,7 +13,7 @@ from tests.unit.dialogue.talk import NOW, Talk
 
 
 def test_a_doubtful_goodbye_is_asked_about() -> None:
-    talk = Talk().say("that is all thanks")
+    talk = Talk().say("that would be all")
     assert not talk.ends and talk.said == "Shall we end this call?"
     talk.say("no")
     assert talk.said == "What would you like?"
