@@ -135,6 +135,11 @@ class RiskWords:
         ends = any(len(key) == 1 and meant == intent for key, meant in self.keywords.get(phrase[-1], ()))
         if not after or not ends or phrase[0] in self.spoken.remarks:
             return False
+        if len(after) > 1 and any(
+            f"{RISK}{risk}" == intent and tuple(text.split()[-2:]) == tuple(after[:2])
+            for text, risk in self.whole.items()
+        ):
+            return False  # "I'm thinking of cancelling | my membership"
         tail = self.spoken.clause_tails
         return after[0] not in self.spoken.clause_starts and not all(word in tail for word in after)
 

@@ -18,6 +18,7 @@ WHOLE = [
     "well you know what, I want to cancel",
     "I want to cancel because it costs too much",
     "I quit",
+    "I'm thinking of cancelling my membership",
     "look, I'd like to close my account today at noon",
     "no, cancel my membership",
     "this is bullshit, just cancel it",
