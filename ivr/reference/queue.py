@@ -50,6 +50,13 @@ SIGNATURES = (
         returns={"title": "text", "count": "number"},
         about="The title at the top of the queue.",
     ),
+    _likely(
+        "queue.at",
+        parameters=(Parameter("position", "ordinal"),),
+        outcomes=("ok", "out_of_range"),
+        returns={"title": "title", "count": "number"},
+        about="The title at a position; 1 is the top, -1 or last the end.",
+    ),
     _change(
         "queue.move_to_position",
         parameters=(_TITLE, Parameter("position", "ordinal")),
@@ -123,7 +130,7 @@ class QueueActions:
 
     def handlers(self) -> Mapping[str, Handler]:
         edits = dict.fromkeys(_EDITS, self.edit)
-        return {"queue.read": self.read, "queue.next": self.next, **edits, UNDO: self.undo}
+        return {"queue.read": self.read, "queue.next": self.next, "queue.at": self.at, **edits, UNDO: self.undo}
 
     async def read(self, invocation: Invocation) -> ActionResult:
         result = await refreshed(self._backend, invocation.caller_id, "ok")
@@ -144,6 +151,15 @@ class QueueActions:
         queue = result.vocabularies["queue"]
         values = {"title": queue[0].label if queue else "", "count": len(queue)}
         return replace(result, outcome="ok" if queue else "empty", values=values)
+
+    async def at(self, invocation: Invocation) -> ActionResult:
+        result = await refreshed(self._backend, invocation.caller_id, "ok")
+        queue = result.vocabularies["queue"]
+        position = int(invocation["position"])
+        position = len(queue) if position == LAST else position
+        if not 1 <= position <= len(queue):
+            return replace(result, outcome="out_of_range", values={"title": "", "count": len(queue)})
+        return replace(result, values={"title": queue[position - 1].id, "count": len(queue)})
 
     async def undo(self, invocation: Invocation) -> ActionResult:
         done = await self._backend.change(invocation.caller_id, invocation.call, _undo)

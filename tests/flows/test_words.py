@@ -10,7 +10,7 @@ import pytest
 from ivr.dialogue.flows.library import UNIVERSALS_FILE
 from ivr.dialogue.flows.phrases import parse_phrase
 from ivr.dialogue.flows.prompt import Prompt, TaperedPrompt
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.wording import RISK_PROMPT, SLOT
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 from tests.flows.reference import library
 
@@ -28,7 +28,13 @@ def base_prompts() -> dict[tuple[str, str], TaperedPrompt]:
         for name, state in flow.states.items()
         for part, prompt, _ in state.prompts()
     }
-    return {**found, **{(UNIVERSALS_FILE, name): prompt for name, prompt in library().universals.prompts.items()}}
+    universals = library().universals
+    found |= {
+        (UNIVERSALS_FILE, f"{RISK_PROMPT}{name}"): risk.question
+        for name, risk in universals.risks.items()
+        if risk.question
+    }
+    return {**found, **{(UNIVERSALS_FILE, name): prompt for name, prompt in universals.prompts.items()}}
 
 
 def every_prompt() -> Iterator[tuple[str, str, Prompt]]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from ivr.dialogue.checker.condition import Around, names_of, test_of
 from ivr.dialogue.checker.findings import Findings
+from ivr.dialogue.flows.condition import Around, names_of, test_of
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.prompt import Path
 from ivr.dialogue.flows.state import State

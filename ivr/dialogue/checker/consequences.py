@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ivr.dialogue.checker.condition import names_of
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.references import SPOKEN_TYPES
+from ivr.dialogue.flows.condition import names_of
 from ivr.dialogue.flows.model import AGITATION, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
@@ -112,6 +112,10 @@ def _risk_words(findings: Findings) -> None:
             findings.add(
                 "no-phrases", place, f"the risk {name} has neither phrases nor keywords", "add what callers say"
             )
+        if (risk.phrases or risk.keywords) and not risk.question:
+            why = f"the risk {name} has no question: whoever only hints at it could not be asked"
+            remedy = "add question: “Would you like to talk to somebody about …?”"
+            findings.add("no-question", findings.universals("risks", name, key=True), why, remedy)
         known = findings.facts.skills
         if known is not None and risk.skill not in known:
             place = findings.universals("risks", name, "skill")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
-from ivr.dialogue.checker.condition import Around, Test
+from ivr.dialogue.flows.condition import Around, Test
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.signature import IMPLICIT_OUTCOMES
 from ivr.dialogue.flows.state import Path, State, Transition

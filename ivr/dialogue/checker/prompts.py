@@ -34,6 +34,8 @@ def check_prompts(findings: Findings) -> None:
     universals = findings.library.universals
     for name, prompt in universals.prompts.items():
         _prompt(findings, prompt, partial(findings.universals, "prompts", name), universals.language)
+    for name, risk in universals.risks.items():
+        _prompt(findings, risk.question, partial(findings.universals, "risks", name, "question"), universals.language)
     for key, wording in findings.library.wordings.items():
         for prompt_id, prompt in wording.prompts.items():
             _prompt(findings, prompt, partial(findings.overlay, key, "prompts", prompt_id), key[1])

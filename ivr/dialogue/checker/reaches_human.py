@@ -25,13 +25,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from ivr.dialogue.checker.condition import HOURS
 from ivr.dialogue.checker.definite_assignment import check_filled, check_resumed
 from ivr.dialogue.checker.explore import Walker
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_TRIED, OWED, RESUMED, Config, Exit, FlowGraph, Move, Run, components
 from ivr.dialogue.checker.identity_reached import check_identity
 from ivr.dialogue.checker.steps import graphs_of
+from ivr.dialogue.flows.condition import HOURS
 from ivr.dialogue.flows.model_errors import listing
 
 

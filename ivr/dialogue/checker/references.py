@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ivr.dialogue.checker.condition import leaves
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.graph import HANDOFF_OUTCOMES, HTTP_OUTCOMES
 from ivr.dialogue.engine.contract import PLACE_FACTS
 from ivr.dialogue.engine.states.wait import FACTS as WAIT_FACTS
+from ivr.dialogue.flows.condition import leaves
 from ivr.dialogue.flows.expression import Expression, ExpressionError, parse_expression
 from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec
 from ivr.dialogue.flows.model_errors import listing, suggestion

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from ivr.dialogue.checker.condition import Test, leaves, names_of, read, test_of
 from ivr.dialogue.checker.graph import (
     BACK,
     END,
@@ -20,7 +19,9 @@ from ivr.dialogue.checker.graph import (
     components,
 )  # fmt: skip
 from ivr.dialogue.flows.assurance import Assurance
+from ivr.dialogue.flows.condition import Test, leaves, names_of, read, test_of
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.mixed_initiative import asks_for, fillings
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.prompt import Path, TaperedPrompt, items_of
@@ -171,24 +172,24 @@ class _Compiler:
         for transition in _each(node, "choice"):
             guard = test_of(transition.condition, self.tracked) if transition.condition else None
             label = f"the caller chooses {transition.name}"
-            for slots in self._slots(transition.name, bool(transition.key)):
+            for slots in self._slots(node.name, transition.name):
                 step = self.step(node.name, transition, label, True, before=slots, debt=Debt.SETTLE, guard=guard)
                 node.steps.append(step)
 
-    def _slots(self, intent: str, keyed: bool) -> list[int]:
+    def _slots(self, state: str, intent: str) -> list[int]:
         """What may be filled when a caller means ``intent``: a mask for each set of slots, in any language."""
-        found = {0} if keyed else set()
         phrases = list(self.flow.intents[intent].phrases) if intent in self.flow.intents else []
         for _, wording in self.overlays:
             phrases += wording.intents.get(intent, ())
+        phrased = set[frozenset[str]]()
         for phrase in phrases:
             try:
                 template = parse_phrase(phrase)
             except PhraseError:
                 continue
-            for variant in template.variants:
-                found.add(self._need(slot_names(variant)))
-        return sorted(found or {0})
+            phrased.update(frozenset(slot_names(variant)) for variant in template.variants)
+        found = fillings(self.library.flows, self.flow.flow, state, intent, phrased)
+        return sorted({self._need(slots) for slots in found} or {0})
 
     def _say(self, node: Node) -> None:
         node.steps.append(self.step(node.name, _only(node, "then"), "then"))
@@ -244,9 +245,12 @@ class _Compiler:
     def _call(self, node: Node) -> None:
         state = node.state
         node.call = state.call
-        node.uses += self._values(state.arguments, ("states", node.name, "with"))
         given = {k: read(v) for k, v in state.arguments.items()}
-        node.perhaps = frozenset(k for k, value in given.items() if value and "." in value.bare)
+        asked = {k for k in given if asks_for(self.library.flows, state.call, k)}  # passed on filled or not
+        passed = {k for k, value in given.items() if value and value.bare and k in asked}
+        wanted = {k: v for k, v in state.arguments.items() if k not in passed}
+        node.uses += self._values(wanted, ("states", node.name, "with"))
+        node.perhaps = frozenset(passed | {k for k, value in given.items() if value and "." in value.bare})
         node.given = frozenset(given) - node.perhaps
         for transition in node.transitions:
             if transition.kind == "then":

@@ -12,7 +12,7 @@ from ivr.dialogue.flows.model import UNIVERSALS, Flow, VariableSpec, Wording
 from ivr.dialogue.flows.model_errors import listing, suggestion
 from ivr.dialogue.flows.prompt import TaperedPrompt, prompt_texts
 from ivr.dialogue.flows.source import Place
-from ivr.dialogue.flows.wording import SLOT
+from ivr.dialogue.flows.wording import RISK_PROMPT, SLOT
 from ivr.dialogue.spoken.language import same_language, served
 from ivr.dialogue.spoken.languages import SYSTEM_PROMPTS
 
@@ -101,6 +101,10 @@ class _Voice:
         for name, risk in universals.risks.items():
             if risk.keywords:
                 self.need("keywords", name, f"the risk {name}", "keywords to be spotted in free speech")
+            self.prompt(f"{RISK_PROMPT}{name}", risk.question)
+            if risk.label:
+                label = f"{RISK_PROMPT}{name}"
+                self.need("labels", label, f"the label {label}", f"“{risk.label}”")
         for name, prompt in universals.prompts.items():
             self.prompt(name, prompt)
 
@@ -126,12 +130,13 @@ def _unknown_ids(findings: Findings) -> None:
             continue
         if words.wording == UNIVERSALS_FILE:
             prompts, risks = library.universals.prompts, set(library.universals.risks)
+            asked = {f"{RISK_PROMPT}{name}" for name in risks}
             known = {
-                "prompts": {*SYSTEM_PROMPTS, *prompts},
+                "prompts": {*SYSTEM_PROMPTS, *prompts, *asked},
                 "intents": {*_UNIVERSAL_INTENTS, *risks},
                 "keywords": risks,
             }
-            known |= {"labels": set(), "values": set()}
+            known |= {"labels": asked, "values": set()}
         else:
             flows = [f for n, f in library.flows.items() if words.wording in (n, *f.use)]
             if not flows:

@@ -90,6 +90,7 @@ class Conversation:
         self.attempt: Attempt | None = None  # at a question, which may be asked again
         self.requests: tuple[Reading, ...] = ()  # understood at another question (two: close readings of one)
         self.temper = Temper()
+        self.declined: set[str] = set()  # risks that the caller was asked about, and said no
         self.intent_doubt = False
         self.request_open = False
         self.resolved = 0

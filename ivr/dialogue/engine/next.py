@@ -33,6 +33,7 @@ class Mode(StrEnum):
     CHOOSE = "choose"  # did you mean A or B
     RESUME = "resume"
     GOODBYE = "goodbye"
+    RISK = "risk"  # one was hinted at
     LANGUAGE = "language"  # heard with doubt, as is likely of a word in another language
     RUNNING = "running"  # an action
     WAIT = "wait"  # in the line, for an agent
@@ -43,9 +44,10 @@ class Mode(StrEnum):
 class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
-    ``beneath`` is what a side question (CHOOSE, GOODBYE, LANGUAGE) returns to. ``secret``: the answer fills a variable
-    that nobody may read. ``dictation``: the text variable that takes whatever is said.
-    ``options``, ``snapshot`` and ``language`` are what CHOOSE, RESUME and LANGUAGE offer."""
+    ``beneath`` is what a side question (CHOOSE, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a
+    variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``options``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, RESUME, RISK and LANGUAGE offer, ``said`` what
+    led to it."""
 
     mode: str
     grammar: StateGrammar
@@ -59,7 +61,9 @@ class Gather:
     prompt: tuple[Words, ...] = ()
     options: tuple[Reading, ...] = ()
     snapshot: Mapping[str, object] = field(default_factory=dict)
+    risk: str = ""
     language: str = ""
+    said: str = ""
     beneath: Gather | None = None
 
     @property

@@ -38,10 +38,13 @@ def nomatch(call: Conversation, gather: Gather, *, neither: bool = False) -> Nex
 def unknown_title(call: Conversation, gather: Gather, heard: str) -> Next:
     """A title was named that is not there: say so, with the words as they were heard."""
     gather.keypad.forget()
+    return _failed(call, gather, NOT_UNDERSTOOD, unknown_title_words(call, heard), asks=False)
+
+
+def unknown_title_words(call: Conversation, heard: str) -> tuple[Words, ...]:
     known = call.named(heard)
     name = "title_not_here" if known is not None else "unknown_title"
-    words = call.system(name, heard=heard if known is None else known.label)
-    return _failed(call, gather, NOT_UNDERSTOOD, words, asks=False)
+    return call.system(name, heard=heard if known is None else known.label)
 
 
 def wrong_keys(call: Conversation, gather: Gather, words: Sequence[Words]) -> Next:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from ivr.dialogue.engine.compilation import entries
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Answer, Gather, Goto, Mode, Next, NoMatch
+from ivr.dialogue.flows.mixed_initiative import fillings
 from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading, slot_name
+from ivr.dialogue.understanding.grammar import INSTEAD, REQUEST, Meaning, Reading, slot_name, slot_names
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import words_of
 from ivr.record import Decided
@@ -77,6 +78,14 @@ def _ahead(call: Conversation) -> OpenQuestion | None:
     return None
 
 
+def choice_entries(call: Conversation, question: OpenQuestion, intent: str, phrases: Sequence[str]) -> list[Entry]:
+    """What is said for a choice of ``question``, with the sets of slots that it may come with."""
+    found = entries(intent, phrases, call.language)
+    phrased = {frozenset(slot_names(variant)) for entry in found for variant in entry.template.variants}
+    may = fillings(call.library.flows, question.flow, question.state, intent, phrased)
+    return [replace(entry, fillings=may) for entry in found]
+
+
 def request_entries(call: Conversation, questions: Sequence[OpenQuestion]) -> list[Entry]:
     """Each question's intents, as they are and after a no."""
     noes = words_for(call.language).denials[:1]
@@ -91,19 +100,22 @@ def request_entries(call: Conversation, questions: Sequence[OpenQuestion]) -> li
                 said = [before + phrase for phrase in phrases]
                 name = f"{kind}{question.flow}.{question.state}.{intent}"
                 found += [
-                    replace(entry, template=_of_flow(entry.template, question.flow))
-                    for entry in entries(name, said, call.language, RANK + distance)
+                    replace(_of_flow(entry, question.flow), intent=name, rank=RANK + distance)
+                    for entry in choice_entries(call, question, intent, said)
                 ]
     return found
 
 
-def _of_flow(template: Template, flow: str) -> Template:
-    """The template with its slots named for the flow whose variables they are."""
+def _of_flow(entry: Entry, flow: str) -> Entry:
+    """The entry with its slots named for the flow whose variables they are."""
+    template = entry.template
     variants = tuple(
         tuple(piece if (name := slot_name(piece)) is None else f"{{{flow}.{name}}}" for piece in variant)
         for variant in template.variants
     )
-    return Template(template.text, variants, tuple(f"{flow}.{name}" for name in template.slots))
+    named = Template(template.text, variants, tuple(f"{flow}.{name}" for name in template.slots))
+    may = frozenset(frozenset(f"{flow}.{name}" for name in filled) for filled in entry.fillings)
+    return replace(entry, template=named, fillings=may)
 
 
 # -- what becomes of it ----------------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ from ivr.dialogue.engine.dtmf_input import LONGEST, Entered, Picked, Pressed, St
 from ivr.dialogue.engine.gather import say_again
 from ivr.dialogue.engine.next import BACK, STAY, Answer, Ask, Gather, Goto, Mode, Next, to_human
 from ivr.dialogue.engine.reasons import ASKED, HandoffNeed, Weight
-from ivr.dialogue.engine.states import did_you_mean, flow_control, handlers, handoff, language_choice, question, wait
+from ivr.dialogue.engine.states import (
+    did_you_mean,
+    flow_control,
+    handlers,
+    handoff,
+    language_choice,
+    question,
+    risk_question,
+    wait,
+)
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.attempts import attempt, fused, undenied
@@ -37,8 +46,9 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
     if gather.mode == Mode.QUESTION:
         found = undenied(found, before.denied if before is not None else ())
         call.attempt = attempt(call.here, recognition, found, gather.grammar, before)
-    best = found.best
     _record(call, gather, recognition, found)
+    found = risk_question.undeclined(call, found)
+    best = found.best
     call.temper.heard(recognition.manner)
     if call.temper.enough and (best is None or not best.leads_out) and (upset := handoff.agitated(call)) is not None:
         return upset
@@ -49,10 +59,17 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         if not running and (unknown := _unknown_title(call, gather, recognition)):
             return reprompt.unknown_title(call, gather, unknown)
         return reprompt.nomatch(call, gather)
-    if found.rival is None or best.leads_out:
+    if best.lacks and found.rival is None and (unknown := _unknown_title(call, gather, recognition)):
+        call.say(reprompt.unknown_title_words(call, unknown))  # the request is kept, and asks which title
+    if found.rival is None or best.human or (best.risk and _on_the_way(call)):
         return answer(call, gather, best)
-    if found.rival.leads_out:
+    if found.rival.human or (found.rival.risk and _on_the_way(call)):
         return answer(call, gather, found.rival)
+    if risk := found.rival.risk or best.risk:
+        other = best if found.rival.risk else found.rival
+        if other.request or (handlers(call, gather).asks and not other.universal):
+            return did_you_mean.ask(call, gather, (best, found.rival))
+        return risk_question.ask(call, gather, risk, call.said)
     if best.request and found.rival.request:
         return requests.serve(call, gather, best, found.rival)
     if found.rival.request:  # as if it had not been there
@@ -200,8 +217,15 @@ def _no_such(call: Conversation, gather: Gather, entered: Entered) -> Next:
 
 
 def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = True) -> Next:
-    if name == HUMAN or name.startswith(RISK):
-        return _human(call, name)
+    if name.startswith(RISK):
+        risk = name.removeprefix(RISK)
+        if not sure and not _on_the_way(call):
+            return risk_question.ask(call, gather, risk, call.said)
+        return to_human(risk_question.need(call, risk))
+    if name == HUMAN and (risk := risk_question.pending(gather)):
+        return to_human(risk_question.need(call, risk, gather.said))
+    if name == HUMAN:
+        return _human(call)
     if name.startswith(LANGUAGE):
         return language_choice.choose(call, name.removeprefix(LANGUAGE), gather, sure=sure)
     call.kept, call.keyed_ahead = None, ""
@@ -218,7 +242,7 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
         name = target.removeprefix(RESERVED)
     match name:
         case "human":
-            return _human(call, name)
+            return _human(call)
         case "goodbye":
             return flow_control.goodbye(call)
         case "machine":
@@ -243,10 +267,12 @@ def universal(call: Conversation, gather: Gather, name: str, *, sure: bool = Tru
     return say_again(call, gather.base if name == "back" else gather)
 
 
-def _human(call: Conversation, name: str) -> Goto:
-    risk = call.library.universals.risks.get(name.removeprefix(RISK)) if name.startswith(RISK) else None
-    if risk is not None:
-        return to_human(HandoffNeed(risk.reason, risk.skill, risk.priority, Weight.RISK))
+def _on_the_way(call: Conversation) -> bool:
+    """To a human already: whatever may be wrong is told to them, nobody asks the caller about it."""
+    return call.in_human_flow or handoff.in_line(call) is not None
+
+
+def _human(call: Conversation) -> Goto:
     override = call.state.universals.get(HUMAN)
     if override is not None and override.prompt is not None and not handoff.rung(call):
         call.say(call.own("universal.human", override.prompt))

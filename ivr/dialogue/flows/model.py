@@ -130,7 +130,8 @@ class Wording(Node):
 
     ``prompts`` by id: ``<state>``, ``<state>.noinput|nomatch|help|confirm|wait``, ``<state>.on.<outcome>``,
     ``<state>.choice.<intent>``, or a system prompt's name. ``labels``: ``<state>.<intent>``. ``keywords``: by risk.
-    ``concepts``: as in the universals."""
+    ``concepts``: as in the universals; of these, ``risk.<risk>`` is a
+    risk's question, and its label."""
 
     wording: str
     language: str
@@ -152,12 +153,15 @@ class Universal(Node):
 
 
 class Risk(Node):
-    """Words that only ever bring a human sooner, in every state: whole phrases, and keywords spotted in free speech.
+    """Words that only ever bring a human sooner, in every state: whole phrases at once; keywords spotted in free
+    speech, and whatever is merely like a phrase, by the ``question``, of which ``label`` names the yes.
 
     The risk called ``agitation`` stands for a manner (loud, fast, mashed keys) and may do without words."""
 
     phrases: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+    question: TaperedPrompt = Field(default_factory=dict)
+    label: str = ""
     reason: str
     skill: str = "retention"
     priority: int = Field(9, ge=0, le=10)

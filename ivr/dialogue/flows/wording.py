@@ -29,6 +29,7 @@ from ivr.events import Term
 SLOT = re.compile(r"\{([^{}|]+)(?:\|([^{}:|]+)(?::([^{}|]*))?)?\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 MASK = "•••"
+RISK_PROMPT = "risk."  # and the risk's name: the id of its question
 FILTERS = frozenset({"ordinal", "number", "plural", "list", "digits", "date", "money", "spell", "label"})
 
 T = TypeVar("T")
@@ -89,12 +90,20 @@ class Wordings:
         return self._translated(flow, lambda overlay: overlay.prompts.get(prompt_id)) or base or {}
 
     def system(self, name: str) -> TaperedPrompt:
-        own = self.library.universals.prompts.get(name, {})
+        risk = (
+            self.library.universals.risks.get(name.removeprefix(RISK_PROMPT)) if name.startswith(RISK_PROMPT) else None
+        )
+        own = risk.question if risk is not None else self.library.universals.prompts.get(name, {})
         translated = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.prompts.get(name))
         if prompt := translated or (self._universals and own):
             return prompt
         words = words_for(self.language).prompts.get(name)
         return {1: (PromptItem(say=words),)} if words else own
+
+    def risk_label(self, name: str) -> str:
+        """What a risk's question offers, as an option beside another; "" where nobody wrote it."""
+        found = self._translated(UNIVERSALS_FILE, lambda overlay: overlay.labels.get(f"{RISK_PROMPT}{name}"))
+        return found or (self._universals.risks[name].label if self._universals else "")
 
     def label(self, flow: str, state: str, intent: str, base: str) -> str:
         found = self._translated(flow, lambda overlay: overlay.labels.get(f"{state}.{intent}"))
@@ -207,7 +216,7 @@ def _prompts(
             for said in state.prompts():
                 prompt_id = said.id_in(sid)
                 yield name, f"{name}.{prompt_id}", wordings.prompt(name, prompt_id, said.prompt)
-    for name in SYSTEM_PROMPTS:
+    for name in (*SYSTEM_PROMPTS, *(f"{RISK_PROMPT}{risk}" for risk in library.universals.risks)):
         for owner in (UNIVERSALS_FILE, *flows):  # the line speaks with the voice of the flow it is in
             yield owner, f"system.{name}", wordings.system(name)
 

@@ -88,6 +88,13 @@ class Language:
     weekdays: tuple[str, ...]
     coming_days: tuple[str, ...]  # today, tomorrow, the day after
     weekday_forms: tuple[str, ...] = ("{}",)  # ways to say a weekday, which stands in the braces
+    next_weekday_forms: tuple[str, ...] = ()  # a weekday of the next calendar week
+    ahead_forms: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # "days", "weeks": in so many; "a_week": in one; "week_from", "weeks_from": after the day in braces
+    day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
+    month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
+    holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and its "month-day"
     money: Money
     joiner: str  # "and" in a list
     # small words
@@ -97,6 +104,18 @@ class Language:
     concepts: Mapping[str, str] = field(default_factory=dict)  # a concept, and the words that mean it
     misheard: Mapping[str, str] = field(default_factory=dict)  # what recognisers write for a word -> that word
     negations: WordSet = frozenset()
+    denies: WordSet = (
+        frozenset()
+    )  # of those, what takes back what comes right after it, and makes doubtful what follows
+    hedges: WordSet = frozenset()  # and what may
+    subjects: WordSet = frozenset()  # with which somebody begins to say what they do
+    remarks: WordSet = frozenset()  # and with which something is said of what is there: "this is ridiculous"
+    naming: WordSet = frozenset()  # after which a name comes
+    clause_starts: WordSet = frozenset()  # with which another thought begins,
+    clause_tails: WordSet = frozenset()  # and what a thought may end with that changes nothing about it
+    hesitations: WordSet = frozenset()  # said while thinking, anywhere
+    repairs: tuple[Phrase, ...] = ()  # after which something is said anew: "no i mean"
+    maybes: WordSet = frozenset()  # which make a yes none
     leads: tuple[Phrase, ...] = ()  # politeness in front of a request,
     trails: tuple[Phrase, ...] = ()  # and after it
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
@@ -116,6 +135,7 @@ class Language:
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
     stop_recording: tuple[str, ...] = ()  # what takes the consent to a recording back, wherever it is said
     corrections: tuple[str, ...] = ()  # "no, i meant …"
+    cancels: tuple[str, ...] = ()  # a no to what is just being confirmed
     assents: WordSet = frozenset()  # with which a yes begins that something else follows,
     denials: Phrase = ()  # and a no
 

@@ -11,6 +11,8 @@ from ivr.dialogue.spoken.language import Language
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.similarity import unaccented
 
+DAYS = 7
+MOST_DAYS_AHEAD, MOST_WEEKS_AHEAD = 31, 12
 LARGEST = 2000  # heard numbers are looked up in a table up to here
 _ROMAN = {1000: "M", 900: "CM", 500: "D", 400: "CD", 100: "C", 90: "XC", 50: "L", 40: "XL", 10: "X"}
 _ROMAN |= {9: "IX", 5: "V", 4: "IV", 1: "I"}
@@ -171,7 +173,7 @@ def next_on(month: int, day: int, today: date) -> date | None:
 
 @lru_cache(maxsize=16)
 def date_forms(today: date, language: str) -> dict[str, date]:
-    """Every spoken date of the coming year -> the day it means, seen from ``today``."""
+    """Every spoken date of the coming year -> the day it means, seen from ``today``. The first meaning wins."""
     spoken = words_for(language)
     forms = {word: today + timedelta(days=ahead) for ahead, word in enumerate(spoken.coming_days)}
     for ahead in range(1, 8):
@@ -181,7 +183,47 @@ def date_forms(today: date, language: str) -> dict[str, date]:
         for number in range(1, 32):
             if (found := next_on(month, number, today)) is not None:
                 forms.update(dict.fromkeys(spoken.day_forms(number, name), found))
+    for form, day in _relative_dates(today, spoken):
+        forms.setdefault(form, day)
     return forms
+
+
+def _relative_dates(today: date, spoken: Language) -> Iterator[tuple[str, date]]:
+    """ "in two weeks", "a week from Friday", "next Monday" (of the next calendar week), "the fifth", "Christmas"."""
+
+    def ahead(kind: str, days: int, said: str = "") -> Iterator[tuple[str, date]]:
+        for form in spoken.ahead_forms.get(kind, ()):
+            yield form.format(said), today + timedelta(days=days)
+
+    yield from ahead("a_week", 7)
+    for kind, each, most in (("days", 1, MOST_DAYS_AHEAD), ("weeks", DAYS, MOST_WEEKS_AHEAD)):
+        for many in range(2, most + 1) if kind in spoken.ahead_forms else ():
+            yield from ahead(kind, each * many, spoken.before_noun(many))
+    named = [(word, days) for days, word in enumerate(spoken.coming_days)]
+    named += [(spoken.weekdays[(today + timedelta(days=days)).weekday()], days) for days in range(1, DAYS + 1)]
+    for word, days in named:
+        yield from ahead("week_from", days + 7, word)
+        yield from ahead("weeks_from", days + 14, word)
+    monday = today + timedelta(days=7 - today.weekday())
+    for number, weekday in enumerate(spoken.weekdays):
+        for form in spoken.next_weekday_forms:
+            yield form.format(weekday), monday + timedelta(days=number)
+    for number in range(1, 32) if spoken.day_of_month_forms else ():
+        said = (spoken.month_days or spoken.ordinal)(number)
+        for form in spoken.day_of_month_forms:
+            yield form.format(said), _next_numbered(number, today)
+    for name, when in spoken.holidays.items():
+        month, _, of_month = when.partition("-")
+        if (day := next_on(int(month), int(of_month), today)) is not None:
+            yield name, day
+
+
+def _next_numbered(number: int, today: date) -> date:
+    """The next day that is a month's ``number``-th (1..31), today included."""
+    day = today
+    while day.day != number:
+        day += timedelta(days=1)
+    return day
 
 
 @lru_cache(maxsize=16)

@@ -95,6 +95,7 @@ SPANISH = read_language(
     more_ordinals=_more_ordinals,
     date=lambda weekday, day, month: f"{weekday}, {'primero' if day == 1 else _cardinal(day)} de {month}",
     day_forms=_day_forms,
+    month_days=_cardinal,
     before_noun=lambda n: _short_one(_cardinal(n)),
     sound=_sound,
 )

@@ -108,13 +108,15 @@ OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
 class Reading:
     """One way to take an utterance: ``text`` as the phrase it is, ``confidence`` 0..1.
 
-    ``doubtful`` names the slots heard with doubt; ``sure`` is False when the whole of it is in doubt."""
+    ``doubtful`` names the slots heard with doubt; ``sure`` is False when the whole of it is in doubt. ``lacks``: a slot
+    of its phrase was not understood; it will be asked for."""
 
     meaning: Meaning
     text: str
     confidence: float
     sure: bool = True
     doubtful: frozenset[str] = frozenset()
+    lacks: bool = False
 
     @classmethod
     def guess(cls, meaning: Meaning, text: str, confidence: float) -> Reading:
@@ -135,9 +137,19 @@ class Reading:
         return self.meaning.intent.startswith((REQUEST, INSTEAD))
 
     @property
+    def risk(self) -> str:
+        """The risk's name; "" for anything else."""
+        return self.meaning.intent.removeprefix(RISK) if self.meaning.intent.startswith(RISK) else ""
+
+    @property
+    def human(self) -> bool:
+        """The wish for a human: taken even on suspicion."""
+        return self.meaning.intent == HUMAN
+
+    @property
     def leads_out(self) -> bool:
-        """To a human: taken even on suspicion."""
-        return self.meaning.intent == HUMAN or self.meaning.intent.startswith(RISK)
+        """To a human at once: a wish for one, or a risk that is sure; a risk in doubt is asked about."""
+        return self.human or (self.sure and bool(self.risk))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,14 @@ from ivr.dialogue.understanding.slots import DigitSlot, Forms, NumberSlot, Slot,
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One phrase template of an intent that is active now. ``rank``: lower wins where two mean different things."""
+    """One phrase template of an intent that is active now. ``rank``: lower wins where two mean different things.
+
+    ``fillings``: the sets of slots with which the intent may come; what a sentence lacks of them is asked for."""
 
     intent: str
     template: Template
     rank: int = 1
+    fillings: frozenset[frozenset[str]] = frozenset()
 
 
 def comparable(word: str) -> str:

@@ -2,7 +2,7 @@
 
 The rule of the house: a wrong change is worse than a question. What a recogniser accepted is accepted; whatever else is
 understood is understood with doubt, two readings that are close are both offered, and a sentence that denies something
-is never taken for its opposite. Only the way to a human is taken on suspicion.
+is never taken for its opposite. Only the wish for a human is taken on suspicion; a risk in doubt is asked about.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.second_ear import weighed
-from ivr.dialogue.understanding.slots import digited
+from ivr.dialogue.understanding.slots import DateSlot, DigitSlot, NumberSlot, digited
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 
 CLOSE = 0.06  # confidences of hypotheses closer than this are a close call,
 CLOSE_GUESSES = 0.1  # and those of paraphrases
+_BARE = frozenset(("yes", "no"))
+_COUNTED = (NumberSlot, DigitSlot, DateSlot)
 MOST_CHARACTERS = 600
+MOST_REPAIRED = 15  # words that may be taken back
 MOST_WORDS = 60  # of an utterance; nobody asks for anything in more
 
 
@@ -49,21 +52,33 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
     if not heard:
         return _free(words, grammar, risks)
     best = heard[0]
-    if (way_out := next((r for r in rivals(heard) if r.leads_out), None)) is not None:
-        return Interpretation(way_out, how="grammar")
-    if not best.sure and (danger := risks.found(words, grammar)) is not None:
-        return Interpretation(danger, how="risk")
-    if not best.sure and (exact := grammar.read(words)):
-        seconded = exact[0]
-        if seconded.meaning == best.meaning:
-            best = replace(best, sure=True, doubtful=seconded.doubtful)  # two independent ears agree
-        elif seconded.leads_out:
-            return Interpretation(seconded, how="transcript")
-        else:
-            return Interpretation(best, replace(seconded, sure=False), "grammar")
+    if (human := next((r for r in rivals(heard) if r.human), None)) is not None:
+        return Interpretation(human, how="grammar")
+    rival = did_you_mean(heard)
+    if not best.sure:
+        if (wish := risks.wished(words, grammar)) is not None:
+            return Interpretation(wish, how="risk")
+        if (danger := risks.said(words, grammar)) is not None:
+            return Interpretation(danger.doubted(danger.confidence), how="risk")
+        if exact := grammar.read(words):
+            seconded = exact[0]
+            if seconded.meaning == best.meaning:
+                sure = _told_apart(best.meaning, grammar)  # two independent ears agree
+                best = replace(best, sure=sure, doubtful=seconded.doubtful if sure else best.doubtful)
+            else:
+                return Interpretation(best, replace(seconded, sure=False), "grammar")
+        elif (hint := risks.hinted(words, grammar)) is not None and hint.meaning != best.meaning:
+            return Interpretation(best, hint, "risk")
     if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar):
         best = best.doubted(best.confidence)
-    return Interpretation(best, did_you_mean(heard), "grammar")
+    if best.sure and best.risk and risks.contradicts(best, words, grammar):
+        best = best.doubted(best.confidence)
+    return Interpretation(best, rival, "grammar")
+
+
+def _told_apart(meaning: Meaning, grammar: StateGrammar) -> bool:
+    """Whether the free transcript is a second ear for this: not where a number decides, which both mishear alike."""
+    return not any(isinstance(grammar.slots.get(name), _COUNTED) for name in meaning.slots)
 
 
 def _denies(reading: Reading, grammar: StateGrammar) -> bool:
@@ -88,30 +103,85 @@ def _typed(transcript: str, words: Sequence[str], grammar: StateGrammar, risks: 
         found = _covered(fold_digits(transcript[:MOST_CHARACTERS], grammar.language)[:MOST_WORDS], grammar)
     if found:
         return Interpretation(found[0], found[1] if len(found) > 1 else None, "grammar")
-    return _free(words, grammar, risks)
+    return _free(words, grammar, risks, typed=True)
 
 
 def _covered(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    """What a phrase has word for word, or does once politeness, hesitation and what was taken back are left out."""
     if found := grammar.read(words):
         return found
+    spoken = words_for(grammar.language)
     bare = without_politeness(words, grammar.language)
-    if bare == tuple(words):
+    if bare == tuple(words) or not (found := grammar.read(bare)):
+        fluent = tuple(word for word in words if word not in spoken.hesitations)
+        bare = without_politeness(fluent, grammar.language)
+        found = (grammar.read(bare) if fluent != tuple(words) else []) or _repaired(fluent, grammar)
+    vague = not spoken.maybes.isdisjoint(words)
+    return [
+        reading.doubted(0.6) if vague and reading.meaning.intent == "yes" else replace(reading, confidence=0.95)
+        for reading in found
+    ]
+
+
+def _repaired(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
+    """ "move Casablanca, no, I mean Vertigo, to the top": what comes after the last repair, by itself or in place of
+    what it is most likely to replace, the latest words that make a phrase."""
+    at, end = _last_repair(words, grammar.language)
+    said, meant = tuple(words[:at]), without_politeness(tuple(words[end:]), grammar.language)
+    if not meant or not end or not words_for(grammar.language).denies.isdisjoint(said):  # "don't actually …"
         return []
-    return [replace(reading, confidence=0.95) for reading in grammar.read(bare)]
+    if found := grammar.read(meant):
+        return found
+    said = without_politeness(said, grammar.language)
+    for width in range(len(said), -1, -1) if len(said) < MOST_REPAIRED else ():
+        if found := grammar.read((*said[:width], *meant)):
+            return found
+    for start in range(len(said) - 1, -1, -1) if len(said) < MOST_REPAIRED else ():
+        for stop in range(start + 1, len(said)):
+            if found := grammar.read((*said[:start], *meant, *said[stop:])):
+                return [reading.doubted(0.8) for reading in found]
+    return []
 
 
-def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Interpretation:
-    """The free transcript: heard with doubt whatever it says; a risk or the wish for a human goes first."""
+def _last_repair(words: Sequence[str], language: str) -> tuple[int, int]:
+    """From where to where it goes; (0, 0) where there is none. Of those that end together the longest."""
+    found = [
+        (at + len(repair), -at)
+        for repair in words_for(language).repairs
+        for at in range(len(words) - len(repair) + 1)
+        if tuple(words[at : at + len(repair)]) == repair
+    ]
+    end, begin = max(found, default=(0, 0))
+    return -begin, end
+
+
+def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, typed: bool = False) -> Interpretation:
+    """Free speech: in doubt, but for the wish for a human, which goes first, and for whole phrases of risks that were
+    typed, not heard."""
     if not words:
         return NOTHING
     if found := _covered(words, grammar):
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
-    if (danger := risks.found(words, grammar)) is not None:
-        return Interpretation(danger, how="risk")
+    if (wish := risks.wished(words, grammar)) is not None:
+        return Interpretation(wish, how="risk")
+    if (danger := risks.said(words, grammar)) is not None:
+        return Interpretation(danger if typed else danger.doubted(danger.confidence), how="risk")
     denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+    return _guessed(words, denied, grammar, risks.hinted(words, grammar))
+
+
+def _guessed(
+    words: Sequence[str], denied: Sequence[str], grammar: StateGrammar, hint: Reading | None
+) -> Interpretation:
+    """The last resort: what the words are like. ``hint`` is a risk that may be meant; a request beside it is offered
+    first, anything else gives way to it."""
     guesses = likely(words, grammar) or [guess for guess in likely(denied, grammar) if guess.request]
+    if hint is not None and not (guesses and guesses[0].human):
+        whole = (guess for guess in guesses if not (guess.universal or guess.lacks))
+        beside = next((guess for guess in whole if guess.meaning.intent not in _BARE), None)
+        return Interpretation(hint, how="risk") if beside is None else Interpretation(beside, hint, "risk")
     if not guesses:
         return NOTHING
     return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")
@@ -138,7 +208,7 @@ def rivals(heard: Sequence[Reading], close: float = CLOSE) -> Iterator[Reading]:
 
 def did_you_mean(heard: Sequence[Reading], close: float = CLOSE) -> Reading | None:
     """A close rival of the best that means something else: the caller decides between the two."""
-    return next((r for r in rivals(heard, close) if r.meaning != heard[0].meaning), None)
+    return next((r for r in rivals(heard, close) if r.meaning != heard[0].meaning and not r.lacks), None)
 
 
 def words_of(text: str, language: str) -> tuple[str, ...]:

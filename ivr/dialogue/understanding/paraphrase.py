@@ -8,7 +8,7 @@ be found and every slot found should be used, and one concept at least must agre
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
@@ -36,6 +36,8 @@ ENOUGH = 0.64
 PHRASE_ENOUGH = 0.82  # for phrases without slots, by spelling
 LANDMARKS = ("BEFORE", "AFTER")  # who begins so names the landmark first: "after Vertigo, put Casablanca"
 SLOTLESS_ENOUGH = 0.84  # and by their concepts: there is less to go by
+LACKING = 0.9  # what a sentence that lacks a slot is worth of one that lacks nothing
+GAP = "<?>"  # where a slot would be, and something stands that nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class _Shape:
     slots: tuple[str, ...]
     words: frozenset[str]
     broad: bool  # may be read by its concepts; universals, yes and no only by their spelling
+    lacks: bool = False  # of its slots some are gaps
 
 
 def likely(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
@@ -89,6 +92,7 @@ def _templates(grammar: StateGrammar) -> _Templates:
     if not isinstance(known, _Templates):
         shapes = [_shape(entry, v, grammar) for entry in grammar.outline.entries for v in entry.template.variants]
         slotless = [(" ".join(map(comparable, s.variant)), s) for s in shapes if not s.slots]
+        shapes += [gapped for shape in shapes for gapped in _gapped(shape)]
         known = _Templates(shapes, slotless, sorted({word for shape in shapes for word in shape.words}))
         grammar.outline.paraphrases = known
     return known
@@ -100,6 +104,20 @@ def _shape(entry: Entry, variant: Variant, grammar: StateGrammar) -> _Shape:
     words = frozenset(word for word in marked if not word.startswith("<"))
     broad = (bool(slots) or not _universal(entry.intent)) and not entry.intent.startswith(INSTEAD)
     return _Shape(entry, variant, grammar.concepts.sequence(marked), slots, words, broad)
+
+
+def _gapped(shape: _Shape) -> Iterator[_Shape]:
+    """The same without some of its slots, as far as the intent may come so: "move … to the top". What is left must ask
+    for something by itself: it begins with a word that means something, or has two of them."""
+    meant = [c for c in shape.concepts if not c.startswith("<")]
+    if not shape.broad or not meant or not (len(meant) > 1 or meant == list(shape.concepts[:1])):
+        return
+    verb_first = not shape.concepts[0].startswith("<")
+    for kept in sorted(shape.entry.fillings, key=lambda kept: [name not in kept for name in shape.slots]):
+        if kept < set(shape.slots) and (kept or verb_first):
+            marks = tuple(c if not c.startswith("<") or c[1:-1] in kept else GAP for c in shape.concepts)
+            slots = tuple(name for name in shape.slots if name in kept)
+            yield replace(shape, concepts=marks, slots=slots, lacks=True)
 
 
 def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | None:
@@ -127,10 +145,12 @@ def _by_slots(words: Sequence[str], titles: list[_Found], grammar: StateGrammar,
     best: list[Reading] = []
     for spotted in _alternatives(words, titles, grammar):
         slotless, sequence = _sequence(words, spotted, known.carriers, grammar)
+        strange = _with_gaps(sequence, grammar)
         for shape in known.shapes:
             if len(shape.slots) != len(spotted) or not shape.broad:
                 continue
-            like = _compared(shape, sequence, slotless, frozenset(words), spotted)
+            heard = (sequence, strange) if shape.lacks else (sequence,)
+            like = _compared(shape, heard, slotless, frozenset(words), spotted)
             if like is not None:
                 best.append(like)
     best.sort(key=lambda like: -like.confidence)
@@ -186,6 +206,8 @@ def _values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[di
     for name, slot in grammar.slots.items():
         if isinstance(slot, TitleSlot) or (pronoun and isinstance(slot, NumberSlot)):
             continue  # "move that one"
+        if slot.type == "number" and grammar.concepts.of(words[at]).isupper():
+            continue  # "put first": to the top
         fill = next(slot.fills(words, at), None)
         if fill is None and isinstance(slot, ChoiceSlot) and words[at] not in grammar.concepts.empty:
             told = slot.told_by(words[at])
@@ -221,9 +243,21 @@ def _sequence(
     return frozenset(c for c in sequence if not c.startswith("<")), sequence
 
 
+def _with_gaps(sequence: tuple[str, ...], grammar: StateGrammar) -> tuple[str, ...]:
+    """Words that mean nothing to a request, as one gap for each run of them."""
+    known = grammar.concepts.carriers
+    marked = [c if c.startswith("<") or c.isupper() or c in known else GAP for c in sequence]
+    return tuple(c for at, c in enumerate(marked) if c != GAP or not at or marked[at - 1] != GAP)
+
+
 def _compared(
-    shape: _Shape, sequence: tuple[str, ...], slotless: frozenset[str], said: frozenset[str], spotted: Sequence[_Found]
+    shape: _Shape,
+    sequences: Sequence[tuple[str, ...]],
+    slotless: frozenset[str],
+    said: frozenset[str],
+    spotted: Sequence[_Found],
 ) -> Reading | None:
+    """``sequences``: the sentence, for a shape with gaps also with what nobody knows as gaps."""
     filled: dict[str, SlotValue] = {}
     for name, item in zip(shape.slots, spotted, strict=True):
         if name not in item.values:
@@ -231,21 +265,24 @@ def _compared(
         filled[name] = item.values[name]
     if len(filled) > 1 and len({(type(v.value), v.value) for v in filled.values()}) < len(filled):
         return None
-    names = {name: f"<{index}>" for index, name in enumerate(shape.slots)}
-    wanted = tuple(names[c[1:-1]] if c.startswith("<") else c for c in shape.concepts)
+    names = {f"<{name}>": f"<{index}>" for index, name in enumerate(shape.slots)}
+    wanted = tuple(names.get(c, c) for c in shape.concepts)
+    without = tuple(c for c in wanted if c != GAP)
     carriers = {c for c in wanted if not c.startswith("<")}
     if carriers and carriers.isdisjoint(slotless):
         return None
     if not carriers and len(filled) < 2 and not (filled and shape.words <= said):
         return None  # "do you have {film}" is more than its film
-    score = Indel.normalized_similarity(wanted, sequence)
-    if not filled and score < SLOTLESS_ENOUGH:
+    score = max(map(Indel.normalized_similarity, (without, wanted), sequences))
+    if (not filled or shape.lacks) and score < SLOTLESS_ENOUGH:
         return None
+    score *= LACKING if shape.lacks else 1.0
     for item in spotted:
         score *= 0.5 + 0.5 * min(item.score, 1.0)
     if score < ENOUGH:
         return None
-    return Reading.guess(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
+    found = Reading.guess(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
+    return replace(found, lacks=shape.lacks)
 
 
 def _with_rivals(guesses: Sequence[Reading], titles: Sequence[_Found]) -> list[Reading]:

@@ -1,21 +1,26 @@
 """Risk detection: signs that a caller belongs with a human, from words (phrases, keywords in free speech) and manner.
 
-Whatever this module finds only ever brings a human sooner.
+Whatever this module finds only ever brings a human sooner: at once where a whole phrase was said, by a question where a
+risk is only hinted at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rapidfuzz import fuzz, process
 
+from ivr.dialogue.spoken.language import Language
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import HUMAN, RISK, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import Manner
 
 ALIKE = 88.0  # a transcript this much like a risk phrase (0..100) is one
+DENIED_WITHIN = 4  # words: so far before it a denial takes a phrase back
+_DEALS_WITH = frozenset({"MOVE", "ADD", "REMOVE", "SWAP"})
 ENOUGH = 1.0
 CLEAN_DB = 10.0  # signal to noise from which a manner can be judged
 FIRST = 3  # utterances that make a caller's own normal
@@ -32,8 +37,10 @@ class RiskWords:
 
     phrases: _Starts
     keywords: _Starts
+    human: _Starts
     whole: Mapping[str, str]  # phrase -> risk, for likeness
     priorities: Mapping[str, int]  # of risks, as intents
+    spoken: Language
 
     @classmethod
     def of(
@@ -46,27 +53,101 @@ class RiskWords:
     ) -> RiskWords:
         """``phrases``, ``keywords`` and ``priorities`` by the risk's name; ``human``: what asks for a person."""
         whole = {" ".join(fold(text, language)): name for name, texts in phrases.items() for text in texts}
-        named = {f"{RISK}{name}": texts for name, texts in keywords.items()}
         return cls(
             _starts({f"{RISK}{name}": texts for name, texts in phrases.items()}, language),
-            _starts({**named, HUMAN: human}, language),
+            _starts({f"{RISK}{name}": texts for name, texts in keywords.items()}, language),
+            _starts({HUMAN: human}, language),
             whole,
             {f"{RISK}{name}": priority for name, priority in priorities.items()},
+            words_for(language),
         )
 
-    def found(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
-        """A risk, else the wish for a human, in free speech. Keywords within a known title don't count.
-
-        Of several the one with the highest priority, then the first: who swears and leaves is leaving."""
-        if not words:
+    def wished(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
+        """The wish for a human, in any words, outside titles: at once. A risk beside it tells why."""
+        if not any(True for _ in _found(self.human, _without_titles(words, grammar))):
             return None
-        said = " ".join(words)
-        phrased, spotted = _spotted(self.phrases, words), _spotted(self.keywords, _without_titles(words, grammar))
-        if named := [*phrased, *spotted]:
-            first = max(named, key=lambda intent: self.priorities.get(intent, -1))
-            return Reading(Meaning(first), said, 1.0 if first in phrased else 0.9)
-        near = process.extractOne(said, self.whole.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE)
-        return None if near is None else Reading(Meaning(f"{RISK}{self.whole[near[0]]}"), said, 0.8)
+        hint = self.hinted(words, grammar)
+        return Reading(Meaning(HUMAN) if hint is None else hint.meaning, " ".join(words), 0.9)
+
+    def said(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
+        """A whole phrase of a risk, which stands by itself. Of several risks, hints included, the one with the highest
+        priority, then the first: who swears and leaves is leaving."""
+        if not any(each.sure for each in self._phrased(words, grammar)):
+            return None
+        hint = self.hinted(words, grammar)
+        assert hint is not None
+        return replace(hint, sure=True, confidence=1.0)
+
+    def hinted(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
+        """A risk that may be meant: by a keyword outside titles, by a phrase that goes on or is denied from afar, or
+        by a likeness. To be asked about."""
+        text = " ".join(words)
+        cut = _without_titles(words, grammar)
+        spotted = [intent for at, _, intent in _found(self.keywords, cut) if not self._denied(words, at)]
+        if meant := [*(each.intent for each in self._phrased(words, grammar)), *spotted]:
+            return Reading.guess(Meaning(self._first(meant)), text, 0.9)
+        if any(word in self.spoken.denies for word in words):
+            return None
+        near = process.extractOne(text, self.whole.keys(), scorer=fuzz.ratio, score_cutoff=ALIKE) if words else None
+        return None if near is None else Reading.guess(Meaning(f"{RISK}{self.whole[near[0]]}"), text, 0.8)
+
+    def contradicts(self, reading: Reading, words: Sequence[str], grammar: StateGrammar) -> bool:
+        """Whether the free transcript has the phrase that was recognised, and says by what stands around it that it may
+        be meant otherwise."""
+        here = [each.sure for each in self._phrased(words, grammar) if each.intent == reading.meaning.intent]
+        return bool(here) and not any(here)
+
+    def _first(self, intents: Sequence[str]) -> str:
+        return max(intents, key=lambda intent: self.priorities.get(intent, -1))
+
+    def _phrased(self, words: Sequence[str], grammar: StateGrammar) -> Iterator[_Phrased]:
+        """Whole phrases, as far as nothing denies them; sure where they stand by themselves."""
+        for at, end, intent in _found(self.phrases, words):
+            own = words[at] in self.spoken.subjects  # "i want to cancel": no verb before it takes it along
+            if not own and self._denied(words, at):
+                continue
+            before, after = words[:at], words[end:]
+            yield _Phrased(
+                intent,
+                not (
+                    any(word in self.spoken.denies or word in self.spoken.hedges for word in before)
+                    or (before and self._names(before[-1], grammar))
+                    or self._goes_on(words[at:end], after, intent)
+                    or _in_title(words, at, end, grammar)
+                ),
+            )
+
+    def _denied(self, words: Sequence[str], at: int) -> bool:
+        """ "don't (ever) cancel": right before, and nobody else has begun to do something in between."""
+        for word in reversed(words[max(0, at - DENIED_WITHIN) : at]):
+            if word in self.spoken.denies:
+                return True
+            if word in self.spoken.subjects:
+                return False
+        return False
+
+    def _names(self, word: str, grammar: StateGrammar) -> bool:
+        """Whether what follows ``word`` is something to be dealt with: "play …", "put … first", "called …"."""
+        return word in self.spoken.naming or grammar.concepts.of(word) in _DEALS_WITH
+
+    def _goes_on(self, phrase: Sequence[str], after: Sequence[str], intent: str) -> bool:
+        """Whether a phrase that ends in its verb says of what only afterwards: "I want to cancel | the last change"."""
+        ends = any(len(key) == 1 and meant == intent for key, meant in self.keywords.get(phrase[-1], ()))
+        if not after or not ends or phrase[0] in self.spoken.remarks:
+            return False
+        if len(after) > 1 and any(
+            f"{RISK}{risk}" == intent and tuple(text.split()[-2:]) == tuple(after[:2])
+            for text, risk in self.whole.items()
+        ):
+            return False  # "I'm thinking of cancelling | my membership"
+        tail = self.spoken.clause_tails
+        return after[0] not in self.spoken.clause_starts and not all(word in tail for word in after)
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrased:
+    intent: str
+    sure: bool
 
 
 def _starts(texts: Mapping[str, Sequence[str]], language: str) -> _Starts:
@@ -78,27 +159,39 @@ def _starts(texts: Mapping[str, Sequence[str]], language: str) -> _Starts:
     return made
 
 
-def _spotted(starts: _Starts, words: Sequence[str]) -> list[str]:
-    """What the phrases found in ``words`` mean, in order of appearance."""
-    return [
-        intent
-        for at, word in enumerate(words)
-        for phrase, intent in starts.get(word, ())
-        if tuple(words[at : at + len(phrase)]) == phrase
-    ]
+def _found(starts: _Starts, words: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+    """(from, to, meaning) of the phrases in ``words``, in order of appearance."""
+    for at, word in enumerate(words):
+        for phrase, intent in starts.get(word, ()):
+            if tuple(words[at : at + len(phrase)]) == phrase:
+                yield at, at + len(phrase), intent
 
 
-def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...]:
-    """The words with exact titles cut out, the cut marked so that nothing joins across it."""
-    left, at = [], 0
+def _titles(words: Sequence[str], grammar: StateGrammar) -> Iterator[tuple[int, int]]:
+    """Exact titles, left to right; what only carries requests is none."""
+    at = 0
     while at < len(words):
         end = grammar.title_end(words, at)
         if end > at and not grammar.concepts.carriers.issuperset(words[at:end]):
-            left.append("\0")
+            yield at, end
             at = end
         else:
-            left.append(words[at])
             at += 1
+
+
+def _in_title(words: Sequence[str], at: int, end: int, grammar: StateGrammar) -> bool:
+    """Whether a phrase is (part of) a title, or shares its first or last words with one."""
+    return any(
+        (begins <= at and end <= ends) or begins < at < ends or at < begins < end < ends
+        for begins, ends in _titles(words, grammar)
+    )
+
+
+def _without_titles(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...]:
+    """The words with exact titles blotted out, so that nothing in them counts and nothing joins across them."""
+    left = list(words)
+    for begins, ends in _titles(words, grammar):
+        left[begins:ends] = ["\0"] * (ends - begins)
     return tuple(left)
 
 

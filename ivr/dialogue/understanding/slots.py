@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Protocol
 
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import (
     date_forms,
     date_words,
@@ -29,6 +30,7 @@ from ivr.dialogue.understanding.grammar import SlotValue
 from ivr.dialogue.understanding.lexicon import Lexicon, Vocabulary
 from ivr.events import Term
 
+LAST_ORDINAL = 20  # up to where a recogniser expects ordinals for a number
 UNBOUNDED = 99  # how far numbers without a maximum are expected in speech
 
 
@@ -127,12 +129,18 @@ class NumberSlot:
     type: str = "number"
 
     def fills(self, words: Sequence[str], start: int) -> Iterator[Fill]:
-        ordinal = self.type == "ordinal"
-        parse = ordinal_of if ordinal else number_of
         for end in range(min(len(words), start + 8), start, -1):
-            n = parse(words[start:end], self.language)
+            n = self._number(words[start:end])
             if n is not None and n >= self.minimum and (self.maximum is None or n <= self.maximum):
-                yield Fill(end, counted(n, self.language, ordinal))
+                yield Fill(end, counted(n, self.language, self.type == "ordinal"))
+
+    def _number(self, words: Sequence[str]) -> int | None:
+        """A number is also said by its ordinal: "three", "third", "third one"."""
+        if self.type == "number" and (n := number_of(words, self.language)) is not None:
+            return n
+        if len(words) > 1 and words[-1] in words_for(self.language).ones:
+            words = words[:-1]
+        return ordinal_of(words, self.language)
 
     def forms(self) -> Forms:
         last = UNBOUNDED if self.maximum is None else min(self.maximum, 2000)
@@ -141,10 +149,13 @@ class NumberSlot:
 
 @lru_cache(maxsize=64)
 def _numbers(first: int, last: int, language: str, ordinal: bool) -> Forms:
-    every = ordinal_forms if ordinal else number_forms
-    return spoken_forms(
-        (form, counted(n, language, ordinal)) for n in range(first, last + 1) for form in every(n, language)
-    )
+    def every(n: int) -> Iterator[str]:
+        if not ordinal:
+            yield from number_forms(n, language)
+        if ordinal or 1 <= n <= LAST_ORDINAL:
+            yield from ordinal_forms(n, language)
+
+    return spoken_forms((form, counted(n, language, ordinal)) for n in range(first, last + 1) for form in every(n))
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,11 +120,14 @@ def _risk(place: str, old: Risk | None, new: Risk | None) -> Iterator[Change]:
         effect = "who says such things no longer gets a human at once"
         yield Change(section, place, "risk-removed", "this risk is gone", effect=effect, care=True)
     elif old is None:
-        effect = f"who says {listed((*new.phrases, *new.keywords), 3)} gets a human at once"
+        effect = f"who says {listed((*new.phrases, *new.keywords), 3)} gets a human, or is asked whether they want one"
         yield Change(section, place, "risk-added", "a new risk", effect=effect)
     else:
         yield from phrase_changes(section, place, old.phrases, new.phrases, care=True)
         yield from phrase_changes(section, place, old.keywords, new.keywords, " in all that is said", care=True)
+        if old.question != new.question:
+            was_said, now_said = marked(spelled(old.question), spelled(new.question))
+            yield Change(section, place, "prompt", "asked in other words", was_said, now_said)
         for key, was, now in changed_fields(old, new, ("reason", "skill", "priority")):
             yield Change(section, place, "handoff", f"the {key} given to the human is {now}, was {was}")
 

@@ -13,6 +13,7 @@ from ivr.dialogue.engine.states import (
     language_choice,
     question,
     resume,
+    risk_question,
     wait,
 )
 
@@ -32,6 +33,7 @@ VERBS: dict[str, Verb] = {
 SIDE: dict[str, Handlers] = {
     Mode.CHOOSE: did_you_mean.HANDLERS,
     Mode.GOODBYE: flow_control.GOODBYE,
+    Mode.RISK: risk_question.HANDLERS,
     Mode.LANGUAGE: language_choice.HANDLERS,
     Mode.STRANDED: handoff.STRANDED,
 }

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ivr.dialogue.engine.compilation import correction_entries, yes_no_entries
+from ivr.dialogue.engine.compilation import correction_entries, entries, yes_no_entries
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import YES_NO_KEYS, new_gather, state_grammar, yes_no_menu
 from ivr.dialogue.engine.next import BACK, Ask, Gather, Mode, Next, Take
 from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.flows.wording import names_in
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.grammar import Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.record import Decided
@@ -76,7 +77,8 @@ def _gather(call: Conversation, variables: Sequence[str]) -> Gather:
 
     def build() -> Iterable[Entry]:
         correcting = correction_entries(correctable, call.language)
-        return [*yes_no_entries(call.words), *correcting, *request_entries(call, questions)]
+        cancelling = entries("no", words_for(call.language).cancels, call.language)
+        return [*yes_no_entries(call.words), *cancelling, *correcting, *request_entries(call, questions)]
 
     grammar = state_grammar(call, (call.here, "confirm", tuple(correctable), questions), build)
     lax = call.state.confirm is not None and call.state.confirm.unanswered == "no"

@@ -14,6 +14,7 @@ from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.gather import Handlers, fleeting_grammar, new_gather, with_human
 from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
 from ivr.dialogue.engine.requests import open_questions, request_entries
+from ivr.dialogue.engine.states import risk_question
 from ivr.dialogue.flows.wording import MASK
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
 from ivr.record import Decided
@@ -23,7 +24,7 @@ KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither
 
 def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     """``options`` are two readings of an answer to ``beneath``."""
-    labels, hidden = [_label(options, index) for index in (0, 1)], call.hides(*options)
+    labels, hidden = [_label(call, options, index) for index in (0, 1)], call.hides(*options)
     call.outbox.record(Decided("did_you_mean", [MASK if hidden else option.text for option in options]))
     call.say(call.system("did_you_mean", first=labels[0], second=labels[1], secret=hidden))
     beneath.keypad.forget()
@@ -31,14 +32,18 @@ def ask(call: Conversation, beneath: Gather, options: Sequence[Reading]) -> Ask:
     requests = request_entries(call, open_questions(call))
     grammar = fleeting_grammar(call, [*option_entries(spoken, call.language), *requests])
     gather = new_gather(call, Mode.CHOOSE, grammar, KEYS)
-    gather.options, gather.beneath, gather.secret = tuple(options), beneath, gather.secret or hidden
+    gather.options, gather.beneath, gather.secret = tuple(options), beneath.base, gather.secret or hidden
+    gather.said = call.said
     if call.keys_led:
         call.say(menu(call, gather))
     return Ask(gather)
 
 
-def _label(options: Sequence[Reading], index: int) -> str:
-    """What tells one option from the other: the one slot they differ in, else the whole request."""
+def _label(call: Conversation, options: Sequence[Reading], index: int) -> str:
+    """What tells one option from the other: the one slot they differ in, else the whole request, or what is offered
+    about a risk."""
+    if risk := options[index].risk:
+        return call.words.risk_label(risk) or call.system("to_somebody")[0].text
     mine, other = options[index].meaning, options[1 - index].meaning
     if mine.intent == other.intent and mine.slots.keys() == other.slots.keys():
         differing = [name for name in mine.slots if mine.slots[name].value != other.slots[name].value]
@@ -57,7 +62,7 @@ def _ways(call: Conversation, option: Reading, label: str) -> list[str]:
 
 
 def menu(call: Conversation, gather: Gather) -> tuple[Words, ...]:
-    first, second = (_label(gather.options, index) for index in (0, 1))
+    first, second = (_label(call, gather.options, index) for index in (0, 1))
     hidden = call.hides(*gather.options)
     return with_human(call, call.system("did_you_mean_keys", first=first, second=second, secret=hidden))
 
@@ -66,11 +71,16 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
     picked = reading.meaning.intent.removeprefix(OPTION)
     if picked.isdecimal() and int(picked) < len(gather.options):
         option = gather.options[int(picked)]
+        if option.risk:
+            call.said = gather.said or call.said  # is what a human is told
+        elif reading.sure:
+            risk_question.decline(call, gather)
         doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
         return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful))
     if not reading.sure:
         return NoMatch(gather)
     call.denied()
+    risk_question.decline(call, gather)
     return NoMatch(gather.base, neither=True)
 
 

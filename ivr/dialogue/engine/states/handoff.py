@@ -94,8 +94,8 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
 
 
 def tell(call: Conversation, need: HandoffNeed) -> None:
-    """One more reason, with what the caller says now."""
-    call.reasons = call.reasons.adding(replace(need, said=call.said))
+    """One more reason, with what the caller says now, or said when it came up."""
+    call.reasons = call.reasons.adding(replace(need, said=need.said or call.said))
     first = call.reasons.first
     call.facts |= {HANDOFF_SKILL: first.skill, HANDOFF_REASON: first.reason, HANDOFF_SAID: first.said}
     if first.priority is not None:

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ivr.dialogue.engine.compilation import answer_entries, entries
+from ivr.dialogue.engine.compilation import answer_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import DtmfEntry, Entered, Picked
 from ivr.dialogue.engine.gather import Handlers, Verb, new_gather, state_grammar, with_human
 from ivr.dialogue.engine.next import Ask, Gather, Goto, Mode, Next, NoMatch, Take
-from ivr.dialogue.engine.requests import awaited, open_questions, request_entries, takes_requests
-from ivr.dialogue.engine.states import did_you_mean
+from ivr.dialogue.engine.requests import (
+    OpenQuestion,
+    awaited,
+    choice_entries,
+    open_questions,
+    request_entries,
+    takes_requests,
+)
+from ivr.dialogue.engine.states import did_you_mean, risk_question
 from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.flows.wording import MASK
@@ -46,9 +53,11 @@ def enter(call: Conversation) -> Next:
         if not gather.secret and (reading := kept_answer(call, call.kept, gather)) is not None:
             text = MASK if call.hides(reading) else reading.text
             call.outbox.record(Decided("taken_up", text, {"intent": reading.meaning.intent}))
-            call.kept = None
+            said, call.kept = "" if call.in_private else call.kept.transcript, None
             _asked(call)
-            return filled(call, gather, reading)
+            return (
+                risk_question.ask(call, gather, reading.risk, said) if reading.risk else filled(call, gather, reading)
+            )
     if call.keyed_ahead and (answered_ahead := keyed_ahead(call)) is not None:
         return answered_ahead
     return ask(call)
@@ -72,13 +81,15 @@ def _asked(call: Conversation) -> None:
 
 
 def kept_answer(call: Conversation, kept: Recognition, gather: Gather) -> Reading | None:
-    """``kept`` as an answer to what is listened for now; None unless it is one word for word, and only one.
+    """``kept`` as an answer to what is listened for now, or a risk; None unless it is one word for word, and only one.
 
     Heard with doubt all the same, since it was recognised without this question's grammar: what changes anything is
     asked about first. A bare yes or no answers what nobody had asked."""
     said = Recognition(Cause.NO_MATCH, transcript=kept.transcript)
-    found = understand(said, gather.grammar, call.words.risks)
+    found = risk_question.undeclined(call, understand(said, gather.grammar, call.words.risks))
     best = found.best
+    if best is not None and best.risk:
+        return best
     if best is None or found.rival is not None or found.how != "transcript" or best.universal:
         return None
     return None if best.meaning.intent in ("yes", "no") else best
@@ -139,7 +150,7 @@ def question(call: Conversation) -> Gather:
             intent = state.choices[index].intent
             builtin = intent in ("yes", "no") and intent not in call.flow.intents
             phrases = call.words.universal(intent) if builtin else call.words.phrases(call.frame.flow, intent)
-            yield from entries(intent, phrases, call.language)
+            yield from choice_entries(call, OpenQuestion(call.frame.flow, call.frame.state), intent, phrases)
         if spec is not None and spec.type != "text":
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)

@@ -108,6 +108,7 @@ def snapshot(call: Conversation) -> dict[str, object] | None:
         **identification.stamp(call),
         "language": call.language,
         "persona": call.words.persona,
+        "declined": sorted(call.declined),
         "stack": stack,
     }
 
@@ -139,6 +140,8 @@ def restore(call: Conversation, found: Mapping[str, object]) -> str | None:
         return None
     call.stack[:] = frames
     call.intent_doubt = True
+    declined = found.get("declined")
+    call.declined.update(map(str, declined) if isinstance(declined, list | tuple) else ())
     return f"{last.flow}.{last.state}"
 
 

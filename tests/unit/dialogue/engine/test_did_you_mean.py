@@ -53,9 +53,12 @@ def test_two_ears_that_agree_need_no_question() -> None:
     assert len(talk.performed) == 1
 
 
-def test_a_risk_in_the_transcript_wins_over_doubt_but_not_over_certainty() -> None:
+def test_a_risk_in_the_transcript_is_offered_beside_doubt_and_is_nothing_beside_certainty() -> None:
     talk = spoken(Talk(), ("put casablanca first", 0.6, Accept.CONFIRM), transcript="I want to cancel it")
-    assert talk.connect.skill == "retention"
+    assert not talk.connects and not talk.performed
+    assert talk.said == "Did you mean put Casablanca first, or talking to somebody about your membership?"
+    talk.say("the second one")
+    assert (talk.connect.skill, talk.connect.said) == ("retention", "I want to cancel it")
     talk = spoken(Talk(), ("put casablanca first", 0.9, Accept.ACCEPT), transcript="put cancel blanca first")
     assert not talk.connects
 

@@ -62,7 +62,7 @@ def test_a_request_ends_the_choice_between_two() -> None:
 
 
 def test_a_request_instead_of_a_goodbye() -> None:
-    talk = Talk().say("that is all thanks").say("what's in my queue")
+    talk = Talk().say("that would be all").say("what's in my queue")
     assert did(talk) == ["queue.read"] and not talk.ends
 
 

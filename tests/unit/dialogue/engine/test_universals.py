@@ -13,7 +13,7 @@ from tests.unit.dialogue.talk import NOW, Talk
 
 
 def test_a_doubtful_goodbye_is_asked_about() -> None:
-    talk = Talk().say("that is all thanks")
+    talk = Talk().say("that would be all")
     assert not talk.ends and talk.said == "Shall we end this call?"
     talk.say("no")
     assert talk.said == "What would you like?"
@@ -88,7 +88,7 @@ def test_back_forgets_the_answer_it_goes_back_to() -> None:
 
 
 def test_risks_go_to_a_human_with_their_reason() -> None:
-    talk = Talk().say("well I guess I would rather cancel the whole thing")
+    talk = Talk().say("well I guess I'm thinking of leaving")
     assert (talk.connect.reason, talk.connect.skill, talk.connect.priority) == (
         "thinking of cancelling",
         "retention",
@@ -129,8 +129,7 @@ def test_start_over_in_the_human_flow_stays_there() -> None:
     ("language", "said"),
     [
         ("en-US", "what the fuck"),
-        ("en-US", "this shit does not work"),
-        ("en-US", "put fucking casablanca first"),
+        ("en-US", "well this is bullshit you know"),
         ("es-ES", "esto es una mierda"),
         ("es-ES", "no me joda"),
     ],

@@ -21,8 +21,16 @@ from tests.unit.dialogue.talk import Talk
 )
 def test_a_request_around_an_unknown_title(said: str, title: str) -> None:
     talk = Talk().say(said)
-    assert talk.said.startswith(f"We don't have {title}.") and talk.said.endswith("What would you like?")
+    assert talk.said.startswith(f"We don't have {title}.") and talk.said.endswith("?")
     assert not talk.performed
+
+
+def test_the_request_around_it_is_kept() -> None:
+    talk = Talk().say("move Sharknado to the top of my queue")
+    assert talk.said == "We don't have Sharknado. If I misheard, please say it again. Which title?"
+    assert talk.say("Vertigo").said == "Move Vertigo to the top?" and talk.say("yes").labels[0] == "Vertigo"
+    talk = Talk().say("remove Sharknado.")  # whose flow never asks for it
+    assert talk.said.endswith("What would you like?")
 
 
 def test_an_unknown_title_alone_where_a_title_was_asked_for() -> None:
