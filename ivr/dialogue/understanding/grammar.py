@@ -142,7 +142,8 @@ class Reading:
 class Interpretation:
     """``best`` None: not understood. ``rival``: nearly as likely and something else; the caller decides.
 
-    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "dictation", "risk", "nothing"."""
+    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "inference", "dictation", "risk",
+    "nothing"."""
 
     best: Reading | None
     rival: Reading | None = None

@@ -12,8 +12,18 @@ from dataclasses import replace
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
-from ivr.dialogue.understanding.grammar import ANSWER, NOTHING, Interpretation, Meaning, Reading, SlotValue, distinct
+from ivr.dialogue.understanding.grammar import (
+    ANSWER,
+    HUMAN,
+    NOTHING,
+    Interpretation,
+    Meaning,
+    Reading,
+    SlotValue,
+    distinct,
+)
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.inference import inferred
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
@@ -60,7 +70,8 @@ def dictated(found: Interpretation, recognition: Recognition, grammar: StateGram
     the grammar has, or may mean that a human is wanted."""
     text = recognition.transcript.strip()[:MOST_CHARACTERS]
     words = words_of(text, grammar.language)
-    if not words or (found.best is not None and found.best.leads_out) or _covered(words, grammar):
+    led_out = found.best is not None and found.best.leads_out and found.how != "inference"
+    if not words or led_out or _covered(words, grammar):
         return found
     meaning = Meaning(ANSWER, {variable: SlotValue(text, text)})
     return Interpretation(Reading.guess(meaning, text, 0.5), how="dictation")
@@ -91,11 +102,17 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Inte
         return NOTHING
     if found := _covered(words, grammar):
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
-    if (danger := risks.found(words, grammar)) is not None:
+    danger = risks.found(words, grammar)
+    if danger is not None and (
+        grammar.classifier is None or danger.confidence == 1.0 or danger.meaning.intent == HUMAN
+    ):
         return Interpretation(danger, how="risk")
     denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+    if grammar.classifier is not None:
+        meant = inferred(words, grammar, grammar.classifier)
+        return Interpretation(meant[0], meant[1] if len(meant) > 1 else None, "inference") if meant else NOTHING
     guesses = likely(words, grammar) or [guess for guess in likely(denied, grammar) if guess.request]
     if not guesses:
         return NOTHING
