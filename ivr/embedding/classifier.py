@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ivr.dialogue.understanding.classifier import NONE, Sentence, Thresholds, TrainingSet
+from ivr.dialogue.understanding.classifier import NONE, Confusion, Sentence, Thresholds, TrainingSet
 from ivr.embedding.encoder import Encoder
 from ivr.embedding.linear import Floats, chances, fitted
 
@@ -40,16 +40,6 @@ MOST_KEPT = 64
 def classifier_key(training: TrainingSet, encoder_key: str) -> str:
     content = "\0".join((FITTING, training.digest, encoder_key))
     return hashlib.blake2s(content.encode(), digest_size=12).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """A phrase that would be taken for something else, were it not listed. ``chance``: how surely."""
-
-    phrase: str
-    intent: str
-    taken_for: str
-    chance: float
 
 
 @dataclass(frozen=True, eq=False)

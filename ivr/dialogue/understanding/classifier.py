@@ -57,12 +57,26 @@ class Thresholds:
     odds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A phrase that would be taken for something else, were it not listed. ``chance``: how surely."""
+
+    phrase: str
+    intent: str
+    taken_for: str
+    chance: float
+
+
 class IntentClassifier(Protocol):
     """Fitted on a training set. Pure and deterministic: the same ``key`` and arguments, the same answer."""
 
     @property
     def key(self) -> str:
         """Of the training set and the weights."""
+
+    @property
+    def confusions(self) -> Sequence[Confusion]:
+        """Of the training set, the surest first."""
 
     def probabilities(self, sentence: Sentence, intents: frozenset[str]) -> Mapping[str, float]:
         """Of each of ``intents`` that it knows, and NONE; their sum is 1."""

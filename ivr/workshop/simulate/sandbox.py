@@ -14,7 +14,7 @@ from ivr.actions.waiting import WaitingActions
 from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
-from ivr.dialogue.understanding.classifier import Classifiers
+from ivr.dialogue.understanding.classifier import LearningClassifiers
 from ivr.embedding.loading import rehearsing
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import MESSAGE_LEAVE, ActionResult, Term
@@ -75,7 +75,7 @@ class Sandbox:
         self._actions = ActionRegistry(office.actions, waiting.actions, history.actions, consent.ACTIONS)
 
     @property
-    def classifiers(self) -> Classifiers | None:
+    def classifiers(self) -> LearningClassifiers | None:
         """The line's own, fitted when they are first asked for."""
         return rehearsing(self._cache)
 
