@@ -16,7 +16,7 @@ from ivr.workshop.tell.confusions import MOST, of_flow, report
 
 EPILOG = """\
 What a sentence means that no phrase covers is learned from the phrases. This leaves each phrase out in turn and asks
-what it would be taken for; likewise each everyday sentence that means nothing to any line. Needs the sentence embedding.
+what it would be taken for; likewise each everyday sentence that means nothing to any line. Sentence embedding needed.
 """
 
 

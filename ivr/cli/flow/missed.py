@@ -51,13 +51,14 @@ def handle(arguments: argparse.Namespace) -> int:
     shown = [each for each in said if not withheld(each.text)]
     classifiers = Sandbox(config).classifiers
     training = compiled(library, classifiers).wordings(language, "neutral").training
-    if config is None or config.logs.redact:
-        shown = [type(each)(redacted(each.text, training), each.why) for each in shown]
+    secret = config is None or config.logs.redact
     learned = classifiers.learn(training) if classifiers is not None else None
     print(f"# {len(shown)} sentences of {len(calls)} calls that {name} did not understand")
     if hidden:
         print(f"# {hidden} more were masked in the log: pass the database, or set [logs] redact = false")
-    for line in report(grouped(shown, _nearest(training, learned, frozenset(library.flows[name].intents)))):
+    nearest = _nearest(training, learned, frozenset(library.flows[name].intents))
+    groups = grouped(shown, nearest, lambda text: redacted(text, training) if secret else text)
+    for line in report(groups):
         print(line)
     return 0
 

@@ -96,13 +96,13 @@ def _plain(word: str, known: Iterable[str]) -> bool:
     return not any(c.isdigit() for c in word) and all(part in known for part in fold(word))
 
 
-def grouped(found: Iterable[Missed], nearest: Nearest) -> list[Group]:
-    """By the intent that each is nearest to, the largest group first."""
+def grouped(found: Iterable[Missed], nearest: Nearest, show: Callable[[str], str] = str) -> list[Group]:
+    """By the intent that each is nearest to, the largest group first. ``show``: what may be shown of a sentence."""
     counted = Counter(found)
     groups: dict[str, list[tuple[str, int, str, str, float]]] = {}
     for each, times in counted.most_common():
         phrase, intent, near = nearest(each.text)
-        groups.setdefault(intent, []).append((each.text, times, each.why, phrase, near))
+        groups.setdefault(intent, []).append((show(each.text), times, each.why, phrase, near))
     made = [Group(intent, tuple(rows)) for intent, rows in groups.items()]
     return sorted(made, key=lambda group: -sum(row[1] for row in group.sentences))
 
