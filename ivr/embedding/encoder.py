@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import onnxruntime
 
 from ivr.embedding.conversion import LONGEST, WIDTH, Floats
 from ivr.embedding.wordpiece import WordPieces
+
+MOST_KEPT = 512  # vectors: a sentence is often asked about more than once
 
 
 class Encoder:
@@ -30,10 +33,17 @@ class Encoder:
         self._scales = np.load(folder / "scales.npy")
         self._places = np.load(folder / "places.npy")
 
+        self._of = lru_cache(maxsize=MOST_KEPT)(self._encoded)
+
     def __call__(self, text: str) -> Floats:
-        """The unit vector of ``text``, [384]. Deterministic."""
+        """The unit vector of ``text``, [384], not to be written to. Deterministic."""
+        return self._of(text)
+
+    def _encoded(self, text: str) -> Floats:
         ids = self._pieces(text, LONGEST)
         embedded = self._words[ids] * self._scales[ids] + self._places[: len(ids)]
         found: Floats = self._session.run(None, {"x": embedded[None].astype(np.float32)})[0][0]
         length = np.float32(max(float(np.linalg.norm(found)), 1e-9))
-        return np.asarray(found / length, np.float32)
+        vector = np.asarray(found / length, np.float32)
+        vector.flags.writeable = False
+        return vector

@@ -35,7 +35,10 @@ from ivr.dialogue.understanding.training import sentence
 
 OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("BEFORE", "AFTER"), ("ADD", "REMOVE"))
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
+NEGLIGIBLE = 0.001  # chances below are not looked into
 SAID_EXACTLY = 0.975
+AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
+RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
 CLOSE, CERTAIN = 0.5, 0.75  # a second at least so likely beside the first, which is not this likely, is its rival
 NEAREST_BY = 0.06  # the margin by which a value is told in other words
@@ -92,12 +95,19 @@ def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClas
     if not rest:
         return []
     best, limits = rest[0], classifier.thresholds(frozenset(known.plain))
+    if best.intent.startswith(RISK) and best.chance < RISK_ENOUGH:
+        return []
     if best.chance < limits.accept or best.chance < limits.odds * none:
         return []
     found = [best.reading(said)]
     if len(rest) > 1 and rest[1].chance > CLOSE * best.chance and best.chance < CERTAIN:
         found.append(rest[1].reading(said))
     return found
+
+
+def danger_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> float:
+    """How probably the sentence means any risk, 0..1."""
+    return sum(each.chance for each in ranking(words, grammar, classifier) if each.intent.startswith(RISK))
 
 
 def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:
@@ -131,6 +141,8 @@ def _weigh(
         said, denied = set(grammar.concepts.sequence(outside)), negated(outside, language)
         others = _others(words, titles, grammar)
         for learned, chance in classifier.probabilities(asked, active).items():
+            if chance < NEGLIGIBLE:
+                continue
             if learned == NONE:
                 found = Inference(chance, NONE)
             else:

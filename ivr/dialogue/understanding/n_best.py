@@ -23,7 +23,7 @@ from ivr.dialogue.understanding.grammar import (
     distinct,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.inference import inferred
+from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
@@ -103,9 +103,7 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Inte
     if found := _covered(words, grammar):
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
     danger = risks.found(words, grammar)
-    if danger is not None and (
-        grammar.classifier is None or danger.confidence == 1.0 or danger.meaning.intent == HUMAN
-    ):
+    if danger is not None and _certain(danger, words, grammar):
         return Interpretation(danger, how="risk")
     denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
@@ -117,6 +115,15 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Inte
     if not guesses:
         return NOTHING
     return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")
+
+
+def _certain(danger: Reading, words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether words that mean a risk, or the wish for a human, do so in this sentence ("I'm leaving town" does not)."""
+    if grammar.classifier is None or danger.meaning.intent == HUMAN:
+        return True
+    if danger.confidence < 1.0 or negated(words, grammar.language):
+        return False
+    return danger_of(words, grammar, grammar.classifier) >= AT_ONCE
 
 
 # -- hypotheses -----------------------------------------------------------------------------------------------
