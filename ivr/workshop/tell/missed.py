@@ -72,6 +72,8 @@ def _why(what: Understood, after: Understood | None) -> str:
 
 
 def _slotted(what: Understood) -> str:
+    if withheld(what.text):
+        return what.text  # and its slots are masked as well
     text = " ".join(what.text.lower().split())
     for name, label in sorted(what.slots.items(), key=lambda slot: -len(slot[1])):
         if label:
