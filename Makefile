@@ -14,6 +14,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (about a gigabyte with the speech models; a few minutes on a fresh machine)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
+	@$(BIN)/python -m ivr models get sentence-embedding || echo "Without it sentences that no phrase covers are read by their words alone; try again: $(BIN)/ivr models get sentence-embedding"
 	@$(BIN)/ivr prompts
 	@touch $@
 

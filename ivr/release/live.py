@@ -17,11 +17,11 @@ from watchfiles import Change, awatch
 
 from ivr.config import FlowsConfig
 from ivr.dialogue.checker.facts import LineFacts
-from ivr.dialogue.engine.compilation import compiled
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.errors import ConfigError, FlowError, UnavailableError
 from ivr.ports import Clock
 from ivr.release.candidate import Candidate, author, examine, examine_folder, fingerprint
+from ivr.release.lesson import Lesson
 from ivr.release.releases import Release, Releases
 from ivr.release.serving import Canary, ServingVersions
 
@@ -52,6 +52,7 @@ class LiveFlows:
         *,
         poll_s: float = POLL_S,
         on_change: Callable[[], None] = lambda: None,
+        lesson: Lesson | None = None,
     ) -> None:
         self._config, self._folder, self._facts = config, config.directory, facts
         self._releases, self._serving = releases, serving
@@ -61,6 +62,7 @@ class LiveFlows:
         self._seen_files: object = None
         self._head: object = None
         self._on_change = on_change
+        self._lesson = lesson or Lesson()
 
     # -- the start ---------------------------------------------------------------------------------------------
 
@@ -94,7 +96,7 @@ class LiveFlows:
             await self._releases.record(library, _user())
             await self._releases.publish(library.version, _user())
         _tell(candidate)
-        await aside(compiled, library)
+        await aside(self._lesson.learn, library)
         self._serving.publish(library)
         self._head = await self._releases.head()
         trial = await self._releases.canary()
@@ -159,7 +161,7 @@ class LiveFlows:
         began = self._clock.monotonic()
         try:
             if library.version != self._serving.live.version:
-                await aside(compiled, library)
+                await aside(self._lesson.learn, library)
                 await self._prepare(library)
             by = author(self._folder)
             await self._releases.record(library, by)
@@ -185,7 +187,7 @@ class LiveFlows:
                 if live is not None and live.version != self._serving.live.version:
                     library = await self._stored(live)
                     if library is not None:
-                        await aside(compiled, library)
+                        await aside(self._lesson.learn, library)
                         await self._prepare(library)
                         self._serving.publish(library)
                 await self._follow_canary()
@@ -224,6 +226,7 @@ class LiveFlows:
         canary, rejected = serving.canary, serving.rejected
         return {
             "version": serving.live.version,
+            "paraphrases": self._lesson.state,
             "canary": canary and {"version": canary.library.version, "percent": canary.percent},
             "rejected_findings": len(rejected.findings) if rejected else 0,
             "held": serving.held,

@@ -20,6 +20,7 @@ class Bench:
 
 BENCHES = {
     "dialogue_turns": Bench("turns a second the dialogue takes, against its goal"),
+    "paraphrases": Bench("typed sentences that no phrase lists, with the sentence embedding and without"),
     "flow_check": Bench("loading and proving a flow of a thousand states, against parsing alone", ("300",)),
     "flow_scripts": Bench("the flows' own tests and their checker"),
     "flow_reload": Bench("new versions of the flows going live beside calls"),

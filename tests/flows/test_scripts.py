@@ -44,7 +44,7 @@ async def test_call(name: str, sandbox: Sandbox) -> None:
 
 
 async def test_they_visit_every_state_that_callers_can_bring_about(sandbox: Sandbox) -> None:
-    observation = Observation(library())
+    observation = Observation(library(), sandbox.classifiers)
     with observation.watching():
         report = await Runner(library(), sandbox).run(FILES)
     assert report.passed

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ivr.cli.options import Subparsers, command
 
-TOOLS = ("check", "simulate", "test", "diff", "explain", "new", "fmt", "graph", "schema",
+TOOLS = ("check", "simulate", "test", "diff", "explain", "confusable", "missed", "new", "fmt", "graph", "schema",
          "history", "publish", "canary", "rollback")  # fmt: skip
 EPILOG = """\
 a designer's day:

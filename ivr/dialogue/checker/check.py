@@ -10,6 +10,7 @@ from ivr.dialogue.checker.arguments import check_arguments
 from ivr.dialogue.checker.confusable import check_confusable
 from ivr.dialogue.checker.consequences import check_consequences
 from ivr.dialogue.checker.dtmf_grammars import check_dtmf_grammars
+from ivr.dialogue.checker.examples import check_examples
 from ivr.dialogue.checker.facts import LineFacts
 from ivr.dialogue.checker.findings import Findings
 from ivr.dialogue.checker.prompts import check_menus, check_prompts
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     check_dtmf_grammars,
     check_consequences,
     check_confusable,
+    check_examples,
     check_secrets,
     check_waiting,
 )

@@ -18,11 +18,13 @@ from ivr.dialogue.flows.secrets import secret_variables
 from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.understanding.classifier import Classifiers, IntentClassifier, TrainingSet
 from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.lexicon import Concepts
 from ivr.dialogue.understanding.risk import RiskWords
 from ivr.dialogue.understanding.slots import Slot
+from ivr.dialogue.understanding.training import training_set
 
 _NO_MARKS = str.maketrans("[]{}", "    ")
 MOST_GRAMMARS = 256  # the widest takes about a megabyte once it is expanded
@@ -67,8 +69,11 @@ class Cursor:
 class SpokenWordings(Wordings):
     """The words of one language and persona, and what the understanding makes of them. Calls that speak so share it."""
 
-    def __init__(self, library: FlowLibrary, language: str, persona: str) -> None:
+    def __init__(
+        self, library: FlowLibrary, language: str, persona: str, classifiers: Classifiers | None = None
+    ) -> None:
         super().__init__(library, language, persona)
+        self._classifiers = classifiers
         self._outlines: dict[Hashable, Outline] = {}
 
     @cached_property
@@ -85,6 +90,16 @@ class SpokenWordings(Wordings):
     @cached_property
     def single_words(self) -> Concepts:
         return Concepts(self.language, self.concepts())
+
+    @cached_property
+    def training(self) -> TrainingSet:
+        """What a classifier learns of this language. Takes tenths of a second: not for the event loop."""
+        return training_set(self, self.single_words)
+
+    @property
+    def classifier(self) -> IntentClassifier | None:
+        """The one that was fitted on it before; None where none was."""
+        return self._classifiers.of(self.training) if self._classifiers is not None else None
 
     @cached_property
     def universals(self) -> tuple[Entry, ...]:
@@ -110,8 +125,9 @@ class Compilation:
     """``table``: the transitions; ``sequences``: universals by their keys; ``secrets``: secret variables by flow;
     ``assurance``: which identity levels are needed."""
 
-    def __init__(self, library: FlowLibrary) -> None:
+    def __init__(self, library: FlowLibrary, classifiers: Classifiers | None = None) -> None:
         self.library = library
+        self._classifiers = classifiers
         self.table = TransitionTable(library.flows)
         self.secrets = secret_variables(library.flows)
         self.assurance = Assurance(library.signatures, library.flows.values())
@@ -124,7 +140,7 @@ class Compilation:
     def wordings(self, language: str, persona: str) -> SpokenWordings:
         key = (language, persona)
         if key not in self._wordings:
-            self._wordings[key] = SpokenWordings(self.library, language, persona)
+            self._wordings[key] = SpokenWordings(self.library, language, persona, self._classifiers)
         return self._wordings[key]
 
     def grammar(
@@ -135,15 +151,15 @@ class Compilation:
         if key in self._grammars:
             self._grammars.move_to_end(key)
             return self._grammars[key]
-        made = self._grammars[key] = StateGrammar(outline, slots, words.language, words.single_words)
+        made = self._grammars[key] = StateGrammar(outline, slots, words.language, words.single_words, words.classifier)
         if len(self._grammars) > MOST_GRAMMARS:
             self._grammars.popitem(last=False)
         return made
 
 
 @lru_cache(maxsize=16)
-def compiled(library: FlowLibrary) -> Compilation:
-    return Compilation(library)
+def compiled(library: FlowLibrary, classifiers: Classifiers | None = None) -> Compilation:
+    return Compilation(library, classifiers)
 
 
 # -- entries ----------------------------------------------------------------------------------------------------

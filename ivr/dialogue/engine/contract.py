@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ivr.dialogue.flows.wording import Words as Words
+from ivr.dialogue.understanding.classifier import Classifiers
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
 from ivr.events import ActionResult, Recognition, Term
 from ivr.identity import CALLER_TRUSTED, NOBODY
@@ -44,7 +45,7 @@ class Start:
     that change (``hours.open``) and returns None for what it doesn't know; ``place_source``, by what is known of the
     caller and the call's id, for the place in the line that is kept for them (``PLACE_FACTS``). ``seed`` chooses among
     prompt variants. A call in a language that nobody recognises is led by keys; ``keys_led``: this one is, whatever
-    its language."""
+    its language. ``classifiers``: fitted on these flows, for what no phrase covers; None: that is read by its words."""
 
     call_id: str
     entry: str = "main"
@@ -60,6 +61,7 @@ class Start:
     seed: int = 0
     keys_led: bool = False
     installed: Installed = Installed()
+    classifiers: Classifiers | None = None
 
     def known(self) -> dict[str, object]:
         """The facts that every call has from its first state on."""

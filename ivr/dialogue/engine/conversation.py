@@ -65,7 +65,7 @@ class Conversation:
     def __init__(self, library: FlowLibrary, start: Start) -> None:
         self.library = library
         self.start = start
-        self.shared = compiled(library)
+        self.shared = compiled(library, start.classifiers)
         self.words: SpokenWordings = self.shared.wordings(start.language, start.persona)
         self.facts = start.known()
         self.scope = CallScope(self)

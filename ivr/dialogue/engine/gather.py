@@ -101,7 +101,8 @@ def state_grammar(call: Conversation, key: Hashable, build: Callable[[], Iterabl
 def fleeting_grammar(call: Conversation, entries: Iterable[Entry]) -> StateGrammar:
     """One that won't be needed again: nothing of it is kept."""
     outline = Outline((*call.words.universals, *entries))
-    return StateGrammar(outline, {name: slot for name, (slot, _) in _bound(call, outline).items()}, call.language)
+    slots = {name: slot for name, (slot, _) in _bound(call, outline).items()}
+    return StateGrammar(outline, slots, call.language, classifier=call.words.classifier)
 
 
 def _bound(call: Conversation, outline: Outline) -> dict[str, tuple[Slot, Hashable]]:

@@ -52,10 +52,18 @@ def _word(value: str) -> str:
 Concepts = dict[str, tuple[Annotated[str, AfterValidator(_word)], ...]]
 
 
+Contrast = tuple[str, ...] | dict[str, tuple[str, ...]]
+"""Sentences that are like an intent's and mean nothing here; or, by the name of another intent, that one."""
+
+
 class IntentSpec(Node):
-    """What callers say: example phrases with {variable} slots and [optional] words."""
+    """What callers say: example phrases with {variable} slots and [optional] words.
+
+    ``examples``: more of it, to learn from; no recogniser expects them. ``not``: what is like it and isn't."""
 
     phrases: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+    contrast: Contrast = Field((), alias="not")
     about: str = ""
     risk: Literal["", "cancellation", "anger"] = ""  # such an intent may only lead to a human
 
@@ -141,6 +149,10 @@ class Wording(Node):
     intents: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     values: dict[str, dict[str, tuple[str, ...]]] = Field(default_factory=dict)  # choice variables' phrases
     labels: dict[str, str] = Field(default_factory=dict)
+    examples: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict
+    )  # of intents, universals and risks, to learn from
+    contrast: dict[str, Contrast] = Field(default_factory=dict, alias="not")
     keywords: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # of the universals' risks, by name
     concepts: Concepts = Field(default_factory=dict)
 
@@ -149,6 +161,8 @@ class Universal(Node):
     """One universal: its words and keys. Keys may be one or two symbols ("0", "*0", "#0")."""
 
     phrases: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+    contrast: Contrast = Field((), alias="not")
     keys: tuple[str, ...] = ()
 
 
@@ -162,6 +176,8 @@ class Risk(Node):
     keywords: tuple[str, ...] = ()
     question: TaperedPrompt = Field(default_factory=dict)
     label: str = ""
+    examples: tuple[str, ...] = ()
+    contrast: Contrast = Field((), alias="not")
     reason: str
     skill: str = "retention"
     priority: int = Field(9, ge=0, le=10)

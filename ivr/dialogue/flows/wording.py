@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ivr.dialogue.flows.expression import ExpressionError, Scope, parse_expression
 from ivr.dialogue.flows.library import UNIVERSALS_FILE, FlowLibrary
-from ivr.dialogue.flows.model import Risk, Universal, Universals, Wording
+from ivr.dialogue.flows.model import IntentSpec, Risk, Universal, Universals, Wording
 from ivr.dialogue.flows.phrases import SlotValue
 from ivr.dialogue.flows.prompt import Prompt, PromptItem, TaperedPrompt, items_of, prompt_texts
 from ivr.dialogue.spoken.language import same_language
@@ -117,6 +117,32 @@ class Wordings:
         if owner is None or intent not in owner.intents or not same_language(owner.language, self.language):
             return ()
         return owner.intents[intent].phrases
+
+    def examples(self, flow: str, intent: str) -> tuple[str, ...]:
+        """What else callers say for it, to learn from. ``flow`` may be the universals."""
+        return self._taught(flow, intent, lambda overlay: overlay.examples.get(intent), lambda own: own.examples) or ()
+
+    def contrast(self, flow: str, intent: str) -> Mapping[str, Sequence[str]]:
+        """What is like it and isn't: by the intent that it is, "" for none."""
+        found = self._taught(flow, intent, lambda overlay: overlay.contrast.get(intent), lambda own: own.contrast) or ()
+        return found if isinstance(found, Mapping) else {"": found}
+
+    def _taught(
+        self,
+        flow: str,
+        intent: str,
+        translated: Callable[[Wording], T | None],
+        own: Callable[[IntentSpec | Universal | Risk], T],
+    ) -> T | None:
+        if (found := self._translated(flow, translated)) is not None:
+            return found
+        if flow == UNIVERSALS_FILE:
+            spec = self._universals and (self._universals.risks.get(intent) or getattr(self._universals, intent, None))
+            return own(spec) if isinstance(spec, Universal | Risk) else None
+        owner = self.library.flows.get(flow)
+        if owner is None or intent not in owner.intents or not same_language(owner.language, self.language):
+            return None
+        return own(owner.intents[intent])
 
     def values(self, flow: str, variable: str, base: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
         """A choice variable's phrases by value. Values without words here keep the flow's (keys still work)."""

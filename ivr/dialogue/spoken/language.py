@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Annotated, ClassVar
 
@@ -123,6 +123,9 @@ class Language:
     ones: WordSet = frozenset()  # "one", a pronoun after one of
     pointers: WordSet = frozenset()  # "that"
     abbreviations: Mapping[str, str] = field(default_factory=dict)  # as written -> as said
+    contractions: Phrase = ()  # with their apostrophes, which comparable words lack
+    stand_ins: tuple[str, ...] = ("{}",)  # for a title in a sentence, and for another; the braces: what a company calls
+    stand_in_noun: str = ""  # them, or this
     # the line
     prompts: Mapping[str, str]  # by the names under ``prompts:`` in the universals; in braces what the line fills in
     urgent: str  # whispered to an agent, before who calls
@@ -138,6 +141,11 @@ class Language:
     cancels: tuple[str, ...] = ()  # a no to what is just being confirmed
     assents: WordSet = frozenset()  # with which a yes begins that something else follows,
     denials: Phrase = ()  # and a no
+
+    @cached_property
+    def contracted(self) -> Mapping[str, str]:
+        """A contraction as it is compared -> as it is written."""
+        return {word.replace("'", ""): word for word in self.contractions}
 
 
 def read_language(tag: str, name: str, **rules: object) -> Language:

@@ -156,7 +156,7 @@ class Reading:
 class Interpretation:
     """``best`` None: not understood. ``rival``: nearly as likely and something else; the caller decides.
 
-    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "dictation", "risk",
+    ``how`` tells, for the log, what led here: "grammar", "transcript", "likeness", "inference", "dictation", "risk",
     "nothing"; "two-ears" where a second recogniser agreed, "second-ear" where only that one understood it."""
 
     best: Reading | None

@@ -15,6 +15,7 @@ from itertools import product
 
 from ivr.dialogue.flows.phrases import Template, Variant
 from ivr.dialogue.spoken.similarity import unaccented
+from ivr.dialogue.understanding.classifier import IntentClassifier
 from ivr.dialogue.understanding.grammar import (
     DigitRun,
     Meaning,
@@ -73,7 +74,8 @@ class Outline:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
         self.root = Node()
-        self.paraphrases: object = None  # what their reader keeps of this outline
+        self.paraphrases: object = None  # what their reader keeps of this outline,
+        self.inferable: object = None  # and what inference does
         self.slots = tuple(dict.fromkeys(slot for entry in entries for slot in entry.template.slots))
         for entry in self.entries:
             for variant in entry.template.variants:
@@ -161,12 +163,18 @@ class StateGrammar:
     """An outline bound to this call's vocabularies: what the understanding matches against."""
 
     def __init__(
-        self, outline: Outline, slots: Mapping[str, Slot], language: str, concepts: Concepts | None = None
+        self,
+        outline: Outline,
+        slots: Mapping[str, Slot],
+        language: str,
+        concepts: Concepts | None = None,
+        classifier: IntentClassifier | None = None,
     ) -> None:
         self.outline = outline
         self.slots = dict(slots)
         self.language = language
         self.concepts = concepts or concepts_of(language)
+        self.classifier = classifier  # of what no phrase covers; None: by its words alone
 
     def read(self, words: Sequence[str]) -> list[Reading]:
         return self.outline.read(words, self.slots) if words else []

@@ -229,6 +229,7 @@ class Concepts:
         spoken = words_for(language)
         theirs = {name: [w for text in texts for w in fold(text, language)] for name, texts in (own or {}).items()}
         fillers = theirs.pop(FILLER, [])
+        self.noun = fillers[0] if fillers else ""  # what the company calls its titles
         self._known = {word: name for name, words in spoken.concepts.items() for word in words.split()}
         self._known.update((word, name.upper()) for name, words in theirs.items() for word in words)
         for heard, meant in spoken.misheard.items():

@@ -12,8 +12,17 @@ from dataclasses import replace
 
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.normalisation import fold, fold_digits
-from ivr.dialogue.understanding.grammar import ANSWER, NOTHING, Interpretation, Meaning, Reading, SlotValue, distinct
+from ivr.dialogue.understanding.grammar import (
+    ANSWER,
+    NOTHING,
+    Interpretation,
+    Meaning,
+    Reading,
+    SlotValue,
+    distinct,
+)
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
@@ -90,7 +99,8 @@ def dictated(found: Interpretation, recognition: Recognition, grammar: StateGram
     the grammar has, or may mean that a human is wanted."""
     text = recognition.transcript.strip()[:MOST_CHARACTERS]
     words = words_of(text, grammar.language)
-    if not words or (found.best is not None and found.best.leads_out) or _covered(words, grammar):
+    led_out = found.best is not None and found.best.leads_out and found.how != "inference"
+    if not words or led_out or _covered(words, grammar):
         return found
     meaning = Meaning(ANSWER, {variable: SlotValue(text, text)})
     return Interpretation(Reading.guess(meaning, text, 0.5), how="dictation")
@@ -164,11 +174,17 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
     if (wish := risks.wished(words, grammar)) is not None:
         return Interpretation(wish, how="risk")
-    if (danger := risks.said(words, grammar)) is not None:
-        return Interpretation(danger if typed else danger.doubted(danger.confidence), how="risk")
+    danger = risks.said(words, grammar)
+    if danger is not None and typed and _certain(danger, words, grammar):
+        return Interpretation(danger, how="risk")
+    if danger is not None:
+        return Interpretation(danger.doubted(danger.confidence), how="risk")
     denied = words[1:] if words[0] in words_for(grammar.language).denials else ()
     if denied and (found := _covered(denied, grammar)):  # "no, what's next"
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
+    if grammar.classifier is not None:
+        meant = inferred(words, grammar, grammar.classifier)
+        return Interpretation(meant[0], meant[1] if len(meant) > 1 else None, "inference") if meant else NOTHING
     return _guessed(words, denied, grammar, risks.hinted(words, grammar))
 
 
@@ -185,6 +201,11 @@ def _guessed(
     if not guesses:
         return NOTHING
     return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")
+
+
+def _certain(danger: Reading, words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether a whole phrase of a risk means it in this sentence, as far as a classifier can tell."""
+    return grammar.classifier is None or danger_of(words, grammar, grammar.classifier) >= AT_ONCE
 
 
 # -- hypotheses -----------------------------------------------------------------------------------------------

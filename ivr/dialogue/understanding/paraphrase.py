@@ -41,7 +41,7 @@ GAP = "<?>"  # where a slot would be, and something stands that nobody knows
 
 
 @dataclass(frozen=True, slots=True)
-class _Found(Span):
+class Found(Span):
     """Something spotted: which slot names could take it, and the value each would have. ``score`` is 0..1."""
 
     values: Mapping[str, SlotValue]
@@ -63,12 +63,12 @@ def likely(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
     """Readings by likeness, the likest first, one per meaning; [] when nothing is like enough."""
     known = _templates(grammar)
     words = renumbered(words, grammar.language)
-    titles = _titles(words, grammar)
+    titles = titles_in(words, grammar)
     outside = [word for at, word in enumerate(words) if not any(t.start <= at < t.end for t in titles)]
     denied = negated(outside, grammar.language)  # "not for radu" is a title, misheard
     likes = [*_by_slots(words, titles, grammar, known), *_by_spelling(words, known)]
     if (turned := _turned(words, grammar)) is not None:
-        likes += [like for like in _by_slots(turned, _titles(turned, grammar), grammar, known) if like.meaning.slots]
+        likes += [like for like in _by_slots(turned, titles_in(turned, grammar), grammar, known) if like.meaning.slots]
     if denied:
         likes = [like for like in likes if negated(_spoken(like.text), grammar.language)]
     return distinct(sorted(likes, key=lambda like: -like.confidence))[:3]
@@ -141,7 +141,7 @@ def _by_spelling(words: Sequence[str], known: _Templates) -> Iterator[Reading]:
         yield Reading.guess(Meaning(shape.entry.intent), rendered(shape.variant, {}), score / 100)
 
 
-def _by_slots(words: Sequence[str], titles: list[_Found], grammar: StateGrammar, known: _Templates) -> list[Reading]:
+def _by_slots(words: Sequence[str], titles: list[Found], grammar: StateGrammar, known: _Templates) -> list[Reading]:
     best: list[Reading] = []
     for spotted in _alternatives(words, titles, grammar):
         slotless, sequence = _sequence(words, spotted, known.carriers, grammar)
@@ -157,7 +157,7 @@ def _by_slots(words: Sequence[str], titles: list[_Found], grammar: StateGrammar,
     return _with_rivals(best[:3], titles)
 
 
-def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
+def titles_in(words: Sequence[str], grammar: StateGrammar) -> list[Found]:
     """Titles heard, with the slots that know them. Slots that share vocabularies share the work."""
     groups: dict[tuple[int, ...], list[str]] = {}
     slots: dict[tuple[int, ...], TitleSlot] = {}
@@ -166,7 +166,7 @@ def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
             group = tuple(id(lex) for lex in slot.vocabulary.lexicons)
             groups.setdefault(group, []).append(name)
             slots[group] = slot
-    found: dict[tuple[int, int], _Found] = {}
+    found: dict[tuple[int, int], Found] = {}
     for group, names in groups.items():
         for spot in slots[group].vocabulary.spot(words, grammar.concepts.carriers):
             here = (spot.start, spot.end)
@@ -174,21 +174,21 @@ def _titles(words: Sequence[str], grammar: StateGrammar) -> list[_Found]:
             if here in found:
                 values = {**values, **found[here].values}
             rivals = tuple(titled(term) for term in spot.rivals)
-            found[here] = _Found(spot.start, spot.end, spot.score / 100, values, rivals)
+            found[here] = Found(spot.start, spot.end, spot.score / 100, values, rivals)
     return apart(found.values(), 0.03)
 
 
-def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGrammar) -> list[list[_Found]]:
+def _alternatives(words: Sequence[str], titles: list[Found], grammar: StateGrammar) -> list[list[Found]]:
     """What might be slots: titles alone ("first" is a carrier), and titles with every number or other value."""
-    others: list[_Found] = []
+    others: list[Found] = []
     at = 0
     while at < len(words):
         if any(item.start <= at < item.end for item in titles):
             at += 1
             continue
-        values, end = _values_at(words, at, grammar)
+        values, end = values_at(words, at, grammar)
         if values:
-            others.append(_Found(at, end, 1.0, values))
+            others.append(Found(at, end, 1.0, values))
             at = end
         else:
             at += 1
@@ -199,7 +199,7 @@ def _alternatives(words: Sequence[str], titles: list[_Found], grammar: StateGram
     return lists
 
 
-def _values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[dict[str, SlotValue], int]:
+def values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[dict[str, SlotValue], int]:
     values: dict[str, SlotValue] = {}
     longest, spoken = at, words_for(grammar.language)
     pronoun = words[at] in spoken.ones and (at == 0 or words[at - 1] in spoken.pointers)
@@ -221,7 +221,7 @@ def _values_at(words: Sequence[str], at: int, grammar: StateGrammar) -> tuple[di
 
 
 def _sequence(
-    words: Sequence[str], spotted: Sequence[_Found], carriers: Sequence[str], grammar: StateGrammar
+    words: Sequence[str], spotted: Sequence[Found], carriers: Sequence[str], grammar: StateGrammar
 ) -> tuple[frozenset[str], tuple[str, ...]]:
     """The sentence as concepts with "<0>", "<1>" for what was spotted; unknown words as their nearest carrier."""
     marked: list[str] = []
@@ -255,7 +255,7 @@ def _compared(
     sequences: Sequence[tuple[str, ...]],
     slotless: frozenset[str],
     said: frozenset[str],
-    spotted: Sequence[_Found],
+    spotted: Sequence[Found],
 ) -> Reading | None:
     """``sequences``: the sentence, for a shape with gaps also with what nobody knows as gaps."""
     filled: dict[str, SlotValue] = {}
@@ -285,7 +285,7 @@ def _compared(
     return replace(found, lacks=shape.lacks)
 
 
-def _with_rivals(guesses: Sequence[Reading], titles: Sequence[_Found]) -> list[Reading]:
+def _with_rivals(guesses: Sequence[Reading], titles: Sequence[Found]) -> list[Reading]:
     """A title that was nearly another one makes another reading."""
     more = list(guesses)
     for guess in guesses[:1]:

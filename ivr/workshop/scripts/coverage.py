@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ivr.dialogue.engine.compilation import Cursor, TransitionTable, compiled
 from ivr.dialogue.flows.glossary import written
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.understanding.classifier import Classifiers
 
 Edge = tuple[str, str]
 """("flow.state", trigger): "goto", "on.OUTCOME", "choice.N", "when.N", "no", "universal.NAME"."""
@@ -76,15 +77,15 @@ class Coverage:
 class Observation:
     """What the calls inside ``watching`` saw, however many libraries' versions of it they ran on."""
 
-    def __init__(self, library: FlowLibrary) -> None:
-        self._library = library
+    def __init__(self, library: FlowLibrary, classifiers: Classifiers | None = None) -> None:
+        self._library, self._classifiers = library, classifiers
         self._taken: set[Edge] = set()
         self._entered: set[str] = set()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Every call on this library, in this process, is observed meanwhile."""
-        shared = compiled(self._library)
+        """Every call on this library with these classifiers, in this process, is observed meanwhile."""
+        shared = compiled(self._library, self._classifiers)
         before = shared.table
         shared.table = _Observed(before, self._taken, self._entered)
         try:

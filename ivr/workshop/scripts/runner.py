@@ -180,7 +180,7 @@ async def rehearse(
     found = []
     for folder, files in scripts_by_folder(paths).items():
         library = library_of(folders([folder], config)[0])
-        observation = Observation(library)
+        observation = Observation(library, sandbox.classifiers)
         with observation.watching():
             report = await Runner(library, sandbox).run(files, only=only, watch=watch)
         tested = tuple(dict.fromkeys(f.suite.tests for f in files if f.suite is not None))

@@ -149,6 +149,7 @@ class Driver:
             vocabularies=vocabularies,
             fact_source=self._fact,
             place_source=lambda facts, call_id: self._kept_place,
+            classifiers=self._sandbox.classifiers,
         )
         return Dialogue(self.library, start)
 

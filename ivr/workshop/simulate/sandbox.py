@@ -14,6 +14,8 @@ from ivr.actions.waiting import WaitingActions
 from ivr.company import Held, OpenCompany, Times, company_of
 from ivr.config import Agent, Config, DeskConfig, Hours
 from ivr.desk import ConfiguredDesk
+from ivr.dialogue.understanding.classifier import LearningClassifiers
+from ivr.embedding.loading import rehearsing
 from ivr.errors import ActionError, StoreUnavailable
 from ivr.events import MESSAGE_LEAVE, ActionResult, Term
 from ivr.ports import ActionCall, Callback, Callbacks, DeskSettings, Destination, ResumePoints
@@ -55,6 +57,7 @@ class Sandbox:
         self.times = Times(self.now, self.zone)
         desk = config.desk if config is not None else USUAL_DESK
         self.settings = DeskSettings()
+        self._cache = config.speech.cache / "classifiers" if config is not None else None
         self._desk = ConfiguredDesk(
             desk, _NoContexts(), base_url="http://desk", time_zone=zone, settings=lambda: self.settings
         )
@@ -70,6 +73,11 @@ class Sandbox:
         self._office, self._callbacks, self._points = office, callbacks, points
         waiting, history = WaitingActions(callbacks), HistoryActions(None, self.now)
         self._actions = ActionRegistry(office.actions, waiting.actions, history.actions, consent.ACTIONS)
+
+    @property
+    def classifiers(self) -> LearningClassifiers | None:
+        """The line's own, fitted when they are first asked for."""
+        return rehearsing(self._cache)
 
     async def reset(self, moment: datetime) -> None:
         """The example data as it is at ``moment``; nothing is broken."""

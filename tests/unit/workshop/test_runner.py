@@ -184,7 +184,7 @@ async def test_junit_survives_what_callers_may_say(sandbox: Sandbox, tmp_path: P
 
 
 async def test_coverage_names_what_no_call_has_seen(sandbox: Sandbox) -> None:
-    observation = Observation(library())
+    observation = Observation(library(), sandbox.classifiers)
     text = HEAD.replace("queue", "hold") + (
         "  - {name: x, steps: [{say: hold my deliveries until July fourth}, {say: yes}]}\n"
     )
