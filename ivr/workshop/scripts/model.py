@@ -58,6 +58,8 @@ class Expect(_Model):
     state: str | None = Field(None, description="where the call is: flow.state")
     slots: Mapping[str, Any] = Field(default_factory=dict, description="variables by name; null: not filled")
     intent: str | None = Field(None, description="what the caller's last utterance meant")
+    asks: str | None = Field(None, description="the same, and it was in doubt: nothing is done for it unasked")
+    hears: Literal["nothing"] | None = Field(None, description="nothing: it was not understood")
 
     @field_validator("prompt", "unsaid")
     @classmethod

@@ -38,6 +38,8 @@ from ivr.workshop.simulate.driver import USUAL
 from ivr.workshop.simulate.sandbox import Sandbox
 from ivr.workshop.simulate.simulation import Simulation
 
+UNHEARD = "nothing understood"
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
@@ -294,7 +296,14 @@ def unexpected(simulation: Simulation, expect: Expect) -> Iterator[Mismatch]:
     if expect.state is not None and expect.state != simulation.state:
         yield Mismatch("state", expect.state, simulation.state)
     if expect.intent is not None and expect.intent != simulation.heard.intent:
-        yield Mismatch("intent", expect.intent, simulation.heard.intent or "nothing understood")
+        yield Mismatch("intent", expect.intent, simulation.heard.intent or UNHEARD)
+    if expect.asks is not None and (expect.asks != simulation.heard.intent or not simulation.heard.doubt):
+        surely = "" if simulation.heard.doubt else ", surely"
+        yield Mismatch(
+            "asks", expect.asks, f"{simulation.heard.intent}{surely}" if simulation.heard.intent else UNHEARD
+        )
+    if expect.hears is not None and simulation.heard.intent:
+        yield Mismatch("hears", expect.hears, simulation.heard.intent)
     slots = simulation.slots
     for name, wanted in expect.slots.items():
         found = slots.get(name)
