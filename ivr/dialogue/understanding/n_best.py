@@ -76,7 +76,7 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
                 best = replace(best, sure=sure, doubtful=seconded.doubtful if sure else best.doubtful)
             else:
                 return Interpretation(best, replace(seconded, sure=False), "grammar")
-        elif grammar.classifier is not None:
+        elif words and grammar.classifier is not None:
             return _compared(best, rival, inferred(words, grammar, grammar.classifier))
         elif (hint := risks.hinted(words, grammar)) is not None and hint.meaning != best.meaning:
             return Interpretation(best, hint, "risk")
