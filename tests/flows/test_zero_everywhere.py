@@ -69,7 +69,13 @@ def snapshot_of(flow: str, state: str) -> Mapping[str, object]:
 
 
 # Needs what the state before it set; entered bare, the engine itself sends the caller to a human.
-NOT_BARE = {("queue", "read"), ("verify", "check_number"), ("verify", "check_caller")}
+NOT_BARE = {
+    ("queue", "read"),
+    ("queue", "first_title"),
+    ("queue", "other_title"),
+    ("verify", "check_number"),
+    ("verify", "check_caller"),
+}
 
 
 def at(flow: str, state: str) -> Talk | None:

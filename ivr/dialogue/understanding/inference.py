@@ -7,7 +7,7 @@ weighed by what the slots of each intent allow, by denials and by antonyms. All 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from ivr.dialogue.flows.phrases import Variant
@@ -29,7 +29,7 @@ from ivr.dialogue.understanding.grammar import (
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import negated, renumbered, without_politeness
-from ivr.dialogue.understanding.paraphrase import LANDMARKS, Found, titles_in, values_at
+from ivr.dialogue.understanding.paraphrase import LACKING, LANDMARKS, Found, titles_in, values_at
 from ivr.dialogue.understanding.slots import ChoiceSlot, NumberSlot, TitleSlot
 from ivr.dialogue.understanding.training import sentence
 
@@ -53,6 +53,7 @@ class _Intent:
     rank: int
     learned: str
     shapes: dict[tuple[str, ...], Variant] = field(default_factory=dict)
+    fillings: frozenset[frozenset[str]] = frozenset()
     concepts: set[str] = field(default_factory=set)
     denies: bool = False
 
@@ -74,10 +75,12 @@ class Inference:
     intent: str
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
     variant: Variant = ()
+    lacks: bool = False
 
     def reading(self, said: str) -> Reading:
         text = rendered(self.variant, self.slots) if self.variant else said
-        return Reading.guess(Meaning(self.intent, self.slots), text, round(min(self.chance, 1.0), 4))
+        found = Reading.guess(Meaning(self.intent, self.slots), text, round(min(self.chance, 1.0), 4))
+        return replace(found, lacks=self.lacks)
 
 
 def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Reading]:
@@ -121,7 +124,7 @@ def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClass
     if known.bare and (value := _bare(words, known.bare, grammar)) is not None:
         best[ANSWER] = Inference(1.0, ANSWER, {known.bare: value})
     total = sum(each.chance for each in best.values()) or 1.0
-    shares = (Inference(each.chance / total, each.intent, each.slots, each.variant) for each in best.values())
+    shares = (replace(each, chance=each.chance / total) for each in best.values())
     return sorted(shares, key=lambda each: -each.chance)
 
 
@@ -150,11 +153,13 @@ def _weigh(
                 chance *= clear * (OPPOSED if _opposed(here, said) else 1.0)
                 if denied and not here.denies and here.intent not in DENYING and not here.intent.startswith(RISK):
                     chance *= DENIED
-                fill = _filled(here, titles, others, words, grammar, classifier)
-                if fill is None:
+                if (fill := _filled(here, titles, others, words, grammar, classifier)) is not None:
+                    found = Inference(chance, here.intent, fill[1], fill[0])
+                elif (part := _partly(here, titles, others, grammar)) is not None:
+                    found = Inference(chance * LACKING, here.intent, part[1], part[0], lacks=True)
+                else:
                     chance *= MISFILLED if titles else UNFILLED
-                variant, slots = fill or (next(iter(here.shapes.values())), {})
-                found = Inference(chance, here.intent, slots, variant)
+                    found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())))
             if found.intent not in best or best[found.intent].chance < found.chance:
                 best[found.intent] = found
 
@@ -191,6 +196,7 @@ def _inferable(grammar: StateGrammar) -> _Inferable:
             here.shapes.setdefault(tuple(slot_names(variant)), variant)
             here.concepts.update(grammar.concepts.sequence(words))
             here.denies |= negated(words, grammar.language)
+        here.fillings |= entry.fillings
     known = _Inferable(plain, instead, bare.pop() if len(bare) == 1 else "")
     grammar.outline.inferable = known
     return known
@@ -272,6 +278,26 @@ def _filled(
         if best is None or fit > best[0]:
             best = (fit, variant, slots)
     return None if best is None else best[1:]
+
+
+def _partly(
+    here: _Intent, titles: Sequence[Found], others: Sequence[Found], grammar: StateGrammar
+) -> tuple[Variant, dict[str, SlotValue]] | None:
+    """The template of which the sentence has most of the slots, where the way on asks for the others."""
+    best: tuple[Variant, dict[str, SlotValue]] | None = None
+    for names, variant in here.shapes.items():
+        left, slots = list(titles), {}
+        for name in names:
+            if isinstance(grammar.slots.get(name), TitleSlot):
+                if left and name in left[0].values:
+                    slots[name] = left.pop(0).values[name]
+            elif value := next((each.values[name] for each in reversed(others) if name in each.values), None):
+                slots[name] = value
+        whole = len(slots) == len(names)
+        if left or whole or frozenset(slots) not in here.fillings or (best is not None and len(slots) <= len(best[1])):
+            continue
+        best = variant, slots
+    return best
 
 
 def _landmark_first(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar) -> bool:

@@ -77,9 +77,11 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
             else:
                 return Interpretation(best, replace(seconded, sure=False), "grammar")
         elif words and grammar.classifier is not None:
-            return _compared(best, rival, inferred(words, grammar, grammar.classifier))
+            return _compared(best, rival, inferred(words, grammar, grammar.classifier), "inference")
         elif (hint := risks.hinted(words, grammar)) is not None and hint.meaning != best.meaning:
             return Interpretation(best, hint, "risk")
+        elif words:
+            return _compared(best, rival, likely(words, grammar), "likeness")
     if best.sure and words and negated(words, grammar.language) and not _denies(best, grammar):
         best = best.doubted(best.confidence)
     if best.sure and best.risk and risks.contradicts(best, words, grammar):
@@ -87,15 +89,15 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
     return Interpretation(best, rival, "grammar")
 
 
-def _compared(best: Reading, rival: Reading | None, meant: Sequence[Reading]) -> Interpretation:
+def _compared(best: Reading, rival: Reading | None, meant: Sequence[Reading], how: str) -> Interpretation:
     """What the recogniser heard with doubt, beside what its free transcript may mean: where both are the same request
     it is what was heard, with its slots; else the caller decides between the two, the likelier first."""
     other = meant[0] if meant else None
     if other is None or other.meaning.intent == best.meaning.intent:
         return Interpretation(best, rival, "grammar")
     if other.human or other.confidence > best.confidence:
-        return Interpretation(other, best, "inference")
-    return Interpretation(best, other, "inference")
+        return Interpretation(other, best, how)
+    return Interpretation(best, other, how)
 
 
 def _told_apart(meaning: Meaning, grammar: StateGrammar) -> bool:

@@ -101,7 +101,7 @@ class UtteranceDetector:
             self._abandon()
             self._endpointer.reset()
             self._answered = self._doubtful = self._fragment = None
-            del self._audio[:-_KEPT]
+            self._trim()
             return
         self._endpointer.max_utterance_s = request.max_utterance_s
         if self._attempt is not None and self._attempt.grammar.key != request.grammar.key:
@@ -127,7 +127,11 @@ class UtteranceDetector:
         if not self._shared:
             self._judge()
         if not self._endpointer.speaking:
-            del self._audio[:-_KEPT]
+            self._trim()
+
+    def _trim(self) -> None:
+        """Only the pre-roll is kept, and what has not been judged yet, however much came at once."""
+        del self._audio[: -(_KEPT + len(self._pending))]
 
     def window(self) -> bytes | None:
         """The next window to be judged."""
@@ -273,7 +277,7 @@ class UtteranceDetector:
         self._attempt = None  # the next utterance makes its own
         self._await_end()
         self._finishing.append(attempt)
-        del self._audio[:-_KEPT]
+        self._trim()
         self._report()
 
     def done(self, attempt: Attempt, outcome: Outcome) -> None:

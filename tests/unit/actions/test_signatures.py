@@ -21,6 +21,7 @@ NAMES = {
     "member.refresh",
     "queue.read",
     "queue.next",
+    "queue.at",
     "queue.move_to_position",
     "queue.move_before",
     "queue.move_after",
@@ -53,7 +54,7 @@ def test_declarations_hold_together(name: str) -> None:
     assert signature.about
     assert not signature.undo or signature.undo in NAMES
     assert signature.all_outcomes[-2:] == ("failed", "timeout")
-    changes = name.startswith("queue.") and name not in ("queue.read", "queue.next", "queue.undo")
+    changes = name.startswith("queue.") and name not in ("queue.read", "queue.next", "queue.at", "queue.undo")
     assert (signature.undo == "queue.undo") is changes
     assert (signature.risk == "reversible") or not changes
 

@@ -19,7 +19,7 @@ from ivr.workshop.templates import TEMPLATES, new_flow
 from tests.unit.workshop.reference import library, reference, sources
 
 FACTS = LineFacts(COMPANY.all_signatures, services=("deliveries", "my_service"))
-INTENT = "  hold:\n    - "
+INTENT = "  hold:\n    phrases:"
 CHOICE = '      - {intent: undo, key: 9, label: "undoing your last change", goto: undo}\n'
 STATE = "  hold: {call: hold,"
 

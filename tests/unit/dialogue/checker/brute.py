@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.mixed_initiative import asks_for
 from ivr.dialogue.flows.signature import ActionSignature
 
 SIGNATURES = {
@@ -243,6 +245,9 @@ class _Search:
     def __init__(self, flows: dict[str, Spec], hours: bool, verdict: Verdict) -> None:
         self.flows, self.hours, self.verdict = flows, hours, verdict
         self.silent: dict[Where, list[Where]] = {}
+        library = load_library(as_files(flows), SIGNATURES).library
+        assert library is not None
+        self.asked = {name for name in VARIABLES if asks_for(library.flows, "sub", name)}
 
     def run(self, root: str) -> None:
         start = Where(((root, self.flows[root]["start"], frozenset()),), True, False, False)
@@ -289,9 +294,11 @@ class _Search:
             yield from self.give_back(here, filled, state)
         elif "call" in state:
             given = state.get("with", {})
-            for value in given.values():
-                self.use(value, filled, flow, sid)
-            inside = ("sub", self.flows["sub"]["start"], frozenset(given))
+            for name, value in given.items():
+                if name not in self.asked:  # else the sub-flow asks for what it is not given
+                    self.use(value, filled, flow, sid)
+            empty = {n for n, value in given.items() if n in self.asked and value in VARIABLES and value not in filled}
+            inside = ("sub", self.flows["sub"]["start"], frozenset(given) - empty)
             yield Where((*here.frames[:-1], (flow, sid, filled), inside), here.owed, here.tried, here.asked), False
         elif "handoff" in state:
             for edge in state["on"].values():
