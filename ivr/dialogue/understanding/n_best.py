@@ -68,7 +68,8 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
         if (wish := risks.wished(words, grammar)) is not None:
             return Interpretation(wish, how="risk")
         if (danger := risks.said(words, grammar)) is not None:
-            return Interpretation(danger.doubted(danger.confidence), how="risk")
+            both = danger.meaning == best.meaning and _certain(danger, words, grammar)
+            return Interpretation(danger if both else danger.doubted(danger.confidence), how="risk")
         if exact := grammar.read(words):
             seconded = exact[0]
             if seconded.meaning == best.meaning:

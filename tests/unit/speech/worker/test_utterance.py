@@ -310,3 +310,14 @@ def test_what_is_unsure_is_told_with_its_audio_where_that_is_wanted(wanted: bool
     assert [(h.recognition.cause, pcm) for h, pcm in told] == [(Cause.NO_MATCH, rig.attempts[0].pcm)] * wanted
     assert [h.recognition.cause for h in heard] == [Cause.NO_MATCH] * (not wanted) + [Cause.SUCCESS]
     assert len(rig.attempts[0].pcm) >= 30 * len(VOICE)
+
+
+def test_what_comes_at_once_to_a_detector_that_shares_its_voice_activity_is_heard_whole() -> None:
+    """The worker's loop was held up: two seconds of audio arrive before any of it is judged."""
+    rig = Rig(shared=True)
+    rig.feed(QUIET, 20)
+    at_once = VOICE * 60 + QUIET * 40
+    rig.detector.feed(rig.at, at_once, rig.now)
+    while (window := rig.detector.window()) is not None:
+        rig.detector.judged(window, rig.detector.vad.probability(window))
+    assert len(rig.attempts[0].pcm) >= 60 * len(VOICE)
