@@ -179,8 +179,7 @@ class CallBackCall:
         try:
             reached = await first_of(*works)
         finally:
-            stopping = ringback.stop()
-            await (or_let_go(reached, stopping) if isinstance(reached, Participant) else stopping)
+            await (or_let_go(reached, ringback.stop()) if isinstance(reached, Participant) else ringback.stop())
         return reached
 
     async def _regret(self) -> None:

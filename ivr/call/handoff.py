@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from typing import Any
 
 import structlog
@@ -27,7 +27,7 @@ from ivr.errors import (
     TransferFailed,
 )
 from ivr.events import TransferProgress
-from ivr.phones.participant import Participant, first_of, or_let_go, to_the_end
+from ivr.phones.participant import Participant, first_of, or_let_go
 from ivr.ports import Destination, HandoffContext, Offer
 
 log = structlog.get_logger(__name__)
@@ -259,19 +259,14 @@ class Handoff:
         paused: Pause,
         comfort: Comfort,
     ) -> NotConnected:
-        agent: Participant | None = None
-        entered = False
-        try:
-            async with comfort:
-                reached = await self._reached(destinations, context, comfort)
-                if reached is not None:
-                    destination, agent = reached
-            entered = True
-        finally:
-            if agent is not None and not entered:
-                await to_the_end(agent.let_go("the other side left"))
-        if reached is None:
-            return "failed"
+        async with AsyncExitStack() as comforted:
+            await comforted.enter_async_context(comfort)
+            reached = await self._reached(destinations, context, comfort)
+            if reached is None:
+                return "failed"
+            destination, agent = reached
+            if agent is not None:
+                await or_let_go(agent, comforted.aclose())
         return await self.call.run(destination.name, connect, context, paused, agent) or "dropped"
 
     async def _reached(

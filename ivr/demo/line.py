@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-from watchfiles import awatch
 
 from ivr.accounts.authentication import Authentication
 from ivr.cli.db import opened, seed
@@ -180,13 +179,6 @@ class RunningLine:
     async def calls(self, *, live: bool | None = None) -> list[dict[str, Any]]:
         query = "" if live is None else f"?live={str(live).lower()}"
         return list((await self.get(f"/api/calls{query}"))["calls"])
-
-    async def until_idle(self, timeout_s: float = 30.0) -> None:
-        """Returns once no call is up; looks whenever the log grows. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s):
-            async for _ in awatch(self.setup.folder, rust_timeout=300, yield_on_timeout=True, debounce=50, step=20):
-                if not await self.calls(live=True):
-                    return
 
     @property
     def log(self) -> Path:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,7 @@ from ivr.phones.conference import Party
 from ivr.phones.consultation import Consultation
 from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
-from ivr.phones.participant import Participant, to_the_end
+from ivr.phones.participant import Participant, or_let_go, to_the_end
 from ivr.phones.placing import Placing
 from ivr.phones.supervision import SupervisedTalk
 from ivr.phones.switchboard import Switchboard
@@ -96,8 +97,10 @@ class Bridge:
 
     async def _close(self) -> None:
         """Once what is under way is done, or takes too long."""
-        turn = asyncio.create_task(self._turn.acquire())
-        await asyncio.wait([turn], timeout=TURN_S)
+        ours = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TURN_S):
+                ours = await self._turn.acquire()
         try:
             self._floor.parted(self._agent.name, self)
             await self._consultation.end("the conversation is over")
@@ -106,8 +109,7 @@ class Bridge:
                 await self._agent.participant.let_go("not joined")
             await self._placing.finished(self._agent.name)
         finally:
-            turn.cancel()
-            if turn.done() and not turn.cancelled():
+            if ours:
                 self._turn.release()
 
     # -- what consoles command ---------------------------------------------------------------------------------
@@ -352,12 +354,12 @@ class Bridge:
                 else:
                     await self._unreached(f"{onward.name}: {error}")
             return
-        try:
+
+        async def told() -> None:
             await agent.participant.leg.notify(200)
             await self._turn.acquire()
-        except asyncio.CancelledError:  # the caller left
-            await target.participant.let_go("the caller left")
-            raise
+
+        await or_let_go(target.participant, told())
         try:
             self._transferring = ""
             self._talk.admit(target)

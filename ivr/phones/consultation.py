@@ -14,7 +14,7 @@ from ivr.phones.conference import Party
 from ivr.phones.conversation import Conversation
 from ivr.phones.destinations import Onward
 from ivr.phones.music import MusicOnHold
-from ivr.phones.participant import Participant
+from ivr.phones.participant import Participant, or_let_go
 from ivr.phones.placing import Placing
 from ivr.phones.switchboard import Switchboard
 from ivr.phones.tones import RINGBACK
@@ -140,18 +140,13 @@ class Consultation:
         ringback = MusicOnHold(agent.participant.media, [RINGBACK])
         party: Party | None = None
         try:
-            try:
-                party = await self.reach(onward, replace(ring, asked_by=agent.name), ringback.start)
-            finally:
-                await ringback.stop()
+            party = await self.reach(onward, replace(ring, asked_by=agent.name), ringback.start)
         except (DialFailed, TransferFailed, MediaUnavailable, CallEnded) as error:
             log.info("bridge.unconsulted", who=onward.name, why=str(error))
             await self._bridge.unconsulted(f"{onward.name}: {error}")
             return
-        except asyncio.CancelledError:
-            if party is not None:
-                await party.participant.let_go("nobody asks them any more")
-            raise
+        finally:
+            await (ringback.stop() if party is None else or_let_go(party.participant, ringback.stop()))
         self.party, self.state = party, "private"
         self._asking = None
         self._talk.admit(party)

@@ -27,7 +27,7 @@ from ivr.media.process.rtp import parse
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from tests.wire.line.agent_phone import AgentSockets, agent_phone
-from tests.wire.line.watching import logged, mark
+from tests.wire.line.watching import logged, mark, until_idle
 from tests.wire.media.browser_peer import BrowserPeer
 
 RINGS_MS, WARM_MS, SIP_MS, NOTICED_MS = 500.0, 100.0, 300.0, 2500.0
@@ -232,7 +232,7 @@ async def by_browser(count: int) -> bool:
                     async with page(line) as (again, _):
                         await again.until(lambda state: state.get("offer"))
                         assert again.state["offer"]["place"] == place, "first in the line"
-                await line.until_idle()
+                await until_idle(line)
     ok = told("browser: key 0 until the page rings", rings, RINGS_MS, 0.95)
     ok &= told("browser: accepted until the caller is heard", joined, WARM_MS)
     for how, times in noticed.items():

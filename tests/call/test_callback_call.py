@@ -226,13 +226,12 @@ def test_whenever_the_service_stops_nobody_is_left_on_the_phone(tenths: int) -> 
     async def scenario(office: Office) -> None:
         office.line.takes_s = 0.3
         office.offer()
-        stops = asyncio.get_running_loop().call_later(tenths / 10 + 0.05, office.working.cancel)
+        asyncio.get_running_loop().call_later(tenths / 10 + 0.05, office.working.cancel)
         await asyncio.sleep(5)
         for leg in office.endpoint.legs[:1]:
             leg.end("network", "no audio")
         office.line.offers.put_nowait(office.line.offer("cleo"))
         await asyncio.sleep(5)
-        assert stops.when() < asyncio.get_running_loop().time()
 
     office = calling(scenario)
     ended = {leg.id for leg in office.endpoint.legs if not leg._queue.empty()}

@@ -14,7 +14,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from tests.web.browser import window
 from tests.wire.desk.agent_page import speaking_browser
-from tests.wire.line.watching import forget_resume_points, logged, mark
+from tests.wire.line.watching import forget_resume_points, logged, mark, until_idle
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -76,5 +76,5 @@ async def undisturbed(line: RunningLine, cleo: Softphone) -> AsyncIterator[None]
     await cleo.set_incoming("answer", after_s=0.2)
     await away(line, "cleo")  # who took a call that was passed to her is available after it
     yield
-    await line.until_idle()
+    await until_idle(line)
     forget_resume_points(line)

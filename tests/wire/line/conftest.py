@@ -11,7 +11,7 @@ import pytest_asyncio
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.voices import CallerVoice
-from tests.wire.line.watching import forget_resume_points
+from tests.wire.line.watching import forget_resume_points, until_idle
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -36,7 +36,7 @@ async def undisturbed(line: RunningLine, agent: Softphone) -> AsyncIterator[None
     agent.forget()
     await agent.set_incoming("answer", after_s=0.3)
     yield
-    await line.until_idle()
+    await until_idle(line)
     forget_resume_points(line)
 
 

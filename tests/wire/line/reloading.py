@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
-from tests.wire.line.watching import logged, mark, until
+from tests.wire.line.watching import logged, mark, until, until_idle
 
 
 async def reloaded(line: RunningLine, event: str = "config.reloaded") -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def with_agents(
     try:
         yield line
     finally:
-        await line.until_idle()
+        await until_idle(line)
         await _applied(line, line.setup)
 
 

@@ -19,7 +19,7 @@ from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.voices import CallerVoice
-from tests.wire.line.watching import call_of, logged, mark, processes, reached_state, with_human
+from tests.wire.line.watching import call_of, logged, mark, processes, reached_state, until_idle, with_human
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -63,7 +63,7 @@ async def at_their_desks(house: RunningLine, desk: Sequence[Softphone]) -> Async
         phone.forget()
         await phone.set_incoming("answer", after_s=0.2)
     yield
-    await house.until_idle()
+    await until_idle(house)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import key_silences
 from ivr.softphone.voices import CallerVoice
-from tests.wire.line.watching import forget_resume_points, heard_by, logged, mark, processes, until
+from tests.wire.line.watching import forget_resume_points, heard_by, logged, mark, processes, until, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="session")]
 
@@ -118,7 +118,7 @@ async def test_a_key_silences_the_prompt_and_is_understood(line: RunningLine, jo
             assert silenced and silenced[0].seconds is not None, "the key stopped the prompt"
         if "Say it your way" in str(detail["transcript"]):
             return
-        await line.until_idle()
+        await until_idle(line)
         forget_resume_points(line)
     raise AssertionError(f"star one is help: {detail['transcript']}")
 

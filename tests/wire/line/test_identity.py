@@ -9,7 +9,7 @@ import pytest
 from ivr.demo.line import RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
-from tests.wire.line.watching import call_of, logged, mark, reached_state
+from tests.wire.line.watching import call_of, logged, mark, reached_state, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="session")]
 
@@ -40,7 +40,7 @@ async def test_a_stranger_who_keys_a_members_number_hears_nothing_and_tries_are_
         assert "member.first_name" not in told["facts"]
         assert "Eleanor" not in str(told)
     await agent.wait_ended(10)
-    await line.until_idle()
+    await until_idle(line)
     agent.forget()
 
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number="2125550172") as caller:
@@ -51,7 +51,7 @@ async def test_a_stranger_who_keys_a_members_number_hears_nothing_and_tries_are_
         await claim(line, caller, call, PIN, "verify.locked")
         await logged(line, "handoff.connected", since=since, call_id=call)
     await agent.wait_ended(10)
-    await line.until_idle()
+    await until_idle(line)
     agent.forget()
 
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, None, from_number=ELEANOR) as caller:

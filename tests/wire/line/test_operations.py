@@ -21,7 +21,17 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.voices import CallerVoice
 from tests.wire.line.reloading import edited, reloaded
-from tests.wire.line.watching import call_of, logged, mark, processes, readiness, ready_when, until, with_human
+from tests.wire.line.watching import (
+    call_of,
+    logged,
+    mark,
+    processes,
+    readiness,
+    ready_when,
+    until,
+    until_idle,
+    with_human,
+)
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -49,7 +59,7 @@ async def caller(operated: RunningLine, joe: CallerVoice) -> AsyncIterator[Calle
     async with Softphone.open() as phone, Caller.calling(phone, operated.uri, joe, from_number=JUNE) as calling:
         await calling.prompt_begin()
         yield calling
-    await operated.until_idle()
+    await until_idle(operated)
 
 
 async def answered(line: RunningLine, call: str) -> None:
@@ -85,7 +95,7 @@ async def test_a_full_log_disk_is_no_callers_business(operated: RunningLine, des
     assert phone.ended is None
     await phone.hangup()
     await desk.wait_ended(10)
-    await line.until_idle()
+    await until_idle(line)
     line.log.unlink()  # there is room again
     await ready_when(line.http, lambda body: body["log"] == "ok")
     ended = await logged(line, "call.end", call_id=call)

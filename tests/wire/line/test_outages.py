@@ -17,7 +17,7 @@ from watchfiles import awatch
 from ivr.demo.line import AgentPhone, LineSetup, RunningLine
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
-from tests.wire.line.watching import call_of, logged, mark, reached_state
+from tests.wire.line.watching import call_of, logged, mark, reached_state, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -94,7 +94,7 @@ async def test_a_killed_lines_caller_goes_on_where_they_were(agent: Softphone, t
             await reached_state(second, "queue.to_position", again, since=since)
             await caller.press("1")  # what was said in another call is asked about before anything changes
             await logged(second, "dialogue.action", since=since, call_id=again, action="queue.move_to_position")
-        await second.until_idle()
+        await until_idle(second)
         assert await second.queue(JUNE_NUMBER) == [before[1], before[0], *before[2:]]
 
 

@@ -16,7 +16,7 @@ import pytest_asyncio
 from ivr.demo.line import AgentPhone, RunningLine
 from ivr.softphone.phone import Softphone
 from tests.wire.line.reloading import with_agents
-from tests.wire.line.watching import logged, mark
+from tests.wire.line.watching import logged, mark, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="session")]
 
@@ -119,7 +119,7 @@ async def test_ctrl_c_keeps_the_recording(desk: RunningLine, tmp_path: Path) -> 
         assert any("recorded in" in line for line in caller.printed)
         assert not any("Traceback" in line for line in caller.printed)
     assert seconds(recording) > 1.0
-    await desk.until_idle()
+    await until_idle(desk)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1", "tel:+15035550199", "127.0.0.1:5060", "sip:"])

@@ -14,7 +14,7 @@ from ivr.errors import DialFailed
 from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from tests.wire.line.reloading import with_agents
-from tests.wire.line.watching import logged, mark
+from tests.wire.line.watching import logged, mark, until_idle
 from tests.wire.sipp import run_sipp
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -36,7 +36,7 @@ async def test_a_transfer_that_succeeds_ends_our_part(small: RunningLine, tmp_pa
     done.check()
     ended = await logged(small, "call.end", since=since)
     assert (ended["outcome"], ended["end_reason"]) == ("handed over", "transferred")
-    await small.until_idle()
+    await until_idle(small)
 
 
 async def test_a_transfer_that_fails_leaves_the_caller_with_us(small: RunningLine, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_a_transfer_that_fails_leaves_the_caller_with_us(small: RunningLin
     assert ended["state"] == "main.ask", "three went on with the machine"
     entries = [json.loads(line) for line in small.log.read_bytes()[since:].splitlines()]
     assert [each["status"] for each in entries if each["event"] == "handoff.unanswered"] == [503, 503]
-    await small.until_idle()
+    await until_idle(small)
 
 
 async def test_a_full_line_says_when_to_call_again(small: RunningLine) -> None:
@@ -63,6 +63,6 @@ async def test_a_full_line_says_when_to_call_again(small: RunningLine) -> None:
             answer = next(m.text for m in second.messages if m.direction == "in" and m.text.startswith("SIP/2.0 486"))
             assert "retry-after: 30" in answer.lower()
             assert first.ended is None
-        await small.until_idle()
+        await until_idle(small)
         async with Caller.calling(second, small.uri, None, from_number=JUNE) as caller:
             await caller.prompt_begin()

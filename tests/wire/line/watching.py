@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from watchfiles import awatch
 
 from ivr.cli.tail import follow
 from ivr.demo.line import RunningLine
@@ -48,6 +49,14 @@ async def call_of(line: RunningLine, number: str) -> dict[str, Any]:
     wanted = NumberingPlan().number(number)
     (call,) = [call for call in await line.calls(live=True) if call["caller"] == wanted]
     return call
+
+
+async def until_idle(line: RunningLine, timeout_s: float = 30.0) -> None:
+    """Returns once no call is up; looks whenever the log grows. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True, debounce=50, step=20):
+            if not await line.calls(live=True):
+                return
 
 
 async def with_human(line: RunningLine, phones: Sequence[Softphone], call: str, *, since: int) -> Softphone:
