@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from ivr.media.process.codec import power
 from ivr.softphone.g711 import Law, encode
 from ivr.softphone.voices import voiced_rms
 from tests.eval.voices import RATE, Pcm, Speaker
@@ -68,12 +69,16 @@ CONDITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """G.711 payloads of 20 ms (None: lost on the way); where the caller's sound begins and ends, in seconds."""
+    """G.711 payloads of 20 ms (None: lost on the way); where the caller's sound begins and ends, in seconds.
+
+    ``prompt``: what the line says meanwhile, and ``playing`` its power in each 20 ms from the clip's beginning."""
 
     law: Law
     packets: Sequence[bytes | None]
     began_s: float
     ended_s: float
+    prompt: str = ""
+    playing: Sequence[float] = ()
 
 
 class Surroundings:
@@ -104,6 +109,7 @@ class Surroundings:
             packets(signal, condition.law, condition.loss, chance),
             begins / RATE,
             (begins + len(voice)) / RATE,
+            *(self._playing(prompt) if len(echo) else ()),
         )
 
     def prompt_alone(self, prompt: str, louder_db: float = 0.0) -> Clip:
@@ -113,7 +119,9 @@ class Surroundings:
         signal = np.zeros(begins + len(echo) + round(2.5 * RATE))
         signal[begins : begins + len(echo)] = echo
         signal += np.resize(_pink(7), len(signal)) * 5
-        return Clip("PCMU", packets(signal, "PCMU", 0.0, random.Random(7)), LEAD_S, begins / RATE)
+        return Clip(
+            "PCMU", packets(signal, "PCMU", 0.0, random.Random(7)), LEAD_S, begins / RATE, *self._playing(prompt)
+        )
 
     def _spoken(self, speaker: Speaker, text: str, condition: Condition, seed: int) -> Pcm:
         parts = broken(text, seed) if condition.pause_s else [text]
@@ -125,6 +133,11 @@ class Surroundings:
         said = self._own(prompt).astype(np.float64)
         late = np.zeros(round(_ECHO_LATE_S * RATE))
         return np.concatenate([late, said * 10 ** (-_ECHO_DB / 20)])
+
+    def _playing(self, prompt: str) -> tuple[str, list[float]]:
+        said = self._own(prompt)
+        frames = (said[start : start + FRAME] for start in range(0, len(said), FRAME))
+        return prompt, [0.0] * round(LEAD_S * RATE / FRAME) + [power(frame.astype(np.int16)) for frame in frames]
 
     def _noise(self, kind: Noise, speaking: str) -> Signal:
         """At a level of one."""

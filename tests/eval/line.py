@@ -14,10 +14,12 @@ from typing import Protocol, cast
 
 from ivr.call.ears import CallEars
 from ivr.call.inbox import Inbox
+from ivr.call.own_words import own_words
 from ivr.dialogue.engine.contract import Listen
 from ivr.events import EarEvent, Heard, Recognition, SpeechStarted
 from ivr.media.description import PCMA, PCMU, MediaDescription
 from ivr.media.process.codec import coder, power
+from ivr.media.process.echo import EchoGuard
 from ivr.media.process.receiver import Receiver
 from ivr.media.process.rtp import Packet, build
 from ivr.ports import Ears, ListenRequest, MediaLeg, SpeechService
@@ -109,7 +111,9 @@ class _Session:
         self._detector = UtteranceDetector(line.stream(), self._told, self._submitted)
         media = cast(MediaLeg, _DeafMedia())
         self._ears = CallEars(media, cast(SpeechService, _OneSession(self._detector)), "evaluation", Inbox())
-        self._receiver = Receiver([clip.law], lambda change, source: None)
+        self._echo = EchoGuard()
+        self._over = ""  # what the line was saying when speech began last
+        self._receiver = Receiver([clip.law], lambda change, source: None, echo=self._echo)
         self._receiver.listening = True
         self._receiver.aim(MediaDescription(_FAR[0], _FAR[1], (_FORMATS[clip.law],)), 0.0)
 
@@ -145,6 +149,7 @@ class _Session:
 
     def _frame(self, number: int, payload: bytes | None) -> None:
         receiver = self._receiver
+        self._echo.played(self._clip.playing[number] if number < len(self._clip.playing) else 0.0)
         if payload is not None:
             kind = _FORMATS[self._clip.law].payload_type
             packet = Packet(kind, False, number & 0xFFFF, number * FRAME, 77, payload)
@@ -168,7 +173,8 @@ class _Session:
         for at, event in events:
             if isinstance(event, SpeechStarted):
                 self._trial.started.append(at)
-            elif isinstance(event, Heard):
+                self._over = self._clip.prompt if at < len(self._clip.playing) * FRAME_S else ""
+            elif isinstance(event, Heard) and not own_words(self._over, event.recognition):
                 self._trial.heard.append((at, event.recognition))
                 self._trial.turns.append(self._caller.hears(event.recognition))
                 await self._listen(self._caller.listen)

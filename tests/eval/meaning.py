@@ -1,6 +1,7 @@
 """What the reference flows make of what was heard: each sentence in its own state, judged by what the line did.
 
-The dialogue is the line's own, over the flows that ship. It is judged by its record (``Understood``) and by whether it
+The dialogue is the line's own, over the flows that ship, with the classifier where the embedding is installed. It is
+judged by its record (``Understood``) and by whether it
 acted, asked first, handed the caller over, or did nothing; never by scores.
 """
 
@@ -17,6 +18,7 @@ from typing import Literal
 from ivr.dialogue.engine.contract import ActionDone, Connect, Effect, End, Listen, Perform, Record, Say, SpeechHeard
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.spoken.normalisation import fold
+from ivr.embedding.loading import rehearsing
 from ivr.events import ActionResult, Cause, Recognition
 from ivr.record import Understood
 from ivr.reference import COMPANY
@@ -128,7 +130,9 @@ class Caller:
     def _member(self) -> Talk:
         titles = self._titles
         language = self._sentence.language
-        talk = Talk(library(), entry="main", queue=titles.queue, perform=False, language=language)
+        talk = Talk(
+            library(), entry="main", queue=titles.queue, perform=False, language=language, classifiers=rehearsing()
+        )
         facts = {
             "caller.id": "10001",
             "member.number": "10001",
@@ -148,7 +152,13 @@ class Caller:
         return talk
 
     def _stranger(self, digits: int) -> Talk:
-        talk = Talk(library(digits), entry="main", perform=False, facts={"caller.id": "", "member.number": ""})
+        talk = Talk(
+            library(digits),
+            entry="main",
+            perform=False,
+            facts={"caller.id": "", "member.number": ""},
+            classifiers=rehearsing(),
+        )
         _answered(talk, ActionResult("unknown"))
         return talk
 

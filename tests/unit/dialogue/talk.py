@@ -30,6 +30,7 @@ from ivr.dialogue.engine.contract import (
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.flows.signature import ActionSignature, Parameter
+from ivr.dialogue.understanding.classifier import Classifiers
 from ivr.events import ActionResult, Cause, Recognition, Term
 from ivr.record import Failed
 from ivr.reference import COMPANY
@@ -235,6 +236,7 @@ class Talk:
         seed: int = 0,
         perform: bool = True,
         snapshot: Mapping[str, object] | None = None,
+        classifiers: Classifiers | None = None,
     ) -> None:
         self.queue = list(terms(queue))
         self.perform = perform
@@ -250,6 +252,7 @@ class Talk:
             vocabularies={"queue": tuple(self.queue), "catalogue": catalogue()},
             seed=seed,
             keys_led=keys_led,
+            classifiers=classifiers,
         )
         self.dialogue = Dialogue(library or small(), start)
         self._take(self.dialogue.begin(NOW))

@@ -16,7 +16,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.voices import CallerVoice
 from tests.endpoints import KEY, MODEL, OpenAiServer, status
-from tests.wire.line.watching import call_of, forget_resume_points, logged, mark, ready_when, until
+from tests.wire.line.watching import call_of, forget_resume_points, logged, mark, ready_when, until, until_idle
 
 pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="module")]
 
@@ -67,7 +67,7 @@ async def caller(line: RunningLine, joe: CallerVoice) -> AsyncIterator[Caller]:
     async with Softphone.open() as phone, Caller.calling(phone, line.uri, joe, from_number=ADA) as calling:
         await calling.prompt_end()
         yield calling
-    await line.until_idle()
+    await until_idle(line)
     forget_resume_points(line)
 
 
