@@ -123,6 +123,7 @@ class Language:
     ones: WordSet = frozenset()  # "one", a pronoun after one of
     pointers: WordSet = frozenset()  # "that"
     abbreviations: Mapping[str, str] = field(default_factory=dict)  # as written -> as said
+    spellings: Mapping[str, str] = field(default_factory=dict)  # of the same word -> the one to compare by
     contractions: Phrase = ()  # with their apostrophes, which comparable words lack
     stand_ins: tuple[str, ...] = ("{}",)  # for a title in a sentence, and for another; the braces: what a company calls
     stand_in_noun: str = ""  # them, or this

@@ -122,9 +122,11 @@ def _tokens(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=16384)
 def speech_form(text: str, language: str = "en-US") -> str:
-    """Text as a recogniser's phrase: lower-case words, apostrophes kept, figures spelt out ("3rd" -> "third").
+    """Text as a recogniser's phrase: lower-case words, apostrophes kept, figures spelt out ("3rd" -> "third"), words
+    in the one spelling that recognisers write.
 
     Up to four figures are a number, more are digits one by one."""
+    spellings = words_for(language).spellings
     words = []
     for token in _tokens(text):
         figures = token.rstrip("stndrhºª") if token[0].isdigit() else ""
@@ -134,7 +136,7 @@ def speech_form(text: str, language: str = "en-US") -> str:
             short = len(token) <= 4 and not (token[0] == "0" and len(token) > 1)
             words.append(number_words(int(token), language) if short else digit_words(token, language))
         else:
-            words.append(token)
+            words.append(spellings.get(token, token))
     return " ".join(words)
 
 

@@ -103,6 +103,7 @@ def test_text_becomes_words() -> None:
     assert speech_form("Move 12 Angry Men to #3, please!") == "move twelve angry men to three please"
     assert speech_form("What's the 3rd one? 5551234") == "what's the third one five five five one two three four"
     assert speech_form("Fast & 1,500") == "fast and one thousand five hundred"
+    assert speech_form("I'm cancelling my favourite") == "i'm canceling my favorite"
     assert fold("¿Qué hay? Don't") == ("que", "hay", "dont")
     assert fold_digits("my pin is 12 34")[-4:] == ("one", "two", "three", "four")
 
