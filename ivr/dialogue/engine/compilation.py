@@ -12,6 +12,7 @@ from transitions import Machine
 
 from ivr.dialogue.flows.assurance import Assurance
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.dialogue.flows.mixed_initiative import fillings
 from ivr.dialogue.flows.model import Flow
 from ivr.dialogue.flows.phrases import PhraseError, parse_phrase
 from ivr.dialogue.flows.secrets import secret_variables
@@ -136,6 +137,16 @@ class Compilation:
         self.sequences |= {key: name for name in UNIVERSALS for key in getattr(universals, name).keys}
         self._wordings: dict[tuple[str, str], SpokenWordings] = {}
         self._grammars: OrderedDict[Hashable, StateGrammar] = OrderedDict()
+        self._fillings: dict[Hashable, frozenset[frozenset[str]]] = {}
+
+    def fillings(
+        self, flow: str, state: str, intent: str, phrased: frozenset[frozenset[str]]
+    ) -> frozenset[frozenset[str]]:
+        """``mixed_initiative.fillings`` of these flows, worked out once: it follows every way on."""
+        key = (flow, state, intent, phrased)
+        if key not in self._fillings:
+            self._fillings[key] = fillings(self.library.flows, flow, state, intent, phrased)
+        return self._fillings[key]
 
     def wordings(self, language: str, persona: str) -> SpokenWordings:
         key = (language, persona)

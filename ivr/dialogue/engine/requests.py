@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from ivr.dialogue.engine.compilation import entries
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.next import Answer, Gather, Goto, Mode, Next, NoMatch
-from ivr.dialogue.flows.mixed_initiative import fillings
 from ivr.dialogue.flows.phrases import Template
 from ivr.dialogue.flows.state import State
 from ivr.dialogue.spoken.languages import words_for
@@ -81,8 +80,8 @@ def _ahead(call: Conversation) -> OpenQuestion | None:
 def choice_entries(call: Conversation, question: OpenQuestion, intent: str, phrases: Sequence[str]) -> list[Entry]:
     """What is said for a choice of ``question``, with the sets of slots that it may come with."""
     found = entries(intent, phrases, call.language)
-    phrased = {frozenset(slot_names(variant)) for entry in found for variant in entry.template.variants}
-    may = fillings(call.library.flows, question.flow, question.state, intent, phrased)
+    phrased = frozenset(frozenset(slot_names(variant)) for entry in found for variant in entry.template.variants)
+    may = call.shared.fillings(question.flow, question.state, intent, phrased)
     return [replace(entry, fillings=may) for entry in found]
 
 
