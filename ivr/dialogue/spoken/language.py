@@ -128,6 +128,7 @@ class Language:
     stand_in_noun: str = ""  # them, or this
     # the line
     prompts: Mapping[str, str]  # by the names under ``prompts:`` in the universals; in braces what the line fills in
+    something: str = "…"  # what stands for a value that was not understood
     urgent: str  # whispered to an agent, before who calls
     somebody: str  # or who, when nobody knows
     identity: Mapping[str, str] = field(

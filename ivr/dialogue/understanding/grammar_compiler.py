@@ -153,9 +153,9 @@ class Outline:
                 yield from self._walk(following, words, fill.end, slots, {**values, name: fill.value}, more, literals)
 
 
-def rendered(variant: Variant, values: Mapping[str, SlotValue]) -> str:
-    """The phrase as it would be said, slots by their labels."""
-    labels = [values[name].label if name in values else "something" for name in slot_names(variant)]
+def rendered(variant: Variant, values: Mapping[str, SlotValue], something: str = "") -> str:
+    """The phrase as it would be said, slots by their labels; ``something``: for those that are not known."""
+    labels = [values[name].label if name in values else something for name in slot_names(variant)]
     return filled(variant, labels)
 
 

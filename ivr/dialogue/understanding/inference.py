@@ -29,6 +29,7 @@ from ivr.dialogue.understanding.grammar import (
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import negated, renumbered, without_politeness
+from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.paraphrase import LACKING, LANDMARKS, Found, titles_in, values_at
 from ivr.dialogue.understanding.slots import ChoiceSlot, NumberSlot, TitleSlot
 from ivr.dialogue.understanding.training import sentence
@@ -37,6 +38,7 @@ OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("B
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
 NEGLIGIBLE = 0.001  # chances below are not looked into
 SAID_EXACTLY = 0.975
+HUMAN_AT_ONCE = 0.8  # the chance of a wish for a human at which one is got, unasked
 AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
 RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
@@ -77,15 +79,16 @@ class Inference:
     variant: Variant = ()
     lacks: bool = False
 
-    def reading(self, said: str) -> Reading:
-        text = rendered(self.variant, self.slots) if self.variant else said
+    def reading(self, words: Sequence[str], grammar: StateGrammar) -> Reading:
+        text = rendered(self.variant, self.slots, words_for(grammar.language).something) if self.variant else " ".join(words)
         found = Reading.guess(Meaning(self.intent, self.slots), text, round(min(self.chance, 1.0), 4))
-        return replace(found, lacks=self.lacks)
+        wanted = self.intent == HUMAN and self.chance >= HUMAN_AT_ONCE
+        said = wanted or (self.lacks and said_in_part(words, self.intent, grammar))
+        return replace(found, lacks=self.lacks, inferred=not said)
 
 
 def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Reading]:
     """The likeliest reading; with it a close rival where there is one. [] where nothing fits well enough."""
-    said = " ".join(words)
     known = _inferable(grammar)
     ranked = ranking(words, grammar, classifier)
     none = next((each.chance for each in ranked if each.intent == NONE), 0.0)
@@ -102,9 +105,9 @@ def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClas
         return []
     if best.chance < limits.accept or best.chance < limits.odds * none:
         return []
-    found = [best.reading(said)]
+    found = [best.reading(words, grammar)]
     if len(rest) > 1 and rest[1].chance > CLOSE * best.chance and best.chance < CERTAIN:
-        found.append(rest[1].reading(said))
+        found.append(rest[1].reading(words, grammar))
     return found
 
 

@@ -96,7 +96,7 @@ def _compared(best: Reading, rival: Reading | None, meant: Sequence[Reading], ho
     other = meant[0] if meant else None
     if other is None or other.meaning.intent == best.meaning.intent:
         return Interpretation(best, rival, "grammar")
-    if other.human or other.confidence > best.confidence:
+    if other.leads_out or other.confidence > best.confidence:
         return Interpretation(other, best, how)
     return Interpretation(best, other, how)
 

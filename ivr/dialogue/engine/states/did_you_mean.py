@@ -76,7 +76,7 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
         elif reading.sure:
             risk_question.decline(call, gather)
         doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
-        return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful))
+        return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful, inferred=False))
     if not reading.sure:
         return NoMatch(gather)
     call.denied()
