@@ -116,6 +116,11 @@ def danger_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentCla
     return sum(each.chance for each in ranking(words, grammar, classifier) if each.intent.startswith(RISK))
 
 
+def wish_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> float:
+    """How probably the sentence means that a human is wanted, 0..1."""
+    return next((each.chance for each in ranking(words, grammar, classifier) if each.intent == HUMAN), 0.0)
+
+
 def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:
     """Every meaning that is possible here, and NONE, the likeliest first; their chances sum to 1."""
     known, language = _inferable(grammar), grammar.language
