@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import prod
 
 from ivr.dialogue.flows.phrases import Variant
@@ -25,13 +26,14 @@ from ivr.dialogue.understanding.grammar import (
     Meaning,
     Reading,
     SlotValue,
+    slot_name,
     slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import negated, renumbered, without_politeness
 from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.paraphrase import LACKING, LANDMARKS, Found, titles_in, values_at
-from ivr.dialogue.understanding.slots import ChoiceSlot, NumberSlot, TitleSlot
+from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, NumberSlot, TitleSlot
 from ivr.dialogue.understanding.training import sentence
 
 OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("BEFORE", "AFTER"), ("ADD", "REMOVE"))
@@ -57,6 +59,7 @@ class _Intent:
     shapes: dict[tuple[str, ...], Variant] = field(default_factory=dict)
     fillings: frozenset[frozenset[str]] = frozenset()
     concepts: set[str] = field(default_factory=set)
+    before: dict[str, set[str]] = field(default_factory=dict)  # a slot, and the words that come right before it
     denies: bool = False
 
 
@@ -159,11 +162,11 @@ def _weigh(
             else:
                 here = intents[learned]
                 chance *= clear * (OPPOSED if _opposed(here, said) else 1.0)
-                if denied and not here.denies and here.intent not in DENYING and not here.intent.startswith(RISK):
+                if denied and not here.intent.startswith(RISK) and not _may_deny(here, outside, grammar, classifier):
                     chance *= DENIED
                 if (fill := _filled(here, titles, others, words, grammar, classifier)) is not None:
                     found = Inference(chance, here.intent, fill[1], fill[0])
-                elif (part := _partly(here, titles, others, grammar)) is not None:
+                elif (part := _partly(here, titles, others, words, grammar)) is not None:
                     found = Inference(chance * LACKING, here.intent, part[1], part[0], lacks=True)
                 else:
                     chance *= MISFILLED if titles else UNFILLED
@@ -186,6 +189,8 @@ def _inferable(grammar: StateGrammar) -> _Inferable:
     known = grammar.outline.inferable
     if isinstance(known, _Inferable):
         return known
+    answers = words_for(grammar.language).answers.get("date", ())
+    leads = {comparable(way.split()[-2]) for way in answers if len(way.split()) > 1 and way.endswith("{%}")}
     plain: dict[str, _Intent] = {}
     instead: dict[str, _Intent] = {}
     bare: set[str] = set()
@@ -202,6 +207,9 @@ def _inferable(grammar: StateGrammar) -> _Inferable:
         for variant in variants:
             words = [comparable(piece) for piece in variant if not slot_names((piece,))][after_no:]
             here.shapes.setdefault(tuple(slot_names(variant)), variant)
+            for word, piece in pairwise(variant):
+                if (name := slot_name(piece)) is not None:
+                    here.before.setdefault(name, {*leads}).add(comparable(word))
             here.concepts.update(grammar.concepts.sequence(words))
             here.denies |= negated(words, grammar.language)
         here.fillings |= entry.fillings
@@ -241,6 +249,17 @@ def _others(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar
     return found
 
 
+def _may_deny(
+    here: _Intent, outside: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier
+) -> bool:
+    """Whether a denial may belong to the intent: where it has some itself; of those that are only learned, where it is
+    not what is to be done that is denied ("don't move …")."""
+    if here.denies or here.intent in DENYING:
+        return True
+    told = (grammar.concepts.of(word) for at, word in enumerate(outside) if at and negated(outside[at - 1 : at], grammar.language))
+    return here.learned in classifier.denying and not any(concept in here.concepts for concept in told if concept.isupper())
+
+
 def _opposed(here: _Intent, said: set[str]) -> bool:
     return any(
         one in said and other not in said and other in here.concepts and one not in here.concepts
@@ -273,7 +292,7 @@ def _filled(
         for name in names:
             if name in slots:
                 continue
-            value = next((each.values[name] for each in reversed(others) if name in each.values), None)
+            value = _value(here, name, others, words, grammar)
             if value is None and isinstance(slot := grammar.slots.get(name), ChoiceSlot):
                 value = _nearest(slot, words, titles, grammar, classifier)
             if value is None:
@@ -288,8 +307,21 @@ def _filled(
     return None if best is None else best[1:]
 
 
+def _value(
+    here: _Intent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
+) -> SlotValue | None:
+    """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
+    not "leaving on Friday"."""
+    for each in reversed(others):
+        if name in each.values:
+            day = isinstance(grammar.slots.get(name), DateSlot)
+            if not day or (each.start and words[each.start - 1] in here.before.get(name, ())):
+                return each.values[name]
+    return None
+
+
 def _partly(
-    here: _Intent, titles: Sequence[Found], others: Sequence[Found], grammar: StateGrammar
+    here: _Intent, titles: Sequence[Found], others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
 ) -> tuple[Variant, dict[str, SlotValue]] | None:
     """The template of which the sentence has most of the slots, where the way on asks for the others."""
     best: tuple[Variant, dict[str, SlotValue]] | None = None
@@ -299,7 +331,7 @@ def _partly(
             if isinstance(grammar.slots.get(name), TitleSlot):
                 if left and name in left[0].values:
                     slots[name] = left.pop(0).values[name]
-            elif value := next((each.values[name] for each in reversed(others) if name in each.values), None):
+            elif value := _value(here, name, others, words, grammar):
                 slots[name] = value
         whole = len(slots) == len(names)
         if left or whole or frozenset(slots) not in here.fillings or (best is not None and len(slots) <= len(best[1])):
@@ -310,9 +342,12 @@ def _partly(
 
 def _landmark_first(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar) -> bool:
     first, second = titles
-    if not first.start or grammar.concepts.of(words[first.start - 1]) not in LANDMARKS:
-        return False
-    return all(grammar.concepts.of(word) not in LANDMARKS for word in words[first.end : second.start])
+    turning = words_for(grammar.language).landmarks
+
+    def marks(said: Sequence[str]) -> bool:
+        return any(grammar.concepts.of(word) in LANDMARKS or word in turning for word in said)
+
+    return marks(words[: first.start]) and not marks(words[first.end : second.start])
 
 
 def _nearest(
