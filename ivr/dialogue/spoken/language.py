@@ -121,6 +121,7 @@ class Language:
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
     landmarks: WordSet = frozenset()  # a title after one of these is what another comes before or after
+    wishes: WordSet = frozenset()  # with which somebody asks for something
     ones: WordSet = frozenset()  # "one", a pronoun after one of
     pointers: WordSet = frozenset()  # "that"
     abbreviations: Mapping[str, str] = field(default_factory=dict)  # as written -> as said

@@ -40,7 +40,8 @@ OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("B
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
 NEGLIGIBLE = 0.001  # chances below are not looked into
 SAID_EXACTLY = 0.975
-HUMAN_AT_ONCE = 0.8  # the chance of a wish for a human at which one is got, unasked
+HUMAN_AT_ONCE = 0.8  # the chance of a wish for a human at which one is got, unasked,
+HUMAN_NAMED = 0.5  # and at which, where one is named
 AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
 RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
@@ -85,7 +86,7 @@ class Inference:
     def reading(self, words: Sequence[str], grammar: StateGrammar) -> Reading:
         text = rendered(self.variant, self.slots, words_for(grammar.language).something) if self.variant else " ".join(words)
         found = Reading.guess(Meaning(self.intent, self.slots), text, round(min(self.chance, 1.0), 4))
-        wanted = self.intent == HUMAN and self.chance >= HUMAN_AT_ONCE
+        wanted = self.intent == HUMAN and self.chance >= HUMAN_AT_ONCE and wishes(words, grammar)
         said = wanted or (self.lacks and said_in_part(words, self.intent, grammar))
         return replace(found, lacks=self.lacks, inferred=not said)
 
@@ -119,9 +120,15 @@ def danger_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentCla
     return sum(each.chance for each in ranking(words, grammar, classifier) if each.intent.startswith(RISK))
 
 
-def wish_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> float:
-    """How probably the sentence means that a human is wanted, 0..1."""
-    return next((each.chance for each in ranking(words, grammar, classifier) if each.intent == HUMAN), 0.0)
+def wishes(words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether somebody asks for something: "can I …", "get me …", not "there's …"."""
+    return not words_for(grammar.language).wishes.isdisjoint(words)
+
+
+def wants_human(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> bool:
+    """Whether a sentence that names a human asks for one."""
+    chance = next((each.chance for each in ranking(words, grammar, classifier) if each.intent == HUMAN), 0.0)
+    return chance >= HUMAN_NAMED and wishes(words, grammar)
 
 
 def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:

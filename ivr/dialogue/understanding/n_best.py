@@ -22,7 +22,7 @@ from ivr.dialogue.understanding.grammar import (
     distinct,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wish_of
+from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
@@ -225,7 +225,7 @@ def _wish(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Read
     wish = risks.wished(words, grammar)
     if wish is None or not wish.inferred or grammar.classifier is None:
         return wish
-    return replace(wish, sure=True, inferred=False) if wish_of(words, grammar, grammar.classifier) >= AT_ONCE else None
+    return replace(wish, sure=True, inferred=False) if wants_human(words, grammar, grammar.classifier) else None
 
 
 def _certain(danger: Reading, words: Sequence[str], grammar: StateGrammar) -> bool:
