@@ -75,6 +75,8 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         return requests.serve(call, gather, best, found.rival)
     if found.rival.request:  # as if it had not been there
         return answer(call, gather, best)
+    if gather.mode == Mode.CHOOSE and best.meaning.intent.startswith(OPTION):
+        return answer(call, gather, best)  # said once more, and as close again: what is chosen so is confirmed
     if not handlers(call, gather).asks:  # a question about a question helps nobody
         return reprompt.nomatch(call, gather)
     return did_you_mean.ask(call, gather, (best, found.rival))

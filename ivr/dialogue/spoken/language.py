@@ -121,6 +121,7 @@ class Language:
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
     landmarks: WordSet = frozenset()  # a title after one of these is what another comes before or after
+    sequels: Phrase = ()  # before a sequel's number: "part two"
     wishes: WordSet = frozenset()  # with which somebody asks for something
     ones: WordSet = frozenset()  # "one", a pronoun after one of
     pointers: WordSet = frozenset()  # "that"
@@ -144,6 +145,11 @@ class Language:
     cancels: tuple[str, ...] = ()  # a no to what is just being confirmed
     assents: WordSet = frozenset()  # with which a yes begins that something else follows,
     denials: Phrase = ()  # and a no
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """What may stand between a title and its number."""
+        return self.places | frozenset(self.sequels)
 
     @cached_property
     def contracted(self) -> Mapping[str, str]:

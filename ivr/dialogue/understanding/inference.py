@@ -109,6 +109,8 @@ def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClas
         return []
     if best.chance < limits.accept or best.chance < limits.odds * none:
         return []
+    if (part := next((each for each in rest[:2] if each.lacks and said_in_part(words, each.intent, grammar)), None)):
+        return [part.reading(words, grammar)]
     found = [best.reading(words, grammar)]
     if len(rest) > 1 and rest[1].chance > CLOSE * best.chance and best.chance < CERTAIN:
         found.append(rest[1].reading(words, grammar))
@@ -177,7 +179,8 @@ def _weigh(
                     found = Inference(chance * LACKING, here.intent, part[1], part[0], lacks=True)
                 else:
                     chance *= MISFILLED if titles else UNFILLED
-                    found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())))
+                    lacks = bool(titles) and frozenset() in here.fillings
+                    found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())), lacks=lacks)
             if found.intent not in best or best[found.intent].chance < found.chance:
                 best[found.intent] = found
 
@@ -211,7 +214,7 @@ def _inferable(grammar: StateGrammar) -> _Inferable:
         here = (instead if after_no else plain).setdefault(learned, _Intent(entry.intent, entry.rank, learned))
         if here.intent != entry.intent:  # another question's, further away
             continue
-        for variant in variants:
+        for variant in sorted(variants, key=len):
             words = [comparable(piece) for piece in variant if not slot_names((piece,))][after_no:]
             here.shapes.setdefault(tuple(slot_names(variant)), variant)
             for word, piece in pairwise(variant):

@@ -79,8 +79,9 @@ class RiskWords:
         """Whether a phrase at ``at``..``end`` is one of several words, or all that is said but small words."""
         if sum(word not in self.spoken.articles for word in words[at:end]) > 1:
             return True
-        small = self.spoken.function_words | self.spoken.fillers | self.spoken.articles | self.spoken.hesitations
-        return small.issuperset((*words[:at], *words[end:]))
+        spoken = self.spoken
+        small = spoken.function_words | spoken.fillers | spoken.articles | spoken.hesitations | spoken.wishes
+        return small.union(spoken.denials, spoken.assents).issuperset((*words[:at], *words[end:]))
 
     def said(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
         """A whole phrase of a risk, which stands by itself. Of several risks, hints included, the one with the highest

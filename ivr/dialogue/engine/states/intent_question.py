@@ -19,6 +19,7 @@ from ivr.dialogue.understanding.grammar import HUMAN, Reading
 from ivr.record import Decided
 
 UNIVERSAL = (HUMAN, "back", "start_over")  # what of the universals changes where the caller is
+_STAYS = ("place", "quiet", "music")  # in line
 _SILENT = ("branch", "call", "return", "say")
 
 
@@ -45,7 +46,8 @@ def due_on_entering(call: Conversation) -> bool:
 def due_on_leaving(call: Conversation, take: Take) -> bool:
     """Whether a transition says something, or leads out of the flow."""
     transition = take.transition
-    return call.guess is not None and (transition.edge.say is not None or call.state.reserves(transition.target))
+    out = call.state.reserves(transition.target) and transition.target not in _STAYS
+    return call.guess is not None and (transition.edge.say is not None or out)
 
 
 def ask(call: Conversation, onward: Next) -> Ask:
