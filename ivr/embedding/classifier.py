@@ -15,7 +15,7 @@ from ivr.dialogue.understanding.classifier import NONE, Confusion, Sentence, Thr
 from ivr.embedding.encoder import Encoder
 from ivr.embedding.linear import Floats, chances, fitted
 
-FITTING = "1"  # raise when anything changes that a fitted classifier depends on: those kept are then made anew
+FITTING = "2"  # raise when anything changes that a fitted classifier depends on: those kept are then made anew
 HASHED = 2048
 DENSE, SPARSE = 4.0, 1.5  # how much the two halves of a row count
 ASKED_ABOUT = 0.2  # of the background, left out
@@ -56,6 +56,7 @@ class FittedClassifier:
     sharp: float
     background: Floats
     confusions: tuple[Confusion, ...] = ()
+    denying: frozenset[str] = frozenset()
     _thresholds: dict[frozenset[str], Thresholds] = field(default_factory=dict)
     _likened: dict[str, Floats] = field(default_factory=dict)
 
@@ -103,6 +104,7 @@ class FittedClassifier:
         np.savez_compressed(
             out, classes=np.array(self.classes), weights=self.weights, bias=self.bias, idf=self.idf,
             sharp=np.array(self.sharp), background=self.background, confusions=notes,
+            denying=np.array(sorted(self.denying), str),
         )  # fmt: skip
         return out.getvalue()
 
@@ -113,7 +115,7 @@ class FittedClassifier:
             notes = tuple(Confusion(p, i, t, float(c)) for p, i, t, c in kept["confusions"].reshape(-1, 4).tolist())
             return cls(
                 key, encoder, tuple(kept["classes"].tolist()), kept["weights"], kept["bias"], kept["idf"],
-                float(kept["sharp"]), kept["background"], notes,
+                float(kept["sharp"]), kept["background"], notes, frozenset(kept["denying"].tolist()),
             )  # fmt: skip
 
 
@@ -136,7 +138,7 @@ def fit(training: TrainingSet, encoder: Encoder) -> FittedClassifier:
     found = tuple(_confusions(training, classes, truth, linear.left_out, linear.sharp))
     return FittedClassifier(
         classifier_key(training, encoder.key), encoder, classes, linear.weights, linear.bias, idf, linear.sharp,
-        linear.left_out[truth == classes.index(NONE)], found,
+        linear.left_out[truth == classes.index(NONE)], found, training.denying,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from typing import Literal
 from ivr.dialogue.engine.contract import ActionDone, Connect, Effect, End, Listen, Perform, Record, Say, SpeechHeard
 from ivr.dialogue.flows.library import FlowLibrary, load_library
 from ivr.dialogue.spoken.normalisation import fold
+from ivr.dialogue.spoken.similarity import unaccented
 from ivr.embedding.loading import rehearsing
 from ivr.events import ActionResult, Cause, Recognition
 from ivr.record import Understood
@@ -230,7 +231,7 @@ def _plain(value: str, language: str) -> str:
     """Comparable: words folded, numbers as figures, digit strings in one piece."""
     tilde = "~" if value.startswith("~") else ""
     if tilde:
-        return tilde + " ".join(re.findall(r"[^\W_]+", value.lower()))
+        return tilde + unaccented(" ".join(re.findall(r"[^\W_]+", value.lower())))
     bare = value.replace(" ", "").replace(",", "")
     if bare.isdecimal():
         return bare

@@ -11,7 +11,7 @@ from typing import Literal
 from ivr.dialogue.engine.compilation import Cursor, SpokenWordings, compiled
 from ivr.dialogue.engine.contract import PLACE_FACTS, Start, Words
 from ivr.dialogue.engine.effects import Outbox
-from ivr.dialogue.engine.next import Gather, Waiting
+from ivr.dialogue.engine.next import Gather, Guess, Waiting
 from ivr.dialogue.engine.reasons import Reasons
 from ivr.dialogue.engine.variables import Frame, bound, fitted
 from ivr.dialogue.flows.expression import parse_expression
@@ -92,6 +92,7 @@ class Conversation:
         self.temper = Temper()
         self.declined: set[str] = set()  # risks that the caller was asked about, and said no
         self.intent_doubt = False
+        self.guess: Guess | None = None  # an inferred intent that nobody has been asked about yet
         self.request_open = False
         self.resolved = 0
         self.outcome = ""

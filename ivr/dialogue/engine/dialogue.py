@@ -54,7 +54,18 @@ from ivr.dialogue.engine.next import (
     to_human,
 )
 from ivr.dialogue.engine.reasons import HandoffNeed, Weight
-from ivr.dialogue.engine.states import VERBS, action, flow_control, handlers, handoff, question, resume, verb, wait
+from ivr.dialogue.engine.states import (
+    VERBS,
+    action,
+    flow_control,
+    handlers,
+    handoff,
+    intent_question,
+    question,
+    resume,
+    verb,
+    wait,
+)
 from ivr.dialogue.flows.library import FlowLibrary
 from ivr.dialogue.flows.wording import MASK
 from ivr.record import Decided, Entered, Failed, Reason, Utterance
@@ -323,6 +334,8 @@ def _enter(call: Conversation, target: str) -> Next:
     call.frame.flow, _, call.frame.state = target.partition(".")
     state = call.state
     kind = state.kinds[0]
+    if intent_question.due_on_entering(call):
+        return intent_question.ask(call, Goto(target))
     call.outbox.record(Entered(target, kind))
     call.assign(state.set)
     return VERBS[kind].enter(call)
@@ -345,7 +358,9 @@ def _reserved(call: Conversation, target: str, need: HandoffNeed) -> Next:
     return Goto(call.here)
 
 
-def _take(call: Conversation, take: Take) -> Goto:
+def _take(call: Conversation, take: Take) -> Next:
+    if intent_question.due_on_leaving(call, take):
+        return intent_question.ask(call, take)
     transition, leaving = take.transition, call.state
     call.failing = call.failing or transition.failure
     edge = transition.edge

@@ -34,20 +34,30 @@ class Mode(StrEnum):
     RESUME = "resume"
     GOODBYE = "goodbye"
     RISK = "risk"  # one was hinted at
+    MEANT = "meant"  # did you mean A
     LANGUAGE = "language"  # heard with doubt, as is likely of a word in another language
     RUNNING = "running"  # an action
     WAIT = "wait"  # in the line, for an agent
     STRANDED = "stranded"  # no human could be reached and the human flow is broken
 
 
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An intent that was inferred at ``question`` ("flow.state"; "" for a universal); ``onward``: what a yes leads to."""
+
+    reading: Reading
+    question: str
+    onward: Next | None = None
+
+
 @dataclass(slots=True)
 class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
-    ``beneath`` is what a side question (CHOOSE, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a
+    ``beneath`` is what a side question (CHOOSE, MEANT, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a
     variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
-    ``options``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, RESUME, RISK and LANGUAGE offer, ``said`` what
-    led to it."""
+    ``options``, ``guess``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, MEANT, RESUME, RISK and LANGUAGE
+    offer, ``said`` what led to it."""
 
     mode: str
     grammar: StateGrammar
@@ -60,6 +70,7 @@ class Gather:
     token: int = 0  # of its latest Listen; 0 before the first
     prompt: tuple[Words, ...] = ()
     options: tuple[Reading, ...] = ()
+    guess: Guess | None = None
     snapshot: Mapping[str, object] = field(default_factory=dict)
     risk: str = ""
     language: str = ""

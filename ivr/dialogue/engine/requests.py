@@ -141,11 +141,11 @@ def serve(call: Conversation, gather: Gather, *readings: Reading) -> Next:
         call.requests = requests
         return Answer(gather, yes)
     call.outbox.record(Decided("set_aside", str(gather.mode), {"intent": requests[0].meaning.intent}))
-    call.requests, call.intent_doubt = requests, False
+    call.requests, call.intent_doubt, call.guess = requests, False, None
     question = OpenQuestion(flow, state)
     if gather.mode == Mode.RESUME and question not in open_questions(call):
         return Answer(gather, Reading(Meaning("no"), readings[0].text, readings[0].confidence))
-    _leave_for(call, question)
+    leave_for(call, question)
     return Goto(f"{flow}.{state}")
 
 
@@ -170,7 +170,7 @@ def _same(call: Conversation, request: Reading) -> bool:
     )
 
 
-def _leave_for(call: Conversation, question: OpenQuestion) -> None:
+def leave_for(call: Conversation, question: OpenQuestion) -> None:
     """Back to the frame that asked it; what was answered since then, and to it, is forgotten."""
     while call.frame.flow != question.flow:
         call.stack.pop()

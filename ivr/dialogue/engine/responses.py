@@ -17,6 +17,7 @@ from ivr.dialogue.engine.states import (
     flow_control,
     handlers,
     handoff,
+    intent_question,
     language_choice,
     question,
     risk_question,
@@ -61,9 +62,9 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         return reprompt.nomatch(call, gather)
     if best.lacks and found.rival is None and (unknown := _unknown_title(call, gather, recognition)):
         call.say(reprompt.unknown_title_words(call, unknown))  # the request is kept, and asks which title
-    if found.rival is None or best.human or (best.risk and _on_the_way(call)):
+    if found.rival is None or _at_once(best) or (best.risk and _on_the_way(call)):
         return answer(call, gather, best)
-    if found.rival.human or (found.rival.risk and _on_the_way(call)):
+    if _at_once(found.rival) or (found.rival.risk and _on_the_way(call)):
         return answer(call, gather, found.rival)
     if risk := found.rival.risk or best.risk:
         other = best if found.rival.risk else found.rival
@@ -74,9 +75,16 @@ def heard(call: Conversation, gather: Gather, recognition: Recognition) -> Next:
         return requests.serve(call, gather, best, found.rival)
     if found.rival.request:  # as if it had not been there
         return answer(call, gather, best)
+    if gather.mode == Mode.CHOOSE and best.meaning.intent.startswith(OPTION):
+        return answer(call, gather, best)  # said once more, and as close again: what is chosen so is confirmed
     if not handlers(call, gather).asks:  # a question about a question helps nobody
         return reprompt.nomatch(call, gather)
     return did_you_mean.ask(call, gather, (best, found.rival))
+
+
+def _at_once(reading: Reading) -> bool:
+    """The wish for a human, as far as it was said."""
+    return reading.human and reading.leads_out
 
 
 def _record(call: Conversation, gather: Gather, recognition: Recognition, found: Interpretation) -> None:
@@ -141,6 +149,8 @@ def labels(reading: Reading) -> dict[str, str]:
 
 def answer(call: Conversation, gather: Gather, reading: Reading) -> Next:
     """Act on what was meant."""
+    if reading.inferred and reading.meaning.intent in intent_question.UNIVERSAL and not _on_the_way(call):
+        return intent_question.offer(call, gather, reading)
     if reading.universal:
         return universal(call, gather, reading.meaning.intent, sure=reading.sure)
     if reading.request:

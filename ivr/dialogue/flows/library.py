@@ -314,6 +314,6 @@ def _joined(mine: Wording | None, theirs: Wording, name: str) -> Wording:
     """A flow's overlay with its fragment's words added where it has none of its own."""
     if mine is None:
         return theirs.model_copy(update={"wording": name})
-    parts = ("prompts", "intents", "values", "labels")
+    parts = ("prompts", "intents", "values", "labels", "examples", "contrast")
     changed: dict[str, object] = {part: {**getattr(theirs, part), **getattr(mine, part)} for part in parts}
     return mine.model_copy(update={**changed, "voice": mine.voice or theirs.voice})

@@ -120,6 +120,9 @@ class Language:
     trails: tuple[Phrase, ...] = ()  # and after it
     homophones: Mapping[str, str] = field(default_factory=dict)  # "to" is "two", after one of
     places: WordSet = frozenset()  # "number"
+    landmarks: WordSet = frozenset()  # a title after one of these is what another comes before or after
+    sequels: Phrase = ()  # before a sequel's number: "part two"
+    wishes: WordSet = frozenset()  # with which somebody asks for something
     ones: WordSet = frozenset()  # "one", a pronoun after one of
     pointers: WordSet = frozenset()  # "that"
     abbreviations: Mapping[str, str] = field(default_factory=dict)  # as written -> as said
@@ -129,6 +132,7 @@ class Language:
     stand_in_noun: str = ""  # them, or this
     # the line
     prompts: Mapping[str, str]  # by the names under ``prompts:`` in the universals; in braces what the line fills in
+    something: str = "…"  # what stands for a value that was not understood
     urgent: str  # whispered to an agent, before who calls
     somebody: str  # or who, when nobody knows
     identity: Mapping[str, str] = field(
@@ -142,6 +146,11 @@ class Language:
     cancels: tuple[str, ...] = ()  # a no to what is just being confirmed
     assents: WordSet = frozenset()  # with which a yes begins that something else follows,
     denials: Phrase = ()  # and a no
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """What may stand between a title and its number."""
+        return self.places | frozenset(self.sequels)
 
     @cached_property
     def contracted(self) -> Mapping[str, str]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from ivr.dialogue.understanding.lexicon import negated
+
 NONE = "none"  # the class of what is nothing for this line
 
 
@@ -38,6 +40,13 @@ class TrainingSet:
 
     language: str
     examples: tuple[Example, ...]
+
+    @cached_property
+    def denying(self) -> frozenset[str]:
+        """The intents that may be meant by a sentence that denies something ("there's no hurry with …")."""
+        return frozenset(
+            each.intent for each in self.examples if negated(each.sentence.text.replace("'", "").split(), self.language)
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -73,6 +82,10 @@ class IntentClassifier(Protocol):
     @property
     def key(self) -> str:
         """Of the training set and the weights."""
+
+    @property
+    def denying(self) -> frozenset[str]:
+        """Intents of the training set that are also meant by sentences that deny."""
 
     @property
     def confusions(self) -> Sequence[Confusion]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ivr.dialogue.flows.model import UNIVERSALS as UNIVERSALS
 from ivr.dialogue.flows.phrases import SlotValue as SlotValue
@@ -109,7 +109,8 @@ class Reading:
     """One way to take an utterance: ``text`` as the phrase it is, ``confidence`` 0..1.
 
     ``doubtful`` names the slots heard with doubt; ``sure`` is False when the whole of it is in doubt. ``lacks``: a slot
-    of its phrase was not understood; it will be asked for."""
+    of its phrase was not understood; it will be asked for. ``inferred``: no phrase has these words, so that nothing at
+    all comes of it unasked."""
 
     meaning: Meaning
     text: str
@@ -117,6 +118,7 @@ class Reading:
     sure: bool = True
     doubtful: frozenset[str] = frozenset()
     lacks: bool = False
+    inferred: bool = False
 
     @classmethod
     def guess(cls, meaning: Meaning, text: str, confidence: float) -> Reading:
@@ -124,7 +126,7 @@ class Reading:
         return cls(meaning, text, confidence, False, frozenset(meaning.slots))
 
     def doubted(self, confidence: float) -> Reading:
-        return Reading.guess(self.meaning, self.text, confidence)
+        return replace(self, confidence=confidence, sure=False, doubtful=frozenset(self.meaning.slots))
 
     @property
     def universal(self) -> bool:
@@ -143,13 +145,13 @@ class Reading:
 
     @property
     def human(self) -> bool:
-        """The wish for a human: taken even on suspicion."""
+        """The wish for a human: taken even on suspicion, as far as it was said."""
         return self.meaning.intent == HUMAN
 
     @property
     def leads_out(self) -> bool:
-        """To a human at once: a wish for one, or a risk that is sure; a risk in doubt is asked about."""
-        return self.human or (self.sure and bool(self.risk))
+        """To a human at once: a wish for one, or a risk that is sure; what is only inferred is asked about."""
+        return not self.inferred and (self.human or (self.sure and bool(self.risk)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,13 +149,22 @@ class Outline:
             if slot is None or name in values:
                 continue
             for fill in slot.fills(words, at):
-                more = doubts if fill.sure else (*doubts, (name, fill.rivals))
+                sure = fill.sure and not (isinstance(slot, TitleSlot) and _goes_on(words, at, fill.end, slots))
+                more = doubts if sure else (*doubts, (name, fill.rivals))
                 yield from self._walk(following, words, fill.end, slots, {**values, name: fill.value}, more, literals)
 
 
-def rendered(variant: Variant, values: Mapping[str, SlotValue]) -> str:
-    """The phrase as it would be said, slots by their labels."""
-    labels = [values[name].label if name in values else "something" for name in slot_names(variant)]
+def _goes_on(words: Sequence[str], at: int, end: int, slots: Mapping[str, Slot]) -> bool:
+    """Whether what follows a title could belong to another one: "Toy Story | number two", where there is a Toy Story 2."""
+    for slot in slots.values():
+        if isinstance(slot, TitleSlot) and any(slot.vocabulary.sequel(words, at, end)):
+            return True
+    return False
+
+
+def rendered(variant: Variant, values: Mapping[str, SlotValue], something: str = "") -> str:
+    """The phrase as it would be said, slots by their labels; ``something``: for those that are not known."""
+    labels = [values[name].label if name in values else something for name in slot_names(variant)]
     return filled(variant, labels)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import prod
 
 from ivr.dialogue.flows.phrases import Variant
@@ -25,18 +26,22 @@ from ivr.dialogue.understanding.grammar import (
     Meaning,
     Reading,
     SlotValue,
+    slot_name,
     slot_names,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import negated, renumbered, without_politeness
+from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.paraphrase import LACKING, LANDMARKS, Found, titles_in, values_at
-from ivr.dialogue.understanding.slots import ChoiceSlot, NumberSlot, TitleSlot
+from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, NumberSlot, TitleSlot
 from ivr.dialogue.understanding.training import sentence
 
 OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("BEFORE", "AFTER"), ("ADD", "REMOVE"))
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
 NEGLIGIBLE = 0.001  # chances below are not looked into
 SAID_EXACTLY = 0.975
+HUMAN_AT_ONCE = 0.8  # the chance of a wish for a human at which one is got, unasked,
+HUMAN_NAMED = 0.5  # and at which, where one is named
 AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
 RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
@@ -55,6 +60,7 @@ class _Intent:
     shapes: dict[tuple[str, ...], Variant] = field(default_factory=dict)
     fillings: frozenset[frozenset[str]] = frozenset()
     concepts: set[str] = field(default_factory=set)
+    before: dict[str, set[str]] = field(default_factory=dict)  # a slot, and the words that come right before it
     denies: bool = False
 
 
@@ -77,15 +83,16 @@ class Inference:
     variant: Variant = ()
     lacks: bool = False
 
-    def reading(self, said: str) -> Reading:
-        text = rendered(self.variant, self.slots) if self.variant else said
+    def reading(self, words: Sequence[str], grammar: StateGrammar) -> Reading:
+        text = rendered(self.variant, self.slots, words_for(grammar.language).something) if self.variant else " ".join(words)
         found = Reading.guess(Meaning(self.intent, self.slots), text, round(min(self.chance, 1.0), 4))
-        return replace(found, lacks=self.lacks)
+        wanted = self.intent == HUMAN and self.chance >= HUMAN_AT_ONCE and wishes(words, grammar)
+        said = wanted or (self.lacks and said_in_part(words, self.intent, grammar))
+        return replace(found, lacks=self.lacks, inferred=not said)
 
 
 def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Reading]:
     """The likeliest reading; with it a close rival where there is one. [] where nothing fits well enough."""
-    said = " ".join(words)
     known = _inferable(grammar)
     ranked = ranking(words, grammar, classifier)
     none = next((each.chance for each in ranked if each.intent == NONE), 0.0)
@@ -102,15 +109,28 @@ def inferred(words: Sequence[str], grammar: StateGrammar, classifier: IntentClas
         return []
     if best.chance < limits.accept or best.chance < limits.odds * none:
         return []
-    found = [best.reading(said)]
+    if (part := next((each for each in rest[:2] if each.lacks and said_in_part(words, each.intent, grammar)), None)):
+        return [part.reading(words, grammar)]
+    found = [best.reading(words, grammar)]
     if len(rest) > 1 and rest[1].chance > CLOSE * best.chance and best.chance < CERTAIN:
-        found.append(rest[1].reading(said))
+        found.append(rest[1].reading(words, grammar))
     return found
 
 
 def danger_of(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> float:
     """How probably the sentence means any risk, 0..1."""
     return sum(each.chance for each in ranking(words, grammar, classifier) if each.intent.startswith(RISK))
+
+
+def wishes(words: Sequence[str], grammar: StateGrammar) -> bool:
+    """Whether somebody asks for something: "can I …", "get me …", not "there's …"."""
+    return not words_for(grammar.language).wishes.isdisjoint(words)
+
+
+def wants_human(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> bool:
+    """Whether a sentence that names a human asks for one."""
+    chance = next((each.chance for each in ranking(words, grammar, classifier) if each.intent == HUMAN), 0.0)
+    return chance >= HUMAN_NAMED and wishes(words, grammar)
 
 
 def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:
@@ -151,15 +171,16 @@ def _weigh(
             else:
                 here = intents[learned]
                 chance *= clear * (OPPOSED if _opposed(here, said) else 1.0)
-                if denied and not here.denies and here.intent not in DENYING and not here.intent.startswith(RISK):
+                if denied and not here.intent.startswith(RISK) and not _may_deny(here, outside, grammar, classifier):
                     chance *= DENIED
                 if (fill := _filled(here, titles, others, words, grammar, classifier)) is not None:
                     found = Inference(chance, here.intent, fill[1], fill[0])
-                elif (part := _partly(here, titles, others, grammar)) is not None:
+                elif (part := _partly(here, titles, others, words, grammar)) is not None:
                     found = Inference(chance * LACKING, here.intent, part[1], part[0], lacks=True)
                 else:
                     chance *= MISFILLED if titles else UNFILLED
-                    found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())))
+                    lacks = bool(titles) and frozenset() in here.fillings
+                    found = Inference(chance, here.intent, {}, next(iter(here.shapes.values())), lacks=lacks)
             if found.intent not in best or best[found.intent].chance < found.chance:
                 best[found.intent] = found
 
@@ -178,6 +199,8 @@ def _inferable(grammar: StateGrammar) -> _Inferable:
     known = grammar.outline.inferable
     if isinstance(known, _Inferable):
         return known
+    answers = words_for(grammar.language).answers.get("date", ())
+    leads = {comparable(way.split()[-2]) for way in answers if len(way.split()) > 1 and way.endswith("{%}")}
     plain: dict[str, _Intent] = {}
     instead: dict[str, _Intent] = {}
     bare: set[str] = set()
@@ -191,9 +214,12 @@ def _inferable(grammar: StateGrammar) -> _Inferable:
         here = (instead if after_no else plain).setdefault(learned, _Intent(entry.intent, entry.rank, learned))
         if here.intent != entry.intent:  # another question's, further away
             continue
-        for variant in variants:
+        for variant in sorted(variants, key=len):
             words = [comparable(piece) for piece in variant if not slot_names((piece,))][after_no:]
             here.shapes.setdefault(tuple(slot_names(variant)), variant)
+            for word, piece in pairwise(variant):
+                if (name := slot_name(piece)) is not None:
+                    here.before.setdefault(name, {*leads}).add(comparable(word))
             here.concepts.update(grammar.concepts.sequence(words))
             here.denies |= negated(words, grammar.language)
         here.fillings |= entry.fillings
@@ -233,6 +259,17 @@ def _others(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar
     return found
 
 
+def _may_deny(
+    here: _Intent, outside: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier
+) -> bool:
+    """Whether a denial may belong to the intent: where it has some itself; of those that are only learned, where it is
+    not what is to be done that is denied ("don't move …")."""
+    if here.denies or here.intent in DENYING:
+        return True
+    told = (grammar.concepts.of(word) for at, word in enumerate(outside) if at and negated(outside[at - 1 : at], grammar.language))
+    return here.learned in classifier.denying and not any(concept in here.concepts for concept in told if concept.isupper())
+
+
 def _opposed(here: _Intent, said: set[str]) -> bool:
     return any(
         one in said and other not in said and other in here.concepts and one not in here.concepts
@@ -265,7 +302,7 @@ def _filled(
         for name in names:
             if name in slots:
                 continue
-            value = next((each.values[name] for each in reversed(others) if name in each.values), None)
+            value = _value(here, name, others, words, grammar)
             if value is None and isinstance(slot := grammar.slots.get(name), ChoiceSlot):
                 value = _nearest(slot, words, titles, grammar, classifier)
             if value is None:
@@ -280,8 +317,21 @@ def _filled(
     return None if best is None else best[1:]
 
 
+def _value(
+    here: _Intent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
+) -> SlotValue | None:
+    """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
+    not "leaving on Friday"."""
+    for each in reversed(others):
+        if name in each.values:
+            day = isinstance(grammar.slots.get(name), DateSlot)
+            if not day or (each.start and words[each.start - 1] in here.before.get(name, ())):
+                return each.values[name]
+    return None
+
+
 def _partly(
-    here: _Intent, titles: Sequence[Found], others: Sequence[Found], grammar: StateGrammar
+    here: _Intent, titles: Sequence[Found], others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
 ) -> tuple[Variant, dict[str, SlotValue]] | None:
     """The template of which the sentence has most of the slots, where the way on asks for the others."""
     best: tuple[Variant, dict[str, SlotValue]] | None = None
@@ -291,7 +341,7 @@ def _partly(
             if isinstance(grammar.slots.get(name), TitleSlot):
                 if left and name in left[0].values:
                     slots[name] = left.pop(0).values[name]
-            elif value := next((each.values[name] for each in reversed(others) if name in each.values), None):
+            elif value := _value(here, name, others, words, grammar):
                 slots[name] = value
         whole = len(slots) == len(names)
         if left or whole or frozenset(slots) not in here.fillings or (best is not None and len(slots) <= len(best[1])):
@@ -302,9 +352,12 @@ def _partly(
 
 def _landmark_first(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar) -> bool:
     first, second = titles
-    if not first.start or grammar.concepts.of(words[first.start - 1]) not in LANDMARKS:
-        return False
-    return all(grammar.concepts.of(word) not in LANDMARKS for word in words[first.end : second.start])
+    turning = words_for(grammar.language).landmarks
+
+    def marks(said: Sequence[str]) -> bool:
+        return any(grammar.concepts.of(word) in LANDMARKS or word in turning for word in said)
+
+    return marks(words[: first.start]) and not marks(words[first.end : second.start])
 
 
 def _nearest(

@@ -129,7 +129,14 @@ def _ways(term: Term, language: str) -> list[str]:
             for way in (words, rest if head in articles else ""):
                 if way and way not in ways:
                     ways.append(way)
-    return ways
+    return [*ways, *(way for each in tuple(ways) for way in _counted(each, language) if way not in ways)]
+
+
+def _counted(way: str, language: str) -> Iterator[str]:
+    """ "toy story two" -> "toy story number two", "toy story part two"."""
+    head, _, last = way.rpartition(" ")
+    if head and number_of([last], language) is not None and head.rpartition(" ")[2] not in words_for(language).parts:
+        yield from (f"{head} {part} {last}" for part in words_for(language).sequels)
 
 
 def _numbered(one: str, other: str, language: str) -> bool:
@@ -153,12 +160,26 @@ class Vocabulary:
     def __init__(self, lexicons: Sequence[Lexicon]) -> None:
         self.lexicons = tuple(lexicons)
         self.longest = max((lex.longest for lex in self.lexicons), default=0)
+        self.parts = frozenset[str]().union(*(words_for(lex.language).parts for lex in self.lexicons))
 
     def lookup(self, key: str) -> tuple[Term, ...]:
         for lex in self.lexicons:
             if found := lex.forms.get(key):
                 return found
         return ()
+
+    def mistakable(self, term_id: object) -> bool:
+        """Whether the term of this id could be taken for another."""
+        known = (lex.by_id[term_id] for lex in self.lexicons if isinstance(term_id, str) and term_id in lex.by_id)
+        return any(self.near(term) for term in known)
+
+    def sequel(self, words: Sequence[str], at: int, end: int) -> Iterator[tuple[Term, ...]]:
+        """What is called as the title ``at``..``end`` and the word after it, a "number" or "part" between them left out."""
+        following = end
+        while following < len(words) and words[following] in self.parts:
+            following += 1
+        if following < len(words):
+            yield from filter(None, [self.lookup(" ".join((*words[at:end], words[following])))])
 
     def starts(self, word: str) -> bool:
         return any(word in lex.first_words for lex in self.lexicons)

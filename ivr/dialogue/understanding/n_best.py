@@ -22,7 +22,7 @@ from ivr.dialogue.understanding.grammar import (
     distinct,
 )
 from ivr.dialogue.understanding.grammar_compiler import StateGrammar
-from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred
+from ivr.dialogue.understanding.inference import AT_ONCE, danger_of, inferred, wants_human
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.paraphrase import likely
 from ivr.dialogue.understanding.risk import RiskWords
@@ -65,7 +65,7 @@ def _heard(recognition: Recognition, grammar: StateGrammar, risks: RiskWords) ->
         return Interpretation(human, how="grammar")
     rival = did_you_mean(heard)
     if not best.sure:
-        if (wish := risks.wished(words, grammar)) is not None:
+        if (wish := _wish(words, grammar, risks)) is not None:
             return Interpretation(wish, how="risk")
         if (danger := risks.said(words, grammar)) is not None:
             both = danger.meaning == best.meaning and _certain(danger, words, grammar)
@@ -96,7 +96,7 @@ def _compared(best: Reading, rival: Reading | None, meant: Sequence[Reading], ho
     other = meant[0] if meant else None
     if other is None or other.meaning.intent == best.meaning.intent:
         return Interpretation(best, rival, "grammar")
-    if other.human or other.confidence > best.confidence:
+    if other.leads_out or other.confidence > best.confidence:
         return Interpretation(other, best, how)
     return Interpretation(best, other, how)
 
@@ -188,7 +188,7 @@ def _free(words: Sequence[str], grammar: StateGrammar, risks: RiskWords, *, type
         return NOTHING
     if found := _covered(words, grammar):
         return Interpretation(found[0].doubted(0.7), found[1] if len(found) > 1 else None, "transcript")
-    if (wish := risks.wished(words, grammar)) is not None:
+    if (wish := _wish(words, grammar, risks)) is not None:
         return Interpretation(wish, how="risk")
     danger = risks.said(words, grammar)
     if danger is not None and typed and _certain(danger, words, grammar):
@@ -217,6 +217,15 @@ def _guessed(
     if not guesses:
         return NOTHING
     return Interpretation(guesses[0], did_you_mean(guesses, CLOSE_GUESSES), "likeness")
+
+
+def _wish(words: Sequence[str], grammar: StateGrammar, risks: RiskWords) -> Reading | None:
+    """The wish for a human that was said. Where a word of it may mean something else a classifier tells, who weighs the
+    sentence among all others; without one it is asked about."""
+    wish = risks.wished(words, grammar)
+    if wish is None or not wish.inferred or grammar.classifier is None:
+        return wish
+    return replace(wish, sure=True, inferred=False) if wants_human(words, grammar, grammar.classifier) else None
 
 
 def _certain(danger: Reading, words: Sequence[str], grammar: StateGrammar) -> bool:

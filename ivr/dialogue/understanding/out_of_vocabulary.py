@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.spoken.languages import words_for
-from ivr.dialogue.understanding.grammar_compiler import Node, StateGrammar
+from ivr.dialogue.understanding.grammar_compiler import Entry, Node, StateGrammar
 from ivr.dialogue.understanding.lexicon import negated, without_politeness
 from ivr.dialogue.understanding.slots import Slot, TitleSlot
 
@@ -41,6 +41,42 @@ def unknown_title(words: Sequence[str], grammar: StateGrammar, *, asked: bool) -
         if best is None or found.around > best.around:
             best = found
     return () if best is None else words[best.start : best.end]
+
+
+def said_in_part(words: Sequence[str], intent: str, grammar: StateGrammar) -> bool:
+    """Whether these words are a phrase of ``intent``, word for word, but for one slot that they don't fill ("move that to
+    the top") or that they don't come to ("swap Vertigo")."""
+    words = without_politeness(words, grammar.language)
+    return bool(words) and any(
+        entry.intent == intent for entry in _begun(grammar.outline.root, words, 0, grammar.slots, 0, whole=True)
+    )
+
+
+def _begun(
+    node: Node, words: Sequence[str], at: int, slots: Mapping[str, Slot], around: int, *, whole: bool
+) -> Iterator[Entry]:
+    """The entries of which these words are the phrase or its beginning. ``whole``: no slot was left out so far."""
+    if at == len(words):
+        if around >= FEWEST_AROUND and not whole:
+            yield from (entry for entry, _ in node.ends)
+        elif around and whole:
+            yield from _below(node)
+        return
+    if (following := node.words.get(words[at])) is not None:
+        yield from _begun(following, words, at + 1, slots, around + 1, whole=whole)
+    for name, following in node.slots.items():
+        if name in slots:
+            for fill in slots[name].fills(words, at):
+                yield from _begun(following, words, fill.end, slots, around, whole=whole)
+            if whole:
+                for end in range(at + 1, min(len(words), at + MOST_WORDS) + 1):
+                    yield from _begun(following, words, end, slots, around, whole=False)
+
+
+def _below(node: Node) -> Iterator[Entry]:
+    yield from (entry for entry, _ in node.ends)
+    for following in (*node.words.values(), *node.slots.values()):
+        yield from _below(following)
 
 
 def _named(title: Sequence[str], grammar: StateGrammar) -> bool:

@@ -30,6 +30,7 @@ from ivr.dialogue.understanding.grammar import (
 )
 from ivr.dialogue.understanding.grammar_compiler import Entry, StateGrammar, comparable, rendered
 from ivr.dialogue.understanding.lexicon import Span, apart, negated, renumbered
+from ivr.dialogue.understanding.out_of_vocabulary import said_in_part
 from ivr.dialogue.understanding.slots import ChoiceSlot, Fill, NumberSlot, TitleSlot, titled
 
 ENOUGH = 0.64
@@ -71,7 +72,10 @@ def likely(words: Sequence[str], grammar: StateGrammar) -> list[Reading]:
         likes += [like for like in _by_slots(turned, titles_in(turned, grammar), grammar, known) if like.meaning.slots]
     if denied:
         likes = [like for like in likes if negated(_spoken(like.text), grammar.language)]
-    return distinct(sorted(likes, key=lambda like: -like.confidence))[:3]
+    found = distinct(sorted(likes, key=lambda like: -like.confidence))[:3]
+    return [
+        replace(like, inferred=not (like.lacks and said_in_part(words, like.meaning.intent, grammar))) for like in found
+    ]
 
 
 def _spoken(text: str) -> list[str]:
@@ -150,7 +154,7 @@ def _by_slots(words: Sequence[str], titles: list[Found], grammar: StateGrammar, 
             if len(shape.slots) != len(spotted) or not shape.broad:
                 continue
             heard = (sequence, strange) if shape.lacks else (sequence,)
-            like = _compared(shape, heard, slotless, frozenset(words), spotted)
+            like = _compared(shape, heard, slotless, frozenset(words), spotted, words_for(grammar.language).something)
             if like is not None:
                 best.append(like)
     best.sort(key=lambda like: -like.confidence)
@@ -256,6 +260,7 @@ def _compared(
     slotless: frozenset[str],
     said: frozenset[str],
     spotted: Sequence[Found],
+    something: str,
 ) -> Reading | None:
     """``sequences``: the sentence, for a shape with gaps also with what nobody knows as gaps."""
     filled: dict[str, SlotValue] = {}
@@ -281,7 +286,8 @@ def _compared(
         score *= 0.5 + 0.5 * min(item.score, 1.0)
     if score < ENOUGH:
         return None
-    found = Reading.guess(Meaning(shape.entry.intent, filled), rendered(shape.variant, filled), round(score, 4))
+    text = rendered(shape.variant, filled, something)
+    found = Reading.guess(Meaning(shape.entry.intent, filled), text, round(score, 4))
     return replace(found, lacks=shape.lacks)
 
 

@@ -63,11 +63,25 @@ class RiskWords:
         )
 
     def wished(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
-        """The wish for a human, in any words, outside titles: at once. A risk beside it tells why."""
-        if not any(True for _ in _found(self.human, _without_titles(words, grammar))):
+        """A phrase that asks for a human, outside titles: at once. A risk beside it tells why.
+
+        A phrase that is a single word of the language ("somebody") asks for nothing in a sentence about something else
+        ("there's somebody at the door"): there it is inferred."""
+        found = [(at, end) for at, end, _ in _found(self.human, _without_titles(words, grammar))]
+        if not found:
             return None
         hint = self.hinted(words, grammar)
-        return Reading(Meaning(HUMAN) if hint is None else hint.meaning, " ".join(words), 0.9)
+        wish = Reading(Meaning(HUMAN) if hint is None else hint.meaning, " ".join(words), 0.9)
+        whole = any(self._asks(words, at, end) for at, end in found)
+        return wish if whole else replace(wish, sure=False, inferred=True)
+
+    def _asks(self, words: Sequence[str], at: int, end: int) -> bool:
+        """Whether a phrase at ``at``..``end`` is one of several words, or all that is said but small words."""
+        if sum(word not in self.spoken.articles for word in words[at:end]) > 1:
+            return True
+        spoken = self.spoken
+        small = spoken.function_words | spoken.fillers | spoken.articles | spoken.hesitations | spoken.wishes
+        return small.union(spoken.denials, spoken.assents).issuperset((*words[:at], *words[end:]))
 
     def said(self, words: Sequence[str], grammar: StateGrammar) -> Reading | None:
         """A whole phrase of a risk, which stands by itself. Of several risks, hints included, the one with the highest

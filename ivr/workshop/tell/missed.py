@@ -18,6 +18,7 @@ from ivr.record import Entered, Entry, Understood
 
 NOTHING, DENIED, PERSON = "not understood", "denied", "followed by a person"
 HIDDEN = "•"
+ASKING = ("confirm", "meant")  # questions about what was understood
 _WITHHELD = re.compile(r"\[\d+ words?\]")
 _MARK = re.compile(r"(\{[^{}]*\})")
 Nearest = Callable[[str], tuple[str, str, float]]
@@ -59,12 +60,12 @@ def missed(entries: Sequence[Entry], flow: str) -> Iterator[Missed]:
 
 
 def _why(what: Understood, after: Understood | None) -> str:
-    if what.question == "confirm" or what.intent in (HUMAN, "yes", "no") or what.intent.startswith(RISK):
+    if what.question in ASKING or what.intent in (HUMAN, "yes", "no") or what.intent.startswith(RISK):
         return NOTHING if not what.intent and what.cause == "no-match" else ""
     if not what.intent:
         return NOTHING
     if after is not None:
-        if after.question == "confirm" and after.intent == "no" and what.doubt:
+        if after.question in ASKING and after.intent == "no" and what.doubt:
             return DENIED
         if after.intent == HUMAN:
             return PERSON

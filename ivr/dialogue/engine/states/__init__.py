@@ -10,6 +10,7 @@ from ivr.dialogue.engine.states import (
     did_you_mean,
     flow_control,
     handoff,
+    intent_question,
     language_choice,
     question,
     resume,
@@ -34,6 +35,7 @@ SIDE: dict[str, Handlers] = {
     Mode.CHOOSE: did_you_mean.HANDLERS,
     Mode.GOODBYE: flow_control.GOODBYE,
     Mode.RISK: risk_question.HANDLERS,
+    Mode.MEANT: intent_question.HANDLERS,
     Mode.LANGUAGE: language_choice.HANDLERS,
     Mode.STRANDED: handoff.STRANDED,
 }

@@ -16,7 +16,9 @@ from ivr.dialogue.engine.next import Answer, Ask, Gather, Mode, Next, NoMatch
 from ivr.dialogue.engine.requests import open_questions, request_entries
 from ivr.dialogue.engine.states import risk_question
 from ivr.dialogue.flows.wording import MASK
+from ivr.dialogue.spoken.normalisation import fold
 from ivr.dialogue.understanding.grammar import OPTION, Meaning, Reading
+from ivr.dialogue.understanding.slots import TitleSlot
 from ivr.record import Decided
 
 KEYS = {"1": 0, "2": 1, "3": 2}  # the third: neither
@@ -75,13 +77,28 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
             call.said = gather.said or call.said  # is what a human is told
         elif reading.sure:
             risk_question.decline(call, gather)
-        doubtful = frozenset() if reading.sure else frozenset(option.meaning.slots)
-        return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful))
+        again = reading.sure and _same(call, reading.text, option.text)  # the request once more, not what tells the two apart
+        doubtful = _near(call, option) if again else frozenset() if reading.sure else frozenset(option.meaning.slots)
+        return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful, inferred=False))
     if not reading.sure:
         return NoMatch(gather)
     call.denied()
     risk_question.decline(call, gather)
     return NoMatch(gather.base, neither=True)
+
+
+def _same(call: Conversation, one: str, other: str) -> bool:
+    return fold(one, call.language) == fold(other, call.language)
+
+
+def _near(call: Conversation, option: Reading) -> frozenset[str]:
+    """The titles that could be taken for another one."""
+    slots = {name: (call.slot(name), value) for name, value in option.meaning.slots.items()}
+    return frozenset(
+        name
+        for name, (bound, value) in slots.items()
+        if bound is not None and isinstance(bound[0], TitleSlot) and bound[0].vocabulary.mistakable(value.value)
+    )
 
 
 def _keyed(call: Conversation, gather: Gather, index: int) -> Next:

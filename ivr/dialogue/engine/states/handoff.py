@@ -89,7 +89,7 @@ def summon(call: Conversation, need: HandoffNeed) -> Next:
     call.kept, call.keyed_ahead, call.requests = None, "", ()
     call.left = call.left if again else tuple(call.stack)
     call.stack[:] = [Frame(flow.flow)]
-    call.intent_doubt = call.request_open = False
+    call.intent_doubt, call.request_open, call.guess = False, False, None
     return Goto(f"{flow.flow}.{flow.start}")
 
 

@@ -22,7 +22,7 @@ from ivr.dialogue.engine.requests import (
     request_entries,
     takes_requests,
 )
-from ivr.dialogue.engine.states import did_you_mean, risk_question
+from ivr.dialogue.engine.states import did_you_mean, intent_question, risk_question
 from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.flows.wording import MASK
@@ -232,7 +232,7 @@ def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
     call.frame.answer(reading.meaning.slots, reading.doubtful)
     if call.frame.asked and call.frame.asked[-1].state == call.frame.state:
         call.frame.asked[-1].chosen = choice.name
-    call.intent_doubt = not reading.sure
+    call.intent_doubt, call.guess = not reading.sure, intent_question.guessed(call, reading)
     call.request_open = True
     call.outbox.record(Decided("choice", choice.name))
     return Take(choice)
@@ -240,7 +240,7 @@ def _chosen(call: Conversation, choice: Transition, reading: Reading) -> Next:
 
 def back(call: Conversation) -> Goto:
     """To the question before this one, its answer forgotten; to the same one anew when there is none."""
-    state = call.state
+    state, call.guess = call.state, None
     while True:
         asked = call.frame.asked
         if asked and asked[-1].state == call.frame.state and state.kinds[0] == "question":
@@ -286,7 +286,7 @@ def _open_question(call: Conversation) -> Goto:
         frame.clear(*each.filled, *([states[each.state].ask] if states[each.state].ask else []))
     del frame.asked[latest:]
     call.requests, call.kept = (), None
-    call.request_open = call.intent_doubt = False
+    call.request_open, call.intent_doubt, call.guess = False, False, None
     return Goto(f"{frame.flow}.{asked[latest] if asked else call.flow.start}")
 
 
