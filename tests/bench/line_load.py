@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from watchfiles import awatch
@@ -37,27 +38,37 @@ async def floor(sinks: Sinks, seconds: float) -> tuple[Report, float]:
     return sinks.end(), cpu
 
 
-async def load(line: RunningLine, sinks: Sinks, seconds: float, folder: Path) -> tuple[Report, Spent, SippResult]:
+def first_sounds(report: Report, sipp: SippResult) -> list[float]:
+    """Seconds from each INVITE to the first sound of that call."""
+    told = [line.split() for line in sipp.logged.splitlines()]
+    invited = {int(w[1]): float(w[2]) + float(w[3]) / 1e6 for w in told if len(w) == 4 and w[0] == "invited"}
+    return [at - invited[port] for port, at in report.heard_at.items() if port in invited]
+
+
+async def load(
+    line: RunningLine, sinks: Sinks, seconds: float, folder: Path, rate: float = RATE
+) -> tuple[Report, Spent, SippResult]:
     calls = len(sinks.ports)
     ports = folder / "ports.csv"
     ports.write_text("SEQUENTIAL\n" + "".join(f"{port};\n" for port in sinks.ports))
-    ramp = calls / RATE
+    ramp = calls / rate
     hold_ms = round((ramp + seconds + 3) * 1000)
     sipp = await start_sipp(
         SCENARIO,
         folder,
         target=line.sip,
         calls=calls,
-        rate=RATE,
+        rate=rate,
         deadline_s=2 * ramp + seconds + 40,
         options=["-inf", str(ports), "-d", str(hold_ms)],
     )
     try:
-        async with asyncio.timeout(ramp + 15):
-            async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True):
-                if len((await line.get(f"/api/calls?live=true&limit={calls}"))["calls"]) >= calls:
-                    break
-        watch = Watch.on(line.process.pid, sipp.process.pid)
+        with suppress(TimeoutError):  # those that are missing are counted at the end
+            async with asyncio.timeout(ramp + 15):
+                async for _ in awatch(line.setup.folder, rust_timeout=300, yield_on_timeout=True):
+                    if (await line.get("/api/calls?live=true&limit=1"))["totals"]["live"] >= calls:
+                        break
+        watch = Watch.on(line.process.pid, sipp.process.pid, sinks.pid)
         sinks.begin()
         await asyncio.sleep(seconds)
         report = sinks.end()

@@ -15,7 +15,6 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,9 @@ from ivr.media.process.sender import Recording
 from ivr.softphone.g711 import encode
 from ivr.softphone.voices import CallerVoice
 from ivr.speech.service import WorkerSpeechService
-from tests.bench.process_tree import Spent, Watch
+from tests.bench.process_tree import Spent, Watch, memory_mb
 from tests.bench.talking_callers import FRAME, Heard, Plan, Sentence, sounds, talk
+from tests.bench.waits import quantile
 
 TEXTS = (
     "What's next?",
@@ -75,22 +75,25 @@ async def murmur() -> frozenset[bytes]:
     return frozenset(frame for frame in Recording(clip.pcm).payloads(PCMU) if sounds(frame))
 
 
-async def measured(plan: Plan, setup: LineSetup) -> tuple[Heard, Spent, dict[str, Any]]:
-    """What the callers heard, what it cost, and what /readyz said of speech in the middle of it."""
+async def called(plan: Plan, pid: int) -> tuple[Heard, Spent, dict[str, float]]:
+    """What callers heard of whoever answers them in the process ``pid``, what that cost, and its memory in MB by
+    process at the end."""
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        caller = await loop.run_in_executor(pool, os.getpid)
+        watch = Watch.on(pid, caller)
+        heard = await loop.run_in_executor(pool, talk, plan)
+        return heard, watch.spent(), memory_mb(pid)
+
+
+async def measured(plan: Plan, setup: LineSetup) -> tuple[Heard, Spent, dict[str, float], dict[str, Any]]:
+    """As ``called``, and what /readyz said of speech in the middle of it."""
     async with RunningLine.running(setup) as line:
-        host, _, port = line.sip.rpartition(":")
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            caller = await asyncio.get_running_loop().run_in_executor(pool, os.getpid)
-            watch = Watch.on(line.process.pid, caller)
-            talking = asyncio.get_running_loop().run_in_executor(pool, talk, plan.to((host, int(port))))
-            await asyncio.sleep(plan.seconds / 2)
-            async with asyncio.timeout(10):
-                speech = (await line.ready())["speech"]
-            return await talking, watch.spent(), speech
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("nan")
+        calling = asyncio.create_task(called(plan.to(line.sip), line.process.pid))
+        await asyncio.sleep(plan.seconds / 2)
+        async with asyncio.timeout(10):
+            speech = (await line.ready())["speech"]
+        return (*await calling, speech)
 
 
 def report(plan: Plan, heard: Heard, spent: Spent, speech: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +150,8 @@ def main() -> int:
     )
     folder = Path(tempfile.mkdtemp(prefix="ivr-talkers-"))
     setup = LineSetup(folder, max_calls=options.callers + 10, speech=options.speech.replace("\\n", "\n"))
-    said = report(plan, *asyncio.run(measured(plan, setup)))
+    heard, spent, memory, speech = asyncio.run(measured(plan, setup))
+    said = {**report(plan, heard, spent, speech), "memory_mb": memory}
     if options.json:
         options.json.write_text(json.dumps(said, indent=1), encoding="utf-8")
     good = met(plan, said)
