@@ -25,7 +25,7 @@ from tests.bench import growth_plot
 from tests.bench.figures import Figure, tell
 from tests.bench.knee import ANSWER_P95_S, GAP_P99_MS, MOST_ANSWER_S, MOST_SILENCE_S, Point, complaints, cost, knee
 from tests.bench.line_load import first_sounds, load
-from tests.bench.process_tree import memory_mb
+from tests.bench.process_tree import memory_mb, settled
 from tests.bench.rtp_sinks import Sinks
 from tests.bench.talkers import EVERY_S, NUMBERS, RAMP_S, TALKERS_A_CORE, TEXTS, measured, murmur, sentence
 from tests.bench.talking_callers import Plan
@@ -43,6 +43,7 @@ async def calls_point(calls: int, seconds: float) -> Point:
     folder = Path(tempfile.mkdtemp(prefix="ivr-growth-"))
     with Sinks.open(calls) as sinks:
         async with RunningLine.running(LineSetup(folder / "line", max_calls=calls + 10)) as line:
+            await settled(line.process.pid)
             report, spent, sipp = await load(line, sinks, seconds, folder, CALL_RATE)
             memory = memory_mb(line.process.pid)
     return Point(
@@ -109,7 +110,9 @@ def met(points: Sequence[Point], cores: int) -> list[str]:
             continue
         meant = point.offered <= TALKERS_A_CORE * cores
         if point.lost or point.sound.worst > MOST_SILENCE_S or point.answer.worst > MOST_ANSWER_S:
-            missed += [f"{point.offered} talkers: {what}" for what in complaints(point) if not what.startswith("answers")]
+            missed += [
+                f"{point.offered} talkers: {what}" for what in complaints(point) if not what.startswith("answers")
+            ]
         if meant and point.answer.p95 > ANSWER_P95_S:
             missed.append(f"{point.offered} talkers: answers p95 {point.answer.p95:.2f} s")
         if not point.answer.count:

@@ -193,7 +193,8 @@ def _panel(panel: Panel, column: Column, left: int, top: int, most: int) -> Iter
         yield from (f'<circle cx="{at_x}" cy="{at_y}" r="2.5" fill="{curve.colour}"/>' for at_x, at_y in found)
     if panel.aim is not None:
         at_y = y(panel.aim)
-        yield f'<line x1="{left}" x2="{left + _PANEL_W}" y1="{at_y}" y2="{at_y}" stroke="{_AIM}" stroke-dasharray="2 3"/>'
+        across = f'x1="{left}" x2="{left + _PANEL_W}" y1="{at_y}" y2="{at_y}"'
+        yield f'<line {across} stroke="{_AIM}" stroke-dasharray="2 3"/>'
         yield f'<text x="{left + 4}" y="{at_y - 4}" fill="{_AIM}">promised: {escape(panel.aim_name)}</text>'
     if column.knee.at is not None:
         at_x = x(column.knee.at)

@@ -1,4 +1,4 @@
-"""The knee of a growth curve: where a line that gets more calls stops being as good, and by its own figures why. Pure."""
+"""The knee of a growth curve: where a line that gets more calls stops being as good, and by its figures why. Pure."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def knee(points: Sequence[Point], cores: int) -> Knee:
         last = points[-1]
         words.insert(0, f"No knee up to {last.offered} {last.kind}: everything promised was kept at each load.")
         words.append(_reach(before, cores))
-        return Knee(last.offered, None, words)
+        return Knee(last.offered, None, [word for word in words if word])
     point = points[first]
     good = before[-1].offered if before else None
     since = f"Up to {good} {point.kind} everything promised was kept; " if good is not None else ""

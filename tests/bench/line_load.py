@@ -20,6 +20,7 @@ from pathlib import Path
 from watchfiles import awatch
 
 from ivr.demo.line import LineSetup, RunningLine
+from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import Spent, Watch
 from tests.bench.rtp_sinks import Report, Sinks, bare_loop
 from tests.wire.sipp import SippResult, start_sipp
@@ -96,6 +97,12 @@ async def measure(calls: int, seconds: float) -> bool:
     print(f"{'':14} load {cpu.load:.1f}, others had {cpu.others_cores:.2f} cores")
     print(f"{'':14} calls lost: {lost} of {calls}" + (f"\n{sipp.errors[-800:]}" if lost else ""))
     ratio_p99, ratio_cpu = report.p99 / max(floor_report.p99, 1e-9), total / max(floor_cpu, 1e-9)
+    others = cpu.others_cores
+    tell(
+        Figure(f"gap p99 of {calls} calls", report.p99, "ms", AIM_P99_MS, neighbours=others),
+        Figure(f"CPU of a call-second at {calls} calls", 1000 * total / span, "ms", neighbours=others),
+        Figure("calls lost", lost, "", 0, neighbours=others),
+    )
     met = report.p99 < AIM_P99_MS and not lost and not report.missing
     print(
         f"p99 gap {ratio_p99:.2f} x the floor, CPU {ratio_cpu:.1f} x;"

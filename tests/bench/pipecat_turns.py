@@ -1,10 +1,11 @@
-"""A pipecat-ai conversation as a peer of the line: ``PEERS/bin/python -m tests.bench.pipecat_turns CLIPS.json OUT.json``.
+"""A pipecat-ai conversation as a peer of the line: ``PYTHON -m tests.bench.pipecat_turns CLIPS.json OUT.json``.
 
-Runs in the environment of the extra ``bench``, where pipecat is. Its pipeline is the one that its documentation shows:
+PYTHON is that of the extra ``bench``, where pipecat is. The pipeline is the one that its documentation shows:
 transport, recogniser, user aggregator with Silero's voice activity and the turn model that it ships (or, told so, its
-time-out instead of that model), all at their defaults, an answer, synthesiser, transport. Recogniser and synthesiser are the line's (the same weights, grammar and
-code, a thread each); in the language model's place stands a processor that answers at once. No SIP, no RTP, no jitter
-buffer: frames of 20 ms go in by this module's own transport, at the time they would come.
+time-out instead of that model), all at their defaults, an answer, synthesiser, transport. Recogniser and synthesiser
+are the line's (the same weights, grammar and code, a thread each); in the language model's place stands a processor
+that answers at once. No SIP, no RTP, no jitter buffer: frames of 20 ms go in by this module's own transport, when they
+would come.
 """
 
 from __future__ import annotations
@@ -224,13 +225,11 @@ class Pace:
     async def say(self, clip: Clip) -> float:
         """When its last sound was out."""
         size = 2 * round(RATE * FRAME_S)
-        ended = time.monotonic()
         for number, at in enumerate(range(0, len(clip.pcm) - size + 1, size)):
             await self._frame(clip.pcm[at : at + size])
             if number == clip.last:
-                ended = self._due
-                return ended
-        return ended
+                return self._due
+        return self._due
 
 
 async def converse(clips: Sequence[Clip], turns: int, turn_model: bool) -> dict[str, Any]:

@@ -5,7 +5,9 @@ Times are the scheduler's own (schedstat of every thread, nanoseconds): ticks of
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 LINE = "line"
+_IDLE_CORES = 0.1
 ROLES = {"ivr.media.process": "media", "listen": "listening", "speak": "speaking"}
 
 
@@ -68,6 +71,19 @@ def memory_mb(pid: int) -> dict[str, float]:
         kilobytes = next((int(row.split()[1]) for row in told.splitlines() if row.startswith("Pss:")), 0)
         found[role] = found.get(role, 0.0) + kilobytes / 1024
     return found
+
+
+async def settled(pid: int, timeout_s: float = 30.0) -> None:
+    """Until the line ``pid`` does next to nothing: a line that is ready still loads what no call waits for. Returns
+    anyway after ``timeout_s``."""
+    until = time.monotonic() + timeout_s
+    before = -math.inf
+    while time.monotonic() < until:
+        now = sum(cpu_seconds(each) for each in roles(pid))
+        if now - before < _IDLE_CORES:
+            return
+        before = now
+        await asyncio.sleep(1.0)
 
 
 def machine_seconds() -> tuple[float, float]:

@@ -20,6 +20,10 @@ HOST = "127.0.0.1"
 _CHUNK_S = 1.0
 
 
+def _done() -> bool:
+    return True
+
+
 class Answering:
     """``clip``: 8 bits unsigned, as pyVoIP wants it."""
 
@@ -36,16 +40,15 @@ class Answering:
             rtpPortLow=40000,
             rtpPortHigh=49999,
         )
-        sip = self.phone.sip
-        sip.register = lambda: True
         self.listens = threading.Event()
-        receive = sip.recv_loop
+        receive = self.phone.sip.recv_loop
 
         def receive_loop() -> None:  # pyVoIP begins with it a second after its start
             self.listens.set()
             receive()
 
-        sip.recv_loop = receive_loop
+        for name, instead in (("register", _done), ("deregister", _done), ("recv_loop", receive_loop)):
+            setattr(self.phone.sip, name, instead)
 
     def answer(self, call: VoIPCall) -> None:
         """In a thread of the call's own, which pyVoIP starts a second after the INVITE."""

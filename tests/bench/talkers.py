@@ -28,7 +28,8 @@ from ivr.media.process.sender import Recording
 from ivr.softphone.g711 import encode
 from ivr.softphone.voices import CallerVoice
 from ivr.speech.service import WorkerSpeechService
-from tests.bench.process_tree import Spent, Watch, memory_mb
+from tests.bench.figures import Figure, tell
+from tests.bench.process_tree import Spent, Watch, memory_mb, settled
 from tests.bench.talking_callers import FRAME, Heard, Plan, Sentence, sounds, talk
 from tests.bench.waits import quantile
 
@@ -89,6 +90,7 @@ async def called(plan: Plan, pid: int) -> tuple[Heard, Spent, dict[str, float]]:
 async def measured(plan: Plan, setup: LineSetup) -> tuple[Heard, Spent, dict[str, float], dict[str, Any]]:
     """As ``called``, and what /readyz said of speech in the middle of it."""
     async with RunningLine.running(setup) as line:
+        await settled(line.process.pid)
         calling = asyncio.create_task(called(plan.to(line.sip), line.process.pid))
         await asyncio.sleep(plan.seconds / 2)
         async with asyncio.timeout(10):
@@ -123,9 +125,14 @@ def report(plan: Plan, heard: Heard, spent: Spent, speech: dict[str, Any]) -> di
     return said
 
 
+def meant(plan: Plan) -> bool:
+    """Whether a machine like this is there for so many."""
+    return plan.callers <= TALKERS_A_CORE * (os.cpu_count() or 1)
+
+
 def met(plan: Plan, said: dict[str, Any]) -> bool:
     within = said["sound"]["worst"] <= MOST_SILENCE_S and said["answer"]["worst"] <= MOST_ANSWER_S
-    served = plan.callers > TALKERS_A_CORE * (os.cpu_count() or 1) or said["answer"]["p95"] <= AIM_ANSWER_P95_S
+    served = not meant(plan) or said["answer"]["p95"] <= AIM_ANSWER_P95_S
     return bool(within and served and not said["unanswered"] and said["turns"])
 
 
@@ -155,6 +162,12 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(said, indent=1), encoding="utf-8")
     good = met(plan, said)
+    others, aim = spent.others_cores, AIM_ANSWER_P95_S if meant(plan) else None
+    tell(
+        Figure(f"answer p95 of {plan.callers}", said["answer"]["p95"], "s", aim, neighbours=others),
+        Figure("longest answer", said["answer"]["worst"], "s", MOST_ANSWER_S, neighbours=others),
+        Figure("longest silence", said["sound"]["worst"], "s", MOST_SILENCE_S, neighbours=others),
+    )
     print(
         f"aims of {AIM_ANSWER_P95_S:g} s (p95 of answers, {TALKERS_A_CORE} a core), {MOST_SILENCE_S:g} s of silence,"
         f" {MOST_ANSWER_S:g} s to any answer: {'met' if good else 'MISSED'}"
