@@ -119,7 +119,7 @@ ALONE = {  # its figures are among another's: only where it is named
 }
 
 
-def run(name: str, bench: Bench, arguments: Sequence[str], out: Path) -> Run:
+def run(name: str, arguments: Sequence[str], out: Path) -> Run:
     """Shown while it runs, and kept in ``out``."""
     figures = out / f"{name}.figures"
     figures.unlink(missing_ok=True)
@@ -213,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for number, (name, arguments) in enumerate(plan.items(), 1):
             usual = "" if options.quick else f", about {minutes(known[name].seconds)}"
             print(f"\n=== {number} of {len(plan)}, {name}{usual}: {known[name].about}", flush=True)
-            runs.append(run(name, known[name], [part.format(**places) for part in arguments], options.out))
+            runs.append(run(name, [part.format(**places) for part in arguments], options.out))
             so_far = minutes(time.monotonic() - began)
             print(f"--- {name}: {runs[-1].verdict} in {minutes(runs[-1].seconds)}; {so_far} so far", flush=True)
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from typing import Any
 from tests.bench.figures import Figure
 
 NOT_MEASURED = "NOT MEASURED: "  # how a bench says what it had to leave out
+TRACEBACK = "Traceback (most recent call last):"
 _HEAD = ("bench", "figure", "is", "aim", "", "neighbours", "note")
 _NOTE = 110  # characters
 
@@ -35,7 +36,7 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        if self.status not in (0, 1):
+        if self.status not in (0, 1) or (self.status and TRACEBACK in self.said):
             return f"FAILED ({self.status})"
         return "MISSED" if self.missed else "met"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.bench import growth, growth_plot
 from tests.bench.figures import FILE, told
-from tests.bench.knee import Point
+from tests.bench.knee import Point, knee
 from tests.bench.line_load import first_sounds
 from tests.bench.rtp_sinks import Report
 from tests.bench.test_knee import point, spent, waits
@@ -63,7 +63,7 @@ def test_axes_have_round_numbers() -> None:
 
 
 def test_words_of_the_knee_cannot_break_the_picture() -> None:
-    column = growth_plot.talkers_column([point(1, spent(1))], growth.knee([point(1, spent(1))], 2))
+    column = growth_plot.talkers_column([point(1, spent(1))], knee([point(1, spent(1))], 2))
     bad = replace(column, title="<&>", knee=replace(column.knee, words=["a < b & c"]))
     assert {"<&>", "a < b & c"} <= set(texts(growth_plot.svg([bad], "x < y")))
 

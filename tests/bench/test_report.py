@@ -10,7 +10,7 @@ import pytest
 
 from tests.bench import __main__ as bench
 from tests.bench.figures import FILE, Figure, tell, told
-from tests.bench.report import Report, Run, as_data, markdown, shown, table, write
+from tests.bench.report import TRACEBACK, Report, Run, as_data, markdown, shown, table, write
 
 GOOD = Figure("gap p99 of 100 calls", 20.4, "ms", 21.0, neighbours=0.31)
 BAD = Figure("answer p95", 0.94, "s", 0.8, note="load 4 | more")
@@ -56,6 +56,7 @@ def test_a_failed_bench_is_told_from_a_missed_aim() -> None:
     assert run("x", status=1).verdict == "MISSED"
     assert run("x", status=2).verdict == "FAILED (2)"
     assert run("x", status=-9).verdict == "FAILED (-9)"
+    assert run("x", status=1, said=(TRACEBACK, "  File ...", "KeyError: 'x'")).verdict == "FAILED (1)"
     assert Report([run("a"), run("b", status=1), run("c", BAD)], {}).missed == ["b", "c"]
 
 
@@ -116,10 +117,10 @@ def test_the_whole_ends_with_one_where_an_aim_was_missed(
 
 def test_a_bench_is_run_watched_and_kept(tmp_path: Path) -> None:
     """A real one, the cheapest: asked for a word that it doesn't know."""
-    found = bench.run("flow_check", bench.BENCHES["flow_check"], ["--no-such-option"], tmp_path)
+    found = bench.run("line_load", ["--no-such-option"], tmp_path)
     assert found.verdict == "FAILED (2)" and found.figures == []
     assert any("unrecognized arguments" in line for line in found.said)
-    assert "unrecognized arguments" in (tmp_path / "flow_check.txt").read_text()
+    assert "unrecognized arguments" in (tmp_path / "line_load.txt").read_text()
     assert found.neighbours >= 0.0
 
 
