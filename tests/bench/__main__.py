@@ -62,7 +62,7 @@ BENCHES = {
     "growth": Bench(
         "1 to 600 calls, 1 to 200 talkers: first sound, answer, CPU, memory, the knee",
         700,
-        ("--calls", "1", "40", "--talkers", "1", "10", "--call-seconds", "3", "--talk-seconds", "18"),
+        ("--calls", "1", "40", "--talkers", "2", "10", "--call-seconds", "3", "--talk-seconds", "15"),
         arguments=("--json", "{out}/growth.json", "--svg", "{out}/growth.svg"),
     ),
     "peers": Bench(

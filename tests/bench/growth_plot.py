@@ -12,7 +12,7 @@ from html import escape
 from tests.bench.knee import ANSWER_P95_S, FIRST_SOUND_P95_S, GAP_P99_MS, MOST_ANSWER_S, Knee, Point
 
 _WIDTH, _PANEL_W, _PANEL_H = 1120, 450, 170
-_LEFT, _TOP, _GAP_X, _GAP_Y = 64, 96, 100, 62
+_LEFT, _TOP, _GAP_X, _GAP_Y = 64, 108, 100, 76
 _WORDS, _LINE_H = 78, 17  # characters a line below the plot
 _INK, _GRID, _AIM, _KNEE = "#222", "#e3e3e3", "#b03030", "#8a5a00"
 _ROLES = {  # from the bottom up
@@ -36,7 +36,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """``stacked`` curves lie on one another."""
+    """``stacked`` curves lie on one another. ``base``: where the axis begins."""
 
     title: str
     curves: Sequence[Curve]
@@ -44,6 +44,7 @@ class Panel:
     aim: float | None = None
     aim_name: str = ""
     least: float = 0.0  # what the axis shows at least
+    base: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def calls_column(points: Sequence[Point], knee: Knee) -> Column:
         (Curve("gap p99", "#5b9a5b", lambda p: p.gap_ms),),
         aim=GAP_P99_MS,
         aim_name=f"{GAP_P99_MS:g} ms",
-        least=24,
+        least=22,
+        base=19,
     )
     return Column("Calls that listen", "calls at once", points, knee, (first, gaps, _CPU, _MB))
 
@@ -151,7 +153,7 @@ def _wrapped(column: Column) -> list[str]:
 
 def _column(column: Column, left: int, below: int, lines: Sequence[str]) -> str:
     most = max((point.offered for point in column.points), default=1)
-    drawn = f'<text x="{left}" y="76" font-size="15" font-weight="bold">{escape(column.title)}</text>'
+    drawn = f'<text x="{left}" y="80" font-size="15" font-weight="bold">{escape(column.title)}</text>'
     for number, panel in enumerate(column.panels):
         drawn += "".join(_panel(panel, column, left, _TOP + number * (_PANEL_H + _GAP_Y), most))
     told = "The knee" if column.knee.at is not None else "No knee"
@@ -165,21 +167,20 @@ def _panel(panel: Panel, column: Column, left: int, top: int, most: int) -> Iter
     points = column.points
     heights = [sum(curve.at(point) or 0.0 for curve in panel.stacked) for point in points]
     single = [value for curve in panel.curves for point in points if (value := curve.at(point)) is not None]
-    step = nice(max([*heights, *single, panel.aim or 0.0, panel.least], default=1.0) * 1.08 / 4)
-    ceiling = step * 4
+    step = nice((max([*heights, *single, panel.aim or 0.0, panel.least], default=1.0) - panel.base) * 1.08 / 4)
 
     def x(offered: float) -> float:
         return round(left + _PANEL_W * offered / most, 1)
 
     def y(value: float) -> float:
-        return round(top + _PANEL_H * (1 - value / ceiling), 1)
+        return round(top + _PANEL_H * (1 - max(0.0, value - panel.base) / (4 * step)), 1)
 
     yield f'<text x="{left}" y="{top - 7}" fill="{_INK}">{escape(panel.title)}</text>'
     for number in range(5):
-        at = step * number
+        at = panel.base + step * number
         yield f'<line x1="{left}" x2="{left + _PANEL_W}" y1="{y(at)}" y2="{y(at)}" stroke="{_GRID}"/>'
         yield f'<text x="{left - 6}" y="{y(at) + 4}" text-anchor="end" fill="#555">{at:g}</text>'
-    floor = [(x(point.offered), y(0.0)) for point in points]
+    floor = [(x(point.offered), y(panel.base)) for point in points]
     sums = [0.0] * len(points)
     for curve in panel.stacked:
         sums = [total + (curve.at(point) or 0.0) for total, point in zip(sums, points, strict=True)]
@@ -222,7 +223,7 @@ def _legend(curves: Sequence[Curve], left: int, top: int) -> Iterator[str]:
     at = left
     for curve in curves:
         dash = ' stroke-dasharray="5 3"' if curve.dashed else ""
-        y = top + _PANEL_H + 27
+        y = top + _PANEL_H + 44
         yield f'<line x1="{at}" x2="{at + 16}" y1="{y}" y2="{y}" stroke="{curve.colour}" stroke-width="3"{dash}/>'
         yield f'<text x="{at + 20}" y="{y + 4}" font-size="11" fill="{_INK}">{escape(curve.name)}</text>'
         at += 30 + round(6.2 * len(curve.name))
