@@ -15,6 +15,7 @@ _WIDTH, _PANEL_W, _PANEL_H = 1120, 450, 170
 _LEFT, _TOP, _GAP_X, _GAP_Y = 64, 108, 100, 76
 _WORDS, _LINE_H = 78, 17  # characters a line below the plot
 _INK, _GRID, _AIM, _KNEE = "#222", "#e3e3e3", "#b03030", "#8a5a00"
+_STEPS = (1, 2, 2.5, 3, 4, 5, 6, 8, 10)
 _ROLES = {  # from the bottom up
     "listening": "#2f6f9f",
     "line": "#c2703d",
@@ -243,8 +244,8 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 
 def nice(value: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten, for axes. 1.0 for nothing."""
+    """The next round number, for the steps of an axis. 1.0 for nothing."""
     if value <= 0 or not math.isfinite(value):
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(round(step * power, 10) for step in (1, 2, 2.5, 5, 10) if step * power >= value * (1 - 1e-9))
+    return next(round(step * power, 10) for step in _STEPS if step * power >= value * (1 - 1e-9))

@@ -111,15 +111,16 @@ def knee(points: Sequence[Point], cores: int) -> Knee:
         return Knee(last.offered, None, [word for word in words if word])
     point = points[first]
     good = before[-1].offered if before else None
-    since = f"Up to {good} {point.kind} everything promised was kept; " if good is not None else ""
+    where = f"at {point.offered}" if good is not None else f"Already at {point.offered} {point.kind}"
+    since = f"Up to {good} {point.kind} everything promised was kept; {where}" if good is not None else where
     if point.refused:
         words.insert(
             0,
-            f"{since}at {point.offered} the line took {point.taken} and refused {point.refused} (503): the limit is its"
+            f"{since} the line took {point.taken} and refused {point.refused} (503): the limit is its"
             " admission, which is there so that those inside are served" + _served(point) + ".",
         )
     else:
-        words.insert(0, f"{since}at {point.offered}: {'; '.join(complaints(point))}.")
+        words.insert(0, f"{since}: {'; '.join(complaints(point))}.")
         words.append(_reason(point, cores))
     later = [p for p in points[first:] if p.refused and p is not point]
     if later:
@@ -143,6 +144,8 @@ def _spending(points: Sequence[Point], kind: Kind) -> str:
     if not last.used or not each:
         return ""
     role, most = max(last.cores.items(), key=lambda item: item[1])
+    if len(points) < 2:
+        return f"With {last.taken} {kind} the line took {last.used:.2f} cores; {most / last.used:.0%} of it is {role}."
     one = "call" if kind == "calls" else "talker"
     return f"Each {one} takes {1000 * each:.1f} ms of CPU a second; {most / last.used:.0%} of it is {role}."
 

@@ -32,7 +32,7 @@ def texts(svg: str) -> list[str]:
 
 
 def test_the_plot_is_labelled_with_units_aims_and_the_knee() -> None:
-    said = texts(growth.drawn(grown(), 2))
+    said = texts(growth.drawn(grown(), 2, "here"))
     whole = "\n".join(said)
     for label in ("in s", "in cores", "in MB", "in ms", "calls at once", "talkers offered", "first sound p95"):
         assert label in whole, label
@@ -44,7 +44,7 @@ def test_the_plot_is_labelled_with_units_aims_and_the_knee() -> None:
 
 def test_points_lie_where_their_figures_say() -> None:
     """The first sound's p95 of 0.3 s for each load: one height, from left to right."""
-    svg = growth.drawn([point(n, spent(n)) for n in (50, 100)], 2)
+    svg = growth.drawn([point(n, spent(n)) for n in (50, 100)], 2, "here")
     found = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="2.5" fill="#2f6f9f"', svg)
     across, heights = {float(x) for x, _ in found}, {float(y) for _, y in found}
     assert max(across) - min(across) == pytest.approx(225), "half a panel apart"
@@ -54,12 +54,12 @@ def test_points_lie_where_their_figures_say() -> None:
 
 def test_a_number_that_was_not_measured_is_not_drawn() -> None:
     silent = replace(point(10, spent(10)), answer=replace(waits(0.0), count=0))
-    assert "<circle" in growth.drawn([silent], 2)
-    assert not re.search(r'<circle[^>]*fill="#c2703d"', growth.drawn([silent], 2))
+    assert "<circle" in growth.drawn([silent], 2, "here")
+    assert not re.search(r'<circle[^>]*fill="#c2703d"', growth.drawn([silent], 2, "here"))
 
 
 def test_axes_have_round_numbers() -> None:
-    assert [growth_plot.nice(value) for value in (0.13, 0.2, 0.21, 3.0, 140.0, 0.0)] == [0.2, 0.2, 0.25, 5, 200, 1.0]
+    assert [growth_plot.nice(value) for value in (0.13, 0.2, 0.21, 3.0, 140.0, 0.0)] == [0.2, 0.2, 0.25, 3, 200, 1.0]
 
 
 def test_words_of_the_knee_cannot_break_the_picture() -> None:
@@ -69,7 +69,10 @@ def test_words_of_the_knee_cannot_break_the_picture() -> None:
 
 
 def test_refusing_is_no_fault_but_a_long_answer_is() -> None:
-    assert growth.met(grown(), 2) == []
+    assert growth.met(grown(), 2) == [
+        "100 calls: 2.20 ms of CPU a call-second",
+        "600 calls: 2.20 ms of CPU a call-second",
+    ]
     slow = replace(grown()[-1], answer=waits(1.0, 2.6))
     assert growth.met([slow], 2) == ["200 talkers: somebody's answer took 2.60 s (promised 2.5)"]
     meant = replace(point(120, spent(120)), answer=waits(0.9))
@@ -81,10 +84,10 @@ def test_an_earlier_run_is_drawn_and_judged_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, figures = tmp_path / "growth.json", tmp_path / "figures"
-    data.write_text(json.dumps(growth.as_data(grown(), 2)))
+    data.write_text(json.dumps(growth.as_data(grown(), 2, "here")))
     monkeypatch.setenv(FILE, str(figures))
     monkeypatch.setattr("sys.argv", ["growth", "--from-json", str(data), "--svg", str(tmp_path / "growth.svg")])
-    assert growth.main() == 0
+    assert growth.main() == 1, "600 calls at 2.2 ms"
     assert "refused 80 (503)" in capsys.readouterr().out
     assert (tmp_path / "growth.svg").read_text().startswith("<svg")
     found = {figure.name: figure for figure in told(figures)}

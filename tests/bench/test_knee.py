@@ -74,6 +74,7 @@ def test_full_cores_are_the_reason_where_nothing_idled() -> None:
 def test_neighbours_are_the_reason_where_they_had_more_than_the_line() -> None:
     found = knee([point(20, spent(20), p95=1.4, neighbours=1.7)], cores=2)
     assert (found.good, found.at) == (None, 20)
+    assert found.words[0].startswith("Already at 20 talkers: answers p95 1.40 s")
     assert any("Why: neighbours had the cores" in words for words in found.words)
 
 
