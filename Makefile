@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PEERS  := $(VENV)/peers
 
-.PHONY: help demo test check bench eval eval-voices serve fmt clean system-packages chromium
+.PHONY: help demo test check bench peers eval eval-voices serve fmt clean system-packages chromium
 
 help:            ## what there is to run
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,8 +37,15 @@ check: $(STAMP)  ## types, lint, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(STAMP) system-packages ## measure: pacing under 100 calls, speech accuracy, checker and script speed
-	@$(BIN)/python -m tests.bench
+bench: $(STAMP) system-packages peers ## measure everything, peers beside it: table, JSON, growth plot (BENCH="--quick", BENCH="--help")
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+# pipecat-ai wants other versions than the tests: an environment of its own, with the line's engines as they are here.
+peers:
+	@test -e $(PEERS)/.installed || { echo "Installing the bench's peers into $(PEERS)" && $(PYTHON) -m venv $(PEERS) \
+		&& grep -E '^(numpy|onnxruntime|hibari-tts|moonshine-voice)==' requirements.lock >$(PEERS)/constraints.txt \
+		&& $(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --constraint $(PEERS)/constraints.txt --editable '.[bench]' \
+		&& touch $(PEERS)/.installed; } || echo "The bench's peers could not be installed: it says so, and goes on without them"
 
 eval: $(STAMP) eval-voices ## measure hearing and understanding: voices, noise, pauses, paraphrases (EVAL="--quick" for a taste)
 	@$(BIN)/python -m tests.eval $(EVAL)
@@ -53,4 +61,4 @@ fmt: $(STAMP)
 	@$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) var audio/.cache demo-out eval-out .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) var audio/.cache demo-out eval-out bench-out .mypy_cache .ruff_cache .pytest_cache

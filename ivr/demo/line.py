@@ -54,6 +54,7 @@ class LineSetup:
     drain_s: float = 1.0
     sip: str = "127.0.0.1:0"
     allow: str = "127.0.0.1/32"  # who may call
+    media_ports: str = "20000-29999"
     gateway: str = "sip:127.0.0.1:9"  # where members' numbers are called; nobody is there by default
     descriptors: int = 0
     speech: str = ""  # lines of [speech]
@@ -69,7 +70,7 @@ class LineSetup:
         lines = [
             f'[sip]\nlisten = "{self.sip}"\nmax_calls = {self.max_calls}',
             f'[[sip.trunks]]\nname = "loopback"\nallow = ["{self.allow}"]\ngateway = "{self.gateway}"',
-            f'[media]\nports = "20000-29999"\ntimeout_s = {self.media_timeout_s}',
+            f'[media]\nports = "{self.media_ports}"\ntimeout_s = {self.media_timeout_s}',
             f'[speech]\nrecordings = "{audio}"\ncache = "{self.cache}"\n{self.speech}',
             f'[flows]\ndirectory = "{self.flows}"\ntime_zone = "UTC"',
             '[[flows.services]]\nname = "deliveries"\nurl = "/api"',

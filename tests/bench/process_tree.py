@@ -5,7 +5,9 @@ Times are the scheduler's own (schedstat of every thread, nanoseconds): ticks of
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 LINE = "line"
+_IDLE_CORES = 0.1
 ROLES = {"ivr.media.process": "media", "listen": "listening", "speak": "speaking"}
 
 
@@ -57,7 +60,33 @@ def roles(pid: int) -> dict[int, str]:
     return found
 
 
-def _machine() -> tuple[float, float]:
+def memory_mb(pid: int) -> dict[str, float]:
+    """Of the line ``pid``, by role: proportional set size, so that what processes share is counted once."""
+    found: dict[str, float] = {}
+    for child, role in roles(pid).items():
+        try:
+            told = Path(f"/proc/{child}/smaps_rollup").read_text()
+        except OSError:  # it ended
+            continue
+        kilobytes = next((int(row.split()[1]) for row in told.splitlines() if row.startswith("Pss:")), 0)
+        found[role] = found.get(role, 0.0) + kilobytes / 1024
+    return found
+
+
+async def settled(pid: int, timeout_s: float = 30.0) -> None:
+    """Until the line ``pid`` does next to nothing: a line that is ready still loads what no call waits for. Returns
+    anyway after ``timeout_s``."""
+    until = time.monotonic() + timeout_s
+    before = -math.inf
+    while time.monotonic() < until:
+        now = sum(cpu_seconds(each) for each in roles(pid))
+        if now - before < _IDLE_CORES:
+            return
+        before = now
+        await asyncio.sleep(1.0)
+
+
+def machine_seconds() -> tuple[float, float]:
     """Seconds that all cores worked, and had in all."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     idle = ticks[3] + ticks[4]
@@ -82,6 +111,7 @@ class Spent:
     seconds: Mapping[str, float]
     others_cores: float
     load: float
+    own_cores: float = 0.0  # of who calls
 
     @property
     def together(self) -> float:
@@ -104,7 +134,7 @@ class Watch:
         watch = cls(pid, [os.getpid(), *own])
         watch._began = {each: cpu_seconds(each) for each in roles(pid)}
         watch._own_began = {each: cpu_seconds(each) for each in watch.own}
-        watch._machine, watch._at = _machine()[0], time.monotonic()
+        watch._machine, watch._at = machine_seconds()[0], time.monotonic()
         return watch
 
     def spent(self) -> Spent:
@@ -112,6 +142,7 @@ class Watch:
         seconds: dict[str, float] = {}
         for pid, role in roles(self.pid).items():
             seconds[role] = seconds.get(role, 0.0) + cpu_seconds(pid) - self._began.get(pid, 0.0)
-        mine = sum(seconds.values()) + sum(cpu_seconds(pid) - began for pid, began in self._own_began.items())
-        others = (_machine()[0] - self._machine - mine) / max(time.monotonic() - self._at, 1e-9)
-        return Spent(seconds, max(others, 0.0), os.getloadavg()[0])
+        own = sum(cpu_seconds(pid) - began for pid, began in self._own_began.items())
+        took = max(time.monotonic() - self._at, 1e-9)
+        others = (machine_seconds()[0] - self._machine - sum(seconds.values()) - own) / took
+        return Spent(seconds, max(others, 0.0), os.getloadavg()[0], own / took)

@@ -9,15 +9,17 @@ import multiprocessing
 import socket
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
+
+from tests.bench.talking_callers import sounds
 
 TICK_S = 0.02
 FRAME = 160
@@ -31,7 +33,8 @@ _SILENCE = b"\xff" * FRAME
 class Report:
     """Gaps between packets of one call, over all calls, in ms. ``missing``: numbers skipped, or never begun.
 
-    ``audible``: the share of packets that were not digital silence."""
+    ``audible``: the share of packets that were not digital silence. ``heard_at``: by port, when its first sound came
+    (the kernel's clock, seconds since 1970)."""
 
     p50: float
     p99: float
@@ -40,6 +43,7 @@ class Report:
     missing: int
     silent_calls: int
     audible: float
+    heard_at: Mapping[int, float] = field(default_factory=dict)
 
     def line(self, name: str) -> str:
         return (
@@ -55,6 +59,7 @@ class Sinks:
         self._process = process
         self._pipe = pipe
         self.ports = ports
+        self.pid = process.pid or 0
 
     @classmethod
     @contextmanager
@@ -92,6 +97,7 @@ class _Far:
         self.number = number
         self.seen: list[tuple[float, int]] = []  # kernel's time, sequence number
         self.audible = 0
+        self.heard_at: float | None = None
         self._source: Any = None
         self._sent = 0
 
@@ -108,7 +114,10 @@ class _Far:
             for level, kind, value in extra:
                 if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
                     seconds, nanoseconds = _TIMESTAMP.unpack(value[:16])
-                    self.seen.append((seconds + nanoseconds / 1e9, int.from_bytes(data[2:4], "big")))
+                    at = seconds + nanoseconds / 1e9
+                    self.seen.append((at, int.from_bytes(data[2:4], "big")))
+                    if self.heard_at is None and sounds(data[12:]):
+                        self.heard_at = at
 
     def talk(self, payload: bytes) -> None:
         """To wherever packets come from: symmetric RTP, as phones do it."""
@@ -163,6 +172,7 @@ def _report(far_ends: Sequence[_Far]) -> Report:
         missing=missing,
         silent_calls=sum(not far.seen for far in far_ends),
         audible=sum(far.audible for far in far_ends) / max(packets, 1),
+        heard_at={far.socket.getsockname()[1]: far.heard_at for far in far_ends if far.heard_at is not None},
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.demo.line import LineSetup, RunningLine
+from tests.bench.figures import Figure, tell
 from tests.bench.process_tree import LINE, Spent, Watch, pace
 from tests.wire.sipp import SippResult, start_sipp
 
@@ -90,12 +91,17 @@ async def measure(rates: list[float], seconds: float, database: str) -> bool:
                     print(f"{'':8} the machine's pace: {before:.0f} ms before, {pace():.0f} ms after", flush=True)
                     aim_missed = rate >= AIM_FROM and 1000 * spent.together / calls > AIM_MS
                     met = met and not aim_missed and result.successful == calls
+                    name, aim = f"CPU of a short call at {rate:g}/s", AIM_MS if rate >= AIM_FROM else None
+                    each = 1000 * spent.together / calls
+                    tell(Figure(name, each, "ms", aim, neighbours=spent.others_cores, note=f"pace {before:.0f} ms"))
                     if result.failed:
                         print(result.errors[-800:])
                     offered = Offered(f"{floor.host}:{floor.port}", floor.process.pid, rate, calls)
                     result, spent = await call(offered, folder / f"uas-{rate:g}", port)
                     spent = Spent({LINE: spent.together}, spent.others_cores, spent.load)
                     print(row("SIPp", offered, result, spent), flush=True)
+                    each = 1000 * spent.together / calls
+                    tell(Figure(f"SIPp: {name}", each, "ms", neighbours=spent.others_cores))
         finally:
             await floor.stop()
     print(f"aim of {AIM_MS:g} ms at {AIM_FROM:g}/s and above, no call lost: {'met' if met else 'MISSED'}")

@@ -52,9 +52,15 @@ class Plan:
     numbers: Sequence[str]
     sentences: Sequence[Sentence]
     murmur: frozenset[bytes]
+    port: int = 0  # of these callers' SIP; 0: any
 
-    def to(self, line: tuple[str, int]) -> Plan:
-        return replace(self, line=line)
+    def to(self, line: str) -> Plan:
+        """To HOST:PORT."""
+        host, _, port = line.rpartition(":")
+        return replace(self, line=(host, int(port)))
+
+    def of(self, callers: int) -> Plan:
+        return replace(self, callers=callers)
 
 
 @dataclass(slots=True)
@@ -75,6 +81,14 @@ class Heard:
     ended: int = 0  # by the line
     talked: int = 0  # calls
     late_s: float = 0.0
+    first_s: list[float] = field(default_factory=list)  # from each INVITE to the first sound
+    packets: int = 0  # of audio, heard or silent
+    call_seconds: float = 0.0  # in which they should have come
+
+    @property
+    def packets_a_second(self) -> float:
+        """In each call: 50 where nothing is missing."""
+        return self.packets / self.call_seconds if self.call_seconds else 0.0
 
 
 class State(Enum):
@@ -96,6 +110,9 @@ class Caller:
         self.turn: Turn | None = None  # said, and not over yet
         self.ended_at = 0.0  # the last sound of what was said
         self.next_at = self.loud_at = 0.0
+        self.packets = 0
+        self.answered_at = 0.0
+        self.first_s: float | None = None
         self._plan = plan
         self._port = port
         self._from = f"<sip:{plan.numbers[number % len(plan.numbers)]}@127.0.0.1:{port}>;tag={rng.getrandbits(32):08x}"
@@ -138,7 +155,7 @@ class Caller:
         port = re.search(r"m=audio (\d+)", text)
         if self.state is State.INVITING and contact and port:
             self.state, self._target = State.UP, contact[1]
-            self.far = (self._plan.line[0], int(port[1]))
+            self.far, self.answered_at = (self._plan.line[0], int(port[1])), now
             self.next_at = now + _WELCOME_S + self._patience_s
         return self.request("ACK")
 
@@ -149,9 +166,12 @@ class Caller:
                 frame = self.rtp.recv(400)[12:]
             except BlockingIOError:
                 return
+            self.packets += len(frame) == FRAME
             if not sounds(frame):
                 continue
             self.loud_at = now
+            if self.first_s is None:
+                self.first_s = now - self.at  # of the INVITE
             turn = self.turn
             if turn is None or self._saying is not None:
                 continue
@@ -185,7 +205,7 @@ class Caller:
 
 def talk(plan: Plan) -> Heard:
     """Call, talk, hang up. Blocks for ``plan.seconds``."""
-    rng, heard, sip = random.Random(plan.callers), Heard(), _udp()
+    rng, heard, sip = random.Random(plan.callers), Heard(), _udp(plan.port)
     sip.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     port = sip.getsockname()[1]
     callers = [Caller(number, plan, port, rng) for number in range(plan.callers)]
@@ -214,8 +234,13 @@ def talk(plan: Plan) -> Heard:
                 caller.state = State.OVER
                 heard.unanswered += 1
         step += 1
+    now = time.monotonic()
     for caller in callers:
+        if caller.first_s is not None:
+            heard.first_s.append(caller.first_s)
         if caller.state is State.UP:
+            heard.packets += caller.packets
+            heard.call_seconds += now - caller.answered_at
             sip.sendto(caller.request("BYE", 2), plan.line)
             if caller.turn is not None and caller.turn.answer_s is not None:
                 heard.turns.append(caller.turn)
@@ -255,8 +280,8 @@ def _field(text: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def _udp() -> socket.socket:
+def _udp(port: int = 0) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
+    made.bind(("127.0.0.1", port))
     made.setblocking(False)
     return made

@@ -1,0 +1,342 @@
+"""Others beside the line, in one run: ``python -m tests.bench.peers [--calls 1 10 50 100] [--pipecat PYTHON]``.
+
+The same callers, from the same program, phone the line, SIPp's own answering side (``-sn uas -rtp_echo``: it says
+nothing, and sends each packet back) and pyVoIP (one process that says a clip). Printed: from the INVITE to the first
+sound, how many of 50 packets a second came, CPU and memory; the loads go up until a first sound takes longer than a
+second. pyVoIP lets each call ring for a second of its own, which is not counted against it. With few calls CPU is
+mostly what somebody takes without any: compare it at the same, high number of calls.
+
+Then one caller talks: the same sentences, by the same voice, to the line (by SIP and RTP) and to a pipecat-ai pipeline
+(by neither) with the same recogniser and synthesiser; ``pipecat_turns.py`` says how. Printed: from the caller's last
+sound to the first of the answer, and CPU a turn, everything included. What is not installed is named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ivr.demo.line import LineSetup, RunningLine
+from ivr.softphone.g711 import decode
+from ivr.softphone.voices import CallerVoice
+from tests.bench.figures import Figure, tell
+from tests.bench.process_tree import Watch, settled
+from tests.bench.talkers import NUMBERS, TEXTS, called, murmur, sentence
+from tests.bench.talking_callers import Plan, Sentence
+from tests.bench.waits import Waits
+from tests.wire.sipp import free_port, start_sipp
+
+HOST = "127.0.0.1"
+CALLS = (1, 10, 50, 100, 200)
+MOST_FIRST_SOUND_S = 1.0
+RATE = 20.0  # new calls a second
+HOLD_S = 8.0
+WARM_S = 9.0
+TURNS = 16
+TURN_S = 8.0  # from sentence to sentence, with the line
+CLIP = "Welcome to your film queue. You can hear what's next, or move, add and remove titles."
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Somebody who answers at ``target``, in the process ``pid``; ``rings_s``: what it always waits before that."""
+
+    name: str
+    target: str
+    pid: int
+    rings_s: float = 0.0
+    says: bool = True
+    callers_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One load of one of them. ``first``: less what it always lets ring."""
+
+    who: str
+    calls: int
+    answered: int
+    first: Waits
+    packets_a_second: float
+    cpu_ms: float  # a call-second
+    memory_mb: float
+    neighbours: float
+    load: float
+    says: bool
+
+    @property
+    def late(self) -> bool:
+        """Or nothing was heard by somebody."""
+        return self.says and (self.first.count < self.calls or self.first.p95 > MOST_FIRST_SOUND_S)
+
+    def __str__(self) -> str:
+        first = f"first sound {self.first}" if self.says else "says nothing"
+        return (
+            f"{self.who:9} {self.calls:4} calls, {self.answered} answered; {first}; {self.packets_a_second:.1f} packets"
+            f" a second; {self.cpu_ms:.2f} ms of CPU a call-second, {self.memory_mb:.0f} MB;"
+            f" neighbours {self.neighbours:.2f}, load {self.load:.1f}"
+        )
+
+
+def listeners(calls: int, hold_s: float, quiet: Sequence[Sentence], port: int) -> Plan:
+    """Who call, listen and say nothing."""
+    ramp = calls / RATE
+    return Plan(("", 0), calls, ramp + hold_s, 1e9, ramp, NUMBERS, quiet, frozenset(), port)
+
+
+async def load(who: Answering, calls: int, hold_s: float, quiet: Sequence[Sentence]) -> Row:
+    plan = listeners(calls, hold_s, quiet, who.callers_port).to(who.target)
+    heard, spent, memory = await called(plan, who.pid)
+    return Row(
+        who=who.name,
+        calls=calls,
+        answered=heard.talked,
+        first=Waits.of([max(0.0, each - who.rings_s) for each in heard.first_s]),
+        packets_a_second=heard.packets_a_second,
+        cpu_ms=1000 * spent.together / max(heard.call_seconds, 1e-9),
+        memory_mb=sum(memory.values()),
+        neighbours=spent.others_cores,
+        load=spent.load,
+        says=who.says,
+    )
+
+
+@asynccontextmanager
+async def line(calls: int) -> AsyncIterator[Answering]:
+    """After a first conversation with each caller: what is made when it is first wanted is no call's cost."""
+    folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
+    async with RunningLine.running(LineSetup(folder, max_calls=calls + 10)) as running:
+        await settled(running.process.pid)
+        said = [sentence(CallerVoice("joe"), "What's next?")]
+        first = Plan(("", 0), len(NUMBERS), WARM_S, WARM_S, 0.5, NUMBERS, said, frozenset())
+        await called(first.to(running.sip), running.process.pid)
+        await settled(running.process.pid)
+        yield Answering("the line", running.sip, running.process.pid)
+
+
+@asynccontextmanager
+async def sipp(calls: int) -> AsyncIterator[Answering]:
+    folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
+    options = ("-rtp_echo", "-mp", str(free_port(HOST)))
+    run = await start_sipp("uas", folder, calls=10 * calls, deadline_s=600, options=options, traces=("err",))
+    try:
+        yield Answering("SIPp", f"{run.host}:{run.port}", run.process.pid, says=False)
+    finally:
+        await run.stop()
+
+
+@asynccontextmanager
+async def pyvoip(_calls: int) -> AsyncIterator[Answering]:
+    folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
+    clip, port = folder / "clip.pcm", free_port(HOST)
+    clip.write_bytes(CallerVoice("joe").speak(CLIP))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.pyvoip_answers", str(port), str(clip)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            told = (await process.stdout.readline()).decode().split()
+        if told[:1] != ["ready"]:
+            raise RuntimeError("pyVoIP did not start")
+        yield Answering("pyVoIP", f"{HOST}:{told[1]}", process.pid, rings_s=1.0, callers_port=port)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def missing(pipecat: Path) -> dict[str, str]:
+    """Who can't be measured here, and what to do about it."""
+    found = {}
+    if shutil.which("sipp") is None:
+        found["SIPp"] = "apt-get install sip-tester"
+    if find_spec("pyVoIP") is None:
+        found["pyVoIP"] = "pip install 'ivr[softphone]'"
+    command = [str(pipecat), "-c", "import pipecat, ivr"]
+    if not pipecat.exists() or subprocess.run(command, check=False, capture_output=True).returncode:
+        found["pipecat"] = "`make bench` installs it, in an environment of its own (pip install 'ivr[bench]')"
+    return found
+
+
+async def answering(calls: Sequence[int], hold_s: float, gone: dict[str, str]) -> list[Row]:
+    """Each of them with more and more calls, until a first sound is late."""
+    quiet = [sentence(CallerVoice("joe"), "No.")]
+    rows: list[Row] = []
+    for name, begin in (("the line", line), ("SIPp", sipp), ("pyVoIP", pyvoip)):
+        for number in calls if name not in gone else ():
+            async with begin(number) as who:
+                rows.append(await load(who, number, hold_s, quiet))
+            print(rows[-1], flush=True)
+            if rows[-1].late:
+                break
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One caller's conversation. ``every_s``: from sentence to sentence, on average."""
+
+    who: str
+    answer: Waits
+    unanswered: int
+    cpu_ms: float  # a turn
+    every_s: float
+    memory_mb: float
+    neighbours: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.who:24} answer {self.answer}, none {self.unanswered}; {self.cpu_ms:.0f} ms of CPU a turn"
+            f" (one every {self.every_s:.1f} s), {self.memory_mb:.0f} MB; neighbours {self.neighbours:.2f}"
+        )
+
+
+async def line_talk(turns: int, said: Sequence[Sentence]) -> Talk:
+    seconds = 8.0 + turns * TURN_S
+    plan = Plan(("", 0), 1, seconds, TURN_S, 0.0, NUMBERS, said, await murmur())
+    async with line(1) as who:
+        heard, spent, memory = await called(plan.to(who.target), who.pid)
+    answers = [turn.answer_s for turn in heard.turns if turn.answer_s is not None]
+    most = max(len(heard.turns), 1)
+    return Talk(
+        who="the line",
+        answer=Waits.of(answers),
+        unanswered=len(heard.turns) - len(answers),
+        cpu_ms=1000 * spent.together / most,
+        every_s=seconds / most,
+        memory_mb=sum(memory.values()),
+        neighbours=spent.others_cores,
+    )
+
+
+async def pipecat_talk(python: Path, turns: int, said: Sequence[Sentence], turn_model: bool) -> Talk:
+    """Raises RuntimeError with what it said where it fails."""
+    folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
+    clips = []
+    for number, (text, each) in enumerate(zip(TEXTS, said, strict=True)):
+        file = folder / f"{number}.pcm"
+        file.write_bytes(decode(b"".join(each.frames)).tobytes())
+        clips.append({"text": text, "file": str(file), "last": each.last})
+    asked, out = folder / "clips.json", folder / "out.json"
+    asked.write_text(json.dumps({"clips": clips, "turns": turns, "turn_model": turn_model}))
+    root = Path(__file__).resolve().parents[2]
+    process = await asyncio.create_subprocess_exec(
+        *(str(python), "-m", "tests.bench.pipecat_turns", str(asked), str(out)),
+        stderr=asyncio.subprocess.PIPE,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    watch = Watch.on(process.pid)
+    try:
+        async with asyncio.timeout(90 + 15 * turns):
+            said_last = await _progress(process, watch)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode or not out.exists():
+        raise RuntimeError(f"pipecat ended with {process.returncode}: {said_last[0][-800:]}")
+    found: dict[str, Any] = json.loads(out.read_text())
+    return Talk(
+        who=f"pipecat-ai {found['version']}" + ("" if turn_model else ", by time"),
+        answer=Waits.from_json(found["waits"]),
+        unanswered=found["unanswered"],
+        cpu_ms=1000 * found["cpu_s"] / found["turns"],
+        every_s=found["seconds"] / found["turns"],
+        memory_mb=found["memory_mb"],
+        neighbours=said_last[1],
+    )
+
+
+async def _progress(process: asyncio.subprocess.Process, watch: Watch) -> tuple[str, float]:
+    """What it said, and the cores that neighbours had until its last turn."""
+    assert process.stderr is not None
+    said, neighbours = "", 0.0
+    while told := (await process.stderr.readline()).decode(errors="replace"):
+        said += told
+        if told.startswith("pipecat turn"):
+            neighbours = watch.spent().others_cores
+            print(f"  {told.rstrip()}", flush=True)
+    await process.wait()
+    return said, neighbours
+
+
+async def talking(python: Path, turns: int, gone: dict[str, str], both: bool) -> list[Talk]:
+    voice = CallerVoice("joe")
+    said = [sentence(voice, text) for text in TEXTS]
+    talks = [await line_talk(turns, said)]
+    print(talks[-1], flush=True)
+    for turn_model in ((True, False) if both else (True,)) if "pipecat" not in gone else ():
+        try:
+            talks.append(await pipecat_talk(python, turns, said, turn_model))
+        except (RuntimeError, TimeoutError) as error:
+            gone["pipecat"] = f"it failed here: {error}"
+            break
+        print(talks[-1], flush=True)
+    return talks
+
+
+def figures(rows: Sequence[Row], talks: Sequence[Talk]) -> list[Figure]:
+    found = []
+    for name in dict.fromkeys(row.who for row in rows):
+        mine = [row for row in rows if row.who == name]
+        good = max((row.calls for row in mine if not row.late), default=0)
+        last = mine[-1]
+        beyond = f"late at {last.calls}" if last.late else f"{good} was the most tried"
+        if last.says:
+            found.append(Figure(f"{name}: calls with a first sound within 1 s", good, "calls", note=beyond))
+        at = next((row for row in reversed(mine) if not row.late), last)
+        found.append(Figure(f"{name}: CPU of a call-second at {at.calls}", at.cpu_ms, "ms", neighbours=at.neighbours))
+        note = f"of 50, at {last.calls} calls"
+        found.append(
+            Figure(f"{name}: packets a second", last.packets_a_second, "", neighbours=last.neighbours, note=note)
+        )
+    for talk in talks:
+        found += [
+            Figure(f"{talk.who}: answer p50, one caller", talk.answer.p50, "s", neighbours=talk.neighbours),
+            Figure(f"{talk.who}: answer p95, one caller", talk.answer.p95, "s", neighbours=talk.neighbours),
+            Figure(f"{talk.who}: CPU of a turn", talk.cpu_ms, "ms", neighbours=talk.neighbours),
+        ]
+    return found
+
+
+def main() -> int:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--calls", type=int, nargs="+", default=CALLS)
+    parser.add_argument("--hold", type=float, default=HOLD_S, help="seconds that each load stays up")
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--one", action="store_true", help="pipecat with its turn model only, not by time as well")
+    own = Path(sys.prefix) / "peers" / "bin" / "python"
+    parser.add_argument("--pipecat", type=Path, default=own, metavar="PYTHON", help="of the environment that has it")
+    options = parser.parse_args()
+    gone = missing(options.pipecat)
+    rows = asyncio.run(answering(sorted(options.calls), options.hold, gone))
+    talks = asyncio.run(talking(options.pipecat, options.turns, gone, not options.one))
+    tell(*figures(rows, talks))
+    for name, remedy in gone.items():
+        print(f"NOT MEASURED: {name}: {remedy}")
+    ours = [row for row in rows if row.who == "the line"]
+    good = bool(talks[0].answer.count) and not any(row.late or row.answered < row.calls for row in ours)
+    aim = f"the line's first sound within {MOST_FIRST_SOUND_S:g} s of each INVITE, and an answer"
+    print(f"{aim}: {'met' if good else 'MISSED'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
