@@ -174,8 +174,8 @@ class WorkerEars:
             return
         self._grammar = request.grammar
         self.worker.send_grammar(request.grammar, self._pack)
-        listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s, request.early)
-        self.worker.send(self.session, listen)
+        how = request.hangover_s, request.max_utterance_s, request.early, request.private
+        self.worker.send(self.session, Listen(request.grammar.key, *how))
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""

@@ -46,6 +46,7 @@ class Gather:
 
     ``beneath`` is what a side question (CHOOSE, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a
     variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``message``: one for an agent is being left.
     ``options``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, RESUME, RISK and LANGUAGE offer, ``said`` what
     led to it."""
 
@@ -57,6 +58,7 @@ class Gather:
     hotword: bool = False
     secret: bool = False
     dictation: str = ""
+    message: bool = False
     token: int = 0  # of its latest Listen; 0 before the first
     prompt: tuple[Words, ...] = ()
     options: tuple[Reading, ...] = ()

@@ -45,8 +45,10 @@ class CircuitBreaker:
         self.detail, self._failures, self._pause_s, self._until, self._trying = "", 0, 0.0, None, False
 
     def failed(self, error: EndpointFailed) -> None:
-        """Logged once, when it begins to be left alone."""
+        """Logged once, when it begins to be left alone. What was asked before that and fails later changes nothing."""
         self.detail = str(error)
+        if self._until is not None and not self._trying:
+            return
         self._failures += 1
         self._trying = False
         if self._until is None and self._failures < FAILURES and not error.refused and not error.wait_s:

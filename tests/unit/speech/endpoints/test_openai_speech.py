@@ -111,7 +111,7 @@ def test_what_is_no_bare_pcm_is_a_failure_in_words(answer: bytes) -> None:
         (status(429), "too often"),
         (status(500), "fails"),
         (redirect("/elsewhere"), "redirects"),
-        (dead, "can't be asked"),
+        (dead, "broke off"),
         (huge, "too large"),
         (body(b"<h1>hello</h1>", "text/html"), "no WAV file"),
     ],
