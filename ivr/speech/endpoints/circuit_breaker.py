@@ -32,12 +32,16 @@ class CircuitBreaker:
         """Whether it is to be waited for."""
         return self._until is None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it was left alone long enough to be tried."""
+        return self._until is not None and not self._trying and self._now() >= self._until
+
     def due(self) -> bool:
-        """Whether it was left alone long enough to be tried, by one request that nobody waits for; says so once."""
-        if self._until is None or self._trying or self._now() < self._until:
-            return False
-        self._trying = True
-        return True
+        """As ``is_due``, for the one request that tries it, and that nobody waits for; says so once."""
+        due = self.is_due
+        self._trying = self._trying or due
+        return due
 
     def succeeded(self) -> None:
         if self._until is not None:
