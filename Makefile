@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "Installing into $(VENV) (about a gigabyte with the speech models; a few minutes on a fresh machine)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
 	@$(BIN)/python -m ivr models get sentence-embedding || echo "Without it sentences that no phrase covers are read by their words alone; try again: $(BIN)/ivr models get sentence-embedding"
-	@$(BIN)/ivr prompts
+	@$(BIN)/ivr prompts || echo "The line renders what is missing by itself, later; try again: $(BIN)/ivr prompts"
 	@touch $@
 
 demo: $(STAMP) chromium ## set up, start the line, phone it, be its agent in a browser, show what happened

@@ -107,7 +107,8 @@ class OpenAiServer:
 
 class VoskWebSocketServer:
     """As alphacep's asr_server.py: a message with "config" configures, chunks are answered one by one, the literal
-    ``{"eof" : 1}`` ends. ``results``: what comes of the chunk with that number (from 0); the rest are partial."""
+    ``{"eof" : 1}`` ends. ``results``: what comes of the chunk with that number (from 0); the rest are partial.
+    ``greets``: with so many messages that nobody asked for; ``stays``: it neither closes nor reads after its answer."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -120,6 +121,8 @@ class VoskWebSocketServer:
         self.instead: Answer | None = None
         self.slow_s = 0.0
         self.breaks_after: int | None = None
+        self.greets = 0
+        self.stays = False
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
         self.keys.append(request.headers.get("Authorization", ""))
@@ -132,6 +135,8 @@ class VoskWebSocketServer:
             if message.type is WSMsgType.TEXT and "config" in message.data:
                 self.configs.append(json.loads(message.data)["config"])
                 configured = True
+                for _ in range(self.greets):
+                    await socket.send_str(_json({"partial": ""}))
                 continue
             assert configured, "audio of an unknown rate"
             await asyncio.sleep(self.slow_s)
@@ -139,6 +144,8 @@ class VoskWebSocketServer:
                 self.heard.append(pcm)
                 self.chunks.append(number)
                 await socket.send_str(_json(self.final))
+                if self.stays:
+                    await asyncio.Event().wait()
                 break
             assert message.type is WSMsgType.BINARY and message.data
             if number == self.breaks_after:

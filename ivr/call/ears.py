@@ -66,7 +66,7 @@ class CallEars:
             await self._media.listen(False)
             await self._ears.listen(None)
             return ""
-        how = listen.hangover_s, listen.max_utterance_s, not listen.dictation
+        how = listen.hangover_s, listen.max_utterance_s, not listen.dictation, listen.private
         await self._ears.listen(ListenRequest(listen.grammar.speech, *how))
         await self._media.listen(True)
         return ""

@@ -197,7 +197,7 @@ class MessageRecording:
             async with asyncio.timeout(LAST_WORDS_S):
                 ears = await self._services.speech.open(self._call_id, language)
                 try:
-                    await ears.listen(ListenRequest(free_grammar(language), 0.7, LONGEST_S, early=False))
+                    await ears.listen(ListenRequest(free_grammar(language), 0.7, LONGEST_S, early=False, private=True))
                     for at in range(0, len(rest), _FRAME):
                         ears.feed(rest[at : at + _FRAME], at / (_RATE * _SAMPLE))
                         if at % (50 * _FRAME) == 0:

@@ -9,7 +9,7 @@ import time
 from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
-from ivr.errors import FlowError
+from ivr.errors import FlowError, SpeechUnavailable
 from ivr.line_facts import line_facts
 from ivr.release.candidate import examine_folder
 from ivr.release.entry import choosable, prompts_of, voices
@@ -34,14 +34,13 @@ def handle(arguments: argparse.Namespace) -> int:
             "\n".join(finding.render() for finding in candidate.errors),
             remedy=f"mend the files; ivr flow check {folder} checks them",
         )
+    return asyncio.run(_render(config, candidate.library))
+
+
+async def _render(config: Config, library: FlowLibrary) -> int:
+    """Exit code 1 where voices elsewhere, which are configured, made not all of theirs. Raises SpeechUnavailable, also
+    where nothing can be kept."""
     began = time.monotonic()
-    count = asyncio.run(_rendered(config, candidate.library))
-    print(f"{count} prompts are ready in {config.speech.cache} ({time.monotonic() - began:.0f} s)")
-    return 0
-
-
-async def _rendered(config: Config, library: FlowLibrary) -> int:
-    """How many there are. Raises SpeechUnavailable."""
     speech = WorkerSpeechService(config.speech)
     try:
         await speech.start_speaking()
@@ -50,4 +49,12 @@ async def _rendered(config: Config, library: FlowLibrary) -> int:
             await speech.render_all(prompts, show)
     finally:
         await speech.stop()
-    return len(prompts)
+    if speech.unkept:
+        remedy = "let it be written, or set [speech] cache"
+        raise SpeechUnavailable(f"prompts can't be kept in {config.speech.cache}: {speech.unkept}", remedy=remedy)
+    print(f"{len(prompts)} prompts are ready in {config.speech.cache} ({time.monotonic() - began:.0f} s)")
+    if not speech.stood_in:
+        return 0
+    print(f"{speech.stood_in} of them are spoken by the voice here: [[speech.prompt_voices]] made nothing of them,")
+    print("as is told above. ivr doctor asks it; ivr prompts tries again, and the line does, beside its calls.")
+    return 1

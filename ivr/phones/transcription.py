@@ -96,7 +96,7 @@ class Transcription:
         """Until the recogniser fails; why."""
         feeding = asyncio.create_task(self._send(ears))
         try:
-            await ears.listen(ListenRequest(free_grammar(self._language), 0.7, 15.0, early=False))
+            await ears.listen(ListenRequest(free_grammar(self._language), 0.7, 15.0, early=False, private=True))
             async for event in ears.events():
                 if isinstance(event, RecogniserFailed):
                     return event.reason or "the recogniser failed"

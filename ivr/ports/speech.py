@@ -16,12 +16,13 @@ class ListenRequest:
     """How to listen now. ``hangover_s``: silence that ends an utterance; ``max_utterance_s``: cap on its length.
 
     ``early``: less silence ends what is complete in the grammar, and more what it only begins; not for dictation, where
-    anything may follow."""
+    anything may follow. ``private``: what is said stays on this machine: no second ear hears it."""
 
     grammar: SpeechGrammar
     hangover_s: float = 0.5
     max_utterance_s: float = 12.0
     early: bool = True
+    private: bool = False
 
 
 class Ears(Protocol):

@@ -154,6 +154,7 @@ class PromptCache:
         self._size = 0
         self._clips: OrderedDict[str, Clip] = OrderedDict()
         self._lock = threading.Lock()
+        self.trouble = ""  # why the last clip could not be written
 
     def _path(self, key: str) -> Path:
         return self._folder / key[4:6] / f"{key}.wav"
@@ -199,8 +200,13 @@ class PromptCache:
                 file.setframerate(_RATE)
                 file.writeframes(clip.pcm)
             part.replace(path)
+            self.trouble = ""
         except OSError as error:
-            log.warning("cache.not_written", path=str(path), error=str(error))
+            if not self.trouble:  # once, not for each prompt
+                log.warning("cache.not_written", path=str(path), error=str(error))
+            self.trouble = error.strerror or str(error)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
         return self._remember(clip)
 
     def _remember(self, clip: Clip) -> Clip:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -19,6 +19,7 @@ from ivr.config import SecondEarConfig
 from ivr.dialogue.spoken.language import served
 from ivr.dialogue.understanding.grammar import SpeechGrammar, slot_name
 from ivr.events import Heard
+from ivr.plain_text import plain
 from ivr.ports import EngineStatus
 from ivr.speech.endpoints.circuit_breaker import CircuitBreaker
 from ivr.speech.endpoints.connection import EndpointFailed
@@ -28,6 +29,7 @@ from ivr.speech.endpoints.vosk_server import VoskServer
 log = structlog.get_logger()
 NAME = "second_ear"
 _LATE_S = 10.0  # what nobody waits for may take so long
+_LEAST_CHARACTERS, _CHARACTERS_A_SECOND = 40, 40  # the fastest speakers say 25
 
 
 class Transcriber(Protocol):
@@ -43,6 +45,15 @@ def transcriber(config: SecondEarConfig) -> Transcriber:
     return OpenAiTranscription(config) if config.kind == "openai" else VoskServer(config)
 
 
+@dataclass(frozen=True, slots=True)
+class _Configured:
+    """One configuration's endpoint, for as long as it is asked."""
+
+    config: SecondEarConfig
+    transcriber: Transcriber
+    breaker: CircuitBreaker
+
+
 class SecondEar:
     """As configured now. ``apply`` changes it while calls go on; ``aclose`` it."""
 
@@ -53,74 +64,53 @@ class SecondEar:
         self._set(config)
 
     def _set(self, config: SecondEarConfig | None) -> None:
-        self._config = config
-        self._transcriber = transcriber(config) if config is not None else None
-        self._breaker = CircuitBreaker(NAME, self._now)
+        self._ear: _Configured | None = None
+        if config is not None:
+            self._ear = _Configured(config, transcriber(config), CircuitBreaker(NAME, self._now))
 
     def apply(self, config: SecondEarConfig | None) -> None:
         """From the next utterance on. Also where nothing changed: its key may have been replaced."""
-        if config == self._config and self._breaker.closed:
-            return
-        former = self._transcriber
-        self._set(config)
-        if former is not None:
-            self._keep(asyncio.create_task(former.aclose()))
+        former, asked = self._ear, list(self._tasks)
+        if former is None:
+            self._set(config)
+        elif config != former.config or not former.breaker.closed:
+            self._set(config)
+            self._keep(asyncio.create_task(_retired(former.transcriber, asked)))
 
     async def aclose(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._transcriber is not None:
-            await self._transcriber.aclose()
+        if self._ear is not None:
+            await self._ear.transcriber.aclose()
 
     def serves(self, language: str) -> bool:
-        return self._config is not None and served(language, self._config.languages)
+        return self._ear is not None and served(language, self._ear.config.languages)
 
     def status(self) -> EngineStatus | None:
         """None where none is configured."""
-        if self._config is None:
+        if self._ear is None:
             return None
-        kept = "" if self._breaker.closed else self._breaker.detail
-        return EngineStatus(f"{NAME} {self._config.kind}", self._config.languages, not kept, kept)
+        config, breaker = self._ear.config, self._ear.breaker
+        kept = "" if breaker.closed else breaker.detail
+        return EngineStatus(f"{NAME} {config.kind}", config.languages, not kept, kept)
 
     def ask(self, pcm: bytes, language: str, grammar: SpeechGrammar | None) -> asyncio.Task[tuple[str, ...]] | None:
         """What it reads, once that is there: nothing after its time. None: it isn't to be waited for."""
-        config = self._config
-        if config is None or not self.serves(language):
+        ear = self._ear
+        if ear is None or not self.serves(language):
             return None
-        trial = not self._breaker.closed
-        if trial and not self._breaker.due():
+        trial = not ear.breaker.closed
+        if trial and not ear.breaker.due():
             return None
-        if not trial and self._asked >= config.at_once:
-            log.info("second_ear.busy", at_once=config.at_once)
+        if not trial and self._asked >= ear.config.at_once:
+            log.info("second_ear.busy", at_once=ear.config.at_once)
             return None
-        asking = self._answer(config, pcm, language, grammar, _LATE_S if trial else config.timeout_s)
-        task = asyncio.create_task(asking, name=NAME)
+        task = asyncio.create_task(_answer(ear, pcm, language, grammar, trial=trial), name=NAME)
         self._asked += 1
         task.add_done_callback(lambda _: self._answered())
         self._keep(task)
         return None if trial else task
-
-    async def _answer(
-        self, config: SecondEarConfig, pcm: bytes, language: str, grammar: SpeechGrammar | None, within_s: float
-    ) -> tuple[str, ...]:
-        breaker, asked, began = self._breaker, self._transcriber, time.monotonic()
-        assert asked is not None
-        vocabulary = words_of(grammar) if grammar is not None and config.vocabulary else ()
-        try:
-            async with asyncio.timeout(within_s):
-                found = await asked.transcribe(pcm, language, vocabulary)
-        except TimeoutError:
-            breaker.failed(
-                EndpointFailed(f"it took longer than {within_s:g} s", remedy="raise timeout_s, or speed it up")
-            )
-            return ()
-        except EndpointFailed as error:
-            breaker.failed(error)
-            return ()
-        breaker.succeeded()
-        log.info("second_ear.answered", took_s=round(time.monotonic() - began, 3), transcripts=len(found))
-        return found
 
     def _answered(self) -> None:
         self._asked -= 1
@@ -128,6 +118,46 @@ class SecondEar:
     def _keep(self, task: asyncio.Task[object]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _answer(
+    ear: _Configured, pcm: bytes, language: str, grammar: SpeechGrammar | None, *, trial: bool
+) -> tuple[str, ...]:
+    """Raises nothing but cancellation: a reading waits for it."""
+    config, breaker, began = ear.config, ear.breaker, time.monotonic()
+    vocabulary = words_of(grammar) if grammar is not None and config.vocabulary else ()
+    try:
+        async with asyncio.timeout(_LATE_S if trial else config.timeout_s):
+            answered = await ear.transcriber.transcribe(pcm, language, vocabulary)
+        if (took_s := time.monotonic() - began) > config.timeout_s:  # a trial warms it up, and is no proof yet
+            raise TimeoutError
+    except TimeoutError:
+        late = f"it took longer than {config.timeout_s:g} s"
+        breaker.failed(EndpointFailed(late, remedy="raise timeout_s, or speed it up"))
+        return ()
+    except EndpointFailed as error:
+        breaker.failed(error)
+        return ()
+    except Exception as error:  # whatever an answer may set off
+        log.error("second_ear.raised", error=type(error).__name__, exc_info=error)
+        breaker.failed(EndpointFailed(f"its answer can't be read ({type(error).__name__})", remedy="see the log"))
+        return ()
+    breaker.succeeded()
+    found = tuple(text for each in answered if (text := plain(each).strip()) and len(text) <= _sayable(len(pcm)))
+    log.info("second_ear.answered", took_s=round(took_s, 3), transcripts=len(found))
+    return found
+
+
+async def _retired(former: Transcriber, asked: Collection[asyncio.Task[object]]) -> None:
+    """Closed, once it has answered what it was asked."""
+    if asked:
+        await asyncio.wait(asked)
+    await former.aclose()
+
+
+def _sayable(size: int) -> int:
+    """Characters that may be said in so many bytes of 8 kHz PCM: a model that loops writes more."""
+    return _LEAST_CHARACTERS + _CHARACTERS_A_SECOND * size // 16000
 
 
 class SecondedReadings:

@@ -174,8 +174,8 @@ class WorkerEars:
             return
         self._grammar = request.grammar
         self.worker.send_grammar(request.grammar, self._pack)
-        listen = Listen(request.grammar.key, request.hangover_s, request.max_utterance_s, request.early)
-        self.worker.send(self.session, listen)
+        how = request.hangover_s, request.max_utterance_s, request.early, request.private
+        self.worker.send(self.session, Listen(request.grammar.key, *how))
 
     def feed(self, pcm: bytes, at: float) -> None:
         """20 ms of audio; dropped and counted when the worker is behind."""
@@ -390,8 +390,14 @@ class WorkerSpeechService:
         making = self._making.get(key)
         if making is None:
             making = self._making[key] = asyncio.ensure_future(self._make(key, order))
-            making.add_done_callback(lambda _: self._making.pop(key, None))
+            making.add_done_callback(lambda made: self._over(key, made))
         return await asyncio.shield(making)
+
+    def _over(self, key: str, made: asyncio.Future[Clip]) -> None:
+        """Whoever asked may be gone: that it failed is then nobody's news."""
+        self._making.pop(key, None)
+        if not made.cancelled():
+            made.exception()
 
     async def _make(self, key: str, order: Render | Level) -> Clip:
         return await asyncio.to_thread(self._cache.store, await self._spoken(key, order))
@@ -429,6 +435,16 @@ class WorkerSpeechService:
         async with asyncio.TaskGroup() as tasks:
             made = [tasks.create_task(one(p)) for p in prompts]
         return [task.result() for task in made]
+
+    @property
+    def unkept(self) -> str:
+        """Why what is rendered can't be kept for the next start; "" while it is."""
+        return self._cache.trouble
+
+    @property
+    def stood_in(self) -> int:
+        """How many fixed prompts the voice here speaks in the place of one elsewhere, for now."""
+        return self._prompt_voices.owed
 
     def recognisers(self) -> Sequence[EngineStatus]:
         running, alive = self.listener.loaded.engines, self.listener.worker.up

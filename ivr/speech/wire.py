@@ -78,6 +78,7 @@ class Listen:
     hangover_s: float = 0.0
     max_utterance_s: float = 0.0
     early: bool = True
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

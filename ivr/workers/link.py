@@ -47,6 +47,8 @@ class Link(asyncio.Protocol):
         """Answer the request of that number with what ``work``, a thread's, gives or raises."""
 
         def done(work: Future[bytes]) -> None:
+            if work.cancelled():  # the line is gone, and nobody waits
+                return
             error = work.exception()
             kind, body = (Life.REPLY, work.result()) if error is None else (Life.REFUSED, refusal(error))
             self.send(kind, 0, REQUEST.pack(asking) + body)

@@ -234,7 +234,8 @@ class Listen:
     """Listen from now on (also during the prompt). The silence timer starts when all that is being said has ended.
 
     ``timeout_s`` None: no silence timer (e.g. while an action runs). ``hotword``: speech stops a prompt only once it
-    was recognised. ``interdigit_s`` is 0 where single keys decide. ``dictation``: any words are an answer."""
+    was recognised. ``interdigit_s`` is 0 where single keys decide. ``dictation``: any words are an answer.
+    ``private``: a secret, or what only the line's own recogniser writes down: no second ear is asked about it."""
 
     token: int
     grammar: StateGrammar
@@ -244,6 +245,7 @@ class Listen:
     hotword: bool = False
     interdigit_s: float = 0.0
     dictation: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

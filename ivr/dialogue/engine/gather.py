@@ -81,6 +81,7 @@ def listen(call: Conversation, gather: Gather) -> None:
             hotword=gather.hotword,
             interdigit_s=INTERDIGIT_S if patient else 0.0,
             dictation=bool(gather.dictation),
+            private=gather.secret or bool(gather.dictation) or gather.message,
         )
     )
 

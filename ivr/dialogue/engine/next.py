@@ -54,8 +54,9 @@ class Guess:
 class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
-    ``beneath`` is what a side question (CHOOSE, MEANT, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills a
-    variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``beneath`` is what a side question (CHOOSE, MEANT, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills
+    a variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``message``: one for an agent is being left.
     ``options``, ``guess``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, MEANT, RESUME, RISK and LANGUAGE
     offer, ``said`` what led to it."""
 
@@ -67,6 +68,7 @@ class Gather:
     hotword: bool = False
     secret: bool = False
     dictation: str = ""
+    message: bool = False
     token: int = 0  # of its latest Listen; 0 before the first
     prompt: tuple[Words, ...] = ()
     options: tuple[Reading, ...] = ()

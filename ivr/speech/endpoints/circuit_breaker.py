@@ -32,12 +32,16 @@ class CircuitBreaker:
         """Whether it is to be waited for."""
         return self._until is None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it was left alone long enough to be tried."""
+        return self._until is not None and not self._trying and self._now() >= self._until
+
     def due(self) -> bool:
-        """Whether it was left alone long enough to be tried, by one request that nobody waits for; says so once."""
-        if self._until is None or self._trying or self._now() < self._until:
-            return False
-        self._trying = True
-        return True
+        """As ``is_due``, for the one request that tries it, and that nobody waits for; says so once."""
+        due = self.is_due
+        self._trying = self._trying or due
+        return due
 
     def succeeded(self) -> None:
         if self._until is not None:
@@ -45,8 +49,10 @@ class CircuitBreaker:
         self.detail, self._failures, self._pause_s, self._until, self._trying = "", 0, 0.0, None, False
 
     def failed(self, error: EndpointFailed) -> None:
-        """Logged once, when it begins to be left alone."""
+        """Logged once, when it begins to be left alone. What was asked before that and fails later changes nothing."""
         self.detail = str(error)
+        if self._until is not None and not self._trying:
+            return
         self._failures += 1
         self._trying = False
         if self._until is None and self._failures < FAILURES and not error.refused and not error.wait_s:

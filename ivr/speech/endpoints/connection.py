@@ -77,6 +77,23 @@ def check_status(status: int, retry_after: str = "") -> None:
     raise EndpointFailed(f"it fails ({status})", remedy="see its log")
 
 
+def unasked(error: Exception) -> EndpointFailed:
+    """The failure that an exception of the connection means."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            remedy = "name its authority's certificate in SSL_CERT_FILE and start again, or have it one that is trusted"
+            return EndpointFailed("its certificate is not trusted", refused=True, remedy=remedy)
+        case aiohttp.ClientSSLError():
+            return EndpointFailed("it speaks no TLS there", refused=True, remedy="check url: is it http: or ws:?")
+        case aiohttp.ClientConnectorDNSError():
+            return EndpointFailed("its host is not known", remedy="check url, and the DNS")
+        case aiohttp.ClientConnectorError() if error.strerror:
+            return EndpointFailed(f"it can't be reached ({error.strerror})", remedy="is it running?")
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | OSError():
+            return EndpointFailed("it broke off", remedy="see its log; is url rightly http: or https:?")
+    return EndpointFailed(f"it can't be asked ({type(error).__name__})", remedy="is it running? check url")
+
+
 class HttpConnection:
     """One endpoint's. ``largest``: bytes of an answer. ``aclose`` it."""
 
@@ -101,7 +118,7 @@ class HttpConnection:
                         raise EndpointFailed("its answer is too large", remedy="check url")
                 return bytes(content)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise EndpointFailed(f"it can't be asked ({type(error).__name__})", remedy="is it running?") from error
+            raise unasked(error) from error
 
     async def aclose(self) -> None:
         if self._session is not None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import wave
+from array import array
+from itertools import pairwise
 
 from ivr.config import PromptVoiceConfig
 from ivr.speech.endpoints.connection import EndpointFailed, HttpConnection
@@ -16,6 +19,9 @@ _LARGEST = 16 * 1024 * 1024
 _PCM_RATE = 24000  # of bare PCM, 16 bits, as the API says
 _CHUNK = struct.Struct("<4sI")
 _RIFF = 12  # bytes before the first chunk
+_RATES = range(8000, 192001)
+_ALIKE = 0.3  # neighbouring samples of speech correlate by 0.6 and more, what is compressed not at all
+_LOOKED_AT = 200_000  # samples
 
 
 class OpenAiSpeech:
@@ -76,11 +82,28 @@ def _checked(file: bytes) -> bytes:
             pcm = opened.readframes(opened.getnframes())
             shape = opened.getnchannels(), opened.getsampwidth(), opened.getframerate()
     except (wave.Error, EOFError) as error:
-        raise EndpointFailed(f"its answer is no WAV file of PCM ({error})", remedy="see its log") from error
+        why = f"its answer is no WAV file of PCM ({error})"
+        raise EndpointFailed(why, remedy='see its log, or try response_format = "pcm"') from error
+    channels, width, rate = shape
+    if channels > 2 or rate not in _RATES:
+        raise EndpointFailed(f"its WAV file has {channels} channels of {rate} samples a second", remedy="see its log")
     pcm = pcm[: len(pcm) // frame * frame]  # a stream may break off within a frame
-    if not pcm.strip(b"\0"):
+    if not pcm.strip(b"\0" if width > 1 else b"\x80"):
         raise EndpointFailed("it made nothing but silence", remedy="check model and voice")
+    if width == 2 and not _sounds(array("h", pcm[: 2 * _LOOKED_AT]), channels):
+        raise EndpointFailed("its answer is noise, as what is compressed sounds: MP3, say", remedy="see its log")
     return _file(pcm, *shape)
+
+
+def _sounds(samples: array[int], channels: int) -> bool:
+    """Whether neighbouring samples are alike, as they are in everything that a voice says."""
+    if sys.byteorder == "big":
+        samples.byteswap()
+    one = samples[::channels]
+    mean = sum(one) / len(one)
+    energy = sum((sample - mean) ** 2 for sample in one)
+    alike = sum((left - mean) * (right - mean) for left, right in pairwise(one))
+    return energy > 0 and alike >= _ALIKE * energy
 
 
 def _file(pcm: bytes, channels: int, width: int, rate: int) -> bytes:

@@ -60,7 +60,8 @@ def spoken(answer: bytes) -> str:
         raise EndpointFailed("its answer holds no text", remedy="is url the base of the API, ending in /v1?")
     segments = found.get("segments")
     if isinstance(segments, list) and segments and all(isinstance(each, dict) for each in segments):
-        text = " ".join(str(each.get("text", "")) for each in segments if not _silent(each))
+        texts = [each.get("text") for each in segments if not _silent(each)]
+        text = " ".join(each for each in texts if isinstance(each, str))
     return " ".join(text.split())
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from ivr.config import SecondEarConfig
-from ivr.speech.endpoints.connection import EndpointFailed, authorization, check_status, session
+from ivr.speech.endpoints.connection import EndpointFailed, authorization, check_status, session, unasked
 
 _RATE = 8000
 _CHUNK = _RATE * 2 // 5  # bytes: 0.2 s, as its own clients send them
@@ -23,6 +23,7 @@ _EOF = '{"eof" : 1}'
 _UNKNOWN = "[unk]"
 _ALTERNATIVES = 3
 _MOST_WORDS = 5000
+_FAREWELL_S = 0.05  # a caller waits: whoever doesn't answer the close is hung up on
 
 
 class VoskServer:
@@ -45,21 +46,24 @@ class VoskServer:
                 self._config.url,
                 headers=authorization(self._config.api_key),
                 max_msg_size=_LARGEST,
-                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
             ) as socket:
                 await socket.send_json({"config": settings})
                 chunks = [pcm[at : at + _CHUNK] for at in range(0, len(pcm), _CHUNK)]
                 sending = asyncio.create_task(_send(socket, chunks))
                 try:
                     answers = [await _answer(socket) for _ in range(len(chunks) + 1)]
+                    while "partial" in answers[-1]:  # a chatty one: the last word is still to come
+                        answers.append(await _answer(socket))
                 finally:
                     sending.cancel()
+                    await asyncio.gather(sending, return_exceptions=True)
                 return transcripts(answers)
         except aiohttp.WSServerHandshakeError as error:
             check_status(error.status, error.headers.get("Retry-After", "") if error.headers else "")
             raise EndpointFailed("it speaks no WebSocket there", refused=True, remedy="check url") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise EndpointFailed(f"it can't be asked ({type(error).__name__})", remedy="is it running?") from error
+            raise unasked(error) from error
 
     async def aclose(self) -> None:
         if self._session is not None:

@@ -63,6 +63,7 @@ class Attempt:
         self.outcome: Outcome | None = None
         self.ending: tuple[float, bool] | None = None  # (speech ended at, capped), once the utterance is over
         self.doubtful: Doubtful | None = None
+        self.private = False  # some of it was said where ListenRequest.private was
         self.whole = self.pcm
         self._continuation = pcm if fragment else b""
         self._joined: Outcome | None = None
@@ -85,3 +86,4 @@ class Fragment:
     pcm: bytes
     ended_at: float
     grammar: SpeechGrammar
+    private: bool = False

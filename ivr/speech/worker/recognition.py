@@ -216,7 +216,8 @@ class RecognitionWorker:
             session.detector.listen(None)
             return
         self.pool.prepare(grammar)
-        session.detector.listen(ListenRequest(grammar, listen.hangover_s, listen.max_utterance_s, listen.early))
+        how = listen.hangover_s, listen.max_utterance_s, listen.early, listen.private
+        session.detector.listen(ListenRequest(grammar, *how))
 
 
 def judge(sessions: Sequence[Session]) -> None:

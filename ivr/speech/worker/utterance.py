@@ -46,10 +46,10 @@ class Probability(Protocol):
 class UtteranceDetector:
     """``emit`` gets the ear events in order; ``submit`` starts an Attempt and later calls ``done`` on the loop.
 
-    ``unsure``: gets what the recogniser is unsure of, and its audio, in place of ``emit``. ``openness`` is asked once
-    an utterance, and best kept by grammar. ``patience`` gives the silence after which recognising is worth a try:
-    longer while others wait for the processor. ``shared``: whoever feeds it takes each ``window``, of many callers at
-    a time, and says how it was ``judged``."""
+    ``unsure``: gets what the recogniser is unsure of and isn't private, and its audio, in place of ``emit``.
+    ``openness`` is asked once an utterance, and best kept by grammar. ``patience`` gives the silence after which
+    recognising is worth a try: longer while others wait for the processor. ``shared``: whoever feeds it takes each
+    ``window``, of many callers at a time, and says how it was ``judged``."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class UtteranceDetector:
         self._at_end: float | None = None  # time of the sample after the last one
         self._arrived = 0.0
         self._began = 0.0  # the utterance
+        self._private = False
         self._attempt: Attempt | None = None
         self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
         self._answered: Answered | None = None
@@ -104,6 +105,7 @@ class UtteranceDetector:
             self._trim()
             return
         self._endpointer.max_utterance_s = request.max_utterance_s
+        self._private = request.private or (self._private and self.speaking)
         if self._attempt is not None and self._attempt.grammar.key != request.grammar.key:
             self._abandon()
         self._await_end()
@@ -242,6 +244,7 @@ class UtteranceDetector:
         if before is None or not continued or self._began - before.ended_at > _CONTINUED_S:
             before = None
         attempt = self._attempt = Attempt(pcm, grammar, b"" if before is None else before.pcm)
+        attempt.private = before is not None and before.private
         self._submit(self, attempt)
         return attempt
 
@@ -269,6 +272,7 @@ class UtteranceDetector:
             self._emit(SpeechEnded(ended_at))
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
         attempt.ending, attempt.doubtful = (ended_at, end.capped), doubtful
+        attempt.private, self._private = attempt.private or self._private, self._request.private
         if attempt.outcome is not None and attempt.outcome.rank:
             best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
             early = self._endpointer.hangover_s < self._request.hangover_s
@@ -317,9 +321,9 @@ class UtteranceDetector:
                 cause = Cause.RECOGNITION_TIMEOUT
             self._fragment = None
             if cause is Cause.NO_MATCH and len(attempt.whole) <= _FRAGMENT:
-                self._fragment = Fragment(attempt.whole, ended_at, attempt.grammar)
+                self._fragment = Fragment(attempt.whole, ended_at, attempt.grammar, attempt.private)
             heard = Heard(replace(recognition, cause=cause, manner=manner), ended_at)
-            if self._unsure is not None and heard.recognition.unsure:
+            if self._unsure is not None and heard.recognition.unsure and not attempt.private:
                 self._unsure(heard, attempt.whole)
             else:
                 self._emit(heard)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,43 @@ def test_it_renders_what_is_missing_and_leaves_the_rest(config: Path, capsys: py
     again = {path: path.stat().st_mtime_ns for path in cache.rglob("*.wav")}
     assert again.keys() == rendered.keys()
     assert [path for path in again if again[path] != rendered[path]] == [gone]
+
+
+def test_one_that_is_interrupted_says_nothing_of_its_own_and_is_resumed(config: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "flows", config.parent / "flows", dirs_exist_ok=True)
+    command = [sys.executable, "-m", "ivr", "prompts", "--config", str(config)]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cache = config.parent / "audio" / ".cache"
+    while len(list(cache.rglob("*.wav"))) < 8 and started.poll() is None:
+        time.sleep(0.02)
+    started.send_signal(signal.SIGINT)
+    told, complained = started.communicate(timeout=120)
+    assert (started.returncode, told, complained) == (130, "", "")
+    there = {path: path.stat().st_mtime_ns for path in cache.rglob("*.wav")}
+    assert len(there) >= 8 and not list(cache.rglob("*.part"))
+    assert main(["prompts", "--config", str(config)]) == 0
+    assert all(path.stat().st_mtime_ns == at for path, at in there.items())
+
+
+def test_what_cannot_be_kept_is_no_success(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "audio").mkdir()
+    (config.parent / "audio" / ".cache").write_text("a file where a folder should be")
+    assert main(["prompts", "--config", str(config)]) == 1
+    told = capsys.readouterr()
+    assert "can't be kept" in told.err and "set [speech] cache" in told.err and "ready" not in told.out
+    assert told.err.count("cache.not_written") == 1
+
+
+def test_a_voice_elsewhere_that_is_gone_is_told_and_stood_in_for(
+    config: Path, capsys: pytest.CaptureFixture[str], unused_tcp_port: int
+) -> None:
+    voice = f'[[speech.prompt_voices]]\nurl = "http://127.0.0.1:{unused_tcp_port}/v1"\nmodel = "m"\nvoice = "v"\n'
+    config.write_text(config.read_text("utf-8").replace("\n[flows]", f"\n{voice}\n[flows]", 1), "utf-8")
+    assert main(["prompts", "--config", str(config)]) == 1
+    told = capsys.readouterr()
+    assert " prompts are ready in " in told.out and "spoken by the voice here" in told.out
+    assert "can't be reached" in told.err and "is it running?" in told.err
+    assert list((config.parent / "audio" / ".cache").rglob("*.wav"))
 
 
 def test_flows_that_nobody_could_call_are_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,9 +44,11 @@ async def service(server: OpenAiServer, tmp_path_factory: pytest.TempPathFactory
     await made.stop()
 
 
-async def heard(service: WorkerSpeechService, clip: Clip, *, background: bool = False) -> Heard:
+async def heard(
+    service: WorkerSpeechService, clip: Clip, *, background: bool = False, private: bool = False
+) -> Heard:
     ears = await service.open("a call", "en-US", background=background)
-    await ears.listen(ListenRequest(NARROW))
+    await ears.listen(ListenRequest(NARROW, private=private))
     feeding = asyncio.create_task(speak(ears, clip))
     found = (await until(ears, Heard))[-1]
     await feeding
@@ -70,6 +72,9 @@ async def test_the_unsure_is_heard_by_the_endpoint_and_nothing_else(
     assert server.requests == 1
     assert not (await heard(service, await service.render(SAID, "en-US"), background=True)).recognition.seconded
     assert server.requests == 1, "what is written down beside a conversation stays here"
+    secret = await heard(service, await service.render(SAID, "en-US"), private=True)
+    assert secret.recognition.unsure and not secret.recognition.seconded
+    assert server.requests == 1, "so does what may be a secret"
 
 
 async def test_when_the_worker_dies_while_the_endpoint_is_asked_what_it_heard_is_told(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ivr.config import PromptVoiceConfig
 from ivr.errors import SpeechUnavailable
@@ -37,6 +38,12 @@ class Voices:
 
     async def known(self, text: str, language: str = "en-US") -> Clip | None:
         return await self.voices.clip(text, language, make=False)
+
+    async def caught_up(self) -> None:
+        """Once what is made beside the calls is made."""
+        beside = [task for task in asyncio.all_tasks() if task.get_name() == "prompt_voices"]
+        async with asyncio.timeout(20):
+            await asyncio.gather(*beside)
 
     @property
     def healthy(self) -> list[bool]:
@@ -87,6 +94,58 @@ async def test_while_it_is_gone_nothing_comes_of_it_and_it_is_left_alone(server:
     server.will()
     made.now += PAUSE_S + 1
     assert await made.make("Prompt 0.") is not None and made.healthy == [True]
+    await made.voices.aclose()
+
+
+async def test_what_it_owes_is_made_beside_the_calls_once_it_is_back(server: OpenAiServer, tmp_path: Path) -> None:
+    server.will(dead)
+    made = Voices(tmp_path, config(server.url))
+    texts = [f"Prompt {n}." for n in range(20)]
+    assert [await made.make(text) for text in texts] == [None] * 20
+    assert made.voices.owed == 20
+    server.will()
+    asked = len(server.spoken)
+    assert await made.known("Prompt 7.") is None and len(server.spoken) == asked, "it is left alone"
+    made.now += PAUSE_S + 1
+    with capture_logs() as logs:
+        assert await made.known("Your title is Alien.") is None and await made.known("Prompt 7.") is None
+        await made.caught_up()
+    assert [order["input"] for order in server.spoken[asked:]] == texts, "each once, and nothing else"
+    assert made.voices.owed == 0 and None not in [await made.known(text) for text in texts]
+    told = {entry["event"]: entry for entry in logs}
+    assert (told["prompt_voice.caught_up"]["made"], told["prompt_voice.caught_up"]["owed"]) == (20, 0)
+    again = Voices(tmp_path, config(server.url))  # another start
+    assert None not in [await again.make(text) for text in texts] and len(server.spoken) == asked + 20
+    for each in (made, again):
+        await each.voices.aclose()
+
+
+async def test_one_that_is_still_gone_is_asked_once_a_minute(server: OpenAiServer, tmp_path: Path) -> None:
+    server.will(dead)
+    made = Voices(tmp_path, config(server.url))
+    for n in range(20):
+        await made.make(f"Prompt {n}.")
+    asked = len(server.spoken)
+    for _ in range(5):
+        made.now += PAUSE_S + 1
+        await made.known("Prompt 7.")
+        await made.caught_up()
+    assert len(server.spoken) == asked + 2 and made.voices.owed == 20, "80 s"
+    await made.voices.aclose()
+
+
+async def test_what_it_makes_nothing_of_is_told_and_not_asked_again_for_every_caller(
+    server: OpenAiServer, tmp_path: Path
+) -> None:
+    server.will(body(b"", "audio/wav"))
+    made = Voices(tmp_path, config(server.url))
+    with capture_logs() as logs:
+        assert await made.make("Which title?") is None
+    assert [e["event"] for e in logs] == ["prompt_voice.failed"] and "no WAV file" in logs[0]["error"]
+    for _ in range(5):
+        await made.known("Which title?")
+        await made.caught_up()
+    assert len(server.spoken) == 2
     await made.voices.aclose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -13,7 +14,8 @@ from ivr.config import SecondEarConfig
 from ivr.events import Accept, Cause, Heard, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
 from ivr.speech.endpoints.circuit_breaker import FAILURES, PAUSE_S
-from ivr.speech.second_ear import SecondEar, SecondedReadings, words_of
+from ivr.speech.endpoints.openai_transcription import OpenAiTranscription
+from ivr.speech.second_ear import NAME, SecondEar, SecondedReadings, words_of
 from tests.endpoints import (
     KEY,
     MODEL,
@@ -58,6 +60,10 @@ class Calls:
         """An unsure utterance, until it is told."""
         self.readings.take(unsure(number), PCM, GRAMMAR)
         return await self.next()
+
+    @property
+    def trials_over(self) -> bool:
+        return not [task for task in asyncio.all_tasks() if task.get_name() == NAME]
 
     async def __aenter__(self) -> Calls:
         return self
@@ -228,6 +234,86 @@ async def test_a_reload_tries_again_at_once_what_was_left_alone(server: OpenAiSe
         assert whole is not None and whole.healthy
         await calls.hear(2)
         assert server.requests == 2
+
+
+async def test_one_that_is_always_too_slow_is_not_back_because_it_answers_at_last(server: OpenAiServer) -> None:
+    async def hears(_pcm: bytes, _fields: Mapping[str, str]) -> str:
+        await asyncio.sleep(0.3)
+        return "Yes."
+
+    server.hears = hears
+    async with Calls(server.url, timeout_s=0.1) as calls:
+        for number in range(FAILURES):
+            assert await calls.hear(number) == unsure(number)
+        gone = calls.ear.status()
+        assert gone is not None and not gone.healthy and "longer than 0.1 s" in gone.detail
+        calls.now += PAUSE_S + 1
+        calls.readings.take(unsure(7), PCM, GRAMMAR)
+        assert await calls.next() == unsure(7)
+        await until(lambda: calls.trials_over)
+        assert calls.ear.status() == gone, "else callers wait for nothing again, every quarter of a minute"
+        calls.now += PAUSE_S + 1
+        calls.readings.take(unsure(8), PCM, GRAMMAR)
+        assert server.requests == FAILURES + 1, "and it is left alone for twice as long"
+
+
+async def test_many_failures_at_once_leave_it_alone_no_longer_than_one(server: OpenAiServer) -> None:
+    server.will(status(500))
+    async with Calls(server.url, at_once=12, timeout_s=3.0) as calls:
+        for number in range(12):
+            calls.readings.take(unsure(number), PCM, GRAMMAR)
+        assert [await calls.next() for _ in range(12)] == [unsure(number) for number in range(12)]
+        calls.now += PAUSE_S + 1
+        calls.readings.take(unsure(20), PCM, GRAMMAR)
+        await until(lambda: server.requests == 13)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Yes\ud800, \x00pl\x1b[31mease\u202e.\n", ("Yes\ufffd, pl[31mease.",)),
+        ("thank you " * 20_000, ()),  # more than anybody says in half a second
+        ("\x00 \u200b", ()),
+    ],
+)
+async def test_what_it_writes_is_plain_text_of_a_length_that_can_be_said(
+    server: OpenAiServer, text: str, read: tuple[str, ...]
+) -> None:
+    server.will(body(json.dumps({"text": text}).encode()))
+    async with Calls(server.url) as calls:
+        assert (await calls.hear(1)).recognition.seconded == read
+
+
+async def test_whatever_an_answer_sets_off_no_reading_is_lost(
+    server: OpenAiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def raises(*_: object) -> tuple[str, ...]:
+        raise RuntimeError("Move Vertigo to the top")
+
+    monkeypatch.setattr(OpenAiTranscription, "transcribe", raises)
+    async with Calls(server.url) as calls:
+        with capture_logs() as logs:
+            calls.readings.take(unsure(1), PCM, GRAMMAR)
+            calls.readings.take(sure(2))
+            assert [await calls.next(), await calls.next()] == [unsure(1), sure(2)]
+        assert [entry["error"] for entry in logs if entry["event"] == "second_ear.raised"] == ["RuntimeError"]
+
+
+async def test_a_reload_costs_nobody_the_answer_that_they_wait_for(server: OpenAiServer) -> None:
+    released = asyncio.Event()
+
+    async def hears(_pcm: bytes, _fields: Mapping[str, str]) -> str:
+        await released.wait()
+        return "Yes."
+
+    server.hears = hears
+    async with Calls(server.url, timeout_s=3.0) as calls:
+        calls.readings.take(unsure(1), PCM, GRAMMAR)
+        await until(lambda: server.requests == 1)
+        calls.readings.take(unsure(2), PCM, GRAMMAR)
+        calls.ear.apply(None)  # before the second one's question has left
+        released.set()
+        assert [(await calls.next()).recognition.seconded for _ in range(2)] == [("Yes.",), ("Yes.",)]
 
 
 def test_the_words_of_a_grammar() -> None:

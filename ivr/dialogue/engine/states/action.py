@@ -22,6 +22,7 @@ from ivr.dialogue.flows.state import Http
 from ivr.dialogue.flows.uri_template import EmptyPart, expanded
 from ivr.dialogue.flows.wording import MASK, masking
 from ivr.dialogue.understanding.grammar import Meaning, Reading, SlotValue
+from ivr.events import MESSAGE_LEAVE
 from ivr.record import Decided
 
 MOST_TRIED = 100  # actions remembered for the human; the oldest go first
@@ -61,7 +62,9 @@ def perform(call: Conversation) -> Next:
     key = f"{call.start.call_id}/{call.here}/{call.performed}"
     shown, patience = _shown(call, signature, arguments), call.flow.defaults.action_timeout
     call.outbox.put(Perform(token, name, arguments, key, patience, shown, _hidden(call)))
-    return Wait(Performing(token, name, confirmation.risk_of(call, state), first), meanwhile(call))
+    running = meanwhile(call)
+    running.message = name == MESSAGE_LEAVE
+    return Wait(Performing(token, name, confirmation.risk_of(call, state), first), running)
 
 
 def _evaluated(call: Conversation, values: Mapping[str, object]) -> dict[str, object]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.dialogue.engine.contract import Record, Say
-from ivr.events import Accept, Cause, Hypothesis, Recognition
+from ivr.dialogue.engine.contract import Listen, Record, Say
+from ivr.dialogue.flows.signature import ActionSignature
+from ivr.events import MESSAGE_LEAVE, Accept, Cause, Hypothesis, Recognition
 from ivr.record import Keyed
 from tests.unit.dialogue.talk import HUMAN, ROOT, SIGNATURES, Talk, made
 
@@ -102,6 +103,37 @@ def test_two_readings_of_a_secret_are_asked_about_in_private() -> None:
     assert is_hidden(talk)
     talk.say("four seven one one")
     assert is_hidden(talk)
+
+
+def listens(talk: Talk) -> Listen:
+    return next(effect for effect in reversed(talk.effects) if isinstance(effect, Listen))
+
+
+def test_what_is_said_where_a_secret_was_asked_for_is_heard_by_no_second_ear() -> None:
+    talk = vault()
+    assert listens(talk).private
+    both = [Hypothesis("four seven one one", 0.5), Hypothesis("zero eight one five", 0.49)]
+    talk.heard(Recognition(Cause.SUCCESS, nbest=tuple(both), transcript="four seven one one"))
+    assert listens(talk).private, "which of the two?"
+    assert not listens(Talk()).private
+
+
+def test_what_is_dictated_or_left_as_a_message_is_heard_by_no_second_ear() -> None:
+    flow = """
+flow: titles
+start: note
+variables: {note: {type: text}}
+states:
+  note: {ask: note, prompt: "What is the new text?", goto: leave}
+  leave: {action: message.leave, on: {ok: ended, empty: ended, failed: human, timeout: human}}
+  ended: {prompt: "Goodbye.", end: completed}
+"""
+    universals = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "flows").glob("universals*.yaml")}
+    signatures = {**SIGNATURES, MESSAGE_LEAVE: ActionSignature(MESSAGE_LEAVE, (), ("ok", "empty"))}
+    talk = Talk(made({"titles.yaml": flow, "human.yaml": HUMAN, **universals}, signatures), perform=False)
+    assert listens(talk).private
+    talk.say("my disc is scratched")
+    assert talk.performed[-1].name == MESSAGE_LEAVE and listens(talk).private
 
 
 def test_a_person_is_not_told_a_secret() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import random
 import struct
 import wave
+from array import array
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,7 +17,7 @@ from ivr.speech.endpoints.connection import EndpointFailed
 from ivr.speech.endpoints.openai_speech import OpenAiSpeech, pcm_wav, whole_wav
 from tests.endpoints import KEY, MODEL, Answer, OpenAiServer, body, dead, huge, redirect, status, wav
 
-PCM = b"\x00\x20\x00\xe0" * 3000
+PCM = (b"\x00\x20" * 40 + b"\x00\xe0" * 40) * 75
 
 
 @pytest.fixture
@@ -50,6 +52,19 @@ async def test_a_text_is_sent_and_comes_back_as_a_wav_file(server: OpenAiServer,
     assert server.spoken == [expected]
 
 
+def test_stereo_and_other_widths_are_taken_as_they_are() -> None:
+    left = array("h", PCM)
+    both = array("h", (sample for pair in zip(left, left, strict=True) for sample in pair)).tobytes()
+    for channels, width, pcm in ((2, 2, both), (1, 1, b"\xa0\xa0\x60\x60" * 3000), (1, 3, b"\0\0\x20\0\0\xe0" * 3000)):
+        written = io.BytesIO()
+        with wave.open(written, "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(width)
+            file.setframerate(48000)
+            file.writeframes(pcm)
+        assert read(whole_wav(written.getvalue())) == (pcm, 48000)
+
+
 def test_what_sounds_different_has_another_version() -> None:
     first = config("http://a/v1")
     others = [config("http://b/v1"), config("http://a/v1", model="other"), config("http://a/v1", response_format="pcm")]
@@ -64,6 +79,13 @@ def header(riff: int, data: int) -> bytes:
     return bytes(file)
 
 
+def shaped(rate: int, channels: int) -> bytes:
+    """A WAV file whose header says so."""
+    fmt = struct.pack("<HHIIHH", 1, channels, rate, 2 * channels * rate & 0xFFFFFFFF, 2 * channels, 16)
+    return wav(PCM)[:20] + fmt + wav(PCM)[36:]
+
+
+NOISE = random.Random(1).randbytes(8000)
 WITH_LIST = wav(PCM)[:36] + b"LIST" + struct.pack("<I", 5) + b"INFOx\0" + wav(PCM)[36:]
 
 
@@ -88,6 +110,12 @@ def test_a_wav_file_is_taken_by_the_sound_that_is_there(file: bytes) -> None:
         (wav(bytes(4000)), "silence"),
         (wav(PCM)[:20] + b"\x03\x00" + wav(PCM)[22:], "no WAV file of PCM"),  # floats
         (wav(PCM)[:12] + b"fmt " + struct.pack("<I", 4) + b"\0\0\0\0" + wav(PCM)[36:], "no WAV file of PCM"),
+        (shaped(0, 1), "1 channels of 0 samples"),
+        (shaped(1, 1), "1 channels of 1 samples"),
+        (shaped(0xFFFFFFFF, 1), "samples a second"),
+        (shaped(24000, 99), "99 channels"),
+        (shaped(24000, 0), "no WAV file of PCM"),
+        (wav(NOISE), "noise"),
         (b"RIFF\0\0\0\0WAVE" + b"junk\xff\xff\xff\xff" * 10, "holds no audio"),
     ],
 )
@@ -96,9 +124,11 @@ def test_what_is_no_sound_is_a_failure_in_words(file: bytes, match: str) -> None
         whole_wav(file)
 
 
-@pytest.mark.parametrize("answer", [b"", b"\0" * 4000, b'{"error": "no"}', b" <h1>", wav(PCM), b"OggS..."])
+@pytest.mark.parametrize(
+    "answer", [b"", b"\0" * 4000, b'{"error": "no"}', b" <h1>", wav(PCM), b"OggS...", b"\xff\xfb\x90\x64" + NOISE]
+)
 def test_what_is_no_bare_pcm_is_a_failure_in_words(answer: bytes) -> None:
-    with pytest.raises(EndpointFailed, match=r"no bare PCM|silence"):
+    with pytest.raises(EndpointFailed, match=r"no bare PCM|silence|noise"):
         pcm_wav(answer)
 
 
@@ -111,7 +141,7 @@ def test_what_is_no_bare_pcm_is_a_failure_in_words(answer: bytes) -> None:
         (status(429), "too often"),
         (status(500), "fails"),
         (redirect("/elsewhere"), "redirects"),
-        (dead, "can't be asked"),
+        (dead, "broke off"),
         (huge, "too large"),
         (body(b"<h1>hello</h1>", "text/html"), "no WAV file"),
     ],

@@ -89,7 +89,7 @@ async def test_the_key_is_shown_and_never_told(tmp_path: object, monkeypatch: py
         (status(500), "fails", False),
         (status(503), "fails", False),
         (redirect("/elsewhere"), "redirects", True),
-        (dead, "can't be asked", False),
+        (dead, "broke off", False),
         (huge, "too large", False),
         (body(b""), "not JSON", False),
         (body(b"<h1>hello</h1>", "text/html"), "not JSON", False),
@@ -145,6 +145,7 @@ def _verbose(*segments: Mapping[str, object]) -> bytes:
         (_verbose(), "all of it"),
         (b'{"text": "Yes.", "segments": ["odd"]}', "Yes."),
         (b'{"text": "Yes.", "segments": null}', "Yes."),
+        (b'{"text": "Yes.", "segments": [{"text": null}, {"text": ["no"]}, {}]}', ""),
     ],
 )
 def test_what_the_model_takes_for_silence_is_left_out(answer: bytes, text: str) -> None:

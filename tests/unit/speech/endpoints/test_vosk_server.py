@@ -84,7 +84,7 @@ async def test_the_key_is_shown(server: VoskWebSocketServer, monkeypatch: pytest
         (status(200), "no WebSocket", True),
         (body(b"hello", "text/plain"), "no WebSocket", True),
         (redirect("/elsewhere"), "redirects", True),
-        (dead, "can't be asked", False),
+        (dead, "broke off", False),
     ],
 )
 async def test_a_handshake_of_no_use_is_a_failure_in_words(
@@ -105,8 +105,33 @@ async def test_garbage_is_a_failure_in_words(server: VoskWebSocketServer, final:
 
 async def test_a_connection_that_breaks_in_the_middle_is_a_failure(server: VoskWebSocketServer) -> None:
     server.breaks_after = 2
-    with pytest.raises(EndpointFailed, match=r"broke off|can't be asked"):
+    with pytest.raises(EndpointFailed, match="broke off"):
         await transcribed(config(server.url))
+
+
+async def test_one_that_says_more_than_it_is_asked_is_heard_to_its_last_word(server: VoskWebSocketServer) -> None:
+    server.greets, server.final = 2, {"text": "yes please"}
+    assert await transcribed(config(server.url)) == ("yes please",)
+
+
+async def test_one_that_never_comes_to_a_result_is_not_taken_for_silence(server: VoskWebSocketServer) -> None:
+    server.final, server.stays = {"partial": "yes"}, True
+    asked = VoskServer(config(server.url))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await asked.transcribe(PCM, "en-US", ())
+    await asked.aclose()
+    server.stays = False
+    with pytest.raises(EndpointFailed, match="broke off"):
+        await transcribed(config(server.url))
+
+
+async def test_nobody_waits_for_one_that_does_not_hang_up(server: VoskWebSocketServer) -> None:
+    server.final, server.stays = {"text": "yes"}, True
+    asked = VoskServer(config(server.url))
+    async with asyncio.timeout(0.8):
+        assert await asked.transcribe(PCM, "en-US", ()) == ("yes",)
+    await asked.aclose()
 
 
 async def test_nobody_there_is_a_failure_in_words(unused_tcp_port: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -310,6 +312,45 @@ def test_what_is_unsure_is_told_with_its_audio_where_that_is_wanted(wanted: bool
     assert [(h.recognition.cause, pcm) for h, pcm in told] == [(Cause.NO_MATCH, rig.attempts[0].pcm)] * wanted
     assert [h.recognition.cause for h in heard] == [Cause.NO_MATCH] * (not wanted) + [Cause.SUCCESS]
     assert len(rig.attempts[0].pcm) >= 30 * len(VOICE)
+
+
+@pytest.mark.parametrize(
+    ("said_under", "told"),
+    [("ooo", 3), ("poo", 2), ("opo", 2), ("o-po", 1), ("p-oo", 2)],
+    ids=["open", "private", "the second", "it became private on the way", "it was private at first"],
+)
+def test_what_is_private_is_told_without_its_audio(said_under: str, told: int) -> None:
+    """Three utterances, each not understood under its request; "-": in the middle of it comes the next one's."""
+    rig, audio = Rig(), list[bytes]()
+    rig.detector = UtteranceDetector(
+        LoudIsVoice(), rig.events.append, lambda _, a: rig.attempts.append(a), lambda _, pcm: audio.append(pcm)
+    )
+    kinds = {"o": rig.request, "p": replace(rig.request, private=True)}
+    for number, kind in enumerate(said_under.replace("-", "")):
+        rig.detector.listen(kinds[kind])
+        rig.feed(VOICE, 15)
+        if said_under[number + 1 :].startswith("-"):
+            rig.detector.listen(kinds[said_under[number + 2]])
+        rig.feed(VOICE, 15)
+        rig.feed(QUIET, 40)
+        rig.finish(rig.attempts[-1], cause=Cause.NO_MATCH)
+        rig.wait(3.0)
+    assert len(audio) == told and rig.kinds().count(Heard) == 3 - told
+
+
+def test_what_continues_something_private_is_private() -> None:
+    rig, audio = Rig(), list[bytes]()
+    rig.detector = UtteranceDetector(
+        LoudIsVoice(), rig.events.append, lambda _, a: rig.attempts.append(a), lambda _, pcm: audio.append(pcm)
+    )
+    for request in (replace(rig.request, private=True), rig.request):
+        rig.detector.listen(request)
+        rig.feed(VOICE, 30)
+        rig.feed(QUIET, 40)
+        while rig.attempts[-1].outcome is None:  # of both together, then of the continuation alone
+            rig.finish(rig.attempts[-1], cause=Cause.NO_MATCH)
+    assert len(rig.attempts[-1].whole) > len(rig.attempts[0].whole), "both are heard together"
+    assert not audio and rig.kinds().count(Heard) == 2
 
 
 def test_what_comes_at_once_to_a_detector_that_shares_its_voice_activity_is_heard_whole() -> None:
