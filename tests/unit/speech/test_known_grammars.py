@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ivr.ports import SpeechGrammar
 from ivr.speech import wire
 from ivr.speech.known_grammars import KnownGrammars
-from ivr.speech.service import SpeechProcess
+from ivr.speech.speech_process import SpeechProcess
 from ivr.speech.wire import GRAMMAR, Grammar, Setup
 
 YES = SpeechGrammar("yes", "en-US", ("yes", "no"))
