@@ -47,6 +47,9 @@ BENCHES = {
         ("--rates", "10", "--seconds", "4"),
     ),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
+    "recogniser_memory": Bench(
+        "what a further recogniser keeps for itself after work, against its aim", ("--recognitions", "40")
+    ),
     "turn_ends": Bench("how soon turns end, and how often too soon, against the aims", ("--every", "12", "--snr")),
     "barge_in": Bench("what stops a prompt: callers at once, its own echo and noise never"),
     "spoken_calls": Bench(
