@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+from ivr.ports import SpeechGrammar
+from ivr.speech.wire import GRAMMAR
 
 T = TypeVar("T")
 MOST = 512  # callers who talk at once, each with a list of their own
+_PARTS = 1024
 
 
 class KnownGrammars(Generic[T]):
@@ -37,3 +44,21 @@ class KnownGrammars(Generic[T]):
 
     def clear(self) -> None:
         self._values.clear()
+
+
+class SharedParts:
+    """Reads grammars, and keeps what is the same in several of them once: callers differ by the values of few slots."""
+
+    def __init__(self) -> None:
+        self._part: Callable[[Any], Any] = lru_cache(_PARTS)(lambda part: part)
+
+    def parsed(self, blob: bytes) -> SpeechGrammar:
+        """Of its JSON. Raises ValueError."""
+        grammar, part = GRAMMAR.validate_json(blob), self._part
+        return replace(
+            grammar,
+            phrases=part(grammar.phrases),
+            templates=part(grammar.templates),
+            slots=tuple((name, part(values)) for name, values in grammar.slots),
+            means=part(grammar.means),
+        )

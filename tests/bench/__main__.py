@@ -93,6 +93,9 @@ BENCHES = {
     ),
     "barge_in": Bench("what stops a prompt: callers at once, its own echo and noise never", 120),
     "speech_accuracy": Bench("constrained recognition, against free transcription", 120, short=("--count", "8")),
+    "recogniser_memory": Bench(
+        "what a further recogniser keeps for itself after work, against its aim", 60, short=("--recognitions", "40")
+    ),
     "dialogue_turns": Bench("turns a second the dialogue takes, against its goal", 15, ()),
     "paraphrases": Bench("typed sentences that no phrase lists, with the sentence embedding and without", 20, ()),
     "flow_check": Bench("loading and proving a flow of a thousand states, against parsing alone", 30, short=("300",)),

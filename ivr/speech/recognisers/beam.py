@@ -42,12 +42,17 @@ class Opened:
 
 
 class Lattice:
-    """Ready for the beam; may be shared between threads (two that meet do the same work twice at worst)."""
+    """Ready for the beam. Each search goes through one of its own (``unvisited``): what it makes on the way costs a
+    millisecond, and kept for every caller's grammar it would be most of a recogniser's memory."""
 
     def __init__(self, trunk: Node, slots: Mapping[str, Node] | None = None) -> None:
         self._slots = dict(slots or {})
         self._places: dict[tuple[Node, Node | None], Place] = {}
         self.root = self.place(trunk, None)
+
+    def unvisited(self) -> Lattice:
+        """The same, with nothing made yet."""
+        return Lattice(self.root.node, self._slots)
 
     def place(self, node: Node, onward: Node | None) -> Place:
         known = self._places.get((node, onward))
@@ -133,6 +138,7 @@ def search(
 
     ``patience``: how far below the best finished path, per token, a live prefix may lie and still be followed;
     ``spread``: how far below the best live one, in all. Clear speech then costs few rows, and noise all of them."""
+    lattice = lattice.unvisited()
     live: list[tuple[float, Place, tuple[str, ...], Tokens]] = [(0.0, lattice.root, (), ())]
     rows = scorer.first()
     finished: dict[str, Path] = {}

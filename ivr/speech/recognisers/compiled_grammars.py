@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, sound
+from ivr.dialogue.spoken.similarity import bare_words, gist, minimal_pairs, passing_sound, sound
 from ivr.dialogue.understanding.grammar import Pieces, filled, slot_name, slot_names
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import Lattice
@@ -31,20 +31,13 @@ _FAINT = 40.0  # a value less like anything that was heard isn't
 
 
 class Spoken:
-    """An index over the phrases of a grammar, or over the values of one slot."""
+    """An index over the phrases of a grammar, or over the values of one slot. ``sound``: of each."""
 
-    def __init__(self, phrases: Sequence[str]) -> None:
+    def __init__(self, phrases: Sequence[str], sound: Callable[[str], str] = sound) -> None:
         self.phrases = phrases
         self._longest = max((p.count(" ") + 1 for p in phrases), default=0)
         self._known = frozenset(phrases)
         self._sounds = [sound(p) for p in phrases]
-
-    @cached_property
-    def _by_sound(self) -> dict[str, set[str]]:
-        made: dict[str, set[str]] = {}
-        for phrase, heard in zip(self.phrases, self._sounds, strict=True):
-            made.setdefault(heard, set()).add(phrase)
-        return made
 
     def nearest(self, text: str, count: int) -> dict[str, float]:
         """The phrases nearest to the whole of ``text`` (0..100, the better of letters and sound), best first."""
@@ -61,7 +54,7 @@ class Spoken:
             return []
         n = len(words)
         said = [" ".join(words[i:j]) for i in range(n) for j in range(i + 1, min(n, i + self._longest + 1) + 1)]
-        heard = list(dict.fromkeys(sound(run) for run in said))
+        heard = list(dict.fromkeys(passing_sound(run) for run in said))
         letters = process.cdist(list(dict.fromkeys(said)), self.phrases, scorer=fuzz.ratio, score_cutoff=_FAINT)
         sounds = process.cdist(heard, self._sounds, scorer=fuzz.ratio, score_cutoff=_FAINT)
         best = np.maximum(letters.max(0), sounds.max(0))
@@ -69,8 +62,9 @@ class Spoken:
 
     def twins(self, phrase: str) -> set[str]:
         """The others that say something else and sound the same, or are minimal pairs with it."""
-        alike = {other for other in self._by_sound.get(sound(phrase), ()) if gist(other) != gist(phrase)}
-        return alike | (self._known & minimal_pairs(phrase))
+        mine, heard = gist(phrase), sound(phrase)
+        alike = {other for other, like in zip(self.phrases, self._sounds, strict=True) if like == heard}
+        return {other for other in alike if gist(other) != mine} | (self._known & minimal_pairs(phrase))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +78,7 @@ class Near:
 
 class Nearness:
     """What of a grammar is near to a free transcript, and what has a twin. ``slots``: each slot's values; ``means``: as
-    SpeechGrammar's."""
+    SpeechGrammar's; ``index``: makes an index, or has it from before."""
 
     def __init__(
         self,
@@ -92,13 +86,14 @@ class Nearness:
         templates: Sequence[Pieces] = (),
         slots: Mapping[str, Spoken] | None = None,
         means: Sequence[int] = (),
+        index: Callable[[tuple[str, ...]], Spoken] = Spoken,
     ) -> None:
-        self._phrases = Spoken(phrases)
+        self._phrases = index(tuple(phrases))
         self._slots = {name: values for name, values in (slots or {}).items() if values.phrases}
         self._known = frozenset(templates)
         self._templates = [t for t in templates if all(name in self._slots for name in slot_names(t))]
-        literal = [" ".join(t) for t in templates]
-        self._literal = Spoken(literal)
+        literal = tuple(" ".join(t) for t in templates)
+        self._literal = index(literal)
         self._means = dict(zip((*phrases, *literal), means, strict=False))
 
     def nearest(self, transcript: str, count: int) -> list[Near]:
@@ -108,7 +103,7 @@ class Nearness:
             return []
         scores = self._phrases.nearest(text, count)
         filled_in = self._likely(text.split())
-        for phrase, score in Spoken(list(filled_in)).nearest(text, count).items():
+        for phrase, score in Spoken(list(filled_in), passing_sound).nearest(text, count).items():
             scores[phrase] = max(score, scores.get(phrase, 0.0))
         best = sorted(scores, key=lambda phrase: -scores[phrase])[:count]
         return [filled_in.get(phrase) or Near(phrase) for phrase in best]
@@ -189,7 +184,8 @@ class Compiler:
     def __init__(self, encoder: Encoder) -> None:
         tries = Tries(encoder)
         self._trunk = lru_cache(_TRUNKS)(tries.trunk)
-        self._values = lru_cache(_VALUES)(lambda values: (tries.values(values), Spoken(values)))
+        self._index = lru_cache(_VALUES)(Spoken)
+        self._values = lru_cache(_VALUES)(lambda values: (tries.values(values), self._index(values)))
         self.compiled: Callable[[SpeechGrammar], Compiled] = lru_cache(_GRAMMARS)(self._compile)
 
     def _compile(self, grammar: SpeechGrammar) -> Compiled:
@@ -197,5 +193,5 @@ class Compiler:
         trunk = self._trunk(grammar.phrases, grammar.templates, grammar.digits)
         lattice = Lattice(trunk, {name: node for name, (node, _) in slots.items()})
         spoken = {name: values for name, (_, values) in slots.items()}
-        nearness = Nearness(grammar.phrases, grammar.templates, spoken, grammar.means)
+        nearness = Nearness(grammar.phrases, grammar.templates, spoken, grammar.means, self._index)
         return Compiled(lattice, nearness, Likelihood(grammar))

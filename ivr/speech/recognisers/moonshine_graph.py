@@ -101,7 +101,7 @@ class Utterance:
         logits, past = graph.decode(np.array([[BOS]], np.int64), self.states, self._samples, None)
         self._first = _normalised(logits[:, -1])
         self._initial = past
-        self._wide: dict[int, tuple[Row, list[Row]]] = {}
+        self._wide: tuple[Row, list[Row]] = self.states, past  # every row hears the same audio: as many as it took yet
         self._past = past
 
     def first(self) -> Row:
@@ -110,15 +110,16 @@ class Utterance:
 
     def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Row:
         width = len(parents)
-        if width not in self._wide:  # every row hears the same audio: repeat its keys once per width
+        if width > len(self._wide[0]):
             repeated = [
                 p if own else np.repeat(p, width, 0) for p, own in zip(self._initial, self._graph.own, strict=True)
             ]
-            self._wide[width] = np.repeat(self.states, width, 0), repeated
-        states, heard = self._wide[width]
+            self._wide = np.repeat(self.states, width, 0), repeated
+        states, heard = self._wide
         rows = list(parents)
-        past = [p[rows] if own else h for p, h, own in zip(self._past, heard, self._graph.own, strict=True)]
-        logits, self._past = self._graph.decode(np.array(tokens, np.int64)[:, None], states, self._samples, past)
+        past = [p[rows] if own else h[:width] for p, h, own in zip(self._past, heard, self._graph.own, strict=True)]
+        ids = np.array(tokens, np.int64)[:, None]
+        logits, self._past = self._graph.decode(ids, states[:width], self._samples, past)
         return _normalised(logits[:, -1])
 
     def score(self, candidates: Sequence[Tokens]) -> list[float]:

@@ -24,7 +24,7 @@ from ivr.speech.vendors import MOONSHINE_LANGUAGES, vosk_models
 from ivr.speech.wire import Engine, Ready, Setup
 from ivr.speech.worker.endpointing import SileroModel
 from ivr.speech.worker.engines import Recogniser
-from ivr.speech.worker.recogniser_process import RecogniserProcess, give_back_memory
+from ivr.speech.worker.recogniser_process import RecogniserProcess, give_back_memory, hold_little_memory
 from ivr.workers.frames import Life
 
 LARGEST = 1 << 16  # bytes of a message between the two
@@ -103,6 +103,7 @@ class Prefork:
 
     def run(self) -> None:
         os.nice(self._setup.nice)
+        hold_little_memory()
         try:
             self._load()
             while self._watch():

@@ -15,8 +15,8 @@ from ivr.dialogue.spoken.language import served
 from ivr.events import Cause, EarEvent, RecogniserFailed, Recognition
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech import wire
-from ivr.speech.known_grammars import KnownGrammars
-from ivr.speech.wire import GRAMMAR, RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup, Unsure
+from ivr.speech.known_grammars import KnownGrammars, SharedParts
+from ivr.speech.wire import RECOGNITION, Close, Grammar, Listen, Open, Ready, Recognise, Setup, Unsure
 from ivr.speech.worker.attempt import Attempt, Outcome
 from ivr.speech.worker.endpointing import SileroModel, SileroStream
 from ivr.speech.worker.engines import TELEPHONE_RATE
@@ -123,6 +123,7 @@ class RecognitionWorker:
         self._vad = SileroModel()
         self._sessions: dict[int, Session] = {}
         self._grammars: KnownGrammars[SpeechGrammar] = KnownGrammars()
+        self._shared = SharedParts()
         self.openness = lru_cache(_GRAMMARS)(Openness)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(prefork, self._forked)
@@ -154,7 +155,7 @@ class RecognitionWorker:
             case Open() as opened:
                 self._open(number, opened)
             case Grammar(key, blob):
-                self._grammars.put(key, GRAMMAR.validate_json(blob))
+                self._grammars.put(key, self._shared.parsed(blob))
             case Listen() as listen:
                 self._listen(number, listen)
             case Close():

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ivr.ports import SpeechGrammar
 from ivr.speech import wire
-from ivr.speech.known_grammars import KnownGrammars
-from ivr.speech.service import SpeechProcess
+from ivr.speech.known_grammars import KnownGrammars, SharedParts
+from ivr.speech.speech_process import SpeechProcess
 from ivr.speech.wire import GRAMMAR, Grammar, Setup
 
 YES = SpeechGrammar("yes", "en-US", ("yes", "no"))
@@ -51,3 +51,15 @@ def test_a_grammar_is_sent_once_to_each_process() -> None:
     process.lost("killed", None)
     process.send_grammar(YES, GRAMMAR.dump_json)
     assert len(socket.sent) == 2, "the next process knows nothing"
+
+
+def test_what_callers_grammars_have_in_common_is_kept_once() -> None:
+    def blob(key: str, title: str) -> bytes:
+        slots = (("film", ("alien", "vertigo")), ("title", (title,)))
+        return GRAMMAR.dump_json(SpeechGrammar(key, "en-US", ("yes", "no"), None, (("move", "{title}"),), slots))
+
+    shared = SharedParts()
+    one, other = shared.parsed(blob("a", "alien")), shared.parsed(blob("b", "vertigo"))
+    assert one.phrases is other.phrases and one.templates is other.templates
+    assert one.slots[0][1] is other.slots[0][1] and one.slots[1][1] != other.slots[1][1]
+    assert GRAMMAR.dump_json(other) == blob("b", "vertigo")

@@ -287,13 +287,16 @@ def test_a_slot_without_values_says_nothing() -> None:
     assert everything(lattice, 40) == {"stop", "my alien"}
 
 
-def test_only_what_is_visited_is_made() -> None:
+def test_only_what_is_visited_is_made_and_goes_with_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand values times a thousand: one sentence looks at a few dozen places."""
     letters = Letters()
     names = [f"{a}{b}{c}" for a in "abcdefghij" for b in "klmnopqrst" for c in "uvwxyzabcd"]
     lattice = made(letters, (), templates=("put {a} before {b}",), slots={"a": names, "b": names})
+    searched = lattice.unvisited()
+    monkeypatch.setattr(lattice, "unvisited", lambda: searched)
     assert search(favouring(letters.sentence("Put aku before jtd"), 14.0), lattice, END)[0].text == "put aku before jtd"
-    assert len(lattice._places) < 500
+    assert 10 < len(searched._places) < 500
+    assert len(lattice._places) == 1, "what stays is the root"
 
 
 WORDS = st.sampled_from(["a", "b", "ab", "two", "twenty", "one"])
