@@ -32,6 +32,7 @@ Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
 
 STOP_CALLS_S = 3.0
+AIMED_S = 1.0  # media opened so lately for the same description need not be aimed anew: silence counts from then
 DROPPED = ("abandoned", "failed")  # the caller may go on where they were
 
 
@@ -145,12 +146,15 @@ class CallSession:
         engine, leg = self._services.media, self._leg
         if not engine.healthy():
             await leg.ring()  # it is being replaced: that takes a moment, and who hears it ring waits
-        media = await engine.open(self.call_id, leg.remote)
+        offered, clock = leg.remote, self._services.clock
+        media = await engine.open(self.call_id, offered)
+        opened = clock.monotonic()
         caller = Participant(leg, media)
         try:
             remote = await leg.answer(media.local)
             self._accepted = True
-            await caller.aim(remote)
+            if remote != offered or clock.monotonic() - opened > AIMED_S:
+                await caller.aim(remote)
         except BaseException:
             await media.close()
             raise
@@ -269,7 +273,7 @@ class Acceptor:
 
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
-    return frozenset(language for engine in engines if engine.healthy for language in engine.languages)
+    return frozenset[str]().union(*(engine.languages for engine in engines if engine.healthy))
 
 
 def _first(group: BaseExceptionGroup[E]) -> E:
