@@ -61,7 +61,9 @@ def handle(arguments: argparse.Namespace) -> int:
     signals = Signals()
     with signals.taken():
         config = configuration(arguments)
-        written = configure_logging(path=config.logs.path, level=config.logs.level, redact=config.logs.redact)
+        written = configure_logging(
+            path=config.logs.path, level=config.logs.level, redact=config.logs.redact, lasting=True
+        )
         notices = LogSink(STANDARD_ERROR, lambda count: f"({count} lines are missing here)\n")
         _take_descriptors(config.sip.max_calls, notices)
         try:
