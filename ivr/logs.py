@@ -35,6 +35,7 @@ SECRET_KEYS = frozenset({"password", "token", "authorization", "secret"})
 _PRIVATE_KEYS = NUMBER_KEYS | TEXT_KEYS | DIGIT_KEYS | SECRET_KEYS
 _LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
 _LEVELS |= {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "msg": logging.INFO}
+_NAMES = {"warn": "warning", "exception": "error"}  # of levels, by method
 _ADDRESS = re.compile(r"(?i)sip:|tel:")
 _USER = re.compile(r"(?i)(?<=sip:)[^@;>\s]+(?=@)|(?<=tel:)[^;>\s]+")  # of a SIP URI, or a tel URI (RFC 3966)
 
@@ -67,21 +68,22 @@ class Redaction:
         self.enabled = enabled
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        return dict(self._mapping(event))
+        self._hide(event)
+        return event
 
-    def _mapping(self, event: Mapping[str, Any]) -> MutableMapping[str, Any]:
-        return {key: self._value(key, value) for key, value in event.items()}
-
-    def _value(self, key: str, value: Any) -> Any:
-        if key in _PRIVATE_KEYS:
-            return self._private(key, value)
-        if not self.enabled:
-            return value
-        if isinstance(value, Mapping):
-            return self._mapping(value)
-        if isinstance(value, str) and ":" in value and _ADDRESS.search(value):
-            return _USER.sub(lambda m: mask_number(m.group()), value)
-        return value
+    def _hide(self, event: MutableMapping[str, Any]) -> None:
+        """In place; nested mappings are somebody else's, and copied."""
+        for key, value in event.items():
+            if key in _PRIVATE_KEYS:
+                event[key] = self._private(key, value)
+            elif not self.enabled:
+                continue
+            elif isinstance(value, str):
+                if ":" in value and _ADDRESS.search(value):
+                    event[key] = _USER.sub(lambda m: mask_number(m.group()), value)
+            elif isinstance(value, Mapping):
+                event[key] = inner = dict(value)
+                self._hide(inner)
 
     def _private(self, key: str, value: Any) -> Any:
         if key in SECRET_KEYS:
@@ -154,25 +156,20 @@ class Log:
         if isinstance(self._out, LogSink):
             self._out.lose()
 
-    def install(self) -> None:
-        """structlog's loggers write here, and the standard library's."""
-        shared: list[Any] = [
-            structlog.contextvars.merge_contextvars,
-            lambda _, __, event: {**(_CALL.get() or {}), **event},  # the fields of the call, where there is one
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.format_exc_info,
-        ]
+    def install(self, *, lasting: bool = False) -> None:
+        """structlog's loggers write here, and the standard library's. ``lasting``: no other log is installed in this
+        process, so that a logger need not ask at every line where to write."""
         lines = _Lines(self._out)
+        rest: list[Any] = [_identified, structlog.processors.format_exc_info, self._redaction, Line()]
         structlog.configure(
-            processors=[self._loud_enough, *shared, self._redaction, Line()],
+            processors=[self._loud_enough, *rest],
             wrapper_class=_guarded(self),
             logger_factory=lambda *_: lines,
-            cache_logger_on_first_use=False,
+            cache_logger_on_first_use=lasting,
         )
         formatter = structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, self._redaction, Line()],
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rest],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.add_log_level],
         )
         root = logging.getLogger()
         root.handlers[:] = [_Handler(self, self._out, formatter)]
@@ -184,13 +181,22 @@ class Log:
         return event
 
 
+def _identified(_: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """The event with the fields of its call, its level and when it was."""
+    fields = _CALL.get()
+    line = {**fields, **event} if fields else event
+    line.setdefault("level", _NAMES.get(method, method))
+    line["at"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return line
+
+
 def _guarded(log: Log) -> type[Any]:
     """A logger whose lines never raise into whoever writes them."""
 
     class Guarded(structlog.make_filtering_bound_logger(logging.NOTSET)):  # type: ignore[misc]
-        def _proxy_to_logger(self, *arguments: Any, **event: Any) -> Any:
+        def _proxy_to_logger(self, method: str, *arguments: Any, **event: Any) -> Any:
             try:
-                return super()._proxy_to_logger(*arguments, **event)
+                return super()._proxy_to_logger(method, *arguments, **event)
             except Exception:
                 log.lose()
                 return None
@@ -233,10 +239,13 @@ class _Handler(logging.Handler):
             self._log.lose()
 
 
-def configure_logging(*, path: str, level: str, redact: bool, stream: StandardError | TextIO | None = None) -> Log:
-    """Log to ``path`` ("-": standard output), or to ``stream``. Raises OSError when the path can't be opened."""
+def configure_logging(
+    *, path: str, level: str, redact: bool, stream: StandardError | TextIO | None = None, lasting: bool = False
+) -> Log:
+    """Log to ``path`` ("-": standard output), or to ``stream``; ``lasting``: see ``Log.install``. Raises OSError when
+    the path can't be opened."""
     log = Log(stream or LogSink(_target(path), _lost), level, redact)
-    log.install()
+    log.install(lasting=lasting)
     return log
 
 

@@ -37,16 +37,7 @@ class NumberingPlan:
 
         Of the parameters only ``;phone-context`` counts: what a local number is local to. What is no telephone number
         (an extension, a name) is returned as it is, without parameters."""
-        text, _, rest = _SCHEME.sub("", user.strip()).partition("@")[0].partition(";")
-        text, _, escaped = unquote(text.partition(":")[0]).strip().partition(";")  # some escape the semicolon, too
-        rest = f"{rest};{escaped}"
-        bare = _SEPARATORS.sub("", _TRUNK_ZERO.sub(r"\1", text))
-        if not _DIALLED.fullmatch(bare):
-            return text
-        context = _SEPARATORS.sub("", _parameters(rest).get("phone-context", ""))
-        if not bare.startswith("+") and _DIALLED.fullmatch(context) and context.startswith("+"):
-            bare = context + bare
-        return _international(bare, self.country) or text
+        return _number(user, self.country)
 
     def callable(self, number: str, *, premium: bool = False) -> bool:
         """Whether ``number`` (E.164) is one that a subscriber may have, and calling it costs what calls cost: nothing
@@ -57,7 +48,22 @@ class NumberingPlan:
         return premium or phonenumbers.number_type(parsed) not in _CHARGED
 
 
-@lru_cache(_KNOWN)  # it is asked several times a call, and parsing takes as long as a SIP message does
+@lru_cache(_KNOWN)  # each is asked for several times a call
+def _number(user: str, country: str) -> str:
+    """See ``NumberingPlan.number``."""
+    text, _, rest = _SCHEME.sub("", user.strip()).partition("@")[0].partition(";")
+    text, _, escaped = unquote(text.partition(":")[0]).strip().partition(";")  # some escape the semicolon, too
+    rest = f"{rest};{escaped}"
+    bare = _SEPARATORS.sub("", _TRUNK_ZERO.sub(r"\1", text))
+    if not _DIALLED.fullmatch(bare):
+        return text
+    context = _SEPARATORS.sub("", _parameters(rest).get("phone-context", ""))
+    if not bare.startswith("+") and _DIALLED.fullmatch(context) and context.startswith("+"):
+        bare = context + bare
+    return _international(bare, country) or text
+
+
+@lru_cache(_KNOWN)  # parsing takes as long as a SIP message does
 def _international(dialled: str, country: str) -> str:
     """``dialled``: digits, perhaps after a plus. "" where they are no number of any country."""
     if len(dialled.lstrip("+")) < _SHORTEST:

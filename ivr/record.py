@@ -227,18 +227,21 @@ def attributes(what: Happening) -> dict[str, Any]:
         case Other():
             return _beside(what.detail)
     found: dict[str, Any] = {}
-    for name, key in _keys(type(what)).items():
+    for name, key in _KEYS[type(what)].items():
         given = getattr(what, name)
         if not (what.kind in _SPARSE and given in _EMPTY):
             found[key] = list(given) if isinstance(given, tuple) else given
     return found | _beside(what.detail) if isinstance(what, CallerActed) else found
 
 
-def _keys(cls: type[Any]) -> dict[str, str]:
+def _keys(cls: type[Any]) -> Mapping[str, str]:
     """Under which name each field is written; CallerActed's detail is written without one."""
     renamed: Mapping[str, str] = getattr(cls, "renamed", {})
     written = (each.name for each in fields(cls) if (cls, each.name) != (CallerActed, "detail"))
     return {name: renamed.get(name, name) for name in written}
+
+
+_KEYS: Mapping[type[Any], Mapping[str, str]] = {cls: _keys(cls) for cls in _TYPES.values()}
 
 
 def _beside(own: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,7 +256,7 @@ def _happening(kind: str, own: Mapping[str, Any]) -> Happening:
     cls = _TYPES.get(kind)
     if cls is None:
         return Other(kind, own)
-    names = {key: name for name, key in _keys(cls).items()}
+    names = {key: name for name, key in _KEYS[cls].items()}
     known = {names[key]: tuple(v) if isinstance(v, list) else v for key, v in own.items() if key in names}
     if cls is CallerActed:
         known["detail"] = {key: given for key, given in own.items() if key not in names}

@@ -110,16 +110,8 @@ class CallEars:
             if ears is None:
                 await self._changed.wait()
                 continue
-            pump = asyncio.create_task(self._pump(ears))
-            changed = asyncio.create_task(self._changed.wait())
-            try:
-                await asyncio.wait((pump, changed), return_when=asyncio.FIRST_COMPLETED)
-                if pump.done():
-                    pump.result()
-                    await changed
-            finally:
-                pump.cancel()
-                changed.cancel()
+            await self._pump(ears)
+            await self._changed.wait()
 
     async def _pump(self, ears: Ears) -> None:
         async for event in ears.events():

@@ -6,7 +6,7 @@ A slow or dead database never holds up a caller."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -47,15 +47,15 @@ class Journal:
     def __init__(self, records: CallRecords, call_id: str) -> None:
         self._records = records
         self._call_id = call_id
-        self._waiting: list[Callable[[], Coroutine[Any, Any, None]]] = []  # in order
-        self._entries: list[Entry] = []  # appended since the journal last looked: written together
+        self._asked: dict[asyncio.Future[None], int] = {}  # what is not kept yet: entries or other things in each
+        self._entries: list[Entry] = []  # appended in this turn of the loop: written together
         self._appended = 0
         self._opening: CallOpening | None = None  # as the call's row has it
         self._place = _NOWHERE  # as it is now
         self._place_kept = _NOWHERE  # as the store has it
         self._place_kept_at = -PLACE_EVERY_S
         self._place_due: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._failing = False
         self.lost = 0
 
     def begin(self, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
@@ -63,21 +63,18 @@ class Journal:
         self._put(lambda: self._records.begin(self._call_id, caller, called, at, extra))
 
     def append(self, entry: Entry) -> None:
-        if len(self._entries) >= BACKLOG:
+        if len(self._entries) + len(self._asked) >= BACKLOG:
             self.lost += 1
             return
         self._entries.append(entry)
         if len(self._entries) == 1:
-            self._put(self._append_gathered)
+            asyncio.get_running_loop().call_soon(self._append_gathered)
 
-    async def _append_gathered(self) -> None:
+    def _append_gathered(self) -> None:
         entries, self._entries = self._entries, []
-        first, self._appended = self._appended, self._appended + len(entries)
-        try:
-            await self._records.append_all(self._call_id, entries, first)
-        except BaseException:
-            self.lost += len(entries) - 1  # one is counted for the write
-            raise
+        if entries:
+            first, self._appended = self._appended, self._appended + len(entries)
+            self._ask(lambda: self._records.append_all(self._call_id, entries, first), len(entries))
 
     def update(self, **changes: Any) -> None:
         if self._opening is not None:
@@ -121,42 +118,50 @@ class Journal:
     async def finish(self, outcome: str, at: datetime, canonical: Mapping[str, Any]) -> None:
         """Write the rest, then the end of the call. Returns once written, or given up."""
         self._put_place()
-        self._waiting.append(lambda: self._records.finish(self._call_id, outcome, at, canonical, self._opening))
-        await asyncio.wait({self._writing()})
+        self._append_gathered()
+        self._ask(lambda: self._records.finish(self._call_id, outcome, at, canonical, self._opening), 1)
+        if self._asked:
+            await asyncio.wait(self._asked, timeout=WRITE_TIMEOUT_S)
+        for late in tuple(self._asked):
+            self._settled(late, TimeoutError("timeout"))
+            late.cancel()
 
-    def _put(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        if len(self._waiting) >= BACKLOG:
+    def _put(self, ask: Callable[[], Awaitable[None]]) -> None:
+        self._append_gathered()  # what came before is asked for before
+        if len(self._asked) >= BACKLOG:
             self.lost += 1
             return
-        self._waiting.append(write)
-        self._writing()
+        self._ask(ask, 1)
 
-    def _writing(self) -> asyncio.Task[None]:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._write(), name=f"journal {self._call_id}")
-        return self._task
+    def _ask(self, ask: Callable[[], Awaitable[None]], count: int) -> None:
+        """The store keeps the order in which it is asked; that it has kept it, or ``count`` things are lost, is
+        heard later."""
+        try:
+            asked = asyncio.ensure_future(ask())
+        except Exception as error:
+            self._lose(error, count)
+            return
+        self._asked[asked] = count
+        asked.add_done_callback(self._settled)
 
-    async def _write(self) -> None:
-        """All that waits goes to the store at once, which keeps its order: what comes meanwhile goes next."""
-        failing = False
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            writes = [asyncio.ensure_future(write()) for write in waiting]
-            done, late = await asyncio.wait(writes, timeout=WRITE_TIMEOUT_S)
-            for write in late:
-                write.cancel()
-            for write in writes:
-                error = write.exception() if write in done else TimeoutError()
-                if error is None:
-                    failing = False
-                    continue
-                self.lost += 1
-                if not isinstance(error, IvrError | TimeoutError | OSError):
-                    # Whatever a store raises, the call goes on, and its end is told.
-                    log.error("journal.raised", error=type(error).__name__, exc_info=error)
-                elif not failing:
-                    log.warning("journal.failed", error=str(error) or "timeout")
-                failing = True
+    def _settled(self, asked: asyncio.Future[None], late: TimeoutError | None = None) -> None:
+        count = self._asked.pop(asked, 0)
+        if not count:
+            return
+        error = late or (asyncio.CancelledError() if asked.cancelled() else asked.exception())
+        if error is None:
+            self._failing = False
+        else:
+            self._lose(error, count)
+
+    def _lose(self, error: BaseException, count: int) -> None:
+        self.lost += count
+        if not isinstance(error, IvrError | TimeoutError | OSError | asyncio.CancelledError):
+            # Whatever a store raises, the call goes on, and its end is told.
+            log.error("journal.raised", error=type(error).__name__, exc_info=error)
+        elif not self._failing:
+            log.warning("journal.failed", error=str(error) or type(error).__name__)
+        self._failing = True
 
 
 @dataclass(frozen=True, slots=True)

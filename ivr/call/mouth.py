@@ -144,21 +144,31 @@ class Mouth:
     async def _rendered(self, words: Words, saying: _Saying) -> Clip:
         """The clip of ``words``; who has to wait for it hears a word. Raises SpeechUnavailable, also when it takes
         SYNTHESIS_LATE_S in all: a person is the better company then."""
-        say = saying.say
-        keep = words.masked is None
-        rendering = asyncio.ensure_future(
-            self._speech.render(words.text, say.language, say.voice, words.audio, keep=keep)
-        )
+        say, loop = saying.say, asyncio.get_running_loop()
+        filling: list[asyncio.Task[None]] = []
+        patience = loop.call_later(SYNTHESIS_LATE_S[0], lambda: filling.append(loop.create_task(self._fill(saying))))
         try:
-            for patience in SYNTHESIS_LATE_S:
-                done, _ = await asyncio.wait((rendering,), timeout=patience)
-                if done:
-                    return rendering.result()
-                if not saying.stopped:
-                    await self.fill()
-            raise SpeechUnavailable("synthesis is too slow", remedy="see worker.* and the load of this machine")
+            async with asyncio.timeout(sum(SYNTHESIS_LATE_S)) as bound:
+                return await self._speech.render(
+                    words.text, say.language, say.voice, words.audio, keep=words.masked is None
+                )
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            raise SpeechUnavailable(
+                "synthesis is too slow", remedy="see worker.* and the load of this machine"
+            ) from error
         finally:
-            rendering.cancel()
+            patience.cancel()
+            for task in filling:
+                task.cancel()
+
+    async def _fill(self, saying: _Saying) -> None:
+        """Until it is cancelled: a word, and more of them, while nothing is there yet."""
+        for late_s in SYNTHESIS_LATE_S[1:]:
+            if not saying.stopped:
+                await self.fill()
+            await asyncio.sleep(late_s)
 
     def played(self, event: PlayDone) -> None:
         """Account for a PlayDone, if it is ours."""

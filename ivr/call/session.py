@@ -32,6 +32,7 @@ Open = Callable[[str, Leg, Installed], Dialogue]
 """How a call begins: from its id, its leg and what is installed."""
 
 STOP_CALLS_S = 3.0
+AIMED_S = 1.0  # media opened so lately for the same description need not be aimed anew: silence counts from then
 DROPPED = ("abandoned", "failed")  # the caller may go on where they were
 
 
@@ -55,7 +56,8 @@ class CallSession:
         self._recorder = Recorder(call_id, leg.id, self._journal, services.registry, services.clock)
         self._started_at = services.clock.now()
         self._started = services.clock.monotonic()
-        self._end_wanted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._end_wanted = ""  # why, once it is
+        self._tasks: asyncio.TaskGroup | None = None  # while the call goes on
         self._accepted = False  # the INVITE has its 200
         self._answered: Answered | None = None
 
@@ -89,8 +91,10 @@ class CallSession:
         self._recorder.record(what)
 
     async def end(self, reason: str) -> None:
-        if not self._end_wanted.done():
-            self._end_wanted.set_result(reason)
+        if not self._end_wanted:
+            self._end_wanted = reason
+            if self._tasks is not None:
+                self._tasks.create_task(self._end_as_wanted())
 
     # -- the call ----------------------------------------------------------------------------------------------
 
@@ -105,8 +109,9 @@ class CallSession:
         stats = LegStats()
         caller: Participant | None = None
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._end_when_wanted())
+            async with asyncio.TaskGroup() as self._tasks:
+                if self._end_wanted:
+                    await self._end_as_wanted()
                 caller = await self._answer()
                 await self._converse(caller)
         except* CallEnded as group:
@@ -121,6 +126,7 @@ class CallSession:
             log.exception("call.crashed", exc_info=group)
             await self._refuse()
         finally:
+            self._tasks = None
             if caller is not None:
                 stats = await caller.let_go(ended.reason)
             else:
@@ -129,8 +135,8 @@ class CallSession:
             await registry.leave(self)
             bind_call(None)
 
-    async def _end_when_wanted(self) -> None:
-        raise CallEnded("service", await self._end_wanted)
+    async def _end_as_wanted(self) -> None:
+        raise CallEnded("service", self._end_wanted)
 
     async def _refuse(self, status: int = 503, reason: str = "Service Unavailable") -> None:
         if not self._accepted:
@@ -140,12 +146,15 @@ class CallSession:
         engine, leg = self._services.media, self._leg
         if not engine.healthy():
             await leg.ring()  # it is being replaced: that takes a moment, and who hears it ring waits
-        media = await engine.open(self.call_id, leg.remote)
+        offered, clock = leg.remote, self._services.clock
+        media = await engine.open(self.call_id, offered)
+        opened = clock.monotonic()
         caller = Participant(leg, media)
         try:
             remote = await leg.answer(media.local)
             self._accepted = True
-            await caller.aim(remote)
+            if remote != offered or clock.monotonic() - opened > AIMED_S:
+                await caller.aim(remote)
         except BaseException:
             await media.close()
             raise
@@ -264,7 +273,7 @@ class Acceptor:
 
 
 def _served(engines: Sequence[EngineStatus]) -> frozenset[str]:
-    return frozenset(language for engine in engines if engine.healthy for language in engine.languages)
+    return frozenset[str]().union(*(engine.languages for engine in engines if engine.healthy))
 
 
 def _first(group: BaseExceptionGroup[E]) -> E:

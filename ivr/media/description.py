@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from ivr.errors import MediaUnavailable
@@ -131,6 +132,7 @@ def is_host_name(text: str) -> bool:
     return _HOST_NAME.fullmatch(text) is not None
 
 
+@lru_cache(1024)  # one far end's is asked for several times a call
 def literal(host: str) -> str:
     """``host`` as sockets write addresses (IPv4 in IPv6 as IPv4), "" for what is no IP literal."""
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from enum import IntEnum
 from struct import Struct
 from typing import Any
@@ -18,6 +18,7 @@ from ivr.workers.frames import FIRST
 _FRAME = Struct("!IdH")  # leg, time, length of the PCM
 _TAPPED = Struct("!dB")  # time, codec
 _TAP_CODECS = ("PCMU", "PCMA")
+_DESCRIBED = tuple(each.name for each in fields(MediaDescription))
 KEYS = "0123456789*#ABCD"  # of a keypad, in the order of RFC 4733's event codes
 
 
@@ -88,7 +89,12 @@ def unpack(body: bytes) -> Any:
 
 def described(description: MediaDescription | None) -> Any:
     """A description as JSON values."""
-    return None if description is None else asdict(description)
+    if description is None:
+        return None
+    given = {name: getattr(description, name) for name in _DESCRIBED}
+    codecs = [asdict(codec) for codec in description.codecs]
+    secure = None if description.secure is None else asdict(description.secure)
+    return given | {"codecs": codecs, "secure": secure}
 
 
 def description(value: Any) -> MediaDescription | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,12 +14,12 @@ from ivr.record import Entry
 class ResumePoints(Protocol):
     """Where dropped calls stopped, by the caller's id as the company knows them."""
 
-    async def save_resume_point(
+    def save_resume_point(
         self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
-    ) -> None:
+    ) -> Awaitable[None]:
         """Where ``call_id`` is now; it replaces where that call was before."""
 
-    async def forget_resume_point(self, call_id: str) -> None: ...
+    def forget_resume_point(self, call_id: str) -> Awaitable[None]: ...
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         """The newest snapshot after ``not_before`` of a call that is over, removed so that it is used once."""
 
@@ -36,22 +36,24 @@ class CallOpening:
 
 class CallRecords(ResumePoints, Protocol):
     """What is kept about calls, in the order in which it is asked for, waited for or not. Methods raise
-    StoreUnavailable when something is not kept and never will be."""
+    StoreUnavailable, once they are awaited, when something is not kept and never will be."""
 
-    async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None: ...
-    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
+    def begin(
+        self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]
+    ) -> Awaitable[None]: ...
+    def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> Awaitable[None]:
         """Entries of the call's record, in order, in one transaction; ``first``: the number of the first in its call.
         One that comes again is there once."""
 
-    async def update(self, call_id: str, **changes: Any) -> None: ...
-    async def finish(
+    def update(self, call_id: str, **changes: Any) -> Awaitable[None]: ...
+    def finish(
         self,
         call_id: str,
         outcome: str,
         at: datetime,
         canonical: Mapping[str, Any],
         opening: CallOpening | None = None,
-    ) -> None:
+    ) -> Awaitable[None]:
         """``opening``: for a call whose beginning was not kept."""
 
     async def get(self, call_id: str) -> Mapping[str, Any] | None: ...

@@ -40,7 +40,9 @@ class Ears(Protocol):
     async def abreast(self, within_s: float) -> bool:
         """Whether the recogniser has taken in what was fed so far, within ``within_s``: if not it is saturated."""
 
-    def events(self) -> AsyncIterator[EarEvent]: ...
+    def events(self) -> AsyncIterator[EarEvent]:
+        """Until they are closed, or RecogniserFailed, which is the last."""
+
     async def close(self) -> None: ...
 
 

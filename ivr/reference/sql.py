@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ivr.ports import ActionCall
@@ -42,6 +42,13 @@ from ivr.store.ledger import Json, Stamp, once, record
 from ivr.store.tables import audit
 
 FEWEST_DIGITS = 7
+# Made once: building and hashing a statement takes longer than running it.
+_BY_PHONE = (
+    select(members.c.number)
+    .join(member_phones, member_phones.c.member_id == members.c.id)
+    .where(member_phones.c.number == bindparam("wanted"))
+    .order_by(members.c.number)
+)
 _TITLE = select(titles.c.id, titles.c.name, titles.c.year, titles.c.director, titles.c.spoken)
 
 
@@ -206,13 +213,7 @@ class SqlFilms(TableGroup):
         wanted = digits_of(phone)
         if len(wanted) < FEWEST_DIGITS:
             return ()
-        rows = await connection.execute(
-            select(members.c.number)
-            .join(member_phones, member_phones.c.member_id == members.c.id)
-            .where(member_phones.c.number == wanted)
-            .order_by(members.c.number)
-        )
-        return rows.scalars().all()
+        return (await connection.execute(_BY_PHONE, {"wanted": wanted})).scalars().all()
 
     @reads
     async def pin_hash(self, connection: AsyncConnection, number: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar, cast
 from urllib.parse import unquote
@@ -14,6 +15,8 @@ from urllib.parse import unquote
 T = TypeVar("T")
 
 MAX_HEADERS = 256
+_KNOWN = 1024  # values that are remembered as they were read: a dialog's messages repeat them
+_LONGEST_KNOWN = 256  # characters
 _COMPACT = {
     "b": "Referred-By", "c": "Content-Type", "e": "Content-Encoding", "f": "From", "i": "Call-ID", "k": "Supported",
     "l": "Content-Length", "m": "Contact", "o": "Event", "r": "Refer-To", "s": "Subject", "t": "To",
@@ -32,6 +35,8 @@ _VIA = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CSEQ = re.compile(r"0*([0-9]{1,10})\s+(\S+)")
+_LONGEST_NAME = 64
+_FOLD = re.compile(r"\n[ \t]+")
 _LISTED = re.compile(r'(?:"(?:[^"\\]|\\.?)*+"?|<[^>]*+>?|[^,"<]++)++')  # matches anywhere: linear on hostile values
 
 
@@ -85,6 +90,10 @@ class Uri:
     @classmethod
     def parse(cls, text: str) -> Uri:
         """Read ``text``, which has no angle brackets. Raises BadHeader."""
+        return _uri(text) if len(text) <= _LONGEST_KNOWN else cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str) -> Uri:
         found = _URI.fullmatch(text.strip())
         if found is None:
             raise BadHeader(f"{text[:80]!r} is not a URI")
@@ -118,7 +127,7 @@ class Uri:
     @property
     def bare(self) -> Uri:
         """The URI without embedded headers, to send a request to."""
-        return replace(self, headers="")
+        return replace(self, headers="") if self.headers else self
 
     def __str__(self) -> str:
         user = f"{self.user}@" if self.user and self.host else self.user
@@ -137,6 +146,10 @@ class Address:
     @classmethod
     def parse(cls, value: str) -> Address:
         """Read ``value``. Raises BadHeader."""
+        return _address(value) if len(value) <= _LONGEST_KNOWN else cls._read(value)
+
+    @classmethod
+    def _read(cls, value: str) -> Address:
         display, rest = "", value.strip()
         if rest.startswith('"'):
             quoted = _QUOTED.match(rest)
@@ -156,6 +169,16 @@ class Address:
     @property
     def tag(self) -> str:
         return self.params.get("tag", "")
+
+
+@lru_cache(_KNOWN)
+def _uri(text: str) -> Uri:
+    return Uri._read(text)
+
+
+@lru_cache(_KNOWN)
+def _address(value: str) -> Address:
+    return Address._read(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +210,7 @@ class Via:
         return self.port or 5060
 
     def with_params(self, **params: str) -> Via:
-        return replace(self, params={**self.params, **params})
+        return Via(self.transport, self.host, self.port, {**self.params, **params})
 
     def __str__(self) -> str:
         return f"SIP/2.0/{self.transport} {host_port(self.host, self.port)}{_written(self.params)}"
@@ -212,6 +235,16 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
+def _in_full(name: str) -> tuple[str, str]:
+    """The key of a field's name, and how it is spelt."""
+    name = name.strip()
+    name = _COMPACT.get(name.lower(), name)
+    return name.lower(), name
+
+
+_named = lru_cache(_KNOWN)(_in_full)
+
+
 def _safe(name: str, value: str) -> str:
     if "\n" in value or "\r" in value or "\n" in name or ":" in name:
         raise ValueError(f"header {name!r} cannot have this value")
@@ -234,17 +267,23 @@ class Headers:
         """Read the lines of a message's head, unfold them and write compact names in full (section 7.3).
 
         A line without a colon is passed over. Raises BadHeader for too many."""
-        lines = re.sub(r"\n[ \t]+", " ", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if "\n " in text or "\n\t" in text:
+            text = _FOLD.sub(" ", text)
+        lines = text.split("\n")
         if len(lines) > MAX_HEADERS:
             raise BadHeader("too many headers")
         headers = cls()
         for line in lines:
             name, colon, value = line.partition(":")
             if colon:
-                name = name.strip()
-                name = _COMPACT.get(name.lower(), name)
-                _, values = headers._fields.setdefault(name.lower(), (name, []))
-                values += listed(value.strip()) if name.lower() in _LISTS else (value.strip(),)
+                key, spelt = _named(name) if len(name) <= _LONGEST_NAME else _in_full(name)
+                if (known := headers._fields.get(key)) is None:
+                    known = headers._fields[key] = (spelt, [])
+                if key in _LISTS:
+                    known[1].extend(listed(value.strip()))
+                else:
+                    known[1].append(value.strip())
         return headers
 
     def get(self, name: str) -> list[str]:
@@ -265,6 +304,12 @@ class Headers:
                 raise BadHeader(f"no {name}")
             known = self._typed[name] = parse(self._fields[name][1][0])
         return cast(T, known)
+
+    def put_via(self, via: Via) -> None:
+        """Put ``via`` in the place of the topmost one."""
+        _, others = self._fields["via"]
+        self._fields["via"] = ("Via", [_safe("Via", str(via)), *others[1:]])
+        self._typed["via"] = via
 
     def set(self, name: str, *values: str) -> None:
         """Put ``values`` in the place of what was there, or remove it. Raises ValueError for a line break in one."""

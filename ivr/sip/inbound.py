@@ -53,6 +53,7 @@ class InboundLeg(SipLeg):
         self._on_end = on_end
         self._answered = False
         self._acked = asyncio.Event()
+        self._settled = asyncio.Event()  # acknowledged, or over
         self._rseq = 0
         self._unpracked: list[Timer] = []  # of the 180 that waits for its PRACK
         invite.on_cancel = self._cancelled
@@ -84,7 +85,7 @@ class InboundLeg(SipLeg):
         response.carry_sdp(self.audio.describe(local))
         self.await_ack(self._invite, answer_expected=offerless)
         self._invite.respond(response)
-        await self.or_gone(self._acked.wait())
+        await self._settled.wait()
         self.check()
         if self.audio.remote is None:
             raise RuntimeError("answered without the far end's description")
@@ -108,6 +109,7 @@ class InboundLeg(SipLeg):
             code = status if status >= 300 else 480 if by == "service" else 487
             self._invite.respond(self.dialog.response(self._invite.request, code))
         super().end(by, reason, status, forget=forget)
+        self._settled.set()
         self._on_end(self)
 
     def pracked(self, request: SipRequest) -> bool:
@@ -120,6 +122,7 @@ class InboundLeg(SipLeg):
         if self._acked.is_set():
             return
         self._acked.set()
+        self._settled.set()
         if self.ended is None:
             self.confirmed = True
             self.session.start(self._terms, "uas")

@@ -311,12 +311,13 @@ def refusal(request: SipRequest, status: int, reason: str = "", *, tag: str = ""
 
 def stamp_source(request: SipRequest, source: Peer) -> Peer:
     """Note the source in the top Via (received, rport: RFC 3581); return where responses go (section 18.2.2)."""
-    via, port = request.top_via, request.top_via.sent_by_port
+    via, port, wanted = request.top_via, request.top_via.sent_by_port, {}
     if "rport" in via.params:
-        via, port = via.with_params(rport=str(source.port), received=source.host), source.port
+        wanted, port = {"rport": str(source.port), "received": source.host}, source.port
     elif via.host.lower() != source.host.lower():
-        via = via.with_params(received=source.host)
-    request.headers.set("Via", str(via), *request.headers.get("via")[1:])
+        wanted = {"received": source.host}
+    if any(via.params.get(name) != value for name, value in wanted.items()):  # it may be stamped already
+        request.headers.put_via(via.with_params(**wanted))
     return source if source.reliable else Peer(source.transport, source.host, port)
 
 

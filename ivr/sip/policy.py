@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import structlog
 
@@ -56,10 +57,9 @@ class TrunkPolicy:
     def trunk_at(self, host: str) -> Trunk | None:
         """Return the trunk whose addresses include ``host``."""
         try:
-            address = ipaddress.ip_address(host)
+            address = _address(host)
         except ValueError:
             return None
-        address = getattr(address, "ipv4_mapped", None) or address
         return next((t for t in self._trunks if any(address in n for n in self._networks[t.name])), None)
 
     def standing(self, host: str) -> Standing:
@@ -102,3 +102,10 @@ class TrunkPolicy:
     def _forbidden(self, request: SipRequest, source: str, reason: str) -> SipResponse:
         self._rejections.note(source, reason=reason, method=request.method[:16], sip_call_id=request.call_id[:128])
         return refusal(request, 403)
+
+
+@lru_cache(1024)  # trunks are few
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """IPv4 in IPv6 as IPv4. Raises ValueError."""
+    address = ipaddress.ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address

@@ -211,6 +211,7 @@ class InviteServerTransaction(ServerTransaction):
     on_cancel: Callable[[], None] | None = None
 
     def _answered(self, status: int) -> None:
+        self.on_cancel = None  # it outlives its call by half a minute, and should not keep it
         if status < 300:
             self._enter(State.ACCEPTED, L=self._accepted_over)
             self.running["2xx"] = Backoff(self._timers, self._transmit, T2)
@@ -227,6 +228,7 @@ class InviteServerTransaction(ServerTransaction):
             self._enter(State.CONFIRMED, I=self.terminate)
         else:
             self._stop("2xx")
+            self.on_no_ack = None
 
     def _accepted_over(self) -> None:
         unacknowledged = "2xx" in self.running

@@ -85,27 +85,27 @@ class TransactionLayer:
 
     def _accepted(self, kind: type[S], request: SipRequest, source: Peer) -> S:
         transaction = kind(server_key(request), request, source, self._send, self._timers)
-        fork = _fork_key(request)
+        fork, call_id = _fork_key(request), request.call_id
 
         def forget() -> None:
             if self._servers.pop(transaction.key, None) is not None:
-                self._count(request, -1)
+                self._count(call_id, -1)
             if self._requests.get(fork) is transaction:
                 del self._requests[fork]
 
         transaction.on_terminated = forget
         self._servers[transaction.key] = self._requests[fork] = transaction
-        self._count(request, 1)
+        self._count(call_id, 1)
         return transaction
 
     def knows(self, call_id: str) -> bool:
         """Whether a transaction has this Call-ID."""
         return call_id in self._calls
 
-    def _count(self, request: SipRequest, change: int) -> None:
-        self._calls[request.call_id] += change
-        if not self._calls[request.call_id]:
-            del self._calls[request.call_id]
+    def _count(self, call_id: str, change: int) -> None:
+        self._calls[call_id] += change
+        if not self._calls[call_id]:
+            del self._calls[call_id]
 
     def find(self, request: SipRequest) -> ServerTransaction | None:
         return self._servers.get(server_key(request))
@@ -122,11 +122,11 @@ class TransactionLayer:
 
         def forget() -> None:
             if self._clients.pop(transaction.key, None) is not None:
-                self._count(request, -1)
+                self._count(request.call_id, -1)
 
         transaction.on_terminated = forget
         self._clients[transaction.key] = transaction
-        self._count(request, 1)
+        self._count(request.call_id, 1)
         transaction.start()
         return transaction
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,11 +37,11 @@ class CallLog(ResumePointLog):
         self._node = fit(node, 100)
         self._line = None if lease is None else lease.line
 
-    async def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> None:
+    def begin(self, call_id: str, caller: str, called: str, at: datetime, extra: Mapping[str, Any]) -> Awaitable[None]:
         """A call known already is left as it is."""
-        await self._writer.write(Write("begin", self._row(call_id, CallOpening(caller, called, at, extra))))
+        return self._writer.write(Write("begin", self._row(call_id, CallOpening(caller, called, at, extra))))
 
-    async def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> None:
+    def append_all(self, call_id: str, entries: Sequence[Entry], first: int | None = None) -> Awaitable[None]:
         """Entries of the call's record, in order, in one transaction; ``first``: the number of the first in its call.
 
         One that is there already, by its number, is left as it is."""
@@ -55,11 +55,11 @@ class CallLog(ResumePointLog):
             }
             for place, entry in enumerate(entries)
         ]
-        await self._writer.write(Write("append", {"call_id": call_id, "rows": rows}))
+        return self._writer.write(Write("append", {"call_id": call_id, "rows": rows}))
 
-    async def update(self, /, call_id: str, **changes: Any) -> None:
+    def update(self, /, call_id: str, **changes: Any) -> Awaitable[None]:
         """Merge ``changes`` into the call; an unknown call is left alone."""
-        await self._writer.write(Write("update", {"call_id": call_id, "changes": changes}))
+        return self._writer.write(Write("update", {"call_id": call_id, "changes": changes}))
 
     @reads
     async def calls_about(
@@ -79,20 +79,20 @@ class CallLog(ResumePointLog):
         asked = asked.where(or_(*theirs), calls.c.started_at >= since, calls.c.call_id != but, there)
         return int((await connection.execute(asked)).scalar_one())
 
-    async def finish(
+    def finish(
         self,
         call_id: str,
         outcome: str,
         at: datetime,
         canonical: Mapping[str, Any],
         opening: CallOpening | None = None,
-    ) -> None:
+    ) -> Awaitable[None]:
         """The first finish counts; that a call was lost is no finish. A call that is not known gets its whole row."""
         if opening is None:
             opening = CallOpening("", "", at - timedelta(seconds=_seconds(canonical)), {})
         told = {"canonical": dict(canonical), **searchable(canonical)}
         ended = {"outcome": fit(outcome, 60), "ended_at": at.isoformat(), **told}
-        await self._writer.write(
+        return self._writer.write(
             Write("finish", {"call_id": call_id, "row": self._row(call_id, opening), "ended": ended})
         )
 

@@ -54,6 +54,7 @@ _CLOCKS = {
     False: func.strftime("%Y-%m-%d %H:%M:%f000", "now", type_=Moment).label("at"),
 }
 _READ_CLOCK = {postgres: select(clock) for postgres, clock in _CLOCKS.items()}
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -81,8 +82,10 @@ async def moment(connection: AsyncConnection) -> datetime:
 
 def _dumps(value: object) -> str:
     """JSON as ``fit`` would have it; what JSON does not know is kept as its text."""
-    dumped = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace").decode("utf-8")
-    return _NUL.sub(r"\1", dumped)
+    dumped = _JSON.encode(value)
+    if not dumped.isascii():
+        dumped = dumped.encode("utf-8", "replace").decode("utf-8")
+    return _NUL.sub(r"\1", dumped) if "\\u0000" in dumped else dumped
 
 
 def parse_url(url: str) -> URL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,9 +32,9 @@ class ResumePointLog(TableGroup):
     async def _settled(self) -> None:
         await self._writer.settled()
 
-    async def save_resume_point(
+    def save_resume_point(
         self, caller_id: str, snapshot: Mapping[str, Any], at: datetime, *, call_id: str = ""
-    ) -> None:
+    ) -> Awaitable[None]:
         """The place of ``call_id`` so far: one a call."""
         values = {
             "member": fit(caller_id, 60),
@@ -42,11 +42,11 @@ class ResumePointLog(TableGroup):
             "at": at.isoformat(),
             "call_id": call_id or None,
         }
-        await self._writer.write(Write("place", values))
+        return self._writer.write(Write("place", values))
 
-    async def forget_resume_point(self, call_id: str) -> None:
+    def forget_resume_point(self, call_id: str) -> Awaitable[None]:
         """That call has no place to take up any more."""
-        await self._writer.write(Write("no place", {"call_id": call_id}))
+        return self._writer.write(Write("no place", {"call_id": call_id}))
 
     async def take_resume_point(self, caller_id: str, not_before: datetime) -> Mapping[str, Any] | None:
         """The newest snapshot after ``not_before`` of a call that is over. All of the caller's snapshots but those of

@@ -51,6 +51,7 @@ class Connection(aiosqlite.Connection):
     """``begin`` it, then execute, then commit or roll back."""
 
     _beginning = ""
+    _unsure = False  # whether what was asked for last was done
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
@@ -63,16 +64,22 @@ class Connection(aiosqlite.Connection):
         """Its description, row count, last row's number and rows. Raises sqlite3.Error."""
         beginning, self._beginning = self._beginning, ""
         work = partial(_done, self._conn, beginning, statement)
+        self._unsure = True
         found: tuple[Any, int, int | None, Any] = await self._execute(work)  # type: ignore[no-untyped-call]
+        self._unsure = False
         return found
 
     async def commit(self) -> None:
         if not self._left_out():
+            self._unsure = True
             await super().commit()
+            self._unsure = False
 
     async def rollback(self) -> None:
-        if not self._left_out():
+        """A pool asks for it whenever a connection comes back, though what was begun is committed: no trip then."""
+        if not self._left_out() and (self._unsure or self._conn.in_transaction):
             await super().rollback()
+            self._unsure = False
 
     def _left_out(self) -> bool:
         """There was no statement: then nothing began, either."""

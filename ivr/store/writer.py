@@ -69,15 +69,15 @@ class Writer:
         self._wanted = asyncio.Event()  # somebody does not want to wait for the gathering
         self._task: asyncio.Task[None] | None = None
 
-    async def write(self, write: Write) -> None:
-        """Returns once it is kept. Writes are made in the order in which they are asked for, also when nobody waits
-        for them any more. Raises StoreUnavailable when neither the database nor the spool takes it."""
+    def write(self, write: Write) -> asyncio.Future[None]:
+        """Done once it is kept. Writes are made in the order in which they are asked for, also when nobody waits for
+        them. It fails with StoreUnavailable when neither the database nor the spool takes it."""
         loop = asyncio.get_running_loop()
         asked = _Asked(write, loop.create_future())
         self._gathered.append(asked)
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._run(), name="journal")
-        await asked.done
+        return asked.done
 
     async def settled(self, within_s: float = SETTLE_S) -> None:
         """What was asked for so far is written now, or as good as: for whoever reads it."""

@@ -25,6 +25,8 @@ class Link(asyncio.Protocol):
         self._splitter = Splitter()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
+        self._sending: list[bytes] = []  # in this turn of the loop: one system call, and one look of the other end
+        self._sending_bytes = 0
         self.ended: asyncio.Future[str] = self._loop.create_future()
         self.heard_at = self._loop.time()
 
@@ -36,12 +38,20 @@ class Link(asyncio.Protocol):
     @property
     def unsent(self) -> int:
         """Bytes that the other end has not taken yet, beside what the kernel holds."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return self._sending_bytes + (0 if self._transport is None else self._transport.get_write_buffer_size())
 
     def send(self, kind: int, number: int = 0, body: bytes = b"") -> None:
         """Never blocks, never drops; to an end that is gone it is nobody's."""
         if self._transport is not None and not self.ended.done():
-            self._transport.write(frame(kind, number, body))
+            self._sending.append(frame(kind, number, body))
+            self._sending_bytes += len(body)
+            if len(self._sending) == 1:
+                self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        sending, self._sending, self._sending_bytes = self._sending, [], 0
+        if self._transport is not None and sending and not self.ended.done():
+            self._transport.write(b"".join(sending))
 
     def answer(self, asking: int, work: Future[bytes]) -> None:
         """Answer the request of that number with what ``work``, a thread's, gives or raises."""
@@ -56,6 +66,7 @@ class Link(asyncio.Protocol):
         work.add_done_callback(lambda work: self._loop.call_soon_threadsafe(done, work))
 
     def close(self) -> None:
+        self._send()
         if self._transport is not None:
             self._transport.close()
 

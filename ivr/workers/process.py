@@ -158,6 +158,8 @@ class Worker:
 
     async def wait_until(self, met: Callable[[], bool], timeout_s: float) -> bool:
         """Whether ``met``, looked at after every change, within ``timeout_s``; at once where nothing runs."""
+        if met():
+            return True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while not met() and self._task is not None:
@@ -201,15 +203,20 @@ class Worker:
         if not self.up:
             raise role.errors[0](f"{role.title} is not running", remedy=role.remedy)
         asking = next(self._numbers) & 0xFFFFFFFF
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bytes] = loop.create_future()
+
+        def late() -> None:
+            if not future.done():
+                future.set_exception(role.errors[0](f"{role.title} did not answer in {timeout_s:g} s"))
+
         self._requests[asking] = future
+        timer = loop.call_later(timeout_s, late)
         try:
             self.send(kind, number, REQUEST.pack(asking) + body)
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError as error:
-            raise role.errors[0](f"{role.title} did not answer in {timeout_s:g} s") from error
+            return await future
         finally:
+            timer.cancel()
             self._requests.pop(asking, None)
 
     # --- what it says ----------------------------------------------------------------------------------------

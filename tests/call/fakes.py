@@ -335,7 +335,7 @@ class FakeEars:
         self.closed = False
         self.requests: list[ListenRequest | None] = []
         self.saturated = False
-        self._queue: asyncio.Queue[EarEvent] = asyncio.Queue()
+        self._queue: asyncio.Queue[EarEvent | None] = asyncio.Queue()
 
     async def listen(self, request: ListenRequest | None) -> None:
         assert request is None or request.grammar.language == self.language, "a grammar that nobody here can hear"
@@ -375,11 +375,12 @@ class FakeEars:
         self._queue.put_nowait(RecogniserFailed("killed"))
 
     async def events(self) -> AsyncIterator[EarEvent]:
-        while True:
-            yield await self._queue.get()
+        while (event := await self._queue.get()) is not None:
+            yield event
 
     async def close(self) -> None:
         self.closed = True
+        self._queue.put_nowait(None)
 
 
 class FakeSpeech:

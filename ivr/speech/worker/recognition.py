@@ -32,6 +32,7 @@ from ivr.workers.link import Link
 
 log = structlog.get_logger()
 _TICK_S = 0.01
+_REST_S = 0.1  # from tick to tick while nobody says anything; audio ends it
 _BUSY_S = 0.25  # of silence before a recognition is begun while every process is busy: it may be for nothing
 _GRAMMARS = 128
 
@@ -125,14 +126,17 @@ class RecognitionWorker:
         self._grammars: KnownGrammars[SpeechGrammar] = KnownGrammars()
         self._shared = SharedParts()
         self.openness = lru_cache(_GRAMMARS)(Openness)
+        self._heard = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(prefork, self._forked)
 
     async def run(self) -> None:
-        """Judge what has come and tick the detectors, against deadlines."""
+        """Judge what has come and tick the detectors, against deadlines; rarely while nobody says anything."""
         due = self._loop.time()
         while True:
             due = max(due + _TICK_S, self._loop.time())
+            if not self.pool.busy and all(session.detector.resting for session in self._sessions.values()):
+                await self._heard_within(_REST_S)
             await asyncio.sleep(due - self._loop.time())
             sessions = list(self._sessions.values())
             judge(sessions)
@@ -141,9 +145,16 @@ class RecognitionWorker:
                 session.detector.tick(now)
             self.pool.tick(now)
 
+    async def _heard_within(self, seconds: float) -> None:
+        self._heard.clear()
+        waking = self._loop.call_later(seconds, self._heard.set)
+        await self._heard.wait()
+        waking.cancel()
+
     def received(self, kind: int, number: int, body: bytes) -> None:
         """One frame of the line's."""
         if kind == wire.AUDIO:
+            self._heard.set()
             if (session := self._sessions.get(number)) is not None:
                 session.detector.feed(*wire.parse_audio(body), self._loop.time())
             return
@@ -162,6 +173,7 @@ class RecognitionWorker:
                 if (session := self._sessions.pop(number, None)) is not None:
                     session.detector.close()
             case Recognise(key, pcm):
+                self._heard.set()
                 self.pool.submit(Asked(self._line, asking, pcm, self._known(key), self._loop.time()))
 
     def close(self) -> None:

@@ -183,6 +183,11 @@ class RecognitionPool:
         else:
             task.job.failed("its process died")
 
+    @property
+    def busy(self) -> bool:
+        """Something is being read."""
+        return any(process.task is not None for process in self._processes)
+
     def tick(self, now: float) -> None:
         """What is running and no longer wanted is broken off; who hangs is killed."""
         self._attention.look(now)

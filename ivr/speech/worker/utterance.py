@@ -152,6 +152,11 @@ class UtteranceDetector:
         while (window := self.window()) is not None:
             self.judged(window, self.vad.probability(window))
 
+    @property
+    def resting(self) -> bool:
+        """Nobody is speaking, and nothing waits to be judged: there is nothing to tick for."""
+        return not self._endpointer.speaking and len(self._pending) < 2 * WINDOW
+
     def tick(self, now: float) -> None:
         """Time passes: the closed gate sends nothing, which is silence too."""
         unheard = now - self._arrived
