@@ -20,6 +20,7 @@ BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
 _ALIKE = 70.0  # 0..100: a rest of a sentence, as it may be written by a recogniser that doesn't know what came before
+_SATISFIED = 80.0  # 0..100: what is in doubt, and yet its words are those that were written, to the last one
 
 Sense = tuple[int, frozenset[tuple[str, str]]]  # intent; slot and spoken value
 
@@ -62,9 +63,12 @@ class Openness:
         if self._trailing(best.text, said):
             return max(hangover_s, BEGUN_S)
         brief = len(best.text.split()) <= _BRIEF
-        if best.verdict is not Accept.ACCEPT or (brief and said != best.text):
-            return hangover_s
         completion = self.completion(best.text)
+        if best.verdict is not Accept.ACCEPT:
+            satisfied = completion is Completion.CLOSED and not brief and _word_by_word(said, best.text)
+            return min(hangover_s, DETACHED_S) if satisfied else hangover_s
+        if brief and said != best.text:
+            return hangover_s
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
             return min(hangover_s, EARLY_S)
         # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").
@@ -88,12 +92,14 @@ class Openness:
             found = Completion.DETACHED
         return found
 
-    def goes_on(self, text: str, rest: str) -> bool:
-        """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it."""
+    def goes_on(self, text: str, rest: str, instead: str = "") -> bool:
+        """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it, rather
+        than ``instead``, a sentence of its own."""
         said = bare_words(rest)
         count = said.count(" ") + 1
         parts = {" ".join(part) for onward in self.rests(text) for part in (onward[:count], onward[-count:])}
-        return any(likeness(said, part) >= _ALIKE for part in parts)
+        least = max(_ALIKE, likeness(said, instead) if instead else 0.0)
+        return any(likeness(said, part) >= least for part in parts)
 
     def rests(self, text: str) -> list[Pieces]:
         """What may follow ``text`` without meaning anything else."""
@@ -138,6 +144,14 @@ class Openness:
         for end in range(1, len(words) + 1):
             if (value := " ".join(words[:end])) in known:
                 yield from self._along(pieces[1:], words[end:], {**filled, name: value}, intent)
+
+
+def _word_by_word(said: str, text: str) -> bool:
+    """Whether ``said`` has the words of ``text``, each about as it sounds, the last one above all."""
+    words, wanted = said.split(), text.split()
+    if len(words) != len(wanted) or likeness(said, text) < _SATISFIED:
+        return False
+    return likeness(words[-1], wanted[-1]) >= _SATISFIED
 
 
 def _beginnings(values: Sequence[str]) -> frozenset[str]:

@@ -22,7 +22,7 @@ from ivr.speech.worker.engines import TELEPHONE_RATE
 from ivr.speech.worker.manner import Baseline, Measured
 from ivr.speech.worker.openness import Openness
 
-SPECULATE_S = 0.12
+SPECULATE_S = 0.09  # of silence: what is recognised then is known when an early end is due
 _BYTES_A_SECOND = 2 * TELEPHONE_RATE
 _SILENCE_S = 0.25  # left after the speech for the recogniser, or added
 _KEPT = int((PREROLL_S + 0.2) * _BYTES_A_SECOND) & ~1
@@ -33,6 +33,7 @@ _TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
 _TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
+_BRIEF = 2  # words or fewer
 _USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
 _FAINT_DB = 8.0  # below the caller's own: somebody else,
 _UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
@@ -301,7 +302,7 @@ class UtteranceDetector:
             recognition = attempt.outcome.recognition
             understood = recognition.cause is Cause.SUCCESS
             if (doubtful := attempt.doubtful) is not None:
-                if not understood or _continues(doubtful.answered, recognition.transcript):
+                if not understood or _trails(doubtful.answered, attempt.outcome):
                     self._forget(doubtful, attempt.outcome.measured)
                     continue
                 self._emit(SpeechStarted(doubtful.began))
@@ -332,5 +333,14 @@ class UtteranceDetector:
                 self._caller_db, self._unheeded = measured.level_db, 0
 
 
-def _continues(answered: Answered | None, transcript: str) -> bool:
-    return answered is not None and answered.openness.goes_on(answered.text, transcript)
+def _trails(answered: Answered | None, outcome: Outcome) -> bool:
+    """Whether what came so soon after ``answered`` is the rest of that, rather than a sentence of its own.
+
+    The rest alone is easily taken for a word of the grammar ("queue" for "yeah"): that has to be certain."""
+    if answered is None:
+        return False
+    best = outcome.recognition.nbest[0].text
+    accepted = outcome.rank == ACCEPTED
+    if not accepted and len(best.split()) <= _BRIEF:
+        return True
+    return answered.openness.goes_on(answered.text, outcome.recognition.transcript, best if accepted else "")

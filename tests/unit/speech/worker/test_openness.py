@@ -75,7 +75,12 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
     ("recognition", "silence_s"),
     [
         (heard("move alien to the top"), EARLY_S),
-        (heard("move alien to the top", Accept.CONFIRM), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM), DETACHED_S),  # in doubt, and yet all of it
+        (heard("move alien to the top", Accept.CONFIRM, "Move a lion to the tap."), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM, "Move alien to the."), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM, "Prove alien to the tub, not."), 0.5),
+        (heard("move alien", Accept.CONFIRM), 0.5),
+        (heard("yes please", Accept.CONFIRM), 0.5),
         (heard("move alien"), 0.5),
         (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
@@ -119,3 +124,11 @@ def test_a_rest_that_changes_nothing_is_known_by_its_words_however_badly_written
     assert not openness.goes_on("move alien to the top", "No, what's next?")
     assert not openness.goes_on("move alien", "to number two")
     assert not openness.goes_on("move alien to the top", "")
+
+
+def test_a_sentence_of_its_own_is_no_rest_because_one_sounds_a_little_like_it() -> None:
+    phrases = ("no", "no that's not it", "what's next")
+    openness = Openness(SpeechGrammar("o", "en-US", phrases, means=(0, 0, 1)))
+    assert openness.goes_on("no", "That's next.")
+    assert not openness.goes_on("no", "What's next?", "what's next")
+    assert openness.goes_on("no", "That's not it.", "that's it")

@@ -77,13 +77,20 @@ def test_a_recognition_that_comes_later_ends_it_at_once() -> None:
 def test_what_is_open_uncertain_or_dictated_waits_for_the_hangover() -> None:
     for early, text, verdict in (
         (True, "move alien", Accept.ACCEPT),
-        (True, "move alien up", Accept.CONFIRM),
+        (True, "what's next", Accept.CONFIRM),
         (False, "move alien up", Accept.ACCEPT),
     ):
         rig = TalkingRig(early=early)
         rig.says(text, verdict, quiet=8)
         until_told(rig)
         assert 0.48 <= rig.silence_s <= 0.56
+
+
+def test_what_is_asked_about_ends_sooner_too_where_all_of_it_was_said() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", Accept.CONFIRM, quiet=8)
+    until_told(rig)
+    assert 0.34 <= rig.silence_s <= 0.40
 
 
 def test_what_only_begins_a_sentence_is_waited_for() -> None:
@@ -129,6 +136,18 @@ def test_a_tail_taken_for_something_else_by_the_next_grammar_is_still_a_tail() -
     rig.feed(VOICE, 25)
     rig.feed(QUIET, 8)
     found = Recognition(Cause.SUCCESS, (Hypothesis("no", 0.6, 0, Accept.CONFIRM),), "In my cue.")
+    rig.detector.done(rig.attempts[-1], Outcome(found, Measured()))
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == TOLD
+
+
+def test_a_tail_is_no_short_answer_that_nobody_is_sure_of() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.detector.listen(ListenRequest(OTHER))
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    found = Recognition(Cause.SUCCESS, (Hypothesis("yes", 0.6, 0, Accept.CONFIRM),), "Here.")
     rig.detector.done(rig.attempts[-1], Outcome(found, Measured()))
     rig.feed(QUIET, 40)
     assert rig.kinds() == TOLD
