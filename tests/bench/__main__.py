@@ -47,7 +47,9 @@ BENCHES = {
         ("--rates", "10", "--seconds", "4"),
     ),
     "speech_accuracy": Bench("constrained recognition, against free transcription", ("--count", "8")),
-    "turn_ends": Bench("how soon turns end, and how often too soon, against the aims", ("--every", "12", "--snr", "clean")),
+    "turn_ends": Bench(
+        "how soon turns end, and how often too soon, against the aims", ("--every", "12", "--snr", "clean")
+    ),
     "barge_in": Bench("what stops a prompt: callers at once, its own echo and noise never"),
     "spoken_calls": Bench(
         "reorders spoken in real calls: right ends and waits, against the aims", ("--sentences", "3")

@@ -16,6 +16,7 @@ from ivr.events import Accept, Recognition
 
 EARLY_S = 0.19  # of silence: six windows of voice activity, which is what pauses between words stay under
 DETACHED_S = 0.35  # of a word alone, a "no" (corrections begin with one), or what only another sentence may follow
+OPEN_S = 0.6  # of what is said and may still turn into something else: longer than people pause in mid-sentence
 BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
@@ -65,6 +66,8 @@ class Openness:
         brief = len(best.text.split()) <= _BRIEF
         completion = self.completion(best.text)
         if best.verdict is not Accept.ACCEPT:
+            if completion is Completion.OPEN:
+                return max(hangover_s, OPEN_S)
             satisfied = completion is Completion.CLOSED and not brief and _word_by_word(said, best.text)
             return min(hangover_s, DETACHED_S) if satisfied else hangover_s
         if brief and said != best.text:
@@ -72,8 +75,9 @@ class Openness:
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
             return min(hangover_s, EARLY_S)
         # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").
-        short = completion <= Completion.DETACHED or best.text in self._denials
-        return min(hangover_s, DETACHED_S) if short else hangover_s
+        if completion <= Completion.DETACHED or best.text in self._denials:
+            return min(hangover_s, DETACHED_S)
+        return max(hangover_s, OPEN_S) if completion is Completion.OPEN else hangover_s
 
     def completion(self, text: str) -> Completion:
         """Of ``text``, as the grammar spells it."""

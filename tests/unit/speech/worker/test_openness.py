@@ -6,7 +6,7 @@ import pytest
 
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
-from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, Completion, Openness
+from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, OPEN_S, Completion, Openness
 
 TOP, REMOVE, NEXT, YES, NO, BYE, PLACE = range(7)
 GRAMMAR = SpeechGrammar(
@@ -79,13 +79,13 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
         (heard("move alien to the top", Accept.CONFIRM, "Move a lion to the tap."), 0.5),
         (heard("move alien to the top", Accept.CONFIRM, "Move alien to the."), 0.5),
         (heard("move alien to the top", Accept.CONFIRM, "Prove alien to the tub, not."), 0.5),
-        (heard("move alien", Accept.CONFIRM), 0.5),
+        (heard("move alien", Accept.CONFIRM), OPEN_S),
         (heard("yes please", Accept.CONFIRM), 0.5),
-        (heard("move alien"), 0.5),
+        (heard("move alien"), OPEN_S),
         (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
         (heard("move alien to the top", Accept.ACCEPT, "Move alien to the tub."), EARLY_S),
-        (heard("remove the godfather"), 0.5),
+        (heard("remove the godfather"), OPEN_S),
         (heard("yes"), EARLY_S),
         (heard("no"), DETACHED_S),
         (heard("bye"), DETACHED_S),  # a word alone may be the first of many
