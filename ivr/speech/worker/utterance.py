@@ -29,8 +29,8 @@ _KEPT = int((PREROLL_S + 0.2) * _BYTES_A_SECOND) & ~1
 _JITTER_S = 0.04  # smaller gaps are scheduling, not silence
 _LATE_S = 0.08  # after so long without a frame the gate has closed
 _JUMP_S = 1.0  # ``at`` running back further than this is another stream
-_TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
-_TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
+_TAIL_S = 0.5  # speech so soon after an early end may be what was left of it: people pause for no longer,
+_TAIL_LENGTH_S, _TAIL_WORD_S = 0.6, 0.3  # and a rest of so many words, or a "please", takes no longer
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
 _BRIEF = 2  # words or fewer
@@ -194,8 +194,8 @@ class UtteranceDetector:
         elif isinstance(edge, End):
             self._end(End(edge.ago_s + beyond, edge.capped))
         elif self._endpointer.speaking:
-            tail = self._doubtful is not None and self._doubtful.answered is not None
-            if tail and self._endpointer.length_s > _TAIL_LENGTH_S:
+            tail = self._doubtful.answered if self._doubtful is not None else None
+            if tail is not None and self._endpointer.length_s > _TAIL_LENGTH_S + _TAIL_WORD_S * tail.words:
                 self._tell()
             if self._endpointer.silence_s == 0.0:
                 self._abandon()  # they went on: what was guessed is out of date
@@ -274,7 +274,8 @@ class UtteranceDetector:
             best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
             early = self._endpointer.hangover_s < self._request.hangover_s
             if early or (self._request.early and openness.rests(best)):
-                self._answered = Answered(self._time(0.0), openness, best)
+                words = max(map(len, openness.rests(best)), default=0)
+                self._answered = Answered(self._time(0.0), openness, best, words)
         self._attempt = None  # the next utterance makes its own
         self._await_end()
         self._finishing.append(attempt)

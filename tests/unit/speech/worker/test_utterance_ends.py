@@ -179,6 +179,22 @@ def test_nobody_ends_a_sentence_for_long() -> None:
     assert rig.kinds() == [*TOLD, SpeechStarted, SpeechEnded]
 
 
+def test_who_talks_over_the_answer_is_told_at_once() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)  # of which 0.2 s were waited for
+    rig.feed(QUIET, 20)
+    rig.feed(VOICE, 10)
+    assert rig.kinds() == [*TOLD, SpeechStarted]
+
+
+def test_a_rest_takes_no_longer_than_its_words() -> None:
+    for text, frames in (("stop it now please", 40), ("move alien up", 85)):  # nothing can follow the first
+        rig = TalkingRig()
+        rig.says(text, quiet=18)
+        rig.feed(VOICE, frames)
+        assert rig.kinds() == [*TOLD, SpeechStarted]
+
+
 def test_speech_well_after_an_early_end_is_told_at_once() -> None:
     rig = TalkingRig()
     rig.says("move alien up", quiet=70)
