@@ -58,7 +58,7 @@ async def measure(calls: int) -> bool:
     for throat in throats:
         for text in (ASKED, *OVER):
             await throat.speak_soon(text)
-    chance = random.Random(7)  # noqa: S311 - spreads the calls over the ticks, the same in every run
+    chance = random.Random(7)  # spreads the calls over the ticks, the same in every run
     spoken: list[float] = []
     keyed: list[float] = []
     folder = Path(tempfile.mkdtemp(prefix="ivr-barge-in-"))

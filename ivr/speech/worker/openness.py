@@ -57,7 +57,7 @@ class Openness:
         best = recognition.nbest[0] if recognition.nbest else None
         said = bare_words(recognition.transcript)
         if best is None or best.verdict is Accept.REJECT:
-            return max(hangover_s, BEGUN_S) if self.completion(said) is Completion.BEGUN else hangover_s
+            return self._unfinished_s(self.completion(said), hangover_s)
         if self._digits is not None and best.phrase is None and best.text.isdecimal():
             full = len(best.text) >= self._digits.maximum
             return min(hangover_s, EARLY_S) if full and best.verdict is Accept.ACCEPT else max(hangover_s, DIGITS_S)
@@ -66,10 +66,8 @@ class Openness:
         brief = len(best.text.split()) <= _BRIEF
         completion = self.completion(best.text)
         if best.verdict is not Accept.ACCEPT:
-            if completion is Completion.OPEN:
-                return max(hangover_s, OPEN_S)
             satisfied = completion is Completion.CLOSED and not brief and _word_by_word(said, best.text)
-            return min(hangover_s, DETACHED_S) if satisfied else hangover_s
+            return min(hangover_s, DETACHED_S) if satisfied else self._unfinished_s(self.completion(said), hangover_s)
         if brief and said != best.text:
             return hangover_s
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
@@ -77,7 +75,10 @@ class Openness:
         # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").
         if completion <= Completion.DETACHED or best.text in self._denials:
             return min(hangover_s, DETACHED_S)
-        return max(hangover_s, OPEN_S) if completion is Completion.OPEN else hangover_s
+        return self._unfinished_s(completion, hangover_s)
+
+    def _unfinished_s(self, completion: Completion, hangover_s: float) -> float:
+        return max(hangover_s, {Completion.OPEN: OPEN_S, Completion.BEGUN: BEGUN_S}.get(completion, 0.0))
 
     def completion(self, text: str) -> Completion:
         """Of ``text``, as the grammar spells it."""

@@ -77,10 +77,12 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
         (heard("move alien to the top"), EARLY_S),
         (heard("move alien to the top", Accept.CONFIRM), DETACHED_S),  # in doubt, and yet all of it
         (heard("move alien to the top", Accept.CONFIRM, "Move a lion to the tap."), 0.5),
-        (heard("move alien to the top", Accept.CONFIRM, "Move alien to the."), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM, "Move alien to the."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Prove alien to the tub, not."), 0.5),
         (heard("move alien", Accept.CONFIRM), OPEN_S),
         (heard("yes please", Accept.CONFIRM), 0.5),
+        (heard("remove alien", Accept.CONFIRM, "Move alien."), OPEN_S),  # what was written may go on
+        (heard("remove alien", Accept.CONFIRM, "Move aliens to."), BEGUN_S),
         (heard("move alien"), OPEN_S),
         (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
