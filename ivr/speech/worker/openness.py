@@ -66,8 +66,9 @@ class Openness:
         brief = len(best.text.split()) <= _BRIEF
         completion = self.completion(best.text)
         if best.verdict is not Accept.ACCEPT:
+            longest = self._unfinished_s(self.completion(said), hangover_s)
             satisfied = completion is Completion.CLOSED and not brief and _word_by_word(said, best.text)
-            return min(hangover_s, DETACHED_S) if satisfied else self._unfinished_s(self.completion(said), hangover_s)
+            return min(hangover_s, DETACHED_S) if satisfied and longest <= hangover_s else longest
         if brief and said != best.text:
             return hangover_s
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):

@@ -195,7 +195,8 @@ class UtteranceDetector:
             self._end(End(edge.ago_s + beyond, edge.capped))
         elif self._endpointer.speaking:
             tail = self._doubtful.answered if self._doubtful is not None else None
-            if tail is not None and self._endpointer.length_s > _TAIL_LENGTH_S + _TAIL_WORD_S * tail.words:
+            spoken_s = self._endpointer.length_s - self._endpointer.silence_s
+            if tail is not None and spoken_s > _TAIL_LENGTH_S + _TAIL_WORD_S * tail.words:
                 self._tell()
             if self._endpointer.silence_s == 0.0:
                 self._abandon()  # they went on: what was guessed is out of date

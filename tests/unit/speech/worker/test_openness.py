@@ -128,6 +128,14 @@ def test_a_rest_that_changes_nothing_is_known_by_its_words_however_badly_written
     assert not openness.goes_on("move alien to the top", "")
 
 
+def test_what_was_written_may_go_on_though_all_of_what_is_in_doubt_was_said() -> None:
+    templates = (("remove", "the", "{title}"), ("move", "the", "{title}", "to", "the", "top"))
+    slots = (("title", ("third man",)),)
+    openness = Openness(SpeechGrammar("t", "en-US", (), None, templates, slots, means=(0, 1)))
+    assert openness.silence_s(heard("remove the third man", Accept.CONFIRM), 0.5) == DETACHED_S
+    assert openness.silence_s(heard("remove the third man", Accept.CONFIRM, "Move the third man."), 0.5) == BEGUN_S
+
+
 def test_a_sentence_of_its_own_is_no_rest_because_one_sounds_a_little_like_it() -> None:
     phrases = ("no", "no that's not it", "what's next")
     openness = Openness(SpeechGrammar("o", "en-US", phrases, means=(0, 0, 1)))

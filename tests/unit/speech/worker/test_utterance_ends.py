@@ -195,6 +195,16 @@ def test_a_rest_takes_no_longer_than_its_words() -> None:
         assert rig.kinds() == [*TOLD, SpeechStarted]
 
 
+def test_the_silence_behind_a_rest_is_none_of_its_length() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.feed(VOICE, 60)  # 1.2 s, of the 1.5 that three words may take
+    rig.feed(QUIET, 8)
+    rig.hears("in my queue", Accept.REJECT)
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == TOLD
+
+
 def test_speech_well_after_an_early_end_is_told_at_once() -> None:
     rig = TalkingRig()
     rig.says("move alien up", quiet=70)
