@@ -12,18 +12,18 @@ from contextlib import asynccontextmanager
 import structlog
 
 from ivr.call.agitation import Agitation
-from ivr.call.awaited_recognition import AwaitedRecognition
 from ivr.call.barge_in import BargeIn
 from ivr.call.connecting import Connecting
 from ivr.call.dtmf_filter import KeyFilter
 from ivr.call.ears import CallEars
+from ivr.call.gather import CallGather
 from ivr.call.handoff import Handoff
 from ivr.call.inbox import EarsBehind, Inbox, InboxEvent, TimerExpired
-from ivr.call.input_timers import RECOGNITION_LATE_S, InputTimers
 from ivr.call.invocation import Invocation
 from ivr.call.journal import Recorder, resume_point
 from ivr.call.message import MessageRecording
 from ivr.call.mouth import Mouth
+from ivr.call.recovery import Recovery
 from ivr.call.registry import CallServices
 from ivr.call.turn_timing import TurnTiming
 from ivr.call.waiting_music import WaitingMusic
@@ -45,16 +45,13 @@ from ivr.dialogue.engine.contract import (
     LoadResume,
     Music,
     NoInput,
-    PartFailed,
     Perform,
     PlaceTold,
-    RecognitionLate,
     Record,
     ResumeLoaded,
     Said,
     Say,
     SpeechHeard,
-    SpeechLost,
 )
 from ivr.dialogue.engine.dialogue import Dialogue
 from ivr.errors import CallEnded
@@ -79,8 +76,6 @@ from ivr.ports import MediaChanged, TransferAsked
 
 log = structlog.get_logger(__name__)
 
-MOST_RESTORED = 3  # losses of media in a minute, after which a person is the better company
-
 
 class Conductor:
     """The loop of one call. What takes time runs in tasks beside it, which end with it. ``deaf``: led by keys."""
@@ -104,18 +99,16 @@ class Conductor:
         self._inbox = inbox = Inbox()
         self._timing = TurnTiming(services.clock)
         self._mouth = Mouth(caller.media, services.speech, inbox, lambda: dialogue.filler, self._timing)
-        self._ears = CallEars(caller.media, services.speech, call_id, inbox, deaf=deaf)
-        self._timers = InputTimers(inbox)
         self._barge_in = BargeIn(self._mouth, recorder)
         self._tasks = asyncio.TaskGroup()
         self._keys = KeyFilter()
         self._agitation = Agitation()
         self._invocation = Invocation(call_id, recorder, services, inbox)
-        self._listen: Listen | None = None
-        self._recognition = AwaitedRecognition(
-            *(self._ears, self._timers, inbox, services.clock),
+        self._gather = CallGather(
+            CallEars(caller.media, services.speech, call_id, inbox, deaf=deaf),
+            *(self._mouth, inbox, services.clock),
             spawn=lambda work: self._tasks.create_task(work),
-            hangover_s=lambda: self._listen.hangover_s if self._listen is not None else 0.0,
+            keys_led=lambda: dialogue.keys_led,
         )
         self._coming = False  # an agent is being joined with the caller
         self._music = WaitingMusic(caller.media, services.speech)
@@ -127,36 +120,30 @@ class Conductor:
         )
         handoff.attend(self._inbox.put_nowait, lambda: self._may_be_told)
         self._message = MessageRecording(call_id, caller.media, services, recorder, inbox)
+        self._recovery = Recovery(self._gather, self._mouth, self._keys, self._message, services.clock, self._tell)
         self._ending: End | None = None
-        self._paused = False
-        self._lost = False  # the caller's media are: nothing is heard, nobody waits for an answer
 
     async def run(self) -> None:
         """Returns never: raises CallEnded, in a group."""
         try:
             async with self._tasks:
-                for work in (self._signals(), self._audio(), self._ears.run(), self._mouth.run()):
+                for work in (self._signals(), self._audio(), self._gather.ears.run(), self._mouth.run()):
                     self._tasks.create_task(work)
                 await self._carry_out(self._dialogue.begin(self._services.local_time()))
                 while True:
                     await self._take(await self._inbox.get())
         finally:
-            self._timers.stop()
-            self._recognition.stop()
-            await self._ears.close()
+            await self._gather.close()
             await self._message.close()
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """A human has the call, and the dialogue hears nothing; afterwards it listens again when it wants to."""
-        self._paused = True
-        self._timers.stop()
-        self._listen = None
         try:
-            await self._ears.listen(None)
-            yield
+            async with self._gather.pause():
+                yield
         finally:
-            self._paused = self._coming = False
+            self._coming = False
 
     # -- what happened -------------------------------------------------------------------------------------
 
@@ -169,8 +156,7 @@ class Conductor:
         async for event in self._caller.audio():
             if isinstance(event, Audio):
                 self._message.feed(event)
-                self._ears.feed(event)
-                self._recognition.frame(event.pcm)
+                self._gather.feed(event)
                 self._timing.frame(event.pcm, event.at)
             elif isinstance(event, CallEnded) and event.by == "service":
                 await self._handoff.without_media()
@@ -190,20 +176,20 @@ class Conductor:
                 self._timing.played(event)
                 self._mouth.played(event)
             case MediaLost():
-                await self._media_lost()
+                await self._recovery.media_lost()
             case MediaRestored():
-                await self._media_restored(event)
+                await self._recovery.media_restored(event)
             case SpeechStarted():
                 await self._speech_started(event)
             case SpeechEnded():
                 self._timing.ended()
-                self._recognition.ended()
+                self._gather.recognition.ended()
             case EarsBehind():
-                await self._ears_behind()
+                await self._recovery.ears_behind()
             case Heard():
                 await self._heard(event)
             case RecogniserFailed():
-                await self._recogniser_failed(event)
+                await self._recovery.recogniser_failed(event)
             case TransferProgress():
                 self._handoff.progress(event)
             case HandoffSlow():
@@ -218,7 +204,7 @@ class Conductor:
                 await self._tell(event)
             case Said():
                 await self._tell(event)
-                self._await_input()
+                self._gather.await_input()
             case _:
                 await self._tell(event)
         if self._ending is not None and not self._mouth.speaking:
@@ -231,12 +217,12 @@ class Conductor:
     @property
     def _hears_nothing(self) -> bool:
         """Whether the caller does, who could."""
-        return not (self._mouth.speaking or self._paused or self._lost or self._coming)
+        return not (self._mouth.speaking or self._gather.paused or self._gather.lost or self._coming)
 
     @property
     def _may_be_told(self) -> bool:
         """Whether the caller may be told something now, unasked."""
-        return self._hears_nothing and not self._recognition.under_way
+        return self._hears_nothing and not self._gather.recognition.under_way
 
     async def _agent_coming(self) -> None:
         """Nothing more is said or played to the caller."""
@@ -255,99 +241,47 @@ class Conductor:
 
     async def _digit(self, digit: Digit) -> None:
         now = self._services.clock.monotonic()
-        if not self._keys.admit(digit, now) or self._paused:
+        if not self._keys.admit(digit, now) or self._gather.paused:
             return
         if await self._message.key(digit.key):
             return
         await self._barge_in.by_key()
-        self._timers.stop("no-input")
-        self._recognition.keyed()
-        entering = self._listen is not None and self._listen.interdigit_s > 0 and digit.key.isdecimal()
+        gather = self._gather
+        gather.timers.stop("no-input")
+        gather.recognition.keyed()
+        entering = gather.listen is not None and gather.listen.interdigit_s > 0 and digit.key.isdecimal()
         agitated = self._agitation.key(now, entering=entering)
         await self._tell(KeyPressed(digit.key))
         if agitated is not None:
             await self._tell(agitated)
-        self._timers.await_key(self._listen)
-
-    async def _ears_behind(self) -> None:
-        if self._paused or self._listen is None or self._mouth.speaking or not self._recognition.unheard():
-            return
-        await self._recognition_late(0)
+        gather.timers.await_key(gather.listen)
 
     async def _speech_started(self, started: SpeechStarted) -> None:
-        if not self._paused and self._recognition.begun(started) and await self._barge_in.by_speech(self._listen):
+        gather = self._gather
+        if not gather.paused and gather.recognition.begun(started) and await self._barge_in.by_speech(gather.listen):
             self._agitation.talked_over()
 
     async def _heard(self, heard: Heard) -> None:
-        wanted = self._recognition.read(heard)
-        if self._message.heard(heard) or self._paused or self._listen is None or not wanted:
+        listen, wanted = self._gather.listen, self._gather.recognition.read(heard)
+        if self._message.heard(heard) or self._gather.paused or listen is None or not wanted:
             return
         self._timing.heard(heard)
         agitated = None
         if not self._barge_in.mistaken(heard.recognition):
             agitated = self._agitation.heard(heard.recognition, self._services.clock.monotonic())
-            await self._tell(SpeechHeard(heard.recognition, self._listen.token))
+            await self._tell(SpeechHeard(heard.recognition, listen.token))
         elif self._barge_in.taken_back():
             await self._tell(Interrupted(by_noise=True))
         if agitated is not None:
             await self._tell(agitated)
-        self._await_input()
-
-    async def _media_lost(self) -> None:
-        self._lost = True
-        self._keys.lost(self._services.clock.monotonic())
-        self._recognition.lost()
-        self._timers.stop()
-        await self._listen_anew()
-
-    async def _media_restored(self, restored: MediaRestored) -> None:
-        """What was being said begins anew by itself; a question that had been asked is asked again."""
-        self._lost = False
-        if self._paused:
-            return
-        if restored.count >= MOST_RESTORED:
-            await self._tell(PartFailed("media", f"lost {restored.count} times"))
-        elif not self._mouth.speaking:
-            await self._tell(Interrupted())
-        self._await_input()
+        self._gather.await_input()
 
     async def _timer_expired(self, expired: TimerExpired) -> None:
-        listen = self._listen
+        listen = self._gather.listen
         if expired.timer == "recognition":
-            await self._recognition_late(expired.token)
-        elif listen is not None and expired.token == listen.token and not self._paused:
+            await self._recovery.recognition_late(expired.token)
+        elif listen is not None and expired.token == listen.token and not self._gather.paused:
             await self._tell(NoInput(expired.token) if expired.timer == "no-input" else KeysPaused())
-
-    async def _recognition_late(self, step: int) -> None:
-        """First a word; then keys, which the reading may still come before; then, once all is said, a human."""
-        last = step == len(RECOGNITION_LATE_S) - 1
-        if self._paused or self._listen is None or self._message.active:
-            self._recognition.under_way = False
-            return
-        if last and self._mouth.speaking:
-            self._timers.await_recognition(step)
-            return
-        log.warning("recognition.late", step=step)
-        if step == 0:
-            await self._mouth.murmur()
-        else:
-            await self._tell(RecognitionLate(given_up=last))
-        if not last:
-            self._timers.await_recognition(step + 1)
-        else:
-            self._recognition.given_up()
-            self._await_input()
-
-    async def _recogniser_failed(self, failed: RecogniserFailed) -> None:
-        """Whoever was speaking is asked to say it again where another worker hears them, once; else it is a failure."""
-        lost = self._recognition.lost()
-        if self._paused or not await self._ears.recover(self._listen):
-            await self._tell(PartFailed("recogniser", failed.reason))
-            return
-        log.info("recogniser.replaced")
-        if lost:
-            await self._tell(SpeechLost())
-        self._await_input()
 
     # -- effects -------------------------------------------------------------------------------------------
 
@@ -358,7 +292,7 @@ class Conductor:
                     await self._music.stop()
                     await self._mouth.say(effect)
                 case Listen():
-                    await self._start_listening(effect)
+                    await self._gather.start(effect)
                 case Perform(name=name) if name == MESSAGE_LEAVE:
                     self._message.prepare()
                     self._tasks.create_task(self._message.run(effect, self._facts, self._dialogue.language))
@@ -377,35 +311,17 @@ class Conductor:
                     self._tasks.create_task(self._load_resume(effect))
                 case End():
                     self._ending = effect
-                    self._listen = None
+                    self._gather.listen = None
                 case Record(what):
                     self._recorder.record(what)
         self._recorder.settled(self._dialogue)
-        self._await_input()
+        self._gather.await_input()
 
     @property
     def _facts(self) -> Mapping[str, object]:
         """What actions know of the call: what the dialogue does, and which story goes with it."""
         token = self._handoff.story.token
         return {**self._dialogue.facts, HANDOFF_CONTEXT: token} if token else self._dialogue.facts
-
-    async def _start_listening(self, listen: Listen) -> None:
-        self._timers.stop("no-input", "inter-digit")
-        self._listen = listen
-        self._deaf(await self._ears.listen(listen))
-
-    async def _listen_anew(self) -> None:
-        """Half a sentence is in the ears, and the rest is lost."""
-        self._deaf(await self._ears.renew(None if self._paused else self._listen))
-
-    def _deaf(self, deaf_because: str) -> None:
-        if deaf_because and not self._dialogue.keys_led:
-            self._inbox.put_nowait(PartFailed("recogniser", deaf_because))
-
-    def _await_input(self) -> None:
-        if self._listen is None or self._paused or self._lost or self._mouth.speaking or self._recognition.under_way:
-            return
-        self._timers.await_input(self._listen)
 
     async def _load_resume(self, load: LoadResume) -> None:
         services = self._services

@@ -86,7 +86,7 @@ BENCHES = {
         "100 calls to a whole line, against a bare timer loop", 60, short=("--calls", "30", "--seconds", "5")
     ),
     "turn_ends": Bench(
-        "how soon turns end, and how often too soon, against the aims", 240, short=("--every", "12", "--snr")
+        "how soon turns end, and how often too soon, against the aims", 240, short=("--every", "12", "--snr", "clean")
     ),
     "spoken_calls": Bench(
         "reorders spoken in real calls: right ends and waits, against the aims", 240, short=("--sentences", "3")

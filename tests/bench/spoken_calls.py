@@ -1,7 +1,8 @@
-"""Reorders spoken in real calls: ``python -m tests.bench.spoken_calls [--sentences 8] [--lanes 3]``.
+"""Reorders spoken in real calls: ``python -m tests.bench.spoken_calls [--sentences 8] [--lanes 1] [--natural]``.
 
 The acceptance suite's sentences and voices, over SIP and RTP by softphones, some at a time, against a whole line.
-Prints how many calls ended in the right order and, measured on the wire, how long callers waited for the answer.
+Prints how many calls ended in the right order and, measured on the wire, how long callers waited for the answer; then
+where the time went (as ``ivr speech timeline`` does), and how busy the machine was: neighbours are in the figures.
 Aim: nine in ten right with natural voices, no wrong order, answers within 0.45 s (p50) and 0.8 s (p95).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sqlite3
 import sys
@@ -26,6 +28,7 @@ from ivr.softphone.phone import Softphone
 from ivr.softphone.script import Caller
 from ivr.softphone.timing import responses, summary
 from ivr.softphone.voices import CallerVoice
+from ivr.workshop.timeline.turns import table, turns
 from tests.acceptance.sentences import ADA_QUEUE, REORDERS, Sentence
 from tests.acceptance.spoken import Speaker
 from tests.acceptance.test_spoken_reorders import LEAST_RIGHT, NATURAL, ROBOT
@@ -33,6 +36,8 @@ from tests.bench.figures import Figure, tell
 
 # One member a lane: phone and number. Each gets Ada's queue before each call.
 LANES = (("5035550101", "10001"), ("5035550102", "10002"), ("5035550103", "10003"), ("5035550105", "10005"))
+# As callers of the acceptance suite, and one more throat: natural ones are what the aims are about.
+CALLERS = (*NATURAL, Speaker("hibari, lower", "hibari", speed=1.14, shift=0.88))
 MOST_ANSWERS = 3
 AIM_P50_S, AIM_P95_S = 0.45, 0.8
 
@@ -134,12 +139,20 @@ async def measure(count: int, lanes: int, speakers: Sequence[Speaker]) -> bool:
 
         async def work_off(lane: tuple[str, str]) -> None:
             while not work.empty():
-                calls.append(await one(line, lane, *work.get_nowait()))
+                call = await one(line, lane, *work.get_nowait())
+                calls.append(call)
+                waits = " ".join(f"{wait:.2f}" for wait in call.waits)
+                print(f"  {call.kind}: {call.speaker.name}: {call.sentence.text!r}: {waits}", flush=True)
 
         async with asyncio.TaskGroup() as tasks:
             for lane in LANES[:lanes]:
                 tasks.create_task(work_off(lane))
-    return report(calls, speakers, lanes)
+    met = report(calls, speakers, lanes)
+    with (folder / "ivr.log").open(encoding="utf-8") as log:
+        found = list(turns(json.loads(entry) for entry in log))
+    print(table(found) if found else "no turn in the log")
+    print(f"load {os.getloadavg()[0]:.1f}; the log is {folder / 'ivr.log'}")
+    return met
 
 
 def report(calls: Sequence[Call], speakers: Sequence[Speaker], lanes: int) -> bool:
@@ -156,14 +169,16 @@ def report(calls: Sequence[Call], speakers: Sequence[Speaker], lanes: int) -> bo
             else "no answer heard"
         )
         print(f"  {speaker.name:12} {right} of {len(mine)} right ({right / max(len(mine), 1):.0%});  {times}")
-        if speaker in NATURAL and waited:
-            tell(
-                Figure(f"{speaker.name}: answer p50, whole calls", waited.p50, "s", AIM_P50_S),
-                Figure(f"{speaker.name}: answer p95, whole calls", waited.p95, "s", AIM_P95_S),
-            )
-        if speaker in NATURAL:
+        if speaker in CALLERS:
             met &= right >= LEAST_RIGHT * len(mine) and waited is not None
-            met &= waited is None or (waited.p50 <= AIM_P50_S and waited.p95 <= AIM_P95_S)
+    together = summary([wait for call in calls for wait in call.waits if call.speaker in CALLERS])
+    if together is not None:
+        print(f"natural voices: {together.count} answers, p50 {together.p50:.2f} s, p95 {together.p95:.2f} s")
+        met &= together.p50 <= AIM_P50_S and together.p95 <= AIM_P95_S
+        tell(
+            Figure("answer p50, whole calls", together.p50, "s", AIM_P50_S),
+            Figure("answer p95, whole calls", together.p95, "s", AIM_P95_S),
+        )
     for call in calls:
         if call.kind != "right":
             print(f"  {call.kind}: {call.speaker.name}: {call.sentence.text!r}, left in {call.state}")
@@ -174,9 +189,11 @@ def report(calls: Sequence[Call], speakers: Sequence[Speaker], lanes: int) -> bo
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sentences", type=int, default=8, help=f"of {len(REORDERS)}")
-    parser.add_argument("--lanes", type=int, default=3, choices=range(1, len(LANES) + 1), help="calls at a time")
+    parser.add_argument("--lanes", type=int, default=1, choices=range(1, len(LANES) + 1), help="calls at a time")
+    parser.add_argument("--natural", action="store_true", help="without the robotic voice")
     options = parser.parse_args()
-    return 0 if asyncio.run(measure(options.sentences, options.lanes, (*NATURAL, ROBOT))) else 1
+    speakers = CALLERS if options.natural else (*CALLERS, ROBOT)
+    return 0 if asyncio.run(measure(options.sentences, options.lanes, speakers)) else 1
 
 
 if __name__ == "__main__":

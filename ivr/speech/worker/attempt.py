@@ -34,11 +34,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was understood and ended, ``at``, though more of it may follow."""
+    """What was understood and ended, ``at``, though more of it may follow, of up to so many ``words``."""
 
     at: float
     openness: Openness
     text: str
+    words: int
 
 
 @dataclass(frozen=True, slots=True)

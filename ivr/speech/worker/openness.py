@@ -16,10 +16,12 @@ from ivr.events import Accept, Recognition
 
 EARLY_S = 0.19  # of silence: six windows of voice activity, which is what pauses between words stay under
 DETACHED_S = 0.35  # of a word alone, a "no" (corrections begin with one), or what only another sentence may follow
+OPEN_S = 0.6  # of what is said and may still turn into something else: longer than people pause in mid-sentence
 BEGUN_S = 0.8
 DIGITS_S = 0.8  # people group long numbers
 _BRIEF = 2  # words or fewer are easily misheard from the beginning of something longer
 _ALIKE = 70.0  # 0..100: a rest of a sentence, as it may be written by a recogniser that doesn't know what came before
+_SATISFIED = 80.0  # 0..100: what is in doubt, and yet its words are those that were written, to the last one
 
 Sense = tuple[int, frozenset[tuple[str, str]]]  # intent; slot and spoken value
 
@@ -55,21 +57,29 @@ class Openness:
         best = recognition.nbest[0] if recognition.nbest else None
         said = bare_words(recognition.transcript)
         if best is None or best.verdict is Accept.REJECT:
-            return max(hangover_s, BEGUN_S) if self.completion(said) is Completion.BEGUN else hangover_s
+            return self._unfinished_s(self.completion(said), hangover_s)
         if self._digits is not None and best.phrase is None and best.text.isdecimal():
             full = len(best.text) >= self._digits.maximum
             return min(hangover_s, EARLY_S) if full and best.verdict is Accept.ACCEPT else max(hangover_s, DIGITS_S)
         if self._trailing(best.text, said):
             return max(hangover_s, BEGUN_S)
         brief = len(best.text.split()) <= _BRIEF
-        if best.verdict is not Accept.ACCEPT or (brief and said != best.text):
-            return hangover_s
         completion = self.completion(best.text)
+        if best.verdict is not Accept.ACCEPT:
+            longest = self._unfinished_s(self.completion(said), hangover_s)
+            satisfied = completion is Completion.CLOSED and not brief and _word_by_word(said, best.text)
+            return min(hangover_s, DETACHED_S) if satisfied and longest <= hangover_s else longest
+        if brief and said != best.text:
+            return hangover_s
         if completion is Completion.CLOSED and (" " in best.text or best.text in self._assents):
             return min(hangover_s, EARLY_S)
         # One word alone may be the first of something that is not in the grammar ("I ..." heard as "bye").
-        short = completion <= Completion.DETACHED or best.text in self._denials
-        return min(hangover_s, DETACHED_S) if short else hangover_s
+        if completion <= Completion.DETACHED or best.text in self._denials:
+            return min(hangover_s, DETACHED_S)
+        return self._unfinished_s(completion, hangover_s)
+
+    def _unfinished_s(self, completion: Completion, hangover_s: float) -> float:
+        return max(hangover_s, {Completion.OPEN: OPEN_S, Completion.BEGUN: BEGUN_S}.get(completion, 0.0))
 
     def completion(self, text: str) -> Completion:
         """Of ``text``, as the grammar spells it."""
@@ -88,12 +98,14 @@ class Openness:
             found = Completion.DETACHED
         return found
 
-    def goes_on(self, text: str, rest: str) -> bool:
-        """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it."""
+    def goes_on(self, text: str, rest: str, instead: str = "") -> bool:
+        """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it, rather
+        than ``instead``, a sentence of its own."""
         said = bare_words(rest)
         count = said.count(" ") + 1
         parts = {" ".join(part) for onward in self.rests(text) for part in (onward[:count], onward[-count:])}
-        return any(likeness(said, part) >= _ALIKE for part in parts)
+        least = max(_ALIKE, likeness(said, instead) if instead else 0.0)
+        return any(likeness(said, part) >= least for part in parts)
 
     def rests(self, text: str) -> list[Pieces]:
         """What may follow ``text`` without meaning anything else."""
@@ -138,6 +150,14 @@ class Openness:
         for end in range(1, len(words) + 1):
             if (value := " ".join(words[:end])) in known:
                 yield from self._along(pieces[1:], words[end:], {**filled, name: value}, intent)
+
+
+def _word_by_word(said: str, text: str) -> bool:
+    """Whether ``said`` has the words of ``text``, each about as it sounds, the last one above all."""
+    words, wanted = said.split(), text.split()
+    if len(words) != len(wanted) or likeness(said, text) < _SATISFIED:
+        return False
+    return likeness(words[-1], wanted[-1]) >= _SATISFIED
 
 
 def _beginnings(values: Sequence[str]) -> frozenset[str]:

@@ -22,17 +22,18 @@ from ivr.speech.worker.engines import TELEPHONE_RATE
 from ivr.speech.worker.manner import Baseline, Measured
 from ivr.speech.worker.openness import Openness
 
-SPECULATE_S = 0.12
+SPECULATE_S = 0.09  # of silence: what is recognised then is known when an early end is due
 _BYTES_A_SECOND = 2 * TELEPHONE_RATE
 _SILENCE_S = 0.25  # left after the speech for the recogniser, or added
 _KEPT = int((PREROLL_S + 0.2) * _BYTES_A_SECOND) & ~1
 _JITTER_S = 0.04  # smaller gaps are scheduling, not silence
 _LATE_S = 0.08  # after so long without a frame the gate has closed
 _JUMP_S = 1.0  # ``at`` running back further than this is another stream
-_TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
-_TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
+_TAIL_S = 0.5  # speech so soon after an early end may be what was left of it: people pause for no longer,
+_TAIL_LENGTH_S, _TAIL_WORD_S = 0.6, 0.3  # and a rest of so many words, or a "please", takes no longer
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
+_BRIEF = 2  # words or fewer
 _USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
 _FAINT_DB = 8.0  # below the caller's own: somebody else,
 _UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
@@ -200,8 +201,9 @@ class UtteranceDetector:
         elif isinstance(edge, End):
             self._end(End(edge.ago_s + beyond, edge.capped))
         elif self._endpointer.speaking:
-            tail = self._doubtful is not None and self._doubtful.answered is not None
-            if tail and self._endpointer.length_s > _TAIL_LENGTH_S:
+            tail = self._doubtful.answered if self._doubtful is not None else None
+            spoken_s = self._endpointer.length_s - self._endpointer.silence_s
+            if tail is not None and spoken_s > _TAIL_LENGTH_S + _TAIL_WORD_S * tail.words:
                 self._tell()
             if self._endpointer.silence_s == 0.0:
                 self._abandon()  # they went on: what was guessed is out of date
@@ -282,7 +284,8 @@ class UtteranceDetector:
             best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
             early = self._endpointer.hangover_s < self._request.hangover_s
             if early or (self._request.early and openness.rests(best)):
-                self._answered = Answered(self._time(0.0), openness, best)
+                words = max(map(len, openness.rests(best)), default=0)
+                self._answered = Answered(self._time(0.0), openness, best, words)
         self._attempt = None  # the next utterance makes its own
         self._await_end()
         self._finishing.append(attempt)
@@ -310,7 +313,7 @@ class UtteranceDetector:
             recognition = attempt.outcome.recognition
             understood = recognition.cause is Cause.SUCCESS
             if (doubtful := attempt.doubtful) is not None:
-                if not understood or _continues(doubtful.answered, recognition.transcript):
+                if not understood or _trails(doubtful.answered, attempt.outcome):
                     self._forget(doubtful, attempt.outcome.measured)
                     continue
                 self._emit(SpeechStarted(doubtful.began))
@@ -341,5 +344,14 @@ class UtteranceDetector:
                 self._caller_db, self._unheeded = measured.level_db, 0
 
 
-def _continues(answered: Answered | None, transcript: str) -> bool:
-    return answered is not None and answered.openness.goes_on(answered.text, transcript)
+def _trails(answered: Answered | None, outcome: Outcome) -> bool:
+    """Whether what came so soon after ``answered`` is the rest of that, rather than a sentence of its own.
+
+    The rest alone is easily taken for a word of the grammar ("queue" for "yeah"): that has to be certain."""
+    if answered is None:
+        return False
+    best = outcome.recognition.nbest[0].text
+    accepted = outcome.rank == ACCEPTED
+    if not accepted and len(best.split()) <= _BRIEF:
+        return True
+    return answered.openness.goes_on(answered.text, outcome.recognition.transcript, best if accepted else "")

@@ -6,7 +6,7 @@ import pytest
 
 from ivr.events import Accept, Cause, Hypothesis, Recognition
 from ivr.ports import DigitRun, SpeechGrammar
-from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, Completion, Openness
+from ivr.speech.worker.openness import BEGUN_S, DETACHED_S, DIGITS_S, EARLY_S, OPEN_S, Completion, Openness
 
 TOP, REMOVE, NEXT, YES, NO, BYE, PLACE = range(7)
 GRAMMAR = SpeechGrammar(
@@ -75,12 +75,19 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
     ("recognition", "silence_s"),
     [
         (heard("move alien to the top"), EARLY_S),
-        (heard("move alien to the top", Accept.CONFIRM), 0.5),
-        (heard("move alien"), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM), DETACHED_S),  # in doubt, and yet all of it
+        (heard("move alien to the top", Accept.CONFIRM, "Move a lion to the tap."), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM, "Move alien to the."), BEGUN_S),
+        (heard("move alien to the top", Accept.CONFIRM, "Prove alien to the tub, not."), 0.5),
+        (heard("move alien", Accept.CONFIRM), OPEN_S),
+        (heard("yes please", Accept.CONFIRM), 0.5),
+        (heard("remove alien", Accept.CONFIRM, "Move alien."), OPEN_S),  # what was written may go on
+        (heard("remove alien", Accept.CONFIRM, "Move aliens to."), BEGUN_S),
+        (heard("move alien"), OPEN_S),
         (heard("move alien to the top", transcript="Move alien to the top of."), BEGUN_S),
         (heard("move alien to the top", Accept.CONFIRM, "Move a line to the top of my"), BEGUN_S),
         (heard("move alien to the top", Accept.ACCEPT, "Move alien to the tub."), EARLY_S),
-        (heard("remove the godfather"), 0.5),
+        (heard("remove the godfather"), OPEN_S),
         (heard("yes"), EARLY_S),
         (heard("no"), DETACHED_S),
         (heard("bye"), DETACHED_S),  # a word alone may be the first of many
@@ -119,3 +126,19 @@ def test_a_rest_that_changes_nothing_is_known_by_its_words_however_badly_written
     assert not openness.goes_on("move alien to the top", "No, what's next?")
     assert not openness.goes_on("move alien", "to number two")
     assert not openness.goes_on("move alien to the top", "")
+
+
+def test_what_was_written_may_go_on_though_all_of_what_is_in_doubt_was_said() -> None:
+    templates = (("remove", "the", "{title}"), ("move", "the", "{title}", "to", "the", "top"))
+    slots = (("title", ("third man",)),)
+    openness = Openness(SpeechGrammar("t", "en-US", (), None, templates, slots, means=(0, 1)))
+    assert openness.silence_s(heard("remove the third man", Accept.CONFIRM), 0.5) == DETACHED_S
+    assert openness.silence_s(heard("remove the third man", Accept.CONFIRM, "Move the third man."), 0.5) == BEGUN_S
+
+
+def test_a_sentence_of_its_own_is_no_rest_because_one_sounds_a_little_like_it() -> None:
+    phrases = ("no", "no that's not it", "what's next")
+    openness = Openness(SpeechGrammar("o", "en-US", phrases, means=(0, 0, 1)))
+    assert openness.goes_on("no", "That's next.")
+    assert not openness.goes_on("no", "What's next?", "what's next")
+    assert openness.goes_on("no", "That's not it.", "that's it")

@@ -74,16 +74,29 @@ def test_a_recognition_that_comes_later_ends_it_at_once() -> None:
     assert rig.kinds() == TOLD
 
 
-def test_what_is_open_uncertain_or_dictated_waits_for_the_hangover() -> None:
+def test_what_may_still_turn_into_something_else_is_waited_for_longer_than_a_pause() -> None:
+    rig = TalkingRig()
+    rig.says("move alien", quiet=8)
+    until_told(rig)
+    assert 0.58 <= rig.silence_s <= 0.66
+
+
+def test_what_is_uncertain_or_dictated_waits_for_the_hangover() -> None:
     for early, text, verdict in (
-        (True, "move alien", Accept.ACCEPT),
-        (True, "move alien up", Accept.CONFIRM),
+        (True, "what's next", Accept.CONFIRM),
         (False, "move alien up", Accept.ACCEPT),
     ):
         rig = TalkingRig(early=early)
         rig.says(text, verdict, quiet=8)
         until_told(rig)
         assert 0.48 <= rig.silence_s <= 0.56
+
+
+def test_what_is_asked_about_ends_sooner_too_where_all_of_it_was_said() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", Accept.CONFIRM, quiet=8)
+    until_told(rig)
+    assert 0.34 <= rig.silence_s <= 0.40
 
 
 def test_what_only_begins_a_sentence_is_waited_for() -> None:
@@ -134,6 +147,18 @@ def test_a_tail_taken_for_something_else_by_the_next_grammar_is_still_a_tail() -
     assert rig.kinds() == TOLD
 
 
+def test_a_tail_is_no_short_answer_that_nobody_is_sure_of() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.detector.listen(ListenRequest(OTHER))
+    rig.feed(VOICE, 25)
+    rig.feed(QUIET, 8)
+    found = Recognition(Cause.SUCCESS, (Hypothesis("yes", 0.6, 0, Accept.CONFIRM),), "Here.")
+    rig.detector.done(rig.attempts[-1], Outcome(found, Measured()))
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == TOLD
+
+
 def test_a_correction_right_after_counts_with_the_time_at_which_it_began() -> None:
     rig = TalkingRig()
     rig.says("move alien up", quiet=18)
@@ -152,6 +177,32 @@ def test_nobody_ends_a_sentence_for_long() -> None:
     assert rig.kinds() == [*TOLD, SpeechStarted]
     rig.feed(QUIET, 40)
     assert rig.kinds() == [*TOLD, SpeechStarted, SpeechEnded]
+
+
+def test_who_talks_over_the_answer_is_told_at_once() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)  # of which 0.2 s were waited for
+    rig.feed(QUIET, 20)
+    rig.feed(VOICE, 10)
+    assert rig.kinds() == [*TOLD, SpeechStarted]
+
+
+def test_a_rest_takes_no_longer_than_its_words() -> None:
+    for text, frames in (("stop it now please", 40), ("move alien up", 85)):  # nothing can follow the first
+        rig = TalkingRig()
+        rig.says(text, quiet=18)
+        rig.feed(VOICE, frames)
+        assert rig.kinds() == [*TOLD, SpeechStarted]
+
+
+def test_the_silence_behind_a_rest_is_none_of_its_length() -> None:
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=18)
+    rig.feed(VOICE, 60)  # 1.2 s, of the 1.5 that three words may take
+    rig.feed(QUIET, 8)
+    rig.hears("in my queue", Accept.REJECT)
+    rig.feed(QUIET, 40)
+    assert rig.kinds() == TOLD
 
 
 def test_speech_well_after_an_early_end_is_told_at_once() -> None:
