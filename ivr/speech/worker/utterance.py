@@ -19,6 +19,7 @@ from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech.worker.attempt import ACCEPTED, Answered, Attempt, Doubtful, Fragment, Outcome
 from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
 from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.foreground import CallerLoudness, foreground
 from ivr.speech.worker.manner import Baseline, Measured
 from ivr.speech.worker.openness import Openness
 
@@ -33,9 +34,6 @@ _TAIL_S = 0.9  # speech so soon after an early end may be what was left of it,
 _TAIL_LENGTH_S = 2.0  # but nobody ends a sentence for so long
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
-_USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
-_FAINT_DB = 8.0  # below the caller's own: somebody else,
-_UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
 
 
 class Probability(Protocol):
@@ -81,8 +79,7 @@ class UtteranceDetector:
         self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
         self._answered: Answered | None = None
         self._doubtful: Doubtful | None = None  # what is being said, as long as it is
-        self._caller_db = _USUAL_DB
-        self._unheeded = 0  # faint utterances in a row that nothing came of
+        self._caller = CallerLoudness()
         self._fragment: Fragment | None = None
         self._baseline = Baseline()
 
@@ -216,11 +213,7 @@ class UtteranceDetector:
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
         doubtful = self._doubtful
-        if (
-            doubtful is not None
-            and doubtful.answered is None
-            and self._levels.loudest_db >= self._caller_db - _FAINT_DB
-        ):
+        if doubtful is not None and doubtful.answered is None and not self._caller.outdoes(self._levels.loudest_db):
             self._tell()
 
     def _tell(self) -> None:
@@ -241,7 +234,7 @@ class UtteranceDetector:
         continued = before is not None and before.grammar.key == grammar.key and self._doubtful is None
         if before is None or not continued or self._began - before.ended_at > _CONTINUED_S:
             before = None
-        attempt = self._attempt = Attempt(pcm, grammar, b"" if before is None else before.pcm)
+        attempt = self._attempt = Attempt(foreground(pcm), grammar, b"" if before is None else before.pcm)
         self._submit(self, attempt)
         return attempt
 
@@ -301,13 +294,11 @@ class UtteranceDetector:
             recognition = attempt.outcome.recognition
             understood = recognition.cause is Cause.SUCCESS
             if (doubtful := attempt.doubtful) is not None:
-                if not understood or _continues(doubtful.answered, recognition.transcript):
-                    self._forget(doubtful, attempt.outcome.measured)
+                if not self._meant(doubtful, attempt.outcome):
                     continue
                 self._emit(SpeechStarted(doubtful.began))
                 self._emit(SpeechEnded(ended_at))
-            if attempt.outcome.rank == ACCEPTED:
-                self._caller_db, self._unheeded = attempt.outcome.measured.level_db, 0
+            self._caller.heard(attempt.outcome, ended_at)
             best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
             cause = recognition.cause
@@ -324,12 +315,11 @@ class UtteranceDetector:
             else:
                 self._emit(heard)
 
-    def _forget(self, doubtful: Doubtful, measured: Measured) -> None:
-        """Nothing came of it; faint ones again and again are a caller who is farther away than before."""
-        if doubtful.answered is None and measured.speech_s >= _UNHEEDED_S:
-            self._unheeded += 1
-            if self._unheeded >= _UNHEEDED:
-                self._caller_db, self._unheeded = measured.level_db, 0
+    def _meant(self, doubtful: Doubtful, outcome: Outcome) -> bool:
+        """Whether it was said to us, as far as is known."""
+        if doubtful.answered is not None:
+            return outcome.rank > 0 and not _continues(doubtful.answered, outcome.recognition.transcript)
+        return self._caller.may_be(outcome, doubtful.began)
 
 
 def _continues(answered: Answered | None, transcript: str) -> bool:
