@@ -16,11 +16,11 @@ from typing import Protocol
 
 from ivr.events import Cause, EarEvent, Heard, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
-from ivr.speech.worker.attempt import ACCEPTED, Answered, Attempt, Doubtful, Fragment, Outcome
+from ivr.speech.worker.attempt import Answered, Attempt, Doubtful, Fragment, Outcome
 from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
 from ivr.speech.worker.engines import TELEPHONE_RATE
 from ivr.speech.worker.foreground import CallerLoudness, foreground
-from ivr.speech.worker.manner import Baseline, Measured
+from ivr.speech.worker.manner import Baseline
 from ivr.speech.worker.openness import Openness
 
 SPECULATE_S = 0.12
