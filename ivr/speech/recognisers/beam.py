@@ -123,6 +123,20 @@ class Scorer(Protocol):
         """Row i: the hypothesis ``parents[i]`` of the last call, extended by ``tokens[i]``."""
 
 
+class Unled:
+    """A Scorer of what was ``heard``, less a ``share`` of what would be said ``unheard``: it follows what sounds right
+    past words that nobody would write."""
+
+    def __init__(self, heard: Scorer, unheard: Scorer, share: float) -> None:
+        self._heard, self._unheard, self._share = heard, unheard, np.float32(share)
+
+    def first(self) -> NDArray[np.float32]:
+        return self._heard.first() - self._share * self._unheard.first()
+
+    def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> NDArray[np.float32]:
+        return self._heard.advance(parents, tokens) - self._share * self._unheard.advance(parents, tokens)
+
+
 def search(
     scorer: Scorer,
     lattice: Lattice,

@@ -160,6 +160,12 @@ def judge(found: Sequence[Evidence], transcript: str, duration_s: float, took_s:
     return concluded(nbest, transcript, duration_s, took_s, engine)
 
 
+def certain(found: Sequence[Evidence], transcript: str, duration_s: float) -> bool:
+    """Whether the best is accepted, so that there is nothing to gain by listening again."""
+    nbest = judge(found, transcript, duration_s, 0.0, "").nbest
+    return bool(nbest) and nbest[0].verdict is Accept.ACCEPT
+
+
 def _close(best: Evidence, one: Evidence) -> bool:
     return best.rank - one.rank < _RIVAL and not one.means(best)
 

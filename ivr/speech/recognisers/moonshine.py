@@ -4,7 +4,9 @@ The weights ship in the wheel ``moonshine-voice``; the package itself is never i
 serialises callers and clips short words).
 
 A decoder has a language model inside, and in noise prefers what is often written to what was said. What it would say
-without hearing anything, its score over a second of silence, is in part taken off before candidates are ranked.
+without hearing anything, its score over a second of silence, is in part taken off before candidates are ranked. Where
+that leaves doubt, it is taken off a second search at every step: what sounds right is not lost on words that nobody
+would write ("Put Chinatown first").
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from itertools import pairwise
 import numpy as np
 import soxr
 
-from ivr.dialogue.spoken.similarity import gist
+from ivr.dialogue.spoken.similarity import bare_words, gist
 from ivr.dialogue.understanding.grammar import slot_names
 from ivr.errors import SpeechUnavailable
 from ivr.events import Recognition
 from ivr.ports import SpeechGrammar
 from ivr.speech.recognisers.beam import Path as Found
-from ivr.speech.recognisers.beam import search
+from ivr.speech.recognisers.beam import Unled, search
 from ivr.speech.recognisers.compiled_grammars import Compiled, Compiler, Near
-from ivr.speech.recognisers.judgement import Evidence, Sense, judge
+from ivr.speech.recognisers.judgement import Evidence, Sense, certain, judge
 from ivr.speech.recognisers.moonshine_graph import EOS, RATE, Graph, Transcription, Utterance
 from ivr.speech.recognisers.trie import Ending, Tokens, in_figures
 from ivr.speech.vendors import MOONSHINE_LANGUAGES, moonshine_weights
@@ -109,7 +111,7 @@ class MoonshineRecogniser:
         # First runs allocate: not in a caller's turn.
         silence = Utterance(graph, np.zeros(RATE, np.float32))
         unheard = lru_cache(_KNOWN)(lambda tokens: silence.score([tokens])[0] / (len(tokens) + 1))
-        self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, unheard)
+        self._loaded = _Model(tokenizer, Compiler(tokenizer), graph, silence, unheard)
 
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
         self._model().compiler.compiled(grammar)
@@ -147,20 +149,32 @@ class MoonshineRecogniser:
             found = _joined(model.tokenizer, utterance, compiled, found, transcript)
         found = sorted(found, key=lambda path: -path.v)[:_RANKED]
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
-        evidence = [_evidence(path, numbers, grammar, compiled, free, model.bias(path)) for path in found]
-        # Digits have no words to prefer: where they compete, nothing is taken off.
-        language = 0.0 if any(one.digits for one in evidence) else _LANGUAGE
-        evidence = [replace(one, above=one.above - language * one.bias) for one in evidence]
-        return sorted(evidence, key=lambda one: -one.rank), transcript
+
+        def weighed(paths: Sequence[Found]) -> list[Evidence]:
+            evidence = [_evidence(path, numbers, grammar, compiled, free, model.bias(path)) for path in paths]
+            # Digits have no words to prefer: where they compete, nothing is taken off.
+            language = 0.0 if any(one.digits for one in evidence) else _LANGUAGE
+            evidence = [replace(one, above=one.above - language * one.bias) for one in evidence]
+            best: dict[str, Evidence] = {}
+            for one in sorted(evidence, key=lambda one: -one.rank):
+                best.setdefault(one.text, one)
+            return list(best.values())
+
+        evidence = weighed(found)
+        digits = any(one.digits for one in evidence)
+        if bare_words(transcript) and not digits and not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
+            evidence = weighed([*found, *_unled(utterance, model.silence, compiled, cancelled)])
+        return evidence, transcript
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """``unheard``: log-probability over a second of silence, a token."""
+    """``silence``: a second of it; ``unheard``: log-probability over that, a token."""
 
     tokenizer: Tokenizer
     compiler: Compiler
     graph: Graph
+    silence: Utterance
     unheard: Callable[[Tokens], float]
 
     def bias(self, path: Found) -> float:
@@ -201,6 +215,16 @@ def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | N
     named = zip(slot_names(path.ending.template), path.emitted, strict=True)
     number = grammar.means[len(grammar.phrases) + grammar.templates.index(path.ending.template)]
     return number, frozenset((name, gist(value)) for name, value in named)
+
+
+def _unled(utterance: Utterance, silence: Utterance, compiled: Compiled, cancelled: Callable[[], bool]) -> list[Found]:
+    """What a search finds that the decoder's own language leads less. Raises Cancelled."""
+    scorer = Unled(utterance, silence.again(), _LANGUAGE)
+    found = search(scorer, compiled.lattice, EOS, width=_WIDTH, cancelled=cancelled)[:_RANKED]
+    if cancelled():
+        raise Cancelled
+    heard = utterance.score([path.tokens for path in found])
+    return [replace(path, logprob=logprob) for path, logprob in zip(found, heard, strict=True)]
 
 
 def _joined(

@@ -9,6 +9,7 @@ log-probability) with the rows beside it. What must not depend on company is sco
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ from ivr.speech.worker.engines import Cancelled, Samples, never
 
 RATE = 16000
 BOS, EOS = 1, 2
+_WIDEST = 9  # rows of a batch: the beam's, and the free transcript's
+_SCORED = 4  # phrases a batch: more at once are no faster, and need more memory
 Row = NDArray[np.float32]
 
 
@@ -101,8 +104,14 @@ class Utterance:
         logits, past = graph.decode(np.array([[BOS]], np.int64), self.states, self._samples, None)
         self._first = _normalised(logits[:, -1])
         self._initial = past
-        self._wide: tuple[Row, list[Row]] = self.states, past  # every row hears the same audio: as many as it took yet
+        self._wide: tuple[Row, list[Row]] | None = None
         self._past = past
+
+    def again(self) -> Utterance:
+        """The same, to be decoded beside it, by another thread."""
+        other = copy.copy(self)
+        other._wide = None
+        return other
 
     def first(self) -> Row:
         self._past = self._initial
@@ -110,22 +119,32 @@ class Utterance:
 
     def advance(self, parents: Sequence[int], tokens: Sequence[int]) -> Row:
         width = len(parents)
-        if width > len(self._wide[0]):
-            repeated = [
-                p if own else np.repeat(p, width, 0) for p, own in zip(self._initial, self._graph.own, strict=True)
-            ]
-            self._wide = np.repeat(self.states, width, 0), repeated
-        states, heard = self._wide
+        states, heard = self._repeated(width)
         rows = list(parents)
         past = [p[rows] if own else h[:width] for p, h, own in zip(self._past, heard, self._graph.own, strict=True)]
         ids = np.array(tokens, np.int64)[:, None]
         logits, self._past = self._graph.decode(ids, states[:width], self._samples, past)
         return _normalised(logits[:, -1])
 
+    def _repeated(self, width: int) -> tuple[Row, list[Row]]:
+        """Every row hears the same audio: what was made of it, once for each of ``width`` rows. Repeated once for the
+        widest batch, of which narrower ones are views: a megabyte a row and second of sound."""
+        if self._wide is None or len(self._wide[0]) < width:
+            rows = max(width, _WIDEST) if width > 1 else 1
+            self._wide = (
+                np.repeat(self.states, rows, 0),
+                [p if own else np.repeat(p, rows, 0) for p, own in zip(self._initial, self._graph.own, strict=True)],
+            )
+        states, heard = self._wide
+        return states[:width], [p if own else p[:width] for p, own in zip(heard, self._graph.own, strict=True)]
+
     def score(self, candidates: Sequence[Tokens]) -> list[float]:
         """Teacher forcing: the total log-probability of each, its end included."""
-        if not candidates:
-            return []
+        return [
+            total for at in range(0, len(candidates), _SCORED) for total in self._scored(candidates[at : at + _SCORED])
+        ]
+
+    def _scored(self, candidates: Sequence[Tokens]) -> list[float]:
         length = max(len(c) for c in candidates) + 1
         ids = np.full((len(candidates), length), EOS, np.int64)
         ids[:, 0] = BOS

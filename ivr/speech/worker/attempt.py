@@ -31,6 +31,11 @@ class Outcome:
         nbest = self.recognition.nbest
         return RANKS.index(nbest[0].verdict) if nbest and self.recognition.cause is Cause.SUCCESS else 0
 
+    @property
+    def words(self) -> int:
+        """Of the best hypothesis."""
+        return len(self.recognition.nbest[0].text.split()) if self.recognition.nbest else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:

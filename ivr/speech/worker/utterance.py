@@ -19,7 +19,8 @@ from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech.worker.attempt import ACCEPTED, Answered, Attempt, Doubtful, Fragment, Outcome
 from ivr.speech.worker.endpointing import PREROLL_S, WINDOW, WINDOW_S, End, Endpointer, Levels, Start
 from ivr.speech.worker.engines import TELEPHONE_RATE
-from ivr.speech.worker.manner import Baseline, Measured
+from ivr.speech.worker.foreground import CallerLoudness, foreground
+from ivr.speech.worker.manner import Baseline
 from ivr.speech.worker.openness import Openness
 
 SPECULATE_S = 0.09  # of silence: what is recognised then is known when an early end is due
@@ -34,9 +35,6 @@ _TAIL_LENGTH_S, _TAIL_WORD_S = 0.6, 0.3  # and a rest of so many words, or a "pl
 _CONTINUED_S = 1.5  # after the end of what was not understood: what comes then may continue it
 _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
 _BRIEF = 2  # words or fewer
-_USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
-_FAINT_DB = 8.0  # below the caller's own: somebody else,
-_UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
 
 
 class Probability(Protocol):
@@ -83,8 +81,7 @@ class UtteranceDetector:
         self._finishing: deque[Attempt] = deque()  # ended utterances, oldest first
         self._answered: Answered | None = None
         self._doubtful: Doubtful | None = None  # what is being said, as long as it is
-        self._caller_db = _USUAL_DB
-        self._unheeded = 0  # faint utterances in a row that nothing came of
+        self._caller = CallerLoudness()
         self._fragment: Fragment | None = None
         self._baseline = Baseline()
 
@@ -225,11 +222,7 @@ class UtteranceDetector:
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
         doubtful = self._doubtful
-        if (
-            doubtful is not None
-            and doubtful.answered is None
-            and self._levels.loudest_db >= self._caller_db - _FAINT_DB
-        ):
+        if doubtful is not None and doubtful.answered is None and not self._caller.outdoes(self._levels.loudest_db):
             self._tell()
 
     def _tell(self) -> None:
@@ -250,7 +243,7 @@ class UtteranceDetector:
         continued = before is not None and before.grammar.key == grammar.key and self._doubtful is None
         if before is None or not continued or self._began - before.ended_at > _CONTINUED_S:
             before = None
-        attempt = self._attempt = Attempt(pcm, grammar, b"" if before is None else before.pcm)
+        attempt = self._attempt = Attempt(foreground(pcm), grammar, b"" if before is None else before.pcm)
         attempt.private = before is not None and before.private
         self._submit(self, attempt)
         return attempt
@@ -313,13 +306,11 @@ class UtteranceDetector:
             recognition = attempt.outcome.recognition
             understood = recognition.cause is Cause.SUCCESS
             if (doubtful := attempt.doubtful) is not None:
-                if not understood or _trails(doubtful.answered, attempt.outcome):
-                    self._forget(doubtful, attempt.outcome.measured)
+                if not self._meant(doubtful, attempt.outcome):
                     continue
                 self._emit(SpeechStarted(doubtful.began))
                 self._emit(SpeechEnded(ended_at))
-            if attempt.outcome.rank == ACCEPTED:
-                self._caller_db, self._unheeded = attempt.outcome.measured.level_db, 0
+            self._caller.heard(attempt.outcome, ended_at)
             best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
             cause = recognition.cause
@@ -336,20 +327,17 @@ class UtteranceDetector:
             else:
                 self._emit(heard)
 
-    def _forget(self, doubtful: Doubtful, measured: Measured) -> None:
-        """Nothing came of it; faint ones again and again are a caller who is farther away than before."""
-        if doubtful.answered is None and measured.speech_s >= _UNHEEDED_S:
-            self._unheeded += 1
-            if self._unheeded >= _UNHEEDED:
-                self._caller_db, self._unheeded = measured.level_db, 0
+    def _meant(self, doubtful: Doubtful, outcome: Outcome) -> bool:
+        """Whether it was said to us, as far as is known."""
+        if doubtful.answered is not None:
+            return outcome.rank > 0 and not _trails(doubtful.answered, outcome)
+        return self._caller.may_be(outcome, doubtful.began)
 
 
-def _trails(answered: Answered | None, outcome: Outcome) -> bool:
+def _trails(answered: Answered, outcome: Outcome) -> bool:
     """Whether what came so soon after ``answered`` is the rest of that, rather than a sentence of its own.
 
     The rest alone is easily taken for a word of the grammar ("queue" for "yeah"): that has to be certain."""
-    if answered is None:
-        return False
     best = outcome.recognition.nbest[0].text
     accepted = outcome.rank == ACCEPTED
     if not accepted and len(best.split()) <= _BRIEF:
