@@ -91,10 +91,11 @@ class Language:
     next_weekday_forms: tuple[str, ...] = ()  # a weekday of the next calendar week
     ahead_forms: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
-    )  # "days", "weeks": in so many; "a_week": in one; "week_from", "weeks_from": after the day in braces
+    )  # "days", "weeks", "months": in so many; "a_week", "two_days", "next_month", …: said in one; "week_from",
+    # "weeks_from", "day_after", …: from the day in braces
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
     month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
-    holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and its "month-day"
+    holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and when it is (see ``calendar``)
     money: Money
     joiner: str  # "and" in a list
     # small words
