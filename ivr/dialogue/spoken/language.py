@@ -140,6 +140,9 @@ class Language:
     )  # how surely they are known, by the level's word; what is not there is not said
     operator: tuple[str, ...] = ()  # the word that everybody says for a human
     options: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # the first, the second, neither of two
+    picks: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # a choice of several by its place: its "number", its "ordinal" in the braces, or "last"
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
     stop_recording: tuple[str, ...] = ()  # what takes the consent to a recording back, wherever it is said
     corrections: tuple[str, ...] = ()  # "no, i meant …"
