@@ -94,6 +94,7 @@ Decision = Literal[
     "resume",  # to go on where a dropped call stopped
     "identity",  # the level at which the caller is known from here on, with by; or refused, with needs and action
     "goodbye",
+    "meant",  # "asked", then whether what was inferred is meant, with intent
     "risk",  # "asked", then whether the caller wants to talk to somebody about it, with risk
     "language",  # chosen, with persona and keys_led; or whether the offered one is wanted
 ]

@@ -19,8 +19,9 @@ from ivr.dialogue.flows.secrets import secret_variables
 from ivr.dialogue.flows.state import RESERVED_TARGETS, WAIT_TARGETS
 from ivr.dialogue.flows.wording import Wordings
 from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import ordinal_forms
 from ivr.dialogue.understanding.classifier import Classifiers, IntentClassifier, TrainingSet
-from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, RISK, UNIVERSALS
+from ivr.dialogue.understanding.grammar import ANSWER, HUMAN, LANGUAGE, OPTION, PICK, RISK, UNIVERSALS
 from ivr.dialogue.understanding.grammar_compiler import Entry, Outline, StateGrammar
 from ivr.dialogue.understanding.lexicon import Concepts
 from ivr.dialogue.understanding.risk import RiskWords
@@ -28,6 +29,8 @@ from ivr.dialogue.understanding.slots import Slot
 from ivr.dialogue.understanding.training import training_set
 
 _NO_MARKS = str.maketrans("[]{}", "    ")
+FEW_CHOICES = 5  # are also called by their place among them
+PICK_RANK = 3  # after whatever else has these words
 MOST_GRAMMARS = 256  # the widest takes about a megabyte once it is expanded
 RESERVED = "@"  # "@human", "@back", …: targets the engine resolves itself
 
@@ -205,6 +208,21 @@ def correction_entries(variables: Mapping[str, str], language: str) -> list[Entr
         found += answer_entries(variable, slot_type, language, intent="no")
         more = words_for(language).corrections
         found += entries("no", [phrase.replace("%", variable) for phrase in more], language)
+    return found
+
+
+def pick_entries(keys: Sequence[int], language: str) -> list[Entry]:
+    """Ways to call a choice by its place: by the number of its key (``keys``, in order); where there are few, by its
+    ordinal too, and the last one."""
+    spoken = words_for(language)
+    found: list[Entry] = []
+    for index, key in enumerate(keys):
+        said = [way.format(spoken.cardinal(key)) for way in spoken.picks.get("number", ())]
+        if len(keys) <= FEW_CHOICES:
+            nth = ordinal_forms(index + 1, language)
+            said += [way.format(form) for way in spoken.picks.get("ordinal", ()) for form in nth]
+            said += spoken.picks.get("last", ()) if index == len(keys) - 1 > 0 else ()
+        found += entries(f"{PICK}{index}", said, language, rank=PICK_RANK)
     return found
 
 

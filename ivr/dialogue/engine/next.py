@@ -43,7 +43,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An intent that was inferred at ``question`` ("flow.state"; "" for a universal); ``onward``: what a yes leads to."""
+    """An intent that was inferred at ``question`` ("flow.state"; "" for a universal); ``onward``: what a yes leads
+    to."""
 
     reading: Reading
     question: str
@@ -54,8 +55,8 @@ class Guess:
 class Gather:
     """``mode`` is a Mode, or a verb's own word for one. ``prompt`` is what "repeat" says.
 
-    ``beneath`` is what a side question (CHOOSE, MEANT, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer fills
-    a variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
+    ``beneath`` is what a side question (CHOOSE, MEANT, GOODBYE, RISK, LANGUAGE) returns to. ``secret``: the answer
+    fills a variable that nobody may read. ``dictation``: the text variable that takes whatever is said.
     ``message``: one for an agent is being left.
     ``options``, ``guess``, ``snapshot``, ``risk`` and ``language`` are what CHOOSE, MEANT, RESUME, RISK and LANGUAGE
     offer, ``said`` what led to it."""

@@ -91,10 +91,11 @@ class Language:
     next_weekday_forms: tuple[str, ...] = ()  # a weekday of the next calendar week
     ahead_forms: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
-    )  # "days", "weeks": in so many; "a_week": in one; "week_from", "weeks_from": after the day in braces
+    )  # "days", "weeks", "months": in so many; "a_week", "two_days", "next_month", …: said in one; "week_from",
+    # "weeks_from", "day_after", …: from the day in braces
     day_of_month_forms: tuple[str, ...] = ()  # "the fifth"
     month_days: Callable[[int], str] | None = None  # how such a day is said; None: by its ordinal
-    holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and its "month-day"
+    holidays: Mapping[str, str] = field(default_factory=dict)  # a name, and when it is (see ``calendar``)
     money: Money
     joiner: str  # "and" in a list
     # small words
@@ -140,6 +141,9 @@ class Language:
     )  # how surely they are known, by the level's word; what is not there is not said
     operator: tuple[str, ...] = ()  # the word that everybody says for a human
     options: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]  # the first, the second, neither of two
+    picks: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # a choice of several by its place: its "number", its "ordinal" in the braces, or "last"
     answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # around a bare answer, by slot type
     stop_recording: tuple[str, ...] = ()  # what takes the consent to a recording back, wherever it is said
     corrections: tuple[str, ...] = ()  # "no, i meant …"

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
+from ivr.dialogue.spoken.calendar import last_of_month, month_ahead, next_holiday
 from ivr.dialogue.spoken.language import Language
 from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.spoken.similarity import unaccented
 
 DAYS = 7
-MOST_DAYS_AHEAD, MOST_WEEKS_AHEAD = 31, 12
+MOST_DAYS_AHEAD, MOST_WEEKS_AHEAD, MOST_MONTHS_AHEAD = 31, 12, 12
 LARGEST = 2000  # heard numbers are looked up in a table up to here
 _ROMAN = {1000: "M", 900: "CM", 500: "D", 400: "CD", 100: "C", 90: "XC", 50: "L", 40: "XL", 10: "X"}
 _ROMAN |= {9: "IX", 5: "V", 4: "IV", 1: "I"}
@@ -197,7 +198,10 @@ def _relative_dates(today: date, spoken: Language) -> Iterator[tuple[str, date]]
         for form in spoken.ahead_forms.get(kind, ()):
             yield form.format(said), today + timedelta(days=days)
 
-    yield from ahead("a_week", 7)
+    for kind, days in (("a_week", 7), ("two_weeks", 14), ("two_days", 2)):
+        yield from ahead(kind, days)
+    saturday = 5 - today.weekday()
+    yield from ahead("weekend", saturday if saturday > 0 else saturday + 7)
     for kind, each, most in (("days", 1, MOST_DAYS_AHEAD), ("weeks", DAYS, MOST_WEEKS_AHEAD)):
         for many in range(2, most + 1) if kind in spoken.ahead_forms else ():
             yield from ahead(kind, each * many, spoken.before_noun(many))
@@ -206,6 +210,7 @@ def _relative_dates(today: date, spoken: Language) -> Iterator[tuple[str, date]]
     for word, days in named:
         yield from ahead("week_from", days + 7, word)
         yield from ahead("weeks_from", days + 14, word)
+        yield from ahead("three_weeks_from", days + 21, word)
     monday = today + timedelta(days=7 - today.weekday())
     for number, weekday in enumerate(spoken.weekdays):
         for form in spoken.next_weekday_forms:
@@ -214,10 +219,28 @@ def _relative_dates(today: date, spoken: Language) -> Iterator[tuple[str, date]]
         said = (spoken.month_days or spoken.ordinal)(number)
         for form in spoken.day_of_month_forms:
             yield form.format(said), _next_numbered(number, today)
+    yield from _months_ahead(today, spoken)
     for name, when in spoken.holidays.items():
-        month, _, of_month = when.partition("-")
-        if (day := next_on(int(month), int(of_month), today)) is not None:
-            yield name, day
+        day = next_holiday(when, today)
+        yield name, day
+        for kind, days in (("day_after", 1), ("day_before", -1), ("week_from", 7)):
+            for form in spoken.ahead_forms.get(kind, ()):
+                yield form.format(name), day + timedelta(days=days)
+
+
+def _months_ahead(today: date, spoken: Language) -> Iterator[tuple[str, date]]:
+    """ "in two months", "in a month", "next month" (its first day), "the end of the month"."""
+    first = month_ahead(today.replace(day=1), 1)
+    named_first = today if today.day == 1 else first
+    last = last_of_month(today)
+    named = [("a_month", month_ahead(today, 1)), ("next_month", first), ("end_of_month", last)]
+    named.append(("first_of_month", named_first))
+    for kind, day in (*named, ("end_of_next_month", last_of_month(first))):
+        for form in spoken.ahead_forms.get(kind, ()):
+            yield form, day
+    for many in range(2, MOST_MONTHS_AHEAD + 1):
+        for form in spoken.ahead_forms.get("months", ()):
+            yield form.format(spoken.before_noun(many)), month_ahead(today, many)
 
 
 def _next_numbered(number: int, today: date) -> date:

@@ -101,6 +101,7 @@ LANGUAGE = "language."  # and the language asked for
 ANSWER = "answer"  # fills the variable a state asks for
 REQUEST, INSTEAD = "request.", "instead."  # of another question, as it is or after a no:
 # and that question's flow and state, and the intent, with dots
+PICK = "pick."  # and which of a question's choices, from 0, that was called by its place ("option two")
 OPTION = "option."  # and 0, 1 or "none", when the line asked "did you mean"
 
 

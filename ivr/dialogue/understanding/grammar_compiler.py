@@ -155,11 +155,9 @@ class Outline:
 
 
 def _goes_on(words: Sequence[str], at: int, end: int, slots: Mapping[str, Slot]) -> bool:
-    """Whether what follows a title could belong to another one: "Toy Story | number two", where there is a Toy Story 2."""
-    for slot in slots.values():
-        if isinstance(slot, TitleSlot) and any(slot.vocabulary.sequel(words, at, end)):
-            return True
-    return False
+    """Whether what follows a title could belong to another one: "Toy Story | number two", with a Toy Story 2 known."""
+    titles = (slot for slot in slots.values() if isinstance(slot, TitleSlot))
+    return any(slot.vocabulary.sequel(words, at, end) for slot in titles)
 
 
 def rendered(variant: Variant, values: Mapping[str, SlotValue], something: str = "") -> str:

@@ -173,13 +173,12 @@ class Vocabulary:
         known = (lex.by_id[term_id] for lex in self.lexicons if isinstance(term_id, str) and term_id in lex.by_id)
         return any(self.near(term) for term in known)
 
-    def sequel(self, words: Sequence[str], at: int, end: int) -> Iterator[tuple[Term, ...]]:
-        """What is called as the title ``at``..``end`` and the word after it, a "number" or "part" between them left out."""
+    def sequel(self, words: Sequence[str], at: int, end: int) -> tuple[Term, ...]:
+        """What is called as the title ``at``..``end`` and the word after it, without a "number" or "part" between."""
         following = end
         while following < len(words) and words[following] in self.parts:
             following += 1
-        if following < len(words):
-            yield from filter(None, [self.lookup(" ".join((*words[at:end], words[following])))])
+        return self.lookup(" ".join((*words[at:end], words[following]))) if following < len(words) else ()
 
     def starts(self, word: str) -> bool:
         return any(word in lex.first_words for lex in self.lexicons)

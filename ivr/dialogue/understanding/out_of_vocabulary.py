@@ -44,8 +44,8 @@ def unknown_title(words: Sequence[str], grammar: StateGrammar, *, asked: bool) -
 
 
 def said_in_part(words: Sequence[str], intent: str, grammar: StateGrammar) -> bool:
-    """Whether these words are a phrase of ``intent``, word for word, but for one slot that they don't fill ("move that to
-    the top") or that they don't come to ("swap Vertigo")."""
+    """Whether these words are a phrase of ``intent``, word for word, but for one slot that they don't fill ("move that
+    to the top") or that they don't come to ("swap Vertigo")."""
     words = without_politeness(words, grammar.language)
     return bool(words) and any(
         entry.intent == intent for entry in _begun(grammar.outline.root, words, 0, grammar.slots, 0, whole=True)

@@ -19,6 +19,7 @@ from ivr.dialogue.understanding.grammar import (
     INSTEAD,
     LANGUAGE,
     OPTION,
+    PICK,
     RISK,
     UNIVERSALS,
     Meaning,
@@ -133,7 +134,7 @@ def _turned(words: Sequence[str], grammar: StateGrammar) -> tuple[str, ...] | No
 
 
 def _universal(intent: str) -> bool:
-    return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION, LANGUAGE))
+    return intent in UNIVERSALS or intent in ("yes", "no") or intent.startswith((RISK, OPTION, PICK, LANGUAGE))
 
 
 def _by_spelling(words: Sequence[str], known: _Templates) -> Iterator[Reading]:

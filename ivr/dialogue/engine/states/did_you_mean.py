@@ -77,7 +77,9 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
             call.said = gather.said or call.said  # is what a human is told
         elif reading.sure:
             risk_question.decline(call, gather)
-        again = reading.sure and _same(call, reading.text, option.text)  # the request once more, not what tells the two apart
+        again = reading.sure and _same(
+            call, reading.text, option.text
+        )  # the request once more, not what tells the two apart
         doubtful = _near(call, option) if again else frozenset() if reading.sure else frozenset(option.meaning.slots)
         return Answer(gather.base, replace(option, sure=reading.sure, doubtful=doubtful, inferred=False))
     if not reading.sure:

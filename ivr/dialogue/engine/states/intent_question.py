@@ -46,8 +46,9 @@ def due_on_entering(call: Conversation) -> bool:
 def due_on_leaving(call: Conversation, take: Take) -> bool:
     """Whether a transition says something, or leads out of the flow."""
     transition = take.transition
-    out = call.state.reserves(transition.target) and transition.target not in _STAYS
-    return call.guess is not None and (transition.edge.say is not None or out)
+    if call.guess is None or transition.target in _STAYS:
+        return False
+    return transition.edge.say is not None or call.state.reserves(transition.target)
 
 
 def ask(call: Conversation, onward: Next) -> Ask:

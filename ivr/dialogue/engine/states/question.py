@@ -6,9 +6,10 @@ takes ``choice.N``, a value ``goto``; noinput and nomatch are asked again (``rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from ivr.dialogue.engine.compilation import answer_entries
+from ivr.dialogue.engine.compilation import answer_entries, pick_entries
 from ivr.dialogue.engine.contract import Words
 from ivr.dialogue.engine.conversation import Conversation
 from ivr.dialogue.engine.dtmf_input import DtmfEntry, Entered, Picked
@@ -26,7 +27,7 @@ from ivr.dialogue.engine.states import did_you_mean, intent_question, risk_quest
 from ivr.dialogue.engine.variables import MOST_ASKED, Asked, Frame
 from ivr.dialogue.flows.state import Transition
 from ivr.dialogue.flows.wording import MASK
-from ivr.dialogue.understanding.grammar import ANSWER, Meaning, Reading
+from ivr.dialogue.understanding.grammar import ANSWER, PICK, Meaning, Reading
 from ivr.dialogue.understanding.grammar_compiler import Entry
 from ivr.dialogue.understanding.n_best import understand
 from ivr.dialogue.understanding.slots import ChoiceSlot
@@ -154,6 +155,8 @@ def question(call: Conversation) -> Gather:
         if spec is not None and spec.type != "text":
             kind = "choice" if spec.type == "boolean" else spec.type
             yield from answer_entries(state.ask, kind, call.language)
+        elif len(keyed := _keyed(call, active)) > 1:
+            yield from pick_entries([int(state.choices[index].key) for index in keyed], call.language)
         yield from request_entries(call, questions)
 
     picks = {state.choices[i].key: i for i in active if state.choices[i].key}
@@ -165,6 +168,12 @@ def question(call: Conversation) -> Gather:
     gather.secret = state.ask in call.secrets
     gather.dictation = state.ask if spec is not None and spec.type == "text" else ""
     return gather
+
+
+def _keyed(call: Conversation, active: Sequence[int]) -> list[int]:
+    """Of the choices at these places those with a key, by their keys."""
+    choices = call.state.choices
+    return sorted((i for i in active if str(choices[i].key).isdecimal()), key=lambda i: int(choices[i].key))
 
 
 def _entry(call: Conversation, variable: str) -> DtmfEntry | None:
@@ -212,10 +221,24 @@ def filled(call: Conversation, gather: Gather, reading: Reading) -> Next:
         call.outbox.record(Decided("filled", state.ask))
         answered = state.transition("answer")
         return Goto(call.here) if answered is None else Take(answered)
+    if reading.meaning.intent.startswith(PICK):
+        return _by_place(call, gather, reading)
+    if reading.inferred and reading.meaning.intent == "yes":  # a yes is said, here as elsewhere
+        return NoMatch(gather)
     for choice in _choices(call):
         if choice.name == reading.meaning.intent and call.holds(choice.condition):
             return _chosen(call, choice, reading)
     return NoMatch(gather)
+
+
+def _by_place(call: Conversation, gather: Gather, reading: Reading) -> Next:
+    """A choice that was called by its place: asked about, unless the keys have just been said."""
+    active = [index for index, choice in enumerate(call.state.choices) if call.holds(choice.condition)]
+    place = _keyed(call, active)[int(reading.meaning.intent.removeprefix(PICK))]
+    choice = _choices(call)[place]
+    told = call.keys_led or call.failures > 1
+    meant = Reading(Meaning(choice.name), call.state.choices[place].label or choice.name, reading.confidence)
+    return _chosen(call, choice, meant if told and reading.sure else replace(meant, sure=False, inferred=True))
 
 
 def picked(call: Conversation, gather: Gather, index: int) -> Next:

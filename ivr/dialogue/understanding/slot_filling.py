@@ -1,0 +1,173 @@
+"""Slot filling: which of the titles and values in a sentence are an intent's, where no phrase says so word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ivr.dialogue.flows.phrases import Variant
+from ivr.dialogue.spoken.languages import words_for
+from ivr.dialogue.spoken.normalisation import number_of
+from ivr.dialogue.understanding.classifier import IntentClassifier
+from ivr.dialogue.understanding.grammar import SlotValue
+from ivr.dialogue.understanding.grammar_compiler import StateGrammar
+from ivr.dialogue.understanding.lexicon import negated
+from ivr.dialogue.understanding.paraphrase import LANDMARKS, Found, titles_in, values_at
+from ivr.dialogue.understanding.slots import ChoiceSlot, DateSlot, NumberSlot, TitleSlot
+from ivr.dialogue.understanding.training import sentence
+
+SAID_EXACTLY = 0.975
+NEAREST_BY = 0.06  # the margin by which a value is told in other words
+
+
+@dataclass(slots=True)
+class LearnedIntent:
+    """What an outline's templates say of one intent. ``learned``: what its class is called."""
+
+    intent: str
+    rank: int
+    learned: str
+    shapes: dict[tuple[str, ...], Variant] = field(default_factory=dict)
+    fillings: frozenset[frozenset[str]] = frozenset()
+    concepts: set[str] = field(default_factory=set)
+    before: dict[str, set[str]] = field(default_factory=dict)  # a slot, and the words that come right before it
+    denies: bool = False
+
+
+def title_views(words: Sequence[str], grammar: StateGrammar) -> Iterator[list[Found]]:
+    """What might be titles: all that sound like one, only those said exactly, and those that are no common words."""
+    every = titles_in(words, grammar)
+    common = grammar.concepts.carriers
+    rare = [
+        t for t in every
+        if not all(w in common or number_of([w], grammar.language) is not None for w in words[t.start : t.end])
+    ]  # fmt: skip
+    seen: list[list[Found]] = []
+    for view in (every, [t for t in every if t.score >= SAID_EXACTLY], rare):
+        if view not in seen:
+            seen.append(view)
+            yield view
+
+
+def other_values(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar) -> list[Found]:
+    """Values of other slots, outside the titles."""
+    found: list[Found] = []
+    at = 0
+    while at < len(words):
+        inside = any(title.start <= at < title.end for title in titles)
+        values, end = ({}, at) if inside else values_at(words, at, grammar)
+        if values:
+            found.append(Found(at, end, 1.0, values))
+        at = max(end, at + 1)
+    return found
+
+
+def filling(
+    here: LearnedIntent,
+    titles: Sequence[Found],
+    others: Sequence[Found],
+    words: Sequence[str],
+    grammar: StateGrammar,
+    classifier: IntentClassifier,
+) -> tuple[Variant, dict[str, SlotValue]] | None:
+    """The template whose slots the sentence fills best, and their values; None where none fits."""
+    ordered = list(titles)
+    if len(ordered) == 2 and _landmark_first(words, ordered, grammar):
+        ordered.reverse()  # "after vertigo I want casablanca"
+    best: tuple[tuple[int, int], Variant, dict[str, SlotValue]] | None = None
+    for names, variant in here.shapes.items():
+        wanted = [name for name in names if isinstance(grammar.slots.get(name), TitleSlot)]
+        if len(wanted) != len(ordered) or any(n not in t.values for n, t in zip(wanted, ordered, strict=True)):
+            continue
+        slots = {name: title.values[name] for name, title in zip(wanted, ordered, strict=True)}
+        if len({value.value for value in slots.values()}) < len(slots):
+            continue
+        missing = []
+        for name in names:
+            if name in slots:
+                continue
+            value = _value(here, name, others, words, grammar)
+            if value is None and isinstance(slot := grammar.slots.get(name), ChoiceSlot):
+                value = _nearest(slot, words, titles, grammar, classifier)
+            if value is None:
+                missing.append(name)
+            else:
+                slots[name] = value
+        if any(isinstance(grammar.slots.get(name), NumberSlot) for name in missing):
+            continue
+        fit = (-len(missing), len(slots))
+        if best is None or fit > best[0]:
+            best = (fit, variant, slots)
+    return None if best is None else best[1:]
+
+
+def _value(
+    here: LearnedIntent, name: str, others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
+) -> SlotValue | None:
+    """The last value for the slot. A day counts where what a phrase or an answer has before it is said: "until Friday",
+    not "leaving on Friday"."""
+    for each in reversed(others):
+        if name in each.values:
+            day = isinstance(grammar.slots.get(name), DateSlot)
+            if not day or (each.start and words[each.start - 1] in here.before.get(name, ())):
+                return each.values[name]
+    return None
+
+
+def partial_filling(
+    here: LearnedIntent, titles: Sequence[Found], others: Sequence[Found], words: Sequence[str], grammar: StateGrammar
+) -> tuple[Variant, dict[str, SlotValue]] | None:
+    """The template of which the sentence has most of the slots, where the way on asks for the others."""
+    best: tuple[Variant, dict[str, SlotValue]] | None = None
+    for names, variant in here.shapes.items():
+        left, slots = list(titles), {}
+        for name in names:
+            if isinstance(grammar.slots.get(name), TitleSlot):
+                if left and name in left[0].values:
+                    slots[name] = left.pop(0).values[name]
+            elif value := _value(here, name, others, words, grammar):
+                slots[name] = value
+        whole = len(slots) == len(names)
+        if left or whole or frozenset(slots) not in here.fillings or (best is not None and len(slots) <= len(best[1])):
+            continue
+        best = variant, slots
+    return best
+
+
+def _landmark_first(words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar) -> bool:
+    first, second = titles
+    turning = words_for(grammar.language).landmarks
+
+    def marks(said: Sequence[str]) -> bool:
+        return any(grammar.concepts.of(word) in LANDMARKS or word in turning for word in said)
+
+    return marks(words[: first.start]) and not marks(words[first.end : second.start])
+
+
+def _nearest(
+    slot: ChoiceSlot, words: Sequence[str], titles: Sequence[Found], grammar: StateGrammar, classifier: IntentClassifier
+) -> SlotValue | None:
+    """A value told in other words ("has a crack in it"); None without a clear margin: then the flow asks."""
+    forms = slot.forms()
+    text = sentence(words, [(t.start, t.end) for t in titles], grammar.language, grammar.concepts).text
+    scores: dict[str | int | bool | float, list[float]] = {}
+    for value, score in zip(forms.values, classifier.likeness(text, forms.said), strict=True):
+        scores.setdefault(value.value, []).append(score)
+    means = sorted(((sum(top) / len(top), value) for value, s in scores.items() if (top := sorted(s)[-3:])), key=_first)
+    if len(means) < 2 or means[-1][0] - means[-2][0] <= NEAREST_BY:
+        return None
+    return next(each for each in forms.values if each.value == means[-1][1])
+
+
+def _first(pair: tuple[float, object]) -> float:
+    return pair[0]
+
+
+def bare_value(words: Sequence[str], name: str, grammar: StateGrammar) -> SlotValue | None:
+    """The only value of a sentence that denies nothing, where a value is asked for."""
+    spotted = [*titles_in(words, grammar), *other_values(words, (), grammar)]
+    found = [each for each in spotted if name in each.values and each.score >= 0.9]
+    if len(found) != 1:
+        return None
+    outside = [word for at, word in enumerate(words) if not found[0].start <= at < found[0].end]
+    return None if negated(outside, grammar.language) else found[0].values[name]
