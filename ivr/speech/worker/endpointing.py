@@ -121,6 +121,7 @@ class Levels:
         self._line = -math.inf  # dB; quieter is not the caller
         self._looked = self._quiet = self._back = 0
         self._low = False
+        self.above_db = math.inf  # how far what is being said lies above what was there before
 
     def heard(self, probability: float, window: bytes) -> float:
         """The probability that the caller speaks in ``window``, of which the model says ``probability``."""
@@ -156,6 +157,7 @@ class Levels:
         self._masked.clear()
         self._low, self._line = False, -math.inf
         self._looked = self._quiet = self._back = 0
+        self._look()
 
     def _look(self) -> float:
         during = np.array(self._during)
@@ -163,9 +165,11 @@ class Levels:
         first = int((during >= loud - _NEAR_DB).argmax()) if len(during) < _DURING else 0
         before = [*self._before, *during[: max(0, first - 2)]][-_BEFORE:]
         if not before:
+            self.above_db = math.inf
             return -math.inf
         noise = float(np.percentile(before, _NOISE))
-        return noise + _BETWEEN * (loud - noise) if loud - noise < _NOISY_DB else -math.inf
+        self.above_db = loud - noise
+        return noise + _BETWEEN * self.above_db if self.above_db < _NOISY_DB else -math.inf
 
     def _judged(self, probability: float, level: float) -> float:
         recent = list(self._during)[-3:]

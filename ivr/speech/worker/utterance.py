@@ -221,8 +221,9 @@ class UtteranceDetector:
 
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
-        doubtful = self._doubtful
-        if doubtful is not None and doubtful.answered is None and not self._caller.outdoes(self._levels.loudest_db):
+        doubtful, levels = self._doubtful, self._levels
+        faint = self._caller.outdoes(levels.loudest_db, levels.above_db)
+        if doubtful is not None and doubtful.answered is None and not faint:
             self._tell()
 
     def _tell(self) -> None:

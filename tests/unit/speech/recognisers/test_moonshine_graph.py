@@ -140,3 +140,29 @@ def test_a_phrase_is_scored_from_the_beginning_of_a_sequence() -> None:
     assert heard.score([]) == [] and decoder.batches == []
     alone = heard.score([(4, 5, 6)])[0]
     assert alone == pytest.approx(4 * -np.log(1 + np.exp(-1)), abs=1e-3)
+
+
+def test_many_phrases_are_scored_a_few_at_a_time() -> None:
+    heard, decoder = utterance()
+    decoder.batches.clear()
+    scores = heard.score([(4, 5, 6), (4, 9)] * 5)
+    assert decoder.batches == [4, 4, 2]
+    assert scores == heard.score([(4, 5, 6), (4, 9)]) * 5
+
+
+def test_narrow_and_wide_batches_hear_the_same_audio_which_is_repeated_once() -> None:
+    heard, decoder = utterance()
+    heard.first()
+    decoder.batches.clear()
+    rows = [heard.advance([0] * width, [4] * width) for width in (3, 1, 9, 12, 2)]
+    assert decoder.batches == [3, 1, 9, 12, 2] == [len(row) for row in rows]
+
+
+def test_two_decode_the_same_audio_beside_each_other() -> None:
+    """Silence is shared by all that are recognised at a time."""
+    heard, _ = utterance()
+    first, second = heard.again(), heard.again()
+    first.first()
+    first.advance([0], [4])
+    second.first()
+    assert [int(each.advance([0], [4]).argmax()) for each in (first, second)] == [6, 5]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivr.ports import DigitRun
-from ivr.speech.recognisers.beam import Lattice, Path, Place, search
+from ivr.speech.recognisers.beam import Lattice, Path, Place, Unled, search
 from ivr.speech.recognisers.trie import Tokens, Tries, digits_in, in_figures, ordinal_figure, runs, spellings
 from tests.unit.examples import examples
 
@@ -181,6 +181,21 @@ def test_clear_speech_keeps_the_beam_narrow() -> None:
     search(clear, lattice, END)
     search(dim, lattice, END)
     assert clear.widest < dim.widest == 8
+
+
+def test_what_sounds_right_is_not_lost_on_words_that_nobody_would_write() -> None:
+    """Nine beginnings that are written often outdo it at first; what comes then speaks for it."""
+    letters = Letters()
+    usual = [f"{first}ummm" for first in "abcdefghi"]
+    lattice = made(letters, [*usual, "zebra"])
+    heard, unheard = favouring(letters.sentence("zebra"), 9.0), Memoryless(np.zeros((60, VOCABULARY), np.float32))
+    for first in "abcdefghi":
+        heard.rows[1, letters.glued(first)[0]] = 2.0
+        unheard.rows[1, letters.glued(first)[0]] = 3.0
+    heard.rows[1, letters.glued("z")[0]] = 1.0
+    assert "zebra" not in [path.text for path in search(heard, lattice, END)]
+    found = search(Unled(heard, unheard, 0.5), lattice, END)
+    assert found[0].text == "zebra"
 
 
 def test_cancelled_in_the_middle_finds_nothing() -> None:

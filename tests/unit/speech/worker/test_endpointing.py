@@ -135,3 +135,11 @@ def test_each_utterance_is_measured_by_itself() -> None:
     levels = Levels()
     judged(levels, [(30, 58.0, 0.1), (40, 72.0, 0.95), (60, 58.0, 0.1)])
     assert 0.0 not in judged(levels, [(40, 66.0, 0.9)])  # somebody quieter, later
+
+
+def test_what_goes_on_as_before_is_not_above_it_and_a_caller_is() -> None:
+    levels = Levels()
+    judged(levels, [(30, 58.0, 0.3), (6, 60.0, 0.9)])
+    assert levels.above_db < 4.0
+    judged(levels, [(20, 72.0, 0.95)])
+    assert levels.above_db > 12.0

@@ -57,7 +57,7 @@ def test_who_is_far_fainter_than_the_caller_must_say_a_sentence_beyond_doubt_whi
     caller = CallerLoudness()
     assert caller.may_be(outcome(Accept.CONFIRM, -40.0), 1.0)  # nobody was heard yet
     caller.heard(outcome(Accept.REJECT, -20.0), 2.0)  # loud, though not understood
-    assert caller.outdoes(-33.0) and not caller.outdoes(-27.0)
+    assert caller.outdoes(-33.0, 30.0) and not caller.outdoes(-27.0, 30.0)
     assert not caller.may_be(outcome(Accept.CONFIRM, -40.0), 3.0)
     assert not caller.may_be(outcome(Accept.ACCEPT, -40.0, "yeah"), 3.0)  # what murmur sounds like
     assert caller.may_be(outcome(Accept.ACCEPT, -40.0, "what's next"), 3.0)
@@ -69,7 +69,7 @@ def test_a_television_does_not_become_the_caller_by_going_on() -> None:
     caller.heard(outcome(Accept.ACCEPT, -20.0), 2.0)
     for began in (3.0, 5.0, 8.0, 11.0):
         assert not caller.may_be(outcome(Accept.REJECT, -40.0), began)
-    assert caller.outdoes(-33.0)
+    assert caller.outdoes(-33.0, 30.0)
 
 
 def test_a_caller_who_moved_away_is_heard_again_in_the_end() -> None:
@@ -77,4 +77,10 @@ def test_a_caller_who_moved_away_is_heard_again_in_the_end() -> None:
     caller.heard(outcome(Accept.ACCEPT, -20.0), 2.0)
     for began in (18.0, 22.0):
         assert not caller.may_be(outcome(Accept.REJECT, -40.0), began)
-    assert not caller.outdoes(-36.0)
+    assert not caller.outdoes(-36.0, 30.0)
+
+
+def test_what_is_as_loud_as_the_room_was_is_the_room_unless_it_is_as_loud_as_the_caller() -> None:
+    caller = CallerLoudness()
+    caller.heard(outcome(Accept.ACCEPT, -20.0), 2.0)
+    assert caller.outdoes(-24.0, 5.0) and not caller.outdoes(-16.0, 5.0)
