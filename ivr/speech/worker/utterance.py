@@ -36,6 +36,7 @@ _FRAGMENT = int(8.0 * _BYTES_A_SECOND)  # longer is no fragment
 _BRIEF = 2  # words or fewer
 _USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
 _FAINT_DB = 8.0  # below the caller's own: somebody else,
+_SYLLABLE = 3  # windows: who is known to be louder is not told by one
 _UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away
 
 
@@ -83,6 +84,7 @@ class UtteranceDetector:
         self._answered: Answered | None = None
         self._doubtful: Doubtful | None = None  # what is being said, as long as it is
         self._caller_db = _USUAL_DB
+        self._known = False  # how loud this caller is
         self._unheeded = 0  # faint utterances in a row that nothing came of
         self._fragment: Fragment | None = None
         self._baseline = Baseline()
@@ -221,7 +223,7 @@ class UtteranceDetector:
         if (
             doubtful is not None
             and doubtful.answered is None
-            and self._levels.loudest_db >= self._caller_db - _FAINT_DB
+            and self._levels.loudest_db(_SYLLABLE if self._known else 1) >= self._caller_db - _FAINT_DB
         ):
             self._tell()
 
@@ -295,6 +297,10 @@ class UtteranceDetector:
                 self._end(end)
         self._report()
 
+    def expect(self, caller_db: float) -> None:
+        """How loud this caller is, in dB full scale: who is much fainter is somebody else."""
+        self._caller_db, self._known, self._unheeded = caller_db, True, 0
+
     def _report(self) -> None:
         """Heard for every ended utterance that is recognised, in the order they were spoken."""
         while self._finishing and self._finishing[0].outcome is not None:
@@ -310,7 +316,7 @@ class UtteranceDetector:
                 self._emit(SpeechStarted(doubtful.began))
                 self._emit(SpeechEnded(ended_at))
             if attempt.outcome.rank == ACCEPTED:
-                self._caller_db, self._unheeded = attempt.outcome.measured.level_db, 0
+                self.expect(attempt.outcome.measured.level_db)
             best = recognition.nbest[0].text if recognition.nbest and understood else ""
             manner = self._baseline.manner(attempt.outcome.measured, len((best or recognition.transcript).split()))
             cause = recognition.cause
@@ -332,7 +338,7 @@ class UtteranceDetector:
         if doubtful.answered is None and measured.speech_s >= _UNHEEDED_S:
             self._unheeded += 1
             if self._unheeded >= _UNHEEDED:
-                self._caller_db, self._unheeded = measured.level_db, 0
+                self.expect(measured.level_db)
 
 
 def _trails(answered: Answered | None, outcome: Outcome) -> bool:
