@@ -41,6 +41,8 @@ VOICES = ("joe", "espeak:en-us+f3", "espeak:en-gb-scotland")
 ECHOES_DB = (-12.0, -18.0, -25.0)
 DELAYS_S = (0.03, 0.12, 0.3)
 LOUDNESS_DB = (0.0, -6.0, -12.0)  # of the caller, to the prompt
+CALLER_DB = -20.0  # how loud callers are, of full scale,
+ROOM_DB = (12, 16, 20)  # and how far below them is who talks behind them
 AIM_S = 0.25
 AT_S = 2.5  # when the caller begins
 
@@ -58,8 +60,10 @@ class Line:
         self._activity = activity
         self._guarded = guarded
 
-    def play(self, prompt: Signal, back: Signal) -> tuple[float, ...]:
-        """When turns begin while ``prompt`` plays and ``back`` comes back, a second of silence before both."""
+    def play(self, prompt: Signal, back: Signal, caller_db: float | None = None) -> tuple[float, ...]:
+        """When turns begin while ``prompt`` plays and ``back`` comes back, a second of silence before both.
+
+        ``caller_db``: how loud the caller was, where they have been understood before."""
         starts: list[float] = []
         now = start = 100.0
 
@@ -69,6 +73,8 @@ class Line:
 
         detector = UtteranceDetector(SileroStream(self._activity), emit, lambda detector, attempt: None)
         detector.listen(ListenRequest(SpeechGrammar("none", "en-US", ())))
+        if caller_db is not None:
+            detector.expect(caller_db)
         echo = EchoGuard()
         receiver = Receiver(["PCMU"], lambda change, source: None, echo=echo)
         receiver.listening = True
@@ -177,10 +183,13 @@ def false_starts(line: Line) -> dict[str, tuple[int, int]]:
             rng = np.random.default_rng(seed)
             sound = at_level(make(rng), -20 - 3 * (seed % 3))
             found.setdefault(name, []).append(bool(line.play(prompts[seed % 2], beside(prompts[seed % 2], sound))))
-    for seed in range(6):
-        prompt = prompts[seed % 2]
-        room = at_level(background(len(prompt), seed, 1 + 3 * (seed % 2)), -32 - 4 * (seed % 3))
-        found.setdefault("talk in the room", []).append(bool(line.play(prompt, room)))
+    for below in ROOM_DB:
+        for seed in range(6):
+            prompt = prompts[seed % 2]
+            room = at_level(background(len(prompt), seed, 1 + 3 * (seed % 2)), CALLER_DB - below)
+            for name, known in (("an unknown caller", None), ("a known one", CALLER_DB)):
+                begun = bool(line.play(prompt, room, known))
+                found.setdefault(f"talk in the room {below} dB below {name}", []).append(begun)
     return {name: (sum(trials), len(trials)) for name, trials in found.items()}
 
 

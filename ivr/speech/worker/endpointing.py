@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 
 import numpy as np
 import onnxruntime
@@ -145,10 +146,9 @@ class Levels:
             self._voiced.clear()
         return probability
 
-    @property
-    def loudest_db(self) -> float:
-        """Of the windows of what is being said, dB full scale."""
-        return max(self._during, default=0.0) - _FULL_DB
+    def loudest_db(self, windows: int = 1) -> float:
+        """What so many windows of what is being said are as loud as, dB full scale."""
+        return (nlargest(windows, self._during)[-1] if self._during else 0.0) - _FULL_DB
 
     def _begin(self) -> None:
         self._during.extend(self._before.pop() for _ in range(min(_ONSET_OF, len(self._before))))

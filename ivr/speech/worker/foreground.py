@@ -18,6 +18,7 @@ _BELOW_DB = 13.0  # the caller's loud ones: what is fainter may be the room; con
 _BEFORE, _AFTER = 11, 9  # windows, so that these stay with the words they belong to
 _USUAL_DB = -26.0  # of full scale: callers, as long as nothing is known of this one
 _FAINT_DB = 8.0  # below the caller's own: somebody else,
+_SYLLABLE = 3  # windows: who is known to be louder is not told by one
 _ROOM_DB = 8.0  # above what was there before: less is the room going on
 _UNHEEDED, _UNHEEDED_S = 2, 0.6  # unless so many utterances of so much speech in a row are: they moved away,
 _PRESENT_S = 15.0  # which they haven't while they were heard so recently
@@ -42,20 +43,30 @@ class CallerLoudness:
 
     def __init__(self) -> None:
         self._level_db = _USUAL_DB
+        self._known = False
         self._heard_at = -math.inf
         self._unheeded = 0  # faint utterances in a row that nothing came of
+
+    @property
+    def syllable(self) -> int:
+        """So many windows as loud as they are, and it is the caller."""
+        return _SYLLABLE if self._known else 1
+
+    def expect(self, level_db: float) -> None:
+        """They are so loud (of full scale), from now on."""
+        self._level_db, self._known, self._unheeded = level_db, True, 0
 
     def outdoes(self, loudest_db: float, above_db: float) -> bool:
         """Whether the caller is louder by far, or by something than what is about as loud as the room was before it.
 
-        ``loudest_db``: of windows, of full scale; ``above_db``: of the loud ones, above those before."""
+        ``loudest_db``: what ``syllable`` windows are as loud as, of full scale; ``above_db``: of the loud ones, above those before."""
         return loudest_db < self._level_db - (_FAINT_DB if above_db >= _ROOM_DB else 0.0)
 
     def heard(self, outcome: Outcome, ended_at: float) -> None:
         """It is taken for the caller: they are as loud as what was accepted, and as the loudest voice."""
         level_db = outcome.measured.level_db
         if outcome.rank == ACCEPTED or (outcome.spoken and level_db > self._level_db):
-            self._level_db, self._unheeded = level_db, 0
+            self.expect(level_db)
         if outcome.spoken:
             self._heard_at = ended_at
 
@@ -69,5 +80,5 @@ class CallerLoudness:
         if not present and outcome.measured.speech_s >= _UNHEEDED_S:
             self._unheeded += 1
             if self._unheeded >= _UNHEEDED:
-                self._level_db, self._unheeded = outcome.measured.level_db, 0
+                self.expect(outcome.measured.level_db)
         return False

@@ -222,7 +222,8 @@ class UtteranceDetector:
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
         doubtful, levels = self._doubtful, self._levels
-        faint = self._caller.outdoes(levels.loudest_db, levels.above_db)
+        loudest_db = levels.loudest_db(self._caller.syllable)
+        faint = self._caller.outdoes(loudest_db, levels.above_db)
         if doubtful is not None and doubtful.answered is None and not faint:
             self._tell()
 
@@ -297,6 +298,10 @@ class UtteranceDetector:
             if end is not None:
                 self._end(end)
         self._report()
+
+    def expect(self, caller_db: float) -> None:
+        """How loud this caller is, in dB full scale: who is much fainter is somebody else."""
+        self._caller.expect(caller_db)
 
     def _report(self) -> None:
         """Heard for every ended utterance that is recognised, in the order they were spoken."""

@@ -283,6 +283,17 @@ def test_a_caller_who_begins_softly_is_told_once_they_are_loud() -> None:
     assert isinstance(started, SpeechStarted) and abs(started.at - 50.0) < 0.06
 
 
+def test_one_loud_moment_of_who_is_faint_is_not_the_caller_once_it_is_known_how_loud_they_are() -> None:
+    rig = TalkingRig()
+    rig.detector.expect(-20.0)
+    rig.feed(FAINT, 15)
+    rig.feed(VOICE, 1)
+    rig.feed(FAINT, 15)
+    assert rig.kinds() == []
+    rig.feed(VOICE, 6)
+    assert rig.kinds() == [SpeechStarted]
+
+
 def test_a_caller_who_moved_away_from_the_telephone_is_not_unheeded_for_ever() -> None:
     rig = TalkingRig()
     for _ in range(2):
