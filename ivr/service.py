@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -25,39 +24,21 @@ from ivr.call.waiting import WaitingRules
 from ivr.clock import SystemClock
 from ivr.company import Times, company_of
 from ivr.config import TIE_LINE, Config, LineConfig
-from ivr.desk import ConfiguredDesk, WaitingLine
-from ivr.desk.announcements import WaitAnnouncements
-from ivr.desk.board import DeskBoard
+from ivr.contact_centre import ContactCentre, Premises
 from ivr.desk.board_phone import BoardPhones
-from ivr.desk.earlier_calls import RecordedCalls
 from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
 from ivr.desk.promises import PromisedCallbacks
-from ivr.desk.routing import Rules
-from ivr.desk.scoring import Scoring
-from ivr.desk.seat import TranscriptLine
-from ivr.desk.seats import Seats
-from ivr.desk.settings import LiveSettings
-from ivr.desk.skills import NamedSkills
-from ivr.desk.story import Stories
 from ivr.embedding.loading import understanding
-from ivr.errors import IvrError
 from ivr.events import RECORDING_ON
+from ivr.lifespan import Lifespan
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
 from ivr.media.engine import ProcessMediaEngine
-from ivr.phones.destinations import Destinations
-from ivr.phones.floor import AgentFloor
-from ivr.phones.recording import CallRecording, SpokenLine
-from ivr.phones.switchboard import Switchboard
-from ivr.phones.tie_line import TieLine
 from ivr.ports import Leg, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
-from ivr.record import Spoken
-from ivr.recording.archive import Archive
-from ivr.recording.container import Keys
 from ivr.release.entry import CallEntry, PromptPreparation
 from ivr.release.lesson import Lesson
 from ivr.release.live import LiveFlows, aside
@@ -112,11 +93,11 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
     Raises ConfigError, FlowError, UnavailableError; whatever had started is stopped first."""
     config.check_secrets()
     time_zone, listen = config.flows.time_zone, config.http.listen
-    async with AsyncExitStack() as stack:
-        stack.callback(log.info, "service.stopped")
+    async with Lifespan() as lifespan:
+        lifespan.callback(log.info, "service.stopped")
         sockets = bound(listen.host, listen.port)
         for each in sockets:
-            stack.callback(each.close)
+            lifespan.callback(each.close)
         http_address = f"{listen.host}:{port_of(sockets)}"
         console_url = config.http.public_url.rstrip("/") or own_url(sockets)
 
@@ -148,76 +129,16 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             near=store.ties.near,
             full=lambda calls: speech.load(calls).refuses,
         )
-        desk = ConfiguredDesk(
-            config.desk,
-            store.handoffs,
-            time_zone=time_zone,
-            base_url=console_url,
-            settings=lambda: settings.current,
+        centre = ContactCentre.opened(
+            config,
+            Premises(
+                *(store, office, registry, endpoint, media, speech, clock, console_url),
+                now_counts=lambda: reload.config,
+                libraries=lambda: serving.libraries,
+                on_change=feed.touch,
+            ),
         )
-        settings = LiveSettings(store.desk_settings, feed.touch)
-        scoring = Scoring(store.announced, store.desk_history.handle_times)
-        waits = WaitAnnouncements(
-            Rules.of(config.desk.line),
-            config.desk.line.handle_s,
-            now=clock.now,
-            keep=scoring.keep,
-            unknown=scoring.ask,
-        )
-        archive = Archive(store.recordings, config.recording.folder, Keys.of(config.recording.keys()), clock.now)
-        store.line.apply(config.desk.line)
-        line = WaitingLine(
-            store.line,
-            config.desk,
-            clock,
-            open_at=desk.open_at,
-            estimator=waits,
-            live=lambda: [call.call_id for call in registry],
-            on_change=feed.touch,
-        )
-
-        def written_down(line: SpokenLine) -> None:
-            """On the consoles of who talks with them, and in the call's record."""
-            if (call := registry.get(line.call_id)) is not None:
-                call.note(Spoken(line.by, line.text, line.unsure, line.late))
-            for seat in filter(None, map(seats.of, line.agents)):
-                seat.transcribed(TranscriptLine(line.by, line.text, line.at, line.unsure, line.late))
-
-        recording = CallRecording(
-            speech,
-            archive if config.recording.enabled else None,
-            transcribe=config.recording.enabled and config.recording.transcribe,
-            on_line=written_down,
-        )
-        switchboard = Switchboard(
-            endpoint, media, speech, desk, config.desk.caller_id, Destinations(config), recording=recording
-        )
-        floor = AgentFloor(config.desk.agents, switchboard, media, store.ties.line)
-        tie = TieLine(store.ties, switchboard, line, clock)
-        seats = Seats(
-            line,
-            clock,
-            Stories(office, RecordedCalls(store.calls)),
-            feed.touch,
-            skills=lambda name: next((a.skills for a in reload.config.desk.agents if a.name == name), ("general",)),
-            outside=lambda: reload.config.desk.line.outside,
-            phone=lambda seat: floor.register(seat.account.name, seat),
-            subscriber=switchboard.destinations.subscriber,
-        )
-        skills = NamedSkills(config.desk, lambda: serving.libraries)
-        board = DeskBoard(
-            line,
-            settings,
-            store.desk_settings,
-            store.desk_history,
-            clock,
-            ZoneInfo(time_zone),
-            hours=desk.hours_at,
-            rules=lambda: waits.rules,
-            skills=skills.now,
-            bridge_of=floor.bridge_of,
-            on_change=feed.touch,
-        )
+        desk, line, switchboard, archive = centre.desk, centre.line, centre.switchboard, centre.archive
         own_token = secrets.token_urlsafe(32)
         token = config.http.token.reveal() if not listen.loopback or config.http.token.available() else ""
         authentication = Authentication(store.accounts, now=store.now)
@@ -246,7 +167,7 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         )
 
         workshop = ConsoleWorkshop(config, serving, flows, releases)
-        stack.push_async_callback(_stopped, workshop.stop)
+        lifespan.ends(workshop.stop)
         parts = Parts(
             lifecycle,
             registry,
@@ -266,10 +187,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
                 mask=config.logs.redact,
                 started=lambda: lifecycle.life is not Life.STARTING,
                 zone=ZoneInfo(time_zone),
-                seats=seats,
+                seats=centre.seats,
                 recordings=archive,
-                board=board,
-                board_phone=BoardPhones(floor),
+                board=centre.board,
+                board_phone=BoardPhones(centre.floor),
             ),
             feed,
             authentication=authentication,
@@ -281,20 +202,20 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         )
         lifecycle.begin("opening HTTP")
         http = HttpServer(app, sockets)
-        stack.push_async_callback(seats.stop)  # once the pages are closed
-        await _begin(stack, http.start(), http.stop)
+        lifespan.push_async_callback(centre.seats.stop)  # once the pages are closed
+        await lifespan.begin(http.start(), http.stop)
         lifecycle.begin("opening the database")
-        await _begin(stack, store.upgrade(), store.close)
+        await lifespan.begin(store.upgrade(), store.close)
         # Their processes load while this one reads and proves the flows.
-        media_up, speech_up = _ahead(stack, media.start(), media.stop), _ahead(stack, speech.start(), speech.stop)
-        stack.push_async_callback(authentication.settle)
+        media_up, speech_up = lifespan.ahead(media.start(), media.stop), lifespan.ahead(speech.start(), speech.stop)
+        lifespan.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
         if token and not await store.accounts.exist():
             authentication.administrator = secrets.token_urlsafe(24)
             log.warning("accounts.none", remedy="make one at /login, or by ivr accounts add")
-        _beside(stack, store.run(clock, lambda: [call.call_id for call in registry]), "store")
-        await _begin(stack, entry.load_vocabularies(actions), company_http.aclose)
+        lifespan.beside(store.run(clock, lambda: [call.call_id for call in registry]), "store")
+        await lifespan.begin(entry.load_vocabularies(actions), company_http.aclose)
         lifecycle.begin("checking the flows")
         library = await flows.start()
         lifecycle.begin("starting the media process")
@@ -303,15 +224,10 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await speech_up
         lifecycle.begin("rendering prompts")
         await prompts.begin(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
-        _beside(stack, prompts.go_on(library), "prompts")
+        lifespan.beside(prompts.go_on(library), "prompts")
 
-        await line.begin()
-        _beside(stack, line.run(), "line")
-        _beside(stack, scoring.run(waits, clock), "scoring")
-        _beside(stack, settings.follow(clock), "desk settings")
-        _beside(stack, board.follow(), "board")
-        stack.push_async_callback(floor.close)
-        _beside(stack, PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
+        await centre.begin(lifespan, clock)
+        lifespan.beside(PromisedCallbacks(store.callbacks, line, clock).run(), "promised call backs")
         services = CallServices(
             media=media,
             speech=speech,
@@ -322,21 +238,19 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             clock=clock,
             registry=registry,
             switchboard=switchboard,
-            floor=floor,
+            floor=centre.floor,
             time_zone=ZoneInfo(time_zone),
             waiting=lambda: _waiting_rules(reload.config.desk.line),
             number=number,
             messages=archive,
-            tie=tie,
+            tie=centre.tie,
         )
-        _beside(stack, CallBacks(services, line, seats.deliver).run(), "call backs")
-        _beside(stack, entry.follow_vocabularies(actions, clock), "vocabularies")
-        _beside(stack, flows.run(), "flows")
+        lifespan.beside(CallBacks(services, line, centre.seats.deliver).run(), "call backs")
+        lifespan.beside(entry.follow_vocabularies(actions, clock), "vocabularies")
+        lifespan.beside(flows.run(), "flows")
         store.retention.apply(config.retention)
-        _beside(stack, store.retention.daily(clock), "retention")
-        archive.apply(config.recording.kept_days(config.retention.calls_days))
-        _beside(stack, archive.daily(clock), "recordings' retention")
-        _beside(stack, archive.end_dead(clock), "recordings of the dead")
+        lifespan.beside(store.retention.daily(clock), "retention")
+        centre.keep_recordings(lifespan, config, clock)
 
         facts = known.facts
 
@@ -359,23 +273,17 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             check,
             (
                 lambda now: endpoint.apply(now.sip),
-                lambda now: desk.apply(now.desk),
                 lambda now: store.line.apply(now.desk.line),
-                lambda now: line.apply(now.desk),
-                lambda now: waits.apply(Rules.of(now.desk.line)),
-                lambda now: skills.apply(now.desk),
-                lambda now: switchboard.destinations.apply(now),
-                lambda now: floor.apply(now.desk.agents),
+                centre.apply,
                 lambda now: speech.apply(now.speech),
                 lambda now: company_http.apply(now.flows.services),
                 lambda now: entry.apply(now.flows, now.sip.vouching),
                 lambda now: known.apply(facts),
                 lambda now: store.retention.apply(now.retention),
-                lambda now: archive.apply(now.recording.kept_days(now.retention.calls_days)),
                 lambda now: written.apply(**now.logs.model_dump()) if written is not None else None,
             ),
         )
-        acceptor, tied = Acceptor(services, entry.open), TiedCalls(services, tie)
+        acceptor, tied = Acceptor(services, entry.open), TiedCalls(services, centre.tie)
 
         def arrived(leg: Leg) -> None:
             if leg.trunk == TIE_LINE:
@@ -383,15 +291,15 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             else:
                 acceptor.accept(leg)
 
-        await _begin(stack, endpoint.start(arrived), endpoint.stop)
-        stack.push_async_callback(tie.close)
-        stack.push_async_callback(acceptor.stop)
-        stack.push_async_callback(tied.stop)
+        await lifespan.begin(endpoint.start(arrived), endpoint.stop)
+        lifespan.push_async_callback(centre.tie.close)
+        lifespan.push_async_callback(acceptor.stop)
+        lifespan.push_async_callback(tied.stop)
         await store.ties.reachable_at(await endpoint.reachable_at())
 
         sip_address = f"{config.sip.listen.host}:{endpoint.address.port}"
         lifecycle.reach(Life.SERVING)
-        stack.callback(lifecycle.reach, Life.STOPPING)
+        lifespan.callback(lifecycle.reach, Life.STOPPING)
         log.info("service.ready", sip=sip_address, http=http_address, flow_version=library.version)
         administrator = authentication.administrator
         yield Service(sip_address, http_address, console_url, registry, endpoint, lifecycle, reload, administrator)
@@ -399,47 +307,3 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
 
 def _waiting_rules(line: LineConfig) -> WaitingRules:
     return WaitingRules(line.told_every_s, line.offer_s, line.music, line.overflow, line.overflow_after_s)
-
-
-async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable[[], Awaitable[object]]) -> None:
-    """``stop`` also mends what a failed ``start`` left behind."""
-    stack.push_async_callback(_stopped, stop)
-    await start
-
-
-def _ahead(
-    stack: AsyncExitStack, start: Coroutine[Any, Any, object], stop: Callable[[], Awaitable[object]]
-) -> asyncio.Task[object]:
-    """The same, begun now and to be awaited later."""
-    task = asyncio.create_task(start)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await _stopped(stop)
-
-    stack.push_async_callback(end)
-    return task
-
-
-async def _stopped(stop: Callable[[], Awaitable[object]]) -> None:
-    try:
-        await stop()
-    except (IvrError, OSError) as error:
-        log.error("service.stop_failed", error=str(error))
-
-
-def _beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
-    """What runs beside the calls never ends by itself; the line goes on without it, but somebody must know."""
-
-    def tell_of_death(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("service.part_died", part=name, exc_info=error)
-
-    async def cancel() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    task = asyncio.create_task(work, name=name)
-    task.add_done_callback(tell_of_death)
-    stack.push_async_callback(cancel)

@@ -329,9 +329,8 @@ class SipUserAgent:
         invite = self._core.transactions.invite_of(request)
         if invite is None or invite.peer.host != source.host:
             return False
-        tag = invite.final.to.tag if invite.final is not None else ""
-        self._core.transactions.accept(request, source).refuse(200, tag=tag)
-        if invite.final is None and invite.on_cancel is not None:
+        self._core.transactions.accept(request, source).refuse(200, tag=invite.tag)
+        if not invite.answered and invite.on_cancel is not None:
             invite.on_cancel()
         return True
 

@@ -145,7 +145,8 @@ def _refer(leg: SipLeg, transaction: ServerTransaction) -> None:
         leg.log.info("sip.refer_declined")
         transaction.refuse(603)
         return
-    referral = Referral.of(transaction.request)
+    request = transaction.request
+    referral = Referral.of(request)
     if not leg.allowed(referral.target):
         leg.log.warning("sip.refer_forbidden", target=referral.target)
         transaction.refuse(403, "Not an allowed destination")
@@ -154,7 +155,7 @@ def _refer(leg: SipLeg, transaction: ServerTransaction) -> None:
     else:
         silent = {"Refer_Sub": "false"} if referral.silent else {}
         leg.respond(transaction, 202, **silent)
-        leg.referred(transaction.request, referral)
+        leg.referred(request, referral)
 
 
 def _modify(leg: SipLeg, transaction: ServerTransaction) -> None:

@@ -50,6 +50,7 @@ class InboundLeg(SipLeg):
         )
         self.updates = "update" in request.tokens("allow")
         self._invite = invite
+        self._cseq = str(request.cseq)
         self._on_end = on_end
         self._answered = False
         self._acked = asyncio.Event()
@@ -105,7 +106,7 @@ class InboundLeg(SipLeg):
         if self.ended is not None:
             return
         self._stop_ringing()
-        if self._invite.final is None:
+        if not self._invite.answered:
             code = status if status >= 300 else 480 if by == "service" else 487
             self._invite.respond(self.dialog.response(self._invite.request, code))
         super().end(by, reason, status, forget=forget)
@@ -113,7 +114,7 @@ class InboundLeg(SipLeg):
         self._on_end(self)
 
     def pracked(self, request: SipRequest) -> bool:
-        if request.headers.first("rack").split() != [str(self._rseq), *str(self._invite.request.cseq).split()]:
+        if request.headers.first("rack").split() != [str(self._rseq), *self._cseq.split()]:
             return False
         self._stop_ringing()
         return True

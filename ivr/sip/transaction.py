@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
+from ivr.sip.headers import Address
 from ivr.sip.message import Peer, SipRequest, SipResponse, encode, refusal, response_to, sent_by, stamp_source
 from ivr.sip.timers import INTERVALS, T2, TIMEOUT, Backoff, Timer, Timers
 
@@ -36,12 +37,19 @@ class Transaction:
 
     def __init__(self, key: Key, request: SipRequest, peer: Peer, send: Send, timers: Timers) -> None:
         self.key = key
-        self.request = request
+        self._request: SipRequest | None = request
         self.peer = peer
         self.running: dict[str, Timer] = {}
         self.on_terminated: Callable[[], object] = lambda: None
         self._send = send
         self._timers = timers
+
+    @property
+    def request(self) -> SipRequest:
+        """Of a server, until it is answered: what repeats the answer for half a minute keeps nothing else."""
+        if self._request is None:
+            raise RuntimeError("the request is answered already")
+        return self._request
 
     def _enter(self, state: State, **timers: Callable[[], None]) -> None:
         """Go into ``state``: timers of the state before stop, those named start, with what they do when they fire."""
@@ -172,23 +180,31 @@ class ServerTransaction(Transaction):
         self._reply_to = stamp_source(request, peer)
         self._fallback = sent_by(request, peer) if peer.reliable else None
         self._last = b""
-        self.final: SipResponse | None = None
+        self.answered = False  # finally
+        self._to = ""  # of the final answer
+
+    @property
+    def tag(self) -> str:
+        """Of the final answer's To, "" before."""
+        return Address.parse(self._to).tag if self._to else ""
 
     def respond(self, response: SipResponse) -> None:
         """Send ``response``; after a final one, nothing more (section 17.2)."""
-        if self.final is not None:
+        if self.answered:
             return
         self._last = encode(response)
         self._transmit()
         if response.status_code < 200:
             self.state = State.PROCEEDING
         else:
-            self.final = response
+            self.answered, self._request = True, None
+            self._to = response.headers.first("to")
             self._answered(response.status_code)
 
     def refuse(self, status: int, reason: str = "", *, tag: str = "", **headers: str) -> None:
         """Respond finally, without a body; ``headers`` are named with _ for -."""
-        self.respond(refusal(self.request, status, reason, tag=tag, **headers))
+        if not self.answered:
+            self.respond(refusal(self.request, status, reason, tag=tag, **headers))
 
     def repeat(self) -> None:
         """Send the last answer again, because the request came again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from aiosipua import generate_branch
@@ -85,18 +86,17 @@ class TransactionLayer:
 
     def _accepted(self, kind: type[S], request: SipRequest, source: Peer) -> S:
         transaction = kind(server_key(request), request, source, self._send, self._timers)
-        fork, call_id = _fork_key(request), request.call_id
-
-        def forget() -> None:
-            if self._servers.pop(transaction.key, None) is not None:
-                self._count(call_id, -1)
-            if self._requests.get(fork) is transaction:
-                del self._requests[fork]
-
-        transaction.on_terminated = forget
+        fork = _fork_key(request)
+        transaction.on_terminated = partial(self._forget, transaction, fork)
         self._servers[transaction.key] = self._requests[fork] = transaction
-        self._count(call_id, 1)
+        self._count(fork[0], 1)
         return transaction
+
+    def _forget(self, transaction: ServerTransaction, fork: Key) -> None:
+        if self._servers.pop(transaction.key, None) is not None:
+            self._count(fork[0], -1)
+        if self._requests.get(fork) is transaction:
+            del self._requests[fork]
 
     def knows(self, call_id: str) -> bool:
         """Whether a transaction has this Call-ID."""

@@ -51,35 +51,39 @@ class Connection(aiosqlite.Connection):
     """``begin`` it, then execute, then commit or roll back."""
 
     _beginning = ""
-    _unsure = False  # whether what was asked for last was done
+    _reading = False  # the transaction only reads
+    _begun = False  # it may be open, also where it is not known how the last trip ended
 
     def cursor(self) -> Cursor:  # type: ignore[override]
         return Cursor(self)
 
     def begin(self, how: str) -> None:
         """``how``: BEGIN, BEGIN IMMEDIATE; with the next statement, which then raises what that raises."""
-        self._beginning = how
+        self._beginning, self._reading = how, how == "BEGIN"
 
     async def done(self, statement: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> tuple[Any, int, int | None, Any]:
         """Its description, row count, last row's number and rows. Raises sqlite3.Error."""
         beginning, self._beginning = self._beginning, ""
         work = partial(_done, self._conn, beginning, statement)
-        self._unsure = True
+        self._begun = self._begun or bool(beginning)
         found: tuple[Any, int, int | None, Any] = await self._execute(work)  # type: ignore[no-untyped-call]
-        self._unsure = False
         return found
 
     async def commit(self) -> None:
-        if not self._left_out():
-            self._unsure = True
+        """The end of what only read is not waited for: whatever comes next on this connection comes after it."""
+        if self._left_out():
+            return
+        if self._reading:
+            self._tx.put_nowait((None, self._conn.commit))
+        else:
             await super().commit()
-            self._unsure = False
+        self._begun = False
 
     async def rollback(self) -> None:
-        """A pool asks for it whenever a connection comes back, though what was begun is committed: no trip then."""
-        if not self._left_out() and (self._unsure or self._conn.in_transaction):
+        """A pool asks for it whenever a connection comes back, also when what was begun is committed: no trip then."""
+        if not self._left_out() and self._begun:
             await super().rollback()
-            self._unsure = False
+            self._begun = False
 
     def _left_out(self) -> bool:
         """There was no statement: then nothing began, either."""
