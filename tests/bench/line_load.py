@@ -82,7 +82,9 @@ async def measure(calls: int, seconds: float) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="ivr-load-"))
     with Sinks.open(calls) as bare, Sinks.open(calls) as sinks:
         floor_report, floor_cpu = await floor(bare, seconds)
-        async with RunningLine.running(LineSetup(folder / "line", max_calls=calls + 10)) as line:
+        async with RunningLine.running(
+            LineSetup(folder / "line", max_calls=calls + 10, speech=f"talkers = {calls + 10}")
+        ) as line:
             report, cpu, sipp = await load(line, sinks, seconds, folder)
     span = calls * seconds
     lost = calls - sipp.successful + report.silent_calls
