@@ -148,9 +148,10 @@ def _spending(points: Sequence[Point], kind: Kind) -> str:
     if not last.used or not each:
         return ""
     role, most = max(last.cores.items(), key=lambda item: item[1])
+    share = f"{most / last.used:.0%}"
     if len(points) < 2:
-        return f"With {_many(last.taken, kind)} the line took {last.used:.2f} cores; {most / last.used:.0%} of it is {role}."
-    return f"Each {kind[:-1]} takes {1000 * each:.1f} ms of CPU a second; {most / last.used:.0%} of it is {role}."
+        return f"With {_many(last.taken, kind)} the line took {last.used:.2f} cores; {share} of it is {role}."
+    return f"Each {kind[:-1]} takes {1000 * each:.1f} ms of CPU a second; {share} of it is {role}."
 
 
 def _reason(point: Point, cores: int) -> str:
