@@ -40,9 +40,11 @@ CALL_CPU_MS, FROM_CALLS = 1.6, 100  # a call-second; with fewer it is mostly wha
 
 
 async def calls_point(calls: int, seconds: float) -> Point:
+    """They listen, and never talk: the limit of those who might is out of the way."""
     folder = Path(tempfile.mkdtemp(prefix="ivr-growth-"))
+    setup = LineSetup(folder / "line", max_calls=calls + 10, speech=f"talkers = {calls + 10}")
     with Sinks.open(calls) as sinks:
-        async with RunningLine.running(LineSetup(folder / "line", max_calls=calls + 10)) as line:
+        async with RunningLine.running(setup) as line:
             await settled(line.process.pid)
             report, spent, sipp = await load(line, sinks, seconds, folder, CALL_RATE)
             memory = memory_mb(line.process.pid)
@@ -51,12 +53,12 @@ async def calls_point(calls: int, seconds: float) -> Point:
         offered=calls,
         taken=sipp.successful,
         refused=0,
-        lost=calls - sipp.successful + report.silent_calls,
+        lost=max(calls - sipp.successful, report.silent_calls),
         sound=Waits.of(first_sounds(report, sipp)),
         answer=Waits.of(()),
         gap_ms=report.p99,
         missing=report.missing,
-        cores={role: used / seconds for role, used in spent.seconds.items()},
+        cores=spent.cores,
         memory_mb=memory,
         callers_cores=spent.own_cores,
         neighbours=spent.others_cores,
@@ -79,7 +81,7 @@ async def talkers_point(plan: Plan) -> Point:
         answer=Waits.of(answers),
         gap_ms=None,
         missing=0,
-        cores={role: used / plan.seconds for role, used in spent.seconds.items()},
+        cores=spent.cores,
         memory_mb=memory,
         callers_cores=spent.own_cores,
         neighbours=spent.others_cores,

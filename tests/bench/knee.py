@@ -106,13 +106,13 @@ def knee(points: Sequence[Point], cores: int) -> Knee:
     words = [_spending(before or points[:1], points[0].kind)]
     if first is None:
         last = points[-1]
-        words.insert(0, f"No knee up to {last.offered} {last.kind}: everything promised was kept at each load.")
+        words.insert(0, f"No knee up to {_many(last.offered, last.kind)}: everything promised was kept at each load.")
         words.append(_reach(before, cores))
         return Knee(last.offered, None, [word for word in words if word])
     point = points[first]
     good = before[-1].offered if before else None
-    where = f"at {point.offered}" if good is not None else f"Already at {point.offered} {point.kind}"
-    since = f"Up to {good} {point.kind} everything promised was kept; {where}" if good is not None else where
+    where = f"at {point.offered}" if good is not None else f"Already at {_many(point.offered, point.kind)}"
+    since = f"Up to {_many(good, point.kind)} everything promised was kept; {where}" if good is not None else where
     if point.refused:
         words.insert(
             0,
@@ -127,6 +127,10 @@ def knee(points: Sequence[Point], cores: int) -> Knee:
         taken = ", ".join(f"{p.taken} of {p.offered}" for p in later)
         words.append(f"Beyond it admission: taken {taken}; the rest got 503.")
     return Knee(good, point.offered, [word for word in words if word])
+
+
+def _many(number: int, kind: Kind) -> str:
+    return f"{number} {kind[:-1] if number == 1 else kind}"
 
 
 def _served(point: Point) -> str:
@@ -144,10 +148,10 @@ def _spending(points: Sequence[Point], kind: Kind) -> str:
     if not last.used or not each:
         return ""
     role, most = max(last.cores.items(), key=lambda item: item[1])
+    share = f"{most / last.used:.0%}"
     if len(points) < 2:
-        return f"With {last.taken} {kind} the line took {last.used:.2f} cores; {most / last.used:.0%} of it is {role}."
-    one = "call" if kind == "calls" else "talker"
-    return f"Each {one} takes {1000 * each:.1f} ms of CPU a second; {most / last.used:.0%} of it is {role}."
+        return f"With {_many(last.taken, kind)} the line took {last.used:.2f} cores; {share} of it is {role}."
+    return f"Each {kind[:-1]} takes {1000 * each:.1f} ms of CPU a second; {share} of it is {role}."
 
 
 def _reason(point: Point, cores: int) -> str:

@@ -72,8 +72,8 @@ async def load(
         watch = Watch.on(line.process.pid, sipp.process.pid, sinks.pid)
         sinks.begin()
         await asyncio.sleep(seconds)
-        report = sinks.end()
-        return report, watch.spent(), await sipp.result()
+        spent = watch.spent()  # before all that came is looked through
+        return sinks.end(), spent, await sipp.result()
     finally:
         await sipp.stop()
 
@@ -82,25 +82,27 @@ async def measure(calls: int, seconds: float) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="ivr-load-"))
     with Sinks.open(calls) as bare, Sinks.open(calls) as sinks:
         floor_report, floor_cpu = await floor(bare, seconds)
-        async with RunningLine.running(LineSetup(folder / "line", max_calls=calls + 10)) as line:
+        async with RunningLine.running(
+            LineSetup(folder / "line", max_calls=calls + 10, speech=f"talkers = {calls + 10}")
+        ) as line:
             report, cpu, sipp = await load(line, sinks, seconds, folder)
-    span = calls * seconds
+    span, line_span = calls * seconds, calls * cpu.took_s
     lost = calls - sipp.successful + report.silent_calls
     print(
         f"{calls} calls for {seconds:g} s on {os.cpu_count()} cores; {report.audible:.0%} of the packets were prompts"
     )
     print(f"{floor_report.line('bare loop')}   CPU {1000 * floor_cpu / span:.2f} ms per call-second")
     print(f"{report.line('the line')}")
-    parts = "  ".join(f"{name} {1000 * used / span:.2f}" for name, used in cpu.seconds.items())
+    parts = "  ".join(f"{name} {1000 * used / line_span:.2f}" for name, used in cpu.seconds.items())
     total = cpu.together
-    print(f"{'':14} CPU in ms per call-second: {parts}  together {1000 * total / span:.2f}")
+    print(f"{'':14} CPU in ms per call-second: {parts}  together {1000 * total / line_span:.2f}")
     print(f"{'':14} load {cpu.load:.1f}, others had {cpu.others_cores:.2f} cores")
     print(f"{'':14} calls lost: {lost} of {calls}" + (f"\n{sipp.errors[-800:]}" if lost else ""))
     ratio_p99, ratio_cpu = report.p99 / max(floor_report.p99, 1e-9), total / max(floor_cpu, 1e-9)
     others = cpu.others_cores
     tell(
         Figure(f"gap p99 of {calls} calls", report.p99, "ms", AIM_P99_MS, neighbours=others),
-        Figure(f"CPU of a call-second at {calls} calls", 1000 * total / span, "ms", neighbours=others),
+        Figure(f"CPU of a call-second at {calls} calls", 1000 * total / line_span, "ms", neighbours=others),
         Figure("calls lost", lost, "", 0, neighbours=others),
     )
     met = report.p99 < AIM_P99_MS and not lost and not report.missing

@@ -117,7 +117,8 @@ async def load(who: Answering, calls: int, hold_s: float, quiet: Sequence[Senten
 async def line(calls: int) -> AsyncIterator[Answering]:
     """After a first conversation with each caller: what is made when it is first wanted is no call's cost."""
     folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
-    async with RunningLine.running(LineSetup(folder, max_calls=calls + 10)) as running:
+    setup = LineSetup(folder, max_calls=calls + 10, speech=f"talkers = {calls + 10}")  # those who only listen, too
+    async with RunningLine.running(setup) as running:
         await settled(running.process.pid)
         said = [sentence(CallerVoice("joe"), "What's next?")]
         first = Plan(("", 0), len(NUMBERS), WARM_S, WARM_S, 0.5, NUMBERS, said, frozenset())

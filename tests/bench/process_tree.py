@@ -106,12 +106,18 @@ def pace() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Between two looks: seconds of CPU by role, cores that everybody else had, and the load average at the end."""
+    """Between two looks, ``took_s`` apart: seconds of CPU by role, cores that everybody else had and who calls, and the
+    load average at the end."""
 
     seconds: Mapping[str, float]
     others_cores: float
     load: float
-    own_cores: float = 0.0  # of who calls
+    own_cores: float = 0.0
+    took_s: float = 1.0
+
+    @property
+    def cores(self) -> dict[str, float]:
+        return {role: used / self.took_s for role, used in self.seconds.items()}
 
     @property
     def together(self) -> float:
@@ -145,4 +151,4 @@ class Watch:
         own = sum(cpu_seconds(pid) - began for pid, began in self._own_began.items())
         took = max(time.monotonic() - self._at, 1e-9)
         others = (machine_seconds()[0] - self._machine - sum(seconds.values()) - own) / took
-        return Spent(seconds, max(others, 0.0), os.getloadavg()[0], own / took)
+        return Spent(seconds, max(others, 0.0), os.getloadavg()[0], own / took, took)
