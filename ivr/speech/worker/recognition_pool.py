@@ -1,7 +1,7 @@
 """The recognition pool: the recogniser processes as the listening worker sees them, and one queue for all of them.
 
-A process that dies costs the utterance it was at: that is tried once more on another, then given up. Its successor is
-forked by ``prefork``."""
+A process that dies or hangs costs nobody an utterance: the one it was at is tried once more on another, then given up.
+Its successor is forked by ``prefork``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from ivr.workers.link import Link
 from ivr.workers.process import Attention
 
 log = structlog.get_logger()
-_HUNG_S = 8.0  # of processor time, or asleep at it: a recognition that takes longer will not return
+_OVERDUE_S = 0.5  # a recognition that takes longer is looked after: it is given up once it
+_ASLEEP_S = 0.75  # has slept for so long, which nobody does who works,
+_HUNG_S = 4.0  # or went on for so much processor time
 _LAPSE_S = 1.0  # a loop that looks later than this was held up itself
 _TRIES = 2
 
@@ -65,14 +67,20 @@ class Process:
     began: float = 0.0  # the task (the loop's time)
     cancelled: bool = False  # the task is
     overdue_at: float | None = None  # seconds of processor time it had taken when the task was late
+    asleep_since: float | None = None
 
-    def hangs(self) -> bool:
-        """Asked once its task is late: whether it sleeps over it, or goes on for ever. Who only gets no processor is
-        slow, not hung."""
+    def hangs(self, now: float) -> bool:
+        """Asked again and again once its task is late: whether it sleeps over it, or goes on for ever. Who only gets
+        no processor is slow, not hung."""
         state, spent_s = _scheduled(self.forked.pid)
         if self.overdue_at is None:
             self.overdue_at = spent_s
-        return state in "ST" or spent_s - self.overdue_at > _HUNG_S
+        if state not in "ST":
+            self.asleep_since = None
+        elif self.asleep_since is None:
+            self.asleep_since = now
+        asleep_s = 0.0 if self.asleep_since is None else now - self.asleep_since
+        return asleep_s > _ASLEEP_S or spent_s - self.overdue_at > _HUNG_S
 
 
 def _scheduled(pid: int) -> tuple[str, float]:
@@ -196,8 +204,8 @@ class RecognitionPool:
                 continue
             if not process.task.wanted:
                 self._break_off(process)
-            if now - max(process.began, self._attention.since) > _HUNG_S and process.hangs():
-                process.task.tries = _TRIES  # it would hang another one, too
+            if now - max(process.began, self._attention.since) > _OVERDUE_S and process.hangs(now):
+                log.error("recogniser.hung", pid=process.forked.pid)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.forked.pid, signal.SIGKILL)
 
@@ -225,7 +233,7 @@ class RecognitionPool:
         elif job is None:
             return  # it was prepared by a recognition
         process.task, process.began = task, self._loop.time()
-        process.cancelled, process.overdue_at = False, None
+        process.cancelled, process.overdue_at, process.asleep_since = False, None, None
         task.tries += 1
         order, pcm = (job.order, job.pcm) if job is not None else (Order.PREPARE, b"")
         process.link.send(order, next(self._numbers) & 0xFFFFFFFF, grammar.key.encode() + KEY_END + pcm)

@@ -21,6 +21,7 @@ from ivr.events import Cause, EarEvent, Heard, RecogniserFailed, SpeechEnded, Sp
 from ivr.ports import Clip, Ears, ListenRequest, SpeechGrammar, SpeechService
 from ivr.speech.prompt_cache import LOOK_S
 from ivr.speech.service import WorkerSpeechService
+from tests.bench.process_tree import cpu_seconds
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -198,24 +199,38 @@ def recognisers(service: WorkerSpeechService) -> list[int]:
     return children(prefork)
 
 
-async def test_a_killed_recogniser_costs_no_session_and_not_even_the_utterance(service: WorkerSpeechService) -> None:
-    clip = await service.render("What's next?", "en-US")
+async def test_a_recogniser_that_is_killed_in_mid_work_costs_no_session_and_not_even_an_utterance(
+    service: WorkerSpeechService,
+) -> None:
+    clip = await service.render("Move Casablanca to the top.", "en-US")
+    pcm = noise(0.5) + clip.pcm + noise(0.5)
     listener, before = service.listener.worker.pid, recognisers(service)
     ears = await service.open("unhurt", "en-US")
-    await ears.listen(ListenRequest(GRAMMAR))
-    for pid in before:
-        os.kill(pid, signal.SIGSTOP)  # whichever gets the utterance is at it when it dies
-    feeding = asyncio.create_task(speak(ears, clip))
-    await until(ears, SpeechEnded)
-    for pid in before:
-        os.kill(pid, signal.SIGKILL)
-    (heard,) = await until(ears, Heard)
-    await feeding
-    assert isinstance(heard, Heard) and heard.recognition.nbest[0].text == "what's next"
+    worked = {pid: cpu_seconds(pid) for pid in before}
+    asked = [asyncio.create_task(service.recognise(pcm, GRAMMAR)) for _ in range(4 * len(before))]
+    await seen(lambda: any(cpu_seconds(pid) > worked[pid] + 0.02 for pid in before))
+    (at_work, *_) = [pid for pid in before if cpu_seconds(pid) > worked[pid] + 0.02]
+    os.kill(at_work, signal.SIGKILL)
+    assert [found.nbest[0].phrase for found in await asyncio.gather(*asked)] == [0] * len(asked)
     assert service.listener.worker.pid == listener
-    await seen(lambda: len(recognisers(service)) == len(before))
-    assert not set(before) & set(recognisers(service))
+    await seen(lambda: len(recognisers(service)) == len(before) and at_work not in recognisers(service))
+    await ears.listen(ListenRequest(GRAMMAR))
+    feeding = asyncio.create_task(speak(ears, clip))
+    heard = (await until(ears, Heard))[-1]
+    await feeding
+    assert isinstance(heard, Heard) and heard.recognition.nbest[0].phrase == 0
     await ears.close()
+
+
+async def test_a_recogniser_that_hangs_is_replaced_and_its_utterance_heard_by_another(
+    service: WorkerSpeechService,
+) -> None:
+    clip = await service.render("What's next?", "en-US")
+    hung, *others = recognisers(service)
+    os.kill(hung, signal.SIGSTOP)
+    asked = (service.recognise(noise(0.5) + clip.pcm + noise(0.5), GRAMMAR) for _ in range(2 + len(others)))
+    assert {found.nbest[0].text for found in await asyncio.gather(*asked)} == {"what's next"}
+    await seen(lambda: len(recognisers(service)) == 1 + len(others) and hung not in recognisers(service))
 
 
 async def test_without_the_process_that_forks_them_the_listening_worker_is_replaced(

@@ -201,11 +201,37 @@ async def test_a_process_that_sleeps_over_an_utterance_is_killed_and_a_slow_one_
     rig.pool.submit(Wanted(1))
     await rig.until(lambda: recogniser.began)
     now = asyncio.get_running_loop().time()
-    for seconds in range(30):  # looked at each second
-        rig.pool.tick(now + seconds)
+    for tenths in range(100):
+        rig.pool.tick(now + tenths / 10)
     assert killed == [], "it only gets no processor"
     state = "S"
-    rig.pool.tick(now + 30)
+    rig.pool.tick(now + 10.0)
+    state = "R"
+    rig.pool.tick(now + 10.7)
+    state = "S"
+    for tenths in range(7):
+        rig.pool.tick(now + 10.8 + tenths / 10)
+    assert killed == [], "it slept for a moment"
+    rig.pool.tick(now + 11.6)
+    assert killed == [os.getpid()]
+    recogniser.may.set()
+
+
+async def test_a_process_that_goes_on_for_ever_is_killed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    spent_s = 100.0
+    monkeypatch.setattr(os, "kill", lambda pid, signum: killed.append(pid))
+    monkeypatch.setattr("ivr.speech.worker.recognition_pool._scheduled", lambda pid: ("R", spent_s))
+    recogniser = await rig.process()
+    rig.pool.submit(Wanted(1))
+    await rig.until(lambda: recogniser.began)
+    now = asyncio.get_running_loop().time()
+    for tenths in range(6, 46):
+        spent_s = 100.0 + tenths / 10
+        rig.pool.tick(now + tenths / 10)
+    assert killed == []
+    spent_s += 0.5
+    rig.pool.tick(now + 5.0)
     assert killed == [os.getpid()]
     recogniser.may.set()
 
