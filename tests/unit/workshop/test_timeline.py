@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -71,9 +73,88 @@ def test_the_drawing_has_a_bar_a_turn_in_which_the_steps_follow_each_other() -> 
         row = [(float(str(r.get("x"))), float(str(r.get("width")))) for r in bars if float(str(r.get("y"))) == y]
         assert len(row) == len(STEPS)
         assert all(abs(x + width - after) <= 0.11 for (x, width), (after, _) in pairwise(row))
-    assert [path.find(f"{SVG}title").text for path in root.iter(f"{SVG}path")] == ["one moment"]  # type: ignore[union-attr]
+    marks = [path.find(f"{SVG}title") for path in root.iter(f"{SVG}path")]
+    assert [mark.text for mark in marks if mark is not None] == ["one moment"] and len(marks) == 2, "and in the legend"
     texts = [text.text for text in root.iter(f"{SVG}text")]
-    assert "a <title> & more" in texts and "ms since the last sound" in texts and "730" in texts
+    assert "a <title> & more: 2 turns" in texts and "ms since the last sound" in texts and "730" in texts
+    assert "p95 of all answers: 730" in texts, "the steps' own quantiles do not add up to it"
+
+
+def test_of_many_turns_the_last_are_drawn_and_the_quantiles_are_of_all() -> None:
+    found = list(turns({**LINE, "answer_s": 0.7 + number / 1000} for number in range(300)))
+    root = ElementTree.fromstring(svg(found, "a day", 20))
+    texts = [str(text.text) for text in root.iter(f"{SVG}text")]
+    assert "a day: the last 20 of 300 turns" in texts and "p50 of all answers: 850" in texts
+    assert len([text for text in texts if text.startswith("15:30:00")]) == 20
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"answer_s": float(value)} for value in ("nan", "inf", "-0.1", "1e300")),
+        *({"voice_s": float(value)} for value in ("nan", "-0.4", "1e300")),
+        *({"at": value} for value in ("", "5", "noon")),
+        {"answer_s": []},
+        {"answer_s": "soon"},
+        {"answer_s": 10**400},
+        {"voice_s": None},
+        {"at": None},
+        {"filler_s": "x"},
+        {"recogniser_s": float("inf")},
+    ],
+    ids=str,
+)
+def test_what_no_turn_can_be_is_passed_over(odd: Mapping[str, Any]) -> None:
+    assert len(list(turns([{**LINE, **odd}, LINE]))) == 1
+
+
+@pytest.mark.parametrize(
+    "odd", [{"state": None, "call_id": None}, {"state": '<&"\x00\x1b]', "call_id": "\u202ex"}, {"state": "s" * 500}]
+)
+def test_whatever_a_log_says_the_drawing_is_one(odd: Mapping[str, Any]) -> None:
+    root = ElementTree.fromstring(svg(list(turns([{**LINE, **odd}])), "a day"))
+    assert max(len(str(text.text)) for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end") <= 50
+
+
+def test_times_without_a_zone_are_utc_and_others_are_told_in_it(log: Path) -> None:
+    at = [
+        turn.at.isoformat() for turn in turns([{**LINE, "at": "2026-03-01T15:30:00"}], datetime(2026, 3, 1, tzinfo=UTC))
+    ]
+    assert at == ["2026-03-01T15:30:00+00:00"]
+    (turn,) = turns([{**LINE, "at": "2026-03-01T16:30:00+01:00"}])
+    assert f"{turn.at:%H:%M}" == "15:30"
+
+
+def test_rotated_gzipped_and_damaged_logs_are_read_in_the_order_of_their_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines(minute: int) -> bytes:
+        """A call that goes on from one log into the next."""
+        return b"".join(
+            json.dumps({**LINE, "at": f"2026-03-01T15:{minute:02}:{second:02}Z"}).encode() + b"\n"
+            for second in range(60)
+        )
+
+    (tmp_path / "ivr.log").write_bytes(lines(2) + os.urandom(500) + b"\n" + b"\xff\xfe{\n")
+    (tmp_path / "ivr.log.1").write_bytes(lines(1))
+    packed = gzip.compress(lines(0))
+    (tmp_path / "ivr.log.2.gz").write_bytes(packed[: len(packed) // 2])
+    names = [str(tmp_path / name) for name in ("ivr.log", "ivr.log.1", "ivr.log.2.gz")]
+    assert main(["speech", "timeline", *names, "--call", "c0ff", "--svg", str(tmp_path / "x.svg"), "--last", "1"]) == 0
+    told = capsys.readouterr()
+    count = int(told.out.split(" turns of 1 call")[0].split()[-1])
+    assert 120 <= count < 180 and "ivr.log.2.gz is damaged" in told.err
+    assert "15:02:59 c0ffee" in (tmp_path / "x.svg").read_text("utf-8")
+    (tmp_path / "whole.gz").write_bytes(packed)
+    assert main(["speech", "timeline", str(tmp_path / "whole.gz")]) == 0
+    assert "60 turns of 1 call" in capsys.readouterr().out
+
+
+def test_calls_by_keys_alone_have_no_turns_and_it_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, text in enumerate(("", json.dumps({"event": "call.end", "call_id": "c0ffee"}) + "\n")):
+        (path := tmp_path / f"{number}.log").write_text(text)
+        assert main(["speech", "timeline", str(path)]) == 1
+        assert "answers to keys are no turns" in capsys.readouterr().err
 
 
 def test_the_command_prints_and_draws(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
