@@ -59,7 +59,8 @@ class CallerLoudness:
     def outdoes(self, loudest_db: float, above_db: float) -> bool:
         """Whether the caller is louder by far, or by something than what is about as loud as the room was before it.
 
-        ``loudest_db``: what ``syllable`` windows are as loud as, of full scale; ``above_db``: of the loud ones, above those before."""
+        ``loudest_db``: what ``syllable`` windows are as loud as, of full scale; ``above_db``: of the loud ones, above
+        those before."""
         return loudest_db < self._level_db - (_FAINT_DB if above_db >= _ROOM_DB else 0.0)
 
     def heard(self, outcome: Outcome, ended_at: float) -> None:
