@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ivr.config.desk_sections import DeskConfig
 from ivr.config.fields import (
@@ -26,7 +26,7 @@ from ivr.config.fields import (
     TimeZoneName,
 )
 from ivr.config.section import Section
-from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
+from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
 from ivr.media.description import callers_served, port_pairs
@@ -118,6 +118,12 @@ class SpeechConfig(Section):
     cache: Path = Path("audio/.cache")
     second_ear: SecondEarConfig | None = None
     prompt_voices: tuple[PromptVoiceConfig, ...] = ()
+
+    @field_validator("prompt_voices")
+    @classmethod
+    def _each_is_asked(cls, voices: tuple[PromptVoiceConfig, ...]) -> tuple[PromptVoiceConfig, ...]:
+        one_voice_a_language(voices)
+        return voices
 
     @property
     def endpoints(self) -> Iterator[tuple[str, SecondEarConfig | PromptVoiceConfig]]:

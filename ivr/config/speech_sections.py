@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -9,15 +11,27 @@ from pydantic import Field, field_validator, model_validator
 
 from ivr.config.fields import EndpointUrl, Secret, SecretField
 from ivr.config.section import Section
+from ivr.dialogue.spoken.language import served
 
 _SCHEMES = {"openai": ("http", "https"), "vosk_server": ("ws", "wss")}
 _ONLY_OPENAI = ("model", "prompt", "response_format")
 
 
-def _languages(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not value or not all(tag and tag.isprintable() and " " not in tag for tag in value):
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # as far as BCP 47 matters here
+_PATHS = ("/audio/transcriptions", "/audio/speech")  # that the line adds by itself
+
+
+def _languages(value: object) -> object:
+    named = isinstance(value, list | tuple) and value
+    if not named or not all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in value):  # type: ignore[attr-defined]
         raise ValueError('name the languages it serves, e.g. ["en"] or ["en-US", "es"]')
     return value
+
+
+def _base(url: str) -> str:
+    if urlsplit(url).path.rstrip("/").endswith(_PATHS):
+        raise ValueError(f"{url}: leave the end out, the API's base is wanted, e.g. http://HOST:PORT/v1")
+    return url
 
 
 class SecondEarConfig(Section):
@@ -39,7 +53,9 @@ class SecondEarConfig(Section):
     response_format: Literal["json", "verbose_json"] = "json"
     vocabulary: bool = False
 
-    _named = field_validator("languages")(_languages)
+    _named = field_validator("languages", mode="before")(_languages)
+
+    _of_the_api = field_validator("url")(_base)
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> SecondEarConfig:
@@ -68,11 +84,19 @@ class PromptVoiceConfig(Section):
     timeout_s: float = Field(15.0, ge=0.5, le=120.0)
     response_format: Literal["wav", "pcm"] = "wav"
 
-    _named = field_validator("languages")(_languages)
+    _named = field_validator("languages", mode="before")(_languages)
 
     @field_validator("url")
     @classmethod
     def _http(cls, url: str) -> str:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ValueError(f"{url} is not http(s)://HOST:PORT/v1")
-        return url
+        return _base(url)
+
+
+def one_voice_a_language(voices: Sequence[PromptVoiceConfig]) -> None:
+    """Raises ValueError where one would never be asked."""
+    for number, voice in enumerate(voices):
+        taken = [tag for before in voices[:number] for tag in before.languages]
+        if twice := [tag for tag in voice.languages if served(tag, taken)]:
+            raise ValueError(f"{', '.join(twice)}: two voices for one language, name it with one of them only")

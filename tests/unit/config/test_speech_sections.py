@@ -46,7 +46,18 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
         ("second_ear", EAR.replace("https://asr.example.com/v1", "/v1"), r"is not http\(s\)://"),
         ("second_ear", EAR.replace("/v1", "/v1?key=secret"), r"is not http\(s\)://"),
         ("second_ear", EAR + "timeout_s = 30", "timeout_s: Input should be less than"),
-        ("second_ear", EAR + "languages = []", "name the languages"),
+        ("second_ear", EAR + "timeout_s = 0", "timeout_s: Input should be greater than"),
+        *(
+            ("second_ear", f"{EAR}languages = {odd}", "name the languages")
+            for odd in ("[]", '"en"', '["english"]', "[7]")
+        ),
+        ("second_ear", EAR.replace("/v1", "/v1/audio/transcriptions"), "leave the end out, the API's base is wanted"),
+        ("prompt_voices", VOICE.replace("/v1", "/v1/audio/speech/"), "leave the end out, the API's base is wanted"),
+        (
+            "prompt_voices",
+            f'{VOICE}[[speech.prompt_voices]]\n{VOICE}languages = ["en-GB"]',
+            "en-GB: two voices for one",
+        ),
         ("second_ear", EAR + 'api_key = "sk-123"', "secrets do not belong in this file"),
         ("second_ear", EAR + 'key = "env:X"', "unknown key speech.second_ear.key"),
         ("second_ear", EAR.replace("kind", "sort"), "second_ear.kind: Field required"),
