@@ -3,7 +3,7 @@
 PYTHON is that of the extra ``bench``, where pipecat is. The pipeline is the one that its documentation shows:
 transport, recogniser, user aggregator with Silero's voice activity and the turn model that it ships (or, told so, its
 time-out instead of that model), all at their defaults, an answer, synthesiser, transport. Recogniser and synthesiser
-are the line's (the same weights, grammar and code, a thread each); in the language model's place stands a processor
+are the line's (the same weights, grammar and code); in the language model's place stands a processor
 that answers at once. No SIP, no RTP, no jitter buffer: frames of 20 ms go in by this module's own transport, when they
 would come.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ from pipecat.workers.runner import WorkerRunner
 
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
-from ivr.speech.worker.engines import TELEPHONE_RATE
+from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
 from tests.bench.speech_corpus import grammar
 from tests.bench.waits import Waits
 
@@ -120,15 +121,29 @@ class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
         return True
 
 
-class Ear(SegmentedSTTService):  # type: ignore[misc]
-    """The line's recogniser, constrained to a grammar of the line's size."""
+class Engines:
+    """What all conversations of the process share: loaded once."""
 
     def __init__(self) -> None:
-        super().__init__(sample_rate=RATE, settings=STTSettings(model="moonshine-tiny", language=Language.EN))
         self.recogniser = MoonshineRecogniser()
         self.recogniser.load()
         self.grammar, _ = grammar("fit")
         self.recogniser.compile(self.grammar)
+        self._synthesiser = HibariSynthesiser()
+        self._synthesiser.load()
+        self._one = threading.Lock()  # it takes one thread at a time
+
+    def speak(self, text: str) -> tuple[Samples, int]:
+        with self._one:
+            return self._synthesiser.speak(text, "en-US", "")
+
+
+class Ear(SegmentedSTTService):  # type: ignore[misc]
+    """The line's recogniser, constrained to a grammar of the line's size."""
+
+    def __init__(self, engines: Engines) -> None:
+        super().__init__(sample_rate=RATE, settings=STTSettings(model="moonshine-tiny", language=Language.EN))
+        self._engines = engines
         self.understood: list[str] = []
 
     @property
@@ -138,7 +153,7 @@ class Ear(SegmentedSTTService):  # type: ignore[misc]
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
         wide = np.frombuffer(audio, "<i2").astype(np.float32) / np.float32(32768)
         samples = soxr.resample(wide, RATE, TELEPHONE_RATE).astype(np.float32)
-        result = await asyncio.to_thread(self.recogniser.recognise, samples, self.grammar)
+        result = await asyncio.to_thread(self._engines.recogniser.recognise, samples, self._engines.grammar)
         text = result.nbest[0].text if result.nbest else result.transcript
         if text:
             self.understood.append(text)
@@ -166,14 +181,13 @@ class Answer(FrameProcessor):  # type: ignore[misc]
 class Voice(TTSService):  # type: ignore[misc]
     """The line's synthesiser, a sentence at a time, as pipecat asks for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, engines: Engines) -> None:
         settings = TTSSettings(model="hibari", voice="", language=Language.EN)
         super().__init__(push_start_frame=True, push_stop_frames=True, settings=settings)
-        self._synthesiser = HibariSynthesiser()
-        self._synthesiser.load()
+        self._engines = engines
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame, None]:
-        samples, rate = await asyncio.to_thread(self._synthesiser.speak, text, "en-US", "")
+        samples, rate = await asyncio.to_thread(self._engines.speak, text)
         pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
         yield TTSAudioRawFrame(audio=pcm, sample_rate=rate, num_channels=1, context_id=context_id)
 
@@ -183,23 +197,28 @@ class Conversation:
     microphone: Microphone
     loudspeaker: Loudspeaker
     ear: Ear
+    worker: PipelineWorker
+    number: int  # among the conversations
 
-    async def talk(self, clips: Sequence[Clip], turns: int) -> list[float | None]:
-        """Seconds from each last sound to the first of the answer; None where none came."""
+    async def talk(self, clips: Sequence[Clip], turns: int, every_s: float, after_s: float) -> list[float | None]:
+        """Seconds from each last sound to the first of the answer; None where none came. The first is said after
+        ``after_s``, each other ``every_s`` after the one before."""
         waits: list[float | None] = []
         pace = Pace(self.microphone)
-        await pace.silence(1.0)
+        await pace.silence(after_s)
         for number in range(turns):
-            clip = clips[number % len(clips)]
+            next_at = time.monotonic() + every_s
+            clip = clips[(number + self.number) % len(clips)]
             self.loudspeaker.heard_at = None
             ended = await pace.say(clip)
             while self.loudspeaker.heard_at is None and time.monotonic() - ended < _PATIENCE_S:
                 await pace.silence(FRAME_S)
             heard = self.loudspeaker.heard_at
             waits.append(None if heard is None else heard - ended)
-            told = f"{waits[-1]:.2f} s" if heard is not None else "no answer"
-            print(f"pipecat turn {number + 1} of {turns}: {clip.text!r}: {told}", file=sys.stderr, flush=True)
-            while time.monotonic() - self.loudspeaker.loud_at < _QUIET_S:
+            if not self.number:
+                told = f"{waits[-1]:.2f} s" if heard is not None else "no answer"
+                print(f"pipecat turn {number + 1} of {turns}: {clip.text!r}: {told}", file=sys.stderr, flush=True)
+            while time.monotonic() < next_at or time.monotonic() - self.loudspeaker.loud_at < _QUIET_S:
                 await pace.silence(FRAME_S)
         return waits
 
@@ -232,46 +251,66 @@ class Pace:
         return self._due
 
 
-async def converse(clips: Sequence[Clip], turns: int, turn_model: bool) -> dict[str, Any]:
+def conversation(number: int, engines: Engines, turn_model: bool) -> Conversation:
     strategies = UserTurnStrategies() if turn_model else UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
     params = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
-    microphone, loudspeaker, ear = Microphone(params), Loudspeaker(params), Ear()
+    microphone, loudspeaker, ear = Microphone(params), Loudspeaker(params), Ear(engines)
     aggregators = LLMContextAggregatorPair(
         LLMContext(),
         user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=strategies),
     )
-    stages = [microphone, ear, aggregators.user(), Answer(), Voice(), loudspeaker, aggregators.assistant()]
+    stages = [microphone, ear, aggregators.user(), Answer(), Voice(engines), loudspeaker, aggregators.assistant()]
     worker = PipelineWorker(
         Pipeline(stages), params=PipelineParams(audio_in_sample_rate=RATE), enable_rtvi=False, idle_timeout_secs=None
     )
-    runner = WorkerRunner(handle_sigint=False)
-    started = asyncio.Event()
+    return Conversation(microphone, loudspeaker, ear, worker, number)
 
-    @worker.event_handler("on_pipeline_started")  # type: ignore[untyped-decorator]
-    async def _started(_worker: object, _frame: object) -> None:
-        started.set()
 
-    await runner.add_workers(worker)
+async def begun(conversations: Sequence[Conversation], runner: WorkerRunner) -> asyncio.Task[None]:
+    """All pipelines have started."""
+    started = [asyncio.Event() for _ in conversations]
+    for each, event in zip(conversations, started, strict=True):
+
+        async def note(_worker: object, _frame: object, event: asyncio.Event = event) -> None:
+            event.set()
+
+        each.worker.add_event_handler("on_pipeline_started", note)
+    await runner.add_workers(*(each.worker for each in conversations))
     running = asyncio.create_task(runner.run())
+    async with asyncio.timeout(60):
+        for event in started:
+            await event.wait()
+    return running
+
+
+async def converse(clips: Sequence[Clip], turns: int, turn_model: bool, count: int, every_s: float) -> dict[str, Any]:
+    engines = Engines()
+    conversations = [conversation(number, engines, turn_model) for number in range(count)]
+    running = await begun(conversations, WorkerRunner(handle_sigint=False))
     try:
-        async with asyncio.timeout(60):
-            await started.wait()
-        conversation = Conversation(microphone, loudspeaker, ear)
-        await conversation.talk(clips, 1)  # whatever loads when it is first used
+        # Whatever loads when it is first used.
+        await asyncio.gather(*(each.talk(clips, 1, 0.0, 1.0) for each in conversations))
         cpu, began = time.process_time(), time.monotonic()
-        waits = await conversation.talk(clips, turns)
+        apart = every_s / count
+        found = await asyncio.gather(
+            *(each.talk(clips, turns, every_s, 1.0 + apart * each.number) for each in conversations)
+        )
         cpu, took = time.process_time() - cpu, time.monotonic() - began
     finally:
-        await worker.cancel()
+        for each in conversations:
+            await each.worker.cancel()
         await running
+    waits = [wait for mine in found for wait in mine]
+    ends = f"stop_secs {SileroVADAnalyzer().params.stop_secs:g}, {'its turn model' if turn_model else 'its time-out'}"
     return {
         "version": version("pipecat-ai"),
-        "turns": turns,
+        "ends": ends,
+        "turns": len(waits),
         "waits": Waits.of([wait for wait in waits if wait is not None]).as_json(),
         "unanswered": waits.count(None),
         "cpu_s": cpu,
         "seconds": took,
-        "understood": ear.understood,
+        "understood": [text for each in conversations for text in each.ear.understood],
         "memory_mb": memory_mb(),
     }
 
@@ -286,7 +325,8 @@ def main() -> int:
     told = json.loads(asked.read_text(encoding="utf-8"))
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
-    found = asyncio.run(converse([Clip.read(each) for each in told["clips"]], told["turns"], told["turn_model"]))
+    clips = [Clip.read(each) for each in told["clips"]]
+    found = asyncio.run(converse(clips, told["turns"], told["turn_model"], told["conversations"], told["every_s"]))
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 
