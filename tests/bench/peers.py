@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,13 +25,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from ivr.demo.line import LineSetup, RunningLine
-from ivr.softphone.g711 import decode
 from ivr.softphone.voices import CallerVoice
 from tests.bench.figures import Figure, tell
-from tests.bench.process_tree import Watch, settled
+from tests.bench.pipecat_peer import TURN_S, Talk, pipecat_talk
+from tests.bench.process_tree import settled
 from tests.bench.talkers import NUMBERS, TEXTS, called, murmur, sentence
 from tests.bench.talking_callers import Plan, Sentence
 from tests.bench.waits import Waits
@@ -47,7 +44,6 @@ HOLD_S = 8.0
 WARM_S = 9.0
 TALKERS = (1, 8)
 TURNS = 8
-TURN_S = 8.0  # from sentence to sentence, with the line
 CLIP = "Welcome to your film queue. You can hear what's next, or move, add and remove titles."
 
 
@@ -190,27 +186,6 @@ async def answering(calls: Sequence[int], hold_s: float, gone: dict[str, str]) -
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """So many callers who talk, a sentence every TURN_S."""
-
-    who: str
-    callers: int
-    answer: Waits
-    unanswered: int
-    cpu_ms: float  # a turn
-    memory_mb: float
-    neighbours: float
-    note: str = ""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.who:24} {self.callers} talk: answer {self.answer}, none {self.unanswered};"
-            f" {self.cpu_ms:.0f} ms of CPU a turn, {self.memory_mb:.0f} MB; neighbours {self.neighbours:.2f};"
-            f" {self.note}"
-        )
-
-
 async def line_talk(callers: int, turns: int, said: Sequence[Sentence]) -> Talk:
     seconds = 8.0 + turns * TURN_S
     plan = Plan(("", 0), callers, seconds, TURN_S, TURN_S * (1 - 1 / callers), NUMBERS, said, await murmur())
@@ -227,60 +202,6 @@ async def line_talk(callers: int, turns: int, said: Sequence[Sentence]) -> Talk:
         neighbours=spent.others_cores,
         note="over SIP and RTP",
     )
-
-
-async def pipecat_talk(python: Path, callers: int, turns: int, said: Sequence[Sentence], turn_model: bool) -> Talk:
-    """Raises RuntimeError with what it said where it fails."""
-    folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
-    clips = []
-    for number, (text, each) in enumerate(zip(TEXTS, said, strict=True)):
-        file = folder / f"{number}.pcm"
-        file.write_bytes(decode(b"".join(each.frames)).tobytes())
-        clips.append({"text": text, "file": str(file), "last": each.last})
-    asked, out = folder / "clips.json", folder / "out.json"
-    wanted = {"turns": turns, "turn_model": turn_model, "conversations": callers, "every_s": TURN_S}
-    asked.write_text(json.dumps({"clips": clips, **wanted}))
-    root = Path(__file__).resolve().parents[2]
-    process = await asyncio.create_subprocess_exec(
-        *(str(python), "-m", "tests.bench.pipecat_turns", str(asked), str(out)),
-        stderr=asyncio.subprocess.PIPE,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )
-    watch = Watch.on(process.pid)
-    try:
-        async with asyncio.timeout(120 + 20 * turns):
-            said_last = await _progress(process, watch)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode or not out.exists():
-        raise RuntimeError(f"pipecat ended with {process.returncode}: {said_last[0][-800:]}")
-    found: dict[str, Any] = json.loads(out.read_text())
-    return Talk(
-        who=f"pipecat-ai {found['version']}" + ("" if turn_model else ", by time"),
-        callers=callers,
-        answer=Waits.from_json(found["waits"]),
-        unanswered=found["unanswered"],
-        cpu_ms=1000 * found["cpu_s"] / found["turns"],
-        memory_mb=found["memory_mb"],
-        neighbours=said_last[1],
-        note=f"Silero's {found['ends']}; no SIP, no RTP",
-    )
-
-
-async def _progress(process: asyncio.subprocess.Process, watch: Watch) -> tuple[str, float]:
-    """What it said, and the cores that neighbours had until its last turn."""
-    assert process.stderr is not None
-    said, neighbours = "", 0.0
-    while told := (await process.stderr.readline()).decode(errors="replace"):
-        said += told
-        if told.startswith("pipecat turn"):
-            neighbours = watch.spent().others_cores
-            print(f"  {told.rstrip()}", flush=True)
-    await process.wait()
-    return said, neighbours
 
 
 async def talking(python: Path, callers: Sequence[int], turns: int, gone: dict[str, str], both: bool) -> list[Talk]:

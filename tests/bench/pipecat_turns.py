@@ -3,9 +3,9 @@
 PYTHON is that of the extra ``bench``, where pipecat is. The pipeline is the one that its documentation shows:
 transport, recogniser, user aggregator with Silero's voice activity and the turn model that it ships (or, told so, its
 time-out instead of that model), all at their defaults, an answer, synthesiser, transport. Recogniser and synthesiser
-are the line's (the same weights, grammar and code); in the language model's place stands a processor
-that answers at once. No SIP, no RTP, no jitter buffer: frames of 20 ms go in by this module's own transport, when they
-would come.
+are the line's (the same weights, grammar and code); in the language model's place stands a processor that answers at
+once. One conversation a process, as its documentation deploys it. No SIP, no RTP, no jitter buffer: frames of 20 ms go
+in by this module's own transport, when they would come.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import threading
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,9 +55,8 @@ from pipecat.workers.runner import WorkerRunner
 
 from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
-from ivr.speech.worker.engines import TELEPHONE_RATE, Samples
+from ivr.speech.worker.engines import TELEPHONE_RATE
 from tests.bench.speech_corpus import grammar
-from tests.bench.waits import Waits
 
 RATE = 16000  # of pipecat's input; telephone clips come with twice their samples
 FRAME_S = 0.02
@@ -122,20 +120,15 @@ class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
 
 
 class Engines:
-    """What all conversations of the process share: loaded once."""
+    """The line's, loaded before anything is measured."""
 
     def __init__(self) -> None:
         self.recogniser = MoonshineRecogniser()
         self.recogniser.load()
         self.grammar, _ = grammar("fit")
         self.recogniser.compile(self.grammar)
-        self._synthesiser = HibariSynthesiser()
-        self._synthesiser.load()
-        self._one = threading.Lock()  # it takes one thread at a time
-
-    def speak(self, text: str) -> tuple[Samples, int]:
-        with self._one:
-            return self._synthesiser.speak(text, "en-US", "")
+        self.synthesiser = HibariSynthesiser()
+        self.synthesiser.load()
 
 
 class Ear(SegmentedSTTService):  # type: ignore[misc]
@@ -187,7 +180,7 @@ class Voice(TTSService):  # type: ignore[misc]
         self._engines = engines
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame, None]:
-        samples, rate = await asyncio.to_thread(self._engines.speak, text)
+        samples, rate = await asyncio.to_thread(self._engines.synthesiser.speak, text, "en-US", "")
         pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
         yield TTSAudioRawFrame(audio=pcm, sample_rate=rate, num_channels=1, context_id=context_id)
 
@@ -198,26 +191,24 @@ class Conversation:
     loudspeaker: Loudspeaker
     ear: Ear
     worker: PipelineWorker
-    number: int  # among the conversations
 
-    async def talk(self, clips: Sequence[Clip], turns: int, every_s: float, after_s: float) -> list[float | None]:
-        """Seconds from each last sound to the first of the answer; None where none came. The first is said after
-        ``after_s``, each other ``every_s`` after the one before."""
+    async def talk(self, clips: Sequence[Clip], turns: int, every_s: float) -> list[float | None]:
+        """Seconds from each last sound to the first of the answer; None where none came. Each but the first is said
+        ``every_s`` after the one before."""
         waits: list[float | None] = []
         pace = Pace(self.microphone)
-        await pace.silence(after_s)
+        await pace.silence(1.0)
         for number in range(turns):
             next_at = time.monotonic() + every_s
-            clip = clips[(number + self.number) % len(clips)]
+            clip = clips[number % len(clips)]
             self.loudspeaker.heard_at = None
             ended = await pace.say(clip)
             while self.loudspeaker.heard_at is None and time.monotonic() - ended < _PATIENCE_S:
                 await pace.silence(FRAME_S)
             heard = self.loudspeaker.heard_at
             waits.append(None if heard is None else heard - ended)
-            if not self.number:
-                told = f"{waits[-1]:.2f} s" if heard is not None else "no answer"
-                print(f"pipecat turn {number + 1} of {turns}: {clip.text!r}: {told}", file=sys.stderr, flush=True)
+            told = f"{waits[-1]:.2f} s" if heard is not None else "no answer"
+            print(f"pipecat turn {number + 1} of {turns}: {clip.text!r}: {told}", file=sys.stderr, flush=True)
             while time.monotonic() < next_at or time.monotonic() - self.loudspeaker.loud_at < _QUIET_S:
                 await pace.silence(FRAME_S)
         return waits
@@ -251,7 +242,8 @@ class Pace:
         return self._due
 
 
-def conversation(number: int, engines: Engines, turn_model: bool) -> Conversation:
+def conversation(turn_model: bool) -> Conversation:
+    engines = Engines()
     strategies = UserTurnStrategies() if turn_model else UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
     params = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
     microphone, loudspeaker, ear = Microphone(params), Loudspeaker(params), Ear(engines)
@@ -263,54 +255,37 @@ def conversation(number: int, engines: Engines, turn_model: bool) -> Conversatio
     worker = PipelineWorker(
         Pipeline(stages), params=PipelineParams(audio_in_sample_rate=RATE), enable_rtvi=False, idle_timeout_secs=None
     )
-    return Conversation(microphone, loudspeaker, ear, worker, number)
+    return Conversation(microphone, loudspeaker, ear, worker)
 
 
-async def begun(conversations: Sequence[Conversation], runner: WorkerRunner) -> asyncio.Task[None]:
-    """All pipelines have started."""
-    started = [asyncio.Event() for _ in conversations]
-    for each, event in zip(conversations, started, strict=True):
+async def converse(clips: Sequence[Clip], turns: int, turn_model: bool, every_s: float) -> dict[str, Any]:
+    one = conversation(turn_model)
+    started = asyncio.Event()
 
-        async def note(_worker: object, _frame: object, event: asyncio.Event = event) -> None:
-            event.set()
+    async def note(_worker: object, _frame: object) -> None:
+        started.set()
 
-        each.worker.add_event_handler("on_pipeline_started", note)
-    await runner.add_workers(*(each.worker for each in conversations))
+    one.worker.add_event_handler("on_pipeline_started", note)
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(one.worker)
     running = asyncio.create_task(runner.run())
-    async with asyncio.timeout(60):
-        for event in started:
-            await event.wait()
-    return running
-
-
-async def converse(clips: Sequence[Clip], turns: int, turn_model: bool, count: int, every_s: float) -> dict[str, Any]:
-    engines = Engines()
-    conversations = [conversation(number, engines, turn_model) for number in range(count)]
-    running = await begun(conversations, WorkerRunner(handle_sigint=False))
     try:
-        # Whatever loads when it is first used.
-        await asyncio.gather(*(each.talk(clips, 1, 0.0, 1.0) for each in conversations))
+        async with asyncio.timeout(60):
+            await started.wait()
+        await one.talk(clips, 1, 0.0)  # whatever loads when it is first used
         cpu, began = time.process_time(), time.monotonic()
-        apart = every_s / count
-        found = await asyncio.gather(
-            *(each.talk(clips, turns, every_s, 1.0 + apart * each.number) for each in conversations)
-        )
+        waits = await one.talk(clips, turns, every_s)
         cpu, took = time.process_time() - cpu, time.monotonic() - began
     finally:
-        for each in conversations:
-            await each.worker.cancel()
+        await one.worker.cancel()
         await running
-    waits = [wait for mine in found for wait in mine]
-    ends = f"stop_secs {SileroVADAnalyzer().params.stop_secs:g}, {'its turn model' if turn_model else 'its time-out'}"
     return {
         "version": version("pipecat-ai"),
-        "ends": ends,
-        "turns": len(waits),
-        "waits": Waits.of([wait for wait in waits if wait is not None]).as_json(),
-        "unanswered": waits.count(None),
+        "ends": f"stop_secs {SileroVADAnalyzer().params.stop_secs:g}, its {'turn model' if turn_model else 'time-out'}",
+        "waits": waits,
         "cpu_s": cpu,
         "seconds": took,
-        "understood": [text for each in conversations for text in each.ear.understood],
+        "understood": one.ear.understood,
         "memory_mb": memory_mb(),
     }
 
@@ -326,7 +301,7 @@ def main() -> int:
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     clips = [Clip.read(each) for each in told["clips"]]
-    found = asyncio.run(converse(clips, told["turns"], told["turn_model"], told["conversations"], told["every_s"]))
+    found = asyncio.run(converse(clips, told["turns"], told["turn_model"], told["every_s"]))
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 
