@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench import peers
-from tests.bench.peers import Row, Talk, figures, missing
+from tests.bench.peers import Row, figures, missing
+from tests.bench.pipecat_peer import Talk
 from tests.bench.test_knee import waits
 from tests.bench.waits import Waits
 
