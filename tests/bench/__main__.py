@@ -67,7 +67,7 @@ BENCHES = {
     ),
     "peers": Bench(
         "the same callers and SIPp's answering side, pyVoIP, pipecat-ai",
-        800,
+        950,
         ("--calls", "10", "--hold", "4", "--talkers", "1", "--turns", "3", "--one"),
         arguments=("--pipecat", "{pipecat}"),
     ),
