@@ -39,7 +39,7 @@ how to read it:
 
 examples:
   make bench                                     everything; see --list for how long that takes
-  make bench BENCH="--quick"                     the short run, in a couple of minutes: does it work, not how well
+  make bench BENCH="--quick"                     the short run, in a few minutes: does it work, not how well
   python -m tests.bench growth peers             two of them, whole
   python -m tests.bench --quick spoken_calls     a short run of one
   python -m tests.bench.growth --help            what one of them can be told
@@ -48,8 +48,8 @@ examples:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """``seconds``: how long it takes on a quiet machine of two cores; ``quick``: arguments of a short run, None where a
-    short run of all goes without it; ``short``: those of a short run of it alone."""
+    """``seconds``: how long it should take on a quiet machine of two cores; ``quick``: arguments of a short run, None
+    where a short run of all goes without it; ``short``: those of a short run of it alone."""
 
     about: str
     seconds: int
@@ -67,8 +67,8 @@ BENCHES = {
     ),
     "peers": Bench(
         "the same callers and SIPp's answering side, pyVoIP, pipecat-ai",
-        800,
-        ("--calls", "10", "--hold", "4", "--turns", "2", "--one"),
+        950,
+        ("--calls", "10", "--hold", "4", "--talkers", "1", "--turns", "3", "--one"),
         arguments=("--pipecat", "{pipecat}"),
     ),
     "short_calls": Bench(
@@ -194,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
 def listing() -> str:
     whole = sum(bench.seconds for bench in BENCHES.values())
     rows = [f"{name:16} {minutes(bench.seconds):>6}  {bench.about}" for name, bench in (BENCHES | ALONE).items()]
-    return "\n".join([*rows, f"{'together':16} {minutes(whole):>6}  on a quiet machine of two cores"])
+    return "\n".join([*rows, f"{'together':16} {minutes(whole):>6}  as reckoned for a quiet machine of two cores"])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,17 +6,16 @@ sound, how many of 50 packets a second came, CPU and memory; the loads go up unt
 second. pyVoIP lets each call ring for a second of its own, which is not counted against it. With few calls CPU is
 mostly what somebody takes without any: compare it at the same, high number of calls.
 
-Then one caller talks: the same sentences, by the same voice, to the line (by SIP and RTP) and to a pipecat-ai pipeline
-(by neither) with the same recogniser and synthesiser; ``pipecat_turns.py`` says how. Printed: from the caller's last
-sound to the first of the answer, and CPU a turn, everything included. What is not installed is named and left out.
+Then one caller talks, and several at once: the same sentences, by the same voice, to the line (by SIP and RTP) and to a
+pipecat-ai pipeline (by neither) with the same recogniser and synthesiser; ``pipecat_turns.py`` says how. Printed: from
+the caller's last sound to the first of the answer, and CPU a turn, everything included. What is not installed is named
+and left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -26,13 +25,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from ivr.demo.line import LineSetup, RunningLine
-from ivr.softphone.g711 import decode
 from ivr.softphone.voices import CallerVoice
 from tests.bench.figures import Figure, tell
-from tests.bench.process_tree import Watch, settled
+from tests.bench.pipecat_peer import TURN_S, Talk, pipecat_talk
+from tests.bench.process_tree import settled
 from tests.bench.talkers import NUMBERS, TEXTS, called, murmur, sentence
 from tests.bench.talking_callers import Plan, Sentence
 from tests.bench.waits import Waits
@@ -44,8 +42,8 @@ MOST_FIRST_SOUND_S = 1.0
 RATE = 20.0  # new calls a second
 HOLD_S = 8.0
 WARM_S = 9.0
-TURNS = 16
-TURN_S = 8.0  # from sentence to sentence, with the line
+TALKERS = (1, 8)
+TURNS = 8
 CLIP = "Welcome to your film queue. You can hear what's next, or move, add and remove titles."
 
 
@@ -188,107 +186,40 @@ async def answering(calls: Sequence[int], hold_s: float, gone: dict[str, str]) -
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """One caller's conversation. ``every_s``: from sentence to sentence, on average."""
-
-    who: str
-    answer: Waits
-    unanswered: int
-    cpu_ms: float  # a turn
-    every_s: float
-    memory_mb: float
-    neighbours: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.who:24} answer {self.answer}, none {self.unanswered}; {self.cpu_ms:.0f} ms of CPU a turn"
-            f" (one every {self.every_s:.1f} s), {self.memory_mb:.0f} MB; neighbours {self.neighbours:.2f}"
-        )
-
-
-async def line_talk(turns: int, said: Sequence[Sentence]) -> Talk:
+async def line_talk(callers: int, turns: int, said: Sequence[Sentence]) -> Talk:
     seconds = 8.0 + turns * TURN_S
-    plan = Plan(("", 0), 1, seconds, TURN_S, 0.0, NUMBERS, said, await murmur())
-    async with line(1) as who:
+    plan = Plan(("", 0), callers, seconds, TURN_S, TURN_S * (1 - 1 / callers), NUMBERS, said, await murmur())
+    async with line(callers) as who:
         heard, spent, memory = await called(plan.to(who.target), who.pid)
     answers = [turn.answer_s for turn in heard.turns if turn.answer_s is not None]
-    most = max(len(heard.turns), 1)
     return Talk(
         who="the line",
+        callers=callers,
         answer=Waits.of(answers),
         unanswered=len(heard.turns) - len(answers),
-        cpu_ms=1000 * spent.together / most,
-        every_s=seconds / most,
+        cpu_ms=1000 * spent.together / max(len(heard.turns), 1),
         memory_mb=sum(memory.values()),
         neighbours=spent.others_cores,
+        note="over SIP and RTP",
     )
 
 
-async def pipecat_talk(python: Path, turns: int, said: Sequence[Sentence], turn_model: bool) -> Talk:
-    """Raises RuntimeError with what it said where it fails."""
-    folder = Path(tempfile.mkdtemp(prefix="ivr-peers-"))
-    clips = []
-    for number, (text, each) in enumerate(zip(TEXTS, said, strict=True)):
-        file = folder / f"{number}.pcm"
-        file.write_bytes(decode(b"".join(each.frames)).tobytes())
-        clips.append({"text": text, "file": str(file), "last": each.last})
-    asked, out = folder / "clips.json", folder / "out.json"
-    asked.write_text(json.dumps({"clips": clips, "turns": turns, "turn_model": turn_model}))
-    root = Path(__file__).resolve().parents[2]
-    process = await asyncio.create_subprocess_exec(
-        *(str(python), "-m", "tests.bench.pipecat_turns", str(asked), str(out)),
-        stderr=asyncio.subprocess.PIPE,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )
-    watch = Watch.on(process.pid)
-    try:
-        async with asyncio.timeout(90 + 15 * turns):
-            said_last = await _progress(process, watch)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode or not out.exists():
-        raise RuntimeError(f"pipecat ended with {process.returncode}: {said_last[0][-800:]}")
-    found: dict[str, Any] = json.loads(out.read_text())
-    return Talk(
-        who=f"pipecat-ai {found['version']}" + ("" if turn_model else ", by time"),
-        answer=Waits.from_json(found["waits"]),
-        unanswered=found["unanswered"],
-        cpu_ms=1000 * found["cpu_s"] / found["turns"],
-        every_s=found["seconds"] / found["turns"],
-        memory_mb=found["memory_mb"],
-        neighbours=said_last[1],
-    )
-
-
-async def _progress(process: asyncio.subprocess.Process, watch: Watch) -> tuple[str, float]:
-    """What it said, and the cores that neighbours had until its last turn."""
-    assert process.stderr is not None
-    said, neighbours = "", 0.0
-    while told := (await process.stderr.readline()).decode(errors="replace"):
-        said += told
-        if told.startswith("pipecat turn"):
-            neighbours = watch.spent().others_cores
-            print(f"  {told.rstrip()}", flush=True)
-    await process.wait()
-    return said, neighbours
-
-
-async def talking(python: Path, turns: int, gone: dict[str, str], both: bool) -> list[Talk]:
+async def talking(python: Path, callers: Sequence[int], turns: int, gone: dict[str, str], both: bool) -> list[Talk]:
     voice = CallerVoice("joe")
     said = [sentence(voice, text) for text in TEXTS]
-    talks = [await line_talk(turns, said)]
-    print(talks[-1], flush=True)
-    for turn_model in ((True, False) if both else (True,)) if "pipecat" not in gone else ():
-        try:
-            talks.append(await pipecat_talk(python, turns, said, turn_model))
-        except (RuntimeError, TimeoutError) as error:
-            gone["pipecat"] = f"it failed here: {error}"
-            break
+    talks = []
+    for number in callers:
+        talks.append(await line_talk(number, turns, said))
         print(talks[-1], flush=True)
+        for turn_model in (True, False) if both else (True,):
+            if "pipecat" in gone:
+                continue
+            try:
+                talks.append(await pipecat_talk(python, number, turns, said, turn_model))
+            except (RuntimeError, TimeoutError) as error:
+                gone["pipecat"] = f"it failed here: {error}"
+                continue
+            print(talks[-1], flush=True)
     return talks
 
 
@@ -301,17 +232,20 @@ def figures(rows: Sequence[Row], talks: Sequence[Talk]) -> list[Figure]:
         beyond = f"late at {last.calls}" if last.late else f"{good} was the most tried"
         if last.says:
             found.append(Figure(f"{name}: calls with a first sound within 1 s", good, "calls", note=beyond))
-        at = next((row for row in reversed(mine) if not row.late), last)
-        found.append(Figure(f"{name}: CPU of a call-second at {at.calls}", at.cpu_ms, "ms", neighbours=at.neighbours))
+        best = next((row for row in reversed(mine) if not row.late), last)
+        found.append(
+            Figure(f"{name}: CPU of a call-second at {best.calls}", best.cpu_ms, "ms", neighbours=best.neighbours)
+        )
         note = f"of 50, at {last.calls} calls"
         found.append(
             Figure(f"{name}: packets a second", last.packets_a_second, "", neighbours=last.neighbours, note=note)
         )
     for talk in talks:
+        at = "one talks" if talk.callers == 1 else f"{talk.callers} talk"
         found += [
-            Figure(f"{talk.who}: answer p50, one caller", talk.answer.p50, "s", neighbours=talk.neighbours),
-            Figure(f"{talk.who}: answer p95, one caller", talk.answer.p95, "s", neighbours=talk.neighbours),
-            Figure(f"{talk.who}: CPU of a turn", talk.cpu_ms, "ms", neighbours=talk.neighbours),
+            Figure(f"{talk.who}: answer p50, {at}", talk.answer.p50, "s", neighbours=talk.neighbours, note=talk.note),
+            Figure(f"{talk.who}: answer p95, {at}", talk.answer.p95, "s", neighbours=talk.neighbours),
+            Figure(f"{talk.who}: CPU of a turn, {at}", talk.cpu_ms, "ms", neighbours=talk.neighbours),
         ]
     return found
 
@@ -321,14 +255,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--calls", type=int, nargs="+", default=CALLS)
     parser.add_argument("--hold", type=float, default=HOLD_S, help="seconds that each load stays up")
-    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--talkers", type=int, nargs="+", default=TALKERS, help="callers who talk at once")
+    parser.add_argument("--turns", type=int, default=TURNS, help="of each of them")
     parser.add_argument("--one", action="store_true", help="pipecat with its turn model only, not by time as well")
     own = Path(sys.prefix) / "peers" / "bin" / "python"
     parser.add_argument("--pipecat", type=Path, default=own, metavar="PYTHON", help="of the environment that has it")
     options = parser.parse_args()
     gone = missing(options.pipecat)
     rows = asyncio.run(answering(sorted(options.calls), options.hold, gone))
-    talks = asyncio.run(talking(options.pipecat, options.turns, gone, not options.one))
+    talks = asyncio.run(talking(options.pipecat, options.talkers, options.turns, gone, not options.one))
     tell(*figures(rows, talks))
     for name, remedy in gone.items():
         print(f"NOT MEASURED: {name}: {remedy}")

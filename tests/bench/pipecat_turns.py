@@ -3,9 +3,9 @@
 PYTHON is that of the extra ``bench``, where pipecat is. The pipeline is the one that its documentation shows:
 transport, recogniser, user aggregator with Silero's voice activity and the turn model that it ships (or, told so, its
 time-out instead of that model), all at their defaults, an answer, synthesiser, transport. Recogniser and synthesiser
-are the line's (the same weights, grammar and code, a thread each); in the language model's place stands a processor
-that answers at once. No SIP, no RTP, no jitter buffer: frames of 20 ms go in by this module's own transport, when they
-would come.
+are the line's (the same weights, grammar and code); in the language model's place stands a processor that answers at
+once. One conversation a process, as its documentation deploys it. No SIP, no RTP, no jitter buffer: frames of 20 ms go
+in by this module's own transport, when they would come.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ from ivr.speech.recognisers.moonshine import MoonshineRecogniser
 from ivr.speech.synthesisers.hibari import HibariSynthesiser
 from ivr.speech.worker.engines import TELEPHONE_RATE
 from tests.bench.speech_corpus import grammar
-from tests.bench.waits import Waits
 
 RATE = 16000  # of pipecat's input; telephone clips come with twice their samples
 FRAME_S = 0.02
@@ -120,15 +119,24 @@ class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
         return True
 
 
-class Ear(SegmentedSTTService):  # type: ignore[misc]
-    """The line's recogniser, constrained to a grammar of the line's size."""
+class Engines:
+    """The line's, loaded before anything is measured."""
 
     def __init__(self) -> None:
-        super().__init__(sample_rate=RATE, settings=STTSettings(model="moonshine-tiny", language=Language.EN))
         self.recogniser = MoonshineRecogniser()
         self.recogniser.load()
         self.grammar, _ = grammar("fit")
         self.recogniser.compile(self.grammar)
+        self.synthesiser = HibariSynthesiser()
+        self.synthesiser.load()
+
+
+class Ear(SegmentedSTTService):  # type: ignore[misc]
+    """The line's recogniser, constrained to a grammar of the line's size."""
+
+    def __init__(self, engines: Engines) -> None:
+        super().__init__(sample_rate=RATE, settings=STTSettings(model="moonshine-tiny", language=Language.EN))
+        self._engines = engines
         self.understood: list[str] = []
 
     @property
@@ -138,7 +146,7 @@ class Ear(SegmentedSTTService):  # type: ignore[misc]
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame, None]:
         wide = np.frombuffer(audio, "<i2").astype(np.float32) / np.float32(32768)
         samples = soxr.resample(wide, RATE, TELEPHONE_RATE).astype(np.float32)
-        result = await asyncio.to_thread(self.recogniser.recognise, samples, self.grammar)
+        result = await asyncio.to_thread(self._engines.recogniser.recognise, samples, self._engines.grammar)
         text = result.nbest[0].text if result.nbest else result.transcript
         if text:
             self.understood.append(text)
@@ -166,14 +174,13 @@ class Answer(FrameProcessor):  # type: ignore[misc]
 class Voice(TTSService):  # type: ignore[misc]
     """The line's synthesiser, a sentence at a time, as pipecat asks for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, engines: Engines) -> None:
         settings = TTSSettings(model="hibari", voice="", language=Language.EN)
         super().__init__(push_start_frame=True, push_stop_frames=True, settings=settings)
-        self._synthesiser = HibariSynthesiser()
-        self._synthesiser.load()
+        self._engines = engines
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame, None]:
-        samples, rate = await asyncio.to_thread(self._synthesiser.speak, text, "en-US", "")
+        samples, rate = await asyncio.to_thread(self._engines.synthesiser.speak, text, "en-US", "")
         pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
         yield TTSAudioRawFrame(audio=pcm, sample_rate=rate, num_channels=1, context_id=context_id)
 
@@ -183,13 +190,16 @@ class Conversation:
     microphone: Microphone
     loudspeaker: Loudspeaker
     ear: Ear
+    worker: PipelineWorker
 
-    async def talk(self, clips: Sequence[Clip], turns: int) -> list[float | None]:
-        """Seconds from each last sound to the first of the answer; None where none came."""
+    async def talk(self, clips: Sequence[Clip], turns: int, every_s: float) -> list[float | None]:
+        """Seconds from each last sound to the first of the answer; None where none came. Each but the first is said
+        ``every_s`` after the one before."""
         waits: list[float | None] = []
         pace = Pace(self.microphone)
         await pace.silence(1.0)
         for number in range(turns):
+            next_at = time.monotonic() + every_s
             clip = clips[number % len(clips)]
             self.loudspeaker.heard_at = None
             ended = await pace.say(clip)
@@ -199,7 +209,7 @@ class Conversation:
             waits.append(None if heard is None else heard - ended)
             told = f"{waits[-1]:.2f} s" if heard is not None else "no answer"
             print(f"pipecat turn {number + 1} of {turns}: {clip.text!r}: {told}", file=sys.stderr, flush=True)
-            while time.monotonic() - self.loudspeaker.loud_at < _QUIET_S:
+            while time.monotonic() < next_at or time.monotonic() - self.loudspeaker.loud_at < _QUIET_S:
                 await pace.silence(FRAME_S)
         return waits
 
@@ -232,46 +242,50 @@ class Pace:
         return self._due
 
 
-async def converse(clips: Sequence[Clip], turns: int, turn_model: bool) -> dict[str, Any]:
+def conversation(turn_model: bool) -> Conversation:
+    engines = Engines()
     strategies = UserTurnStrategies() if turn_model else UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()])
     params = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
-    microphone, loudspeaker, ear = Microphone(params), Loudspeaker(params), Ear()
+    microphone, loudspeaker, ear = Microphone(params), Loudspeaker(params), Ear(engines)
     aggregators = LLMContextAggregatorPair(
         LLMContext(),
         user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=strategies),
     )
-    stages = [microphone, ear, aggregators.user(), Answer(), Voice(), loudspeaker, aggregators.assistant()]
+    stages = [microphone, ear, aggregators.user(), Answer(), Voice(engines), loudspeaker, aggregators.assistant()]
     worker = PipelineWorker(
         Pipeline(stages), params=PipelineParams(audio_in_sample_rate=RATE), enable_rtvi=False, idle_timeout_secs=None
     )
-    runner = WorkerRunner(handle_sigint=False)
+    return Conversation(microphone, loudspeaker, ear, worker)
+
+
+async def converse(clips: Sequence[Clip], turns: int, turn_model: bool, every_s: float) -> dict[str, Any]:
+    one = conversation(turn_model)
     started = asyncio.Event()
 
-    @worker.event_handler("on_pipeline_started")  # type: ignore[untyped-decorator]
-    async def _started(_worker: object, _frame: object) -> None:
+    async def note(_worker: object, _frame: object) -> None:
         started.set()
 
-    await runner.add_workers(worker)
+    one.worker.add_event_handler("on_pipeline_started", note)
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(one.worker)
     running = asyncio.create_task(runner.run())
     try:
         async with asyncio.timeout(60):
             await started.wait()
-        conversation = Conversation(microphone, loudspeaker, ear)
-        await conversation.talk(clips, 1)  # whatever loads when it is first used
+        await one.talk(clips, 1, 0.0)  # whatever loads when it is first used
         cpu, began = time.process_time(), time.monotonic()
-        waits = await conversation.talk(clips, turns)
+        waits = await one.talk(clips, turns, every_s)
         cpu, took = time.process_time() - cpu, time.monotonic() - began
     finally:
-        await worker.cancel()
+        await one.worker.cancel()
         await running
     return {
         "version": version("pipecat-ai"),
-        "turns": turns,
-        "waits": Waits.of([wait for wait in waits if wait is not None]).as_json(),
-        "unanswered": waits.count(None),
+        "ends": f"stop_secs {SileroVADAnalyzer().params.stop_secs:g}, its {'turn model' if turn_model else 'time-out'}",
+        "waits": waits,
         "cpu_s": cpu,
         "seconds": took,
-        "understood": ear.understood,
+        "understood": one.ear.understood,
         "memory_mb": memory_mb(),
     }
 
@@ -286,7 +300,8 @@ def main() -> int:
     told = json.loads(asked.read_text(encoding="utf-8"))
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
-    found = asyncio.run(converse([Clip.read(each) for each in told["clips"]], told["turns"], told["turn_model"]))
+    clips = [Clip.read(each) for each in told["clips"]]
+    found = asyncio.run(converse(clips, told["turns"], told["turn_model"], told["every_s"]))
     out.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0
 
