@@ -51,6 +51,7 @@ BENCHES = {
         "how soon turns end, and how often too soon, against the aims", ("--every", "12", "--snr", "clean")
     ),
     "barge_in": Bench("what stops a prompt: callers at once, its own echo and noise never"),
+    "barge_in_calls": Bench("keys and speech over prompts, on the wire, against the aims", ("--calls", "1")),
     "spoken_calls": Bench(
         "reorders spoken in real calls: right ends and waits, against the aims", ("--sentences", "3")
     ),
