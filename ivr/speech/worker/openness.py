@@ -63,6 +63,8 @@ class Openness:
             return min(hangover_s, EARLY_S) if full and best.verdict is Accept.ACCEPT else max(hangover_s, DIGITS_S)
         if self._trailing(best.text, said):
             return max(hangover_s, BEGUN_S)
+        if _only_begins(said, best.text):
+            return max(OPEN_S, self._unfinished_s(self.completion(said), hangover_s))
         brief = len(best.text.split()) <= _BRIEF
         completion = self.completion(best.text)
         if best.verdict is not Accept.ACCEPT:
@@ -100,8 +102,10 @@ class Openness:
 
     def goes_on(self, text: str, rest: str, instead: str = "") -> bool:
         """Whether ``rest``, a transcript, is what may follow ``text`` and mean nothing else, or an end of it, rather
-        than ``instead``, a sentence of its own."""
+        than ``instead``, a sentence of its own; or says the same once more ("yes" ... "do it")."""
         said = bare_words(rest)
+        if self._senses(said) & self._senses(text):
+            return True
         count = said.count(" ") + 1
         parts = {" ".join(part) for onward in self.rests(text) for part in (onward[:count], onward[-count:])}
         least = max(_ALIKE, likeness(said, instead) if instead else 0.0)
@@ -109,13 +113,15 @@ class Openness:
 
     def rests(self, text: str) -> list[Pieces]:
         """What may follow ``text`` without meaning anything else."""
-        ways = list(self._ways(text.split()))
-        senses = {sense for onward, cut, sense in ways if not onward and not cut}
+        senses = self._senses(text)
         return [
             onward
-            for onward, cut, sense in ways
+            for onward, cut, sense in self._ways(text.split())
             if onward and not cut and sense in senses and not any(map(slot_name, onward))
         ]
+
+    def _senses(self, text: str) -> set[Sense]:
+        return {sense for onward, cut, sense in self._ways(text.split()) if not onward and not cut}
 
     def _trailing(self, text: str, said: str) -> bool:
         """Whether what was heard ends with a word of what may still follow: "... to the top of"."""
@@ -150,6 +156,12 @@ class Openness:
         for end in range(1, len(words) + 1):
             if (value := " ".join(words[:end])) in known:
                 yield from self._along(pieces[1:], words[end:], {**filled, name: value}, intent)
+
+
+def _only_begins(said: str, text: str) -> bool:
+    """Whether ``said`` has about the first words of ``text`` and lacks its last: the grammar heard on by itself."""
+    words, wanted = said.split(), text.split()
+    return 1 < len(words) < len(wanted) and likeness(said, " ".join(wanted[: len(words)])) >= _SATISFIED
 
 
 def _word_by_word(said: str, text: str) -> bool:

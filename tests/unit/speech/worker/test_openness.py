@@ -81,6 +81,8 @@ def test_a_grammar_that_tells_no_meanings_ends_nothing_early() -> None:
         (heard("move alien to the top", Accept.CONFIRM, "Prove alien to the tub, not."), 0.5),
         (heard("move alien", Accept.CONFIRM), OPEN_S),
         (heard("yes please", Accept.CONFIRM), 0.5),
+        (heard("move alien to the top", Accept.CONFIRM, "Move a lean to"), OPEN_S),  # the rest was only guessed
+        (heard("move alien to the top", Accept.ACCEPT, "Moved alien to the"), OPEN_S),
         (heard("remove alien", Accept.CONFIRM, "Move alien."), OPEN_S),  # what was written may go on
         (heard("remove alien", Accept.CONFIRM, "Move aliens to."), BEGUN_S),
         (heard("move alien"), OPEN_S),
@@ -134,6 +136,12 @@ def test_what_was_written_may_go_on_though_all_of_what_is_in_doubt_was_said() ->
     openness = Openness(SpeechGrammar("t", "en-US", (), None, templates, slots, means=(0, 1)))
     assert openness.silence_s(heard("remove the third man", Accept.CONFIRM), 0.5) == DETACHED_S
     assert openness.silence_s(heard("remove the third man", Accept.CONFIRM, "Move the third man."), 0.5) == BEGUN_S
+
+
+def test_who_says_the_same_once_more_says_nothing_new() -> None:
+    openness = Openness(SpeechGrammar("s", "en-US", ("yes", "do it", "no"), means=(0, 0, 1)))
+    assert openness.goes_on("yes", "Do it.", "do it")
+    assert not openness.goes_on("yes", "No.", "no")
 
 
 def test_a_sentence_of_its_own_is_no_rest_because_one_sounds_a_little_like_it() -> None:
