@@ -178,7 +178,11 @@ def _seconds(canonical: Mapping[str, Any]) -> float:
 
 # Made once: building and hashing a statement takes longer than running it.
 _THIS = calls.c.call_id == bindparam("this")
-_KNOWN = select(calls.c.call_id, calls.c.details).where(calls.c.call_id.in_(bindparam("these", expanding=True)))
+_KNOWN = (
+    select(calls.c.call_id, calls.c.details)
+    .where(calls.c.call_id.in_(bindparam("these", expanding=True)))
+    .with_for_update()
+)
 _CHANGE = update(calls).where(_THIS)
 _END = _CHANGE.where(calls.c.canonical.is_(null()))
 
@@ -198,7 +202,7 @@ async def _update(connection: AsyncConnection, updates: Sequence[Mapping[str, An
     changes: dict[str, dict[str, Any]] = {}
     for values in updates:
         changes.setdefault(values["call_id"], {}).update(values["changes"])
-    known = await connection.execute(_KNOWN.with_for_update(), {"these": sorted(changes)})
+    known = await connection.execute(_KNOWN, {"these": sorted(changes)})
     merged = [{"this": row.call_id, "details": {**row.details, **changes[row.call_id]}} for row in known]
     if merged:
         await connection.execute(_CHANGE, merged)

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -65,7 +65,12 @@ def fit(text: str, length: int) -> str:
 
 def insert_new(connection: AsyncConnection, table: Table, *key: Column[Any]) -> Any:
     """An insert that leaves a row alone which is there by ``key``; without one, it takes further clauses."""
-    made = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return _insert_new(connection.dialect.name == "postgresql", table, key)
+
+
+@lru_cache(64)  # building a statement takes longer than running it
+def _insert_new(postgres: bool, table: Table, key: tuple[Column[Any], ...]) -> Any:
+    made = postgresql.insert(table) if postgres else sqlite.insert(table)
     return made.on_conflict_do_nothing(index_elements=key) if key else made
 
 

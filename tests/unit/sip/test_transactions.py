@@ -301,3 +301,16 @@ def test_the_layer_forgets_what_terminates() -> None:
     assert len(layer) == 3
     wire.clock.turn(100.0)
     assert len(layer) == 0
+
+
+def test_an_answered_request_is_let_go_of_and_its_answer_repeated() -> None:
+    wire = Wire()
+    transaction = wire.server("BYE", "udp")
+    transaction.respond(response_to(transaction.request, 200, tag="t"))
+    sent = list(wire.sent)
+    transaction.repeat()
+    assert wire.sent == [*sent, sent[-1]]
+    transaction.refuse(500)
+    assert len(wire.sent) == 2 and transaction.tag == "t", "what came too late changes nothing"
+    with pytest.raises(RuntimeError, match="answered"):
+        _ = transaction.request

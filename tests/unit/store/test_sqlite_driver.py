@@ -1,0 +1,55 @@
+"""The SQLite driver: what is not waited for happens all the same, before whatever comes next on that connection."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ivr.store.sqlite_driver import Connection, connected
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Connection]:
+    connection = await connected(str(path), isolation_level=None, timeout=0.1)
+    assert isinstance(connection, Connection)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def execute(sql: str) -> Callable[[sqlite3.Connection], sqlite3.Cursor]:
+    return lambda connection: connection.execute(sql)
+
+
+async def test_the_end_of_a_read_is_not_waited_for_and_comes_before_the_next_transaction(tmp_path: Path) -> None:
+    async with opened(tmp_path / "x.db") as connection:
+        await connection.done(execute("CREATE TABLE t (n INTEGER)"))
+        connection.begin("BEGIN")
+        await connection.done(execute("SELECT n FROM t"))
+        await connection.commit()
+        await connection.rollback()  # as a pool does
+        connection.begin("BEGIN IMMEDIATE")
+        await connection.done(execute("INSERT INTO t VALUES (1)"))  # would raise inside a transaction
+        await connection.commit()
+        assert not connection.in_transaction
+    async with opened(tmp_path / "x.db") as another:
+        *_, rows = await another.done(execute("SELECT n FROM t"))
+        assert rows == [(1,)]
+
+
+async def test_a_statement_that_nobody_waits_for_any_more_is_rolled_back(tmp_path: Path) -> None:
+    async with opened(tmp_path / "x.db") as connection:
+        await connection.done(execute("CREATE TABLE t (n INTEGER)"))
+        connection.begin("BEGIN IMMEDIATE")
+        inserting = asyncio.create_task(connection.done(execute("INSERT INTO t VALUES (1)")))
+        await asyncio.sleep(0)  # it is asked for, and not done yet
+        inserting.cancel()
+        await asyncio.gather(inserting, return_exceptions=True)
+        await connection.rollback()
+        assert not connection.in_transaction
+        *_, rows = await connection.done(execute("SELECT n FROM t"))
+        assert rows == []
