@@ -263,7 +263,7 @@ class UtteranceDetector:
             self._emit(SpeechEnded(ended_at))
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
         attempt.ending, attempt.doubtful = (ended_at, end.capped), doubtful
-        if attempt.outcome is not None and attempt.outcome.rank:
+        if attempt.outcome is not None and attempt.outcome.rank and doubtful is None:
             best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
             early = self._endpointer.hangover_s < self._request.hangover_s
             if early or (self._request.early and openness.rests(best)):
@@ -318,8 +318,8 @@ class UtteranceDetector:
 
     def _meant(self, doubtful: Doubtful, outcome: Outcome) -> bool:
         """Whether it was said to us, as far as is known."""
-        if doubtful.answered is not None:
-            return outcome.rank > 0 and not _continues(doubtful.answered, outcome.recognition.transcript)
+        if _continues(doubtful.answered, outcome.recognition.transcript):
+            return False
         return self._caller.may_be(outcome, doubtful.began)
 
 
