@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import onnxruntime
@@ -145,10 +146,10 @@ class Levels:
             self._voiced.clear()
         return probability
 
-    @property
-    def loudest_db(self) -> float:
-        """Of the windows of what is being said, dB full scale."""
-        return max(self._during, default=0.0) - _FULL_DB
+    def loudest_db(self, seconds: float) -> float:
+        """Of the windows of the last ``seconds`` of what is being said, dB full scale."""
+        recent = islice(reversed(self._during), max(1, round(seconds / WINDOW_S)))
+        return max(recent, default=0.0) - _FULL_DB
 
     def _begin(self) -> None:
         self._during.extend(self._before.pop() for _ in range(min(_ONSET_OF, len(self._before))))

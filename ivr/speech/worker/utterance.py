@@ -213,7 +213,7 @@ class UtteranceDetector:
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
         doubtful, levels = self._doubtful, self._levels
-        faint = self._caller.outdoes(levels.loudest_db, levels.above_db)
+        faint = self._caller.outdoes(levels.loudest_db(self._endpointer.length_s), levels.above_db)
         if doubtful is not None and doubtful.answered is None and not faint:
             self._tell()
 
