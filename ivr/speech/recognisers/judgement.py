@@ -39,7 +39,7 @@ class Curve:
 
 # Fitted by tests/bench/confidence.py, which prints these lines.
 WORDS = Curve(
-    constant=-4.51, v=0.72, llr=1.19, margin=2.27, likeness=1.17, bias=-1.21, accept=0.97, alone=0.978, confirm=0.25
+    constant=-3.75, v=1.32, llr=1.43, margin=1.92, likeness=0.73, bias=-1.5, accept=0.97, alone=0.978, confirm=0.25
 )
 DIGITS = Curve(
     constant=1.75, v=1.87, llr=1.29, margin=4.08, likeness=0.0, bias=0.0, accept=0.9, alone=0.9, confirm=0.32

@@ -38,6 +38,7 @@ from ivr.speech.worker.engines import TELEPHONE_RATE, Cancelled, Samples, never
 _BYTES = 3  # ids of the 256 byte tokens start here
 _TOKENS_PER_SECOND = 6.5  # Moonshine's own bound against endless loops
 _WIDTH = 8
+_UNLED, _PATIENCE = 6, 2.0  # the second search is narrower, and its scores lie further apart
 _FUZZY = 6
 _CERTAIN_LLR = -0.1  # the beam found what the free transcript says: nothing better can be near it
 _LANGUAGE = 0.5  # how much of the score over silence is taken off; 0.3 to 0.7 do nearly the same
@@ -220,7 +221,7 @@ def _sense(path: Found, phrase: int | None, grammar: SpeechGrammar) -> Sense | N
 def _unled(utterance: Utterance, silence: Utterance, compiled: Compiled, cancelled: Callable[[], bool]) -> list[Found]:
     """What a search finds that the decoder's own language leads less. Raises Cancelled."""
     scorer = Unled(utterance, silence.again(), _LANGUAGE)
-    found = search(scorer, compiled.lattice, EOS, width=_WIDTH, cancelled=cancelled)[:_RANKED]
+    found = search(scorer, compiled.lattice, EOS, width=_UNLED, patience=_PATIENCE, cancelled=cancelled)[:_RANKED]
     if cancelled():
         raise Cancelled
     heard = utterance.score([path.tokens for path in found])

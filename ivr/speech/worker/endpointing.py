@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nlargest
+from itertools import islice
 
 import numpy as np
 import onnxruntime
@@ -146,9 +147,10 @@ class Levels:
             self._voiced.clear()
         return probability
 
-    def loudest_db(self, windows: int = 1) -> float:
-        """What so many windows of what is being said are as loud as, dB full scale."""
-        return (nlargest(windows, self._during)[-1] if self._during else 0.0) - _FULL_DB
+    def loudest_db(self, windows: int, seconds: float) -> float:
+        """What so many windows of the last ``seconds`` of what is being said are as loud as, dB full scale."""
+        recent = nlargest(windows, islice(reversed(self._during), max(1, round(seconds / WINDOW_S))))
+        return (recent[-1] if recent else 0.0) - _FULL_DB
 
     def _begin(self) -> None:
         self._during.extend(self._before.pop() for _ in range(min(_ONSET_OF, len(self._before))))

@@ -72,11 +72,15 @@ class CallerLoudness:
             self._heard_at = ended_at
 
     def may_be(self, outcome: Outcome, began: float) -> bool:
-        """Whether something faint is taken for the caller: it is understood, and if they were there a moment ago, a
-        sentence beyond doubt ("yeah" is what murmur sounds like). Faint ones again and again, and none of them
-        understood, are the caller from then on."""
+        """Whether what nobody was told of yet is taken for the caller: it is as loud as they are and understood; or
+        faint and understood, and if they were there a moment ago, a sentence beyond doubt ("yeah" is what murmur sounds
+        like). Faint ones again and again, and none of them understood, are the caller from then on."""
         present = began - self._heard_at < _PRESENT_S
-        if (outcome.rank > 0) if not present else (outcome.rank == ACCEPTED and outcome.words > 1):
+        if not present or outcome.measured.level_db >= self._level_db - _FAINT_DB:
+            meant = outcome.rank > 0
+        else:
+            meant = outcome.rank == ACCEPTED and outcome.words > 1
+        if meant:
             return True
         if not present and outcome.measured.speech_s >= _UNHEEDED_S:
             self._unheeded += 1

@@ -222,7 +222,7 @@ class UtteranceDetector:
     def _heed(self) -> None:
         """Once it is as loud as this caller, it is the caller."""
         doubtful, levels = self._doubtful, self._levels
-        loudest_db = levels.loudest_db(self._caller.syllable)
+        loudest_db = levels.loudest_db(self._caller.syllable, self._endpointer.length_s)
         faint = self._caller.outdoes(loudest_db, levels.above_db)
         if doubtful is not None and doubtful.answered is None and not faint:
             self._tell()
@@ -275,7 +275,7 @@ class UtteranceDetector:
         attempt = self._attempt or self._begin(end.ago_s, self._request.grammar)
         attempt.ending, attempt.doubtful = (ended_at, end.capped), doubtful
         attempt.private, self._private = attempt.private or self._private, self._request.private
-        if attempt.outcome is not None and attempt.outcome.rank:
+        if attempt.outcome is not None and attempt.outcome.rank and doubtful is None:
             best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
             early = self._endpointer.hangover_s < self._request.hangover_s
             if early or (self._request.early and openness.rests(best)):
@@ -335,8 +335,8 @@ class UtteranceDetector:
 
     def _meant(self, doubtful: Doubtful, outcome: Outcome) -> bool:
         """Whether it was said to us, as far as is known."""
-        if doubtful.answered is not None:
-            return outcome.rank > 0 and not _trails(doubtful.answered, outcome)
+        if doubtful.answered is not None and (not outcome.rank or _trails(doubtful.answered, outcome)):
+            return False
         return self._caller.may_be(outcome, doubtful.began)
 
 

@@ -273,6 +273,22 @@ def test_who_is_much_fainter_than_the_caller_stops_nothing_and_is_heard_if_under
     assert rig.kinds() == TOLD and rig.texts == ["what's next"]
 
 
+def test_the_room_says_nothing_in_the_callers_stead_once_they_have_spoken() -> None:
+    """Right after an answer that ended early, and again after what nobody heeded: murmur sounds like "yes"."""
+    rig = TalkingRig()
+    rig.says("move alien up", quiet=25)
+    assert rig.kinds() == TOLD
+    for _ in range(3):
+        rig.feed(FAINT, 30)
+        rig.feed(QUIET, 8)
+        found = Recognition(Cause.SUCCESS, (Hypothesis("stop", 0.9, None, Accept.CONFIRM),), "Yeah.")
+        rig.detector.done(rig.attempts[-1], Outcome(found, Measured(-41.0, 8.0, 110.0, 0.6)))
+        rig.feed(QUIET, 32)
+    assert rig.kinds() == TOLD
+    rig.says("what's next")
+    assert rig.texts == ["move alien up", "what's next"]
+
+
 def test_a_caller_who_begins_softly_is_told_once_they_are_loud() -> None:
     rig = TalkingRig()
     rig.feed(FAINT, 15)
