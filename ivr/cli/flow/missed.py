@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from ivr.cli.flow.options import add_config_file, config_of, existing_store, flo
 from ivr.cli.options import Subparsers, command
 from ivr.cli.tail import parse
 from ivr.dialogue.engine.compilation import compiled
+from ivr.dialogue.spoken.languages import words_for
 from ivr.dialogue.understanding.classifier import IntentClassifier, TrainingSet
 from ivr.errors import ConfigError
 from ivr.record import Entry
@@ -23,6 +26,7 @@ from ivr.workshop.tell.missed import Nearest, grouped, missed, redacted, report,
 
 MOST_CALLS = 500
 _LOGGED = "dialogue."
+SLOT = re.compile(r"\{[^{}]*\}")
 EPILOG = """\
 Looks for sentences without a meaning, for those asked about and denied, and for those followed by a wish for a person.
 --from is a log ([logs] redact = false wrote the words into it) or a database, which has the words of every call. While
@@ -50,13 +54,15 @@ def handle(arguments: argparse.Namespace) -> int:
     hidden = sum(withheld(each.text) for each in said)
     shown = [each for each in said if not withheld(each.text)]
     classifiers = Sandbox(config).classifiers
-    training = compiled(library, classifiers).wordings(language, "neutral").training
+    words = compiled(library, classifiers).wordings(language, "neutral")
+    training = words.training
     secret = config is None or config.logs.redact
     learned = classifiers.learn(training) if classifiers is not None else None
     print(f"# {len(shown)} sentences of {len(calls)} calls that {name} did not understand")
     if hidden:
         print(f"# {hidden} more were masked in the log: pass the database, or set [logs] redact = false")
-    nearest = _nearest(training, learned, frozenset(library.flows[name].intents))
+    noun = words.single_words.noun or words_for(language).stand_in_noun
+    nearest = _nearest(training, learned, frozenset(library.flows[name].intents), noun)
     groups = grouped(shown, nearest, lambda text: redacted(text, training) if secret else text)
     for line in report(groups):
         print(line)
@@ -88,12 +94,16 @@ def _logged(path: Path) -> Mapping[str, list[Entry]]:
     return calls
 
 
-def _nearest(training: TrainingSet, learned: IntentClassifier | None, own: frozenset[str]) -> Nearest:
-    """Among the flow's own phrases, by meaning where it can be told, else by spelling."""
+def _nearest(training: TrainingSet, learned: IntentClassifier | None, own: frozenset[str], noun: str) -> Nearest:
+    """Among the flow's own phrases, by meaning where it can be told, else by spelling. ``noun`` stands for {slots}, as
+    it does in what is learned from."""
+    stand_ins = words_for(training.language).stand_ins
     phrases = {e.sentence.text: (e.phrase, e.intent) for e in training.examples if e.intent in own}
     texts = list(phrases)
 
-    def nearest(text: str) -> tuple[str, str, float]:
+    def nearest(said: str) -> tuple[str, str, float]:
+        numbers = count()
+        text = SLOT.sub(lambda _: stand_ins[min(next(numbers), len(stand_ins) - 1)].format(noun), said)
         if learned is not None:
             scores = learned.likeness(text, texts)
             at = max(range(len(texts)), key=scores.__getitem__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.dialogue.flows.library import load_library
+from ivr.dialogue.flows.wording import Wordings
 
 UNIVERSALS = """\
 universals: true
@@ -70,6 +71,16 @@ def test_fragments_and_overlays_are_merged() -> None:
     assert library.key_place("main", "states", "bye").file == "words.yaml"
     assert library.key_place("main", "states", "ask").file == "main.yaml"
     assert library.voices == (("en-US", "neutral"), ("es-ES", "neutral"))
+
+
+def test_what_a_fragment_teaches_in_another_language_reaches_its_flows() -> None:
+    taught = "intents: {stop: [pare]}\nexamples: {stop: [ya no siga]}\nnot: {stop: [no pare]}\n"
+    library = load_library({**FILES, "words.es-ES.yaml": SPANISH + taught}, {}).library
+    assert library is not None
+    words = Wordings(library, "es-ES", "neutral")
+    assert words.phrases("main", "stop") == ("pare",)
+    assert words.examples("main", "stop") == ("ya no siga",)
+    assert words.contrast("main", "stop") == {"": ("no pare",)}
 
 
 def test_a_flow_may_override_its_fragment() -> None:
