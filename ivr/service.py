@@ -41,13 +41,13 @@ from ivr.desk.settings import LiveSettings
 from ivr.desk.skills import NamedSkills
 from ivr.desk.story import Stories
 from ivr.embedding.loading import understanding
+from ivr.engines import Engines
 from ivr.errors import IvrError
 from ivr.events import RECORDING_ON
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
-from ivr.media.engine import ProcessMediaEngine
 from ivr.phones.destinations import Destinations
 from ivr.phones.floor import AgentFloor
 from ivr.phones.recording import CallRecording, SpokenLine
@@ -66,7 +66,6 @@ from ivr.release.serving import ServingVersions
 from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.party import tie_token
-from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
 from ivr.store.writer import GATHER_S
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
@@ -105,9 +104,12 @@ class Service:
 
 
 @asynccontextmanager
-async def running(config: Config, lifecycle: Lifecycle, written: Log | None = None) -> AsyncIterator[Service]:
+async def running(
+    config: Config, lifecycle: Lifecycle, written: Log | None = None, engines: Engines | None = None
+) -> AsyncIterator[Service]:
     """Entered when calls are answered; ends every call, then every part, last started first. ``lifecycle`` is told of
-    each step, ``written`` is the log that /readyz tells of and a reload reopens.
+    each step, ``written`` is the log that /readyz tells of and a reload reopens. ``engines``: where they are begun
+    already; they end here.
 
     Raises ConfigError, FlowError, UnavailableError; whatever had started is stopped first."""
     config.check_secrets()
@@ -133,15 +135,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             gather_s=GATHER_S,
         )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
-        media = ProcessMediaEngine(
-            host=config.sip.listen.host,
-            port_range=config.media.port_range,
-            codecs=config.media.codecs,
-            timeout_s=config.media.timeout_s,
-            advertise=config.sip.advertise,
-            browser_addresses=config.media.browser_addresses,
-        )
-        speech = WorkerSpeechService(config.speech)
+        engines = engines or Engines(config)
+        media, speech = engines.media, engines.speech
         paraphrases = await aside(understanding, config.speech.cache / "classifiers", on_demand=False)
         endpoint = SipUserAgent(
             *(config.sip, config.media.codecs, config.flows.numbering),
@@ -285,8 +280,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await _begin(stack, http.start(), http.stop)
         lifecycle.begin("opening the database")
         await _begin(stack, store.upgrade(), store.close)
-        # Their processes load while this one reads and proves the flows.
-        media_up, speech_up = _ahead(stack, media.start(), media.stop), _ahead(stack, speech.start(), speech.stop)
+        stack.push_async_callback(engines.stop)
+        engines.begin()
         stack.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
@@ -298,9 +293,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("checking the flows")
         library = await flows.start()
         lifecycle.begin("starting the media process")
-        await media_up
+        await engines.media_up()
         lifecycle.begin("loading recogniser and voices")
-        await speech_up
+        await engines.speech_up()
         lifecycle.begin("rendering prompts")
         await prompts.begin(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
         _beside(stack, prompts.go_on(library), "prompts")
@@ -405,21 +400,6 @@ async def _begin(stack: AsyncExitStack, start: Awaitable[object], stop: Callable
     """``stop`` also mends what a failed ``start`` left behind."""
     stack.push_async_callback(_stopped, stop)
     await start
-
-
-def _ahead(
-    stack: AsyncExitStack, start: Coroutine[Any, Any, object], stop: Callable[[], Awaitable[object]]
-) -> asyncio.Task[object]:
-    """The same, begun now and to be awaited later."""
-    task = asyncio.create_task(start)
-
-    async def end() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await _stopped(stop)
-
-    stack.push_async_callback(end)
-    return task
 
 
 async def _stopped(stop: Callable[[], Awaitable[object]]) -> None:
