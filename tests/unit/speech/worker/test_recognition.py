@@ -24,7 +24,8 @@ async def test_an_utterance_is_urgent_once_it_has_ended_until_its_caller_was_giv
     attempt.ending = (now, False)
     assert (job.rank, job.since) == (Rank.ENDED, now)
     attempt.ending = (now - LATE_S - 1.0, False)
-    assert job.rank is Rank.LATE
+    late = job.rank
+    assert late is Rank.LATE
     detector.spoken_since = True
-    assert job.rank is Rank.ENDED, "what they said since is not told before this"
+    assert job.rank == Rank.ENDED, "what they said since is not told before this"
     assert Spoken(detector, attempt, True, now).rank is Rank.BACKGROUND
