@@ -26,18 +26,6 @@ class Lifespan(AsyncExitStack):
         self.ends(stop)
         await start
 
-    def ahead(self, start: Coroutine[Any, Any, object], stop: Callable[[], Awaitable[object]]) -> asyncio.Task[object]:
-        """The same, begun now and to be awaited later."""
-        task = asyncio.create_task(start)
-
-        async def end() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await _stopped(stop)
-
-        self.push_async_callback(end)
-        return task
-
     def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """What runs beside the calls never ends by itself; the line goes on without it, but somebody must know."""
 

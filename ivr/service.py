@@ -30,13 +30,13 @@ from ivr.desk.hours import Calendar
 from ivr.desk.kept_place import kept_place
 from ivr.desk.promises import PromisedCallbacks
 from ivr.embedding.loading import understanding
+from ivr.engines import Engines
 from ivr.events import RECORDING_ON
 from ivr.lifespan import Lifespan
 from ivr.limits import descriptors
 from ivr.line_facts import KnownFacts, line_facts
 from ivr.log_sink import SinkStatus
 from ivr.logs import Log
-from ivr.media.engine import ProcessMediaEngine
 from ivr.ports import Leg, SipEndpoint
 from ivr.readiness import Life, Lifecycle, Parts, StoreProbe
 from ivr.release.entry import CallEntry, PromptPreparation
@@ -47,7 +47,6 @@ from ivr.release.serving import ServingVersions
 from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
 from ivr.sip.party import tie_token
-from ivr.speech.service import WorkerSpeechService
 from ivr.store.store import Store
 from ivr.store.writer import GATHER_S
 from ivr.web.app import HttpServer, application, bound, own_url, port_of
@@ -86,9 +85,12 @@ class Service:
 
 
 @asynccontextmanager
-async def running(config: Config, lifecycle: Lifecycle, written: Log | None = None) -> AsyncIterator[Service]:
+async def running(
+    config: Config, lifecycle: Lifecycle, written: Log | None = None, engines: Engines | None = None
+) -> AsyncIterator[Service]:
     """Entered when calls are answered; ends every call, then every part, last started first. ``lifecycle`` is told of
-    each step, ``written`` is the log that /readyz tells of and a reload reopens.
+    each step, ``written`` is the log that /readyz tells of and a reload reopens. ``engines``: where they are begun
+    already; they end here.
 
     Raises ConfigError, FlowError, UnavailableError; whatever had started is stopped first."""
     config.check_secrets()
@@ -114,15 +116,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
             gather_s=GATHER_S,
         )
         office = company.on(store.database, Times(clock.now, ZoneInfo(time_zone)))
-        media = ProcessMediaEngine(
-            host=config.sip.listen.host,
-            port_range=config.media.port_range,
-            codecs=config.media.codecs,
-            timeout_s=config.media.timeout_s,
-            advertise=config.sip.advertise,
-            browser_addresses=config.media.browser_addresses,
-        )
-        speech = WorkerSpeechService(config.speech)
+        engines = engines or Engines(config)
+        media, speech = engines.media, engines.speech
         paraphrases = await aside(understanding, config.speech.cache / "classifiers", on_demand=False)
         endpoint = SipUserAgent(
             *(config.sip, config.media.codecs, config.flows.numbering),
@@ -206,8 +201,8 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         await lifespan.begin(http.start(), http.stop)
         lifecycle.begin("opening the database")
         await lifespan.begin(store.upgrade(), store.close)
-        # Their processes load while this one reads and proves the flows.
-        media_up, speech_up = lifespan.ahead(media.start(), media.stop), lifespan.ahead(speech.start(), speech.stop)
+        lifespan.push_async_callback(engines.stop)
+        engines.begin()
         lifespan.push_async_callback(authentication.settle)
         if count := await store.begin():
             log.warning("calls.reconciled", count=count)
@@ -219,9 +214,9 @@ async def running(config: Config, lifecycle: Lifecycle, written: Log | None = No
         lifecycle.begin("checking the flows")
         library = await flows.start()
         lifecycle.begin("starting the media process")
-        await media_up
+        await engines.media_up()
         lifecycle.begin("loading recogniser and voices")
-        await speech_up
+        await engines.speech_up()
         lifecycle.begin("rendering prompts")
         await prompts.begin(library, lambda done, total: lifecycle.begin("rendering prompts", done, total))
         lifespan.beside(prompts.go_on(library), "prompts")

@@ -1,4 +1,4 @@
-"""`ivr prompts`: render what the flows say, so that the line starts at once and says nothing for the first time."""
+"""`ivr prompts`: render what the flows say and learn what they hear, so that the line starts at once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import time
 from ivr.cli.options import Subparsers, add_config, command, configuration, progress_bar
 from ivr.config import Config
 from ivr.dialogue.flows.library import FlowLibrary
+from ivr.embedding.loading import understanding
 from ivr.errors import FlowError, SpeechUnavailable
 from ivr.line_facts import line_facts
 from ivr.release.candidate import examine_folder
 from ivr.release.entry import choosable, prompts_of, voices
+from ivr.release.lesson import Lesson
 from ivr.speech.service import WorkerSpeechService
 
 EPILOG = """\
 Prompts are kept in [speech] cache by their text, voice and the synthesiser's version: what is there is left alone,
-and what changes is rendered again. Installing runs this; the line renders by itself what is missing.
+and what changes is rendered again; beside them what the flows' phrases and examples teach the sentence embedding.
+Installing runs this; the line does by itself what is missing, behind the first calls.
 """
 
 
@@ -34,7 +37,11 @@ def handle(arguments: argparse.Namespace) -> int:
             "\n".join(finding.render() for finding in candidate.errors),
             remedy=f"mend the files; ivr flow check {folder} checks them",
         )
-    return asyncio.run(_render(config, candidate.library))
+    code = asyncio.run(_render(config, candidate.library))
+    paraphrases = understanding(config.speech.cache / "classifiers", on_demand=False)
+    Lesson(paraphrases.classifiers, lambda: voices(config.flows), paraphrases.state).learn(candidate.library)
+    print(f"paraphrases are read by {paraphrases.state}")
+    return code
 
 
 async def _render(config: Config, library: FlowLibrary) -> int:

@@ -11,17 +11,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
+from importlib import import_module
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 
 from ivr.cli.options import Subparsers, add_config, add_listeners, command, configuration
 from ivr.config import Config
+from ivr.engines import Engines
 from ivr.limits import descriptors
 from ivr.log_sink import STANDARD_ERROR, LogSink
 from ivr.logs import Log, StandardError, configure_logging
 from ivr.readiness import Lifecycle, Step
-from ivr.service import Service, running
+
+if TYPE_CHECKING:  # it imports all of the line, for which its engines need not wait
+    from ivr.service import Service
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -126,10 +131,13 @@ async def _serve(
     signals.deliver()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(descriptors.Exhaustion(loop))
+    config.check_secrets()  # what is missing is told before anything runs
     async with AsyncExitStack() as stack:
+        engines = Engines(config)
+        stack.push_async_callback(engines.stop)
+        engines.begin()
         with _startup(notices) as tell:
-            lifecycle = Lifecycle(tell)
-            starting = asyncio.create_task(stack.enter_async_context(running(config, lifecycle, written)))
+            starting = asyncio.create_task(_started(stack, config, Lifecycle(tell), written, engines))
             reloads = asyncio.create_task(_reload(signals, written, starting, partial(configuration, arguments)))
             stack.push_async_callback(_cancelled, reloads)
             await _first(starting, signals.stop)
@@ -153,6 +161,15 @@ async def _serve(
         await _first(drained, signals.stop_now)
         await _cancelled(drained)
     return 0
+
+
+async def _started(
+    stack: AsyncExitStack, config: Config, lifecycle: Lifecycle, written: Log, engines: Engines
+) -> Service:
+    """The engines load in processes of their own while this one imports the rest of the line."""
+    line = await asyncio.to_thread(import_module, "ivr.service")
+    service: Service = await stack.enter_async_context(line.running(config, lifecycle, written, engines))
+    return service
 
 
 def first_account(console_url: str, token: str) -> str:

@@ -28,6 +28,7 @@ from ivr.release.serving import Canary, ServingVersions
 log = structlog.get_logger(__name__)
 
 POLL_S = 3.0
+LESSON_S = 0.5  # that the start waits for
 DEBOUNCE_MS = 300  # an editor's save is several events; a checkout touches many files
 
 SHORT_TURN_S = 0.0005
@@ -63,6 +64,7 @@ class LiveFlows:
         self._head: object = None
         self._on_change = on_change
         self._lesson = lesson or Lesson()
+        self._learning: asyncio.Task[None] | None = None  # what the start began
 
     # -- the start ---------------------------------------------------------------------------------------------
 
@@ -96,13 +98,19 @@ class LiveFlows:
             await self._releases.record(library, _user())
             await self._releases.publish(library.version, _user())
         _tell(candidate)
-        await aside(self._lesson.learn, library)
+        await self._learned(library)
         self._serving.publish(library)
         self._head = await self._releases.head()
         trial = await self._releases.canary()
         if trial is not None and (tried := await self._stored(trial)) is not None:
             self._serving.try_out(self._canary(tried, trial))
         return library
+
+    async def _learned(self, library: FlowLibrary) -> None:
+        """What was learned before is read in a tenth of a second. What wasn't takes seconds, and the first calls need
+        not wait for it: until then they are read by their words alone."""
+        self._learning = asyncio.create_task(aside(self._lesson.learn, library), name="lesson")
+        await asyncio.wait((self._learning,), timeout=LESSON_S)
 
     async def _stored(self, release: Release) -> FlowLibrary | None:
         """A stored version, checked against this release of the software; None (and a log line a finding) if unfit."""
@@ -116,6 +124,8 @@ class LiveFlows:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            if self._learning is not None:
+                tasks.create_task(_awaited(self._learning), name="lesson")
             if self._config.watch:
                 tasks.create_task(self._watch(), name="flows watch")
             tasks.create_task(self._poll(), name="flows poll")
@@ -241,6 +251,12 @@ class LiveFlows:
         version = await self._releases.roll_back(by, version)
         await self.follow()
         return version
+
+
+async def _awaited(learning: asyncio.Task[None]) -> None:
+    await asyncio.wait((learning,))
+    if (error := learning.exception()) is not None:  # its calls are read by their words alone
+        log.error("lesson.failed", exc_info=error)
 
 
 async def aside(work: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:

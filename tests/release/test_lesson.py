@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from pathlib import Path
+
 from ivr.dialogue.understanding.classifier import IntentClassifier, TrainingSet
 from ivr.release.lesson import Lesson
 from tests.flows.reference import library
+from tests.release.edition import Desk, Press
 
 
 class Pupil:
@@ -32,3 +37,31 @@ def test_every_language_that_callers_can_speak_is_learned() -> None:
 def test_without_classifiers_it_says_so() -> None:
     assert Lesson().state == "by their words alone"
     Lesson().learn(library())
+
+
+class SlowPupil(Pupil):
+    """Learns once it may."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.may = threading.Event()
+        self.did = asyncio.Event()
+        self._loop = loop
+
+    def learn(self, training: TrainingSet) -> IntentClassifier | None:
+        self.may.wait()
+        super().learn(training)
+        self._loop.call_soon_threadsafe(self.did.set)
+        return None
+
+
+async def test_calls_need_not_wait_for_what_was_never_learned_before(tmp_path: Path) -> None:
+    Press(tmp_path / "flows")
+    desk, pupil = Desk(tmp_path / "flows", tmp_path / "ivr.sqlite3"), SlowPupil(asyncio.get_running_loop())
+    desk.flows._lesson = Lesson(pupil)
+    async with desk.running():
+        assert desk.serving.live is not None and not pupil.learned
+        pupil.may.set()
+        async with asyncio.timeout(60):
+            await pupil.did.wait()
+    assert pupil.learned

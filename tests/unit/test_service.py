@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from ivr import service
+from ivr import engines, service
 from ivr.config import (
     Address,
     Agent,
@@ -70,8 +70,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         async def reachable_at(self) -> str:
             return "127.0.0.1:5060"
 
-    for target, cls in (("ProcessMediaEngine", Media), ("WorkerSpeechService", Speech), ("SipUserAgent", Endpoint)):
-        monkeypatch.setattr(service, target, cls)
+    monkeypatch.setattr(engines, "ProcessMediaEngine", Media)
+    monkeypatch.setattr(engines, "WorkerSpeechService", Speech)
+    monkeypatch.setattr(service, "SipUserAgent", Endpoint)
     for name, watched_class, start, stop in (
         ("store", Store, "upgrade", "close"),
         ("media", Media, "start", "stop"),
@@ -167,7 +168,7 @@ async def test_what_had_started_is_stopped_when_a_part_fails(
         raise OSError("no such process")
 
     monkeypatch.setattr("ivr.service.SipUserAgent.start", fail)
-    monkeypatch.setattr("ivr.service.WorkerSpeechService.stop", stuck)
+    monkeypatch.setattr("ivr.engines.WorkerSpeechService.stop", stuck)
     with capture_logs() as logs, pytest.raises(UnavailableError, match="no process"):
         async with service.running(config, Lifecycle()):
             pass

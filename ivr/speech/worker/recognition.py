@@ -25,7 +25,7 @@ from ivr.speech.worker.openness import Openness
 from ivr.speech.worker.prefork import LARGEST, Forked, parse
 from ivr.speech.worker.recogniser_process import Order
 from ivr.speech.worker.recognition_pool import RecognitionPool
-from ivr.speech.worker.recognition_queue import Rank
+from ivr.speech.worker.recognition_queue import Rank, rank_of
 from ivr.speech.worker.utterance import SPECULATE_S, UtteranceDetector
 from ivr.workers.frames import REQUEST, Life, refusal
 from ivr.workers.link import Link
@@ -74,7 +74,11 @@ class Spoken:
     def rank(self) -> Rank:
         if self._background:
             return Rank.BACKGROUND
-        return Rank.ENDED if self._attempt.ending is not None else Rank.SPECULATIVE
+        if self._attempt.ending is None:
+            return Rank.SPECULATIVE
+        if self._detector.spoken_since:  # what they have said since is told after this
+            return Rank.ENDED
+        return rank_of(asyncio.get_running_loop().time() - self._attempt.ending[0])
 
     @property
     def since(self) -> float:

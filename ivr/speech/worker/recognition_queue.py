@@ -1,7 +1,8 @@
 """The recognition queue: which of those who wait for a recogniser is next. Pure.
 
-Somebody waits for what they have said: the one who ended first goes first. Guesses in a pause come after all of them,
-then grammars to be prepared, then what nobody waits for.
+Somebody waits for what they have said: the one who ended first goes first. Who has waited so long that they were given
+the keys comes after those who can still be answered in time: else, once there is too much to do, all would be late.
+Guesses in a pause come after all of them, then grammars to be prepared, then what nobody waits for.
 """
 
 from __future__ import annotations
@@ -15,9 +16,18 @@ class Rank(IntEnum):
     """How urgent a job is, the most urgent first."""
 
     ENDED = 0  # an utterance that is over: the caller waits
-    SPECULATIVE = 1  # the caller pauses, and may go on
-    PREPARATION = 2  # of a grammar, before anybody speaks under it
-    BACKGROUND = 3  # nobody waits for it
+    LATE = 1  # the caller was given the keys meanwhile
+    SPECULATIVE = 2  # the caller pauses, and may go on
+    PREPARATION = 3  # of a grammar, before anybody speaks under it
+    BACKGROUND = 4  # nobody waits for it
+
+
+LATE_S = 2.2  # after the end of the sound
+
+
+def rank_of(waited_s: float) -> Rank:
+    """Of an utterance whose sound ended so long ago."""
+    return Rank.LATE if waited_s > LATE_S else Rank.ENDED
 
 
 class Waiting(Protocol):

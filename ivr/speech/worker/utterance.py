@@ -90,6 +90,11 @@ class UtteranceDetector:
         return self._endpointer.speaking
 
     @property
+    def spoken_since(self) -> bool:
+        """Whether more than one utterance that ended waits to be recognised."""
+        return len(self._finishing) > 1
+
+    @property
     def grammar(self) -> SpeechGrammar | None:
         """What it listens under now."""
         return self._request.grammar if self._request is not None else None

@@ -30,7 +30,10 @@ def test_it_renders_what_is_missing_and_leaves_the_rest(config: Path, capsys: py
     cache = config.parent / "audio" / ".cache"
     rendered = {path: path.stat().st_mtime_ns for path in cache.rglob("*.wav")}
     assert len(rendered) > 3
-    assert " prompts are ready in " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert " prompts are ready in " in said
+    embedded = "sentence embedding" in said and "by their words alone" not in said
+    assert bool(list((cache / "classifiers").glob("*.npz"))) is embedded, "what the flows teach is learned, too"
     gone = min(rendered)
     gone.unlink()
     assert main(["prompts", "--config", str(config)]) == 0

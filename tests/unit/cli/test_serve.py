@@ -1,8 +1,22 @@
-"""`ivr serve`: what it says on standard error."""
+"""`ivr serve`: what it says on standard error, and what it begins with."""
 
 from __future__ import annotations
 
-from ivr.cli.serve import first_account
+import argparse
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ivr.cli import serve
+from ivr.cli.serve import Signals, first_account
+from ivr.config import Config
+from ivr.log_sink import LogSink
+from ivr.readiness import Lifecycle
 
 
 def test_the_first_account_is_made_at_an_address_that_opens() -> None:
@@ -11,3 +25,49 @@ def test_the_first_account_is_made_at_an_address_that_opens() -> None:
         "nobody has an account yet. Make the first one at http://127.0.0.1:8080/login",
         "administrator token, told only now: printed-once",
     ]
+
+
+def test_the_command_does_not_wait_for_what_only_the_line_needs() -> None:
+    """A second of imports, in which the engines load already."""
+    late = ("ivr.service", "ivr.store", "ivr.dialogue.engine", "ivr.web", "sqlalchemy", "alembic", "numpy")
+    asked = f"import sys, ivr.cli.serve; print([name for name in {late} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+async def test_the_engines_begin_before_the_line_is_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done: list[str] = []
+
+    class Engines:
+        def __init__(self, config: Config) -> None: ...
+
+        def begin(self) -> None:
+            done.append("engines")
+
+        async def stop(self) -> None:
+            done.append("stopped")
+
+    @asynccontextmanager
+    async def running(_: Config, lifecycle: Lifecycle, written: object, engines: object) -> Any:
+        assert isinstance(engines, Engines)
+        done.append("line")
+        yield SimpleNamespace(administrator="", sip_address="s", http_address="h", calls=(), drain=drain)
+
+    async def drain(seconds: float) -> None:
+        done.append("drained")
+
+    def imported(name: str) -> object:
+        done.append(name)
+        return SimpleNamespace(running=running)
+
+    monkeypatch.setattr(serve, "Engines", Engines)
+    monkeypatch.setattr(serve, "import_module", imported)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    signals = Signals()
+    signals.stop.set()
+    notices = LogSink(str(tmp_path / "notices"), lambda count: "")
+    arguments = argparse.Namespace(drain=0.0)
+    written: Any = SimpleNamespace(reopen=lambda: None)
+    await serve._serve(arguments, Config(), written, notices, signals)
+    notices.close()
+    assert done[:2] == ["engines", "ivr.service"] and done[-1] == "stopped"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ivr.speech.worker.recognition_queue import Rank, RecognitionQueue
+from ivr.speech.worker.recognition_queue import LATE_S, Rank, RecognitionQueue, rank_of
 
 
 @dataclass
@@ -69,3 +69,8 @@ def test_what_cannot_be_done_now_waits(queue: RecognitionQueue[Job]) -> None:
     first = queue.take(lambda job: job.name == "here")
     assert first is not None and first.name == "here"
     assert taken(queue) == ["elsewhere"]
+
+
+def test_whose_caller_has_the_keys_by_now_comes_after_those_who_can_still_be_answered_in_time() -> None:
+    assert [rank_of(waited_s) for waited_s in (0.0, LATE_S, LATE_S + 0.01)] == [Rank.ENDED, Rank.ENDED, Rank.LATE]
+    assert Rank.ENDED < Rank.LATE < Rank.SPECULATIVE

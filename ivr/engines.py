@@ -1,0 +1,58 @@
+"""A line's engines: media and speech, each in processes of its own, which load while the line itself gets ready.
+
+Imported and begun before the rest of the line is: that takes a second, in which they have a core to themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from ivr.config import Config
+from ivr.errors import IvrError
+from ivr.media.engine import ProcessMediaEngine
+from ivr.speech.service import WorkerSpeechService
+
+log = structlog.get_logger(__name__)
+
+
+class Engines:
+    """``begin`` starts them; ``media_up`` and ``speech_up`` are awaited once they are needed; ``stop`` ends them."""
+
+    def __init__(self, config: Config) -> None:
+        self.media = ProcessMediaEngine(
+            host=config.sip.listen.host,
+            port_range=config.media.port_range,
+            codecs=config.media.codecs,
+            timeout_s=config.media.timeout_s,
+            advertise=config.sip.advertise,
+            browser_addresses=config.media.browser_addresses,
+        )
+        self.speech = WorkerSpeechService(config.speech)
+        self._starting: list[asyncio.Task[None]] = []
+
+    def begin(self) -> None:
+        """Idempotent."""
+        if not self._starting:
+            self._starting = [asyncio.create_task(each.start()) for each in (self.media, self.speech)]
+
+    async def media_up(self) -> None:
+        """Raises MediaUnavailable."""
+        await asyncio.shield(self._starting[0])
+
+    async def speech_up(self) -> None:
+        """Raises SpeechUnavailable."""
+        await asyncio.shield(self._starting[1])
+
+    async def stop(self) -> None:
+        """Idempotent; never raises for what goes wrong at the end."""
+        starting, self._starting = self._starting, []
+        for task in starting:
+            task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
+        for stop in (self.speech.stop, self.media.stop) if starting else ():
+            try:
+                await stop()
+            except (IvrError, OSError) as error:
+                log.error("service.stop_failed", error=str(error))
