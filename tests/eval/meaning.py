@@ -41,6 +41,7 @@ Verdict = Literal[
 TASK: tuple[Verdict, ...] = ("done", "asked")
 UNASKED: tuple[Verdict, ...] = ("wrong", "person")  # wrong without a question, needless transfers included
 _WORST: tuple[Verdict, ...] = ("wrong", "person", "done", "asked", "second", "partly", "asked_wrong", "nothing")
+_STAYING = ("repeat", "help")  # that is done where the caller is, and harms nobody
 _ONE_DIGIT = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _NUMBERS = {
     word: str(number)
@@ -185,7 +186,8 @@ def _judged(turn: Turn, wanted: Meaning, language: str) -> Verdict:
         return "nothing"
     stayed = turn.after == turn.before and not turn.acted
     if found.doubt and stayed:
-        return "nothing"
+        told_again = found.intent == wanted.intent and found.intent in _STAYING and turn.said
+        return "done" if told_again else "nothing"
     values = [_plain(value, language) for value in found.slots.values()]
     same = _intent(found.intent, wanted)
     if same and _values(values, wanted, language):

@@ -46,8 +46,7 @@ from ivr.dialogue.understanding.training import sentence
 OPPOSITES = (("TOP", "END"), ("UP", "DOWN"), ("TOP", "DOWN"), ("END", "UP"), ("BEFORE", "AFTER"), ("ADD", "REMOVE"))
 OPPOSED, DENIED, UNFILLED, MISFILLED = 0.1, 0.4, 0.25, 0.01  # what is left of a chance
 NEGLIGIBLE = 0.001  # chances below are not looked into
-HUMAN_AT_ONCE = 0.8  # the chance of a wish for a human at which one is got, unasked,
-HUMAN_NAMED = 0.5  # and at which, where one is named
+HUMAN_AT_ONCE = 0.5  # the chance of a wish for a human at which one is got, unasked: what wishes for else is far below
 AT_ONCE = 0.5  # the chance of risks at which a whole phrase of one is taken for it, unasked
 RISK_ENOUGH = 0.35  # and at which, boosted, one is asked about without
 BOOST = 1.5  # a risk that is asked about costs less than one that is missed
@@ -125,7 +124,7 @@ def wishes(words: Sequence[str], grammar: StateGrammar) -> bool:
 def wants_human(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> bool:
     """Whether a sentence that names a human asks for one."""
     chance = next((each.chance for each in ranking(words, grammar, classifier) if each.intent == HUMAN), 0.0)
-    return chance >= HUMAN_NAMED and wishes(words, grammar)
+    return chance >= HUMAN_AT_ONCE and wishes(words, grammar)
 
 
 def ranking(words: Sequence[str], grammar: StateGrammar, classifier: IntentClassifier) -> list[Inference]:
