@@ -12,7 +12,7 @@ from ivr.softphone.trace import HeardSound
 
 _FRESH_S = 0.1  # quiet before a sound that makes it a new one, after the caller acted
 _TAIL_S = 0.5  # longer than this after the caller acted, even an old sound is what the line says now
-_PIECE_S = 0.6  # quiet that ends a piece of the transcript
+_PIECE_S = 0.25  # quiet that ends a piece of the transcript: less than there is between two sentences of the line
 _LEAD_FRAMES = 10  # kept before the first audible packet
 
 

@@ -37,7 +37,7 @@ def test_a_question_that_was_asked_is_asked_again(library: FlowLibrary, moves: b
             assert again[0] == SORRY
             assert again[-1] == before[-1]
             assert [local.port for local in rig.leg.reinvited] == [rig.caller.local.port]
-            await rig.say("what's next in my queue")  # by ears of their own
+            await rig.say("what's next")  # by ears of their own
             assert "Next is" in rig.said
             assert not rig.leg.hung_up
 

@@ -101,10 +101,10 @@ async def test_pieces_begin_with_their_first_sound_and_end_at_pauses() -> None:
     line = TranscriptLine()
     await line.pause(1.0)
     await line.play(1.0)
-    await line.pause(0.3)
+    await line.pause(0.2)
     await line.play(0.4)
     await line.pause(2.0)
     await line.play(0.2)
     line.listening.over()
-    assert [(round(p.start, 2), round(p.end, 2)) for p in line.pieces] == [(1.02, 2.72), (4.72, 4.92)]
-    assert len(line.pieces[0].pcm) / 16000 == pytest.approx(1.7 + 0.18 + 0.6, abs=0.05)
+    assert [(round(p.start, 2), round(p.end, 2)) for p in line.pieces] == [(1.02, 2.62), (4.72, 4.92)]
+    assert len(line.pieces[0].pcm) / 16000 == pytest.approx(1.6 + 0.18 + 0.25, abs=0.05)
