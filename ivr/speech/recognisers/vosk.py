@@ -116,7 +116,9 @@ class VoskRecogniser:
         text = json.dumps(entries, ensure_ascii=False) if indices or digits else ""
         return Compiled(text, indices, digits, grammar.digits, tuple(unknown))
 
-    def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
+    def recognise(
+        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+    ) -> Recognition:
         if self._model is None:
             raise SpeechUnavailable("vosk is not loaded", remedy="call load first")
         started, duration_s = time.perf_counter(), len(speech) / TELEPHONE_RATE

@@ -38,8 +38,11 @@ class Recogniser(Protocol):
     def compile(self, grammar: SpeechGrammar) -> Sequence[str]:
         """Prepare ``grammar`` (cached by its key); words the engine cannot hear, for the log."""
 
-    def recognise(self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never) -> Recognition:
-        """``speech``: one utterance at 8 kHz, a little silence around it. Raises Cancelled."""
+    def recognise(
+        self, speech: Samples, grammar: SpeechGrammar, cancelled: Callable[[], bool] = never, *, hurried: bool = False
+    ) -> Recognition:
+        """``speech``: one utterance at 8 kHz, a little silence around it. ``hurried``: others wait, so no second look
+        at what is unsure. Raises Cancelled."""
 
 
 class Synthesiser(Protocol):

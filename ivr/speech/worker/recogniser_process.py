@@ -44,6 +44,7 @@ class Order(IntEnum):
     RECOGNISE = FIRST + 2  # key, KEY_END, PCM of one utterance
     SEARCH = FIRST + 3  # key, KEY_END, PCM that has an utterance in it, or none
     CANCEL = FIRST + 4
+    HURRY = FIRST + 5  # as RECOGNISE; others wait
     # and back
     DONE = FIRST + 8  # OUTCOME; nothing for a preparation
     FAILED = FIRST + 9  # what the recogniser raised
@@ -109,14 +110,15 @@ class RecogniserProcess:
                 self._prepare(recogniser, grammar)
                 return Order.DONE, b""
             span = speech_span(self._vad, pcm) if kind == Order.SEARCH else (0, len(pcm) // 2)
-            return Order.DONE, OUTCOME.dump_json(self._recognised(recogniser, grammar, pcm, span))
+            hurried = kind == Order.HURRY
+            return Order.DONE, OUTCOME.dump_json(self._recognised(recogniser, grammar, pcm, span, hurried))
         except Cancelled:
             return Order.DROPPED, b""
         except Exception as error:  # whatever it meets: the caller must not wait for ever
             return Order.FAILED, (str(error) if isinstance(error, SpeechUnavailable) else repr(error)).encode()
 
     def _recognised(
-        self, recogniser: Recogniser, grammar: SpeechGrammar, pcm: bytes, span: tuple[int, int] | None
+        self, recogniser: Recogniser, grammar: SpeechGrammar, pcm: bytes, span: tuple[int, int] | None, hurried: bool
     ) -> Outcome:
         if span is None:
             duration_s = len(pcm) / 2 / TELEPHONE_RATE
@@ -124,7 +126,8 @@ class RecogniserProcess:
                 Recognition(Cause.NO_INPUT_TIMEOUT, duration_s=duration_s, engine=recogniser.name), Measured()
             )
         speech = samples_of(pcm[2 * span[0] : 2 * span[1]])
-        return Outcome(recogniser.recognise(speech, grammar, self._interrupted), measure(speech))
+        found = recogniser.recognise(speech, grammar, self._interrupted, hurried=hurried)
+        return Outcome(found, measure(speech))
 
     def _prepare(self, recogniser: Recogniser, grammar: SpeechGrammar) -> None:
         if unknown := recogniser.compile(grammar):

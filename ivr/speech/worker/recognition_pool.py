@@ -236,6 +236,8 @@ class RecognitionPool:
         process.cancelled, process.overdue_at, process.asleep_since = False, None, None
         task.tries += 1
         order, pcm = (job.order, job.pcm) if job is not None else (Order.PREPARE, b"")
+        if order is Order.RECOGNISE and self.waiting:
+            order = Order.HURRY
         process.link.send(order, next(self._numbers) & 0xFFFFFFFF, grammar.key.encode() + KEY_END + pcm)
 
     def _break_off(self, process: Process) -> None:
