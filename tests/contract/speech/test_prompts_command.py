@@ -42,10 +42,17 @@ def test_it_renders_what_is_missing_and_leaves_the_rest(config: Path, capsys: py
     assert [path for path in again if again[path] != rendered[path]] == [gone]
 
 
+def _interruptible() -> None:
+    """Also where the tests run behind a shell, which has its children ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_one_that_is_interrupted_says_nothing_of_its_own_and_is_resumed(config: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "flows", config.parent / "flows", dirs_exist_ok=True)
     command = [sys.executable, "-m", "ivr", "prompts", "--config", str(config)]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
+    )
     cache = config.parent / "audio" / ".cache"
     while len(list(cache.rglob("*.wav"))) < 8 and started.poll() is None:
         time.sleep(0.02)
