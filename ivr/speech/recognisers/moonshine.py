@@ -152,22 +152,16 @@ class MoonshineRecogniser:
         found = sorted(found, key=lambda path: -path.v)[:_RANKED]
         numbers = {phrase: index for index, phrase in enumerate(grammar.phrases)}
 
-        def weighed(paths: Sequence[Found]) -> list[Evidence]:
+        def told(paths: Sequence[Found]) -> list[Evidence]:
             found = zip(paths, model.biases(paths), strict=True)
-            evidence = [_evidence(path, numbers, grammar, compiled, free, bias) for path, bias in found]
-            # Digits have no words to prefer: where they compete, nothing is taken off.
-            language = 0.0 if any(one.digits for one in evidence) else _LANGUAGE
-            evidence = [replace(one, above=one.above - language * one.bias) for one in evidence]
-            best: dict[str, Evidence] = {}
-            for one in sorted(evidence, key=lambda one: -one.rank):
-                best.setdefault(one.text, one)
-            return list(best.values())
+            return [_evidence(path, numbers, grammar, compiled, free, bias) for path, bias in found]
 
-        evidence = weighed(found)
+        first = told(found)
+        evidence = _weighed(first)
         if hurried or any(one.digits for one in evidence) or not bare_words(transcript):
             return evidence, transcript
         if not certain(evidence, transcript, len(speech) / TELEPHONE_RATE):
-            evidence = weighed([*found, *_unled(utterance, model.silence, compiled, cancelled)])
+            evidence = _weighed([*first, *told(_unled(utterance, model.silence, compiled, cancelled))])
         return evidence, transcript
 
 
@@ -212,6 +206,16 @@ class Unheard:
         while len(self._kept) > _KNOWN:
             self._kept.popitem(last=False)
         return asked
+
+
+def _weighed(told: Sequence[Evidence]) -> list[Evidence]:
+    """What is told of each candidate, less its language; each text once, best first."""
+    # Digits have no words to prefer: where they compete, nothing is taken off.
+    language = 0.0 if any(one.digits for one in told) else _LANGUAGE
+    best: dict[str, Evidence] = {}
+    for one in sorted((replace(one, above=one.above - language * one.bias) for one in told), key=lambda one: -one.rank):
+        best.setdefault(one.text, one)
+    return list(best.values())
 
 
 def _evidence(

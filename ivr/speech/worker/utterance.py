@@ -282,9 +282,9 @@ class UtteranceDetector:
         attempt.private, self._private = attempt.private or self._private, self._request.private
         if attempt.outcome is not None and attempt.outcome.rank and doubtful is None:
             best, openness = attempt.outcome.recognition.nbest[0].text, self._openness(attempt.grammar)
-            early = self._endpointer.hangover_s < self._request.hangover_s
-            if early or (self._request.early and openness.rests(best)):
-                words = max(map(len, openness.rests(best)), default=0)
+            early, rests = self._endpointer.hangover_s < self._request.hangover_s, openness.rests(best)
+            if early or (self._request.early and rests):
+                words = max(map(len, rests), default=0)
                 self._answered = Answered(self._time(0.0), openness, best, words)
         self._attempt = None  # the next utterance makes its own
         self._await_end()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ivr.events import Accept, Cause, Heard, Hypothesis, Recognition, SpeechEnded, SpeechStarted
 from ivr.ports import ListenRequest, SpeechGrammar
 from ivr.speech.worker.attempt import Attempt, Outcome
@@ -135,25 +137,18 @@ def test_a_tail_that_changes_nothing_is_not_told() -> None:
     assert rig.kinds() == TOLD * 2 and rig.texts[-1] == "no"
 
 
-def test_a_tail_taken_for_something_else_by_the_next_grammar_is_still_a_tail() -> None:
+@pytest.mark.parametrize(
+    ("taken_for", "transcript"),
+    [("no", "In my cue."), ("yes", "Here.")],
+    ids=["taken for something else by the next grammar", "a short answer that nobody is sure of"],
+)
+def test_a_tail_is_no_answer_to_what_comes_next(taken_for: str, transcript: str) -> None:
     rig = TalkingRig()
     rig.says("move alien up", quiet=18)
     rig.detector.listen(ListenRequest(OTHER))
     rig.feed(VOICE, 25)
     rig.feed(QUIET, 8)
-    found = Recognition(Cause.SUCCESS, (Hypothesis("no", 0.6, 0, Accept.CONFIRM),), "In my cue.")
-    rig.detector.done(rig.attempts[-1], Outcome(found, Measured()))
-    rig.feed(QUIET, 40)
-    assert rig.kinds() == TOLD
-
-
-def test_a_tail_is_no_short_answer_that_nobody_is_sure_of() -> None:
-    rig = TalkingRig()
-    rig.says("move alien up", quiet=18)
-    rig.detector.listen(ListenRequest(OTHER))
-    rig.feed(VOICE, 25)
-    rig.feed(QUIET, 8)
-    found = Recognition(Cause.SUCCESS, (Hypothesis("yes", 0.6, 0, Accept.CONFIRM),), "Here.")
+    found = Recognition(Cause.SUCCESS, (Hypothesis(taken_for, 0.6, 0, Accept.CONFIRM),), transcript)
     rig.detector.done(rig.attempts[-1], Outcome(found, Measured()))
     rig.feed(QUIET, 40)
     assert rig.kinds() == TOLD
