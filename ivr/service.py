@@ -46,6 +46,7 @@ from ivr.release.releases import Releases
 from ivr.release.serving import ServingVersions
 from ivr.reload import Reload
 from ivr.sip.agent import SipUserAgent
+from ivr.sip.certificates import Pair
 from ivr.sip.party import tie_token
 from ivr.store.store import Store
 from ivr.store.writer import GATHER_S
@@ -253,6 +254,8 @@ async def running(
             """Raises IvrError for what the line could not go on with."""
             nonlocal facts
             Calendar(wanted.desk.hours, ZoneInfo(time_zone))
+            if wanted.sip.tls is not None:
+                await aside(Pair.read, wanted.sip.tls)
             if written is not None and wanted.logs.path != reload.config.logs.path:
                 written.check(wanted.logs.path)
             facts = await aside(line_facts, wanted)

@@ -67,6 +67,7 @@ class CallBackCall:
             "call_id": self.call_id,
             "leg": "" if self._member is None else self._member.leg.id,
             "sip_call_id": "" if self._member is None else self._member.leg.sip_call_id,
+            "transport": "" if self._member is None else self._member.leg.transport,
             "caller": self._number,
             "called": self._own,
             "direction": "outbound",
@@ -244,6 +245,7 @@ class CallBackCall:
         canonical = {
             "seconds": round(clock.monotonic() - self._started, 2),
             "direction": "outbound",
+            "transport": "" if self._member is None else self._member.leg.transport,
             "answered": self._joined_after is not None,
             "outcome": outcome,
             "ended_by": ended.by,

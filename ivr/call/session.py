@@ -70,6 +70,7 @@ class CallSession:
             "call_id": self.call_id,
             "leg": leg.id,
             "sip_call_id": leg.sip_call_id,
+            "transport": leg.transport,
             "caller": leg.caller.number,
             "called": leg.called.number,
             "started_at": self._started_at.isoformat(),
@@ -103,7 +104,8 @@ class CallSession:
         leg, registry = self._leg, self._services.registry
         bind_call(self._recorder.fields)
         await registry.enter(self)
-        self._journal.begin(leg.caller.number, leg.called.number, self._started_at, {"sip_call_id": leg.sip_call_id})
+        signalled = {"sip_call_id": leg.sip_call_id, "transport": leg.transport}
+        self._journal.begin(leg.caller.number, leg.called.number, self._started_at, signalled)
         log.info("call.start", **self._parties)
         ended = CallEnded("service", "error")
         stats = LegStats()
@@ -200,6 +202,7 @@ class CallSession:
             "caller": leg.caller.number,
             "called": leg.called.number,
             "trunk": leg.trunk,
+            "transport": leg.transport,
             "sip_call_id": leg.sip_call_id,
         }
 

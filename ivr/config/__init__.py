@@ -21,6 +21,7 @@ from ivr.config.sections import (
     Trunk,
 )
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig
+from ivr.config.tls_section import TlsConfig
 
 __all__ = [
     "TIE_LINE",
@@ -46,6 +47,7 @@ __all__ = [
     "SipConfig",
     "SpeechConfig",
     "StoreConfig",
+    "TlsConfig",
     "Trunk",
     "load_config",
     "parse_address",

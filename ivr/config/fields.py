@@ -124,7 +124,7 @@ def _country(value: str) -> str:
 
 
 _TARGET = re.compile(
-    r"sip:(?:[^\s@<>\"'?]+@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s@<>\"'\[\]:;?]+)(?::(?P<port>\d+))?(?P<params>(?:;[^\s<>\"'?]*)?)"
+    r"sips?:(?:[^\s@<>\"'?]+@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s@<>\"'\[\]:;?]+)(?::(?P<port>\d+))?(?P<params>(?:;[^\s<>\"'?]*)?)"
     r"(?:\?[^\s<>\"']*)?",
     re.IGNORECASE,
 )
@@ -132,8 +132,6 @@ _TARGET = re.compile(
 
 def _sip_target(value: str) -> str:
     """A SIP URI that this line can send to. What it says about a wrong one names the part."""
-    if value[:5].lower() == "sips:":
-        raise ValueError(f"{value!r} cannot be dialled: sips: needs TLS, which this line does not speak; write sip:")
     found = _TARGET.fullmatch(value)
     if found is None:
         raise ValueError(f"{value!r} is not a SIP URI, e.g. sip:agent@192.0.2.20:5060")
@@ -148,10 +146,22 @@ def _sip_target(value: str) -> str:
             raise ValueError(f"{value!r} cannot be dialled: nobody is at {host}")
     if port is not None and not 0 < int(port) < 65536:
         raise ValueError(f"{value!r} cannot be dialled: {port} is no port")
-    params = dict(part.lower().partition("=")[::2] for part in found["params"].split(";"))
-    if (transport := params.get("transport", "udp")) not in ("udp", "tcp"):
-        raise ValueError(f"{value!r} cannot be dialled: this line speaks udp and tcp, not {transport or 'nothing'}")
+    secure = value[:5].lower() == "sips:"
+    if (transport := _transport_param(value) or ("tls" if secure else "udp")) not in ("udp", "tcp", "tls"):
+        raise ValueError(f"{value!r} cannot be dialled: this line speaks udp, tcp and tls, not {transport}")
+    if secure and transport == "udp":
+        raise ValueError(f"{value!r} cannot be dialled: sips: goes by TLS only, not by udp")
     return value
+
+
+def _transport_param(uri: str) -> str:
+    found = re.findall(r";transport=([^;?]*)", uri.lower())
+    return (found[-1] or "nothing") if found else ""
+
+
+def transport_named(uri: str) -> str:
+    """The transport that a SIP URI asks for; "" where any will do. With sips: it is TLS (RFC 3261 section 26.2.2)."""
+    return "tls" if uri[:5].lower() == "sips:" else _transport_param(uri)
 
 
 def _outside(value: str) -> str:

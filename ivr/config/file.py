@@ -63,4 +63,7 @@ def _anchored(config: Config, base: Path) -> Config:
         store = store.model_copy(update={"url": f"{scheme}:///{base / file}"})
     if store.spool or not store.url.startswith("sqlite"):
         store = store.model_copy(update={"spool": str(base / (store.spool or SPOOL))})
-    return config.model_copy(update={"speech": speech, "flows": flows, "logs": logs, "store": store})
+    sip = config.sip
+    if sip.tls is not None:
+        sip = sip.model_copy(update={"tls": sip.tls.anchored(base)})
+    return config.model_copy(update={"sip": sip, "speech": speech, "flows": flows, "logs": logs, "store": store})

@@ -24,14 +24,17 @@ from ivr.config.fields import (
     SecretField,
     ServiceUrl,
     TimeZoneName,
+    transport_named,
 )
 from ivr.config.section import Section
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
+from ivr.config.tls_section import TlsConfig, TlsName, TlsPins, tls_faults
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
 from ivr.media.description import callers_served, port_pairs
 from ivr.numbering import NumberingPlan
 
+TLS_TOO = "; TLS needs a certificate, too: see [sip.tls]"
 TIE_LINE = "tie line"
 """The trunk of calls between the processes of one line."""
 
@@ -39,7 +42,9 @@ TIE_LINE = "tie line"
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
     ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely.
-    ``gateway``: where calls to telephone numbers are sent, "" for the registrar."""
+    ``gateway``: where calls to telephone numbers are sent, "" for the registrar.
+    ``tls_names``: who its certificate must name, ``tls_pin``: which certificates are its own, whoever signed them; it
+    is known by these, and by ``allow`` only in addition."""
 
     name: str
     allow: tuple[Network, ...] = ()
@@ -48,7 +53,9 @@ class Trunk(Section):
     password: SecretField = Secret("")
     realm: str = ""
     expires_s: int = Field(300, ge=30)
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    tls_names: tuple[TlsName, ...] = ()
+    tls_pin: TlsPins = ()
     inbound_auth: bool = False
     vouches: bool = True
     gateway: Registrar = ""
@@ -57,22 +64,36 @@ class Trunk(Section):
     def _complete(self) -> Trunk:
         if self.name == TIE_LINE:
             raise ValueError(f'calls between lines are told as "{TIE_LINE}": choose another name')
-        if not self.allow and not self.inbound_auth and not self.register_with:
-            raise ValueError("a trunk needs allow, inbound_auth or register; otherwise nobody can use it")
+        if not (self.allow or self.inbound_auth or self.register_with or self.certified):
+            raise ValueError("a trunk needs allow, inbound_auth, register or tls_names; otherwise nobody can use it")
+        if self.certified and self.transport != "tls":
+            raise ValueError('tls_names and tls_pin need transport = "tls": nothing else shows a certificate')
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):
             raise ValueError("register and inbound_auth need username and password (env:NAME or file:/path)")
         return self
 
+    @property
+    def certified(self) -> bool:
+        """Whether only a certificate makes it out."""
+        return bool(self.tls_names or self.tls_pin)
+
 
 class SipConfig(Section):
     listen: AddressField = Address("127.0.0.1", 5060)
-    transports: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
+    transports: tuple[Literal["udp", "tcp", "tls"], ...] = ("udp", "tcp")
+    tls: TlsConfig | None = None
     advertise: str = ""
     max_calls: int = Field(100, ge=1)
     busy_status: Literal[486, 503] = 486
     retry_after_s: int = Field(30, ge=1)
     session_expires_s: int = Field(1800, ge=90)
     trunks: tuple[Trunk, ...] = ()
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> SipConfig:
+        if faults := [*tls_faults(self.transports, self.tls, self.trunks)]:
+            raise ValueError("; ".join(faults))
+        return self
 
     @property
     def vouching(self) -> frozenset[str]:
@@ -352,7 +373,19 @@ class Config(Section):
             raise ValueError("http.listen is reachable from outside: set http.token (env:NAME or file:/path)")
         if self.desk.line.trunk not in ("", *(t.name for t in self.sip.trunks if t.gateway or t.register_with)):
             raise ValueError(f"desk.line: no trunk {self.desk.line.trunk!r} has a gateway or registers")
-        for agent in self.desk.agents:
-            if "udp" not in self.sip.transports and ";transport=udp" in agent.target.lower():
-                raise ValueError(f"desk.agents: {agent.target!r} cannot be dialled: sip.transports has no udp")
+        lacking = [
+            f"{where}: {uri!r} cannot be dialled: sip.transports has no {needed}{TLS_TOO if needed == 'tls' else ''}"
+            for where, uri in self._dialled
+            if (needed := transport_named(uri)) and needed not in self.sip.transports
+        ]
+        if lacking:
+            raise ValueError("; ".join(lacking))
         return self
+
+    @property
+    def _dialled(self) -> Iterator[tuple[str, str]]:
+        """Every URI that is called, and where it stands."""
+        yield from (("desk.agents", agent.target) for agent in self.desk.agents)
+        yield from (("desk.line", uri) for uri in (self.desk.line.overflow, *self.desk.line.outside))
+        for trunk in self.sip.trunks:
+            yield from ((f"trunk {trunk.name}", uri) for uri in (trunk.register_with, trunk.gateway))

@@ -168,6 +168,7 @@ class BrowserLeg:
         self.called = Party(agent)
         self.headers: Mapping[str, str] = ring.headers
         self.trunk = "browser"
+        self.transport = "websocket"
         self.remote: MediaDescription | None = None
         self.media: asyncio.Queue[MediaEvent] = asyncio.Queue()  # what comes in while they talk
         self._on_parted = on_parted

@@ -70,9 +70,9 @@ class Destinations:
         if (kind, name) == (MACHINE, ""):
             return Onward("machine", MACHINE)
         for allowed in self._outside:
-            if allowed[:4].lower() == "sip:":
+            if allowed[:4].lower() != "tel:":
                 if _same(allowed, uri):
-                    return Onward("outside", allowed[4:], allowed)
+                    return Onward("outside", allowed.partition(":")[2], allowed)
             elif self._numbering.number(allowed) == (number := self._numbering.number(uri)):
                 return Onward("outside", number, self._by_trunk(number)) if self._trunk is not None else None
         return None
@@ -98,8 +98,8 @@ class Destinations:
 
     def _by_trunk(self, number: str) -> str:
         assert self._trunk is not None
-        gateway = (self._trunk.gateway or self._trunk.register_with).removeprefix("sip:")
-        return f"sip:{number}@{gateway.rpartition('@')[2]}"
+        scheme, _, gateway = (self._trunk.gateway or self._trunk.register_with).partition(":")
+        return f"{scheme.lower()}:{number}@{gateway.rpartition('@')[2]}"
 
 
 def at(to: str, host: str) -> str:
@@ -116,7 +116,7 @@ def _outgoing(trunks: Sequence[Trunk], wanted: str) -> Trunk | None:
 def _user(uri: str) -> str:
     scheme, _, rest = uri.partition(":")
     user, at, _ = rest.partition("@")
-    return unquote(user) if at and scheme.lower() == "sip" else ""
+    return unquote(user) if at and scheme.lower() in ("sip", "sips") else ""
 
 
 def _same(one: str, other: str) -> bool:
@@ -125,7 +125,8 @@ def _same(one: str, other: str) -> bool:
 
 
 def _place(uri: str) -> tuple[str, str]:
-    _, _, rest = uri.partition(":")
-    user, _, host = rest.rpartition("@")
-    host = host.partition(";")[0].partition("?")[0].lower()
-    return unquote(user), host if host.rpartition(":")[2].isdecimal() and ":" in host else f"{host}:5060"
+    scheme, _, rest = uri.partition(":")
+    user, _, place = rest.rpartition("@")
+    usual = 5061 if scheme.lower() == "sips" or ";transport=tls" in place.lower() else 5060
+    host = place.partition(";")[0].partition("?")[0].lower()
+    return unquote(user), host if host.rpartition(":")[2].isdecimal() and ":" in host else f"{host}:{usual}"

@@ -47,6 +47,8 @@ class Leg(Protocol):
     @property
     def trunk(self) -> str: ...  # name of the [[sip.trunks]] entry that admitted or carries it
     @property
+    def transport(self) -> str: ...  # of its signalling: "udp", "tcp" or "tls"
+    @property
     def remote(self) -> MediaDescription | None: ...  # the far end's SDP; None while an offer-less INVITE waits
 
     async def ring(self) -> None:
@@ -97,13 +99,15 @@ class RegistrationStatus:
 @dataclass(frozen=True, slots=True)
 class SignallingLoad:
     """What SIP is busy with. ``full``: no room for new calls' transactions; ``dropped``: messages over their source's
-    budget since the start; ``connections_refused``: TCP connections turned away or closed to make room, likewise."""
+    budget since the start; ``connections_refused``: TCP connections turned away or closed to make room, likewise;
+    ``certificate_ends``: when our certificate for TLS does, None without TLS."""
 
     transactions: int = 0
     full: bool = False
     dropped: int = 0
     connections: int = 0
     connections_refused: int = 0
+    certificate_ends: datetime | None = None
 
 
 class SipEndpoint(Protocol):

@@ -15,13 +15,15 @@ from ivr.media.description import MediaDescription
 from ivr.numbering import NumberingPlan
 from ivr.ports import Leg, Party, RegistrationStatus, SignallingLoad
 from ivr.sip.admission import Admission
-from ivr.sip.dialog import present
+from ivr.sip.certificates import Shown
+from ivr.sip.dialog import must_be_secure, present, secured
 from ivr.sip.dialogs import Dialogs, handle
 from ivr.sip.headers import BadMessage, host_port
 from ivr.sip.inbound import InboundLeg
 from ivr.sip.message import (
     EXTENSIONS,
     METHODS,
+    PRODUCT,
     MalformedMessage,
     Peer,
     SipMessage,
@@ -38,7 +40,9 @@ from ivr.sip.message import (
 from ivr.sip.network import WILDCARDS, Network, Standing
 from ivr.sip.outbound import Dial
 from ivr.sip.registration import Registration
+from ivr.sip.renewal import Renewal
 from ivr.sip.signalling import Signalling, Unresolvable
+from ivr.sip.tls import TlsContexts
 from ivr.sip.transaction import InviteServerTransaction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -63,8 +67,12 @@ class SipUserAgent:
         self._config = config
         self._full_of = full  # with so many calls: why no other part can take one more, "" when all can
         self._network = network(self._received, self._unreachable)
-        self._network.standing = self._standing
         self._core = Signalling(config, codecs, numbering, self._network, asyncio.get_running_loop(), near)
+        self._network.standing = self._standing
+        self._network.expected = self._core.policy.expected
+        self._network.known = lambda shown: self._core.policy.named(shown) is not None
+        self._network.pending = self._core.transactions.pending
+        self._renewal: Renewal | None = None
         self._serving = False
         self._dialogs = Dialogs()
         self._on_call: Callable[[Leg], None] = lambda leg: None
@@ -86,8 +94,16 @@ class SipUserAgent:
         """Listen, and register where configured. Raises ConfigError when the address cannot be bound."""
         self._on_call = on_call
         self._serving = True
+        contexts = None
+        if self._config.tls is not None:  # before anything is bound: what is wrong with its files is told at once
+            contexts = await asyncio.to_thread(TlsContexts, self._config.tls, lambda: self._core.policy.pins)
         await self._network.open(self._config.listen, self._config.transports)
         log.info("sip.listening", address=str(self.address), transports=list(self._config.transports))
+        if contexts is not None and self._config.tls is not None:
+            await self._network.open_tls(self._config.tls.listen, contexts)
+            log.info("sip.tls_listening", address=str(self.tls_address), names=contexts.own.names)
+            self._renewal = Renewal(contexts, self._config.tls)
+            self._core.spawn(self._renewal.run(), "sip-certificates")
         for trunk in self._config.trunks:
             if trunk.register_with:
                 self._register(trunk)
@@ -117,6 +133,7 @@ class SipUserAgent:
             dropped=self._admission.dropped,
             connections=self._network.connections,
             connections_refused=self._network.turned_away,
+            certificate_ends=self._renewal.own.ends if self._renewal is not None else None,
         )
 
     def refuse_new_calls(self, status: int, retry_after_s: int) -> None:
@@ -138,6 +155,8 @@ class SipUserAgent:
         self._registrations.sort(key=lambda registration: list(wanted).index(registration.status.trunk))
         for name, registration in over.items():
             self._core.spawn(registration.end(), f"sip-unregister-{name}")
+        if self._renewal is not None:
+            self._core.spawn(self._renewal.renew(), "sip-renewal")
 
     def _register(self, trunk: Trunk, instead_of: Registration | None = None) -> None:
         registration = Registration(self._core, trunk)
@@ -174,6 +193,11 @@ class SipUserAgent:
     def address(self) -> Address:
         """The address that we listen on, with the real port once started with port 0."""
         return self._network.bound
+
+    @property
+    def tls_address(self) -> Address:
+        """Where we listen for TLS, with the real port."""
+        return self._network.tls_bound
 
     async def reachable_at(self) -> str:
         """HOST:PORT where other processes of this line dial it, with an IP address; "" where only they could say
@@ -226,7 +250,7 @@ class SipUserAgent:
     def _refuse_malformed(self, error: MalformedMessage, source: Peer) -> None:
         self._malformed.note(source.host, error=str(error)[:200])
         request, reply = error.request, error.reply
-        if request is None or reply is None or self._standing(source.host) is not Standing.KNOWN:
+        if request is None or reply is None or self._standing(source) is not Standing.KNOWN:
             return
         goal = source
         with contextlib.suppress(BadMessage):  # a Via that cannot be read: back to where it came from
@@ -238,14 +262,16 @@ class SipUserAgent:
     def _unreachable(self, peer: Peer, reason: str) -> None:
         if self._core.transactions.unreachable(peer, reason):
             self._lost.note(peer.host, transport=peer.transport, reason=reason)
+        for registration in self._registrations:
+            registration.unreachable(peer)
 
     def _knows(self, call_id: str) -> bool:
         return self._dialogs.knows(call_id) or self._core.transactions.knows(call_id)
 
-    def _standing(self, host: str) -> Standing:
+    def _standing(self, peer: Peer) -> Standing:
         """Trunks may connect, and the phones of calls under way."""
-        standing = self._core.policy.standing(host)
-        if standing is not Standing.KNOWN and any(leg.arrival.host == host for leg in self._dialogs.legs):
+        standing = self._core.policy.standing(peer.host, secure=peer.transport == "tls")
+        if standing is not Standing.KNOWN and any(leg.arrival.host == peer.host for leg in self._dialogs.legs):
             return Standing.KNOWN
         return standing
 
@@ -263,6 +289,8 @@ class SipUserAgent:
             return
         elif leg is None:
             self._outside(request, source)
+        elif leg.dialog.secure and source.transport != "tls":
+            self._stateless(refusal(request, 403, "By TLS only"), request, source)
         elif request.method == "BYE" or self._admission.inside(leg.id, source.host):
             handle(leg, transactions.accept(request, source))
         else:
@@ -270,13 +298,14 @@ class SipUserAgent:
 
     def _outside(self, request: SipRequest, source: Peer) -> None:
         """Answer a request outside any call of ours: an INVITE may begin one, everything else needs no state."""
-        trunk = self._core.policy.judge(request, source.host)
+        shown = (self._network.shown(source) or Shown()) if source.transport == "tls" else None
+        trunk = self._core.policy.judge(request, source.host, shown)
         if isinstance(trunk, SipResponse):
             if request.method != "INVITE" or self._admission.answers(source.host):
                 self._stateless(trunk, request, source)
             return
         self._network.prove(source)
-        refused = self._refusal_of(request, source.host)
+        refused = self._refusal_of(request, source)
         if request.method != "INVITE" or request.to.tag:  # a stray re-INVITE takes no room of new calls
             self._stateless(refused or self._options(request, source), request, source)
             return
@@ -293,15 +322,17 @@ class SipUserAgent:
         else:
             transactions.accept(request, source).respond(refused)
 
-    def _refusal_of(self, request: SipRequest, source: str) -> SipResponse | None:
+    def _refusal_of(self, request: SipRequest, source: Peer) -> SipResponse | None:
         """Return why a trunk's request is refused, in the order of section 8.2; None where nothing stands against
         it."""
         if request.to.tag:
             return refusal(request, 481)
         if request.method not in ("INVITE", "OPTIONS"):
             return refusal(request, 481 if request.method in METHODS else 405)
-        if not request.uri.lower().startswith(("sip:", "tel:")):
+        if not request.uri.lower().startswith(("sip:", "sips:", "tel:")):
             return refusal(request, 416)
+        if must_be_secure(request) and source.transport != "tls":
+            return refusal(request, 480, Warning=f'380 {PRODUCT} "SIPS Not Allowed"')  # 416 would ask for sip: instead
         if "?" in request.uri:
             return refusal(request, 400, "Headers in the Request-URI")
         if request.method == "INVITE" and self._core.transactions.merged(request):
@@ -317,7 +348,7 @@ class SipUserAgent:
         else:
             return None
         if request.method == "INVITE":
-            self._refusals.note(source, reason=reason, sip_call_id=request.call_id)
+            self._refusals.note(source.host, reason=reason, sip_call_id=request.call_id)
         return refusal(request, status, Retry_After=str(retry_after_s))
 
     def _stateless(self, response: SipResponse, request: SipRequest, source: Peer) -> None:
@@ -337,7 +368,8 @@ class SipUserAgent:
     def _options(self, request: SipRequest, source: Peer) -> SipResponse:
         """Answer as an INVITE would be answered now (RFC 3261 section 11.2): that is how proxies probe us."""
         response = response_to(request, 200, tag=stateless_tag(request))
-        present(response, self._core.contact(source))
+        contact = self._core.contact(source)
+        present(response, secured(contact) if must_be_secure(request) else contact)
         response.headers.set("Accept", "application/sdp")
         return response
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ivr.sip.headers import Address, BadHeader
+from ivr.sip.headers import Address, BadHeader, Uri
 from ivr.sip.message import ALLOW, SUPPORTED, SipMessage, SipRequest, SipResponse, response_to
 
 
 @dataclass(slots=True)
 class CallDialog:
-    """One dialog. ``local`` and ``remote`` are whole From/To values, tags included."""
+    """One dialog. ``local`` and ``remote`` are whole From/To values, tags included. ``secure``: it began with a sips:
+    URI, and goes by TLS alone, every hop of it (RFC 5630)."""
 
     call_id: str
     local_tag: str
@@ -21,39 +22,45 @@ class CallDialog:
     routes: list[str] = field(default_factory=list)
     local_cseq: int = 0
     remote_cseq: int = 0
+    secure: bool = False
 
     @classmethod
     def of_request(cls, invite: SipRequest, tag: str) -> CallDialog:
         """Make the callee's side (section 12.1.1). Raises BadHeader without a usable Contact or Record-Route."""
+        routes, secure = _routes(invite), must_be_secure(invite)
         return cls(
             call_id=invite.call_id,
             local_tag=tag,
             remote_tag=invite.from_.tag,
             local=f"{invite.headers.first('to')};tag={tag}",
             remote=invite.headers.first("from"),
-            target=_target(invite),
-            routes=_routes(invite),
+            target=_target(invite, secure=secure),
+            routes=routes,
             remote_cseq=invite.cseq.number,
+            secure=secure,
         )
 
     @classmethod
     def of_response(cls, invite: SipRequest, response: SipResponse) -> CallDialog:
         """Make the caller's side (section 12.1.2). Raises BadHeader without a usable Contact or Record-Route."""
+        secure = is_secure(invite.uri)
         return cls(
             call_id=invite.call_id,
             local_tag=invite.from_.tag,
             remote_tag=response.to.tag,
             local=invite.headers.first("from"),
             remote=response.headers.first("to"),
-            target=_target(response),
+            target=_target(response, secure=secure),
             routes=_routes(response)[::-1],
             local_cseq=invite.cseq.number,
+            secure=secure,
         )
 
     @property
     def next_hop(self) -> str:
         """The URI to send to: the first route, else the far end's contact."""
-        return str(Address.parse(self.routes[0]).uri) if self.routes else self.target
+        uri = Address.parse(self.routes[0]).uri if self.routes else Uri.parse(self.target)
+        return str(replace(uri, scheme="sips") if self.secure else uri)
 
     def matches(self, request: SipRequest) -> bool:
         """Whether Call-ID and tags are the dialog's (section 12.2.2); anything else is answered with 481."""
@@ -70,7 +77,7 @@ class CallDialog:
     def retarget(self, message: SipMessage) -> None:
         """Follow the far end's new contact, if any (target refresh, section 12.2). Raises BadHeader."""
         if message.headers.get("contact"):
-            self.target = _target(message)
+            self.target = _target(message, secure=self.secure)
 
     def request(self, method: str, via: str, contact: str, *, number: int | None = None) -> SipRequest:
         """Make a request inside the dialog (section 12.2.1.1); ``number`` reuses a CSeq, for ACK."""
@@ -90,17 +97,40 @@ class CallDialog:
         headers.set("CSeq", f"{number} {method}")
         headers.set("Max-Forwards", "70")
         if method not in ("ACK", "BYE", "PRACK"):
-            present(request, contact)
+            present(request, self._own(contact))
         return request
 
     def response(self, request: SipRequest, status: int, reason: str = "", *, contact: str = "") -> SipResponse:
         """Make an answer inside the dialog; with ``contact`` it forms or refreshes the dialog."""
         response = response_to(request, status, reason, tag=self.local_tag)
         if contact:
-            present(response, contact)
+            present(response, self._own(contact))
             if request.method == "INVITE":
                 response.headers.set("Record-Route", *request.headers.get("record-route"))
         return response
+
+    def _own(self, contact: str) -> str:
+        return secured(contact) if self.secure else contact
+
+
+def is_secure(uri: str) -> bool:
+    return uri[:5].lower() == "sips:"
+
+
+def must_be_secure(request: SipRequest) -> bool:
+    """Whether the dialog that ``request`` begins goes by TLS alone: for its Request-URI, its topmost Record-Route, or
+    without any its Contact (RFC 3261 section 12.1.1). Raises BadHeader."""
+    routes = request.headers.get("record-route")
+    if is_secure(request.uri) or not (routes or request.headers.get("contact")):
+        return is_secure(request.uri)
+    return (Address.parse(routes[0]) if routes else request.contact).uri.scheme == "sips"
+
+
+def secured(contact: str) -> str:
+    """Our Contact as a sips: URI, in which no transport is named (RFC 5630 section 3.1.4)."""
+    uri = Address.parse(contact).uri
+    params = {name: value for name, value in uri.params.items() if name != "transport"}
+    return f"<{replace(uri, scheme='sips', params=params)}>"
 
 
 def present(message: SipMessage, contact: str) -> None:
@@ -116,8 +146,10 @@ def _routes(message: SipMessage) -> list[str]:
     return routes
 
 
-def _target(message: SipMessage) -> str:
+def _target(message: SipMessage, *, secure: bool) -> str:
     uri = message.contact.uri
-    if uri.scheme != "sip":
+    if secure and uri.scheme != "sips":
+        raise BadHeader("Contact is not a sips: URI")
+    if uri.scheme not in ("sip", "sips"):
         raise BadHeader("Contact is not a sip: URI")
     return str(uri.bare)

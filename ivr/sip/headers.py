@@ -207,7 +207,7 @@ class Via:
 
     @property
     def sent_by_port(self) -> int:
-        return self.port or 5060
+        return self.port or (5061 if self.transport == "TLS" else 5060)
 
     def with_params(self, **params: str) -> Via:
         return Via(self.transport, self.host, self.port, {**self.params, **params})

@@ -84,6 +84,10 @@ class SipLeg:
         return plain(self.dialog.call_id)
 
     @property
+    def transport(self) -> str:
+        return self.arrival.transport
+
+    @property
     def remote(self) -> MediaDescription | None:
         return self.audio.remote
 

@@ -41,11 +41,12 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The far end that a message came from or goes to; for TCP also the key of its connection."""
+    """The far end that a message came from or goes to; for TCP and TLS also the key of its connection."""
 
-    transport: str  # "udp" or "tcp"
+    transport: str  # "udp", "tcp" or "tls"
     host: str  # an IP literal, without brackets
     port: int
+    name: str = ""  # where we connect by TLS: the domain that was asked for (RFC 5922 section 7.3)
 
     @property
     def reliable(self) -> bool:
@@ -323,7 +324,8 @@ def stamp_source(request: SipRequest, source: Peer) -> Peer:
 
 def sent_by(request: SipRequest, source: Peer) -> Peer:
     """Return where a new connection reaches the sender, once the one it used is gone (RFC 3261 section 18.2.2)."""
-    return Peer(source.transport, source.host, request.top_via.sent_by_port)
+    via = request.top_via
+    return Peer(source.transport, source.host, via.sent_by_port, via.host.lower() if source.transport == "tls" else "")
 
 
 def origin(request: SipRequest, source: Peer) -> str:

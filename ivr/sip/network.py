@@ -1,4 +1,5 @@
-"""SIP transport (RFC 3261 section 18): the user agent's UDP and TCP sockets; it knows bytes and their peers, no SIP."""
+"""SIP transport (RFC 3261 section 18): the user agent's UDP, TCP and TLS sockets; it knows bytes and their peers, no
+SIP."""
 
 from __future__ import annotations
 
@@ -14,18 +15,19 @@ from ivr.config import Address
 from ivr.errors import ConfigError
 from ivr.limits import descriptors
 from ivr.limits.connections import ConnectionTable
-from ivr.limits.throttle import CountedLog, source_of
+from ivr.limits.throttle import Budgets, CountedLog, source_of
+from ivr.sip.certificates import Expected, Shown
+from ivr.sip.connection import Connection
 from ivr.sip.datagrams import Datagrams
-from ivr.sip.framing import FramingError, StreamFramer
 from ivr.sip.message import Peer
+from ivr.sip.tls import TlsContexts
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
-IDLE_S = 900.0  # a quiet connection is closed; the next request opens another
-PARTIAL_S = 30.0  # a message that is not complete so long after its first byte is an attack or a broken peer
-UNPROVEN_S = 32.0  # a host that no trunk lists has so long to show credentials
-WRITE_LIMIT = 1 << 20
+HANDSHAKES_RATE, HANDSHAKES_BURST = 20.0, 60.0  # of TLS, with one source; a millisecond and a half each
+STRANGE_RATE, STRANGE_BURST = 50.0, 150.0  # with all who have proven nothing yet
+MOST_MUTE = 1024
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 
 
@@ -37,82 +39,11 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
-class _Connection(asyncio.Protocol):
-    """One TCP connection; ``ours``: we opened it."""
-
-    def __init__(self, network: Network, *, ours: bool = False) -> None:
-        self._network = network
-        self._ours = ours
-        self._framer = StreamFramer()
-        self._deadline: asyncio.TimerHandle | None = None
-        self._probation: asyncio.TimerHandle | None = None
-        self._partial = False
-        self.transport: asyncio.Transport | None = None
-        self.peer = Peer("tcp", "", 0)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream was expected")
-        host, port = transport.get_extra_info("peername")[:2]
-        self.transport = transport
-        self.peer = Peer("tcp", str(host).partition("%")[0].removeprefix("::ffff:"), port)
-        if self._network.opened(self, ours=self._ours):
-            self._watch(IDLE_S)
-            if not self._network.proven(self.peer):
-                self._probation = asyncio.get_running_loop().call_later(UNPROVEN_S, self._close_unproven)
-        else:
-            transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            messages = self._framer.feed(data)
-        except FramingError as error:
-            log.debug("sip.stream_broken", peer=self.peer.host, error=str(error))
-            for message in error.messages:
-                self._network.arrived(message, self.peer)
-            self.close()
-            return
-        for message in messages:
-            self._network.arrived(message, self.peer)
-        if self._framer.pings and self.transport is not None:
-            self._framer.pings = 0
-            self.write(b"\r\n")
-        partial = self._framer.pending
-        if messages or partial != self._partial or not partial:  # dripping bytes buy a message no more time
-            self._partial = partial
-            self._watch(PARTIAL_S if partial else IDLE_S)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._deadline, self._probation):
-            if timer is not None:
-                timer.cancel()
-        self._network.closed(self)
-
-    def write(self, data: bytes) -> None:
-        if self.transport is None:
-            return
-        self.transport.write(data)
-        if self.transport.get_write_buffer_size() > WRITE_LIMIT:
-            self.transport.abort()  # it doesn't read: don't hoard what it will never get
-
-    def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
-
-    def _watch(self, delay: float) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = asyncio.get_running_loop().call_later(delay, self.close)
-
-    def _close_unproven(self) -> None:
-        if not self._network.proven(self.peer):
-            self.close()
-
-
 class Network:
     """``receive(data, peer)`` gets every datagram and every framed message;
-    ``unreachable(peer, reason)`` hears of connections that could not be opened, or closed; ``standing(host)`` says
-    who may connect: whoever uses it sets it."""
+    ``unreachable(peer, reason)`` hears of connections that could not be opened, or closed. Whoever uses it sets the
+    rest: ``standing(peer)`` says who may connect, ``expected(peer)`` whom a certificate must name where we do,
+    ``known(shown)`` whether one shows somebody whom we know, ``pending(peer)`` whether a request waits for it."""
 
     def __init__(
         self,
@@ -121,17 +52,26 @@ class Network:
     ) -> None:
         self.received = receive
         self._unreachable = unreachable
-        self.standing: Callable[[str], Standing] = lambda host: Standing.KNOWN
+        self.standing: Callable[[Peer], Standing] = lambda peer: Standing.KNOWN
+        self.expected: Callable[[Peer], Expected] = lambda peer: Expected(frozenset({peer.name}))
+        self.known: Callable[[Shown], bool] = lambda shown: False
+        self.pending: Callable[[Peer], bool] = lambda peer: False
+        self.contexts: TlsContexts | None = None
         loop = asyncio.get_running_loop()
         self._table = ConnectionTable(descriptors.sip_connections(), loop.time)
         self._turned_away = CountedLog(log, "sip.connection_refused", loop.time)
+        self._tls_failed = CountedLog(log, "sip.tls_failed", loop.time)
+        self._handshakes = Budgets(HANDSHAKES_RATE, HANDSHAKES_BURST, loop.time)
+        self._strange = Budgets(STRANGE_RATE, STRANGE_BURST, loop.time)
+        self._mute: dict[Peer, None] = {}  # who answers no keep-alive
         self._probes: dict[int, socket.socket] = {}
         self._datagrams: Datagrams | None = None
-        self._server: asyncio.Server | None = None
-        self._connections: dict[Peer, _Connection] = {}
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[Peer, Connection] = {}
         self._waiting: dict[Peer, list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.bound = Address("", 0)
+        self.tls_bound = Address("", 0)
 
     async def open(self, listen: Address, transports: Sequence[str]) -> None:
         """Bind the sockets. Port 0 takes one port that is free for every transport. Raises ConfigError."""
@@ -157,17 +97,33 @@ class Network:
             )
             port = self._datagrams.port
         if "tcp" in transports:
-            backlog = descriptors.backlog()
-            self._server = await loop.create_server(lambda: _Connection(self), listen.host, port, backlog=backlog)
-            port = int(self._server.sockets[0].getsockname()[1])
+            port = await self._serve(listen.host, port, lambda: Connection(self))
         self.bound = Address(listen.host, port)
         if listen.host in WILDCARDS:
             for family in (socket.AF_INET, socket.AF_INET6):  # now, because later there may be no descriptor left
                 with contextlib.suppress(OSError):
                     self._probes[family] = socket.socket(family, socket.SOCK_DGRAM)
 
+    async def open_tls(self, listen: Address, contexts: TlsContexts) -> None:
+        """Bind the listener for TLS; from now on we also connect so. Raises ConfigError."""
+        try:
+            port = await self._serve(listen.host, listen.port, lambda: Connection(self, tls=contexts.arriving()))
+        except OSError as error:
+            await self.close()
+            raise ConfigError(
+                f"cannot listen for SIP over TLS on {listen}: {error.strerror or error}",
+                remedy="stop what uses that address, or choose another sip.tls.listen",
+            ) from error
+        self.contexts = contexts
+        self.tls_bound = Address(listen.host, port)
+
+    async def _serve(self, host: str, port: int, made: Callable[[], Connection]) -> int:
+        server = await asyncio.get_running_loop().create_server(made, host, port, backlog=descriptors.backlog())
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
     def send(self, data: bytes, peer: Peer, fallback: Peer | None = None) -> None:
-        """Send without blocking. TCP reuses the connection with ``peer``, else opens one (to ``fallback`` if given)."""
+        """Send without blocking. A stream with ``peer`` is used again, else opened (to ``fallback`` if given)."""
         if not 0 < peer.port < 65536:  # asyncio gives a whole socket up over one such address
             self._unreachable(peer, "no such port")
             return
@@ -193,6 +149,17 @@ class Network:
 
     def connected(self, peer: Peer) -> bool:
         return peer in self._connections
+
+    def shown(self, peer: Peer) -> Shown | None:
+        """What ``peer`` showed of itself; None where no TLS connection with it is up."""
+        connection = self._connections.get(peer)
+        if connection is None or connection.session is None or not connection.session.up:
+            return None
+        return connection.session.shown
+
+    def listening(self, transport: str) -> Address:
+        """Where others reach us over ``transport``."""
+        return self.tls_bound if transport == "tls" else self.bound
 
     def local_host(self, toward: str) -> str:
         """Return our address as ``toward`` sees it: the listening one, or the interface that routes there."""
@@ -230,9 +197,8 @@ class Network:
         if self._datagrams is not None:
             self._datagrams.close()
             self._datagrams = None
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        while self._servers:
+            self._servers.pop().close()
         for connection in tuple(self._connections.values()):
             connection.close()
         for probe in self._probes.values():
@@ -240,18 +206,21 @@ class Network:
         self._probes.clear()
         await asyncio.sleep(0)  # let the transports run their close callbacks
 
-    # --- what connections report ---
+    # --- sip.connection.Connections ---
 
-    def opened(self, connection: _Connection, *, ours: bool) -> bool:
-        """Whether ``connection`` may stay. Of a host that is nobody to us, not a byte is read."""
+    def opened(self, connection: Connection) -> bool:
         peer = connection.peer
-        standing = Standing.KNOWN if ours else self.standing(peer.host)
+        standing = Standing.KNOWN if connection.ours else self.standing(peer)
         proven = standing is Standing.KNOWN
         if standing is Standing.REFUSED:
             self._turned_away.note(peer.host, reason="unknown source", connections=len(self._table))
             return False
+        source = source_of(peer.host)
+        if connection.shaking and not connection.ours and not self._may_shake(source, proven=proven):
+            self._turned_away.note(peer.host, reason="too many handshakes", connections=len(self._table))
+            return False
         before = self._table.turned_away
-        entered = self._table.enter(peer, source_of(peer.host), connection.close, proven=proven, ours=ours)
+        entered = self._table.enter(peer, source, connection.close, proven=proven, ours=connection.ours)
         if self._table.turned_away > before:
             reason = "too many connections: the oldest idle one goes" if entered else "too many connections"
             self._turned_away.note(peer.host, reason=reason, connections=len(self._table))
@@ -259,21 +228,52 @@ class Network:
             self._connections[peer] = connection
         return entered
 
+    def _may_shake(self, source: str, *, proven: bool) -> bool:
+        return self._handshakes.take(source) and (proven or self._strange.take("everybody"))
+
+    def secured(self, connection: Connection) -> None:
+        shown = self.shown(connection.peer)
+        if shown is not None and self.known(shown):
+            self._table.prove(connection.peer)
+
+    def broken(self, connection: Connection, reason: str) -> None:
+        if connection.shaking or connection.ours:
+            self._tls_failed.note(connection.peer.host, reason=reason, ours=connection.ours)
+
     def arrived(self, message: bytes, peer: Peer) -> None:
         self._table.active(peer)
         self.received(message, peer)
 
-    def closed(self, connection: _Connection) -> None:
+    def closed(self, connection: Connection) -> None:
         if self._connections.get(connection.peer) is connection:
             del self._connections[connection.peer]
             self._table.leave(connection.peer)
-            self._unreachable(connection.peer, "connection lost")
+            self._unreachable(connection.peer, connection.reason)
+
+    def pings(self, peer: Peer) -> bool:
+        return peer not in self._mute
+
+    def unanswered(self, connection: Connection) -> None:
+        """Whoever answered before is gone. Whoever never did may not know of keep-alives: no request is lost for it,
+        and it is not asked again."""
+        if not connection.pongs:
+            while len(self._mute) >= MOST_MUTE:
+                del self._mute[next(iter(self._mute))]
+            self._mute[connection.peer] = None
+            if self.pending(connection.peer):
+                return
+        connection.close("no answer to a keep-alive")
 
     async def _connect(self, peer: Peer) -> None:
         loop = asyncio.get_running_loop()
         try:
+            tls = None
+            if peer.transport == "tls":
+                if self.contexts is None:
+                    raise OSError("no TLS: sip.tls is not configured")
+                tls = self.contexts.leaving(peer.name or peer.host, self.expected(peer))
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, connection = await loop.create_connection(lambda: _Connection(self, ours=True), peer.host, peer.port)
+                _, connection = await loop.create_connection(lambda: Connection(self, peer, tls), peer.host, peer.port)
         except (OSError, TimeoutError) as error:
             self._waiting.pop(peer, None)
             self._unreachable(peer, str(error) or "no connection in time")

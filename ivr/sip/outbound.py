@@ -14,7 +14,7 @@ from aiosipua import generate_call_id, generate_tag
 from ivr.errors import DialFailed
 from ivr.media.description import MediaDescription
 from ivr.ports import Party
-from ivr.sip.dialog import CallDialog
+from ivr.sip.dialog import CallDialog, is_secure, secured
 from ivr.sip.dialogs import Dialogs
 from ivr.sip.headers import BadHeader, BadMessage, Headers, host_port
 from ivr.sip.leg import SipLeg
@@ -22,7 +22,7 @@ from ivr.sip.message import ALLOW, PRODUCT, SUPPORTED, BadBody, Peer, SipRequest
 from ivr.sip.party import party_of, target_uri
 from ivr.sip.sdp import OfferAnswer
 from ivr.sip.session_timer import MIN_SE, agreed, min_se
-from ivr.sip.signalling import MAX_CHALLENGES, Signalling, Unresolvable
+from ivr.sip.signalling import MAX_CHALLENGES, Insecure, Signalling, Unresolvable
 from ivr.sip.transaction import ClientTransaction, InviteClientTransaction, TransactionState, within
 from ivr.sip.transactions import renewed
 from ivr.sip.transfer import add_headers
@@ -81,15 +81,16 @@ class Dial:
         try:
             uri = target_uri(self.target)
             peer = await self.core.resolve(self.target)
-            trunk = self.core.policy.trunk_at(peer.host)
+            trunk = self.core.policy.trunk_toward(uri.host, peer.host)
             if trunk is not None:
                 self._trunk = trunk.name
-                if trunk.transport == "tcp" and "transport" not in uri.params:
-                    peer = Peer("tcp", peer.host, peer.port)
+                if trunk.transport != "udp" and "transport" not in uri.params:
+                    peer = await self.core.resolve(self.target, trunk.transport)
             audio = self.core.offer_answer(peer)
             request = self._invite(str(uri), peer, audio.describe(self.local))
         except (ValueError, Unresolvable) as error:
-            raise DialFailed(400 if isinstance(error, ValueError) else 503, str(error)) from error
+            status = 400 if isinstance(error, ValueError) else 480 if isinstance(error, Insecure) else 503
+            raise DialFailed(status, str(error)) from error
         called = party_of(uri, self.core.numbering).number
         log.info("sip.dial", called=called, trunk=self._trunk, sip_call_id=request.call_id)
         account = self.core.accounts.get(self._trunk)
@@ -132,7 +133,7 @@ class Dial:
             "To": f"<{uri}>",
             "Call-ID": generate_call_id(host.replace(":", ".")),
             "CSeq": "1 INVITE",
-            "Contact": self.core.contact(peer),
+            "Contact": secured(self.core.contact(peer)) if is_secure(uri) else self.core.contact(peer),
             "Allow": ALLOW,
             "Supported": SUPPORTED,
             "Session-Expires": str(self.core.config.session_expires_s),

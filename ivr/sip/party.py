@@ -76,7 +76,7 @@ def called_of(request: SipRequest, own_users: frozenset[str], plan: NumberingPla
 
 
 def target_uri(text: str) -> Uri:
-    """Read a dialable SIP URI and drop embedded headers. Raises ValueError."""
-    if not text.lower().startswith("sip:") or any(c in text for c in " \t\r\n<>\"'"):
+    """Read a dialable SIP or SIPS URI and drop embedded headers. Raises ValueError."""
+    if not text.lower().startswith(("sip:", "sips:")) or any(c in text for c in " \t\r\n<>\"'"):
         raise ValueError(f"{text!r} is not a sip: URI")
     return Uri.parse(text).bare

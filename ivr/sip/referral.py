@@ -31,7 +31,7 @@ class Referral:
         if len(named) != 1:
             raise BadBody(400, "not one Refer-To")
         uri = Address.parse(named[0]).uri
-        if uri.scheme not in ("sip", "tel"):
+        if uri.scheme not in ("sip", "sips", "tel"):
             raise BadBody(416, "Refer-To is neither sip: nor tel:")
         if uri.params.get("method", "INVITE").upper() != "INVITE":
             raise BadBody(400, "Refer-To asks for another method than INVITE")

@@ -14,6 +14,7 @@ from aiosipua import generate_call_id, generate_tag
 from ivr.config import Trunk
 from ivr.errors import ConfigError
 from ivr.ports import RegistrationStatus
+from ivr.sip.dialog import is_secure, secured
 from ivr.sip.headers import Address, BadHeader, Headers, Uri
 from ivr.sip.message import PRODUCT, SUPPORTED, Peer, SipRequest, SipResponse
 from ivr.sip.signalling import Signalling, Unresolvable
@@ -23,6 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 FIRST_RETRY_S = 2.0
 LAST_RETRY_S = 300.0
 UNREGISTER_TIMEOUT_S = 2.0
+FLOW_RETRY_S = 1.0
 
 
 class _Refused(Exception):
@@ -45,13 +47,16 @@ class Registration:
     def __init__(self, core: Signalling, trunk: Trunk) -> None:
         self._core, self._trunk = core, trunk
         text = trunk.register_with
-        registrar = replace(Uri.parse(text if text.lower().startswith("sip:") else f"sip:{text}"), user="")
+        named = text if text.lower().startswith(("sip:", "sips:")) else f"sip:{text}"
+        registrar = replace(Uri.parse(named), user="")
         self._registrar = str(registrar)
         self._identity = str(replace(registrar, params={}, user=trunk.username))
         self._call_id = generate_call_id(PRODUCT)
         self._number = 0
         self._expires_s = trunk.expires_s
         self._contact = ""
+        self._peer: Peer | None = None  # whom we registered with
+        self._flow_lost = asyncio.Event()
         self.status = RegistrationStatus(trunk.name, "trying")
         self.task: asyncio.Task[None] | None = None  # that runs it
 
@@ -74,7 +79,22 @@ class Registration:
             else:
                 failures = 0
                 wait = granted * (0.7 + 0.15 * random.random())
-            await asyncio.sleep(wait)
+            await self._pause(wait)
+
+    def unreachable(self, peer: Peer) -> None:
+        """The connection that we registered over is gone, and with it the way by which calls came (RFC 5626 section
+        4.4): register anew, soon."""
+        if peer == self._peer and peer.reliable and self.status.state == "registered":
+            self._flow_lost.set()
+
+    async def _pause(self, seconds: float) -> None:
+        self._flow_lost.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._flow_lost.wait()
+                await asyncio.sleep(FLOW_RETRY_S * (0.5 + random.random()))  # a proxy that restarts loses everybody's
+        except TimeoutError:
+            return
 
     async def register(self) -> int:
         """Send one REGISTER and answer its challenges; return the seconds granted."""
@@ -115,7 +135,7 @@ class Registration:
 
     async def _send(self, expires_s: int) -> SipResponse:
         self._trunk.password.reveal()  # a missing one is the operator's business, not the registrar's 401
-        peer = await self._core.resolve(self._registrar, self._trunk.transport)
+        peer = self._peer = await self._core.resolve(self._registrar, self._trunk.transport)
         self._core.policy.learn(self._trunk.name, peer.host)
         request = self._request(peer, expires_s)
         response = await self._core.request(request, peer, self._trunk.name, None)
@@ -124,7 +144,8 @@ class Registration:
 
     def _request(self, peer: Peer, expires_s: int) -> SipRequest:
         self._number += 1
-        self._contact = self._core.contact(peer, self._trunk.username)
+        contact = self._core.contact(peer, self._trunk.username)
+        self._contact = secured(contact) if is_secure(self._registrar) else contact
         headers = {
             "Via": self._core.via(peer),
             "Max-Forwards": "70",

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -31,6 +32,10 @@ MAX_CHALLENGES = 2  # one for a new nonce, one for a stale one
 
 class Unresolvable(Exception):
     """A URI that leads nowhere we can send to."""
+
+
+class Insecure(Unresolvable):
+    """It asks for TLS, and we have none."""
 
 
 def _hidden(host: str) -> bool:
@@ -95,31 +100,37 @@ class Signalling:
         return OfferAnswer(self.codecs, lambda: self.media_host_toward(peer.host), translate, origin or peer.host)
 
     def via(self, peer: Peer) -> str:
-        where = host_port(self.host_toward(peer.host), self.network.bound.port)
+        where = host_port(self.host_toward(peer.host), self.network.listening(peer.transport).port)
         return f"SIP/2.0/{peer.transport.upper()} {where};branch={generate_branch()};rport"
 
     def contact(self, peer: Peer, user: str = PRODUCT) -> str:
-        where = host_port(self.host_toward(peer.host), self.network.bound.port)
-        return f"<sip:{user}@{where}{';transport=tcp' if peer.transport == 'tcp' else ''}>"
+        where = host_port(self.host_toward(peer.host), self.network.listening(peer.transport).port)
+        return f"<sip:{user}@{where}{f';transport={peer.transport}' if peer.reliable else ''}>"
 
     # --- where to send ---
 
     async def resolve(self, text: str, transport: str = "") -> Peer:
         """Resolve a URI by RFC 3263 without SRV: literal or A/AAAA, its port or 5060; over UDP where we speak it and
-        nothing else is said. Raises Unresolvable."""
+        nothing else is said; sips: only over TLS, whose certificate must name the host that stands there. Raises
+        Unresolvable."""
         try:
             uri = Uri.parse(text)
         except ValueError as error:
             raise Unresolvable(str(error)) from error
-        usual = "udp" if "udp" in self.config.transports else "tcp"
+        usual = next((t for t in ("udp", "tcp") if t in self.config.transports), "tls")
         transport = (uri.params.get("transport") or transport or usual).lower()
-        if uri.scheme != "sip" or transport not in ("udp", "tcp"):
+        if uri.scheme == "sips":
+            transport = "tls"
+        if uri.scheme not in ("sip", "sips") or transport not in ("udp", "tcp", "tls"):
             raise Unresolvable(f"{uri.scheme} over {transport} is not supported")
-        host, port = uri.host, uri.port or 5060
+        if transport == "tls" and "tls" not in self.config.transports:
+            raise Insecure("SIPS Not Allowed: this line has no TLS (sip.transports)")
+        host, port = uri.host, uri.port or (5061 if transport == "tls" else 5060)
         if not 0 < port < 65536:
             raise Unresolvable(f"{port} is no port")
+        name = host.lower() if transport == "tls" else ""
         try:
-            return Peer(transport, str(ipaddress.ip_address(host)), port)
+            return Peer(transport, str(ipaddress.ip_address(host)), port, name)
         except ValueError:
             pass
         try:
@@ -131,24 +142,39 @@ class Signalling:
             raise Unresolvable(f"{host}: {error or 'no answer from DNS'}") from error
         wanted = socket.AF_INET6 if ":" in self.network.bound.host else socket.AF_INET
         found.sort(key=lambda entry: entry[0] != wanted)
-        return Peer(transport, str(found[0][4][0]), port)
+        return Peer(transport, str(found[0][4][0]), port, name)
 
     async def peer_of(self, dialog: CallDialog, arrival: Peer | None) -> Peer:
-        """Return where the dialog's next request goes. ``arrival`` is whom the dialog began with: its TCP connection is
-        used again while it lasts, and it stands in for a contact that DNS doesn't know."""
+        """Return where the dialog's next request goes. ``arrival`` is whom the dialog began with: its connection is
+        used again while it lasts, and it stands in for a contact that DNS doesn't know. What came by TLS stays there,
+        unless the far end names another transport."""
+        uri = Uri.parse(dialog.next_hop)
+        named = uri.params.get("transport", "").lower()
+        secure = uri.scheme == "sips" or (arrival is not None and arrival.transport == "tls" and not named)
         try:
-            peer = await self.resolve(dialog.next_hop)
+            peer = await self.resolve(dialog.next_hop, "tls" if secure else "")
         except Unresolvable:
-            if arrival is None:
+            if arrival is None or (dialog.secure and arrival.transport != "tls"):
                 raise
             return arrival
-        if arrival is not None and arrival.transport == "tcp" and arrival.host == peer.host:
-            named = Uri.parse(dialog.next_hop).params.get("transport")
-            if self.network.connected(arrival) and named in (None, "tcp"):
-                return arrival
+        if (
+            arrival is not None
+            and arrival.reliable
+            and named in ("", arrival.transport)
+            and self.network.connected(arrival)
+            and (arrival.host == peer.host or self._is(arrival, uri.host))
+        ):
+            return arrival
+        if arrival is not None and arrival.name and (peer.transport, peer.host) == (arrival.transport, arrival.host):
+            peer = replace(peer, name=arrival.name)  # a contact's address is in few certificates
         if arrival is not None and not dialog.routes and _hidden(peer.host) and not _hidden(arrival.host):
             return arrival  # a private contact behind NAT: the way it came is the way back
         return peer
+
+    def _is(self, arrival: Peer, host: str) -> bool:
+        """Whether the certificate of a connection speaks for ``host`` (RFC 5923 section 6)."""
+        shown = self.network.shown(arrival)
+        return shown is not None and shown.trusted and host.lower() in shown.names
 
     # --- requests we send ---
 

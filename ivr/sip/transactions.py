@@ -152,6 +152,11 @@ class TransactionLayer:
         found.receive(response)
         return True
 
+    def pending(self, peer: Peer) -> bool:
+        """Whether a request of ours still waits for an answer of ``peer``."""
+        over = (TransactionState.COMPLETED, TransactionState.ACCEPTED, TransactionState.TERMINATED)
+        return any(t.peer == peer and t.state not in over for t in self._clients.values())
+
     def unreachable(self, peer: Peer, reason: str) -> int:
         """Fail what waits for ``peer``; return how many requests that were."""
         waiting = [t for t in self._clients.values() if t.peer == peer]

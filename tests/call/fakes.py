@@ -101,6 +101,7 @@ class FakeLeg:
         self.called = Party("ivr")
         self.headers: Mapping[str, str] = {}
         self.trunk = "test"
+        self.transport = "udp"
         self.remote: MediaDescription | None = SDP
         self.rejected: int | None = None
         self.hung_up = ""

@@ -170,7 +170,7 @@ def test_a_caller_who_only_presses_keys_has_turns_and_the_last_line_says_whose_c
     assert rig.canonical["turns"] == 3, "keys in a row are one"
     (first,) = [entry for entry in logs if entry["event"] == "call.start"]
     (last,) = [entry for entry in logs if entry["event"] == "call.end"]
-    for key in ("caller", "called", "trunk", "sip_call_id"):
+    for key in ("caller", "called", "trunk", "transport", "sip_call_id"):
         assert first[key] == last[key]
     assert last["caller"] == rig.leg.caller.number and last["sip_call_id"] == rig.leg.sip_call_id
     assert datetime.fromisoformat(last["started_at"]).tzinfo is not None

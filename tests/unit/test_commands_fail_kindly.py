@@ -70,5 +70,5 @@ def test_a_target_that_cannot_be_dialled_is_told_before_any_call(
     (tmp_path / "config.toml").write_text("[[desk.agents]]\nname = 'a'\ntarget = 'sips:a@192.0.2.1'\n", "utf-8")
     assert main([command, "--config", str(tmp_path / "config.toml")]) != 0
     said = capsys.readouterr()
-    assert "desk.agents.0.target" in said.err + said.out
-    assert "needs TLS" in said.err + said.out
+    assert "desk.agents: 'sips:a@192.0.2.1'" in said.err + said.out
+    assert "TLS needs a certificate" in said.err + said.out

@@ -129,8 +129,8 @@ def test_what_no_keyboard_makes_is_told_in_clear_words(tmp_path: Path, content: 
     [
         ("sips:agent@192.0.2.20", "TLS"),
         ("SIPS:agent@192.0.2.20", "TLS"),
-        ("sip:agent@192.0.2.20;transport=tls", "udp and tcp, not tls"),
-        ("sip:agent@192.0.2.20;transport=WS", "udp and tcp, not ws"),
+        ("sip:agent@192.0.2.20;transport=tls", "sip.transports has no tls"),
+        ("sip:agent@192.0.2.20;transport=WS", "udp, tcp and tls, not ws"),
         ("sip:agent@192.0.2.20;transport=", "not nothing"),
         ("sip:agent@192.0.2.20;transport=udp;transport=sctp", "not sctp"),
         ("sip:agent@192.0.2.20:0", "0 is no port"),

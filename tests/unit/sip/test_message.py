@@ -213,7 +213,7 @@ def test_responses_go_where_the_request_came_from() -> None:
     assert ";received=198.51.100.1" in without.headers.get("via")[0]
 
 
-@pytest.mark.parametrize("text", ["tel:+1", "sips:a@b", "sip:a b@c", "sip:", "sip:a@b>\r\nX: y", "https://x"])
+@pytest.mark.parametrize("text", ["tel:+1", "sips:", "sip:a b@c", "sip:", "sip:a@b>\r\nX: y", "https://x"])
 def test_uris_that_are_never_dialled(text: str) -> None:
     with pytest.raises(ValueError, match=r"sip: URI|no host"):
         target_uri(text)

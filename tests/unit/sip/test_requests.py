@@ -84,7 +84,7 @@ def test_a_copy_by_another_path_is_refused() -> None:
         (request("INVITE", body="v=0\nno media\n"), 400),
         (request("INVITE", body=OFFER, extra="Supported: timer\nSession-Expires: 20\n"), 422),
         (request("INVITE", body=OFFER).replace(b"Contact:", b"X-Contact:"), 400),
-        (request("INVITE", body=OFFER, uri="sips:ivr@127.0.0.1"), 416),
+        (request("INVITE", body=OFFER, uri="sips:ivr@127.0.0.1"), 480),
         (request("INVITE", body=OFFER).replace(b"1 INVITE", b"1 BYE"), 400),
         (request("INVITE", body=OFFER).replace(b"SIP/2.0\r\nVia", b"SIP/3.0\r\nVia"), 505),
     ],
