@@ -21,6 +21,7 @@ PARTIAL_S = 30.0  # a message that is not complete so long after its first byte 
 UNPROVEN_S = 32.0  # a host that no trunk lists has so long to show credentials
 HANDSHAKE_S = 5.0  # from the first byte to the last, however they come
 WRITE_LIMIT = 1 << 20
+LOST = "connection lost"
 MOST_UNSENT = 64  # messages that wait for a handshake
 PING_S = (25.0, 30.0)  # RFC 5626 section 4.4.1 has 80 to 100 % of what keeps a NAT's binding
 PONG_S = 10.0
@@ -62,12 +63,13 @@ class Connection(asyncio.Protocol):
         self._keep_alive: asyncio.TimerHandle | None = None
         self._pinged = False
         self._partial = False
+        self._spoke = False
         self._unsent: list[bytes] = []
         self.transport: asyncio.Transport | None = None
         self.ours = goal is not None
         self.peer = goal or Peer("tcp" if tls is None else "tls", "", 0)
         self.pongs = False
-        self.reason = "connection lost"
+        self.reason = LOST
 
     @property
     def shaking(self) -> bool:
@@ -94,7 +96,7 @@ class Connection(asyncio.Protocol):
         if not self._owner.opened(self):
             transport.abort()
             return
-        _keep_alive_by_kernel(transport.get_extra_info("socket"))
+        kept_alive(transport.get_extra_info("socket"))
         self._watch(HANDSHAKE_S if self.shaking else IDLE_S)
         if not self._owner.proven(self.peer):
             self._probation = asyncio.get_running_loop().call_later(UNPROVEN_S, self._close_unproven)
@@ -120,12 +122,15 @@ class Connection(asyncio.Protocol):
                 self._up()
             if not data:
                 return
+        self._spoke = True
         self._read(self._heard(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._deadline, self._probation, self._keep_alive):
             if timer is not None:
                 timer.cancel()
+        if self.ours and self._tls is not None and self._tls.up and not self._spoke and self.reason == LOST:
+            self.reason = "closed right after the handshake: it may not believe our certificate"  # TLS 1.3 says it then
         self._owner.closed(self)
         self.transport = self._tls = None  # OpenSSL's side of it must not wait for a collection of circles
 
@@ -228,7 +233,7 @@ class Connection(asyncio.Protocol):
         return data
 
 
-def _keep_alive_by_kernel(sock: socket.socket | None) -> None:
+def kept_alive(sock: socket.socket | None) -> None:
     """For those that answer no keep-alive of SIP."""
     if sock is None:
         return

@@ -22,6 +22,7 @@ _TAKEN = 65_536  # bytes at once
 _EXPIRED, _PURPOSE = 10, 26  # X509_V_ERR_…
 _FAULTS = {
     2: "its authority is not one that we believe",
+    7: "its authority's signature does not hold",
     9: "it is not valid yet",
     _EXPIRED: "it has expired",
     18: "it signed itself, and nobody said that we believe it",

@@ -90,7 +90,8 @@ def test_files_are_taken_from_the_folder_of_the_configuration_and_all_faults_com
     tls = load_config(path).sip.tls
     assert tls is not None and tls.certificate == tmp_path / "tls/line.pem" and tls.key == Path("/etc/line.key")
     path.write_text(
-        '[sip]\n[sip.tls]\ncertificate = "a"\nkey = "b"\n[[sip.trunks]]\nname = "a"\ntransport = "tls"\nallow = ["192.0.2.1"]\n'
+        '[sip.tls]\ncertificate = "a"\nkey = "b"\n'
+        '[[sip.trunks]]\nname = "a"\ntransport = "tls"\nallow = ["192.0.2.1"]\n'
     )
     with pytest.raises(ConfigError) as caught:
         load_config(path)

@@ -14,7 +14,7 @@ import structlog.testing
 from ivr.config import Address
 from ivr.errors import DialFailed
 from ivr.ports import Party
-from ivr.sip import network
+from ivr.sip import connection
 from tests.unit.sip.messages import OFFER, parsed_response, request
 from tests.wire.sip.bare import bare_peer
 from tests.wire.sip.conftest import LOCAL, Line, Start
@@ -78,7 +78,7 @@ async def test_connections_that_may_prove_themselves_leave_room_for_trunks(
 ) -> None:
     """Where anybody may come with credentials, who comes without keeps nobody out and nobody for long."""
     monkeypatch.setenv("TRUNK_PASSWORD", "correct horse")
-    monkeypatch.setattr(network, "UNPROVEN_S", 1.0)
+    monkeypatch.setattr(connection, "UNPROVEN_S", 1.0)
     up = await line(trunks=[LOOPBACK, ROAMING])
     with structlog.testing.capture_logs() as logs:
         everybody = [f"127.0.0.{2 + n % 16}" for n in range(16 * 64)]
@@ -107,7 +107,7 @@ async def test_closing_connections_are_no_news(line: Start) -> None:
 async def test_half_a_message_is_not_waited_for(
     line: Start, monkeypatch: pytest.MonkeyPatch, whole_first: bool, drip: bytes
 ) -> None:
-    monkeypatch.setattr(network, "PARTIAL_S", 0.6)
+    monkeypatch.setattr(connection, "PARTIAL_S", 0.6)
     up = await line()
     async with connected(up, ["127.0.0.1"]) as streams:
         reader, writer = streams[0]
@@ -126,7 +126,7 @@ async def test_half_a_message_is_not_waited_for(
 
 
 async def test_who_only_keeps_alive_is_kept(line: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "PARTIAL_S", 0.3)
+    monkeypatch.setattr(connection, "PARTIAL_S", 0.3)
     up = await line()
     async with connected(up, ["127.0.0.1"]) as streams:
         reader, writer = streams[0]
