@@ -29,7 +29,7 @@ from ivr.config.section import Section
 from ivr.config.speech_sections import PromptVoiceConfig, SecondEarConfig, one_voice_a_language
 from ivr.errors import ConfigError
 from ivr.identity import LevelWord
-from ivr.media.description import callers_served, port_pairs
+from ivr.media.description import SrtpPolicy, callers_served, port_pairs
 from ivr.numbering import NumberingPlan
 
 TIE_LINE = "tie line"
@@ -39,7 +39,8 @@ TIE_LINE = "tie line"
 class Trunk(Section):
     """A SIP peer. ``allow`` admits its addresses; ``inbound_auth`` demands digest credentials (RFC 8760) instead.
     ``vouches``: the calling numbers it sends are checked ones, so that a number on file makes a caller likely.
-    ``gateway``: where calls to telephone numbers are sent, "" for the registrar."""
+    ``gateway``: where calls to telephone numbers are sent, "" for the registrar. ``srtp``: whether its media are
+    encrypted."""
 
     name: str
     allow: tuple[Network, ...] = ()
@@ -48,10 +49,11 @@ class Trunk(Section):
     password: SecretField = Secret("")
     realm: str = ""
     expires_s: int = Field(300, ge=30)
-    transport: Literal["udp", "tcp"] = "udp"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     inbound_auth: bool = False
     vouches: bool = True
     gateway: Registrar = ""
+    srtp: SrtpPolicy = "off"
 
     @model_validator(mode="after")
     def _complete(self) -> Trunk:
@@ -61,6 +63,11 @@ class Trunk(Section):
             raise ValueError("a trunk needs allow, inbound_auth or register; otherwise nobody can use it")
         if (self.register_with or self.inbound_auth) and not (self.username and self.password.source):
             raise ValueError("register and inbound_auth need username and password (env:NAME or file:/path)")
+        if self.srtp == "require" and self.transport != "tls":
+            raise ValueError(
+                'srtp = "require" needs transport = "tls": by udp and tcp whoever sees the SIP reads the keys; '
+                '"prefer" encrypts nevertheless'
+            )
         return self
 
 

@@ -44,6 +44,14 @@ _HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?=[0-9_-]*[A-Za-z]){_L
 EVENTS = 101  # payload type of telephone-event in our own offers
 
 SrtpPolicy: TypeAlias = Literal["off", "prefer", "require"]  # in the clear; SRTP where the far end has it; nothing else
+# What SRTP is spoken in (RFC 4568, RFC 7714), in our order: bytes of the master key, and of the salt.
+SUITES = {
+    "AEAD_AES_256_GCM": (32, 12),
+    "AEAD_AES_128_GCM": (16, 12),
+    "AES_CM_128_HMAC_SHA1_80": (16, 14),
+    "AES_CM_128_HMAC_SHA1_32": (16, 14),
+}
+DIGESTS = {"sha-256": ("sha256", 32), "sha-384": ("sha384", 48), "sha-512": ("sha512", 64)}  # OpenSSL's name, bytes
 Setup: TypeAlias = Literal["active", "passive", "actpass"]  # who begins the handshake (RFC 4145, RFC 5763)
 
 

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
-from ivr.media.process.srtp import PROFILES, Srtp
+from ivr.media.description import DIGESTS, SUITES
+from ivr.media.process.srtp import Srtp
 
 State: TypeAlias = Literal["new", "up", "closed", "failed"]
 
@@ -26,7 +27,6 @@ _RENEWED = timedelta(days=7)  # before the end: longer than any page stays conne
 _FIRST_REPEAT_S, _LONGEST_REPEAT_S = 0.4, 3.2
 # AES-GCM first (RFC 7714): half the cost of AES-CM with SHA-1 where the processor knows AES. Browsers take both.
 _SUITES = {b"SRTP_AEAD_AES_128_GCM": "AEAD_AES_128_GCM", b"SRTP_AES128_CM_SHA1_80": "AES_CM_128_HMAC_SHA1_80"}
-DIGESTS = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}  # RFC 8122's names, and OpenSSL's
 
 
 class Identity:
@@ -89,7 +89,7 @@ class Association:
         self.fingerprint = identity.fingerprint
         self.their_fingerprint = their_fingerprint
         self.active = active
-        self._algorithm = DIGESTS[algorithm]
+        self._digest = DIGESTS[algorithm][0]
         self._connection = SSL.Connection(identity.context, None)
         if active:
             self._connection.set_connect_state()
@@ -108,7 +108,7 @@ class Association:
 
     @property
     def suite(self) -> str:
-        """"" until keys are agreed on."""
+        """ "" until keys are agreed on."""
         return "" if self._srtp is None else f"DTLS {self._srtp.suite}"
 
     @property
@@ -189,7 +189,7 @@ class Association:
 
     def _agree(self) -> None:
         certificate = self._connection.get_peer_certificate()
-        found = certificate.digest(self._algorithm).decode() if certificate is not None else ""
+        found = certificate.digest(self._digest).decode() if certificate is not None else ""
         if not hmac.compare_digest(found, self.their_fingerprint):
             self._fail("the certificate of the far end is not the one that its SDP named")
             return
@@ -198,7 +198,7 @@ class Association:
         if suite is None:
             self._fail("no common SRTP profile")
             return
-        _, key, salt = PROFILES[suite]
+        key, salt = SUITES[suite]
         made = self._connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
         client = made[:key] + made[2 * key : 2 * key + salt]  # its keys come first (RFC 5764 section 4.2)
         server = made[key : 2 * key] + made[2 * key + salt :]

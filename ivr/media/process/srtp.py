@@ -9,17 +9,15 @@ from typing import Protocol
 from pylibsrtp import Error as SrtpError
 from pylibsrtp import Policy, Session
 
-from ivr.media.description import Sdes
+from ivr.media.description import SUITES, Sdes
 from ivr.media.process.rtp import HEADER, VERSION
 
-# By the suite's name (RFC 4568, RFC 7714): libsrtp's number, bytes of the master key, and of the salt.
-PROFILES = {
-    "AEAD_AES_256_GCM": (Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 32, 12),
-    "AEAD_AES_128_GCM": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
-    "AES_CM_128_HMAC_SHA1_80": (Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
-    "AES_CM_128_HMAC_SHA1_32": (Policy.SRTP_PROFILE_AES128_CM_SHA1_32, 16, 14),
+_PROFILES = {
+    "AEAD_AES_256_GCM": Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+    "AEAD_AES_128_GCM": Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
 }
-
 _FORMER = 50  # packets under a new key, after which what was sent under the one before has arrived
 _SEARCHES = 4  # for the rollover counter of a stream that was not there from its beginning
 _ROLLOVERS = 256  # at most: some 90 hours at 50 packets a second
@@ -27,7 +25,8 @@ _THIRD = 0x5555  # of the sequence numbers: a step that leaves no doubt of its d
 
 
 class Protection(Protocol):
-    """What seals and opens a leg's packets. ``refused`` counts what was not opened; ``suite`` names it, "" for none yet.
+    """What seals and opens a leg's packets. ``refused`` counts what was not opened; ``suite`` names it, "" while there
+    are no keys.
 
     ``seal`` and ``seal_rtcp`` raise OSError: there are no keys, or the packet was sent already. ``open`` and
     ``open_rtcp`` give None for what is forged, replayed, or not for us."""
@@ -45,7 +44,7 @@ class Protection(Protocol):
 
 
 class Srtp:
-    """``suite`` is one of PROFILES; ``ours`` and ``theirs`` are master key and salt. Raises ValueError for others."""
+    """``suite`` is one of SUITES; ``ours`` and ``theirs`` are master key and salt. Raises ValueError for others."""
 
     up = True
 
@@ -141,10 +140,9 @@ class Srtp:
 
 
 def _session(suite: str, key: bytes, direction: int) -> Session:
-    number, size, salt = PROFILES[suite]
-    if len(key) != size + salt:
-        raise ValueError(f"a key of {suite} has {size + salt} bytes with its salt, not {len(key)}")
-    return Session(Policy(key, direction, srtp_profile=number))
+    if suite not in SUITES or len(key) != sum(SUITES[suite]):
+        raise ValueError(f"no key of {suite[:40]}: {len(key)} bytes")
+    return Session(Policy(key, direction, srtp_profile=_PROFILES[suite]))
 
 
 def _tried(opening: Callable[[bytes], bytes], packet: bytes) -> bytes | None:
