@@ -14,7 +14,7 @@ import pytest
 
 from ivr.config import SipConfig, Trunk, parse_address
 from ivr.errors import CallEnded
-from ivr.events import Digit
+from ivr.events import Digit, Tapped
 from ivr.media.clip import Clip, LegStats
 from ivr.media.description import NoCommonCodec, SrtpPolicy
 from ivr.media.engine import ProcessMediaEngine
@@ -106,7 +106,7 @@ class Desk:
         await media.play([Clip("tone", tone(OUR_TONE, 30.0))], token=1)
         await media.tap(True)
         participant = Participant(leg, media)
-        participant.tapped.to = lambda tapped: setattr(talk, "tapped", talk.tapped + tapped.payload)
+        participant.tapped.to = lambda tapped: self._keep(talk, tapped)
         async with asyncio.TaskGroup() as group:
             over = asyncio.Event()
             watching = [group.create_task(each(participant, talk, over)) for each in (self._signals, self._audio)]
@@ -116,6 +116,10 @@ class Desk:
         talk.stats = await media.close()
         await leg.hangup()
         await self._tell()
+
+    def _keep(self, talk: Talk, tapped: Tapped) -> None:
+        talk.tapped += tapped.payload
+        self._tasks.append(asyncio.create_task(self._tell()))
 
     async def _signals(self, participant: Participant, talk: Talk, over: asyncio.Event) -> None:
         async for event in participant.signals():
@@ -161,14 +165,15 @@ class Desk:
 Desks = Callable[[SrtpPolicy], Awaitable[Desk]]
 
 
-def trunk(srtp: SrtpPolicy, **given: Any) -> Trunk:
-    """Also what the configuration refuses without TLS."""
-    return Trunk(name="loopback", allow=("127.0.0.1/32",), **given).model_copy(update={"srtp": srtp})
+def sip_config(srtp: SrtpPolicy, **given: Any) -> SipConfig:
+    """Also what a configuration file is refused without TLS."""
+    trunk = Trunk(name="loopback", allow=("127.0.0.1/32",), **given).model_copy(update={"srtp": srtp})
+    return SipConfig(listen=parse_address("127.0.0.1:0")).model_copy(update={"trunks": (trunk,)})
 
 
 @asynccontextmanager
 async def desk(engine: ProcessMediaEngine, srtp: SrtpPolicy) -> AsyncIterator[Desk]:
-    agent = SipUserAgent(SipConfig(listen=parse_address("127.0.0.1:0"), trunks=(trunk(srtp),)))
+    agent = SipUserAgent(sip_config(srtp))
     made = Desk(agent, engine)
     await agent.start(made.take)
     yield made
